@@ -106,8 +106,9 @@ async function carryOut(
     proof: flags.proof,
     proofMs: PROOF_MS,
     rollback: flags.rollback,
-    mend: context.again(),
-    agree: (steps, effects, planned) => confirmCuts(context, { steps, effects }, { yes: flags.yes, planned }),
+    goOn: againOf(context, flags),
+    agree: (steps, effects, planned) =>
+      confirmCuts(context, { steps, effects }, { yes: flags.yes, planned, begun: true }),
   });
   return resultOf(flags, prepared, applied, members);
 }
@@ -161,8 +162,13 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   const words = extraWords(differencesOf(prepared).extra);
   if (words.length === 0) return [];
   const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
-  // What came by a pipe cannot be given once more by typing.
-  return [flags.filename.includes(STANDARD_INPUT) ? says : `${says} → Remove it: ${context.again('--prune')}`];
+  const again = againOf(context, flags, '--prune');
+  return [again === undefined ? says : `${says} → Remove it: ${again}`];
+}
+
+/** The line of this run, to be typed again; undefined where a file came by a pipe. */
+function againOf(context: CommandContext, { filename }: ApplyFlags, ...more: string[]): string | undefined {
+  return filename.includes(STANDARD_INPUT) ? undefined : context.again(...more);
 }
 
 /** Before a peer is cut, or may be, and before anything is taken away. */

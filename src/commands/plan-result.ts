@@ -65,6 +65,8 @@ export interface Agreement {
   yes: boolean;
   /** The clusters whose peers the plan speaks of, as they were read for it; empty where it is about nobody's connections. */
   planned: readonly PlannedCluster[];
+  /** Something was written before: then a no leaves that to the rollback. */
+  begun?: boolean | undefined;
 }
 
 /**
@@ -76,11 +78,13 @@ export interface Agreement {
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes, planned }: Agreement & { question: string },
+  { question, yes, planned, begun = false }: Agreement & { question: string },
 ): Promise<void> {
   if (yes || report.steps.every(({ action }) => action === 'keep')) return;
   const agreed = await context.confirm(question, planText(report, context.theme));
-  if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the plan was not confirmed');
+  if (!agreed) {
+    throw new MeshctlError('Declined', `${begun ? 'stopped' : 'nothing was changed'}: the plan was not confirmed`);
+  }
   await requireNoneJoinedSince(planned);
 }
 
@@ -92,11 +96,11 @@ export async function confirmPlan(
 export async function confirmCuts(
   context: CommandContext,
   report: PlanReport,
-  { yes, planned, doubtful = false }: Agreement & { doubtful?: boolean },
+  { doubtful = false, ...agreement }: Agreement & { doubtful?: boolean },
 ): Promise<void> {
   const { effects = [] } = report;
   const endangered = printable([...new Set(endangeredEffects(effects).map(({ peer }) => peer))]);
-  if (yes || (endangered.length === 0 && !doubtful)) return;
+  if (agreement.yes || (endangered.length === 0 && !doubtful)) return;
   const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
   const perhaps = endangered.filter((peer) => !cut.includes(peer));
   const clauses = [
@@ -104,5 +108,5 @@ export async function confirmCuts(
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
     ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
   ];
-  await confirmPlan(context, report, { question: `Continue, although ${clauses.join(', and ')}?`, yes, planned });
+  await confirmPlan(context, report, { ...agreement, question: `Continue, although ${clauses.join(', and ')}?` });
 }

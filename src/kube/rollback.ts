@@ -143,11 +143,15 @@ function isAnother(live: KubeObject, { before, after, certain }: JournalEntry): 
   return after !== undefined && !contains(restorable(live), restorable(after));
 }
 
-/** Whether an object that was created still holds only what was put into it; others may have added keys of theirs. */
+/**
+ * Whether an object that was created still holds only what was put into it: others may have added keys of theirs, or, to a list of
+ * users, theirs.
+ */
 function holdsNothingElse(live: KubeObject, after: KubeObject): boolean {
-  const keys = (object: KubeObject) => Object.keys((object.data ?? {}) as Record<string, unknown>);
-  const ours = new Set(keys(after));
-  return keys(live).every((key) => ours.has(key));
+  const [theirs, ours] = [live, after].map(({ data }) => (data ?? {}) as Record<string, unknown>);
+  return Object.entries(theirs ?? {}).every(
+    ([key, value]) => Object.hasOwn(ours ?? {}, key) && (live.kind !== 'ConfigMap' || value === ours?.[key]),
+  );
 }
 
 async function recreate(client: ClusterClient, before: KubeObject, signal: AbortSignal): Promise<boolean> {

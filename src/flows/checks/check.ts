@@ -161,7 +161,7 @@ async function observe(
     polled: polled && { ...polled, report: withInvitations(polled.report, invitations, now) },
     policies,
     operators,
-    etcdUsers,
+    etcdUsers: etcdUsers?.users,
     invited: asksUsers ? invitedBy(invitations, now) : undefined,
     ...planned,
   };

@@ -162,9 +162,9 @@ async function awaitUsersGone(
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const ready = await readyPods(server);
     if (ready.length === 0) return isDeployed ? [noneReady(server, peers)] : [];
-    const users = await readEtcdUsers(flow, server, snapshot);
+    const { users, unasked } = await readEtcdUsers(flow, server, snapshot);
     const letIn = peers.find((peer) => [...users.values()].some((names) => names.includes(remoteUserName(peer))));
-    if (users.size > 0 && letIn === undefined) return [];
+    if (users.size > 0 && unasked.length === 0 && letIn === undefined) return [];
     looks += 1;
     if (letIn !== undefined && (late || isTimeToDoubt(looks))) {
       await requireStillOut({ server, client: letIn });
@@ -172,7 +172,8 @@ async function awaitUsersGone(
     if (late && letIn !== undefined) throw stillIn(server, letIn);
     if (!late && (letIn !== undefined || looks < LOOKS_WITHOUT_ANSWER)) return undefined;
     const names = peers.map((peer) => `"${peer}"`).join(', ');
-    return [`context "${context}": whether its etcd still lets ${names} in could not be verified: none could be asked`];
+    const which = users.size > 0 ? `that of ${unasked.join(', ')} could not` : 'none could';
+    return [`context "${context}": whether its etcd still lets ${names} in could not be verified: ${which} be asked`];
   });
 }
 

@@ -9,7 +9,7 @@ import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
-import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { knownPeers } from '../../mesh/peers/peers.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
@@ -194,10 +194,10 @@ function mendCommand(directions: readonly Direction[], context: string): string 
       .map((member) => [member.identity.name, member]),
   );
   const me = own.map(({ client, server }) => (client.snapshot.context === context ? client : server))[0];
-  const known = me ? configuredPeers(me.snapshot) : [];
+  const known = me ? knownPeers(me.snapshot) : [];
   const strangers = [...others.keys()].filter((name) => !known.includes(name));
   if (strangers.length === others.size) {
-    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(','), '--yes']);
+    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
   }
   const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
   return meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);

@@ -58,7 +58,7 @@ export async function disconnectClusters(
       rollback: options.rollback,
       mounted: true,
       parallel: options.parallel,
-      mend: (context) => mendCommand(partings, context),
+      mend: options.mend ?? ((context) => mendCommand(partings, context)),
     });
     throw error;
   }
@@ -144,11 +144,11 @@ function drains({ partings, plan }: PreparedDisconnect): boolean {
 }
 
 function mendCommand(partings: readonly Parting[], context: string): string {
-  const others = partings
-    .filter(({ snapshot }) => snapshot.context !== context)
-    .map(({ snapshot }) => snapshot.context);
   const own = partings.find(({ snapshot }) => snapshot.context === context);
   const peers = [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
+  const others = partings
+    .filter(({ snapshot }) => snapshot.context !== context && peers.includes(clusterNameOf(snapshot)))
+    .map(({ snapshot }) => snapshot.context);
   // Without the other side at hand only going on helps.
   if (others.length === 0) return forget(context, peers);
   return meshctlCommand('clustermesh connect', { context }, ['--destination-context', others.join(',')]);

@@ -40,6 +40,8 @@ export interface DisconnectOptions {
   parallel: number;
   /** False leaves what stands when something fails. */
   rollback?: boolean | undefined;
+  /** The command that mends a cluster that could not be put back; default: one that connects it again. */
+  mend?: ((context: string) => string) | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
   /** Reads the clusters that it is not about: some may stand on what it takes away. Absent: they are not looked at. */
@@ -106,8 +108,7 @@ export async function prepareDisconnect(
   const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
   for (const one of failed) {
     if (!dead.includes(one)) throw one.error;
-    if (!options.force)
-      throw withWayOut(one.error, one.context, source && { context: source.client.context, alive });
+    if (!options.force) throw withWayOut(one.error, one.context, source && { context: source.client.context, alive });
   }
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);

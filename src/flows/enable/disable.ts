@@ -78,38 +78,49 @@ export async function disableCluster(
   agreed: DisableDraft,
   options: DisableOptions,
 ): Promise<DisableDraft> {
-  const final = await draftDisable(flow, target, options);
-  requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }]);
-  await removeAll(flow, target, final, options);
-  return final;
+  for (let round = 1; ; round++) {
+    const final = await draftDisable(flow, target, options);
+    requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }]);
+    if (await removeAll(flow, target, final, { ...options, isLast: round === MOST_ROUNDS })) return final;
+  }
 }
 
+/** Somebody else writes to the cluster while it is read: more rounds than this are a fight. */
+const MOST_ROUNDS = 5;
+
+/** @returns false where nothing was removed, because what says who is connected had changed since it was read */
 async function removeAll(
   flow: Flow,
   { client, namespace }: Target,
   { steps }: DisableDraft,
-  { waitMs, resumes }: DisableOptions,
-): Promise<void> {
+  { waitMs, resumes, isLast }: DisableOptions & { isLast: boolean },
+): Promise<boolean> {
   const removals = steps.filter(({ action }) => action === 'delete');
-  if (removals.length === 0) return;
-  const remove = async (): Promise<void> => {
+  if (removals.length === 0) return true;
+  const remove = async (): Promise<boolean> => {
     const { error, journal } = await applySteps(client, removals, {
       materialise: async ({ write }) => write as ReadyWrite,
       signal: flow.signal,
     });
-    if (!error) return;
+    if (!error) return true;
+    if (error.code === 'Conflict' && journal.entries.length === 0 && !isLast) return false;
     tellWhatStands(flow, [journal], error, resumes);
     throw error;
   };
   const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;
-  await during(
+  const isRemoved = await during(
     flow,
-    { doing: `${client.context}: removing ${count}`, done: `${client.context}: removed ${count}` },
+    {
+      doing: `${client.context}: removing ${count}`,
+      done: (removed) => `${client.context}: ${removed ? `removed ${count}` : 'something has changed meanwhile'}`,
+      good: (removed) => removed,
+    },
     remove,
   );
-  if (waitMs === undefined) return;
+  if (!isRemoved) return false;
+  if (waitMs === undefined) return true;
   await awaitRemoved(flow, client, removals, waitMs);
-  if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
+  if (!removals.some(({ object }) => object.kind === 'Deployment')) return true;
   await during(
     flow,
     {
@@ -124,4 +135,5 @@ async function removeAll(
         { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
       ),
   );
+  return true;
 }

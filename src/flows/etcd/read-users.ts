@@ -9,24 +9,30 @@ import type { Flow, Target } from '../flow.ts';
 import { askPod, readyPods } from './ask-etcd.ts';
 
 const READ_TIMEOUT_MS = 5_000;
-/** Each pod has an etcd of its own; they are made alike. */
-const MOST_PODS = 3;
+
+/** The users of a cluster's etcds: each pod has one of its own. */
+export interface EtcdUsers {
+  /** By pod. */
+  users: Map<string, readonly string[]>;
+  /** Ready pods that could not be asked: who is let in there is not known. */
+  unasked: string[];
+}
 
 /**
- * The users that the etcds of a cluster have, by pod, read as the administrator whose certificate the cluster has. Of pods
- * that cannot be asked there is no entry.
+ * The users that the etcds of a cluster have, read as the administrator whose certificate the cluster has.
  * @param snapshot the certificate is read where it has none: a disconnect does without
  */
 export async function readEtcdUsers(
   flow: Flow,
   target: Target,
   { objects }: Pick<ClusterSnapshot, 'objects'>,
-): Promise<Map<string, readonly string[]>> {
+): Promise<EtcdUsers> {
   const ref = secretRef(target.namespace, ADMIN_CERT_SECRET);
   const texts = secretTexts(objects.get(keyOf(ref)) ?? (await unlessForbidden(target.client.get(ref))));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
-  if (!ca || !certificate || !privateKey) return new Map();
-  const pods = (await readyPods(target)).slice(0, MOST_PODS);
+  const pods = await readyPods(target);
+  const names = pods.map(({ metadata: { name } }) => name);
+  if (!ca || !certificate || !privateKey) return { users: new Map(), unasked: names };
   const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
   const answers = await Promise.all(
     pods.map(async (pod): Promise<[string, readonly string[]][]> => {
@@ -35,5 +41,6 @@ export async function readEtcdUsers(
       return 'value' in answer ? [[pod.metadata.name, answer.value]] : [];
     }),
   );
-  return new Map(answers.flat());
+  const users = new Map(answers.flat());
+  return { users, unasked: names.filter((name) => !users.has(name)) };
 }

@@ -1,11 +1,18 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
-import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import { joinedPeers, requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
+import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -19,6 +26,7 @@ import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { spareUsersOfOthers } from '../write/still-standing.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
@@ -26,8 +34,8 @@ import type { PreparedPrune } from './prune.ts';
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
   rollback: boolean;
-  /** The command line that goes on with it. */
-  mend: string;
+  /** The command line that goes on with it; absent where what it read cannot be read again. */
+  goOn: string | undefined;
   /**
    * Asks for what becomes of connections, of which the plan that was agreed to could not know: at what address a load balancer
    * is, say, is known once it is there.
@@ -62,19 +70,24 @@ export async function applyMesh(
   options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
   const account: RunAccount = { journals: [] };
-  const state = { isWritten: false };
+  const state: RunState = { isWritten: false };
   const targets = targetsOf(prepared, prune);
+  const disabled: string[] = [];
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
-    const { disabled, removed } = await disableInTurn(flow, prune, options);
+    const removed = await disableInTurn(flow, prune, options, disabled);
     return { ...applied, disabled, steps: [...applied.steps, ...removed] };
   } catch (error) {
-    if (!state.isWritten) {
+    if (state.isWritten) sayWhatIsLeft(flow, prune, disabled);
+    else {
+      const { goOn } = options;
       await rollBackClusters(flow, targets, account.journals, error, {
         rollback: options.rollback,
         mounted: true,
         parallel: options.parallel,
-        mend: () => options.mend,
+        inUse: options.rollback ? await clustersInUse(flow, prepared, state, account) : undefined,
+        mend: goOn === undefined ? undefined : () => goOn,
+        resumes: true,
       });
     }
     throw error;
@@ -82,38 +95,89 @@ export async function applyMesh(
 }
 
 /**
- * Takes away what was enabled in clusters that have gone from the file, which nobody knows any more by then: what this run does not
- * come to, a next one does not find.
+ * Clusters that this run has enabled, and that others stand on by now: to take it back would cut them, who are in no plan of it. By
+ * context, with why. Of a cluster that cannot be read, nothing is known.
  */
+async function clustersInUse(
+  flow: Flow,
+  { members, snapshots, drafts }: PreparedMesh,
+  { directions = [] }: RunState,
+  { journals }: RunAccount,
+): Promise<ReadonlyMap<string, string>> {
+  const targets = members.map(({ target }) => target);
+  const sparing = await spareUsersOfOthers(flow, targets, directions, journals);
+  const own = snapshots.map(clusterNameOf);
+  const enabled = drafts.filter(({ draft }) => draft.plan.steps.some(isChange));
+  const found = await Promise.all(
+    enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
+      const { context } = target.client;
+      const joined = (await readJoined(target, before)).filter((peer) => !own.includes(peer));
+      const by = [...joined, ...(sparing.includes(context) ? ['another run'] : [])];
+      return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/** After an interruption too, and not for long. */
+const LOOK_TIMEOUT_MS = 10_000;
+
+async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[]> {
+  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+  const refs = [
+    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+  ];
+  try {
+    const read = await Promise.all(refs.map((ref) => client.get(ref, { signal })));
+    const objects = new Map(read.flatMap((object) => (object ? [[keyOf(refOf(object)), object]] : [])));
+    const users = read.at(-1);
+    const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));
+    return joinedPeers({ before, now: { ...before, objects, remoteUsers } });
+  } catch (error) {
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
+}
+
+/** How far a run has come. */
+interface RunState {
+  /** Once it is written, nothing is put back any more. */
+  isWritten: boolean;
+  /** Who was let in where, once that began. */
+  directions?: readonly Direction[];
+}
+
+/** Takes away what was enabled in clusters that have gone from the file, one after the other. @param disabled gets their names */
 async function disableInTurn(
   flow: Flow,
   { leaving }: PreparedPrune,
   { waitMs }: ApplyMeshOptions,
-): Promise<{ disabled: string[]; removed: Step[] }> {
-  const disabled: string[] = [];
+  disabled: string[],
+): Promise<Step[]> {
   const removed: Step[] = [];
   for (const { target, draft } of leaving) {
-    try {
-      const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs, resumes: false });
-      disabled.push(draft.name);
-      removed.push(...final.steps);
-    } catch (error) {
-      const left = leaving.filter((one) => !disabled.includes(one.draft.name));
-      const contexts = left.map((one) => one.target.client.context);
-      const names = left.map((one) => one.draft.name).join(', ');
-      flow.progress.warn(
-        `${names}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contexts })}`,
-      );
-      throw error;
-    }
+    const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs, resumes: false });
+    disabled.push(draft.name);
+    removed.push(...final.steps);
   }
-  return { disabled, removed };
+  return removed;
+}
+
+/** Nobody knows these clusters any more once they are disconnected: what this run does not come to, a next one does not find. */
+function sayWhatIsLeft({ progress }: Flow, { leaving }: PreparedPrune, disabled: readonly string[]): void {
+  const left = leaving.filter(({ draft }) => !disabled.includes(draft.name));
+  if (left.length === 0) return;
+  const contexts = left.map(({ target }) => target.client.context);
+  const names = left.map(({ draft }) => draft.name).join(', ');
+  progress.warn(
+    `${names}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contexts })}`,
+  );
 }
 
 interface RunOptions extends ApplyMeshOptions {
   account: RunAccount;
-  /** Once it is written, nothing is put back any more. */
-  state: { isWritten: boolean };
+  state: RunState;
 }
 
 async function carryOut(
@@ -202,7 +266,11 @@ async function enableAll(
 }
 
 /** Reads the clusters as they are by now, and connects them by what their Services have. */
-async function connectAll(flow: Flow, { members, snapshots, spec, connections }: PreparedMesh, options: RunOptions) {
+async function connectAll(
+  flow: Flow,
+  { members, snapshots, spec, connections }: PreparedMesh,
+  { state, ...options }: RunOptions,
+) {
   const limit = pLimit(options.parallel);
   const read = await during(flow, { doing: 'Reading the clusters again', done: 'Read the clusters again' }, () =>
     Promise.all(
@@ -231,6 +299,7 @@ async function connectAll(flow: Flow, { members, snapshots, spec, connections }:
     unforeseen,
   );
   await options.agree(steps, unforeseen, read);
+  state.directions = now.directions;
   return connectClusters(flow, now, options);
 }
 

@@ -70,11 +70,11 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
     },
     () =>
       untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
-        const users = await readEtcdUsers(flow, target, own.snapshot);
+        const { users, unasked } = await readEtcdUsers(flow, target, own.snapshot);
         const without = [...users].filter(([, names]) => !names.includes(user)).map(([pod]) => pod);
-        if (users.size > 0 && without.length === 0) return [];
+        if (users.size > 0 && unasked.length + without.length === 0) return [];
         if (!last) return undefined;
-        if (users.size > 0) {
+        if (without.length > 0) {
           throw new MeshctlError(
             'CredentialRefused',
             `context "${context}": the etcd of ${without.join(', ')} has no user ${user} yet`,
@@ -84,8 +84,9 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
             },
           );
         }
+        const which = users.size > 0 ? `the etcd of ${unasked.join(', ')} could not` : 'no etcd could';
         return [
-          `context "${context}": no etcd could be asked whether it lets ${user} in; whether the other cluster connects will show it`,
+          `context "${context}": ${which} be asked whether it lets ${user} in; whether the other cluster connects will show it`,
         ];
       }),
   );

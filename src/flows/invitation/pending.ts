@@ -73,7 +73,7 @@ export async function invitationsEndingWith(flow: Flow, target: Target): Promise
 
 function endingNote({ client: { context } }: Target, { id, peer }: OpenInvitation): string {
   const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
-  return `context "${context}": invitation ${id} has let ${peer} in, and is worth nothing after this → revoke it too: ${revoke}`;
+  return `context "${context}": invitation ${id} has let ${peer} in, which ends with this, and a message of it may still be accepted → revoke it too: ${revoke}`;
 }
 
 interface OpenInvitation {

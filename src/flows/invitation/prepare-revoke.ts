@@ -63,6 +63,10 @@ function endOf({ record, secret }: KeptInvitation, context: string, now: Date): 
 }
 
 function oneOf(invitations: readonly KeptInvitation[], id: string, context: string): KeptInvitation {
+  if (id === '') {
+    const hint = `See the ids: ${meshctlCommand('clustermesh invitations list', { context })}`;
+    throw new MeshctlError('Usage', 'the id of the invitation is empty', { hint });
+  }
   const found = invitations.filter(({ record }) => record.id === id || record.id.startsWith(id));
   const [first, second] = found;
   const ids = invitations.map(({ record }) => record.id);

@@ -11,7 +11,8 @@ export interface ClusterRollback {
   context: string;
   /**
    * `may-change`: as before, but a write that was never answered may still arrive. `left`: by the operator's wish
-   * (--no-rollback), or because the next run goes on from there. `untouched`: nothing was written.
+   * (--no-rollback), because the next run goes on from there, or because others stand on it by now. `untouched`: nothing was
+   * written.
    */
   outcome: 'as-before' | 'may-change' | 'incomplete' | 'left' | 'untouched';
   objects: { object: string; outcome: RollbackResult['outcome'] | 'left' | 'unanswered'; error?: string }[];
@@ -26,8 +27,12 @@ export interface ClusterRollbackOptions {
   mounted?: boolean | undefined;
   /** Clusters at a time; default all. */
   parallel?: number | undefined;
-  /** The command that mends a cluster. */
+  /** Why a cluster is left as it is, by its context: others stand on what was written there. */
+  inUse?: ReadonlyMap<string, string> | undefined;
+  /** The command that mends a cluster; absent for what cannot be typed again. */
   mend?: ((context: string) => string) | undefined;
+  /** Whether that one goes on from what was left, rather than taking it back. */
+  resumes?: boolean | undefined;
 }
 
 /** Two minutes, whatever the command's own signal says: it may be why there is something to roll back. */
@@ -52,11 +57,12 @@ export async function rollBackClusters(
   });
   const results = await Promise.all(
     touched.map(({ target, journal }) =>
-      limit(() =>
-        options.rollback === false
-          ? leaveCluster(flow, journal, options)
-          : rollBackCluster(flow, target, journal, options),
-      ),
+      limit(async () => {
+        const why = options.rollback === false ? '--no-rollback' : options.inUse?.get(journal.cluster);
+        return why === undefined
+          ? rollBackCluster(flow, target, journal, options)
+          : leaveCluster(flow, journal, why, options);
+      }),
     ),
   );
   tellUntouched(flow, targets, results);
@@ -115,11 +121,16 @@ async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Prom
   }
 }
 
-async function leaveCluster(flow: Flow, journal: Journal, { mend }: ClusterRollbackOptions): Promise<ClusterRollback> {
+function leaveCluster(
+  flow: Flow,
+  journal: Journal,
+  why: string,
+  { mend, resumes }: ClusterRollbackOptions,
+): ClusterRollback {
   const { cluster: context } = journal;
   const command = mend?.(context);
-  const way = command ? ` → to undo them: ${command}` : '';
-  flow.progress.warn(`context "${context}": ${standing(journal)} (--no-rollback)${way}`);
+  const way = command ? ` → to ${resumes ? 'go on' : 'undo them'}: ${command}` : '';
+  flow.progress.warn(`context "${context}": ${standing(journal)} (${why})${way}`);
   return { context, outcome: 'left', objects: leftObjects(journal), ...(command ? { mend: command } : {}) };
 }
 

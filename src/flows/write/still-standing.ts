@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { Journal } from '../../kube/apply.ts';
+import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -58,32 +58,39 @@ const LOOK_TIMEOUT_MS = 10_000;
  * Another run may have found a user there that this one has made, and have connected clusters by it: then it stays when
  * this one takes its own work back. Tells so; never throws.
  * @param journals of the failed run; their entries for users are changed
+ * @returns the contexts where users stay
  */
 export async function spareUsersOfOthers(
   { progress }: Pick<Flow, 'progress'>,
   targets: readonly Target[],
   directions: readonly Direction[],
   journals: readonly Journal[],
-): Promise<void> {
+): Promise<string[]> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const entryOf = (context: string, name: string) =>
+  const sparing: string[] = [];
+  // A run of several parts may have made the object before, and have taken others out of it after.
+  const entryOf = (context: string, name: string, isIt: (entry: JournalEntry) => boolean) =>
     journals
       .filter(({ cluster }) => cluster === context)
       .flatMap(({ entries }) => entries)
-      .find(({ ref }) => ref.name === name);
+      .findLast((entry) => entry.ref.name === name && isIt(entry));
   for (const [server, incoming] of groupBy(directions, (direction) => direction.server)) {
     const { context } = server.snapshot;
-    const made = entryOf(context, REMOTE_USERS_CONFIGMAP);
-    const { before, after } = made ?? {};
-    if (!made || !before || !after) continue;
-    const added = userNames(usersFile(after)).filter((user) => !userNames(usersFile(before)).includes(user));
+    const made = entryOf(context, REMOTE_USERS_CONFIGMAP, (entry) => addedUsers(entry).length > 0);
+    if (!made?.before) continue;
+    const { before } = made;
+    const added = addedUsers(made);
     const own = incoming.filter(({ credential }) => added.includes(credential.user));
     const standing = await Promise.all(
       own.map(async ({ client, credential }): Promise<string[]> => {
         const target = targets.find((one) => one.client.context === client.snapshot.context);
         const secret = dialingSecret(client.snapshot);
-        const written = entryOf(client.snapshot.context, secret);
         const fileIn = (object: KubeObject | undefined) => secretText(object, server.identity.name);
+        const written = entryOf(
+          client.snapshot.context,
+          secret,
+          ({ before: had, after: has }) => fileIn(has) !== undefined && fileIn(had) !== fileIn(has),
+        );
         const planned = fileIn(client.snapshot.objects.get(keyOf(secretRef(client.snapshot.namespace, secret))));
         const live = target && fileIn(await liveOrNone(target, secret, signal));
         const isOthers = written
@@ -97,10 +104,19 @@ export async function spareUsersOfOthers(
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
+    sparing.push(context);
     progress.info(
       `context "${context}": ${spared.join(', ')} stays, because another run has connected a cluster with it`,
     );
   }
+  return sparing;
+}
+
+/** The users that a write has added to a list that was there. */
+function addedUsers({ before, after }: JournalEntry): string[] {
+  if (!before || !after || before.kind !== 'ConfigMap') return [];
+  const had = userNames(usersFile(before));
+  return userNames(usersFile(after)).filter((user) => !had.includes(user));
 }
 
 async function liveOrNone(

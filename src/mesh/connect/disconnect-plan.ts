@@ -9,7 +9,7 @@ import { concernedPeers, namesOf } from '../peers/concerned-peers.ts';
 import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
-import { arePeers } from '../peers/namesakes.ts';
+import { dialsNamesake } from '../peers/namesakes.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
@@ -109,7 +109,7 @@ export function disconnectEffects(
       const lost = clients.flatMap((client): PeerEffect[] => {
         const user = loginsOf(client.snapshot, snapshot).find((one) => removed.includes(one));
         const stays = client.snapshot !== snapshot && !client.undialled.includes(clusterNameOf(snapshot));
-        if (!stays || user === undefined) return [];
+        if (!stays || user === undefined || dialsNamesake(client.snapshot, snapshot, read)) return [];
         const { context } = client.snapshot;
         const mend = meshctlCommand('clustermesh connect', { context }, ['--destination-context', cluster]);
         const why = `it logs in as ${user}, which is shut out`;
@@ -117,7 +117,7 @@ export function disconnectEffects(
       });
       const known = concernedPeers(
         snapshot,
-        read.filter((one) => one !== snapshot && arePeers(one, snapshot) !== false),
+        read.filter((one) => one !== snapshot && !dialsNamesake(one, snapshot, read)),
       );
       const staying = known.filter((peer) => !gone.includes(peer) && !unserved.includes(peer));
       const moved = staying.flatMap((peer) =>
@@ -130,7 +130,6 @@ export function disconnectEffects(
 
 /** The users as which a cluster logs in to another one, by any name that it knows it by; none where it does not dial it. */
 function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
-  if (arePeers(client, server) === false) return [];
   return namesOf(server).flatMap((name) => {
     const user = client.peerCertificates.get(name)?.certificate.commonName;
     return user !== undefined && configuredPeers(client).includes(name) ? [user] : [];

@@ -32,8 +32,8 @@ export interface DisableInput {
 }
 
 /**
- * The ordered removal of what meshctl made, and of nothing else: first what makes agents dial, then what serves, then
- * what that needed, the CA at the end.
+ * The ordered removal of what meshctl made, and of nothing else: first who dials and is let in, then what serves, then what that
+ * needed, the CA at the end.
  */
 export function planDisable({ snapshot, possible, keepCertificates }: DisableInput): Plan {
   const authority = secretRef(snapshot.namespace, CA_SECRET);
@@ -51,7 +51,17 @@ function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertific
   const reason = reasonToKeep(object, keepCertificates);
   if (reason) return { ...base, action: 'keep', why: reason };
   const why = isGoing(object) ? `is being deleted already${heldBy(object)}` : 'meshctl made it';
-  return { ...base, action: 'delete', why, write: { method: 'delete' } };
+  const { uid, resourceVersion } = object.metadata;
+  const write = { method: 'delete', ...(namesPeers(object) ? { uid, resourceVersion } : {}) } as const;
+  return { ...base, action: 'delete', why, write };
+}
+
+/** Whether it says who is connected: then it goes as it was read, or somebody who has come since would be cut unnamed. */
+function namesPeers({ kind, metadata: { name } }: KubeObject): boolean {
+  return (
+    (kind === 'Secret' && PEER_SECRETS.some((one) => one === name)) ||
+    (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP)
+  );
 }
 
 function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {
@@ -120,13 +130,12 @@ function isCertificate({ kind, metadata }: KubeObject): boolean {
 }
 
 const ORDER: readonly ((object: KubeObject) => boolean)[] = [
-  ({ kind, metadata }) => kind === 'Secret' && PEER_SECRETS.some((name) => name === metadata.name),
+  namesPeers,
   ({ kind }) => kind === 'ServiceMonitor',
   ({ kind }) => kind === 'PodDisruptionBudget',
   ({ kind }) => kind === 'Deployment',
   ({ kind, metadata }) => kind === 'Service' && metadata.name === APISERVER,
   ({ kind }) => kind === 'Service',
-  ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === REMOTE_USERS_CONFIGMAP,
   ({ kind }) => kind === 'ClusterRoleBinding',
   ({ kind }) => kind === 'ClusterRole',
   ({ kind }) => kind === 'ServiceAccount',

@@ -1,5 +1,5 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
-import { trustedBy, trusts } from '../certificates/trust.ts';
+import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { namesOf } from './concerned-peers.ts';
@@ -22,20 +22,54 @@ export function arePeers(one: ClusterSnapshot, other: ClusterSnapshot): boolean 
 function leadsTo(client: ClusterSnapshot, server: ClusterSnapshot): boolean | undefined {
   const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
   if (name === undefined) return undefined;
-  const dialled = dialledAddresses(client, name);
-  const present = reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port));
-  if (present && dialled.some((address) => present.includes(address))) return true;
-  // An address that was chosen need not be one of the Service's, nor one that only the pods know.
-  const isElsewhere =
-    present !== undefined &&
-    !choicesFor(client, name).endpoints &&
-    !dialled.some((address) => address.startsWith(`${meshHostname(name)}:`));
+  const isAt = isDialledAt(client, name, server);
+  if (isAt) return true;
   const files = client.peerCertificates.get(name);
   const ca = server.tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? server.ca?.certificate;
-  if (!files || !ca || trustedBy(files).length === 0) return isElsewhere ? false : undefined;
+  // A file that another tool wrote may have an address that only it knows.
+  if (!files || !ca || trustedBy(files).length === 0) return undefined;
   if (!trusts(files, ca)) return false;
   // Meshes may share a CA.
-  return isElsewhere ? undefined : true;
+  return isAt === false ? undefined : true;
+}
+
+/**
+ * Whether a cluster dials a namesake of this one, of which no CA was read: at an address that it has not, and trusting none of the
+ * CAs that those trust who dial it.
+ * @param diallers clusters that may dial it, by the address
+ */
+export function dialsNamesake(
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  diallers: readonly ClusterSnapshot[],
+): boolean {
+  const casOf = (cluster: ClusterSnapshot) =>
+    namesOf(server).flatMap((name) => {
+      const files = cluster.peerCertificates.get(name);
+      return files ? trustedBy(files) : [];
+    });
+  const isAt = (cluster: ClusterSnapshot) =>
+    namesOf(server)
+      .map((name) => isDialledAt(cluster, name, server))
+      .find((one) => one !== undefined);
+  const known = diallers.filter((one) => isAt(one)).flatMap(casOf);
+  const trusted = casOf(client);
+  const isStranger = !trusted.some((ca) => known.some((one) => isSameKey(one, ca)));
+  return known.length > 0 && trusted.length > 0 && isStranger && isAt(client) === false;
+}
+
+/**
+ * Whether an address at which a cluster dials a peer is one of another cluster's Service.
+ * @returns undefined where that does not tell: an address that was chosen need not be one of the Service's, nor one that only the
+ * pods know
+ */
+export function isDialledAt(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean | undefined {
+  const dialled = dialledAddresses(client, peer);
+  const present = reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port));
+  if (present === undefined) return undefined;
+  if (dialled.some((address) => present.includes(address))) return true;
+  const isChosen = choicesFor(client, peer).endpoints !== undefined;
+  return isChosen || dialled.some((address) => address.startsWith(`${meshHostname(peer)}:`)) ? undefined : false;
 }
 
 /** Clusters that have a peer's name, told apart. */

@@ -63,7 +63,8 @@ export function clusterOf(issuer: Member, { members, replace, successors }: Rota
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
   const trusted = once([...(wanted ?? []), ...present, ...certificates.flatMap(authoritiesBeside)]);
-  const others = trusted.filter((one) => !wanted?.includes(one) && signsForPeers(one.facts, issuer, members));
+  const isWanted = ({ facts }: TrustedAuthority) => wanted?.some((one) => one.facts.sha256 === facts.sha256) ?? false;
+  const others = trusted.filter((one) => !isWanted(one) && signsForPeers(one.facts, issuer, members));
   const stage = rotationStage(issuer, members);
   return { issuer, certificates, pending, wanted, trusted, others, unfinished: stage !== 'settled' };
 }

@@ -1,0 +1,163 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type CliOptions, jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+/** Others who come to stand on what a run does, while it does it. */
+let clusters: ConnectClusters;
+
+const named = (...names: string[]) => names.map((name) => ({ name }));
+const spec = (...names: string[]): WrittenSpec => ({ clusters: named(...names), topology: { type: 'mesh' } });
+const mesh = (...argv: string[]) => ['clustermesh', ...argv];
+const ok = async (argv: readonly string[]) => {
+  const result = await clusters.meshctl(argv);
+  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
+};
+const apply = (what: WrittenSpec, words: readonly string[] = [], options: CliOptions = {}) =>
+  clusters.meshctl(['apply', '-f', '-', ...words], { input: meshText(what), ...options });
+const storeOf = (index: number) => found(clusters.clusters[index], `cluster ${index}`).store;
+const isEnabled = (index: number) => storeOf(index).get(refs.deployment('clustermesh-apiserver')) !== undefined;
+const usersOf = (index: number) => JSON.stringify(storeOf(index).get(refs.configMap('clustermesh-remote-users'))?.data);
+const refusal = () => new ApiError(422, 'Invalid', 'admission webhook said no');
+
+afterEach(() => {
+  clusters.fault = undefined;
+});
+
+describe('apply that fails', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(3);
+    await ok(mesh('enable', '--context', 'mesh-3'));
+  });
+  afterAll(() => clusters?.close());
+
+  it('leaves a cluster that it has enabled, and that a peer has joined meanwhile', async () => {
+    let joined = false;
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (context !== 'mesh-2' || joined || resource !== 'deployments' || !['create', 'patch'].includes(verb))
+        return undefined;
+      joined = true;
+      await expect
+        .poll(() => storeOf(0).get(refs.deployment('clustermesh-apiserver'))?.status as unknown)
+        .toMatchObject({ readyReplicas: 1 });
+      await ok(connect('mesh-3', 'mesh-1'));
+      throw refusal();
+    };
+    const { exitCode, stderr, stdout } = await apply(spec('mesh-1', 'mesh-2'), ['-o', 'json']);
+    expect({ exitCode, joined }).toEqual({ exitCode: 1, joined: true });
+    expect(stderr).toContain('left as it is, because it is in use by mesh-3');
+    const { error } = jsonOf({ exitCode, stderr, stdout }) as { error: { details: { rollback: object[] } } };
+    expect(error.details.rollback).toContainEqual(expect.objectContaining({ context: 'mesh-1', outcome: 'left' }));
+    expect([isEnabled(0), isEnabled(1)]).toEqual([true, false]);
+    clusters.fault = undefined;
+    await ok(mesh('status', '--context', 'mesh-1,mesh-3', '--wait'));
+    await ok(mesh('disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-1', '--yes', '--wait=false'));
+  });
+
+  it('leaves the users by which another run has connected its clusters', async () => {
+    await ok(mesh('enable', '--context', 'mesh-1,mesh-2'));
+    await ok(connect('mesh-1', 'mesh-3'));
+    let joined = false;
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (verb !== 'patch' || resource !== 'secrets') return undefined;
+      if (context === 'mesh-1' && !joined) {
+        joined = true;
+        await ok(connect('mesh-1', 'mesh-2'));
+      }
+      if (joined && context === 'mesh-3') throw refusal();
+      return undefined;
+    };
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'), ['--prune', '--yes']);
+    expect({ exitCode, joined }).toEqual({ exitCode: 1, joined: true });
+    expect(stderr).toContain('stays, because another run has connected a cluster with it');
+    clusters.fault = undefined;
+    expect([usersOf(0), usersOf(1)]).toEqual([
+      expect.stringContaining('remote-mesh-2'),
+      expect.stringContaining('remote-mesh-1'),
+    ]);
+  });
+});
+
+describe('apply --prune', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(3);
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2', 'mesh-3'));
+    expect(exitCode, stderr).toBe(0);
+  });
+  afterAll(() => clusters?.close());
+
+  it('prunes nothing while a context is silent that may be the one that has gone', async () => {
+    clusters.fault = async ({ context }) => {
+      if (context === 'mesh-3') throw new ApiError(503, 'ServiceUnavailable', 'busy');
+      return undefined;
+    };
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'), ['--prune', '--yes']);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/"mesh-3" may be the cluster of context "mesh-3", which does not answer/);
+    expect(stderr).toContain('disconnect --context mesh-1 --peer mesh-3 && ');
+    expect(usersOf(0)).toContain('remote-mesh-3');
+  });
+
+  it('interrupted while it waits, names what finishes it: no later run finds that cluster', async () => {
+    const abort = new AbortController();
+    let seen = '';
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'), ['--prune', '--yes'], {
+      signal: abort.signal,
+      onOutput(text: string) {
+        seen += text;
+        if (seen.includes('Removed the peers')) abort.abort();
+      },
+    });
+    expect(exitCode).toBe(130);
+    expect(isEnabled(2)).toBe(true);
+    expect(stderr).toMatch(
+      /mesh-3: disconnected, and not disabled .*\n?\s+→ meshctl clustermesh disable --context mesh-3/,
+    );
+    await ok(mesh('disable', '--context', 'mesh-3', '--yes'));
+  });
+});
+
+describe('other commands', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(3);
+    await ok(mesh('enable', '--all', '--replicas', '2'));
+  });
+  afterAll(() => clusters?.close());
+
+  it('disable does not remove what says who is connected once that has changed', async () => {
+    await ok(connect('mesh-1', 'mesh-2'));
+    await ok(mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes', '--wait=false'));
+    let joined = false;
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (context !== 'mesh-2' || verb !== 'delete' || resource !== 'secrets' || joined) return undefined;
+      joined = true;
+      await ok(connect('mesh-3', 'mesh-2'));
+      return undefined;
+    };
+    const { exitCode, stderr } = await clusters.meshctl(mesh('disable', '--context', 'mesh-2', '--yes'));
+    expect({ exitCode, joined }).toEqual({ exitCode: 1, joined: true });
+    expect(stderr).toContain('mesh-3 was connected meanwhile');
+    clusters.fault = undefined;
+    await ok(mesh('status', '--context', 'mesh-2,mesh-3', '--wait'));
+  });
+
+  it('a disconnect is not verified where one of the etcds could not be asked', async () => {
+    let first: string | undefined;
+    clusters.fault = async ({ resource, name, context, subresource }) => {
+      if (context !== 'mesh-2' || !/portforward/.test(`${resource}/${subresource}`)) return undefined;
+      first ??= name;
+      if (name === first) throw new ApiError(500, 'InternalError', 'kubelet is away');
+      return undefined;
+    };
+    const { exitCode, stderr } = await clusters.meshctl(
+      mesh('disconnect', '--context', 'mesh-2', '--peer', 'mesh-3', '--yes'),
+    );
+    expect(first).toBeDefined();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`could not be verified: that of ${first} could not be asked`);
+  });
+});
