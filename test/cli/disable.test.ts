@@ -87,10 +87,10 @@ describe('disable', () => {
       [
         "Secret kube-system/cilium-clustermesh",
         "Secret kube-system/cilium-kvstoremesh",
+        "ConfigMap kube-system/clustermesh-remote-users",
         "Deployment kube-system/clustermesh-apiserver",
         "Service kube-system/clustermesh-apiserver",
         "Service kube-system/clustermesh-apiserver-metrics",
-        "ConfigMap kube-system/clustermesh-remote-users",
         "ClusterRoleBinding clustermesh-apiserver",
         "ClusterRole clustermesh-apiserver",
         "ServiceAccount kube-system/clustermesh-apiserver",
