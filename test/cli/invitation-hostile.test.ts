@@ -144,6 +144,18 @@ describe('an address that changes between the messages', () => {
     expect(endpointsIn(elsewhere)).toEqual(['mesh.example.com:2379']);
     good(await accept(b, 'confirmation.yaml'));
   });
+
+  it('stays as it was chosen when the connection is renewed', async () => {
+    const chosen = ['mesh.example.com:2379'];
+    const invite = (...words: string[]) => a(mesh('invite', '--peer', 'mesh-2', ...words));
+    await two.save('invitation.yaml', good(await invite('--endpoint', ...chosen)));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '--no-proof')));
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml', '--no-proof')));
+    good(await accept(b, 'confirmation.yaml', '--no-proof'));
+    expect(endpointsIn(good(await invite()))).toEqual(chosen);
+    await two.save('theirs.yaml', good(await b(mesh('invite', '--peer', 'mesh-1'))));
+    expect(endpointsIn(good(await accept(a, 'theirs.yaml', '--no-proof')))).toEqual(chosen);
+  });
 });
 
 describe('a CA that is replaced between the messages', () => {

@@ -102,6 +102,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     cluster: of.cluster,
     context: of.context,
     unread: unreadPeers(of, clusters),
+    ...(of.peers ? { peers: of.peers } : {}),
     ...(of.broken ? { brokenLinks: of.broken } : {}),
     ...(of.unseen ? { unseen: of.unseen } : {}),
   }));

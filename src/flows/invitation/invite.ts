@@ -8,6 +8,7 @@ import {
   invitationRef,
   invitationSecret,
   isSpent,
+  lastGiven,
 } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
@@ -44,7 +45,16 @@ export interface PreparedInvite {
 
 /** Makes an invitation: its key, the message, and the Secret in which the key is to be kept. */
 export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
-  const own = await readOwnMember(flow, target, options.endpoints);
+  const kept = await readInvitations(target);
+  // A renewal keeps what was chosen, as connect does.
+  const last =
+    options.invited === undefined
+      ? undefined
+      : lastGiven(
+          kept.map(({ record }) => record),
+          options.invited,
+        );
+  const own = await readOwnMember(flow, target, options.endpoints ?? last?.endpoints);
   requireSettledIdentity(own.snapshot);
   if (options.invited === own.identity.name) {
     throw new MeshctlError('Usage', `context "${target.client.context}" is cluster "${options.invited}" itself`, {
@@ -89,14 +99,20 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     why: `keeps the key of the invitation until ${shownTime(message.expires)}`,
     write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
   };
-  const steps = [...spentSteps(target, await readInvitations(target), now), step];
+  const steps = [...spentSteps(target, kept, now), step];
   return { target, message, fingerprint: readCertificate(certificates).sha256, steps };
 }
 
-/** Clears away what is left of invitations that are over, once none of their messages would be accepted anyway. */
+/**
+ * Clears away what is left of invitations that are over, once none of their messages would be accepted anyway; but for what somebody
+ * has chosen, which the next one for the same peer keeps.
+ */
 export function spentSteps({ client: { context } }: Target, kept: readonly KeptInvitation[], now: Date): Step[] {
+  const records = kept.map(({ record }) => record);
+  const isRemembered = (record: InvitationRecord) =>
+    record.peer !== undefined && lastGiven(records, record.peer.name) === record;
   return kept
-    .filter(({ record }) => isSpent(record, now))
+    .filter(({ record }) => isSpent(record, now) && !isRemembered(record))
     .map(({ secret, record }) => {
       const how = record.state === 'revoked' ? 'revoked' : 'used';
       return forgetStep(context, secret, `it was ${how}, and has expired`);

@@ -66,9 +66,23 @@ export async function invitationsEnding(
   return (await Promise.all(notes)).flat();
 }
 
-/** The same when a cluster leaves the mesh. */
+/** The same when a cluster leaves the mesh: its Secrets of invitations stay, also of those that have let nobody in yet. */
 export async function invitationsEndingWith(flow: Flow, target: Target): Promise<string[]> {
-  return (await openInvitations(flow, target)).map((one) => endingNote(target, one));
+  const kept = await readInvitationsIfAllowed(flow, target);
+  const now = flow.now();
+  const open = openAmong(kept, now);
+  const { context } = target.client;
+  const unanswered = kept.filter(
+    ({ record, isVoid }) =>
+      !isVoid && isUnanswered(record) && record.expires > now && !open.some(({ id }) => id === record.id),
+  );
+  return [
+    ...open.map((one) => endingNote(target, one)),
+    ...unanswered.map(({ record: { id } }) => {
+      const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+      return `context "${context}": invitation ${id} is still open, and its Secret stays → revoke it too: ${revoke}`;
+    }),
+  ];
 }
 
 function endingNote({ client: { context } }: Target, { id, peer }: OpenInvitation): string {

@@ -7,7 +7,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
-import { keptKey } from '../../mesh/invitation/record.ts';
+import { keptKey, lastGiven } from '../../mesh/invitation/record.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
@@ -64,10 +64,15 @@ export async function prepareAccept(
   const { context } = target.client;
   const invitations = await readInvitations(target);
   const kept = invitations.find(({ record }) => record.id === message.id);
+  // A renewal keeps what was chosen, as connect does.
+  const last = lastGiven(
+    invitations.map(({ record }) => record),
+    message.cluster.name,
+  );
   const own = await readOwnMember(
     flow,
     target,
-    options.endpoints ?? (kept?.record.given ? kept.record.endpoints : undefined),
+    options.endpoints ?? (kept ? (kept.record.given ? kept.record.endpoints : undefined) : last?.endpoints),
   );
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);

@@ -12,7 +12,7 @@ import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certif
 import { isSameKey, trustedBy, trusts } from './trust.ts';
 
 /** Certificates are issued anew from this time before their end. */
-export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
+const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** In every certificate that Cilium's chart makes; no peer dials them. */
 export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1'];
@@ -129,9 +129,7 @@ function reasonOfTime(
 ): string | undefined {
   const invalid = validityFault(certificate, now);
   if (invalid) return `it ${invalid}`;
-  // Short-lived certificates are renewed in the last third of their time.
-  const lifetimeMs = certificate.notAfter.getTime() - certificate.notBefore.getTime();
-  const soon = new Date(now.getTime() + Math.min(RENEW_BEFORE_MS, lifetimeMs / 3));
+  const soon = new Date(now.getTime() + renewBeforeMs(certificate));
   // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
   if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
     return `it expires on ${dayOf(certificate.notAfter)}`;
@@ -142,13 +140,18 @@ function reasonOfTime(
   return undefined;
 }
 
+/** How long before its end a certificate is renewed, in milliseconds: a short-lived one in the last third of its time. */
+export function renewBeforeMs({ notBefore, notAfter }: CertificateFacts): number {
+  return Math.min(RENEW_BEFORE_MS, (notAfter.getTime() - notBefore.getTime()) / 3);
+}
+
 /** What to tell of a validity that was asked for and is good, but for which nobody is used to look after certificates. */
 export function validityWarnings(validityMs: number | undefined): string[] {
   if (validityMs === undefined || validityMs >= RENEW_BEFORE_MS) return [];
   const days = RENEW_BEFORE_MS / (24 * 60 * 60 * 1000);
   return [
-    `certificates that are valid for less than ${days} days are reported by check from their first day, and peers are cut off ` +
-      'when they expire: run certs rotate on a schedule that is shorter',
+    `certificates that are valid for less than ${days} days are reported by check in the last third of their time only, and peers are ` +
+      'cut off when they expire: run certs rotate on a schedule that is shorter',
   ];
 }
 

@@ -8,7 +8,14 @@ import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.t
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { authorityState, authorityTrouble, hasLostSigner, isIssuedElsewhere, waysBack } from './authority.ts';
+import {
+  authorityState,
+  authorityTrouble,
+  hasLostSigner,
+  isIssuedElsewhere,
+  lostAuthority,
+  waysBack,
+} from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 import { isSameKey, trusts } from './trust.ts';
@@ -44,15 +51,18 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
   const otherOf = (peer: string) => others.find((other) => clusterNameOf(other) === peer);
   const sharing = peersOfOneCa(snapshot, others);
   const holder = others.find((other) => hasCopy(other, signer, sharing));
-  const back = holder
-    ? `restore the CA that signed them, which context "${holder.context}" has: ${meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context])}`
-    : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
+  const back = holder ? restoreFrom(snapshot, holder) : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
   const where = peers.map((peer) => otherOf(peer)?.context ?? unnamedContext(peer));
   const next =
     ca.keyMatches && sharing.length === 0
       ? `to switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
       : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
   return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
+}
+
+function restoreFrom({ context }: ClusterSnapshot, holder: ClusterSnapshot): string {
+  const restore = meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context]);
+  return `restore the CA that signed them, which context "${holder.context}" has: ${restore}`;
 }
 
 /** Whether Secret cilium-ca can sign, and whatever it signed would be trusted by nobody. */
@@ -85,7 +95,13 @@ export function signingFault(
       ? hasLostSigner(snapshot) && !isToolMade()
       : ['wrong-key', 'unreadable', 'empty'].includes(state);
   if (isBroken) {
-    return { says: authorityTrouble(snapshot) ?? '', ways: waysBack(snapshot, concernedPeers(snapshot, others)) };
+    const ways = waysBack(snapshot, concernedPeers(snapshot, others));
+    const lost = snapshot.ca?.certificate ?? lostAuthority(snapshot, others)?.certificate;
+    const holder = lost && others.find(({ ca }) => ca?.keyMatches && isSameKey(ca.certificate, lost));
+    return {
+      says: authorityTrouble(snapshot) ?? '',
+      ways: holder ? `${restoreFrom(snapshot, holder)}; or ${ways}` : ways,
+    };
   }
   if (!isForeignAuthority(snapshot)) return undefined;
   // Whom nobody trusts yet, nobody loses by certificates that are issued anew.

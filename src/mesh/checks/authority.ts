@@ -53,7 +53,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
   {
     id: 'tls-ca-expiry',
     category: 'tls',
-    title: 'CAs are valid for 30 days at least',
+    title: 'CAs are valid for 30 days, or a third of their time, at least',
     subject: ({ ca }) => ({ things: ca ? [CA_SECRET] : [], otherwise: NO_CA }),
     run: ({ clusters, now }) =>
       clusters.flatMap(({ context, ca }) => {

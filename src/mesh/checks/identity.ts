@@ -222,7 +222,11 @@ function differentPeers({ clusters, peerIds }: CheckInput, all: readonly Cluster
           id: 'peer-identity',
           severity: 'fail',
           cluster: context,
-          args: { context, name, known, named: named.context, id },
+          args: {
+            ...{ context, name, known, named: named.context, id },
+            // What its programs run with tells more than that it may be another cluster.
+            ...(isSame ? {} : { foundBy: 'identity-running', foundIn: named.context }),
+          },
           hint: isSame
             ? settleIdentity(named, all)
             : `If that cluster was replaced, forget the former one: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', name])}`,

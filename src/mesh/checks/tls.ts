@@ -3,7 +3,7 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
+import { certificateSpecs, coversHost, LOOPBACK, renewBeforeMs } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { trusts } from '../certificates/trust.ts';
@@ -139,8 +139,10 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     },
     { isJudged: (secret) => secret === SERVER_CERT_SECRET },
   ),
-  perCertificate('tls-expiry', 'certificates are valid for 30 days at least', ({ facts }, _cluster, now) =>
-    expiry(facts.certificate, now),
+  perCertificate(
+    'tls-expiry',
+    'certificates are valid for 30 days, or a third of their time, at least',
+    ({ facts }, _cluster, now) => expiry(facts.certificate, now),
   ),
 ];
 
@@ -153,7 +155,8 @@ export function expiry(
   const day = notAfter.toISOString().slice(0, 10);
   if (notBefore > now) return { severity: 'fail', reason: `it is not valid before ${notBefore.toISOString()}` };
   if (notAfter <= now) return { severity: 'fail', reason: `it expired on ${day}` };
-  if (notAfter.getTime() - now.getTime() > RENEW_BEFORE_MS) return undefined;
+  // Before that, what is meant to renew it would not.
+  if (notAfter.getTime() - now.getTime() > renewBeforeMs(certificate)) return undefined;
   return { severity: 'warn', reason: `it expires on ${day}` };
 }
 

@@ -128,6 +128,14 @@ export function revokeStep(context: string, secret: KubeObject, record: Invitati
   return { ...base, action: 'update', why, write: { method: 'patch', patch, resourceVersion } };
 }
 
+/** Which of a peer's invitations says last at which addresses, by somebody's choice, that peer is to dial this cluster. */
+export function lastGiven(records: readonly InvitationRecord[], peer: string): InvitationRecord | undefined {
+  return records
+    .filter((record) => record.given && isUsed(record) && record.peer?.name === peer)
+    .toSorted((a, b) => a.issued.getTime() - b.issued.getTime())
+    .at(-1);
+}
+
 /** What a Secret says of an invitation; undefined where it cannot be read. */
 export function readRecord(secret: KubeObject): InvitationRecord | undefined {
   try {

@@ -86,6 +86,12 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     return found && placeOf(found, address);
   };
 
+  /** Cilium knows a cluster by the name that it has by now, this network by the one that it began with. */
+  const siteOf = (cluster: string, address: string): string =>
+    placeIn(cluster, address) !== undefined
+      ? cluster
+      : ([...clusters.keys()].find((site) => placeIn(site, address) !== undefined) ?? cluster);
+
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
     const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
     const name = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
@@ -106,12 +112,13 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function dialPod(from: Sender, target: PodAddress): Promise<Socket> {
     const name = `${target.address}:${target.port}`;
     const own = clusters.get(from.cluster);
-    const to = { cluster: target.cluster, node: placeIn(target.cluster, target.address)?.node };
+    const site = siteOf(target.cluster, target.address);
+    const to = { cluster: site, node: placeIn(site, target.address)?.node };
     const plain: Packet = { from, to, protocol: 'tcp', port: target.port, size: SYN_SIZE };
     const packet = own ? onTheWire(own.store, plain) : plain;
     await knock(from, packet, { name, port: target.port, podAddress: target.address });
     const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
-    if (!clusters.get(target.cluster)?.admits(identity, target.address)) return timeOut(name);
+    if (!clusters.get(site)?.admits(identity, target.address)) return timeOut(name);
     return reach(packet, target, name);
   }
 
@@ -153,8 +160,9 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function send(from: Sender, datagram: Datagram, owner?: string): Promise<Delivery> {
     const { protocol, address, port, size, payload } = datagram;
     const own = clusters.get(from.cluster);
-    const way: Route = owner
-      ? { cluster: owner, node: placeIn(owner, address)?.node, isPod: true, backends: [] }
+    const site = owner === undefined ? undefined : siteOf(owner, address);
+    const way: Route = site
+      ? { cluster: site, node: placeIn(site, address)?.node, isPod: true, backends: [] }
       : route(from.cluster, address, port ?? 0);
     const isEcho = protocol === 'icmp';
     const lost = async (): Promise<Delivery> => {

@@ -58,13 +58,24 @@ export function connectText(
       return `${theme.bold(oneWay)} dials ${enumerated(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
     }
     const isEach = mode === 'mesh' || others.length === 1;
-    const every = mode === 'mesh' && names.length > 2 ? ', every pair of them' : '';
+    const pairs = (names.length * (names.length - 1)) / 2;
+    const isWhole = connections.length === 2 * pairs;
+    const every = mode === 'mesh' && names.length > 2 ? `, every pair of them${isWhole ? '' : exceptOneWay()}` : '';
     if (isUntold) {
       return isEach
         ? `${enumerated(names)} are set up to dial each other${every}`
         : `${first} and each of ${enumerated(others)} are set up to dial each other`;
     }
     return isEach ? `Connected ${enumerated(names)}${every}` : `Connected ${first} with ${enumerated(others)}`;
+  }
+
+  /** What was chosen to be one-way stays so. */
+  function exceptOneWay(): string {
+    const isThere = (from: string, to: string) => connections.some((one) => one.from === from && one.to === to);
+    const single = connections.filter(({ from, to }) => !isThere(to, from));
+    return single.length === 0
+      ? ''
+      : `, except that only ${single.map(({ from, to }) => `${from} dials ${to}`).join(', ')}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
+import { pairsOf } from '../../mesh/pairs.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { BrokenLink } from '../../mesh/status/links.ts';
@@ -16,6 +17,8 @@ export interface ReadCluster {
   context: string;
   /** Peers whose Services were not read: what they add is not counted. */
   unread: readonly string[];
+  /** The clusters whose Services its agents read; absent where that could not be seen. */
+  peers?: readonly string[] | undefined;
   /** Its connections that `status` calls broken; absent where its agents could not be asked. */
   brokenLinks?: readonly BrokenLink[] | undefined;
   /** What of it may not be read: whether its connections would come back hangs on it too; absent where all was read. */
@@ -156,11 +159,32 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme,
   ];
 }
 
-/** The connections that are broken, each with why, and where that is told in full. */
+/** Clusters that have nothing to do with each other: where nobody is connected, that is no mesh. */
+function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+  const pairs = pairsOf(clusters);
+  const apart = pairs.filter(([one, other]) => isApart(one, other) && isApart(other, one));
+  if (apart.length === 0) return [];
+  if (apart.length === pairs.length) {
+    const words = `${clusters.length === 2 ? 'These clusters are' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
+    return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
+  }
+  const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');
+  return [theme.dim(`not connected with each other, so that neither uses the other's backends: ${words}`)];
+}
+
+function isApart({ peers }: ReadCluster, { cluster }: ReadCluster): boolean {
+  return peers !== undefined && !peers.includes(cluster);
+}
+
+/** The connections that are not there or broken, each with why, and where that is told in full. */
 export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, theme: Theme): string[] {
   const notes = brokenLinkNotes(clusters);
-  if (notes.length === 0) return [];
-  return [...notes.map((note) => `⚠️  ${note}`), ...hintLines(statusCommand(clusters), theme)];
+  if (notes.length === 0) return apartLines(clusters, theme);
+  return [
+    ...apartLines(clusters, theme),
+    ...notes.map((note) => `⚠️  ${note}`),
+    ...hintLines(statusCommand(clusters), theme),
+  ];
 }
 
 function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {

@@ -43,13 +43,15 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   ]);
   if (waiting.length > 0) lines.push('', ...waiting);
   const [first, ...rest] = unconnected(report);
-  if (first && rest.length === report.clusters.length - 1 && rest.length > 0 && first.enabled) {
+  const off = unconnected(report).filter(({ enabled }) => !enabled);
+  const isBeginning = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
+  if (first && isBeginning && !off.some(({ unsigned }) => unsigned)) {
     // Nobody is connected to anybody: one command for all.
     const others = rest.map(({ context }) => context).join(',');
-    return [
-      ...lines,
-      ...hintLines(meshctlCommand('clustermesh connect', first, ['--destination-context', others]), theme),
-    ].join('\n');
+    const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
+    const connect = meshctlCommand('clustermesh connect', first, ['--destination-context', others]);
+    if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme)));
+    return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = report.unreachable.map(({ context }) => context);

@@ -35,9 +35,9 @@ export function statusText(
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...unseenLines(report, theme),
     ...invitationLines(report, theme),
-    ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...servedLines(report, theme, contexts),
     ...explainLines(reasons, theme),
   );

@@ -9,13 +9,19 @@ import {
 } from '../../../flows/connect/prepare-disconnect.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import { unnamedContext } from '../../../mesh/command-line.ts';
+import { forget } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
+import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { namingContexts } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -50,8 +56,21 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
     const readOthers = readerOfOthers(context, flags, [source]);
-    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode, readOthers), options);
+    const prepared = await prepareForgetting(context, source, peer, mode, readOthers);
+    const untold = await namingContexts(context, flags, untoldNotes(prepared));
+    return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options);
   });
+}
+
+/** Whoever was forgotten by name goes on as before, if it is there. */
+function untoldNotes({ partings }: PreparedDisconnect): string[] {
+  return partings.flatMap(({ snapshot, unserved }) =>
+    unserved.map((peer) => {
+      const there = forget(unnamedContext(peer), [clusterNameOf(snapshot)]);
+      const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
+      return `"${peer}" is not told, and unless it is gone it goes on dialling "${clusterNameOf(snapshot)}" → ${own}`;
+    }),
+  );
 }
 
 function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {
