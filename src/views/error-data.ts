@@ -11,7 +11,7 @@ export interface ErrorData {
 
 /** What an error says. API servers and programs in clusters word much of it, so nothing of it can act on a terminal. */
 export function errorData({ code, message, hint: given, details }: MeshctlError): ErrorData {
-  const hint = given ?? (code === 'Interrupted' ? stateAfter(details.rollback) : undefined);
+  const hint = given ?? (code === 'Interrupted' ? stateAfter(details) : undefined);
   return {
     code,
     message: printableSentence(message),
@@ -21,10 +21,14 @@ export function errorData({ code, message, hint: given, details }: MeshctlError)
 }
 
 /** What an interrupted run has left, where it is all as before: each cluster that is not was told of by itself. */
-function stateAfter(rollback: unknown): string | undefined {
+function stateAfter({ rollback, renewed }: MeshctlError['details']): string | undefined {
   if (!Array.isArray(rollback) || rollback.length === 0) return undefined;
   const isBefore = (rollback as readonly { outcome?: unknown }[]).every(({ outcome }) =>
     ['as-before', 'untouched'].includes(String(outcome)),
   );
-  return isBefore ? 'Everything that was written has been rolled back: all is as before.' : undefined;
+  if (!isBefore) return undefined;
+  // A rotation goes by phases, and what was done before the one that it stopped in stays.
+  return Array.isArray(renewed) && renewed.length > 0
+    ? 'What was being written has been rolled back; what was renewed before stays.'
+    : 'Everything that was written has been rolled back: all is as before.';
 }

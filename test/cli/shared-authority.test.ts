@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** Clusters that were given one CA, as Cilium's own guide has it. */
 let clusters: ConnectClusters;
@@ -32,6 +33,19 @@ describe.each([
     await mesh('certs', 'rotate', ...ALL);
     const { stdout } = await mesh('certs', 'rotate', ...ALL, '--older-than', '1d');
     expect(stdout).toContain('No certificate was due');
+    await mesh('status', ...ALL, '--wait');
+  });
+
+  it('a CA that is lost comes back from a cluster that has it, and nobody is cut', async () => {
+    const [first = '', second = ''] = sharing;
+    const cluster = found(clusters.clusters[all.indexOf(second)], second);
+    cluster.store.delete(refs.secret('cilium-ca'));
+    const { stdout } = await clusters.meshctl(['clustermesh', 'status', ...ALL]);
+    const restore = `clustermesh enable --context ${second} --ca-from-context ${first}`;
+    expect(stdout).toContain(restore);
+    const plan = await ok(...restore.split(' '), '--dry-run');
+    expect(plan.stdout).not.toContain('is cut off');
+    await ok(...restore.split(' '));
     await mesh('status', ...ALL, '--wait');
   });
 

@@ -8,7 +8,7 @@ import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../src/mesh/peers/peers.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { apiserverDeployment, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { apiserverDeployment, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const peersSecret = (annotations: Record<string, string>, ...peers: string[]): KubeObject => ({
   apiVersion: 'v1',
@@ -47,6 +47,9 @@ describe('users whose list is lost', () => {
     expect(doubtAboutUsers(snapshotOf({ live: [{ ...deployment, status: {} }] }))).toBeUndefined();
     expect(doubtAboutUsers(snapshotOf({ live: [] }))).toBeUndefined();
     expect(doubtAboutUsers(snapshotOf({ live: [deployment], remoteUsers: [] }))).toBeUndefined();
+    // The Deployment is lost with them: what it served by is still there.
+    const tlsSecrets = new Map([['clustermesh-apiserver-server-cert', tlsFacts('ca-mesh-1', {})]]);
+    expect(doubtAboutUsers(snapshotOf({ live: [serviceObject({})], tlsSecrets }))).toContain('only dials in');
   });
 });
 

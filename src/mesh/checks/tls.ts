@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, coversHost, LOOPBACK, renewBeforeMs } from '../certificates/cluster-certificates.ts';
-import { isForeignAuthority, waysToAgree } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, signingFault, waysToAgree } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -20,7 +20,10 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secrets: [string, ...string[]]): string {
   const ways = waysToAgree(cluster, all);
   if (ways) return ways;
-  if (hasLostSigner(cluster)) return `no CA can issue it: ${waysBack(cluster, knownPeers(cluster))}`;
+  if (hasLostSigner(cluster)) {
+    const others = all.filter((other) => other !== cluster);
+    return `no CA can issue it: ${signingFault(cluster, others)?.ways ?? waysBack(cluster, knownPeers(cluster))}`;
+  }
   return reissueAdvice(cluster, secrets);
 }
 

@@ -270,8 +270,9 @@ function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fa
   if (!tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
   const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
   const object = `Secret ${CA_SECRET}`;
+  const signing = signingFault(snapshot, others);
+  const ways = signing ? { hint: signing.ways } : {};
   if (ca) {
-    const signing = signingFault(snapshot, others);
     // Without any key, it is kept elsewhere on purpose.
     if (!signing) return [];
     if (isForeignAuthority(snapshot)) {
@@ -280,15 +281,15 @@ function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fa
     }
     const what = ca.keyIsEmpty ? 'is empty' : 'is unreadable or belongs to a different CA';
     const says = `the private key of the CA ${what}: nothing can be renewed`;
-    return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];
+    return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false, ...ways })];
   }
   if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
     const what =
       authorityState(snapshot) === 'empty' ? 'there is no CA certificate in it' : 'the CA certificate cannot be read';
     const says = `${what}: nothing can be renewed`;
-    return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
+    return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false, ...ways })];
   }
   if (foreignOwner(server)?.startsWith('cert-manager')) return [];
   const says = 'the CA is missing: nothing can be renewed';
-  return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
+  return [faultFor(snapshot, 'ca-missing', { object, says, outage: false, ...ways })];
 }

@@ -269,7 +269,10 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
  */
 export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
   const deployment = apiserverDeployment(snapshot);
-  const hasRun = deployment && (podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0);
+  // What is left of one whose Deployment is lost too: who switches Cluster Mesh off takes the Service along.
+  const hasRun = deployment
+    ? podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0
+    : apiserverService(snapshot) !== undefined && snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
   if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
   return (
     'the list of the users that peers log in as is lost: it is rebuilt from the peers that this cluster dials, those that ' +

@@ -3,6 +3,7 @@ import { mendMisfit } from '../../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../apiserver/misfits.ts';
 import { endsAllFirst } from '../../apiserver/replacement.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
 import { firstOf } from '../../counted.ts';
 import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../../objects/names.ts';
@@ -44,6 +45,9 @@ function shutOut({ context, namespace }: ClusterSnapshot, get: (ref: ObjectRef) 
   const [service, deployment] = [get(apiserverServiceRef(namespace)), get(apiserverDeploymentRef(namespace))];
   const cut = (why: string, mend: string): Effect => ({ becomes: 'cut', why, mend });
   return [
+    ...(deployment === undefined
+      ? [cut('this cluster has no clustermesh-apiserver', meshctlCommand('clustermesh enable', { context }))]
+      : []),
     ...(replicasOf(deployment) === 0
       ? [cut("this cluster's clustermesh-apiserver has 0 replicas", scaleUpCommand({ context, namespace }, deployment))]
       : []),
