@@ -31,3 +31,22 @@ it.each([
 ] as const)('what is blocked %s', (_what, isMutual, one, two, expected) => {
   expect(formats(isMutual, one, two)).toEqual(expected);
 });
+
+it('a cluster gets one MTU, that of its smallest path, by whichever of its losses', () => {
+  const small = (to: string, pathMtu: number): Loss => ({ ...loss(true), verdict: 'mtu-too-small', to, pathMtu });
+  const losses = [small('mesh-2', 1460), small('mesh-3', 1500)];
+  const around = {
+    clusters: [
+      {
+        name: 'mesh-1',
+        places: [{ kind: 'node', ciliumMtu: 9000 }],
+        snapshot: { context: 'one', namespace: 'kube-system' },
+      },
+    ],
+    rules: { clusters: [], rules: [] },
+    losses,
+  } as unknown as Parameters<typeof adviceForLoss>[1];
+  for (const one of losses) {
+    expect(adviceForLoss(one, around).hints).toEqual([expect.stringContaining('Set the MTU of mesh-1 to 1460')]);
+  }
+});

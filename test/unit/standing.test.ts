@@ -251,6 +251,11 @@ describe('what would not come back', () => {
     ['users that are no YAML', { users: 'users: [' }, ['apiserver users-unreadable']],
     ['users that are no list', { users: 'users: nobody' }, ['apiserver users-unreadable']],
     [
+      'an entry that is no user',
+      { users: 'users:\n- name: remote-mesh-2\n  role: remote\n- foo\n' },
+      ['apiserver users-unreadable'],
+    ],
+    [
       'no replica',
       { deployment: { ...apiserverDeployment(), spec: { ...(apiserverDeployment().spec as object), replicas: 0 } } },
       ['apiserver apiserver-scaled-down'],

@@ -120,13 +120,22 @@ const lackIn = remembered((text: string): string | undefined => {
   try {
     const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
     const users = content?.users;
-    return Array.isArray(users) || users === null || content === null
-      ? undefined
-      : 'the list of users cannot be read: it has no "users"';
+    if (Array.isArray(users)) {
+      return users.every(isUser) ? undefined : 'the list of users cannot be read: an entry of it is no user';
+    }
+    return users === null || content === null ? undefined : 'the list of users cannot be read: it has no "users"';
   } catch {
     return 'the list of users cannot be read: it is not valid YAML';
   }
 }, 200);
+
+/** As the clustermesh-apiserver takes it (clustermesh-apiserver/clustermesh/users_mgmt.go): anything else, and it reads none at all. */
+function isUser(entry: unknown): boolean {
+  if (entry === null) return true;
+  if (typeof entry !== 'object' || Array.isArray(entry)) return false;
+  const { name, role } = entry as { name?: unknown; role?: unknown };
+  return [name, role].every((field) => typeof field !== 'object' || field === null);
+}
 
 /** What cannot be read is nobody's list: enable makes a new one, of those who have a certificate. */
 export function restoreUsersCommand(place: { context: string; namespace: string }): string {

@@ -47,6 +47,8 @@ function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
 
 interface Surroundings {
   clusters: readonly ProbedCluster[];
+  /** All losses: a cluster has one MTU for all its paths. */
+  losses: readonly Pick<Loss, 'verdict' | 'from' | 'to' | 'pathMtu'>[];
   rules: FirewallRules;
 }
 
@@ -167,7 +169,7 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
  * Cilium takes what it adds to packets off the MTU that it is set to (Helm value `MTU`, cilium-config `mtu`), so that is to
  * be the path's.
  */
-function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
+function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
   const mtu = loss.pathMtu ?? 0;
   const sendsMore = (cluster: ProbedCluster) =>
     cluster.places.some((place) => place.failed === undefined && place.kind === 'node' && mtuOf(place, cluster) > mtu);
@@ -182,16 +184,25 @@ function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
     letThrough: [],
     mtu,
     hints: concerned.map(({ name, snapshot: { context, namespace, ciliumConfig = {}, agent } }) => {
+      const fitting = smallestPath(name, losses) ?? mtu;
       const overhead = tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? ''));
-      const inside = overhead > 0 ? `, which leaves ${mtu - overhead} for pods` : '';
+      const inside = overhead > 0 ? `, which leaves ${fitting - overhead} for pods` : '';
       const patch = kubectlCommand({ context, namespace }, [
         ...['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge'],
-        ...['-p', JSON.stringify({ data: { mtu: String(mtu) } })],
+        ...['-p', JSON.stringify({ data: { mtu: String(fitting) } })],
       ]);
       const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
-      return `Set the MTU of ${name} to ${mtu}${inside} (Helm value MTU=${mtu}), and restart its pods once its agents have it: ${patch} && ${restart}`;
+      return `Set the MTU of ${name} to ${fitting}${inside} (Helm value MTU=${fitting}), and restart its pods once its agents have it: ${patch} && ${restart}`;
     }),
   };
+}
+
+/** The MTU that fits all paths of a cluster on which large packets were lost. */
+function smallestPath(name: string, losses: Surroundings['losses']): number | undefined {
+  const paths = losses.flatMap(({ verdict, from, to, pathMtu }) =>
+    verdict === 'mtu-too-small' && pathMtu !== undefined && [from, to].includes(name) ? [pathMtu] : [],
+  );
+  return paths.length > 0 ? Math.min(...paths) : undefined;
 }
 
 function checkOf(loss: Loss, { clusters }: Surroundings, category: string): string {

@@ -106,9 +106,10 @@ export interface ProbedMesh {
 export function probeReport({ clusters, results, unreachable }: ProbedMesh): ProbeReport {
   const snapshots = clusters.map(({ snapshot }) => snapshot);
   const rules = firewallRules(snapshots);
-  const failures = lossesIn(results).map(({ results: shown, ...loss }) => ({
+  const losses = lossesIn(results);
+  const failures = losses.map(({ results: shown, ...loss }) => ({
     ...loss,
-    ...adviceForLoss({ ...loss, results: shown }, { clusters, rules }),
+    ...adviceForLoss({ ...loss, results: shown }, { clusters, rules, losses }),
   }));
   const paths = pathsOf(clusters, results);
   return {
