@@ -88,6 +88,26 @@ describe('apply --prune', () => {
   });
   afterAll(() => clusters?.close());
 
+  it('turns a one-way connection round, and both sides write that down', async () => {
+    const oneWay = (from: string, to: string): WrittenSpec => ({
+      clusters: named('mesh-1', 'mesh-2', 'mesh-3'),
+      topology: { type: 'pairs', pairs: [['mesh-2', 'mesh-3'], { from, to }] },
+    });
+    const good = async (what: WrittenSpec) => {
+      const { exitCode, stderr } = await apply(what, ['--prune', '--yes']);
+      expect(exitCode, stderr).toBe(0);
+    };
+    const marks = (index: number) => storeOf(index).get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {};
+    await good(oneWay('mesh-1', 'mesh-2'));
+    const before = [marks(0), marks(1)];
+    await good(oneWay('mesh-2', 'mesh-1'));
+    const turned = (of: object) => JSON.stringify(of).replace(/mesh-[12]/g, 'peer');
+    expect([marks(1), marks(0)].map(turned)).toEqual(before.map(turned));
+    const plain = await clusters.meshctl([...connect('mesh-1', 'mesh-2'), '--dry-run']);
+    expect(plain.stdout + plain.stderr).toContain('"mesh-2" dials "mesh-1" and not the other way round, as chosen');
+    await good(spec('mesh-1', 'mesh-2', 'mesh-3'));
+  });
+
   it('prunes nothing while a context is silent that may be the one that has gone', async () => {
     clusters.fault = async ({ context }) => {
       if (context === 'mesh-3') throw new ApiError(503, 'ServiceUnavailable', 'busy');

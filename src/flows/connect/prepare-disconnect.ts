@@ -188,17 +188,19 @@ async function readConcerned(
 /**
  * Plans that dials end, of clusters that were read.
  * @param others clusters that it is not about, as far as they were read
+ * @param begun dials that the same run makes first
  */
 export function prepareParting(
   targets: readonly Target[],
   dials: readonly Parted[],
   others: readonly ClusterSnapshot[] = [],
+  begun: Parameters<typeof partingsOf>[1] = [],
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
   const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
   for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);
-  const partings = partingsOf(dials);
+  const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
   const common = dials.filter(

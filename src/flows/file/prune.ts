@@ -38,7 +38,7 @@ export const NO_PRUNE: PreparedPrune = { parting: undefined, leaving: [], servic
  */
 export async function preparePrune(
   flow: Flow,
-  { members, snapshots, extra, services, serviceObjects }: PreparedMesh,
+  { members, snapshots, extra, services, serviceObjects, connections }: PreparedMesh,
   outside: readonly Target[],
   { waitMs }: { waitMs: number },
 ): Promise<PreparedPrune> {
@@ -71,7 +71,14 @@ export async function preparePrune(
     named(to),
   ]);
   const targets = [...members.map(({ target }) => target), ...outside];
-  const parting = prepareParting(targets, dials, [...snapshots, ...read]);
+  const begun = [
+    ...connections.now.directions.map(({ client, server }) => ({
+      from: client.identity.name,
+      to: server.identity.name,
+    })),
+    ...connections.later,
+  ];
+  const parting = prepareParting(targets, dials, [...snapshots, ...read], begun);
   const gone = leavingClusters(
     read,
     own.map(({ name }) => name),

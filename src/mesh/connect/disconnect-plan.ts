@@ -1,6 +1,7 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import type { NamedDial } from '../file/topology.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { dataKeys } from '../objects/secret-data.ts';
@@ -37,8 +38,22 @@ export interface PartingCluster {
   snapshot?: ClusterSnapshot | undefined;
 }
 
-/** What each cluster within reach forgets, from the dials that end (`[client, server]`). */
-export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): Parting[] {
+/**
+ * What each cluster within reach forgets, from the dials that end (`[client, server]`).
+ * @param begun dials that are not there yet, and will be by then
+ */
+export function partingsOf(
+  dials: readonly [PartingCluster, PartingCluster][],
+  begun: readonly NamedDial[] = [],
+): Parting[] {
+  const isDialling = (client: PartingCluster, server: PartingCluster): boolean =>
+    isBegun(client, server) ||
+    (client.snapshot !== undefined && configuredPeers(client.snapshot).includes(server.name));
+  const isBegun = (client: PartingCluster, server: PartingCluster): boolean =>
+    begun.some(({ from, to }) => from === client.name && to === server.name);
+  /** Of a peer out of reach it is known by its user whether it may dial. */
+  const staysClient = (peer: PartingCluster, own: PartingCluster, snapshot: ClusterSnapshot): boolean =>
+    isBegun(peer, own) || (isLetIn(snapshot, peer.name) && (!peer.snapshot || isDialling(peer, own)));
   const clients = groupBy(dials, ([client]) => client);
   const servers = groupBy(dials, ([, server]) => server);
   return [...new Set(dials.flat())].flatMap((cluster): Parting[] => {
@@ -61,15 +76,6 @@ export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): 
 }
 
 const nameOf = ({ name }: PartingCluster): string => name;
-
-function isDialling({ snapshot }: PartingCluster, { name }: PartingCluster): boolean {
-  return snapshot !== undefined && configuredPeers(snapshot).includes(name);
-}
-
-/** Of a peer out of reach it is known by its user whether it may dial. */
-function staysClient(peer: PartingCluster, own: PartingCluster, snapshot: ClusterSnapshot): boolean {
-  return isLetIn(snapshot, peer.name) && (!peer.snapshot || isDialling(peer, own));
-}
 
 /**
  * Takes peers out of a cluster, whatever is left of them: first the files, so that nobody dials, with the certificates
@@ -142,7 +148,9 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
   const oneWay = unserved.filter((peer) => letIn.includes(peer));
   const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null, access: null }))];
   // Who goes on dialling is to be known although no file names it: its user hangs on that if the list of them is lost.
-  const letInStill = peers.filter((peer) => !unserved.includes(peer) && isLetIn(snapshot, peer));
+  const letInStill = peers.filter(
+    (peer) => !unserved.includes(peer) && (served.includes(peer) || isLetIn(snapshot, peer)),
+  );
   const writtenDown = [
     ...letInStill.map((peer) => marksFor(peer, { access: 'let-in' })),
     // Both sides write down what was chosen, so that the next connect keeps it.
