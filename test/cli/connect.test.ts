@@ -287,7 +287,7 @@ describe('disconnect', () => {
     const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');
     expect(failureOf(mistyped)).toEqual({
       exitCode: 1,
-      says: '✖ context "mesh-2" knows no cluster "nope"; it knows mesh-1, mesh-3\n  → Nothing was changed.\n',
+      says: '✖ context "mesh-2" knows no cluster "nope"; it knows mesh-1, mesh-3\n  → --peer takes names of clusters. Nothing was changed.\n',
     });
     expect(dials('mesh-2')).toEqual(['mesh-1', 'mesh-3']);
     await ok(disconnect('--context', 'mesh-2', '--peer', 'mesh-3', '--yes'));

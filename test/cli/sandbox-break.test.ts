@@ -59,7 +59,7 @@ describe('sandbox break', () => {
     [['break', 'drop:mesh-1>mesh-3'], 'Did you mean mesh-'],
     [['mend'], 'meshctl sandbox break'],
     [['mend', 'drop:mesh-1>mesh-2', '--all'], 'meshctl sandbox break'],
-    [['mend', 'drop:mesh-1>mesh-2'], 'Nothing is.'],
+    [['mend', 'drop:mesh-1>mesh-2'], 'The network has no rules.'],
   ])('%j is a mistake of the command line', async (words, hint) => {
     const { exitCode, stderr } = await meshctl(['sandbox', ...words]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(hint) });

@@ -113,7 +113,7 @@ describe('service failover', () => {
 
   it.each([
     [['--context', 'one'], 2, 'a failover needs at least two clusters'],
-    [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is none of the clusters'],
+    [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is neither a cluster nor a context here'],
     [['default/absent', ...ALL], 1, 'no Service default/absent'],
     [[...ALL, '-n', 'nope', '--require-survivable'], 1, 'nothing was checked: no service in namespace nope is global'],
   ])('refuses %j', async (argv, exitCode, message) => {

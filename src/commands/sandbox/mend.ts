@@ -33,8 +33,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
 function requireBroken(rule: string, broken: readonly string[]): void {
   if (broken.includes(rule)) return;
   const [nearest] = byNearness(rule, broken);
-  throw new MeshctlError('Usage', `"${rule}" is not broken`, {
+  throw new MeshctlError('Usage', `no rule "${rule}" is in effect`, {
     hint:
-      nearest === undefined ? 'Nothing is.' : `Mend the closest one: ${meshctlCommand('sandbox mend', {}, [nearest])}`,
+      nearest === undefined
+        ? 'The network has no rules.'
+        : `Mend the closest one: ${meshctlCommand('sandbox mend', {}, [nearest])}`,
   });
 }

@@ -72,7 +72,7 @@ function requireGlobal(clusters: readonly ClusterServices[], namespace: string |
 function lostCluster(clusters: readonly ClusterServices[], text: string): string {
   const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find(({ context }) => context === text);
   if (found) return found.cluster;
-  throw new MeshctlError('Usage', `--without "${text}" is none of the clusters`, {
+  throw new MeshctlError('Usage', `--without "${text}" is neither a cluster nor a context here: it takes one of them`, {
     hint: `They are ${clusters.map(({ cluster }) => cluster).join(', ')}.`,
   });
 }

@@ -164,7 +164,7 @@ function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: 
   throw new MeshctlError(
     'NotFound',
     `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
-    { hint: 'Nothing was changed.', details: { context, unknown: strangers, known } },
+    { hint: '--peer takes names of clusters. Nothing was changed.', details: { context, unknown: strangers, known } },
   );
 }
 

@@ -142,7 +142,10 @@ async function offerDisconnect(
 ): Promise<boolean> {
   if (flags.yes || dryRunOf(flags) || !context.canAsk) return false;
   const names = printable(peers).join(', ');
-  return context.confirm(`Disconnect ${names} first?`, `${names} still point here.`);
+  return context.confirm(
+    `Disconnect ${names} first?`,
+    `${names} still ${peers.length === 1 ? 'points' : 'point'} here.`,
+  );
 }
 
 async function carryOut(
