@@ -48,8 +48,10 @@ describe('users whose list is lost', () => {
     expect(doubtAboutUsers(snapshotOf({ live: [] }))).toBeUndefined();
     expect(doubtAboutUsers(snapshotOf({ live: [deployment], remoteUsers: [] }))).toBeUndefined();
     // The Deployment is lost with them: what it served by is still there.
-    const tlsSecrets = new Map([['clustermesh-apiserver-server-cert', tlsFacts('ca-mesh-1', {})]]);
-    expect(doubtAboutUsers(snapshotOf({ live: [serviceObject({})], tlsSecrets }))).toContain('only dials in');
+    const connected = [serviceObject({}), peersSecret({}, 'mesh-2')];
+    expect(doubtAboutUsers(snapshotOf({ live: connected }))).toContain('only dials in');
+    // An enable that did not come so far.
+    expect(doubtAboutUsers(snapshotOf({ live: [serviceObject({})] }))).toBeUndefined();
   });
 });
 

@@ -269,10 +269,10 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
  */
 export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
   const deployment = apiserverDeployment(snapshot);
-  // What is left of one whose Deployment is lost too: who switches Cluster Mesh off takes the Service along.
+  // Where the Deployment is lost too: whoever has a peer has run, as opposed to an enable that did not come to its end.
   const hasRun = deployment
     ? podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0
-    : apiserverService(snapshot) !== undefined && snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
+    : apiserverService(snapshot) !== undefined && knownPeers(snapshot).length > 0;
   if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
   return (
     'the list of the users that peers log in as is lost: it is rebuilt from the peers that this cluster dials, those that ' +
