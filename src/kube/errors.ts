@@ -91,7 +91,9 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (code === 403) {
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
-    if (status?.message && !denied) return fail('Rejected', `${cannot}: ${said}`, rule);
+    // It has no part in reading; other authorisers than RBAC have words of their own.
+    const isRead = ['get', 'list', 'watch'].includes(action.verb);
+    if (status?.message && !denied && !isRead) return fail('Rejected', `${cannot}: ${said}`, rule);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);
   }
   if (code === 404) return notFound(action, status, fail);
@@ -219,7 +221,10 @@ function notFound(action: ApiAction, status: KubeStatus | undefined, fail: Fail)
   if (name) return fail('NotFound', `${action.target} does not exist`);
   // Without a name in the answer it is the kind that is not served, e.g. because its CRD is missing.
   const group = action.apiGroup ? ` in API group ${action.apiGroup}` : '';
-  return fail('NotFound', `the API server serves no ${action.resource ?? action.target}${group}`);
+  return fail(
+    'NotFound',
+    `the API server serves no ${(action.resource ?? action.target).replace(/^the /, '')}${group}`,
+  );
 }
 
 function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {

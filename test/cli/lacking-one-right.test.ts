@@ -79,6 +79,19 @@ it.each<[resource: string, says: string, checks: string[]]>([
   }
 });
 
+it('without ciliumnodes, routes does not judge by pools', async () => {
+  grant('ciliumnodes');
+  const { complete, routes } = jsonOf(await mesh.meshctl(['clustermesh', 'routes', ...BOTH, ...AS, '-o', 'json']));
+  expect(complete).toBe(false);
+  expect((routes as { to: string }[]).filter(({ to }) => to === 'mesh-2')).toEqual([]);
+});
+
+it('without services, a junit report has a case that was skipped', async () => {
+  grant('services');
+  const { stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', 'mesh-2', ...AS, '-o', 'junit']);
+  expect(stdout).toMatch(/name="all of it may be read".*\n?\s*<skipped message="may not be read: Service kube-system/);
+});
+
 it('without a Secret, certs list says what it does not list', async () => {
   grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh', 'clustermesh-apiserver-server-cert']);
   const { stderr } = await mesh.meshctl(['clustermesh', 'certs', 'list', ...BOTH, ...AS]);

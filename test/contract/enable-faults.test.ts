@@ -139,6 +139,18 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
     await expectConverged();
   });
 
+  it('an object that somebody removes at the same time', async () => {
+    const removed = refs.secret('clustermesh-apiserver-remote-cert');
+    fault = (request) => {
+      if (isWriteOf('deployments')(request) && cluster.store.get(removed)) cluster.store.delete(removed);
+      return undefined;
+    };
+    const { exitCode, stderr } = await meshctl('enable');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('someone else has removed Secret kube-system/clustermesh-apiserver-remote-cert meanwhile');
+    await expectConverged();
+  });
+
   it('a webhook that rejects', async () => {
     fault = failing(
       1,

@@ -24,6 +24,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
+import { requireThere } from '../write/still-standing.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { awaitCache, requireDiallersConnected, switchAgents } from './move-peers.ts';
@@ -141,6 +142,7 @@ async function enableIn(
     await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs, journals });
   else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
+  await requireThere(target, [...foundation, ...rest]);
 
   const service = serviceEndpoints(final.snapshot);
   const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];

@@ -82,19 +82,27 @@ export function sayWhatStands(
   if (error instanceof MeshctlError) error.details.renewed = renewed;
   const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
   const began = steps.some(({ action }) => action !== 'keep');
+  const isLeft = error instanceof MeshctlError && leftIn(error.details.rollback);
+  const besides = isLeft ? ', besides what could not be rolled back' : '';
   flow.progress.warn(
-    renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
+    `${renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped'}${besides}`,
   );
   if (!began) return;
   const { scope } = prepared;
   const again = resumeCommand(prepared, options, steps);
-  const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
+  const trusted = scope.changing.size > 0 && !isLeft ? 'the new CA and the former one are both trusted. ' : '';
   const expired = expiredIn(members, flow.now());
   const how =
     expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
   // An error that names who has to take part now says itself how it goes on.
   const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
   flow.progress.warn(isSaid ? how.trimEnd() : `${how}${TO_CONTINUE}: ${again}`);
+}
+
+/** Whether a phase stands in part: it could not be taken back everywhere. */
+function leftIn(rollback: unknown): boolean {
+  const clusters = Array.isArray(rollback) ? (rollback as readonly { outcome?: unknown }[]) : [];
+  return clusters.some(({ outcome }) => outcome === 'incomplete');
 }
 
 /** The certificates and CAs that steps have made. */

@@ -167,7 +167,7 @@ function standing({ entries }: Journal): string {
     ...(written.length > 0 ? [`${written.join(', ')} ${written.length === 1 ? 'stays' : 'stay'} as written`] : []),
     ...(removed.length > 0 ? [`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} gone`] : []),
     ...(unanswered.length > 0
-      ? [`${unanswered.join(', ')}: not known whether it was written; it may still be, for the answer never came`]
+      ? [`${unanswered.join(', ')}: not known whether it was written: no answer says so, and it may still be`]
       : []),
   ].join('; ');
 }

@@ -15,6 +15,8 @@ import {
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { rollbackAddUsers, userNames, userRole, usersFile } from '../../mesh/peers/remote-users.ts';
+import { isGoing } from '../../mesh/plan/going.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 
 /**
@@ -49,6 +51,26 @@ export async function requireStanding(
     hint: 'Find out who else changes these clusters, then run the same command again.',
     details: { missing: [first, ...others] },
   });
+}
+
+/**
+ * Looks once more whether what a run found or wrote is there: somebody may take it away at the same time.
+ * @throws MeshctlError `Conflict`, naming what has gone or is going
+ */
+export async function requireThere({ client }: Target, steps: readonly Step[]): Promise<void> {
+  const meant = steps.filter(({ action, before }) => action !== 'delete' && (action !== 'keep' || before));
+  const refs = [...new Map(meant.map(({ object }) => [keyOf(object), object])).values()];
+  const read = await Promise.all(refs.map(async (ref) => ({ ref, live: await client.get(ref) })));
+  const gone = read.filter(({ live }) => live === undefined || isGoing(live)).map(({ ref }) => describeRef(ref));
+  if (gone.length === 0) return;
+  throw new MeshctlError(
+    'Conflict',
+    `context "${client.context}": someone else has removed ${gone.join(', ')} meanwhile`,
+    {
+      hint: 'Find out who else changes this cluster, then run the same command again.',
+      details: { context: client.context, missing: gone },
+    },
+  );
 }
 
 /** For a look at each client's file before anything is rolled back; a cluster that is slower is taken to have none. */

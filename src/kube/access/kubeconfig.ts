@@ -35,7 +35,9 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
     const withoutAny = ` To try meshctl without clusters: ${meshctlCommand('sandbox up', {}, ['--detach'])}`;
     throw new MeshctlError(
       'KubeconfigMissing',
-      `no kubeconfig: ${paths.join(', ') || 'no home directory'} ${paths.length > 1 ? 'do' : 'does'} not exist`,
+      paths.length === 0
+        ? 'no kubeconfig: there is no home directory to look in'
+        : `no kubeconfig: ${paths.join(', ')} ${paths.length > 1 ? 'do' : 'does'} not exist`,
       {
         hint: `Give --kubeconfig FILE or set KUBECONFIG.${source.path || source.env.KUBECONFIG ? '' : withoutAny}`,
         details: { paths },

@@ -4,6 +4,7 @@ import { routingMode } from '../cilium/datapath.ts';
 import {
   commonRanges,
   knownRanges,
+  lacksNodeRanges,
   type NamedRange,
   type PodRanges,
   podRanges,
@@ -108,12 +109,12 @@ function podRangesOf(cluster: ClusterSnapshot): Subject {
 }
 
 /** What of a cluster's pod ranges was not to be had: pools alone are not what is in use, nor do nodes tell what further ones get. */
-function lackOfRanges({ ciliumConfig, ciliumPodCidrs, podPools }: ClusterSnapshot): string | undefined {
-  const ipam = ciliumConfig?.ipam ?? 'cluster-pool';
-  if (ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ipam)) {
+function lackOfRanges(cluster: ClusterSnapshot): string | undefined {
+  if (lacksNodeRanges(cluster)) {
     return 'its CiliumNodes could not be listed, so what its nodes have of its ranges is not known';
   }
-  if (podPools === undefined && ipam === 'multi-pool') {
+  const { ciliumConfig, podPools } = cluster;
+  if (podPools === undefined && ciliumConfig?.ipam === 'multi-pool') {
     return 'its CiliumPodIPPools could not be listed, so the ranges that nodes get later are not known';
   }
   return undefined;

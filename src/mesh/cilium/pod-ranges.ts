@@ -82,6 +82,11 @@ export function knownRanges(snapshot: ClusterSnapshot): readonly NamedRange[] {
   return given.length > 0 ? given : pools;
 }
 
+/** Whether the ranges that nodes have stand in CiliumNodes, and these were not to be had: pools alone are not what is in use. */
+export function lacksNodeRanges({ ciliumConfig, ciliumPodCidrs }: ClusterSnapshot): boolean {
+  return ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ciliumConfig?.ipam ?? 'cluster-pool');
+}
+
 /** In order, each once; what is no range is passed over. */
 export function rangesIn(texts: readonly string[], network?: string): NamedRange[] {
   const found = [...new Set(texts)].flatMap((text): NamedRange[] => {

@@ -41,7 +41,14 @@ function casesOf(report: StatusReport): JunitCase[] {
       failure: failureOf(peer, report),
     })),
     { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(serving) },
+    ...unseenCases(report, className),
   ];
+}
+
+/** What may not be read is no pass. */
+function unseenCases({ unread = [] }: StatusReport, className: string): JunitCase[] {
+  if (unread.length === 0) return [];
+  return [{ name: 'all of it may be read', className, skipped: `may not be read: ${unread.join(', ')}` }];
 }
 
 function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): JunitCase['failure'] {
