@@ -94,6 +94,8 @@ function destinationsOf(
   const others = found.filter((other) => other !== same);
   if (others.length + (source ? 1 : 0) < 2) {
     const only = others[0]?.client.context ?? name ?? 'none';
+    const [dead] = silent;
+    if (flags.all && dead) throw dead.error;
     throw new MeshctlError('Usage', `a mesh needs two clusters; there is only ${only}`);
   }
   return others;

@@ -153,3 +153,13 @@ export function warnOfMissing({ progress }: CommandContext, unreachable: readonl
 export function exitCodeWith(unreachable: readonly unknown[]): number {
   return unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;
 }
+
+/** So long any answer may take, however short the wait. Milliseconds. */
+const LEAST_TIMEOUT_MS = 5000;
+
+/** The flags of a command that waits: one answer gets no longer than all of it, so that it ends about when it was asked to. */
+export function withinWait<T extends { requestTimeout: number }>(flags: T, waitMs: number): T {
+  const longest = Math.max(LEAST_TIMEOUT_MS, waitMs);
+  const { requestTimeout } = flags;
+  return { ...flags, requestTimeout: requestTimeout === 0 ? longest : Math.min(requestTimeout, longest) };
+}

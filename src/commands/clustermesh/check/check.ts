@@ -18,7 +18,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
-import { withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { CHECK } from './check-spec.ts';
 
 const LOOK_INTERVAL_MS = 2000;
@@ -53,7 +53,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
     return resultOf(named, flags, { incomplete: dead.length > 0, untried: untriedBy(targets, entries, flags) });
   };
-  return withAnsweringClusters(context, flags, work, waitMs);
+  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
 }
 
 const SOMETHING_CHECKED = 'something can be checked';

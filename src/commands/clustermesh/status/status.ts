@@ -18,7 +18,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { kubeconfigOf } from '../../targets/cluster-flags.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
-import { unreachableData, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { unreachableData, withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { STATUS } from './status-spec.ts';
 
 /** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
@@ -72,7 +72,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     ]);
     return resultOf(complete(look), invitations);
   };
-  return withAnsweringClusters(context, flags, work, waitMs);
+  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
 }
 
 /** By context. */
