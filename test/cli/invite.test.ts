@@ -196,7 +196,7 @@ describe('two owners', () => {
       [b, 'confirmation.yaml'],
     ] as const) {
       expect(failureOf(await accept(owner, file, '-y')).says).toMatch(
-        /which has been used: cluster "mesh-1" is connected/,
+        /which has been used: cluster "mesh-1" is dialled/,
       );
     }
   });

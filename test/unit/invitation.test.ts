@@ -201,7 +201,7 @@ describe('a message is refused', () => {
     ],
     [
       'used',
-      `the invitation belongs to invitation ${ID}, which has been used: cluster "a" is connected by it`,
+      `the invitation belongs to invitation ${ID}, which has been used: cluster "a" is dialled by what it brought`,
       () =>
         judge(invitation, { ...guest({ state: 'joined', received: messageDigest(confirmation) }), isDialled: true }),
     ],

@@ -73,11 +73,17 @@ export function notForThis({ step, cluster }: SignedMessage, { name, context }: 
 }
 
 /** The invitation has served already. @param peer the cluster that was connected by it */
-export function used({ step, id }: SignedMessage, peer: string, { isDialled }: { isDialled: boolean }): Refusal {
+export function used(
+  { step, id }: SignedMessage,
+  peer: string,
+  { isDialled, context }: { isDialled: boolean; context: string },
+): Refusal {
   return {
     reason: 'used',
-    says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and no longer is'}`,
-    hint: 'An invitation is good for one connection; a new one makes new certificates.',
+    says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is dialled by what it brought' : 'was connected by it, and no longer is'}`,
+    hint: isDialled
+      ? `Whether it is connected: ${meshctlCommand('clustermesh status', { context })}`
+      : 'An invitation is good for one connection; a new one makes new certificates.',
   };
 }
 
