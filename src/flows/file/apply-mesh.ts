@@ -1,18 +1,12 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
-import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
-import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
-import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
-import { joinedPeers, requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
-import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
-import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
+import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -26,7 +20,7 @@ import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { spareUsersOfOthers } from '../write/still-standing.ts';
+import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
@@ -85,57 +79,11 @@ export async function applyMesh(
         rollback: options.rollback,
         mounted: true,
         parallel: options.parallel,
-        inUse: options.rollback ? await clustersInUse(flow, prepared, state, account) : undefined,
+        inUse: options.rollback ? await clustersInUse(flow, prepared, state.directions, account) : undefined,
         mend: goOn === undefined ? undefined : () => goOn,
         resumes: true,
       });
     }
-    throw error;
-  }
-}
-
-/**
- * Clusters that this run has enabled, and that others stand on by now: to take it back would cut them, who are in no plan of it. By
- * context, with why. Of a cluster that cannot be read, nothing is known.
- */
-async function clustersInUse(
-  flow: Flow,
-  { members, snapshots, drafts }: PreparedMesh,
-  { directions = [] }: RunState,
-  { journals }: RunAccount,
-): Promise<ReadonlyMap<string, string>> {
-  const targets = members.map(({ target }) => target);
-  const sparing = await spareUsersOfOthers(flow, targets, directions, journals);
-  const own = snapshots.map(clusterNameOf);
-  const enabled = drafts.filter(({ draft }) => draft.plan.steps.some(isChange));
-  const found = await Promise.all(
-    enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
-      const { context } = target.client;
-      const joined = (await readJoined(target, before)).filter((peer) => !own.includes(peer));
-      const by = [...joined, ...(sparing.includes(context) ? ['another run'] : [])];
-      return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
-    }),
-  );
-  return new Map(found.flat());
-}
-
-/** After an interruption too, and not for long. */
-const LOOK_TIMEOUT_MS = 10_000;
-
-async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[]> {
-  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const refs = [
-    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
-    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
-  ];
-  try {
-    const read = await Promise.all(refs.map((ref) => client.get(ref, { signal })));
-    const objects = new Map(read.flatMap((object) => (object ? [[keyOf(refOf(object)), object]] : [])));
-    const users = read.at(-1);
-    const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));
-    return joinedPeers({ before, now: { ...before, objects, remoteUsers } });
-  } catch (error) {
-    if (error instanceof MeshctlError) return [];
     throw error;
   }
 }

@@ -47,13 +47,7 @@ export interface PreparedInvite {
 export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
   const kept = await readInvitations(target);
   // A renewal keeps what was chosen, as connect does.
-  const last =
-    options.invited === undefined
-      ? undefined
-      : lastGiven(
-          kept.map(({ record }) => record),
-          options.invited,
-        );
+  const last = lastGiven(kept, options.invited);
   const own = await readOwnMember(flow, target, options.endpoints ?? last?.endpoints);
   requireSettledIdentity(own.snapshot);
   if (options.invited === own.identity.name) {
@@ -108,9 +102,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
  * has chosen, which the next one for the same peer keeps.
  */
 export function spentSteps({ client: { context } }: Target, kept: readonly KeptInvitation[], now: Date): Step[] {
-  const records = kept.map(({ record }) => record);
-  const isRemembered = (record: InvitationRecord) =>
-    record.peer !== undefined && lastGiven(records, record.peer.name) === record;
+  const isRemembered = (record: InvitationRecord) => lastGiven(kept, record.peer?.name) === record;
   return kept
     .filter(({ record }) => isSpent(record, now) && !isRemembered(record))
     .map(({ secret, record }) => {

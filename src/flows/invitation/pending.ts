@@ -70,15 +70,13 @@ export async function invitationsEnding(
 export async function invitationsEndingWith(flow: Flow, target: Target): Promise<string[]> {
   const kept = await readInvitationsIfAllowed(flow, target);
   const now = flow.now();
-  const open = openAmong(kept, now);
   const { context } = target.client;
-  const unanswered = kept.filter(
-    ({ record, isVoid }) =>
-      !isVoid && isUnanswered(record) && record.expires > now && !open.some(({ id }) => id === record.id),
+  const waiting = kept.filter(
+    ({ record: { peer, ...record }, isVoid }) => !peer && !isVoid && isUnanswered(record) && record.expires > now,
   );
   return [
-    ...open.map((one) => endingNote(target, one)),
-    ...unanswered.map(({ record: { id } }) => {
+    ...openAmong(kept, now).map((one) => endingNote(target, one)),
+    ...waiting.map(({ record: { id } }) => {
       const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
       return `context "${context}": invitation ${id} is still open, and its Secret stays → revoke it too: ${revoke}`;
     }),

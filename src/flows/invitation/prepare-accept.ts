@@ -65,10 +65,7 @@ export async function prepareAccept(
   const invitations = await readInvitations(target);
   const kept = invitations.find(({ record }) => record.id === message.id);
   // A renewal keeps what was chosen, as connect does.
-  const last = lastGiven(
-    invitations.map(({ record }) => record),
-    message.cluster.name,
-  );
+  const last = lastGiven(invitations, message.cluster.name);
   const own = await readOwnMember(
     flow,
     target,

@@ -129,9 +129,13 @@ export function revokeStep(context: string, secret: KubeObject, record: Invitati
 }
 
 /** Which of a peer's invitations says last at which addresses, by somebody's choice, that peer is to dial this cluster. */
-export function lastGiven(records: readonly InvitationRecord[], peer: string): InvitationRecord | undefined {
-  return records
-    .filter((record) => record.given && isUsed(record) && record.peer?.name === peer)
+export function lastGiven(
+  kept: readonly { record: InvitationRecord }[],
+  peer: string | undefined,
+): InvitationRecord | undefined {
+  return kept
+    .map(({ record }) => record)
+    .filter((record) => record.given && isUsed(record) && peer !== undefined && record.peer?.name === peer)
     .toSorted((a, b) => a.issued.getTime() - b.issued.getTime())
     .at(-1);
 }

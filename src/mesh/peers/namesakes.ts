@@ -52,10 +52,12 @@ export function dialsNamesake(
     namesOf(server)
       .map((name) => isDialledAt(cluster, name, server))
       .find((one) => one !== undefined);
+  // Hardly anybody does: the others are looked at for those alone.
+  if (isAt(client) !== false) return false;
   const known = diallers.filter((one) => isAt(one)).flatMap(casOf);
   const trusted = casOf(client);
   const isStranger = !trusted.some((ca) => known.some((one) => isSameKey(one, ca)));
-  return known.length > 0 && trusted.length > 0 && isStranger && isAt(client) === false;
+  return known.length > 0 && trusted.length > 0 && isStranger;
 }
 
 /**

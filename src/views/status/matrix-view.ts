@@ -42,8 +42,9 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     ...invitationLines(cluster, theme),
   ]);
   if (waiting.length > 0) lines.push('', ...waiting);
-  const [first, ...rest] = unconnected(report);
-  const off = unconnected(report).filter(({ enabled }) => !enabled);
+  const apart = unconnected(report);
+  const [first, ...rest] = apart;
+  const off = apart.filter(({ enabled }) => !enabled);
   const isBeginning = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
   if (first && isBeginning && !off.some(({ unsigned }) => unsigned)) {
     // Nobody is connected to anybody: one command for all.
@@ -55,7 +56,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = report.unreachable.map(({ context }) => context);
-  for (const cluster of unconnected(report)) {
+  for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
     const others = report.clusters.filter((other) => other !== cluster && other.enabled);

@@ -8,8 +8,8 @@ export const DISCONNECT = {
   description:
     'Removes the files with which the clusters dial each other, their certificates, and the users that let them in, on ' +
     'both sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster ' +
-    'that is gone is forgotten with --force, where its context has its name, or by its name with --peer: it is refused as soon as etcd has lost its ' +
-    'user, but a connection that it still has open keeps receiving what it watches until it ends.',
+    'that is gone is forgotten with --force, where its context has its name, or by its name with --peer: it is refused as ' +
+    'soon as etcd has lost its user, but a connection that it still has open keeps receiving what it watches until it ends.',
   examples: [
     {
       line: 'meshctl clustermesh disconnect --context gke --destination-context eks',

@@ -1,0 +1,60 @@
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import { joinedPeers } from '../../mesh/peers/joined-peers.ts';
+import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
+import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
+import type { Flow, Target } from '../flow.ts';
+import type { RunAccount } from '../write/apply-clusters.ts';
+import { spareUsersOfOthers } from '../write/still-standing.ts';
+import type { PreparedMesh } from './prepare-mesh.ts';
+
+/**
+ * Clusters that this run has enabled, and that others stand on by now: to take it back would cut them, who are in no plan of it. By
+ * context, with why. Of a cluster that cannot be read, nothing is known.
+ * @param directions who was let in where, as far as the run came
+ */
+export async function clustersInUse(
+  flow: Flow,
+  { members, snapshots, drafts }: PreparedMesh,
+  directions: readonly Direction[] = [],
+  { journals }: RunAccount,
+): Promise<ReadonlyMap<string, string>> {
+  const targets = members.map(({ target }) => target);
+  const sparing = await spareUsersOfOthers(flow, targets, directions, journals);
+  const own = snapshots.map(clusterNameOf);
+  const enabled = drafts.filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'));
+  const found = await Promise.all(
+    enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
+      const { context } = target.client;
+      const joined = (await readJoined(target, before)).filter((peer) => !own.includes(peer));
+      const by = [...joined, ...(sparing.includes(context) ? ['another run'] : [])];
+      return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/** After an interruption too, and not for long. */
+const LOOK_TIMEOUT_MS = 10_000;
+
+async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[]> {
+  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+  const refs = [
+    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+  ];
+  try {
+    const read = await Promise.all(refs.map((ref) => client.get(ref, { signal })));
+    const objects = new Map(read.flatMap((object) => (object ? [[keyOf(refOf(object)), object]] : [])));
+    const users = read.at(-1);
+    const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));
+    return joinedPeers({ before, now: { ...before, objects, remoteUsers } });
+  } catch (error) {
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
+}
