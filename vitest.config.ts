@@ -4,16 +4,40 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that run sandboxes for long. One that begins last would run alone, while the other cores have nothing to do. */
 const LONG = /\/test\/(e2e|contract)\//;
-/** They wait more than they compute, so others have their time. */
-const LONGEST = /\/test\/(cli\/connectivity-test|contract\/writes-property)\.test\.ts$/;
-/** What they put into the place of modules of `src/` would stay for the files that come after them. */
-const WITH_OWN_MODULES = ['test/unit/rotation-model.test.ts'];
+/** They wait for pods, time limits and programs as long as they compute, the longest first: side by side they would leave cores idle. */
+const WAITING = [
+  'contract/writes-property',
+  'cli/connectivity-test',
+  'e2e/faults-serving',
+  'e2e/faults-surroundings',
+  'e2e/faults-nodes',
+  'e2e/faults-dialing',
+  'e2e/rbac',
+  'cli/completion-shells',
+  'cli/enable-crashing',
+  'contract/connect-faults',
+  'cli/demo-clusters',
+  'e2e/demo',
+  'contract/etcd-tls',
+  'contract/apiserver-kubectl',
+  'packages/npm-package',
+  'e2e/kubectl',
+  'contract/sandbox-detach',
+  'packages/action',
+  'cli/completion',
+].map((name) => `/test/${name}.test.ts`);
+/** So many others begin between two of those that wait. */
+const BETWEEN = 10;
 
-class LongestFirst extends BaseSequencer {
+/** Begins with what takes longest, and spreads what waits among what computes. */
+class Spread extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const rank = ({ moduleId }: TestSpecification) => (LONGEST.test(moduleId) ? 0 : LONG.test(moduleId) ? 1 : 2);
-    return sorted.sort((a, b) => rank(a) - rank(b));
+    const placeOf = ({ moduleId }: TestSpecification) => WAITING.findIndex((path) => moduleId.endsWith(path));
+    const waiting = sorted.filter((file) => placeOf(file) >= 0).sort((a, b) => placeOf(a) - placeOf(b));
+    const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
+    const others = sorted.filter((file) => placeOf(file) < 0).sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+    return waiting.flatMap((file, at) => [file, ...others.splice(0, at === 0 ? 0 : BETWEEN)]).concat(others);
   }
 }
 
@@ -26,18 +50,13 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 120_000 } },
     pool: 'forks',
-    // Four even where there are only two cores: tests wait for pods and sockets as long as they compute.
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    // Six even where there are only two cores: tests wait for pods, sockets and programs as long as they compute.
+    maxWorkers: Math.max(6, availableParallelism() - 1),
     // Sandboxes make garbage: in a small young generation much of it lives long enough to be moved.
     execArgv: ['--max-semi-space-size=64'],
-    sequence: { sequencer: LongestFirst },
-    projects: [
-      {
-        extends: true,
-        // Loading `src/` takes longer than most files; it keeps no state that one could leave to the next.
-        test: { name: 'files', include: ['test/**/*.test.ts'], exclude: WITH_OWN_MODULES, isolate: false },
-      },
-      { extends: true, test: { name: 'with own modules', include: WITH_OWN_MODULES, benchmark: { include: [] } } },
-    ],
+    sequence: { sequencer: Spread },
+    include: ['test/**/*.test.ts'],
+    // Loading `src/` takes longer than most files; it keeps no state that one could leave to the next.
+    isolate: false,
   },
 });

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { draftFrom } from '../../src/flows/enable/draft-enable.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
@@ -15,10 +15,8 @@ import { SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
 import { secretText } from '../../src/mesh/objects/secret-data.ts';
 import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
-import type { KeyPair } from '../../src/pki/certificate.ts';
 import {
   authoritiesIn,
-  CA_BITS,
   copyOf,
   loneCluster,
   membersIn,
@@ -32,20 +30,6 @@ import {
 } from '../support/rotation-model.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { NOW } from '../support/snapshots.ts';
-
-// Making keys is what takes time. Leaves may share one here; the key of a CA is what tells it from another.
-vi.mock('../../src/pki/certificate.ts', async (original) => {
-  const real = await original<typeof import('../../src/pki/certificate.ts')>();
-  let leaf: Promise<KeyPair> | undefined;
-  return {
-    ...real,
-    generateRsaKey: (bits: number) => {
-      if (bits === CA_BITS) return real.generateRsaKey(bits);
-      leaf ??= real.generateRsaKey(bits);
-      return leaf;
-    },
-  };
-});
 
 /** The mesh after each write of a rotation. */
 async function afterEachWrite(mesh: World, ca: boolean): Promise<World[]> {
