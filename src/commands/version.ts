@@ -16,7 +16,7 @@ type VersionFlags = FlagsOf<typeof VERSION>;
 
 /**
  * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, 3
- * when one cannot be asked.
+ * when one cannot be asked, or may not be.
  */
 export async function run(context: CommandContext, flags: VersionFlags): Promise<CommandResult> {
   const { client } = context;
@@ -35,7 +35,9 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
       const unreachable = printable(unreachableData([...silent, ...failed]));
       const findings = judgeVersions(clusters);
       const supported = areSupported(clusters, findings);
-      const exitCode = unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : supported === false ? 1 : 0;
+      const lacksRights = clusters.some(({ agents, unread }) => agents === undefined || unread !== undefined);
+      const isUnknown = unreachable.length > 0 || lacksRights;
+      const exitCode = isUnknown ? exitCodeOf('ClusterUnreachable') : supported === false ? 1 : 0;
       return resultOf({ client, clusters, findings, supported, unreachable }, exitCode);
     });
   } catch (error) {
@@ -65,7 +67,7 @@ function isAsked({ all, context, kubeconfig }: VersionFlags): boolean {
 }
 
 /** The exit statuses of what a cluster answers, or does not. */
-const OF_CLUSTERS: readonly number[] = [exitCodeOf('ApiFailure'), exitCodeOf('ClusterUnreachable')];
+const OF_CLUSTERS: readonly number[] = [exitCodeOf('ClusterUnreachable'), exitCodeOf('NotFound')];
 
 /** The one cluster that was to be asked, where it is its answer that is missing. @throws whatever else has failed */
 async function asUnanswered(context: CommandContext, flags: VersionFlags, error: unknown): Promise<Unanswered> {

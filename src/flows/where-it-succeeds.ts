@@ -40,7 +40,7 @@ export async function whereItSucceeds<T>(
 
 /** Whether a cluster cannot be reached, does not let the user in, or gives no answer: others can be asked all the same. */
 export function isInaccessible({ code }: MeshctlError): boolean {
-  return exitCodeOf(code) === exitCodeOf('ClusterUnreachable') || code === 'ApiFailure' || code === 'Timeout';
+  return exitCodeOf(code) === exitCodeOf('ClusterUnreachable') || code === 'Timeout';
 }
 
 /**

@@ -7,8 +7,9 @@ export type ErrorCode =
   | 'KubeconfigMissing'
   | 'KubeconfigInvalid'
   | 'ContextUnknown'
-  // A cluster cannot be reached, or does not let us in: exit 3.
+  // A cluster cannot be reached, does not let us in, or its API server fails: exit 3.
   | 'ClusterUnreachable'
+  | 'ApiFailure'
   | 'Unauthenticated'
   | 'Forbidden'
   // The operation failed or the mesh is not healthy: exit 1.
@@ -21,7 +22,6 @@ export type ErrorCode =
   | 'NotFound'
   | 'Conflict'
   | 'Rejected'
-  | 'ApiFailure'
   | 'ExecFailed'
   | 'PortForwardFailed'
   | 'CredentialRefused'
@@ -43,6 +43,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   KubeconfigInvalid: 2,
   ContextUnknown: 2,
   ClusterUnreachable: 3,
+  ApiFailure: 3,
   Unauthenticated: 3,
   Forbidden: 3,
   Interrupted: 130,

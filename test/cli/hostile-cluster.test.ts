@@ -208,4 +208,14 @@ describe('a hostile API server', () => {
     );
     refusal = undefined;
   });
+
+  it.each([429, 500, 503])('cannot be asked, for every command, while it answers %i', async (status) => {
+    refusal = new ApiError(status, 'InternalError', 'etcdserver: leader changed');
+    const commands = [...LOOKING, ['version'], ['export'], ['clustermesh', 'firewall']];
+    const exits = await Promise.all(
+      commands.map(async (argv) => [argv.join(' '), (await expectHarmless(argv)).exitCode]),
+    );
+    refusal = undefined;
+    expect(exits.filter(([, exitCode]) => exitCode !== 3)).toEqual([]);
+  });
 });

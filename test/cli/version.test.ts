@@ -134,7 +134,7 @@ describe('version', () => {
     forbidden = resource;
     try {
       const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1');
-      expect(exitCode).toBe(0);
+      expect(exitCode).toBe(3);
       expect(stdout).toContain('may not be read');
       expect(stdout).toContain('❔ Not all versions are known');
     } finally {

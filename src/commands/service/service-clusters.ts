@@ -119,7 +119,8 @@ export function requireDefined(
   const contexts = clusters.map(({ context }) => context);
   const unseen = unreachable.map(({ context }) => `; context "${context}" could not be read`).join('');
   throw new MeshctlError(
-    'NotFound',
+    // It may be in one that could not be read.
+    unreachable.length > 0 ? 'ClusterUnreachable' : 'NotFound',
     `no Service ${service.namespace}/${service.name} in context${contexts.length === 1 ? '' : 's'} ${contexts.map((name) => `"${name}"`).join(', ')}${unseen}`,
     {
       hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
