@@ -24,6 +24,7 @@ import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
+import { namesakeContexts } from './targets/mesh-targets.ts';
 import { findPeerClusters, requireAnswers } from './targets/peer-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';
 import { STANDARD_INPUT } from './text-input.ts';
@@ -49,7 +50,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       readOthers: othersOf(context, flags, members),
     };
     const prepared = await prepareMesh(context, members, spec, options);
-    return withOutside(context, flags, prepared, async (outside) => {
+    return withOutside(context, flags, prepared, members, async (outside) => {
       const prune = flags.prune
         ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration })
         : NO_PRUNE;
@@ -63,6 +64,7 @@ async function withOutside<T>(
   context: CommandContext,
   flags: ApplyFlags,
   { extra: { strangers }, snapshots }: PreparedMesh,
+  members: readonly FileMember[],
   work: (outside: readonly Target[]) => Promise<T>,
 ): Promise<T> {
   if (!flags.prune || strangers.length === 0) return work([]);
@@ -76,7 +78,11 @@ async function withOutside<T>(
     .filter(({ name }) => !found.known.has(name))
     .flatMap(({ name, knownBy }) => knownBy.map((snapshot) => forget(snapshot.context, [name])));
   requireAnswers(names, found, `What is gone for good is forgotten by: ${forgetting.join(' && ')}`);
-  return withClustersOf(context, flags, [...found.known.values()], work);
+  const contexts = [...found.known.values()];
+  // The files' clusters may have kubeconfigs of their own, and in those names of their own.
+  const namesake = members.find(({ target }) => contexts.includes(target.client.context));
+  if (namesake) throw namesakeContexts(namesake.target.client.context, flags.kubeconfig);
+  return withClustersOf(context, flags, contexts, work);
 }
 
 async function carryOut(

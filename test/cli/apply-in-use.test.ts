@@ -4,6 +4,7 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
@@ -106,6 +107,32 @@ describe('apply --prune', () => {
     const plain = await clusters.meshctl([...connect('mesh-1', 'mesh-2'), '--dry-run']);
     expect(plain.stdout + plain.stderr).toContain('"mesh-2" dials "mesh-1" and not the other way round, as chosen');
     await good(spec('mesh-1', 'mesh-2', 'mesh-3'));
+  });
+
+  it('prunes nothing where one context is a cluster of the file, and in the other kubeconfig the one that has gone', async () => {
+    const variants = await kubeconfigVariants(clusters.kubeconfigPath);
+    const only = (file: string, of: string) =>
+      variants.write(file, (kubeconfig) => {
+        kubeconfig.contexts = kubeconfig.contexts
+          .filter(({ name }) => name === of)
+          .map((entry) => ({ ...entry, name: 'admin' }));
+        kubeconfig['current-context'] = 'admin';
+      });
+    const [own, gone] = [await only('own', 'mesh-1'), await only('gone', 'mesh-3')];
+    const two = { name: 'mesh-2', kubeconfig: clusters.kubeconfigPath };
+    const what: WrittenSpec = {
+      clusters: [{ name: 'mesh-1', context: 'admin', kubeconfig: own }, two],
+      topology: { type: 'mesh' },
+    };
+    const before = [0, 1, 2].map((index) => [usersOf(index), isEnabled(index)]);
+    const { exitCode, stderr } = await apply(what, ['--prune', '--yes', '--kubeconfig', gone]);
+    await variants.remove();
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('both kubeconfigs have a context "admin", so messages could not tell them apart'),
+    });
+    expect(stderr).toContain(`→ Rename one: kubectl --kubeconfig ${gone} config rename-context admin '<new name>'`);
+    expect([0, 1, 2].map((index) => [usersOf(index), isEnabled(index)])).toEqual(before);
   });
 
   it('prunes nothing while a context is silent that may be the one that has gone', async () => {

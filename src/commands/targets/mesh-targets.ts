@@ -107,8 +107,18 @@ function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): Meshctl
       hint: 'Name another cluster with --destination-context, or all with --all.',
     });
   }
-  const words = ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'];
+  return namesakeContexts(name, destinationKubeconfig);
+}
+
+/**
+ * Contexts are the names of clusters in plans and messages, and what is written where hangs on them: two clusters of a run
+ * cannot have the same.
+ * @param kubeconfig where one of the two can be renamed; undefined: the run's own
+ */
+export function namesakeContexts(name: string, kubeconfig: string | undefined): MeshctlError {
+  const words = ['config', 'rename-context', name, '<new name>'];
+  const rename = kubectlCommand({}, kubeconfig === undefined ? words : ['--kubeconfig', kubeconfig, ...words]);
   return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {
-    hint: `Rename one: ${kubectlCommand({}, words)}`,
+    hint: `Rename one: ${rename}`,
   });
 }

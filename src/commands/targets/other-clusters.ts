@@ -15,16 +15,20 @@ export interface OtherCluster {
 /**
  * Opens and reads the clusters that other contexts of the kubeconfig lead to, runs `work` with them and closes them.
  * Those that cannot be read are left out: what is not known of them, the plan says.
- * @param contexts of the run itself, whose clusters are left out
+ * @param own clusters of the run itself, which are left out, by whatever context they are reached
  */
 export async function withOtherClusters<T>(
   context: CommandContext,
   flags: ClusterFlags,
-  contexts: readonly string[],
+  own: readonly Target[],
   work: (others: readonly OtherCluster[]) => Promise<T>,
 ): Promise<T> {
+  const contexts = own.map(({ client }) => client.context);
+  const servers = own.map(({ client }) => client.server);
   return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
-    const others = answered.filter(({ client }) => !contexts.includes(client.context));
+    const others = answered.filter(
+      ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
+    );
     const read = others.map(async (target): Promise<OtherCluster[]> => {
       try {
         const { client, namespace } = target;
@@ -51,7 +55,6 @@ export function readerOfOthers(
   flags: ClusterFlags,
   targets: readonly Target[],
 ): () => Promise<readonly ClusterSnapshot[]> {
-  const contexts = targets.map(({ client }) => client.context);
   const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_READ_MS) };
-  return () => withOtherClusters(context, briefly, contexts, async (read) => read.map(({ snapshot }) => snapshot));
+  return () => withOtherClusters(context, briefly, targets, async (read) => read.map(({ snapshot }) => snapshot));
 }

@@ -44,6 +44,16 @@ export function createClusterWriter(
 ): ClusterWriter {
   const done: Step[] = [];
   const limit = pLimit(parallel);
+  const byContext = new Map<string, Target>();
+  for (const target of targets) {
+    const { context } = target.client;
+    const other = byContext.get(context);
+    // Steps name their cluster by its context.
+    if (other && other.client.server !== target.client.server) {
+      throw new MeshctlError('Bug', `two clusters take part in this as context "${context}"`);
+    }
+    byContext.set(context, other ?? target);
+  }
 
   async function writeCluster(
     target: Target,
@@ -64,7 +74,7 @@ export function createClusterWriter(
     async write(steps, ready, after) {
       const contexts = [...new Set(steps.map(({ cluster }) => cluster))];
       const work = contexts.map((context) => {
-        const target = targets.find(({ client }) => client.context === context);
+        const target = byContext.get(context);
         if (!target) throw new MeshctlError('Bug', `context "${context}" takes no part in this`);
         const own = steps.filter(({ cluster }) => cluster === context);
         return limit(() => writeCluster(target, own, ready, after));

@@ -56,8 +56,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
       carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
     if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
     const own = first.map(({ draft }) => draft.snapshot);
-    const contexts = targets.map(({ client }) => client.context);
-    return withOtherClusters(context, flags, contexts, async (read) => {
+    return withOtherClusters(context, flags, targets, async (read) => {
       const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
       const { done: planned, failures: refused } = await eachCluster(first, isOnly, async ({ target, draft }) => ({
         target,
