@@ -35,12 +35,17 @@ export async function makeNamespace(
   try {
     await client.create(namespace);
   } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-    throw new MeshctlError('Forbidden', error.message, {
-      // Whoever runs it may not, so no command of theirs would help.
-      hint: `Have a cluster administrator apply ${rights}.`,
-      cause: error,
-      details: error.details,
-    });
+    throw asLackOf(rights, error);
   }
+}
+
+/** What is forbidden, with what grants it; other errors as they are. */
+export function asLackOf(rights: string, error: unknown): unknown {
+  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') return error;
+  return new MeshctlError('Forbidden', error.message, {
+    // Whoever runs it may not, so no command of theirs would help.
+    hint: `Have a cluster administrator apply ${rights}.`,
+    cause: error,
+    details: error.details,
+  });
 }

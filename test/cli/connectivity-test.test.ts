@@ -7,7 +7,7 @@ import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { eventually, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 const NAMESPACE = 'meshctl-test';
 const TEST = ['connectivity', 'test', '--context', 'mesh-1,mesh-2'];
@@ -196,7 +196,7 @@ describe('the built program', () => {
   }
 
   const REMOVED =
-    /✔ (Removed namespace meshctl-test|Nothing to remove: namespace meshctl-test was not made)\n✖ interrupted\n$/;
+    /✔ (Removed namespace meshctl-test|Nothing to remove: nothing of the test is in namespace meshctl-test)\n✖ interrupted\n$/;
 
   // At '… policy' it takes most away; so it does from a namespace that it did not make, which is next.
   it.each(['… Deploying', '… pod to pod', '… failover'])(
@@ -223,6 +223,26 @@ describe('the built program', () => {
           return store.list({ apiVersion, kind, namespace: name });
         }),
       ]);
+    // What others have there under a name of the test is not taken over, and not removed.
+    for (const object of [
+      { apiVersion: 'v1', kind: 'Service', spec: { selector: { app: 'shop' }, ports: [{ port: 8443 }] } },
+      { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', spec: { endpointSelector: {} } },
+    ]) {
+      const own = object.kind === 'Service' ? 'echo' : 'only-from-one-cluster';
+      const { store } = found(sandbox.clusters[1], 'mesh-2');
+      store.create({ ...object, metadata: { name: own, namespace: name } });
+      const taken = objects();
+      const refused = await meshctl([...TEST, '--namespace', name]);
+      expect(refused).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining(
+          `✖ context "mesh-2": ${object.kind} shop/${own} is there already, and no connectivity test has made it\n` +
+            '  → Give another namespace with -n: in shop the test would take it over.',
+        ),
+      });
+      expect(objects()).toEqual(taken);
+      store.delete({ apiVersion: object.apiVersion, kind: object.kind, namespace: name, name: own });
+    }
     const before = objects();
     const { code, stderr } = await interruptAt('… policy', '--namespace', name);
     expect(stderr).toContain('✔ Removed what the test put into namespace shop');

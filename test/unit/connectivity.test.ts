@@ -149,6 +149,12 @@ describe('requests', () => {
     ]);
   });
 
+  it('whose name no server resolves in time have no address, and no timeout of a connection', () => {
+    const said = output(['', '28|000|1.999||Resolving timed out after 2000 milliseconds']);
+    const [sample] = readSamples(said, { answererOf: echoPodsOf(['a']) });
+    expect(sample).toMatchObject({ error: 'name not resolved' });
+  });
+
   it('are put on the clock by their end', () => {
     expect(endedAt([by('a', 0, 10), by('a', 100, 20)], 5020)).toEqual([by('a', 4900, 10), by('a', 5000, 20)]);
     expect(endedAt([], 5020)).toEqual([]);

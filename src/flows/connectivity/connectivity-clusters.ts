@@ -11,7 +11,7 @@ import {
 } from '../../mesh/connectivity/connectivity-requests.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
-import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { COMPONENT, MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
 import { podStatus, workloadSpec } from '../../mesh/objects/workload.ts';
 import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
@@ -19,7 +19,7 @@ import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
-import { makeNamespace } from '../own-namespace.ts';
+import { asLackOf, makeNamespace } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -28,6 +28,9 @@ export const SERVICE_PORT = 80;
 export const ECHO_PORT = 8080;
 
 const APP_LABEL = 'app.kubernetes.io/name';
+/** Of everything that the test makes. */
+const TEST = 'connectivity-test';
+const OF_TEST = `${COMPONENT}=${TEST}`;
 const CLIENT_CONTAINER = 'client';
 /** For removing everything, also after Ctrl-C. */
 const CLEAN_UP_MS = 60_000;
@@ -63,6 +66,39 @@ export function prepareClusters(
 }
 
 /**
+ * Sees that nobody else has objects of the test's names, which would be taken over, and removed at the end: a namespace may
+ * be somebody's.
+ * @throws MeshctlError `Rejected`, which names the first
+ */
+export async function requireFree({ member: { client }, namespace, rights, ...cluster }: TestCluster): Promise<void> {
+  if (!(await client.get(refOf(cluster.objects.namespace)))) return;
+  const refs = objectsOf(cluster).map(refOf);
+  const found = await Promise.all(refs.map((ref) => client.get(ref))).catch((error: unknown) => {
+    throw asLackOf(rights, error);
+  });
+  const taken = found.find((live) => live && !isOfTest(live));
+  if (!taken) return;
+  throw new MeshctlError(
+    'Rejected',
+    `context "${client.context}": ${describeRef(refOf(taken))} is there already, and no connectivity test has made it`,
+    {
+      hint: `Give another namespace with -n: in ${namespace} the test would take it over.`,
+      details: { context: client.context, object: describeRef(refOf(taken)) },
+    },
+  );
+}
+
+/** What the test puts into its namespace, in the order in which it is removed. */
+function objectsOf({ name, objects: { policy, workload } }: Pick<TestCluster, 'name' | 'objects'>): KubeObject[] {
+  return [policy(name), ...workload.toReversed()];
+}
+
+/** Whether a connectivity test has made this, perhaps one that was killed. */
+function isOfTest({ metadata: { labels = {} } }: KubeObject): boolean {
+  return labels[MANAGED_BY] === FIELD_MANAGER && labels[COMPONENT] === TEST;
+}
+
+/**
  * Deploys the echo server and the client, and waits until they run.
  * @throws MeshctlError `Timeout` when pods do not become ready, and what the API server refuses
  */
@@ -85,7 +121,7 @@ const IMAGE_HINT =
 async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeObject, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const ref = refOf(deployment);
-  const selector = `${APP_LABEL}=${workloadSpec(deployment).selector?.matchLabels?.[APP_LABEL]}`;
+  const selector = `${APP_LABEL}=${workloadSpec(deployment).selector?.matchLabels?.[APP_LABEL]},${OF_TEST}`;
   let said: string | undefined;
   try {
     await waitForWorkload(client, ref, (live) => (live && isRolledOut(live) ? true : undefined), {
@@ -145,7 +181,7 @@ export async function echoAddresses(cluster: TestCluster): Promise<string[]> {
 }
 
 async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {
-  const labelSelector = `${APP_LABEL}=${app}`;
+  const labelSelector = `${APP_LABEL}=${app},${OF_TEST}`;
   const pods = await member.client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector });
   return pods.filter(isPodReady);
 }
@@ -188,25 +224,36 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   return endedAt(samples, endMs);
 }
 
-/** What is gone: the namespace, what the test put into somebody's namespace, not all of it; or it was never there. */
+/** What is gone: the namespace, what the test put into somebody's namespace, not all of it; or there was nothing of the test. */
 export type Removed = 'namespace' | 'objects' | 'nothing' | 'absent';
 
 /** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */
 export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed> {
   const { client } = cluster.member;
-  const { namespace, workload, policy } = cluster.objects;
+  const { namespace } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';
-    const isOurs = live.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
-    const objects = isOurs ? [namespace] : [policy(cluster.name), ...workload.toReversed()];
-    for (const object of objects) await client.delete(refOf(object), { signal });
-    return isOurs ? 'namespace' : 'objects';
+    if (isOfTest(live)) {
+      await client.delete(refOf(live), { signal, uid: live.metadata.uid });
+      return 'namespace';
+    }
+    let removed: Removed = 'absent';
+    for (const ref of objectsOf(cluster).map(refOf)) {
+      const object = await client.get(ref, { signal });
+      if (!object || !isOfTest(object)) continue;
+      await client.delete(ref, { signal, uid: object.metadata.uid });
+      removed = 'objects';
+    }
+    return removed;
   } catch (error) {
-    const remove = kubectlCommand({ context: client.context }, ['delete', 'namespace', cluster.namespace]);
+    // Never the namespace itself, which may have been there before, and have what is others' in it.
+    const place = { context: client.context, namespace: cluster.namespace };
+    const kinds = 'ciliumnetworkpolicies,deployments,services';
+    const remove = kubectlCommand(place, ['delete', kinds, '-l', OF_TEST]);
     flow.progress.warn(
-      `${client.context}: could not remove namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error} → ${remove}`,
+      `${client.context}: could not remove what the test put into namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error} → ${remove}`,
     );
     return 'nothing';
   }

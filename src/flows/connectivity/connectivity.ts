@@ -18,6 +18,7 @@ import {
   deploy,
   ECHO_SERVICE,
   prepareClusters,
+  requireFree,
   SERVICE_PORT,
   setAffinity,
   type TestCluster,
@@ -61,6 +62,7 @@ export async function testConnectivity(
     () => requireMutualPeers(members),
   );
   const clusters = await prepareClusters(flow, members, options);
+  await Promise.all(clusters.map(requireFree));
   try {
     await during(
       flow,
@@ -88,11 +90,11 @@ export async function testConnectivity(
     if (!options.keep) {
       const task = flow.progress.start(`Removing namespace ${options.namespace}`);
       const removed = await Promise.all(clusters.map((cluster) => cleanUp(flow, cluster)));
-      if (removed.includes('nothing')) task.fail(`Namespace ${options.namespace} is not removed everywhere`);
+      if (removed.includes('nothing')) task.fail(`Not all of the test is removed from namespace ${options.namespace}`);
       else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
       else if (removed.includes('namespace')) task.done(`Removed namespace ${options.namespace}`);
       // A run that came to its end had it everywhere; one that was refused may have made it nowhere.
-      else task.done(`Nothing to remove: namespace ${options.namespace} was not made`);
+      else task.done(`Nothing to remove: nothing of the test is in namespace ${options.namespace}`);
     }
   }
 }

@@ -4,7 +4,7 @@ import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../..
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
-import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { COMPONENT, MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
@@ -18,7 +18,6 @@ const RIGHTS = "templates/rbac/probe of meshctl's package, which makes the names
 /** For removing everything, also after Ctrl-C and while an API server is away. */
 const CLEAN_UP_MS = 60_000;
 const CLEAN_UP_PAUSE_MS = 1000;
-const COMPONENT = 'app.kubernetes.io/component';
 
 /** A pod that is to be made. */
 interface Planned {

@@ -98,7 +98,8 @@ function podOf(cluster: string): RegExp {
 
 /** Reasons that are the same for all requests of a kind, without the numbers that curl adds. */
 function reasonOf(exitCode: number, message: string): string {
-  if (exitCode === 6) return NAME_NOT_RESOLVED;
+  // A server that gives no answer is how DNS fails most: curl then ends before the resolver does.
+  if (exitCode === 6 || (exitCode === 28 && /^Resolving/.test(message))) return NAME_NOT_RESOLVED;
   if (exitCode === 7) return 'connection refused or unreachable';
   if (exitCode === 28) return 'timed out';
   if (exitCode === 52 || exitCode === 56) return 'connection broke';

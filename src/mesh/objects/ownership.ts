@@ -4,6 +4,8 @@ import { describeRef, type KubeObject, type ManagedFieldsEntry, type ObjectRef }
 
 /** The label by which tools mark what they made. */
 export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+/** The label for which part of meshctl an object is. */
+export const COMPONENT = 'app.kubernetes.io/component';
 const OWN_MARK = /^meshctl\.io\//;
 
 /** A field that another manager has set. */
