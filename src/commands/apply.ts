@@ -52,7 +52,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
     const prepared = await prepareMesh(context, members, spec, options);
     return withOutside(context, flags, prepared, members, async (outside) => {
       const prune = flags.prune
-        ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration })
+        ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration, readOthers: options.readOthers })
         : NO_PRUNE;
       return carryOut(context, flags, options, { prepared, prune, members });
     });

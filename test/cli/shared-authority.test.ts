@@ -55,3 +55,33 @@ describe.each([
     expect(stdout).not.toContain('former name');
   });
 });
+
+describe('a peer that logs in with what all of one CA share', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(3);
+    await mesh('enable', '--context', 'mesh-1');
+    await mesh('enable', '--context', 'mesh-2,mesh-3', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
+    await mesh('connect', '--all');
+  });
+  afterAll(() => clusters?.close());
+
+  it('is not called shut out by whom it goes on dialling, and what is printed shuts it out', async () => {
+    const forget = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', 'mesh-2', '--yes'];
+    const { exitCode, stderr } = await clusters.meshctl(forget);
+    expect(exitCode).toBe(1);
+    expect(stderr).not.toContain('shut out and forgotten\n✅');
+    expect(stderr).toContain('"mesh-2" may log in with a certificate that all clusters of its CA share');
+    const statusOf2 = async () => (await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-2'])).stdout;
+    await expect.poll(statusOf2).toContain('mesh-1: 1/1 configured, 1/1 connected');
+
+    // It has left no trace there: whoever plans by what the cluster knows of its peers would cut it unnamed.
+    const plan = await ok('clustermesh', 'disable', '--context', 'mesh-1', '--dry-run');
+    for (const peer of ['mesh-2', 'mesh-3']) expect(plan.stdout).toMatch(new RegExp(`peer ${peer} .*cut off`));
+
+    const replace = /→ a CA of its own .*?: meshctl (.*)\n/.exec(stderr)?.[1] ?? '';
+    await ok(...replace.split(' '), '--yes');
+    clusters.network.cutLink('mesh-1', 'mesh-2');
+    clusters.network.mendLink('mesh-1', 'mesh-2');
+    await expect.poll(statusOf2).toContain('Cannot establish TLS connection to 172.18.1.100:2379');
+  });
+});

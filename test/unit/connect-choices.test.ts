@@ -321,5 +321,10 @@ describe('planDisconnect', () => {
     expect(stepFor(peers({ b: 'x', c: 'x' }, made))?.action).toBe('update');
     expect(stepFor(peers({ b: 'x' }))?.action).toBe('update');
     expect(stepFor(peers({ c: 'x' }))?.action).toBe('keep');
+    // What was chosen for others is written down there, also for those that it does not dial.
+    for (const kind of ['mode', 'access', 'endpoint', 'joined', 'credentials']) {
+      expect(stepFor(peers({ b: 'x' }, { ...made, [`meshctl.io/${kind}.c`]: 'x' }))?.action, kind).toBe('update');
+      expect(stepFor(peers({ b: 'x' }, { ...made, [`meshctl.io/${kind}.b`]: 'x' }))?.action, kind).toBe('delete');
+    }
   });
 });

@@ -34,6 +34,18 @@ describe('users whose list is lost', () => {
       [],
       ['remote-mesh-4'],
     ],
+    [
+      'of none that was shut out and is dialled one-way, as it was written down',
+      [peersSecret(marksFor('mesh-2', { mode: 'unicast' }) as Record<string, string>, 'mesh-2')],
+      [],
+      [],
+    ],
+    [
+      'of one that dials in all the same, whatever is written down',
+      [peersSecret(marksFor('mesh-2', { mode: 'unicast' }) as Record<string, string>, 'mesh-2')],
+      [other('c2', 'mesh-2', 'remote-mesh-2')],
+      ['remote-mesh-2'],
+    ],
     ['of one that only dials in and was read', [], [other('c2', 'mesh-2', 'remote-mesh-2')], ['remote-mesh-2']],
     ['of none that logs in as all do', [], [other('c2', 'mesh-2', 'remote')], []],
   ])('are known: those %s', (_what, live, others, users) => {

@@ -1,7 +1,7 @@
 import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -10,7 +10,7 @@ import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { logsInAsItself } from '../../mesh/peers/peers.ts';
+import { logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import {
@@ -75,23 +75,35 @@ export async function awaitShutOut(
   partings: readonly Parting[],
   wait: PartingWait,
 ): Promise<string[]> {
-  const known = formerPeers(targets, partings);
+  const known = formerPeers(flow, targets, partings);
   const unknown = formerUsers(targets, partings, known);
   const warnings = await Promise.all([
     ...known.map((former) => awaitOne(flow, former, wait)),
     ...unknown.map((former) => awaitUsersGone(flow, former, wait)),
   ]);
-  return warnings.flat();
+  return [...warnings.flat(), ...partings.flatMap((parting) => stillLetIn(parting, partings))];
 }
 
-function formerPeers(targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
+/** Peers that are not told to stop, and that no list of users can shut out. */
+function stillLetIn({ snapshot, unserved }: Parting, partings: readonly Parting[]): string[] {
+  const told = partings.map((other) => clusterNameOf(other.snapshot));
+  const untold = unserved.filter((peer) => !told.includes(peer));
+  const { context } = snapshot;
+  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  return peersOfSharedUser(snapshot, untold).map(
+    (peer) =>
+      `context "${context}": "${peer}" may log in with a certificate that all clusters of its CA share, so it is not shut out → a CA of its own shuts it out, and who else shares that one until it is connected again: ${replace}`,
+  );
+}
+
+function formerPeers(flow: Flow, targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
   return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
     const serverName = clusterNameOf(snapshot);
     const isDeployed = isEtcdDeployed(snapshot);
     const known = unserved.flatMap((client) => {
       const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
-      const certificate = dialler && certificateFor(dialler, serverName);
+      const certificate = dialler && certificateFor(dialler, serverName, flow.now());
       return server && certificate ? [{ server, serverName, client, certificate, isDeployed }] : [];
     });
     return known.slice(-1);
@@ -117,9 +129,13 @@ function isEtcdDeployed({ objects, unread, namespace }: Parting['snapshot']): bo
   return objects.has(deployment) || unread?.has(deployment) === true;
 }
 
-/** The certificate that a cluster had of its own for a peer; undefined where others log in with the same. */
-function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCertificate | undefined {
-  if (!logsInAsItself(dialler, peer)) return undefined;
+/**
+ * The certificate that a cluster had of its own for a peer; undefined where others log in with the same, and where etcd would
+ * refuse it by its time: that proves nothing.
+ */
+function certificateFor(dialler: Parting['snapshot'], peer: string, now: Date): ClientCertificate | undefined {
+  const facts = dialler.peerCertificates.get(peer)?.certificate;
+  if (!facts || !logsInAsItself(dialler, peer) || now < facts.notBefore || now > facts.notAfter) return undefined;
   const texts = secretTexts(dialler.objects.get(keyOf(secretRef(dialler.namespace, dialingSecret(dialler)))));
   const keys = peerCertificateKeys(peer);
   const { [keys.ca]: ca, [keys.certificate]: certificate, [keys.privateKey]: privateKey } = texts;

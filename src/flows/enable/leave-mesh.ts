@@ -1,6 +1,7 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
@@ -20,7 +21,7 @@ const PARALLEL = 4;
 /** What is to be done about the peers of a cluster that leaves, before anything else. */
 export interface LeavingPeers {
   /** The cluster's own side, and the other side of those that shall and can be disconnected; absent where it has no peers. */
-  prepared?: PreparedDisconnect;
+  prepared?: PreparedDisconnect | undefined;
   /** Names of those that will go on pointing here. */
   remaining: readonly string[];
 }
@@ -48,11 +49,15 @@ export interface LeaveOutcome {
 export async function prepareLeavingPeers(
   flow: Flow,
   source: Target,
-  { peers }: DisableDraft,
+  { peers, snapshot }: DisableDraft,
   reachable: readonly Target[],
   readOthers?: () => Promise<readonly ClusterSnapshot[]>,
-): Promise<PreparedDisconnect> {
-  if (reachable.length === 0) return prepareForgetting(flow, source, peers, 'bidirectional');
+): Promise<PreparedDisconnect | undefined> {
+  // Of others that dial it, it has nothing that it could forget.
+  const known = knownPeers(snapshot).filter((peer) => peers.includes(peer));
+  if (reachable.length === 0) {
+    return known.length > 0 ? prepareForgetting(flow, source, known, 'bidirectional') : undefined;
+  }
   const request = { source, destinations: reachable, mode: 'bidirectional' } as const;
   return prepareDisconnect(flow, request, { parallel: PARALLEL, readOthers });
 }
@@ -70,7 +75,8 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
     const why = points ? 'this cluster leaves the mesh, and it keeps pointing here' : 'this cluster leaves the mesh';
     return { cluster, peer, becomes: 'cut', why };
   });
-  const elsewhere = peers.prepared?.effects.filter((effect) => effect.cluster !== cluster) ?? [];
+  const isOwn = (effect: PeerEffect) => effect.cluster === cluster && draft.peers.includes(effect.peer);
+  const elsewhere = peers.prepared?.effects.filter((effect) => !isOwn(effect)) ?? [];
   return [...own, ...elsewhere];
 }
 

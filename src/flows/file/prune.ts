@@ -40,7 +40,7 @@ export async function preparePrune(
   flow: Flow,
   { members, snapshots, extra, services, serviceObjects, connections }: PreparedMesh,
   outside: readonly Target[],
-  { waitMs }: { waitMs: number },
+  { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
   const removed = planExtraServices(serviceObjects, services);
   if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed };
@@ -82,6 +82,7 @@ export async function preparePrune(
   const gone = leavingClusters(
     read,
     own.map(({ name }) => name),
+    read.length > 0 ? await readOthers() : [],
   );
   const leaving = await Promise.all(
     outside

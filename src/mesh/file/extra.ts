@@ -3,6 +3,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
+import { peersAmong } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';
@@ -52,13 +53,18 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
  * clusters of the file and others that leave.
  * @param outside clusters that no file has and that were read
  * @param own names of the clusters of the file
+ * @param others further clusters, as far as they were read: one that dials a cluster may have left no trace there
  */
-export function leavingClusters(outside: readonly ClusterSnapshot[], own: readonly string[]): ClusterSnapshot[] {
+export function leavingClusters(
+  outside: readonly ClusterSnapshot[],
+  own: readonly string[],
+  others: readonly ClusterSnapshot[],
+): ClusterSnapshot[] {
   let leaving = outside.filter((snapshot) => isOurs(apiserverDeployment(snapshot)));
   // One that stays keeps those that it knows, and these keep others.
   for (;;) {
     const gone = new Set([...own, ...leaving.map(clusterNameOf)]);
-    const next = leaving.filter((snapshot) => knownPeers(snapshot).every((peer) => gone.has(peer)));
+    const next = leaving.filter((snapshot) => peersAmong(snapshot, others).every((peer) => gone.has(peer)));
     if (next.length === leaving.length) return next;
     leaving = next;
   }

@@ -2,7 +2,7 @@ import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
-import { namesOf } from './concerned-peers.ts';
+import { concernedPeers, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
 import { dialingFile } from './peers.ts';
@@ -16,6 +16,18 @@ export function arePeers(one: ClusterSnapshot, other: ClusterSnapshot): boolean 
   const ways = [leadsTo(one, other), leadsTo(other, one)];
   if (ways.includes(true)) return true;
   return ways.includes(false) ? false : undefined;
+}
+
+/**
+ * All clusters that a cluster dials or lets in, by name, and those that dial it, also where it has forgotten them or they leave no
+ * trace with it: one that logs in with a certificate that several share. Namesakes of another mesh are none of them.
+ * @param others that were read, perhaps with the cluster itself
+ */
+export function peersAmong(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  return concernedPeers(
+    snapshot,
+    others.filter((other) => other !== snapshot && arePeers(other, snapshot) !== false),
+  );
 }
 
 /** Whether what a cluster dials by the name of this one leads there: by an address that it has, else by the CA that is trusted. */

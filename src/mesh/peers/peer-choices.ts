@@ -107,6 +107,14 @@ export function noMarks(peer: string): Marks {
   return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
 }
 
+/** Whether anything is still written down of a peer once these marks are set: of whom they say nothing, too. */
+export function isMarkedAfter(live: KubeObject, marks: Marks): boolean {
+  const after: Marks = { ...live.metadata.annotations, ...marks };
+  return Object.entries(after).some(
+    ([name, value]) => value !== null && KINDS.some((kind) => name.startsWith(annotationOf(kind, ''))),
+  );
+}
+
 /** Those marks that an object does not have as they shall be. */
 export function differingMarks(live: KubeObject | undefined, marks: Marks): Marks {
   const present = live?.metadata.annotations ?? {};

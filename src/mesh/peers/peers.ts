@@ -92,6 +92,21 @@ export function dialingFile(
   return undefined;
 }
 
+/**
+ * The peers of which a cluster's list of users has none, and that may log in all the same as the user that its clients share,
+ * as those of one CA do: etcd has that user as long as the clustermesh-apiserver runs.
+ */
+export function peersOfSharedUser(snapshot: ClusterSnapshot, peers: readonly string[]): string[] {
+  const users = snapshot.remoteUsers?.map(({ name }) => name) ?? [];
+  const dialled = configuredPeers(snapshot);
+  const letIn = peersLetIn(snapshot);
+  return peers.filter(
+    (peer) =>
+      !users.includes(remoteUserName(peer)) &&
+      (dialled.includes(peer) ? !logsInAsItself(snapshot, peer) : letIn.includes(peer)),
+  );
+}
+
 /** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */
 export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapshot, peer: string): boolean {
   const { name } = identityOf(ciliumConfig ?? {});

@@ -12,8 +12,8 @@ import type { Target } from '../../../flows/flow.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { concernedPeers } from '../../../mesh/peers/concerned-peers.ts';
-import { arePeers } from '../../../mesh/peers/namesakes.ts';
+import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
+import { peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -39,7 +39,9 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
     const { done: read, failed } = flags.all
       ? await whereAccessible(context, targets, draft, { least: 1 })
       : { done: await Promise.all(targets.map(draft)), failed: [] };
-    const drafts = flags.disconnect ? await withDiallers(context, flags, read) : read;
+    const drafts = read.some(({ draft: { snapshot } }) => hasServed(snapshot))
+      ? await withDiallers(context, flags, read)
+      : read;
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
     const about = { leaving: drafts.map((one) => one.draft.name), silent: missing.map((one) => one.context) };
@@ -69,13 +71,7 @@ async function withDiallers(
   const others = [...own, ...(await readerOfOthers(context, flags, targets)())];
   return drafts.map(({ target, draft }) => ({
     target,
-    draft: {
-      ...draft,
-      peers: concernedPeers(
-        draft.snapshot,
-        others.filter((one) => one !== draft.snapshot && arePeers(one, draft.snapshot) !== false),
-      ),
-    },
+    draft: { ...draft, peers: peersAmong(draft.snapshot, others) },
   }));
 }
 

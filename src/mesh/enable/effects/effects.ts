@@ -15,7 +15,7 @@ import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.
 import { addressesAstray } from '../../peers/file/addresses-astray.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { remoteUserName } from '../../peers/file/peer-config.ts';
-import { peersLetIn, peersOfOthers } from '../../peers/peer-choices.ts';
+import { choicesFor, peersLetIn, peersOfOthers } from '../../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../../peers/peers.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import { restartEffects } from '../../peers/restart-effects.ts';
@@ -245,12 +245,15 @@ function idEffects(snapshot: ClusterSnapshot, deployment: KubeObject | undefined
 
 /**
  * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
- * cluster that was read and has a certificate for this one, and of those that dial in one-way as it was written down. A user without a certificate lets nobody in.
+ * cluster that was read and has a certificate for this one, and of those that dial in one-way as it was written down; not
+ * of those that this cluster dials one-way. A user without a certificate lets nobody in.
  */
 export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   if (snapshot.remoteUsers !== undefined) return [];
   const own = namesOf(snapshot);
-  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer));
+  // One that was shut out, as it was chosen, stays so: its certificate is good for years.
+  const isServed = (peer: string) => choicesFor(snapshot, peer).mode !== 'unicast';
+  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer) && isServed(peer));
   const prefix = remoteUserName('');
   const dialling = others.flatMap(({ peerCertificates }) =>
     own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),

@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectRef } from '../../objects/kube-object.ts';
 import { dataKeys, dataOf, emptySecret } from '../../objects/secret-data.ts';
 import type { Edit } from '../../plan/plan.ts';
-import { differingMarks, type Marks } from '../peer-choices.ts';
+import { differingMarks, isMarkedAfter, type Marks } from '../peer-choices.ts';
 
 /** On Secrets that connect had to make, so that disconnect knows that they go when they are empty. */
 const CREATED_BY = 'meshctl.io/created-by';
@@ -37,15 +37,14 @@ export function setKeys(
 
 /**
  * Removes keys of a Secret and marks of what was chosen, and the Secret itself where connect made it and nothing else is
- * left in it, and nothing is to be written down.
+ * left in it, neither a key nor what was chosen for any peer.
  */
 export function removeKeys(keys: readonly string[], marks: Marks = {}): (live: KubeObject) => Edit | undefined {
   return (live) => {
     const present = dataKeys(live);
     const gone = keys.filter((key) => present.includes(key));
     const made = live.metadata.annotations?.[CREATED_BY] === CONNECT;
-    const isNeeded = Object.values(marks).some((value) => value !== null);
-    if (made && !isNeeded && gone.length > 0 && gone.length === present.length) return 'delete';
+    if (made && !isMarkedAfter(live, marks) && gone.length > 0 && gone.length === present.length) return 'delete';
     return editOf(Object.fromEntries(gone.map((key) => [key, null])), differingMarks(live, marks));
   };
 }
