@@ -131,7 +131,9 @@ function rollbackEdit(
   // While nobody else has written, what was there comes back to the byte.
   if (takeBack && (shared || !equal(contentOf(live), contentOf(after)))) return takeBack(live);
   if (!before && holdsNothingElse(live, after)) return 'delete';
-  const patch = inversePatch(restorable(before), restorable(after), restorable(live));
+  // Of an object that was not there, others have something in it now: it stays theirs, without the keys that are not.
+  const own = before ? restorable : dataAlone;
+  const patch = inversePatch(own(before), own(after), own(live));
   return patch && { patch };
 }
 
@@ -144,14 +146,19 @@ function isAnother(live: KubeObject, { before, after, certain }: JournalEntry): 
 }
 
 /**
- * Whether an object that was created still holds only what was put into it: others may have added keys of theirs, or, to a list of
- * users, theirs.
+ * Whether an object that was created still holds only what was put into it: others may have added keys of theirs, have written over
+ * one, or have made a Service lead to pods of theirs. How many replicas there are is what autoscalers decide.
  */
 function holdsNothingElse(live: KubeObject, after: KubeObject): boolean {
-  const [theirs, ours] = [live, after].map(({ data }) => (data ?? {}) as Record<string, unknown>);
-  return Object.entries(theirs ?? {}).every(
-    ([key, value]) => Object.hasOwn(ours ?? {}, key) && (live.kind !== 'ConfigMap' || value === ours?.[key]),
-  );
+  const { data: theirs = {}, spec: nowSpec } = live as { data?: Record<string, unknown>; spec?: unknown };
+  const { data: ours = {}, spec } = after as { data?: Record<string, unknown>; spec?: Record<string, unknown> };
+  const { replicas: _replicas, ...wanted } = spec ?? {};
+  return Object.entries(theirs).every(([key, value]) => value === ours[key]) && contains(nowSpec ?? {}, wanted);
+}
+
+/** Of what others write in an object too, that which can go key by key. */
+function dataAlone(object: KubeObject | undefined): Record<string, unknown> {
+  return object?.data === undefined ? {} : { data: object.data };
 }
 
 async function recreate(client: ClusterClient, before: KubeObject, signal: AbortSignal): Promise<boolean> {
