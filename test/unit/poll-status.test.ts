@@ -79,7 +79,7 @@ function clusterOf({ objects, containers = ['kvstoremesh'], peers = [connected],
       asked.push(command);
       await running?.(run, asked);
       const answer = command === AGENT ? { 'cluster-mesh': { clusters: peers } } : peers;
-      return { stdout: command === REPLICA_DIALS ? '' : JSON.stringify(answer), stderr: '', exitCode: 0 };
+      return { stdout: command.startsWith(REPLICA_DIALS) ? '' : JSON.stringify(answer), stderr: '', exitCode: 0 };
     },
   };
   return { asked, target: { client: client as unknown as ClusterClient, namespace: 'kube-system' } };
@@ -105,6 +105,20 @@ test('KVStoreMesh makes new connections while it says which it has', async () =>
   const { target } = clusterOf({ objects: KVSTOREMESH_ON, running });
   const { report } = await pollStatus(flow, target, options);
   expect(report.healthy).toBe(true);
+});
+
+test.each([
+  ['one that gives no answer by itself either is not connected', [REPLICA_DIALS, `${REPLICA_DIALS} mesh-2`], false],
+  ['one that answers is', [REPLICA_DIALS], true],
+])('where new connections to all take too long, each peer is dialled by itself: %s', async (_what, late, healthy) => {
+  const running = async ({ command }: ExecOptions) => {
+    if (late.includes(command.join(' '))) throw new MeshctlError('Timeout', 'it did not end within 10 s');
+  };
+  const { asked, target } = clusterOf({ objects: KVSTOREMESH_ON, running });
+  const { report } = await pollStatus(flow, target, options);
+  expect(asked).toContain(`${REPLICA_DIALS} mesh-2`);
+  expect(report.healthy).toBe(healthy);
+  expect(report.problems.map((problem) => problem.class)).toEqual(healthy ? [] : ['timed-out']);
 });
 
 test.each<[string, Pick<Cluster, 'objects' | 'peers'>]>([

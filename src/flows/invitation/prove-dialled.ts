@@ -8,9 +8,9 @@ import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { presentedSerial } from '../../mesh/status/troubleshoot.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { explainProblems, TROUBLESHOOT_TIMEOUT_MS } from '../status/explain-status.ts';
+import { explainProblems } from '../status/explain-status.ts';
 import { pollStatus } from '../status/poll-status.ts';
-import { AGENTS, factsOf, REPLICAS } from '../status/status-programs.ts';
+import { AGENTS, factsOf, REPLICAS, TROUBLESHOOT_TIMEOUT_MS } from '../status/status-programs.ts';
 import type { PreparedAccept } from './prepare-accept.ts';
 
 const LOOK_INTERVAL_MS = 500;

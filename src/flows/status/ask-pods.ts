@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { ExecResult } from '../../kube/exec.ts';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -6,7 +7,16 @@ import { isConnected, isUnchecked, type StatusTally } from '../../mesh/status/st
 import { failingDials } from '../../mesh/status/troubleshoot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
 import type { Flow, Target } from '../flow.ts';
-import { AGENTS, factsOf, type PodFacts, REPLICAS, readAnswer, type StatusProgram } from './status-programs.ts';
+import {
+  AGENTS,
+  factsOf,
+  type PodFacts,
+  REPLICAS,
+  readAnswer,
+  type StatusProgram,
+  TROUBLESHOOT_TIMEOUT_MS,
+  TROUBLESHOOTS_AT_A_TIME,
+} from './status-programs.ts';
 
 export interface AskOptions {
   /** Most pods that are asked at a time. */
@@ -143,15 +153,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
     const name = of.nameOf(pod);
     try {
       if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
-      const exec: Exec = (command, signal) =>
-        client.exec({
-          namespace,
-          pod: pod.name,
-          container: of.container,
-          command,
-          timeoutMs: Math.max(1, deadline - flow.clock.ms()),
-          signal,
-        });
+      const exec: Exec = (command, signal, timeoutMs = Math.max(1, deadline - flow.clock.ms())) =>
+        client.exec({ namespace, pod: pod.name, container: of.container, command, timeoutMs, signal });
       return { name, pod: pod.name, ...(await askRunning(poll, of, exec)) };
     } catch (error) {
       flow.signal.throwIfAborted();
@@ -164,7 +167,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
   }
 }
 
-type Exec = (command: readonly string[], signal: AbortSignal) => Promise<ExecResult>;
+/** @param timeoutMs default: what is left for the pod's answer */
+type Exec = (command: readonly string[], signal: AbortSignal, timeoutMs?: number) => Promise<ExecResult>;
 
 /**
  * What a pod says; with why new connections to its peers fail, where it would not notice by itself that one has gone away. Of
@@ -173,35 +177,69 @@ type Exec = (command: readonly string[], signal: AbortSignal) => Promise<ExecRes
  */
 async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Omit<PollResult, 'name'>> {
   const dialling = linkSignals(poll.flow.signal);
-  const dial = () => dialAnew(poll, of, (command) => exec(command, dialling.signal));
+  const dial = () => dialAnew(poll, of, (command, timeoutMs) => exec(command, dialling.signal, timeoutMs));
   try {
     const saying = exec(of.command, poll.flow.signal);
     const begun = of === REPLICAS && poll.options.redial ? dial() : undefined;
     // It may fail while nobody waits for it yet.
     begun?.catch(() => undefined);
     const answer = readAnswer(of, await saying);
-    const isInDoubt = answer.clusters?.some((cluster) => isConnected(cluster) && isUnchecked(cluster));
-    if (!isInDoubt || (await poll.dialler) !== of || poll.hasAgentDialled) return answer;
+    const doubted = (answer.clusters ?? []).filter((cluster) => isConnected(cluster) && isUnchecked(cluster));
+    if (doubted.length === 0 || (await poll.dialler) !== of || poll.hasAgentDialled) return answer;
     poll.hasAgentDialled = of === AGENTS;
-    return { ...answer, failingDials: await (begun ?? dial()) };
+    const seen = await (begun ?? dial());
+    if (seen !== 'late') return { ...answer, failingDials: seen };
+    const peers = doubted.map(({ name }) => name);
+    return {
+      ...answer,
+      failingDials: await dialEach(poll, of, peers, (command, timeoutMs) => exec(command, dialling.signal, timeoutMs)),
+    };
   } finally {
     dialling.abort(new MeshctlError('Interrupted', 'its answer is not waited for'));
   }
 }
 
-/** @returns why new connections fail; undefined where there is no telling, because the program is too old for it */
+type Dial = (command: readonly string[], timeoutMs?: number) => Promise<ExecResult>;
+
+/**
+ * @returns why new connections fail; undefined where there is no telling, because the program is too old for it; `late` where
+ * it gave no answer in time: it looks at one peer after the other, and of one whose packets are lost waits five seconds for each
+ */
 async function dialAnew(
   poll: Poll,
   of: StatusProgram,
-  exec: (command: readonly string[]) => Promise<ExecResult>,
-): Promise<Map<string, FailureReason> | undefined> {
+  exec: Dial,
+): Promise<Map<string, FailureReason> | 'late' | undefined> {
   try {
     return failingDials((await exec(of.troubleshoot)).stdout);
   } catch (error) {
     poll.flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError)) throw error;
-    return undefined;
+    return error.code === 'Timeout' ? 'late' : undefined;
   }
+}
+
+/** The same for each peer by itself. One of which nothing is heard then either is not called connected. */
+async function dialEach(
+  poll: Poll,
+  of: StatusProgram,
+  peers: readonly string[],
+  exec: Dial,
+): Promise<Map<string, FailureReason>> {
+  const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
+  const looks = peers.map((peer) =>
+    limit(async (): Promise<[string, FailureReason][]> => {
+      try {
+        const { stdout } = await exec([...of.troubleshoot, peer], TROUBLESHOOT_TIMEOUT_MS);
+        return [...failingDials(stdout)];
+      } catch (error) {
+        poll.flow.signal.throwIfAborted();
+        if (!(error instanceof MeshctlError)) throw error;
+        return [[peer, { class: 'timed-out', message: `no answer to a new connection: ${error.message}` }]];
+      }
+    }),
+  );
+  return new Map((await Promise.all(looks)).flat());
 }
 
 /** The pod of a DaemonSet that takes the place of one that is gone. */

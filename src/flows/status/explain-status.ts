@@ -4,11 +4,7 @@ import { nodeOf } from '../../mesh/objects/pods.ts';
 import type { FailureReason, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import type { Flow, Target } from '../flow.ts';
-import { AGENTS, REPLICAS } from './status-programs.ts';
-
-/** Of a `troubleshoot` of one peer: its longest step is a dial that times out. */
-export const TROUBLESHOOT_TIMEOUT_MS = 15_000;
-const TROUBLESHOOTS_AT_A_TIME = 8;
+import { AGENTS, REPLICAS, TROUBLESHOOT_TIMEOUT_MS, TROUBLESHOOTS_AT_A_TIME } from './status-programs.ts';
 
 /**
  * Finds out why, where the status only says that a peer is waited for: one `troubleshoot` for each problem, in one of the

@@ -29,6 +29,10 @@ export interface PodFacts {
   deleted: boolean;
 }
 
+/** Of a `troubleshoot` of one peer: its longest step is a dial that times out. */
+export const TROUBLESHOOT_TIMEOUT_MS = 15_000;
+export const TROUBLESHOOTS_AT_A_TIME = 8;
+
 /** A program in pods that knows how it is connected, and how it is asked. */
 export interface StatusProgram {
   component: StatusComponent;
