@@ -13,7 +13,7 @@ const WITH_VALUE = [
   '--output',
   '--color',
 ];
-const BARE = ['--debug', '--dry-run', '-v', '-vv', '--verbose', '-q', '--quiet'];
+const BARE = ['--debug', '-v', '-vv', '--verbose', '-q', '--quiet'];
 
 /**
  * The words of a command line that say what is done: without the command itself, and without the flags that every hint

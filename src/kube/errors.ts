@@ -134,6 +134,9 @@ function immutableHint(
   return `Someone made it immutable. If it may change, recreate it without that: ${read} | sed '/^immutable: true$/d' | ${write}`;
 }
 
+/** What asks for the verb get by its method and, from Kubernetes 1.35 on, for create too. */
+const STREAMS: readonly string[] = ['pods/exec', 'pods/portforward'];
+
 type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;
 
 function forbidden(action: ApiAction, user: string | undefined, message: string, fail: Fail): MeshctlError {
@@ -141,8 +144,11 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   const scope = action.namespace ? ` in namespace ${action.namespace}` : '';
   // The server names the rule that it missed, which may differ from what was asked: exec needs two verbs.
   const missed = /cannot (\S+) resource "([^"]*)" in API group "([^"]*)"/.exec(message);
-  const verb = missed?.[1] ?? action.verb;
   const resource = missed?.[2] ?? action.resource ?? action.target;
+  // Of the two it may not say which, and from 1.35 on it is as a rule the one that the request's own verb is not.
+  const verbs =
+    missed?.[1] === undefined && STREAMS.includes(resource) ? ['get', 'create'] : [missed?.[1] ?? action.verb];
+  const verb = verbs.at(-1) ?? action.verb;
   const apiGroup = missed?.[3] ?? action.apiGroup ?? '';
   const { context, namespace } = action;
   // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
@@ -153,17 +159,23 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   const hint =
     user === 'system:anonymous'
       ? 'The kubeconfig gives this context no credentials that the API server knows.'
-      : grantHint({ context, namespace, verb, resource, apiGroup, user });
-  return fail('Forbidden', `cannot ${attemptOf(action)}: ${who} may not ${verb} ${resource}${scope}`, hint, {
-    user,
-    rule: { apiGroup, resource, verb, namespace: action.namespace },
-  });
+      : grantHint({ context, namespace, verb: verbs.join(), resource, apiGroup, user });
+  return fail(
+    'Forbidden',
+    `cannot ${attemptOf(action)}: ${who} may not ${verbs.join(' or ')} ${resource}${scope}`,
+    hint,
+    {
+      user,
+      rule: { apiGroup, resource, verb, namespace: action.namespace },
+    },
+  );
 }
 
 interface MissingRight {
   context: string;
   /** Absent for one in the whole cluster. */
   namespace?: string | undefined;
+  /** Several with commas. */
   verb: string;
   /** As in RBAC, e.g. `pods/exec`; several with commas. */
   resource: string;
@@ -176,9 +188,9 @@ function grantHint({ context, namespace, verb, resource, apiGroup, user }: Missi
   const all = "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators";
   if (user === undefined || !/^[a-z,-]+(\/[a-z]+)?$/.test(resource)) {
     const scope = namespace ? ` in namespace ${namespace}` : '';
-    return `${all}; grant this${scope} with a rule: apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
+    return `${all}; grant this${scope} with a rule: apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ${JSON.stringify(verb.split(','))}`;
   }
-  const name = `meshctl-${verb}-${resource.replaceAll(/[/,]/g, '-')}`;
+  const name = `meshctl-${verb}-${resource}`.replaceAll(/[/,]/g, '-');
   const [kind = '', sub] = resource.split('/');
   const what = [apiGroup === '' ? kind : `${kind}.${apiGroup}`, ...(sub === undefined ? [] : [sub])].join('/');
   const [role, binding] = namespace ? ['role', 'rolebinding'] : ['clusterrole', 'clusterrolebinding'];

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateBlocks } from '../mesh/certificates/pem.ts';
 import { remembered } from '../mesh/remembered.ts';
-
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /** A certificate's DER as PEM. */
 export function certificateToPem(der: Buffer): string {
@@ -19,5 +18,5 @@ const certificateIn = remembered((block: string) => new X509Certificate(block), 
 
 /** Every certificate in a PEM text, in its order. Throws node:crypto's error when one of them is not readable. */
 export function certificatesOf(pem: string): X509Certificate[] {
-  return (pem.match(CERTIFICATES) ?? []).map(certificateIn);
+  return certificateBlocks(pem).map(certificateIn);
 }

@@ -7,6 +7,7 @@ import type {
   TlsFiles,
   TlsSecretFacts,
 } from '../mesh/certificates/certificate.ts';
+import { hasPrivateKey } from '../mesh/certificates/pem.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { remembered } from '../mesh/remembered.ts';
 import {
@@ -158,7 +159,7 @@ function readable(pem: string): X509Certificate[] {
 }
 
 function readableKey(pem: string): KeyObject | undefined {
-  if (pem === '') return undefined;
+  if (!hasPrivateKey(pem)) return undefined;
   try {
     return createPrivateKey(pem);
   } catch {

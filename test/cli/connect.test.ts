@@ -105,6 +105,14 @@ describe('modes', () => {
     await ok(disconnect('--all', '--yes'));
   });
 
+  it('with --all beside the source ends the connections of that one alone', async () => {
+    await ok(connect('--all'));
+    const plan = await disconnect('--context', 'mesh-1', '--all', '--dry-run');
+    expect(plan.stdout).toContain('does not dial mesh-2, mesh-3 any more');
+    expect(plan.stdout).not.toContain('does not dial mesh-1, mesh-3 any more');
+    await ok(disconnect('--all', '--yes'));
+  });
+
   it.each([
     [['--context', 'mesh-1'], 'no destination is named'],
     [['--context', 'mesh-1', '--destination-context', 'mesh-1'], 'is named twice'],

@@ -8,7 +8,11 @@ it.each<[string, string[], string[]]>([
     ['--context', 'a,b', '--replicas', '2'],
   ],
   ['clustermesh enable', ['cm', 'enable', '--kubeconfig', 'k', '--as=me', '-n', 'x', '--context=a'], ['--context=a']],
-  ['clustermesh enable', ['clustermesh', 'enable', '--dry-run=server', '-ojson', '--debug', '-y'], ['-y']],
+  [
+    'clustermesh enable',
+    ['clustermesh', 'enable', '--dry-run=server', '-ojson', '--debug', '-y'],
+    ['--dry-run=server', '-y'],
+  ],
   ['clustermesh enable', ['clustermesh', 'enable', '-vv', '-q', '--color', 'never', '--context=a'], ['--context=a']],
   ['service global', ['service', 'global', 'ns/name', '--shared', 'false'], ['ns/name', '--shared', 'false']],
 ])('%s %j', (path, argv, words) => {

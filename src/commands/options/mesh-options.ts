@@ -25,7 +25,7 @@ export const MESH_OPTIONS = [
     flags: '--connection-mode <mode>',
     description:
       'bidirectional: the source and each destination; mesh: every pair of clusters; unicast: only the source dials ' +
-      '(default: bidirectional, with --all mesh)',
+      '(default: bidirectional; mesh with --all and no --context)',
     choices: CONNECTION_MODES,
   },
   parallel('clusters read and written at a time', 16),

@@ -30,7 +30,7 @@ export async function withMesh<T>(
   flags: MeshFlags,
   work: (request: MeshRequest, silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
-  const mode = flags.connectionMode ?? (flags.all ? 'mesh' : 'bidirectional');
+  const mode = flags.connectionMode ?? (flags.all && flags.context === undefined ? 'mesh' : 'bidirectional');
   checkFlags(flags, mode);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
   const withDestinations = (source: FirstLook | undefined, first: readonly Found[] = []): Promise<T> => {
@@ -69,7 +69,7 @@ function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
   }
   if (!all && destinationContext.length === 0) {
     throw new MeshctlError('Usage', 'no destination is named', {
-      hint: 'Name contexts with --destination-context, or take all that run Cilium with --all.',
+      hint: 'Name contexts with --destination-context, or take all others that run Cilium with --all.',
     });
   }
 }

@@ -1,4 +1,15 @@
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+/**
+ * As Go reads it, and so etcd and Cilium (encoding/pem's Decode): both marks are lines of their own. What stands behind a byte order
+ * mark, or on the line of another's end, is none.
+ */
+const CERTIFICATE =
+  /(?<![^\n])-----BEGIN CERTIFICATE-----[ \t\r]*\n[^-]+\n-----END CERTIFICATE-----(?=[ \t\r]*(?:\n|$))/g;
+const PRIVATE_KEY = /(?<![^\n])-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[ \t\r]*\n/;
+
+/** Whether Go would find a private key in a PEM text. */
+export function hasPrivateKey(pem: string): boolean {
+  return PRIVATE_KEY.test(pem);
+}
 
 /** The certificates of a PEM text, a block each, in their order; without the text around them. */
 export function certificateBlocks(pem: string): string[] {

@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHead
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { decodeRangeResponse, encodeRangeRequest, frameMessage, RANGE_PATH, readMessages } from '../../etcd/wire.ts';
+import { certificateBlocks, hasPrivateKey } from '../../mesh/certificates/pem.ts';
 import { remembered } from '../../mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { prefixEnd } from './etcd-permissions.ts';
@@ -110,10 +111,10 @@ const contextOf = remembered(
 
 /** The client side of TLS, from PEM. Throws ConnectionFailure for files that Go's tls.X509KeyPair would refuse. */
 export function secureContext({ ca, certificate, privateKey }: ClientFiles): SecureContext {
-  if (!/-----BEGIN CERTIFICATE-----/.test(certificate)) {
+  if (certificateBlocks(certificate).length === 0) {
     throw new ConnectionFailure('config', 'tls: failed to find any PEM data in certificate input');
   }
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey)) {
+  if (!hasPrivateKey(privateKey)) {
     throw new ConnectionFailure('config', 'tls: failed to find any PEM data in key input');
   }
   try {
