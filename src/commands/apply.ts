@@ -172,9 +172,9 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   return [again === undefined ? says : `${says} → Remove it: ${again}`];
 }
 
-/** The line of this run, to be typed again; undefined where a file came by a pipe. */
+/** The line that carries this run out, or goes on with it; undefined where a file came by a pipe. It shows its plan, and asks. */
 function againOf(context: CommandContext, { filename }: ApplyFlags, ...more: string[]): string | undefined {
-  return filename.includes(STANDARD_INPUT) ? undefined : context.again(...more);
+  return filename.includes(STANDARD_INPUT) ? undefined : context.again(...more).replace(/ --dry-run(=\w+)?(?= |$)/, '');
 }
 
 /** Before a peer is cut, or may be, and before anything is taken away. */

@@ -9,6 +9,7 @@ import {
   configMapRef,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
   SHARED_USER,
   secretRef,
 } from '../../mesh/objects/names.ts';
@@ -102,6 +103,17 @@ export async function spareUsersOfOthers(
     if (!made?.before) continue;
     const { before } = made;
     const added = addedUsers(made);
+    const cluster = targets.find(({ client }) => client.context === context);
+    const joined = cluster ? await usersSince(cluster, made, signal) : [];
+    const issued = entryOf(context, SERVER_CERT_SECRET, (entry) => entry.before !== undefined);
+    if (issued && joined.length > 0) {
+      // Names more than it had hurt nobody; whoever has come since may dial one of them.
+      issued.rollback = () => undefined;
+      issued.shared = true;
+      progress.info(
+        `context "${context}": Secret ${SERVER_CERT_SECRET} stays as it is, because another run has let ${joined.join(', ')} in since`,
+      );
+    }
     const own = incoming.filter(({ credential }) => added.includes(credential.user));
     const standing = await Promise.all(
       own.map(async ({ client, credential }): Promise<string[]> => {
@@ -139,6 +151,23 @@ function addedUsers({ before, after }: JournalEntry): string[] {
   if (!before || !after || before.kind !== 'ConfigMap') return [];
   const had = userNames(usersFile(before));
   return userNames(usersFile(after)).filter((user) => !had.includes(user));
+}
+
+/** Users that others have put into the list since a run wrote it; none where it cannot be read. */
+async function usersSince(
+  { client, namespace }: Target,
+  { before, after }: JournalEntry,
+  signal: AbortSignal,
+): Promise<string[]> {
+  try {
+    const live = await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP), { signal });
+    const namesIn = (list: KubeObject | undefined) => (list ? userNames(usersFile(list)) : []);
+    const known = [before, after].flatMap(namesIn);
+    return namesIn(live).filter((user) => !known.includes(user));
+  } catch (error) {
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
 }
 
 async function liveOrNone(

@@ -3,7 +3,7 @@
  * mark, or on the line of another's end, is none.
  */
 const CERTIFICATE =
-  /(?<![^\n])-----BEGIN CERTIFICATE-----[ \t\r]*\n[^-]+\n-----END CERTIFICATE-----(?=[ \t\r]*(?:\n|$))/g;
+  /(?<![^\n])-----BEGIN CERTIFICATE-----[ \t\r]*\n(?:(?!-----)[\s\S])+\n-----END CERTIFICATE-----(?=[ \t\r]*(?:\n|$))/g;
 const PRIVATE_KEY = /(?<![^\n])-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[ \t\r]*\n/;
 
 /** Whether Go would find a private key in a PEM text. */

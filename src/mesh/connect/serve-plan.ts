@@ -71,7 +71,8 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
         certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
         data: {},
         secret: emptySecret(ref, 'kubernetes.io/tls'),
-        into: 'patch',
+        // For the certificate that was read alone: another run's may hold names that are not in this one.
+        into: 'exact',
       },
     },
   ];

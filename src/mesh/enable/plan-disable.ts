@@ -2,12 +2,13 @@ import { isSameKey } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
-import { APISERVER, CA_SECRET, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
 import { heldBy, isGoing } from '../plan/going.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
+import { deletionOf, namesPeers } from './deletion.ts';
 
 /** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
 const HUBBLE_SECRETS = [
@@ -51,17 +52,8 @@ function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertific
   const reason = reasonToKeep(object, keepCertificates);
   if (reason) return { ...base, action: 'keep', why: reason };
   const why = isGoing(object) ? `is being deleted already${heldBy(object)}` : 'meshctl made it';
-  const { uid, resourceVersion } = object.metadata;
-  const write = { method: 'delete', ...(namesPeers(object) ? { uid, resourceVersion } : {}) } as const;
+  const write = deletionOf(object);
   return { ...base, action: 'delete', why, write };
-}
-
-/** Whether it says who is connected: then it goes as it was read, or somebody who has come since would be cut unnamed. */
-function namesPeers({ kind, metadata: { name } }: KubeObject): boolean {
-  return (
-    (kind === 'Secret' && PEER_SECRETS.some((one) => one === name)) ||
-    (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP)
-  );
 }
 
 function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {

@@ -20,6 +20,7 @@ import { USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
+import { deletionOf } from './deletion.ts';
 import type { EnableInput } from './input.ts';
 import { keptSettingsOf, settingName, unsetCommand } from './kept-settings.ts';
 import { isAbout } from './setting-path.ts';
@@ -176,7 +177,7 @@ function leftoverSteps(input: EnableInput): Step[] {
       const base = { cluster: snapshot.context, object: ref, changes: [], before };
       const peers = isPeersSecret(ref) ? peersIn(secretTexts(before)) : [];
       if (peers.length > 0) return [{ ...base, action: 'keep', why: `holds ${peers.join(', ')}` }];
-      return [{ ...base, action: 'delete', why: 'these options do not need it', write: { method: 'delete' } }];
+      return [{ ...base, action: 'delete', why: 'these options do not need it', write: deletionOf(before) }];
     });
 }
 

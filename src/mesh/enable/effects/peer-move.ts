@@ -12,6 +12,7 @@ import { cachedPeerFile, peersIn } from '../../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../../peers/file/peer-file.ts';
 import { newPeerSecret, removeKeys, setKeys } from '../../peers/file/peer-secrets.ts';
 import type { Step } from '../../plan/plan.ts';
+import { deletionOf } from '../deletion.ts';
 
 /**
  * The peers' files go over to those who will dial: from KVStoreMesh to the agents when it is switched off, and back. At
@@ -76,7 +77,7 @@ function toAgents(snapshot: ClusterSnapshot, running: boolean): PeerMove | undef
       before: source,
       why: 'nothing dials with it any more',
       ...(isOurs(source)
-        ? { action: 'delete', changes: [], write: { method: 'delete' } }
+        ? { action: 'delete', changes: [], write: deletionOf(source) }
         : {
             action: 'update',
             changes: all.map((peer) => ({ path: `data.${peer}` })),

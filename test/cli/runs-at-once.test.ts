@@ -1,0 +1,85 @@
+import { X509Certificate } from 'node:crypto';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { CliResult } from '../support/cli.ts';
+import { type ConnectClusters, type SeenRequest, startConnectClusters } from '../support/connect-clusters.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+/** Two runs of two operators: the second comes between what the first has read and what it writes. */
+let clusters: ConnectClusters;
+
+beforeEach(async () => {
+  clusters = await startConnectClusters(3);
+});
+afterEach(() => clusters?.close());
+
+const secretOf = (index: number, name: string) =>
+  found(clusters.clusters[index], `cluster ${index}`).store.get(refs.secret(name))?.data as
+    | Record<string, string>
+    | undefined;
+const decoded = (text = '') => Buffer.from(text, 'base64');
+const certificate = () => new X509Certificate(decoded(secretOf(0, 'clustermesh-apiserver-server-cert')?.['tls.crt']));
+const dial = (from: string, address: string) =>
+  clusters.meshctl(connect(from, 'mesh-1', '--destination-endpoint', `mesh-1=${address}:2379`));
+
+/** Has another run come to its end before a request of the first is served, and gives its result. */
+function beforeThe(
+  isIt: (request: SeenRequest) => boolean,
+  run: () => Promise<CliResult>,
+): () => CliResult | undefined {
+  let result: CliResult | undefined;
+  let begun = false;
+  clusters.fault = async (request) => {
+    if (begun || !isIt(request)) return undefined;
+    begun = true;
+    result = await run();
+    return undefined;
+  };
+  return () => result;
+}
+
+it('no run writes over the certificate that another one has issued since', async () => {
+  const other = beforeThe(
+    ({ context, verb, name }) =>
+      context === 'mesh-1' && verb === 'patch' && name === 'clustermesh-apiserver-server-cert',
+    () => dial('mesh-2', '203.0.113.2'),
+  );
+  const first = await dial('mesh-3', '203.0.113.3');
+  expect(other()?.exitCode, other()?.stderr).toBe(0);
+  expect(first).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('run the same command again') });
+  expect(certificate().checkIP('203.0.113.2')).toBeDefined();
+  // As it says.
+  expect((await dial('mesh-3', '203.0.113.3')).exitCode).toBe(0);
+  for (const address of ['203.0.113.2', '203.0.113.3']) expect(certificate().checkIP(address)).toBeDefined();
+});
+
+it('a run that fails leaves the name by which another one has begun to dial', async () => {
+  let other: CliResult | undefined;
+  clusters.fault = async ({ context, verb, name }) => {
+    if (context !== 'mesh-2' || verb !== 'patch' || name !== 'cilium-kvstoremesh') return undefined;
+    other ??= await dial('mesh-3', '203.0.113.9');
+    return 'drop';
+  };
+  const first = await dial('mesh-2', '203.0.113.9');
+  expect(other?.exitCode, other?.stderr).toBe(0);
+  expect(first.exitCode).not.toBe(0);
+  expect(first.stderr).toContain('stays as it is, because another run has let remote-mesh-3 in since');
+  expect(certificate().checkIP('203.0.113.9')).toBeDefined();
+});
+
+it('a peer that is connected while KVStoreMesh is switched off keeps its file', async () => {
+  expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  const wait = ['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait'];
+  expect((await clusters.meshctl(wait)).exitCode).toBe(0);
+  const other = beforeThe(
+    ({ context, verb, resource }) => context === 'mesh-1' && verb === 'patch' && resource === 'deployments',
+    () => clusters.meshctl(connect('mesh-1', 'mesh-3')),
+  );
+  const off = ['clustermesh', 'enable', '--context', 'mesh-1', '--enable-kvstoremesh=false'];
+  const first = await clusters.meshctl(off);
+  expect(other()?.exitCode, other()?.stderr).toBe(0);
+  expect(first.exitCode, first.stdout + first.stderr).not.toBe(0);
+  expect(secretOf(0, 'cilium-kvstoremesh')).toHaveProperty('mesh-3');
+  expect((await clusters.meshctl(off)).exitCode).toBe(0);
+  expect(decoded(secretOf(0, 'cilium-clustermesh')?.['mesh-3']).toString()).toContain('172.18.3.100');
+});
