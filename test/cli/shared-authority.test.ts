@@ -85,3 +85,27 @@ describe('a peer that logs in with what all of one CA share', () => {
     await expect.poll(statusOf2).toContain('Cannot establish TLS connection to 172.18.1.100:2379');
   });
 });
+
+describe('a stranger with the name of a peer that has the shared CA', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(0, {
+      clusters: ['p1', 'p2', 's2'].map((context) => ({
+        name: `mesh-${context.slice(1)}`,
+        ...{ context, id: Number(context.slice(1)) },
+      })),
+    });
+    await mesh('enable', '--context', 'p1,s2');
+    await mesh('enable', '--context', 'p2', '--ca-from-context', 'p1', '--replace-ca', '--yes');
+    await ok(...connect('p1', 'p2'));
+  });
+  afterAll(() => clusters?.close());
+
+  it('does not take its place by an invitation', async () => {
+    const { stdout: input } = await mesh('invite', '--context', 's2', '--peer', 'mesh-1');
+    const { exitCode, stderr } = await clusters.meshctl(['clustermesh', 'accept', '-', '--context', 'p1', '--yes'], {
+      input,
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('cluster "mesh-1" has a peer "mesh-2" already, with another CA');
+  });
+});

@@ -131,8 +131,16 @@ describe('an agent that still says what was before', () => {
   const stale: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: false, connected: false, status }] };
 
   it.each([
-    ['where the CA is lost too, has the way back', undefined, /^restore Secret .+ enable --context one --replace-ca$/],
-    ['else has what renews it', caFacts('ca-one'), /^meshctl clustermesh enable --context one$/],
+    [
+      'where the CA is lost too, has the way back',
+      undefined,
+      /^restore Secret .+ enable --context one --replace-ca && meshctl clustermesh connect /,
+    ],
+    [
+      'else has what renews it',
+      caFacts('ca-one'),
+      /^meshctl clustermesh enable --context one && meshctl clustermesh connect --context one /,
+    ],
   ])('%s', (_what, ca, hint) => {
     const tlsFiles = new Map();
     const report = judged(['mesh-2'], stale, [agents(9), replicas()], undefined, { ca, tlsFiles });

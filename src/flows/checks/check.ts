@@ -162,6 +162,7 @@ async function observe(
     policies,
     operators,
     etcdUsers: etcdUsers?.users,
+    etcdsUnasked: etcdUsers?.unasked,
     invited: asksUsers ? invitedBy(invitations, now) : undefined,
     ...planned,
   };

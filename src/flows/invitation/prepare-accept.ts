@@ -8,6 +8,7 @@ import { memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey, lastGiven } from '../../mesh/invitation/record.ts';
+import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
@@ -77,7 +78,11 @@ export async function prepareAccept(
   const seals = sealsOf(message, key);
   const [ownCa] = readBundle(certificates);
   if (!ownCa) throw new MeshctlError('Bug', 'the CA that signs cannot be read');
-  const held = own.snapshot.peerCertificates.get(message.cluster.name);
+  const isDialled = configuredPeers(own.snapshot).includes(message.cluster.name);
+  // One that is dialled with the shared CA is known by that.
+  const held =
+    own.snapshot.peerCertificates.get(message.cluster.name) ??
+    (isDialled ? own.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET) : undefined);
   const receiver: Receiver = {
     context,
     name: own.identity.name,
@@ -85,7 +90,7 @@ export async function prepareAccept(
     ca: ownCa,
     record: kept?.record,
     hasKey: key !== undefined,
-    isDialled: configuredPeers(own.snapshot).includes(message.cluster.name),
+    isDialled,
     isLetIn: (own.snapshot.remoteUsers ?? []).some(({ name }) => name === remoteUserName(message.cluster.name)),
     knownCas: invitations.flatMap(({ record: { id, peer } }) =>
       id !== message.id && peer?.name === message.cluster.name ? [peer.ca] : [],

@@ -66,6 +66,8 @@ export interface ClusterObservation {
   isOfAnother?: boolean | undefined;
   /** The users that etcd has, by pod; undefined where they were not asked for. */
   etcdUsers?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Ready pods whose etcd did not tell its users. */
+  etcdsUnasked?: readonly string[] | undefined;
   /** Clusters of other owners that an invitation has let in, and that are yet to be dialled: it waits for an answer. */
   invited?: readonly string[] | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */

@@ -42,7 +42,11 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
   const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
   // A new one would let nobody in where the list cannot be read.
   const cause = { foundBy: 'users-unreadable', foundIn: context };
-  return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {
+  const { etcdUsers = new Map<string, readonly string[]>(), etcdsUnasked = [] } = seen ?? {};
+  const silent = etcdsUnasked.map((pod) =>
+    findingOf('tls-users-made', 'skip', context, { reason: `etcd of ${pod} did not tell which users it has` }),
+  );
+  const found = [...etcdUsers].flatMap(([pod, present]): Finding[] => {
     const missing = wanted.filter((name) => !present.includes(name));
     const strangers = present.filter((name) => !wanted.includes(name) && !BUILT_IN.test(name));
     const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn') =>
@@ -54,4 +58,5 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
       ...about(strangers, 'still lets in', 'which is not in', 'warn'),
     ];
   });
+  return [...found, ...silent];
 }

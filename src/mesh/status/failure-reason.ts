@@ -113,9 +113,12 @@ function serverPlace(place: FailurePlace): { context: string; namespace: string 
 
 /** The command that renews what the connection needs; where several clusters lack one peer, one command for all. */
 function mend(place: FailurePlace): string {
-  if (dialsOwnServer(place)) return enableServer(place);
-  const { context, alsoFrom = [] } = place;
-  const peer = serverPlace(place).context;
+  return dialsOwnServer(place) ? enableServer(place) : connectAnew(place);
+}
+
+/** Writes the peering files anew, with what they name. */
+function connectAnew({ context, alsoFrom = [], ...place }: FailurePlace): string {
+  const peer = place.peerContext ?? unnamedContext(place.peer);
   return alsoFrom.length === 0
     ? meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer])
     : meshctlCommand('clustermesh connect', { context: peer }, [
@@ -238,7 +241,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'config-invalid': {
     says: () => 'the peering file or a certificate file is missing or cannot be read',
-    hint: mend,
+    // The files of agents lead to their own cluster's etcd, by a certificate that enable makes; they are written by connect.
+    hint: (place) => (dialsOwnServer(place) ? `${enableServer(place)} && ${connectAnew(place)}` : connectAnew(place)),
   },
   'config-not-retrieved': {
     says: () => "the peer's cluster configuration has not been read: it is not published, or another cluster answers",

@@ -10,10 +10,12 @@ export interface PartedClusters {
   verified: boolean;
   /** Contexts of clusters that were told nothing. */
   unreached: readonly string[];
+  /** Names of peers that nobody told: they may go on dialling. */
+  untold: readonly string[];
 }
 
 /** The result of `clustermesh disconnect`. */
-export function disconnectText({ parted, steps, verified, unreached }: PartedClusters, theme: Theme): string {
+export function disconnectText({ parted, steps, verified, unreached, untold }: PartedClusters, theme: Theme): string {
   const counts = countActions(steps);
   const unseen = 'that it has taken effect everywhere could not be verified';
   if (counts.keep === steps.length) {
@@ -27,7 +29,9 @@ export function disconnectText({ parted, steps, verified, unreached }: PartedClu
     .map((dial) =>
       both(dial)
         ? `  • ${theme.bold(dial.from)} and ${theme.bold(dial.to)}`
-        : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
+        : untold.includes(dial.from)
+          ? `  • ${theme.bold(dial.to)} does not let ${theme.bold(dial.from)} in any more`
+          : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
     );
   const silent = unreached.map((context) => `"${context}"`).join(', ');
   const missed = `it was not told in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;

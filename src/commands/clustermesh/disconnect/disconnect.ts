@@ -101,6 +101,8 @@ async function carryOut(
   const { parted, warnings } = printable(outcome);
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
+  const told = prepared.partings.map(({ snapshot }) => clusterNameOf(snapshot));
+  const untold = parted.map(({ from }) => from).filter((name) => !told.includes(name));
   return {
     kind: 'DisconnectResult',
     data: {
@@ -109,7 +111,7 @@ async function carryOut(
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
     },
-    text: (theme) => disconnectText({ parted, steps, verified, unreached }, theme),
+    text: (theme) => disconnectText({ parted, steps, verified, unreached, untold }, theme),
     exitCode: verified ? 0 : 1,
   };
 }
