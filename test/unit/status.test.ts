@@ -5,6 +5,7 @@ import type { RemoteClusterReport } from '../../src/mesh/status/remote-cluster-r
 import type { PollResult, StatusExpectation, StatusReport } from '../../src/mesh/status/status.ts';
 import { adviseMesh, reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import { statusJunit } from '../../src/views/status/status-junit.ts';
 import { statusText } from '../../src/views/status/status-view.ts';
 
@@ -187,6 +188,21 @@ describe('status', () => {
     );
     expect(reasonsOf(evaluateMesh([report], []))[0]?.hint).toBe(
       "meshctl clustermesh status --context 'one,<context of mesh-2>'",
+    );
+  });
+
+  it('calls a peering of which one half is there neither two-way nor none', () => {
+    const report = evaluateStatus(input({}));
+    const other = {
+      ...report,
+      context: 'three',
+      cluster: { ...report.cluster, name: 'mesh-3' },
+      peers: report.peers.map((peer) => ({ ...peer, name: 'mesh-1' })),
+    };
+    const said = meshStatusText(evaluateMesh([report, other], []), plain);
+    expect(said).toContain(
+      '⚠️  All 4 nodes of 2 clusters are connected to all their peers (one-way, which no one chose: mesh-3 → mesh-1)\n' +
+        '   → both ways: meshctl clustermesh connect --context one --destination-context three\n',
     );
   });
 

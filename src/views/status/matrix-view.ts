@@ -80,12 +80,23 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     const apart = pairsApart(report);
     const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
+    const halves = halfPairs(report).map(({ from, to }) => `${to} → ${from}`);
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
+      ...(halves.length > 0 ? [`one-way, which no one chose: ${halves.join('; ')}`] : []),
       ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
-    return `✅ All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
+    const [half] = halfPairs(report);
+    const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
+    const both = half
+      ? hintLines(
+          `both ways: ${meshctlCommand('clustermesh connect', { context: contextOf(half.from) }, ['--destination-context', contextOf(half.to)])}`,
+          theme,
+        )
+      : [];
+    const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
+    return [`${half ? '⚠️ ' : '✅'} ${says}`, ...both].join('\n');
   }
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
@@ -107,11 +118,19 @@ function headline(report: MeshStatusReport, theme: Theme): string {
 /** Clusters that were asked and do not dial each other, each pair once: `mesh-1 and mesh-3`. */
 function pairsApart({ clusters, matrix }: MeshStatusReport): string[] {
   const names = clusters.map(({ cluster }) => cluster.name);
-  const isApart = (from: string, to: string) =>
-    matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
   return pairsOf(names)
-    .filter(([one, other]) => isApart(one, other) || isApart(other, one))
+    .filter(([one, other]) => isApart(matrix, one, other) && isApart(matrix, other, one))
     .map((pair) => pair.join(' and '));
+}
+
+/** Where `from` does not dial a cluster that was asked and dials it, though nobody chose that: perhaps half of it is lost. */
+function halfPairs({ clusters, matrix }: MeshStatusReport): { from: string; to: string }[] {
+  const names = clusters.map(({ cluster }) => cluster.name);
+  return matrix.filter(({ from, to }) => names.includes(to) && isApart(matrix, from, to) && !isApart(matrix, to, from));
+}
+
+function isApart(matrix: readonly MatrixCell[], from: string, to: string): boolean {
+  return matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
 }
 
 function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {
