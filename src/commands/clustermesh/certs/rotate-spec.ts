@@ -39,7 +39,7 @@ export const CERTS_ROTATE = {
     },
     {
       flags: '--peer <name>',
-      description: 'only the certificates with which clusters log in to this one',
+      description: 'only the certificates with which the other clusters log in to the cluster of this name',
       complete: 'peer',
     },
     {
