@@ -12,6 +12,7 @@ import {
   runFlagsAdder,
   runFlagsOf,
 } from './cli/run-flags.ts';
+import { createRunTime } from './cli/run-time.ts';
 import { confirm } from './cli/terminal/confirm.ts';
 import { type Host, processHost } from './cli/terminal/host.ts';
 import { isDocumentFormat, writeResult } from './cli/terminal/output.ts';
@@ -164,8 +165,10 @@ async function runCommand(
   const typed = asTyped(host.installation.name, COMMANDS);
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
+  const progress = progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text)));
+  const time = createRunTime(host.now, (text) => progress.warn(text));
   const context: CommandContext = {
-    progress: progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text))),
+    progress,
     again,
     print: (text) => host.stdout.write(text),
     confirm: (question, about, unasked) => confirm(host, question, addRunFlags(about), again, unasked),
@@ -181,7 +184,8 @@ async function runCommand(
     client,
     userAgent: `meshctl/${client.version}`,
     installation: host.installation,
-    now: host.now,
+    now: time.now,
+    sawClock: time.sawClock,
     clock: host.clock,
     signal: host.signal,
     runCommand: (argv, { env, signal = host.signal } = {}) =>

@@ -84,6 +84,8 @@ export interface CommandContext extends Flow {
   cwd: string;
   /** Those that this run has read, by `--kubeconfig`. */
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
+  /** How far this machine's clock is ahead of that of a cluster's API server: the run's `now` goes by the one that is behind. */
+  sawClock(context: string, aheadMs: number): void;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
   leaveUnnamed(context: string): void;
   /** From now on, what this run tells the operator to type reaches this context by a kubeconfig of its own. */

@@ -100,6 +100,8 @@ export interface ClientOptions {
   signal: AbortSignal;
   /** Gets a line per request; nothing secret. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
+  /** Gets how far this machine's clock is ahead of the API server's, by each answer that says; behind is below zero. */
+  onClock?: ((aheadMs: number) => void) | undefined;
   /** Gets what the API server warns of, and what is odd about the kubeconfig; each text once. */
   warn?: ((text: string) => void) | undefined;
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */

@@ -24,7 +24,7 @@ import { shaped } from './shape.ts';
 export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): ClusterClient {
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
-  const { requestTimeoutMs, userAgent, signal, debug, warn, env = {} } = options;
+  const { requestTimeoutMs, userAgent, signal, debug, warn, onClock, env = {} } = options;
   const { retry = DEFAULT_RETRY, clock = { sleep } } = options;
   const proxy = proxyFor(server, context.cluster.proxyUrl, env);
   const { as, asGroup } = options;
@@ -38,6 +38,7 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     requestTimeoutMs,
     userAgent,
     signal,
+    onClock,
     debug,
     warn: warn && onceEach((text) => warn(`context "${context.name}": ${text}`)),
     retry,

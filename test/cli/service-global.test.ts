@@ -114,6 +114,18 @@ describe('service global', () => {
     });
   });
 
+  it('asks before it takes backends away that the other clusters use', async () => {
+    await global(['default/base', ...BOTH]);
+    const withheld = ['default/base', ...BOTH, '--shared=false'];
+    const { exitCode, stderr } = await global(withheld);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
+    expect(annotationsIn('two')).toEqual({ 'service.cilium.io/global': 'true' });
+    expect((await global([...withheld, '--yes'])).exitCode).toBe(0);
+    expect(annotationsIn('two')).toHaveProperty('service.cilium.io/shared', 'false');
+    // Nobody loses what was not there for them.
+    expect((await global(withheld)).exitCode).toBe(0);
+  });
+
   it('renames annotations under their older names', async () => {
     clusters.stores.one?.update({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'base' }, (object) => {
       object.metadata.annotations = {

@@ -40,6 +40,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     kubeconfigs: new Map(),
     leaveUnnamed: () => undefined,
     reachBy: () => undefined,
+    sawClock: () => undefined,
     client: { version: 'test', node: 'test' },
     userAgent: 'test',
     installation: CHECKOUT,

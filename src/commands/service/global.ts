@@ -2,6 +2,7 @@ import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/se
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { readSharing } from '../../mesh/services/annotations.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
@@ -23,13 +24,23 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
       return planResult({ steps, ...verdicts }, dryRun, flags.output);
     }
-    if (intent === 'not-global') {
-      const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
-      await confirmPlan(context, { steps }, { question, yes: flags.yes, planned: [] });
-    }
+    const name = `${service.namespace}/${service.name}`;
+    const question =
+      intent === 'not-global'
+        ? `Take ${name} out of the mesh in these clusters?`
+        : intent.shared === false && steps.some(withdraws)
+          ? `Take the backends of ${name} in these clusters away from the others?`
+          : undefined;
+    if (question) await confirmPlan(context, { steps }, { question, yes: flags.yes, planned: [] });
     await applyGlobalService(context, members, steps, { rollback: flags.rollback });
     return result(service, intent, steps);
   });
+}
+
+/** Whether others have had backends there until now. */
+function withdraws({ action, before }: Step): boolean {
+  const { global, shared } = readSharing(before?.metadata.annotations);
+  return action !== 'keep' && global && shared;
 }
 
 function result(

@@ -28,6 +28,7 @@ export async function opener(
   const { openCluster } = await import('../../kube/open-cluster.ts');
   return (kubeconfig, name) =>
     openCluster(kubeconfig, {
+      onClock: (aheadMs) => context.sawClock(name ?? kubeconfig.currentContext ?? '', aheadMs),
       context: name,
       as: flags.as,
       asGroup: flags.asGroup,

@@ -5,11 +5,19 @@ export interface Head {
   status: number;
   retryAfter: string | undefined;
   location: string | undefined;
+  /** When it was answered, by the server's clock. */
+  dateMs?: number | undefined;
 }
 
 /** What decides on an answer before its body is read. */
 export function headOf({ statusCode = 0, headers }: http.IncomingMessage): Head {
-  return { status: statusCode, retryAfter: headers['retry-after'], location: headers.location };
+  const dateMs = Date.parse(headers.date ?? '');
+  return {
+    status: statusCode,
+    retryAfter: headers['retry-after'],
+    location: headers.location,
+    ...(Number.isNaN(dateMs) ? {} : { dateMs }),
+  };
 }
 
 /** Where somebody between us and the API server wants to see us log in; without its query, which may hold a secret. */

@@ -42,6 +42,8 @@ export interface TransportOptions extends Exchange {
   signal: AbortSignal;
   retry: RetryPolicy;
   clock: Pick<Clock, 'sleep'>;
+  /** Gets how far this machine's clock is ahead of the API server's, by each answer that says; behind is below zero. */
+  onClock?: ((aheadMs: number) => void) | undefined;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
 }
@@ -156,7 +158,9 @@ export function createTransport(options: TransportOptions): Transport {
             async (login) => {
               request.onSend?.();
               const response = await exchange(options, request, login, ofAttempt);
-              return { ...headOf(response), text: await bodyText(response) };
+              const { dateMs, ...head } = headOf(response);
+              if (dateMs !== undefined) options.onClock?.(Date.now() - dateMs);
+              return { ...head, text: await bodyText(response) };
             },
             () => undefined,
           );

@@ -1,0 +1,66 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { createRunTime } from '../../src/cli/run-time.ts';
+import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
+import { openCluster } from '../../src/kube/open-cluster.ts';
+import { meshFolder } from '../support/mesh-files.ts';
+
+const HOUR_MS = 3_600_000;
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+it('goes by the clock that is furthest behind, and says so once', () => {
+  const said: string[] = [];
+  const machine = new Date('2026-11-28T12:00:00Z');
+  const time = createRunTime(
+    () => machine,
+    (text) => said.push(text),
+  );
+  for (const [context, ahead] of [
+    ['one', 1500],
+    ['two', -HOUR_MS],
+    ['three', HOUR_MS],
+    ['three', HOUR_MS + 900],
+    ['one', 1200],
+  ] as const)
+    time.sawClock(context, ahead);
+  expect(time.now().toISOString()).toBe('2026-11-28T11:00:00.000Z');
+  expect(said).toEqual([expect.stringContaining('context "three": this machine\'s clock is 60 minutes ahead')]);
+});
+
+it("knows an API server's clock by its answers", async () => {
+  const server = createServer((_request, response) => {
+    response.setHeader('date', new Date(Date.now() - HOUR_MS).toUTCString());
+    response.setHeader('content-type', 'application/json');
+    response.end('{"gitVersion":"v1.36.2"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => new Promise((resolve) => server.close(resolve)));
+  const folder = await meshFolder();
+  closing.push(() => folder.remove());
+  const path = await folder.write(
+    'kubeconfig',
+    JSON.stringify({
+      clusters: [{ name: 'a', cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } }],
+      users: [{ name: 'a', user: {} }],
+      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    }),
+  );
+  const seen: number[] = [];
+  const client = openCluster(await loadKubeconfig({ path, env: {}, cwd: '/' }), {
+    context: 'a',
+    requestTimeoutMs: 60_000,
+    userAgent: 'test',
+    signal: new AbortController().signal,
+    onClock: (aheadMs) => seen.push(aheadMs),
+  });
+  closing.push(() => client.close());
+  await client.version();
+  expect(seen).toHaveLength(1);
+  // A header has whole seconds, and a busy machine takes its time.
+  expect(seen[0]).toBeGreaterThanOrEqual(HOUR_MS);
+  expect(seen[0]).toBeLessThan(HOUR_MS + 600_000);
+});
