@@ -97,6 +97,18 @@ describe('mesh files in a folder', () => {
     await folder.write('dead.yaml', '');
   });
 
+  it('say which of them names a kubeconfig that is not there', async () => {
+    const clusters = [
+      { name: 'mesh-1', kubeconfig: paths[0] ?? '' },
+      { name: 'mesh-9', kubeconfig: './lost' },
+    ];
+    const path = await folder.write('lost.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'lost'));
+    const { exitCode, stderr } = await meshctl('diff', '-f', path);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/→ \S*lost\.yaml names it as the kubeconfig of mesh-9: put it there, or name another one\./);
+    await folder.write('lost.yaml', '');
+  });
+
   it('come with command lines that reach the clusters, too', async () => {
     const { stdout } = await meshctl('apply', '-f', '.', '--dry-run');
     expect(stdout).toContain('Nothing was changed');

@@ -189,7 +189,7 @@ describe('--all', () => {
     const empty = join(dirname(plain), 'empty.yaml');
     await writeFile(empty, '');
     const { exitCode, says } = failureOf(await meshctl('clustermesh status --all', empty));
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(says).toContain(`kubeconfig ${empty} holds no contexts`);
   });
 

@@ -45,7 +45,25 @@ export async function withFileClusters<T>(
       return open(rest, [...members, ...opened], [...silent, ...found.silent]);
     });
   };
-  return open(groups, [], []);
+  return open(groups, [], []).catch((error: unknown) => {
+    throw asFilesOwn(context, clusters, error);
+  });
+}
+
+/** A kubeconfig that is missing, of those that the files name: no flag would help. Other errors as they are. */
+function asFilesOwn(context: CommandContext, clusters: readonly FileCluster[], error: unknown): unknown {
+  if (!(error instanceof MeshctlError) || error.code !== 'KubeconfigMissing') return error;
+  const { paths } = error.details;
+  const own = clusters.filter((cluster) => [paths].flat().includes(kubeconfigPath(context, cluster)));
+  const [first] = own;
+  if (!first?.kubeconfig) return error;
+  const names = own.map(({ name }) => name).join(', ');
+  const where = first.kubeconfig.file === '-' ? 'standard input' : first.kubeconfig.file;
+  return new MeshctlError(error.code, error.message, {
+    hint: `${where} names it as the kubeconfig of ${names}: put it there, or name another one.`,
+    cause: error,
+    details: error.details,
+  });
 }
 
 /** Undefined: the kubeconfig of the run. */

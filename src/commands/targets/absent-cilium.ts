@@ -34,7 +34,7 @@ export function isWithoutCilium(error: unknown): boolean {
 /** Says that a kubeconfig leads to no cluster with Cilium. @param looks at each of its contexts; of those that answered, where Cilium is */
 export function noCilium({ files, contexts }: Kubeconfig, looks: readonly (FirstLook | object)[]): MeshctlError {
   if (contexts.length === 0) {
-    return new MeshctlError('CiliumMissing', `kubeconfig ${files.join(', ')} holds no contexts`, {
+    return new MeshctlError('ContextUnknown', `kubeconfig ${files.join(', ')} holds no contexts`, {
       hint: 'Name one that leads to your clusters: --kubeconfig FILE, or KUBECONFIG.',
       details: { files, withoutCilium: true },
     });

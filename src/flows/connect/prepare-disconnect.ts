@@ -203,9 +203,15 @@ export function prepareParting(
   const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
+  // Of one whose certificate is gone, the user that lets it in tells that it had one of its own.
+  const hasUser = ({ snapshot }: DisconnectedCluster, client: string) =>
+    snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client)) === true;
   const common = dials.filter(
-    ([{ snapshot }, { name: peer }]) =>
-      snapshot && configuredPeers(snapshot).includes(peer) && !logsInAsItself(snapshot, peer),
+    ([{ snapshot, name }, server]) =>
+      snapshot &&
+      configuredPeers(snapshot).includes(server.name) &&
+      !logsInAsItself(snapshot, server.name) &&
+      !hasUser(server, name),
   );
   return {
     targets,
