@@ -101,6 +101,12 @@ describe('Ctrl-C', () => {
     expect(await objectSets()).toEqual(before);
   });
 
+  it('before connect has written anything is told so', async () => {
+    const result = await interruptAtWords(connect('mesh-1', 'mesh-2'), 'Issuing client certificates');
+    expectInterrupted(result);
+    expect(result.stderr).toContain('ℹ nothing was written: all is as before\n');
+  });
+
   it('makes connect tell programs what it put back', async () => {
     const before = await objectSets();
     const written = named('Secret', 'cilium-kvstoremesh');

@@ -66,6 +66,8 @@ export async function rollBackClusters(
     ),
   );
   tellUntouched(flow, targets, results);
+  // Whoever stops a run is to know what stands; another failure says itself what was refused.
+  if (results.length === 0 && flow.signal.aborted) flow.progress.info('nothing was written: all is as before');
   if (cause instanceof MeshctlError && results.length > 0) cause.details.rollback = results;
 }
 
