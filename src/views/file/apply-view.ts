@@ -16,7 +16,7 @@ export interface AppliedFiles {
   meshes: readonly string[];
   /** Of the files. */
   clusters: readonly { name: string; context: string }[];
-  applied: Omit<AppliedMesh, 'verified'>;
+  applied: AppliedMesh;
 }
 
 /** The result as data. */
@@ -32,7 +32,7 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
 
 /** The result for people. */
 export function appliedText({ files, clusters, applied }: AppliedFiles, theme: Theme): string {
-  const { steps } = applied;
+  const { steps, verified } = applied;
   const { enabled, parted, disabled } = printable({
     enabled: applied.enabled,
     parted: applied.parted,
@@ -43,7 +43,7 @@ export function appliedText({ files, clusters, applied }: AppliedFiles, theme: T
   const pairs = pairsOfDials(applied.connections);
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
   return [
-    `✅ ${says}`,
+    verified ? `✅ ${says}` : `⚠️  ${says}, but that it has taken effect everywhere could not be verified`,
     ...enabled.map(
       ({ cluster, endpoints }) => `  • Enabled in ${theme.bold(cluster)}, at ${endpoints.join(', ') || 'no address'}`,
     ),

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { appliedText } from '../../src/views/file/apply-view.ts';
+import { PLAIN } from '../support/plain-theme.ts';
+
+it.each([
+  [true, /^✅ /],
+  [false, /^⚠️ {2}.*, but that it has taken effect everywhere could not be verified$/m],
+])('apply is green only where what it took away was seen to be gone: %s', (verified, head) => {
+  const step = { cluster: 'one', action: 'delete' as const, object: { apiVersion: 'v1', kind: 'Secret', name: 'a' } };
+  const applied = { enabled: [], connections: [], parted: [], disabled: [], steps: [step], warnings: [], verified };
+  const shown = { files: ['mesh.yaml'], meshes: ['a'], clusters: [{ name: 'mesh-1', context: 'one' }], applied };
+  expect(appliedText(shown as never, PLAIN)).toMatch(head);
+});
