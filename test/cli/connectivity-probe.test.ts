@@ -215,6 +215,9 @@ describe('what goes by the probe', () => {
     await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:udp/8472']);
     const versions = () => sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
     const before = versions();
+    const dry = await meshctl([...connect('mesh-1', 'mesh-2'), '--probe', '--dry-run']);
+    expect(dry.stderr).toContain('--probe has probed nothing');
+    expect(dry.stderr).toContain('meshctl connectivity probe --context mesh-1,mesh-2');
     const { exitCode, stderr } = await meshctl([...connect('mesh-1', 'mesh-2'), '--probe']);
     expect(stderr).toContain(
       'nothing was changed: the network does not carry the mesh: path-blocked: mesh-1 → mesh-2: tunnel (udp 8472)\n' +

@@ -8,6 +8,7 @@ import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { lackOfAgents } from '../../../mesh/cilium/agents.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { unprovedAddresses } from '../../../mesh/connect/effects.ts';
 import type { Step } from '../../../mesh/plan/plan.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
@@ -49,7 +50,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
-    if (flags.probe && !dryRun) await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
+    if (flags.probe && dryRun) {
+      const contexts = plan.targets.map(({ client }) => client.context);
+      const probe = meshctlCommand('connectivity probe', { context: contexts });
+      context.progress.warn(
+        `a dry run puts no pods into clusters, so --probe has probed nothing → by itself: ${probe}`,
+      );
+    } else if (flags.probe) await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];
     return withUnanswered(await join(request, plan, missing), missing);
