@@ -109,6 +109,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     if (options.account) throw error;
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
+      isAll: options.oneSided === undefined,
       mounted: true,
       parallel: options.parallel,
       mend: (context) => mendCommand(directions, context),

@@ -57,7 +57,12 @@ export async function applyGlobalService(
   } catch (error) {
     if (account) throw error;
     const mend = (context: string): string => mendingCommand(context, steps);
-    await rollBackClusters(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
+    await rollBackClusters(flow, targets, writer.journals, error, {
+      rollback,
+      isAll: true,
+      parallel: CLUSTERS_AT_A_TIME,
+      mend,
+    });
     throw error;
   }
 }

@@ -29,6 +29,8 @@ export interface ClusterRollbackOptions {
   parallel?: number | undefined;
   /** Why a cluster is left as it is, by its context: others stand on what was written there. */
   inUse?: ReadonlyMap<string, string> | undefined;
+  /** The journals are of all that the run has written, rather than of one phase or part: empty ones mean that nothing was. */
+  isAll?: boolean | undefined;
   /** The command that mends a cluster; absent for what cannot be typed again. */
   mend?: ((context: string) => string) | undefined;
   /** Whether that one goes on from what was left, rather than taking it back. */
@@ -67,7 +69,8 @@ export async function rollBackClusters(
   );
   tellUntouched(flow, targets, results);
   // Whoever stops a run is to know what stands; another failure says itself what was refused.
-  if (results.length === 0 && flow.signal.aborted) flow.progress.info('nothing was written: all is as before');
+  if (options.isAll && results.length === 0 && flow.signal.aborted)
+    flow.progress.info('nothing was written: all is as before');
   if (cause instanceof MeshctlError && results.length > 0) cause.details.rollback = results;
 }
 
