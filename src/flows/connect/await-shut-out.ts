@@ -10,7 +10,7 @@ import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
+import { isLetIn, logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import {
@@ -117,7 +117,7 @@ function formerUsers(
 ): FormerUsers[] {
   return partings.flatMap(({ snapshot, unserved }): FormerUsers[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
-    const peers = unserved.filter((peer) => snapshot.remoteUsers?.some(({ name }) => name === remoteUserName(peer)));
+    const peers = unserved.filter((peer) => isLetIn(snapshot, peer));
     const isAsked = known.some((former) => former.server === server);
     if (!server || isAsked || peers.length === 0) return [];
     return [{ server, snapshot, peers, isDeployed: isEtcdDeployed(snapshot) }];

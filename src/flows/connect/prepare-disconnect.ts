@@ -18,9 +18,8 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
-import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
+import { configuredPeers, isLetIn, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -204,14 +203,12 @@ export function prepareParting(
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
   // Of one whose certificate is gone, the user that lets it in tells that it had one of its own.
-  const hasUser = ({ snapshot }: DisconnectedCluster, client: string) =>
-    snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client)) === true;
   const common = dials.filter(
     ([{ snapshot, name }, server]) =>
       snapshot &&
       configuredPeers(snapshot).includes(server.name) &&
       !logsInAsItself(snapshot, server.name) &&
-      !hasUser(server, name),
+      !(server.snapshot && isLetIn(server.snapshot, name)),
   );
   return {
     targets,
@@ -257,8 +254,7 @@ function unfinishedRotations(dials: readonly [DisconnectedCluster, DisconnectedC
  */
 function openConnections(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
   const shutOut = dials.filter(
-    ([client, { snapshot }]) =>
-      !client.snapshot && snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client.name)),
+    ([client, { snapshot }]) => !client.snapshot && snapshot !== undefined && isLetIn(snapshot, client.name),
   );
   return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
     const restart = kubectlCommand({ context, namespace: snapshot?.namespace }, [

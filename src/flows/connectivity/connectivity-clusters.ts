@@ -11,11 +11,10 @@ import {
 } from '../../mesh/connectivity/connectivity-requests.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
-import { COMPONENT, MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
 import { podStatus, workloadSpec } from '../../mesh/objects/workload.ts';
 import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
-import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
@@ -76,7 +75,7 @@ export async function requireFree({ member: { client }, namespace, rights, ...cl
   const found = await Promise.all(refs.map((ref) => client.get(ref))).catch((error: unknown) => {
     throw asLackOf(rights, error);
   });
-  const taken = found.find((live) => live && !isOfTest(live));
+  const taken = found.find((live) => live && !isMadeBy(TEST, live));
   if (!taken) return;
   throw new MeshctlError(
     'Rejected',
@@ -91,11 +90,6 @@ export async function requireFree({ member: { client }, namespace, rights, ...cl
 /** What the test puts into its namespace, in the order in which it is removed. */
 function objectsOf({ name, objects: { policy, workload } }: Pick<TestCluster, 'name' | 'objects'>): KubeObject[] {
   return [policy(name), ...workload.toReversed()];
-}
-
-/** Whether a connectivity test has made this, perhaps one that was killed. */
-function isOfTest({ metadata: { labels = {} } }: KubeObject): boolean {
-  return labels[MANAGED_BY] === FIELD_MANAGER && labels[COMPONENT] === TEST;
 }
 
 /**
@@ -235,14 +229,14 @@ export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';
-    if (isOfTest(live)) {
+    if (isMadeBy(TEST, live)) {
       await client.delete(refOf(live), { signal, uid: live.metadata.uid });
       return 'namespace';
     }
     let removed: Removed = 'absent';
     for (const ref of objectsOf(cluster).map(refOf)) {
       const object = await client.get(ref, { signal });
-      if (!object || !isOfTest(object)) continue;
+      if (!object || !isMadeBy(TEST, object)) continue;
       await client.delete(ref, { signal, uid: object.metadata.uid });
       removed = 'objects';
     }

@@ -10,8 +10,7 @@ import {
   otherOf,
   standingOf,
 } from '../../mesh/invitation/record.ts';
-import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
@@ -55,11 +54,7 @@ export async function invitationsEnding(
     const parting = partings.find(({ snapshot }) => snapshot.context === target.client.context);
     if (!parting) return [];
     const { snapshot, unserved } = parting;
-    const guests = unserved.filter(
-      (peer) =>
-        !configuredPeers(snapshot).includes(peer) &&
-        snapshot.remoteUsers?.some(({ name }) => name === remoteUserName(peer)),
-    );
+    const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
     const open = guests.length > 0 ? await openInvitations(flow, target) : [];
     return open.filter(({ peer }) => guests.includes(peer)).map((one) => endingNote(target, one));
   });

@@ -9,9 +9,8 @@ import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey, lastGiven } from '../../mesh/invitation/record.ts';
 import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
-import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
@@ -91,7 +90,7 @@ export async function prepareAccept(
     record: kept?.record,
     hasKey: key !== undefined,
     isDialled,
-    isLetIn: (own.snapshot.remoteUsers ?? []).some(({ name }) => name === remoteUserName(message.cluster.name)),
+    isLetIn: isLetIn(own.snapshot, message.cluster.name),
     knownCas: invitations.flatMap(({ record: { id, peer } }) =>
       id !== message.id && peer?.name === message.cluster.name ? [peer.ca] : [],
     ),

@@ -4,11 +4,10 @@ import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../..
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
-import { COMPONENT, MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
-import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { familyOf, type ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
 import { makeNamespace } from '../own-namespace.ts';
@@ -197,9 +196,8 @@ async function removeOnce(
   await Promise.all(
     pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );
-  const isOurs = live.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER && live.metadata.labels[COMPONENT] === 'probe';
   const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
-  if (!isOurs || others.length > 0 || live.metadata.deletionTimestamp) return;
+  if (!isMadeBy('probe', live) || others.length > 0 || live.metadata.deletionTimestamp) return;
   await client.delete(ref, { signal });
   await waitForList(
     client,

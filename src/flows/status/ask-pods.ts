@@ -177,7 +177,8 @@ type Exec = (command: readonly string[], signal: AbortSignal, timeoutMs?: number
  */
 async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Omit<PollResult, 'name'>> {
   const dialling = linkSignals(poll.flow.signal);
-  const dial = () => dialAnew(poll, of, (command, timeoutMs) => exec(command, dialling.signal, timeoutMs));
+  const execToDial: Dial = (command, timeoutMs) => exec(command, dialling.signal, timeoutMs);
+  const dial = () => dialAnew(poll, of, execToDial);
   try {
     const saying = exec(of.command, poll.flow.signal);
     const begun = of === REPLICAS && poll.options.redial ? dial() : undefined;
@@ -190,10 +191,7 @@ async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Om
     const seen = await (begun ?? dial());
     if (seen !== 'late') return { ...answer, failingDials: seen };
     const peers = doubted.map(({ name }) => name);
-    return {
-      ...answer,
-      failingDials: await dialEach(poll, of, peers, (command, timeoutMs) => exec(command, dialling.signal, timeoutMs)),
-    };
+    return { ...answer, failingDials: await dialEach(poll, of, peers, execToDial) };
   } finally {
     dialling.abort(new MeshctlError('Interrupted', 'its answer is not waited for'));
   }

@@ -3,7 +3,7 @@ import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -126,7 +126,7 @@ export async function spareUsersOfOthers(
           ({ before: had, after: has }) => fileIn(has) !== undefined && fileIn(had) !== fileIn(has),
         );
         const planned = fileIn(client.snapshot.objects.get(keyOf(secretRef(client.snapshot.namespace, secret))));
-        const live = target && fileIn(await liveOrNone(target, secret, signal));
+        const live = target && fileIn(await liveOrNone(target, secretRef(target.namespace, secret), signal));
         const isOthers = written
           ? fileIn(written.before) !== planned || live !== fileIn(written.after)
           : live !== planned;
@@ -154,29 +154,16 @@ function addedUsers({ before, after }: JournalEntry): string[] {
 }
 
 /** Users that others have put into the list since a run wrote it; none where it cannot be read. */
-async function usersSince(
-  { client, namespace }: Target,
-  { before, after }: JournalEntry,
-  signal: AbortSignal,
-): Promise<string[]> {
-  try {
-    const live = await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP), { signal });
-    const namesIn = (list: KubeObject | undefined) => (list ? userNames(usersFile(list)) : []);
-    const known = [before, after].flatMap(namesIn);
-    return namesIn(live).filter((user) => !known.includes(user));
-  } catch (error) {
-    if (error instanceof MeshctlError) return [];
-    throw error;
-  }
+async function usersSince(target: Target, { before, after }: JournalEntry, signal: AbortSignal): Promise<string[]> {
+  const live = await liveOrNone(target, configMapRef(target.namespace, REMOTE_USERS_CONFIGMAP), signal);
+  const namesIn = (list: KubeObject | undefined) => (list ? userNames(usersFile(list)) : []);
+  const known = [before, after].flatMap(namesIn);
+  return namesIn(live).filter((user) => !known.includes(user));
 }
 
-async function liveOrNone(
-  { client, namespace }: Target,
-  name: string,
-  signal: AbortSignal,
-): Promise<KubeObject | undefined> {
+async function liveOrNone({ client }: Target, ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
   try {
-    return await client.get(secretRef(namespace, name), { signal });
+    return await client.get(ref, { signal });
   } catch (error) {
     if (error instanceof MeshctlError) return undefined;
     throw error;

@@ -12,7 +12,7 @@ import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.t
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { configuredPeers, expectedPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, expectedPeers, isLetIn, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -209,10 +209,6 @@ export function isDialThere([client, server]: readonly [PartingCluster, PartingC
 
 function keptBecause(unknown: readonly string[], oneWay: readonly string[]): string {
   return unknown.length > 0 ? `it does not know ${unknown.join(', ')}` : `it dials ${oneWay.join(', ')} one-way`;
-}
-
-function isLetIn({ remoteUsers = [] }: ClusterSnapshot, peer: string): boolean {
-  return remoteUsers.some(({ name }) => name === remoteUserName(peer));
 }
 
 function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] {

@@ -1,7 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { remoteUserName } from '../peers/file/peer-config.ts';
 import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { configuredPeers, isLetIn } from '../peers/peers.ts';
 import { type InvitationRecord, isUsed } from './record.ts';
 
 /** What becomes of the other cluster of an invitation that is taken back. */
@@ -28,8 +27,8 @@ export function judgeRevocation(
   const { name } = peer;
   const dialled = configuredPeers(snapshot);
   const isDialled = dialled.includes(name);
-  const isLetIn = (snapshot.remoteUsers ?? []).some((user) => user.name === remoteUserName(name));
-  if (!isDialled && !isLetIn) return { becomes: 'nothing' };
+  const isServed = isLetIn(snapshot, name);
+  if (!isDialled && !isServed) return { becomes: 'nothing' };
   const kept = (why: string): Revocation => ({ becomes: 'kept', peer: name, why });
   if (servedPeers(snapshot, dialled).includes(name)) return kept('it was connected one-way, by no invitation');
   if (!isUsed({ state })) {

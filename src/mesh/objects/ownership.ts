@@ -6,6 +6,12 @@ import { describeRef, type KubeObject, type ManagedFieldsEntry, type ObjectRef }
 export const MANAGED_BY = 'app.kubernetes.io/managed-by';
 /** The label for which part of meshctl an object is. */
 export const COMPONENT = 'app.kubernetes.io/component';
+
+/** Whether a part of meshctl has made an object, by its labels: perhaps another run of it. */
+export function isMadeBy(part: string, { metadata: { labels = {} } }: KubeObject): boolean {
+  return labels[MANAGED_BY] === FIELD_MANAGER && labels[COMPONENT] === part;
+}
+
 const OWN_MARK = /^meshctl\.io\//;
 
 /** A field that another manager has set. */

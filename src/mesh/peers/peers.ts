@@ -92,18 +92,21 @@ export function dialingFile(
   return undefined;
 }
 
+/** Whether a cluster's list of users has one of its own for a peer. */
+export function isLetIn({ remoteUsers = [] }: Pick<ClusterSnapshot, 'remoteUsers'>, peer: string): boolean {
+  return remoteUsers.some(({ name }) => name === remoteUserName(peer));
+}
+
 /**
  * The peers of which a cluster's list of users has none, and that may log in all the same as the user that its clients share,
  * as those of one CA do: etcd has that user as long as the clustermesh-apiserver runs.
  */
 export function peersOfSharedUser(snapshot: ClusterSnapshot, peers: readonly string[]): string[] {
-  const users = snapshot.remoteUsers?.map(({ name }) => name) ?? [];
   const dialled = configuredPeers(snapshot);
   const letIn = peersLetIn(snapshot);
   return peers.filter(
     (peer) =>
-      !users.includes(remoteUserName(peer)) &&
-      (dialled.includes(peer) ? !logsInAsItself(snapshot, peer) : letIn.includes(peer)),
+      !isLetIn(snapshot, peer) && (dialled.includes(peer) ? !logsInAsItself(snapshot, peer) : letIn.includes(peer)),
   );
 }
 

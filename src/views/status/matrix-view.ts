@@ -80,14 +80,16 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     const apart = pairsApart(report);
     const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
-    const halves = halfPairs(report).map(({ from, to }) => `${to} → ${from}`);
+    const halves = halfPairs(report);
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
-      ...(halves.length > 0 ? [`one-way, which no one chose: ${halves.join('; ')}`] : []),
+      ...(halves.length > 0
+        ? [`one-way, which no one chose: ${halves.map(({ from, to }) => `${to} → ${from}`).join('; ')}`]
+        : []),
       ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
-    const [half] = halfPairs(report);
+    const [half] = halves;
     const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
     const both = half
       ? hintLines(
