@@ -29,6 +29,16 @@ const WAITING = [
 /** So many others begin between two of those that wait. */
 const BETWEEN = 10;
 
+/**
+ * Sandboxes make garbage: in a small young generation much of it lives long enough to be moved. And tests call most functions a
+ * few times: to optimise these costs more than it saves. V8 has a cheap compiler for that from Node 22 on, and these flags
+ * before it.
+ */
+const V8_FLAGS = [
+  '--max-semi-space-size=64',
+  ...(Number.parseInt(process.versions.node, 10) < 22 ? ['--always-sparkplug', '--interrupt-budget=300000'] : []),
+];
+
 /** Begins with what takes longest, and spreads what waits among what computes. */
 class Spread extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -52,8 +62,7 @@ export default defineConfig({
     pool: 'forks',
     // Six even where there are only two cores: tests wait for pods, sockets and programs as long as they compute.
     maxWorkers: Math.max(6, availableParallelism() - 1),
-    // Sandboxes make garbage: in a small young generation much of it lives long enough to be moved.
-    execArgv: ['--max-semi-space-size=64'],
+    execArgv: V8_FLAGS,
     sequence: { sequencer: Spread },
     include: ['test/**/*.test.ts'],
     // Loading `src/` takes longer than most files; it keeps no state that one could leave to the next.
