@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ApiAction, Whereabouts } from './errors.ts';
-import type { LinkedSignal } from './http/linked-signal.ts';
+import { type LinkedSignal, linkSignals, timeoutSignal } from './http/linked-signal.ts';
 import type { Transport } from './http/transport.ts';
 import { segment } from './resources.ts';
 
@@ -10,6 +11,8 @@ export interface PortForwardOptions {
   namespace: string;
   pod: string;
   port: number;
+  /** How long it may take to open; default: what a request may. */
+  openWithinMs?: number | undefined;
   /** Ends the connection at any time. */
   signal?: AbortSignal | undefined;
 }
@@ -26,12 +29,12 @@ const PORT_NUMBER_BYTES = 2;
 /**
  * Connects to a port of a pod through the API server. The stream fails with `PortForwardFailed` when the kubelet
  * cannot reach the port. The protocol knows no half-close: ending the writing side closes the connection.
- * Throws `NotFound` (no such pod), `Forbidden` and so on.
+ * @throws MeshctlError `PortForwardFailed` (not open in time), `NotFound` (no such pod), `Forbidden` and so on
  */
 export async function forwardPort(
   transport: Transport,
   at: Whereabouts,
-  { namespace, pod, port, signal: own }: PortForwardOptions,
+  { namespace, pod, port, openWithinMs, signal: own }: PortForwardOptions,
 ): Promise<Duplex> {
   const place = `port ${port} of Pod ${namespace}/${pod}`;
   // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as over SPDY always.
@@ -45,17 +48,26 @@ export async function forwardPort(
     namespace,
   };
   const path = `/api/v1/namespaces/${segment(namespace, 'a namespace')}/pods/${segment(pod, 'a Pod')}/portforward?ports=${port}`;
-  const link = transport.signalOf(own);
-  const socket = await transport.openWebSocket({ action, path, signal: link.signal }, PROTOCOLS).catch((error) => {
-    link.unlink();
-    throw error;
-  });
-  return streamOver(socket, link, (why) => {
-    return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${place}: ${why}`, {
-      hint: 'Is the pod running, and does it listen on that port?',
+  const failed = (why: string, hint = 'Is the pod running, and does it listen on that port?') =>
+    new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${place}: ${why}`, {
+      hint,
       details: { context: at.context, object: place },
     });
-  });
+  const link = transport.signalOf(own);
+  const opening = linkSignals(link.signal, ...(openWithinMs === undefined ? [] : [timeoutSignal(openWithinMs)]));
+  try {
+    const socket = await transport.openWebSocket({ action, path, signal: opening.signal }, PROTOCOLS);
+    return streamOver(socket, link, failed);
+  } catch (error) {
+    link.unlink();
+    if (openWithinMs === undefined || !opening.signal.aborted || link.signal.aborted) throw error;
+    throw failed(
+      `it did not open within ${openWithinMs / 1000} s`,
+      `The API server asks the kubelet of the pod's node; is that up? ${kubectlCommand({ context: at.context, namespace }, ['get', 'pod', pod, '-o', 'wide'])}`,
+    );
+  } finally {
+    opening.unlink();
+  }
 }
 
 function streamOver(

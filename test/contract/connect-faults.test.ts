@@ -153,6 +153,20 @@ describe('a connect that is cut', () => {
     expect(clusters.objects()).toEqual(before);
   });
 
+  it('keeps to --wait-duration where a kubelet never answers', async () => {
+    let release = () => {};
+    const released = new Promise<undefined>((resolve) => {
+      release = () => resolve(undefined);
+    });
+    clusters.fault = async ({ context, subresource }) =>
+      context === 'mesh-2' && subresource === 'portforward' ? released : undefined;
+    const result = await clusters.meshctl([...CONNECT, '--wait-duration', '1s']);
+    release();
+    expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('did not open within 1 s') });
+    expect(result.stderr).toContain('kubectl --context mesh-2 -n kube-system get pod clustermesh-apiserver-');
+    await expectAllOrNothing(result);
+  });
+
   it('leaves what stands with --no-rollback, and a rerun goes on from there', async () => {
     breakRequest(nth(MESH_WRITES, isMeshWrite), FAULTS[422] ?? (() => undefined));
     const result = await clusters.meshctl([...CONNECT, '--no-rollback']);

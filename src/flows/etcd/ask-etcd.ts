@@ -57,7 +57,7 @@ export async function askPod<T = string | undefined>(
 ): Promise<EtcdAnswer<T>> {
   const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - flow.clock.ms(), SHORTEST_ATTEMPT_MS));
   try {
-    const etcd = await openEtcd(flow, server, pod);
+    const etcd = await openEtcd(flow, server, pod, timeoutMs);
     return { value: await read({ ...etcd, ...credential, otherNames, key, timeoutMs }) };
   } catch (error) {
     flow.signal.throwIfAborted();

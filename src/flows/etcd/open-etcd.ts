@@ -19,13 +19,16 @@ export interface OpenEtcd {
 
 /**
  * Opens a port-forward to a pod's etcd through the API server: no network path from here to the mesh is needed.
+ * @param withinMs how long that may take
  * @throws MeshctlError `PortForwardFailed`, `NotFound`, or why the API server cannot be asked
  */
 export async function openEtcd(
   { signal }: Pick<Flow, 'signal'>,
   { client, namespace }: Target,
   pod: KubeObject,
+  withinMs: number,
 ): Promise<OpenEtcd> {
-  const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
+  const place = { namespace, pod: pod.metadata.name, port: ETCD_PORT };
+  const socket = await client.portForward({ ...place, openWithinMs: withinMs, signal });
   return { socket, serverName: serviceHostname(namespace), signal };
 }
