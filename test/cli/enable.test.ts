@@ -46,6 +46,12 @@ const changed = (steps: readonly Step[]) =>
     .filter(({ action }) => action !== 'keep')
     .map(({ action, object, changes }) => [action, object.kind, object.name, changes.map(({ path }) => path)]);
 
+/** What is chosen of the Service is noted at the Deployment, for when the Service is lost. */
+const SERVICE_NOTED = [
+  ['update', 'Service', 'clustermesh-apiserver'],
+  ['update', 'Deployment', 'clustermesh-apiserver'],
+];
+
 describe('enable --dry-run', () => {
   it('changes nothing, whether the API server is asked or not', async () => {
     const before = found(sandbox.clusters[0], 'cluster').store.list({ apiVersion: 'v1', kind: 'Secret' });
@@ -107,16 +113,17 @@ describe('enable', () => {
     [['--toleration', 'none'], []],
     [['--etcd-storage', 'memory'], [['update', 'Deployment', 'clustermesh-apiserver']]],
     [['--pod-disruption-budget'], [['create', 'PodDisruptionBudget', 'clustermesh-apiserver']]],
-    [['--external-traffic-policy', 'Local'], [['update', 'Service', 'clustermesh-apiserver']]],
-    [['--load-balancer-source-ranges', '10.0.0.0/8'], [['update', 'Service', 'clustermesh-apiserver']]],
+    [['--external-traffic-policy', 'Local'], SERVICE_NOTED],
+    [['--load-balancer-source-ranges', '10.0.0.0/8'], SERVICE_NOTED],
     [
       ['--load-balancer-ip', '10.9.9.9'],
       [
         ['update', 'Service', 'clustermesh-apiserver'],
         ['update', 'Secret', 'clustermesh-apiserver-server-cert'],
+        ['update', 'Deployment', 'clustermesh-apiserver'],
       ],
     ],
-    [['--service-annotation', 'a=b'], [['update', 'Service', 'clustermesh-apiserver']]],
+    [['--service-annotation', 'a=b'], SERVICE_NOTED],
     [['--set', 'ClusterRole:metadata.labels[team]=x'], [['update', 'ClusterRole', 'clustermesh-apiserver']]],
   ])('%j plans exactly that', async (flags, expected) => {
     const steps = await planOf('--context', 'mesh-1', ...flags);
@@ -158,6 +165,55 @@ describe('enable', () => {
       ),
       ['delete', 'PodDisruptionBudget', 'clustermesh-apiserver', []],
     ]);
+  });
+
+  it.each([
+    [
+      'LoadBalancer',
+      [
+        ...['--load-balancer-source-ranges', '10.0.0.0/8', '--service-annotation', 'a=b'],
+        ...[
+          '--external-traffic-policy',
+          'Cluster',
+          '--set',
+          'Service/clustermesh-apiserver:metadata.labels[team]=mesh',
+        ],
+      ],
+    ],
+    ['NodePort', ['--service-type', 'NodePort', '--node-port', '31999', '--external-traffic-policy', 'Local']],
+  ])('makes a lost Service of type %s as it was chosen', async (type, flags) => {
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const service = () => {
+      const { metadata, spec } = found(store.get(refs.service('clustermesh-apiserver')), 'the Service');
+      const { ports, loadBalancerSourceRanges, externalTrafficPolicy } = spec as Record<string, unknown>;
+      const [{ nodePort }] = ports as [{ nodePort: number }];
+      const isChosen = type === 'NodePort' ? { nodePort } : {};
+      const { labels, annotations } = metadata;
+      return {
+        labels,
+        annotations,
+        type: (spec as { type: string }).type,
+        loadBalancerSourceRanges,
+        externalTrafficPolicy,
+        ...isChosen,
+      };
+    };
+    expect((await meshctl('enable', '--context', 'mesh-1', ...flags)).exitCode).toBe(0);
+    const before = service();
+    expect(before.type).toBe(type);
+    store.delete(refs.service('clustermesh-apiserver'));
+    const mended = await meshctl('enable', '--context', 'mesh-1');
+    expect(mended.exitCode, mended.stderr).toBe(0);
+    expect(service()).toEqual(before);
+    expect(changed(await planOf('--context', 'mesh-1'))).toEqual([]);
+
+    // Chosen anew, what no longer fits is left out.
+    store.delete(refs.service('clustermesh-apiserver'));
+    const other = type === 'NodePort' ? 'LoadBalancer' : 'NodePort';
+    const steps = await planOf('--context', 'mesh-1', '--service-type', other);
+    expect(changed(steps).map((step) => step.slice(0, 2))).toContainEqual(['create', 'Service']);
+    const back = type === 'NodePort' ? ['--service-type', other, '--external-traffic-policy', 'Cluster'] : [];
+    expect((await meshctl('enable', '--context', 'mesh-1', ...back)).exitCode).toBe(0);
   });
 
   it('removes what KVStoreMesh needed when it is switched off', async () => {

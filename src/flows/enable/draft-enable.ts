@@ -28,6 +28,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
+import { lostService, serviceChoices, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
@@ -163,9 +164,17 @@ export function draftFrom(
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
   const whole = withFieldRefVersions(withUsers(unmarked, usersToRestore(snapshot, others)));
   const rendered = withOmittedDefaults(whole, liveOf);
-  const live = { context: snapshot.context, of: liveOf };
+  const lost = lostService(snapshot);
+  const live = {
+    context: snapshot.context,
+    of: (object: KubeObject) => liveOf(object) ?? objectIn(lost ? [lost] : [], refOf(object)),
+  };
   refuseHiddenChoices(rendered, options, live, options.again);
-  const set = applySettings(rendered, options, live);
+  const set = withServiceNoted(
+    applySettings(rendered, options, live),
+    namespace,
+    serviceChoices(chosen, identity, settings),
+  );
   const planned = withRenderedService(snapshot, set);
   const certificates = certificateSpecs({
     clusterName: identity.name,

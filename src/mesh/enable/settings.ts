@@ -27,23 +27,16 @@ import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
   detectServiceExposure,
+  type ServiceChoices,
   type ServiceExposure,
+  type ServiceOptions,
   type ServiceType,
-  type TrafficPolicy,
   withChosenAnnotations,
 } from './exposure/service-type.ts';
+import { withLostChoices } from './kept-service.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
-export interface ApiserverSettings {
-  /** With type NodePort; absent lets the cluster choose. */
-  nodePort?: number | undefined;
-  /** With type LoadBalancer, as the next two. */
-  loadBalancerClass?: string | undefined;
-  loadBalancerIp?: string | undefined;
-  /** CIDRs that may reach it; empty or absent: all. */
-  loadBalancerSourceRanges?: readonly string[] | undefined;
-  /** Default `Cluster`. */
-  externalTrafficPolicy?: TrafficPolicy | undefined;
+export interface ApiserverSettings extends ServiceOptions {
   replicas: number;
   kvstoremesh: boolean;
   /** Requests and limits by container; absent containers have none. */
@@ -61,10 +54,7 @@ export interface ApiserverSettings {
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 /** What the operator may choose; absent means: as it is in the cluster, else the default. */
-export interface EnableChoices extends Optional<ApiserverSettings> {
-  serviceType?: ServiceType | undefined;
-  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
-}
+export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices {}
 
 /** The choices as they come out for one cluster. */
 export interface EnableSettings extends ApiserverSettings {
@@ -74,17 +64,20 @@ export interface EnableSettings extends ApiserverSettings {
 /**
  * Choices, then what is in the cluster, then defaults: a run without flags never turns back what an earlier run with flags
  * made, and never moves a Service that peers already dial.
+ * @param given by this run
  * @throws MeshctlError `Usage` for a node port that another Service has
  */
 export function settleEnable(
   snapshot: ClusterSnapshot,
   identity: ClusterIdentity,
-  choices: EnableChoices,
+  given: EnableChoices,
 ): EnableSettings {
   const { namespace } = snapshot;
+  const choices = withLostChoices(snapshot, given);
   const deployment = apiserverDeployment(snapshot);
   const service = serviceSpec(apiserverService(snapshot));
-  const exposure = settleExposure(snapshot, choices);
+  const typeFrom = given.serviceType ? '--service-type' : 'chosen for the Service that is missing now';
+  const exposure = settleExposure(snapshot, choices, typeFrom);
   requireServiceChoices(snapshot, exposure, choices);
   const isThere = (kind: string, apiVersion: string) =>
     snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
@@ -155,7 +148,7 @@ export function settleImage(snapshot: ClusterSnapshot, chosen: string | undefine
   return live !== undefined && parseImage(live).tag === parseImage(derived).tag ? live : derived;
 }
 
-function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): ServiceExposure {
+function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices, typeFrom: string): ServiceExposure {
   const live = apiserverService(snapshot);
   const { type: keptType } = serviceSpec(live);
   const lack = lackOfService(snapshot, live);
@@ -174,7 +167,7 @@ function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): Serv
           type: choices.serviceType,
           // The cloud's annotations keep a load balancer private however its type was chosen.
           annotations: choices.serviceType === 'LoadBalancer' ? detected.annotations : {},
-          evidence: ['--service-type'],
+          evidence: [typeFrom],
         }
       : live && liveType
         ? { type: liveType, annotations: ownAnnotations(live), evidence: ['the Service exists with this type'] }

@@ -2,6 +2,7 @@ import { etcdStorageOf, pullSecretsOf, replicasOf, runsKvstoremesh, tolerationsO
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { lostService, withLostChoices } from '../enable/kept-service.ts';
 import { keptSettingsOf } from '../enable/kept-settings.ts';
 import { type FieldChoices, type ObjectSetting, withoutSettings } from '../enable/object-settings.ts';
 import type { ObjectField } from '../enable/setting-target.ts';
@@ -55,6 +56,7 @@ function defaultsFor(enable: WrittenEnable, snapshot: ClusterSnapshot): EnableCh
   const bare = (object: KubeObject | undefined) => (object && isOurs(object) ? withoutSettings(object) : undefined);
   const deployment = bare(apiserverDeployment(snapshot));
   const service = serviceSpec(bare(apiserverService(snapshot)));
+  const lost = withLostChoices(snapshot, {});
   const has = (apiVersion: string, kind: string) =>
     isOurs(snapshot.objects.get(keyOf({ apiVersion, kind, namespace: snapshot.namespace, name: APISERVER })));
   const all: EnableChoices = {
@@ -65,8 +67,12 @@ function defaultsFor(enable: WrittenEnable, snapshot: ClusterSnapshot): EnableCh
     ...((pullSecretsOf(deployment) ?? []).length > 0 ? { pullSecrets: [] } : {}),
     ...(has('policy/v1', 'PodDisruptionBudget') ? { podDisruptionBudget: false } : {}),
     ...(has('monitoring.coreos.com/v1', 'ServiceMonitor') ? { serviceMonitor: false } : {}),
-    ...(service.externalTrafficPolicy === 'Local' ? { externalTrafficPolicy: 'Cluster' } : {}),
-    ...((service.loadBalancerSourceRanges ?? []).length > 0 ? { loadBalancerSourceRanges: [] } : {}),
+    ...((service.externalTrafficPolicy ?? lost.externalTrafficPolicy) === 'Local'
+      ? { externalTrafficPolicy: 'Cluster' }
+      : {}),
+    ...((service.loadBalancerSourceRanges ?? lost.loadBalancerSourceRanges ?? []).length > 0
+      ? { loadBalancerSourceRanges: [] }
+      : {}),
   };
   return Object.fromEntries(
     Object.entries(all).filter(([option]) => enable[option as keyof WrittenEnable] === undefined),
@@ -76,7 +82,7 @@ function defaultsFor(enable: WrittenEnable, snapshot: ClusterSnapshot): EnableCh
 /** What earlier runs `--set` and the file does not. */
 function settingsToTakeBack(enable: WrittenEnable, snapshot: ClusterSnapshot): ObjectField[] {
   const wanted = Object.keys(enable.set ?? {}).map(fieldOf);
-  return [...snapshot.objects.values()].flatMap((object): ObjectField[] => {
+  return [...snapshot.objects.values(), ...[lostService(snapshot) ?? []].flat()].flatMap((object): ObjectField[] => {
     const { kind, metadata } = object;
     // With these options there is no such object, of which a field could be taken back.
     if (kind === 'PodDisruptionBudget' && !enable.podDisruptionBudget) return [];

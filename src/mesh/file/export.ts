@@ -4,8 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
 import { readCiliumInstall } from '../cilium/install.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { defaultNodePort } from '../enable/exposure/node-port.ts';
-import { detectServiceExposure } from '../enable/exposure/service-type.ts';
+import { serviceChoices } from '../enable/kept-service.ts';
 import { withoutSettings } from '../enable/object-settings.ts';
 import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
@@ -120,21 +119,9 @@ function writtenEnable(snapshot: ClusterSnapshot): WrittenEnable {
   };
   const identity = requireIdentity(snapshot);
   const settings = settleEnable(bare, identity, {});
-  const { exposure } = settings;
-  const detected = detectServiceExposure(bare);
-  const isBalanced = exposure.type === 'LoadBalancer';
-  const usual = exposure.type === detected.type ? detected.annotations : {};
-  const annotations = Object.entries(exposure.annotations).filter(([key, value]) => usual[key] !== value);
   const set = writtenSettings(snapshot);
-  const port = defaultNodePort(identity.id, new Set(snapshot.usedNodePorts));
   const all: { [K in keyof WrittenEnable]: WrittenEnable[K] | undefined } = {
-    serviceType: exposure.type === detected.type ? undefined : exposure.type,
-    serviceAnnotations: annotations.length > 0 ? Object.fromEntries(annotations) : undefined,
-    nodePort: exposure.type === 'NodePort' && settings.nodePort !== port ? settings.nodePort : undefined,
-    loadBalancerClass: isBalanced ? settings.loadBalancerClass : undefined,
-    loadBalancerIp: isBalanced ? settings.loadBalancerIp : undefined,
-    loadBalancerSourceRanges: isBalanced ? filled(settings.loadBalancerSourceRanges) : undefined,
-    externalTrafficPolicy: settings.externalTrafficPolicy === 'Local' ? 'Local' : undefined,
+    ...serviceChoices(bare, identity, settings),
     pullSecrets: filled(settings.pullSecrets),
     tolerations: filled(settings.tolerations),
     replicas: settings.replicas > 1 ? settings.replicas : undefined,

@@ -7,6 +7,25 @@ export type ServiceType = 'LoadBalancer' | 'NodePort' | 'ClusterIP';
 /** Whether traffic to a node is also passed on to other nodes' pods (`Cluster`), at the cost of the source address. */
 export type TrafficPolicy = 'Cluster' | 'Local';
 
+/** What a Service's spec depends on, beside its type. */
+export interface ServiceOptions {
+  /** With type NodePort; absent lets the cluster choose. */
+  nodePort?: number | undefined;
+  /** With type LoadBalancer, as the next two. */
+  loadBalancerClass?: string | undefined;
+  loadBalancerIp?: string | undefined;
+  /** CIDRs that may reach it; empty or absent: all. */
+  loadBalancerSourceRanges?: readonly string[] | undefined;
+  /** Default `Cluster`. */
+  externalTrafficPolicy?: TrafficPolicy | undefined;
+}
+
+/** What an operator may choose of the Service. */
+export interface ServiceChoices extends ServiceOptions {
+  serviceType?: ServiceType | undefined;
+  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
+}
+
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
   type: ServiceType;

@@ -1,0 +1,102 @@
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, objectIn } from '../objects/kube-object.ts';
+import { apiserverServiceRef } from '../objects/names.ts';
+import { defaultNodePort } from './exposure/node-port.ts';
+import {
+  detectServiceExposure,
+  type ServiceChoices,
+  type ServiceExposure,
+  type ServiceOptions,
+} from './exposure/service-type.ts';
+import { keptSettingsOf, SETTINGS_ANNOTATION } from './kept-settings.ts';
+
+/**
+ * At the Deployment, what was chosen of the Service beside it: who may dial it, and where. A Service that is lost takes that
+ * along otherwise, and the one that is made in its place is open to whom the former was closed.
+ */
+const CHOICES_ANNOTATION = 'meshctl.io/service';
+
+interface Note extends ServiceChoices {
+  /** By `--set`. */
+  set?: Readonly<Record<string, unknown>>;
+}
+
+/** What of a Service's settings is otherwise than it would come out for this cluster if nobody chose. */
+export function serviceChoices(
+  snapshot: ClusterSnapshot,
+  identity: ClusterIdentity,
+  { exposure, ...settings }: ServiceOptions & { exposure: ServiceExposure },
+): ServiceChoices {
+  const detected = detectServiceExposure(snapshot);
+  const isBalanced = exposure.type === 'LoadBalancer';
+  const usual = exposure.type === detected.type ? detected.annotations : {};
+  const annotations = Object.entries(exposure.annotations).filter(([key, value]) => usual[key] !== value);
+  const port = defaultNodePort(identity.id, new Set(snapshot.usedNodePorts));
+  const ranges = isBalanced ? (settings.loadBalancerSourceRanges ?? []) : [];
+  const all: ServiceChoices = {
+    serviceType: exposure.type === detected.type ? undefined : exposure.type,
+    serviceAnnotations: annotations.length > 0 ? Object.fromEntries(annotations) : undefined,
+    nodePort: exposure.type === 'NodePort' && settings.nodePort !== port ? settings.nodePort : undefined,
+    loadBalancerClass: isBalanced ? settings.loadBalancerClass : undefined,
+    loadBalancerIp: isBalanced ? settings.loadBalancerIp : undefined,
+    loadBalancerSourceRanges: ranges.length > 0 ? ranges : undefined,
+    externalTrafficPolicy: settings.externalTrafficPolicy === 'Local' ? 'Local' : undefined,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** The rendered objects, with what was chosen of the Service noted at the Deployment; where nothing was, there is no note. */
+export function withServiceNoted(
+  objects: readonly KubeObject[],
+  namespace: string,
+  choices: ServiceChoices,
+): KubeObject[] {
+  const set = Object.fromEntries(keptSettingsOf(objectIn(objects, apiserverServiceRef(namespace))));
+  const note: Note = { ...choices, ...(Object.keys(set).length > 0 ? { set } : {}) };
+  if (Object.keys(note).length === 0) return [...objects];
+  return objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    const annotations = { ...object.metadata.annotations, [CHOICES_ANNOTATION]: JSON.stringify(note) };
+    return { ...object, metadata: { ...object.metadata, annotations } };
+  });
+}
+
+/**
+ * The choices of a run, with those of earlier ones that went with a Service that is lost, as far as they fit what is chosen
+ * now.
+ */
+export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnapshot, choices: T): T & ServiceChoices {
+  const { set: _set, ...noted } = noteOfLost(snapshot) ?? {};
+  const type = choices.serviceType ?? noted.serviceType ?? detectServiceExposure(snapshot).type;
+  const { nodePort, loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges, ...others } = noted;
+  const fitting: ServiceChoices = {
+    ...others,
+    ...(type === 'NodePort' && !snapshot.usedNodePorts?.includes(nodePort ?? 0) ? { nodePort } : {}),
+    ...(type === 'LoadBalancer' ? { loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges } : {}),
+  };
+  const given = Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined));
+  return { ...choices, ...fitting, ...given };
+}
+
+/** A Service that is lost, with nothing but its `--set`; undefined where there is one, or nothing is noted. */
+export function lostService(snapshot: ClusterSnapshot): KubeObject | undefined {
+  const { set } = noteOfLost(snapshot) ?? {};
+  if (!set) return undefined;
+  const { name, namespace, ...kind } = apiserverServiceRef(snapshot.namespace);
+  const annotations = { [SETTINGS_ANNOTATION]: JSON.stringify(set) };
+  return { ...kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations } };
+}
+
+function noteOfLost(snapshot: ClusterSnapshot): Note | undefined {
+  if (apiserverService(snapshot)) return undefined;
+  try {
+    const text = apiserverDeployment(snapshot)?.metadata.annotations?.[CHOICES_ANNOTATION];
+    const note: unknown = JSON.parse(text ?? 'null');
+    return typeof note === 'object' && note !== null ? note : undefined;
+  } catch {
+    // What somebody has made unreadable is no note.
+    return undefined;
+  }
+}
