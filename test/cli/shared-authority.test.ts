@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { printedCommands } from '../support/printed-commands.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** Clusters that were given one CA, as Cilium's own guide has it. */
@@ -53,6 +54,35 @@ describe.each([
     await ok(...connect('mesh-3', 'mesh-1'));
     const { stdout } = await mesh('status', '--context', 'mesh-1,mesh-3');
     expect(stdout).not.toContain('former name');
+  });
+});
+
+describe('a CA that all share', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(3);
+    await mesh('enable', '--context', 'mesh-1');
+    await mesh('enable', '--context', 'mesh-2,mesh-3', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
+    await mesh('connect', '--all');
+  });
+  afterAll(() => clusters?.close());
+
+  it('is rotated by what is printed, and all are connected after it as before', async () => {
+    const all = ['--context', 'mesh-1,mesh-2,mesh-3'];
+    const rotate = ['clustermesh', 'certs', 'rotate', '--ca', ...all, '--yes'];
+    const refused = await clusters.meshctl(rotate);
+    expect(refused.exitCode).toBe(1);
+    const printed = printedCommands(refused);
+    expect(printed.map(({ argv }) => argv.slice(0, 4).join(' '))).toEqual([
+      'clustermesh enable --context mesh-2,mesh-3',
+      'clustermesh connect --context mesh-2',
+      'clustermesh connect --context mesh-3',
+    ]);
+    for (const { argv } of printed) await ok(...argv, ...(argv[1] === 'enable' ? ['--yes'] : []));
+    await mesh('status', ...all, '--wait');
+    await ok(...rotate);
+    await mesh('status', ...all, '--wait');
+    const check = await clusters.meshctl(['clustermesh', 'check', ...all, '--category', 'tls,standing,peers']);
+    expect(check.exitCode, check.stdout).toBe(0);
   });
 });
 

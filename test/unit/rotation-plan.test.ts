@@ -328,17 +328,17 @@ describe('a CA that two clusters share', () => {
     });
 
   it.each([
-    ['the copy', 'c1', 'c1'],
-    ['the copy', 'c2', 'c2'],
-    ['the last one where neither is known for one', 'nobody', 'c2'],
-  ])('is rotated once each has its own, which the hint sees to: of %s (%s)', (_which, copied, context) => {
+    ['the copy', 'c1', 'c1', 'c2'],
+    ['the copy', 'c2', 'c2', 'c1'],
+    ['the last one where neither is known for one', 'nobody', 'c2', 'c1'],
+  ])('is rotated once each has its own, which the hint sees to: of %s (%s)', (_which, copied, context, owner) => {
     expect(() => plan(shared(copied), { ca: true })).toThrow(
       expect.objectContaining({
         message: 'contexts "c1" and "c2" share a CA',
         hint: expect.stringMatching(
           new RegExp(
             `: meshctl clustermesh enable --context ${context} --replace-ca && ` +
-              'meshctl clustermesh connect --context c1 --destination-context c2 --credentials per-peer$',
+              `meshctl clustermesh connect --context ${context} --destination-context ${owner} --credentials per-peer$`,
           ),
         ),
       }),

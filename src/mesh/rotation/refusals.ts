@@ -2,13 +2,13 @@ import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/forei
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { dials } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { type Contexts, contextOf } from '../faults/fault-advice.ts';
 import { CA_SECRET } from '../objects/names.ts';
 import { pairsOf } from '../pairs.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
@@ -180,30 +180,48 @@ export function refuseCommonCredentials(members: readonly Member[]): void {
   for (const [one, other] of pairsOf(members)) {
     const contexts = [one.snapshot.context, other.snapshot.context];
     const shared = one.snapshot.ca?.certificate.publicKeySha256 === other.snapshot.ca?.certificate.publicKeySha256;
-    const common = [
-      [one, other],
-      [other, one],
-    ].some(([client, server]) => {
-      const name = server?.identity.name ?? '';
-      return client && configuredPeers(client.snapshot).includes(name) && !client.snapshot.peerCertificates.has(name);
-    });
+    const dialsByCommon = (client: Member, server: Member) =>
+      dials(client, server) && !client.snapshot.peerCertificates.has(server.identity.name);
+    const common = dialsByCommon(one, other) || dialsByCommon(other, one);
     if (!shared && !common) continue;
     const names = contexts.map((name) => `"${name}"`).join(' and ');
-    const connect = meshctlCommand('clustermesh connect', { context: contexts[0] }, [
-      ...['--destination-context', contexts[1] ?? '', '--credentials', 'per-peer'],
-    ]);
-    // The one whose CA is a copy gets a new one; the other's is as it was made.
-    const copy = [other, one].find(({ snapshot }) => isCopiedAuthority(snapshot)) ?? other;
-    const renew = meshctlCommand('clustermesh enable', { context: copy.snapshot.context }, ['--replace-ca']);
+    const connect = connectCommand(one, [other]);
     throw new MeshctlError(
       'CertificateAuthority',
       shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
       {
-        hint: shared
-          ? `Only a CA of one cluster can be rotated. Give ${copy.snapshot.context} one of its own and reconnect, which cuts the connection meanwhile: ${renew} && ${connect}`
-          : `Give them certificates for each other: ${connect}`,
+        hint: shared ? ownAuthorities(one, members) : `Give them certificates for each other: ${connect}`,
         details: { contexts },
       },
     );
   }
 }
+
+/** How all that share the CA of one get CAs of their own, but the one whose it was; whoever is connected is connected again. */
+function ownAuthorities(one: Member, members: readonly Member[]): string {
+  const keyOf = ({ snapshot }: Member) => snapshot.ca?.certificate.publicKeySha256;
+  const sharing = members.filter((member) => keyOf(member) === keyOf(one));
+  const owner = sharing.find(({ snapshot }) => !isCopiedAuthority(snapshot)) ?? one;
+  const copies = sharing.filter((member) => member !== owner);
+  const renew = meshctlCommand('clustermesh enable', { context: contextsOf(copies) }, ['--replace-ca']);
+  const connects = copies.flatMap((copy, index) => {
+    const isBefore = (peer: Member) => copies.slice(0, index).includes(peer);
+    const peers = members.filter((peer) => peer !== copy && !isBefore(peer) && areConnected(copy, peer));
+    return peers.length > 0 ? [connectCommand(copy, peers)] : [];
+  });
+  const whose = copies.length === 1 ? 'one of its own' : 'CAs of their own';
+  return `Only a CA of one cluster can be rotated. Give ${contextsOf(copies).join(', ')} ${whose} and reconnect, which cuts the connections meanwhile: ${[renew, ...connects].join(' && ')}`;
+}
+
+function connectCommand(one: Member, others: readonly Member[]): string {
+  return meshctlCommand('clustermesh connect', { context: one.snapshot.context }, [
+    ...['--destination-context', contextsOf(others).join(), '--credentials', 'per-peer'],
+  ]);
+}
+
+/** Whether either dials the other. */
+export function areConnected(one: Member, other: Member): boolean {
+  return dials(one, other) || dials(other, one);
+}
+
+const contextsOf = (members: readonly Member[]): string[] => members.map(({ snapshot }) => snapshot.context);

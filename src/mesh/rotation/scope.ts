@@ -10,12 +10,18 @@ import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
-import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer, requireSigning } from './refusals.ts';
+import {
+  areConnected,
+  refuseCommonCredentials,
+  requireAllPeers,
+  requireFollowers,
+  requirePeer,
+  requireSigning,
+} from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
@@ -179,13 +185,6 @@ function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
 function silenceWarnings({ snapshot }: Member): string[] {
   const silence = servesNobody(snapshot, apiserverDeployment(snapshot));
   return silence ? [`context "${snapshot.context}": ${silence}`] : [];
-}
-
-function areConnected(one: Member, other: Member): boolean {
-  return (
-    configuredPeers(one.snapshot).includes(other.identity.name) ||
-    configuredPeers(other.snapshot).includes(one.identity.name)
-  );
 }
 
 function strangerWarnings(
