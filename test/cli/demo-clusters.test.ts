@@ -107,6 +107,45 @@ it('leaves what it made with --keep, which a later run takes away', async () => 
   expect(objects()).toEqual(before);
 });
 
+/** Cluster Mesh in both clusters, connected: what others have made of it. */
+const made = () => objects().map((names) => names.filter((name) => /clustermesh-apiserver|cilium-ca$/.test(name)));
+
+it('takes nothing apart that others have made while it asked', async () => {
+  let theirs: string[][] = [];
+  const asked = await meshctl(DEMO, {
+    answers: [
+      async () => {
+        await meshctl.ok(enable(BOTH));
+        await meshctl.ok(connect('mesh-1', 'mesh-2'));
+        theirs = made();
+        return 'y';
+      },
+    ],
+  });
+  expect(asked.exitCode).toBe(1);
+  expect(asked.stderr).toContain('has been enabled there since the plan was made, by someone else');
+  expect(asked.stdout).not.toMatch(/\$ meshctl clustermesh (disable|disconnect)/);
+  expect(theirs.flat().length).toBeGreaterThan(0);
+  expect(made()).toEqual(theirs);
+  await untilHealthy(sandbox, ['mesh-1']);
+  await meshctl.ok(['clustermesh', 'disable', '--context', BOTH, '--disconnect', '--yes']);
+});
+
+it('takes nothing apart that others have made since a demo that came to nothing', async () => {
+  const ended = await meshctl([...DEMO, '--yes', '--keep'], interruptedAt('$ meshctl clustermesh enable'));
+  expect(ended.exitCode).toBe(130);
+  await meshctl.ok(['clustermesh', 'disable', '--context', BOTH, '--yes']);
+  await meshctl.ok(enable(BOTH));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  const theirs = made();
+  const cleanUp = [...DEMO, '--clean-up'];
+  expect((await meshctl.ok([...cleanUp, '--dry-run'])).stdout).not.toMatch(/the connection|Cluster Mesh in/);
+  await meshctl.ok([...cleanUp, '--yes']);
+  expect(objects().flat()).not.toContainEqual(expect.stringContaining('Namespace undefined/meshctl-demo'));
+  expect(made()).toEqual(theirs);
+  await meshctl.ok(['clustermesh', 'disable', '--context', BOTH, '--disconnect', '--yes']);
+});
+
 it.each([
   [
     ['demo', '--dry-run'],

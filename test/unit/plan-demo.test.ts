@@ -3,15 +3,15 @@ import { type DemoCluster, planDemo, recordFor } from '../../src/mesh/demo/plan-
 import type { DemoRecord } from '../../src/mesh/demo/record.ts';
 
 const NAMESPACE = 'meshctl-demo';
-const JOINED = { enabled: true };
+const JOINED = { deployment: 'uid-1' };
 const DIALS = { dials: ['mesh-2'], knows: ['mesh-2'] };
 const DIALLED = { dials: ['mesh-1'], knows: ['mesh-1'] };
-const LEFT: DemoRecord = { peer: 'mesh-2', enabled: true, connected: true };
+const LEFT: DemoRecord = { peer: 'mesh-2', enabled: { made: 'uid-1' }, connected: 'made' };
 
 const clusterOf = (name: string, facts: Partial<DemoCluster> = {}): DemoCluster => ({
   context: `c-${name}`,
   name,
-  enabled: false,
+  deployment: undefined,
   dials: [],
   knows: [],
   others: [],
@@ -36,7 +36,7 @@ it.each<
   [
     'what a former demo made, as if it were not there',
     { ...JOINED, ...DIALS, taken: { record: LEFT } },
-    { ...JOINED, ...DIALLED, taken: { record: { peer: 'mesh-1', enabled: false, connected: true } } },
+    { ...JOINED, ...DIALLED, taken: { record: { peer: 'mesh-1', enabled: 'no', connected: 'made' } } },
     { enable: ['c-mesh-1'], connect: true, formerly: true },
   ],
   [
@@ -45,13 +45,19 @@ it.each<
     JOINED,
     { enable: ['c-mesh-1'], connect: true, formerly: true },
   ],
+  [
+    'nothing of what others have made since a demo ended that was to make it',
+    { ...JOINED, ...DIALS, taken: { record: { peer: 'mesh-2', enabled: 'planned', connected: 'planned' } } },
+    { ...JOINED, ...DIALLED, taken: { record: { peer: 'mesh-1', enabled: { made: 'uid-0' }, connected: 'planned' } } },
+    { enable: [], connect: false, formerly: true },
+  ],
 ])('makes %s', (_what, one, other, expected) => {
   const plan = planOf(one, other);
   expect(plan).toMatchObject(expected);
   expect(recordFor(plan, plan.clusters[0])).toEqual({
     peer: 'mesh-2',
-    enabled: expected.enable.includes('c-mesh-1'),
-    connected: expected.connect,
+    enabled: expected.enable.includes('c-mesh-1') ? 'planned' : 'no',
+    connected: expected.connect ? 'planned' : 'no',
   });
 });
 

@@ -7,12 +7,13 @@ import {
 } from '../../flows/connectivity/connectivity-clusters.ts';
 import { testFailover } from '../../flows/connectivity/connectivity-failover.ts';
 import { judge } from '../../flows/connectivity/connectivity-judge.ts';
+import { noteConnected, noteEnabled } from '../../flows/demo/demo-objects.ts';
 import { makeNamespace } from '../../flows/own-namespace.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
 import { echoDeploymentName } from '../../manifests/connectivity.ts';
 import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
 import type { Expectation, Scenario, ScenarioResult } from '../../mesh/connectivity/connectivity.ts';
-import type { DemoPlan } from '../../mesh/demo/plan-demo.ts';
+import { type DemoPair, type DemoPlan, requireUnmade } from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refOf } from '../../mesh/objects/kube-object.ts';
 import type { CommandContext } from '../command.ts';
@@ -22,12 +23,16 @@ import { answersOf, type Scene } from './scene.ts';
 /** For a change to take effect in all clusters. */
 const SETTLE_MS = 30_000;
 
-/** The scenes after the check and the operator's yes: the article's, with what the plan has to make first. */
+/**
+ * The scenes after the check and the operator's yes: the article's, with what the plan has to make first.
+ * @param readAgain the clusters as they are by then
+ */
 export function storyOnClusters(
   context: CommandContext,
   flags: DemoFlags,
   plan: DemoPlan,
   [near, far]: readonly [TestCluster, TestCluster],
+  readAgain: () => Promise<DemoPair>,
 ): Scene[] {
   const { meshctl, kubectl, kubectlInBoth } = demoLines(context, flags);
   const { namespace, clusters } = plan;
@@ -69,6 +74,22 @@ export function storyOnClusters(
   const affinity = (tells: string, value: string) =>
     meshctl(tells, 'service', 'global', service, '--context', both, '--affinity', value);
 
+  /** A scene that makes what nobody else has made since the plan; afterwards, and where it fails midway, that is written down. */
+  const making = (what: 'enable' | 'connect', contexts: readonly string[], scene: Scene): Scene => ({
+    ...scene,
+    async play() {
+      requireUnmade(plan, await readAgain(), what);
+      const parts = [near, far].filter(({ member }) => contexts.includes(member.client.context));
+      const write = () => allOrFirstError(parts.map(what === 'enable' ? noteEnabled : noteConnected), context.progress);
+      const said = await scene.play().catch(async (error: unknown) => {
+        await write().catch(() => undefined);
+        throw error;
+      });
+      await write();
+      return said;
+    },
+  });
+
   return [
     meshctl(
       'First the network: does it carry what a mesh needs? Real packets, seen on the other side.',
@@ -87,17 +108,25 @@ export function storyOnClusters(
     },
     ...(plan.enable.length > 0
       ? [
-          meshctl(
-            'Prepare what is not prepared yet. Each cluster keeps its own CA; how to expose the apiserver is detected.',
-            ...['clustermesh', 'enable', '--context', plan.enable.join(',')],
+          making(
+            'enable',
+            plan.enable,
+            meshctl(
+              'Prepare what is not prepared yet. Each cluster keeps its own CA; how to expose the apiserver is detected.',
+              ...['clustermesh', 'enable', '--context', plan.enable.join(',')],
+            ),
           ),
         ]
       : []),
     ...(plan.connect
       ? [
-          meshctl(
-            'Join them: each side accepts the other, every credential is proved, only then does anyone dial.',
-            ...['clustermesh', 'connect', '--context', here, '--destination-context', there],
+          making(
+            'connect',
+            [here, there],
+            meshctl(
+              'Join them: each side accepts the other, every credential is proved, only then does anyone dial.',
+              ...['clustermesh', 'connect', '--context', here, '--destination-context', there],
+            ),
           ),
         ]
       : []),

@@ -58,7 +58,7 @@ async function tellAndTakeAway(
       };
       const [near, far] = await prepareDemo(context, await readServiceClusters(pair), { namespace, image }, recorded);
       if (!near || !far) throw new MeshctlError('Bug', 'a pair is of two');
-      for (const scene of storyOnClusters(context, flags, plan, [near, far])) {
+      for (const scene of storyOnClusters(context, flags, plan, [near, far], () => readPair(pair, namespace))) {
         context.signal.throwIfAborted();
         await playScene(context, scene, paceMs);
       }

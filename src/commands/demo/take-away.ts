@@ -5,7 +5,15 @@ import { allOrFirstError } from '../../flows/parallel.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { cleanUpCommand, type DemoCluster, type DemoPair } from '../../mesh/demo/plan-demo.ts';
+import {
+  areKnown,
+  cleanUpCommand,
+  type DemoCluster,
+  type DemoPair,
+  hasConnected,
+  hasEnabled,
+  isDoubtful,
+} from '../../mesh/demo/plan-demo.ts';
 import type { DemoRecord } from '../../mesh/demo/record.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
@@ -85,25 +93,29 @@ async function takeAwayFrom(
   const made = clusters.filter(isMade);
   const members = await readServiceClusters(pair);
   const place = { namespace, image: CONNECTIVITY_IMAGE };
-  const record: DemoRecord = { peer: '', enabled: false, connected: false };
+  const record: DemoRecord = { peer: '', enabled: 'no', connected: 'no' };
   const prepared = await prepareDemo(context, members, place, () => record);
   const demos = prepared.filter(({ name }) => made.some((cluster) => cluster.name === name));
   await allOrFirstError(demos.map(removeWorkload), context.progress);
 
   const [one, other] = clusters;
-  const isKnown = one.knows.includes(other.name) || other.knows.includes(one.name);
-  if (made.some(({ taken }) => taken.record.connected) && isKnown) {
+  if (made.some(hasConnected) && areKnown(clusters)) {
     const words = ['clustermesh', 'disconnect', '--context', one.context, '--destination-context', other.context];
     await playScene(context, meshctl('The demo connected them, so it disconnects them.', ...words, '--yes'), 0);
   }
 
-  const enabled = made.filter(({ taken }) => taken.record.enabled).map(({ context: name }) => name);
+  const enabled = made.filter(hasEnabled).map(({ context: name }) => name);
   const now =
     enabled.length === 0 ? [] : (await readPair(pair, namespace)).filter((is) => enabled.includes(is.context));
   const alone = now.filter(({ knows }) => knows.length === 0).map(({ context: name }) => name);
   for (const { context: name, knows } of printable(now.filter(({ knows }) => knows.length > 0))) {
     context.progress.warn(
       `context "${name}": Cluster Mesh stays enabled, since ${knows.join(', ')} came to be connected with it → ${meshctlCommand('clustermesh disable', { context: name })}`,
+    );
+  }
+  for (const { context: name } of made.filter(isDoubtful)) {
+    context.progress.warn(
+      `context "${name}": Cluster Mesh stays enabled, since nothing says that the demo enabled it → if it did: ${meshctlCommand('clustermesh disable', { context: name })}`,
     );
   }
   if (alone.length > 0) {

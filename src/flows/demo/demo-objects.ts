@@ -1,8 +1,10 @@
 import { waitForObject } from '../../kube/wait.ts';
-import { annotationsOf, DEMO_LABELS, type DemoRecord } from '../../mesh/demo/record.ts';
+import { annotationsOf, CONNECTED_NOTE, DEMO_LABELS, type DemoRecord, enabledNote } from '../../mesh/demo/record.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { prepareClusters, type TestCluster } from '../connectivity/connectivity-clusters.ts';
 import type { Flow } from '../flow.ts';
+import { asLackOf } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
 
 /** For a namespace with a few pods to go. */
@@ -46,6 +48,34 @@ function asDemo(namespace: KubeObject, record: DemoRecord): KubeObject {
 function notGlobal(service: KubeObject): KubeObject {
   const { annotations: _global, ...metadata } = service.metadata;
   return { ...service, metadata };
+}
+
+/** To write down what was made, also after Ctrl-C. */
+const NOTE_MS = 10_000;
+
+/** Writes down that the demo has enabled Cluster Mesh in a cluster, be it in part. */
+export async function noteEnabled(cluster: TestCluster): Promise<void> {
+  const { client, namespace } = cluster.member;
+  const signal = AbortSignal.timeout(NOTE_MS);
+  const uid = (await client.get(apiserverDeploymentRef(namespace), { signal }))?.metadata.uid;
+  if (uid !== undefined) await note(cluster, enabledNote(uid), signal);
+}
+
+/** Writes down that the demo has connected a cluster with the other one. */
+export function noteConnected(cluster: TestCluster): Promise<void> {
+  return note(cluster, CONNECTED_NOTE, AbortSignal.timeout(NOTE_MS));
+}
+
+async function note(
+  { member: { client }, objects, rights }: TestCluster,
+  annotations: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.patch(refOf(objects.namespace), { metadata: { annotations } }, { signal });
+  } catch (error) {
+    throw asLackOf(rights, error);
+  }
 }
 
 /** Removes the demo's workload; the namespace stays, and with it what is written down there. */

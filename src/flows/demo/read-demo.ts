@@ -1,8 +1,7 @@
+import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { DemoCluster } from '../../mesh/demo/plan-demo.ts';
 import { DEMO_SELECTOR, recordOf } from '../../mesh/demo/record.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { configuredPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
@@ -23,7 +22,7 @@ export async function readDemoCluster({ client, namespace }: Target, demoNamespa
   return {
     context: client.context,
     name,
-    enabled: snapshot.objects.has(keyOf(apiserverDeploymentRef(namespace))),
+    deployment: apiserverDeployment(snapshot)?.metadata.uid,
     dials: configuredPeers(snapshot).filter(isOther),
     knows: knownPeers(snapshot).filter(isOther),
     taken: taken && !taken.metadata.deletionTimestamp ? { record: recordOf(taken) } : undefined,

@@ -7,8 +7,8 @@ export interface DemoCluster {
   context: string;
   /** In the mesh. */
   name: string;
-  /** Whether it has a clustermesh-apiserver. */
-  enabled: boolean;
+  /** The uid of its clustermesh-apiserver's Deployment; undefined where it has none. */
+  deployment: string | undefined;
   /** The clusters that it dials. */
   dials: readonly string[];
   /** The clusters that it dials or lets in. */
@@ -43,10 +43,10 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
   const contexts = clusters.map(({ context }) => context);
   for (const cluster of clusters) requireFree(cluster, otherThan(cluster, clusters), namespace);
   const formerly = clusters.filter(({ taken }) => taken?.record);
-  const madeConnection = formerly.some(({ taken }) => taken?.record?.connected);
+  const madeConnection = formerly.some(hasConnected);
   const [one, other] = clusters;
   const ways = [one.dials.includes(other.name), other.dials.includes(one.name)];
-  const known = one.knows.includes(other.name) || other.knows.includes(one.name);
+  const known = areKnown(clusters);
   if (!madeConnection && known && !ways.every(Boolean)) {
     throw new MeshctlError(
       'Incompatible',
@@ -63,19 +63,62 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
     namespace,
     clusters,
     enable: clusters
-      .filter(({ enabled, taken }) => !enabled || taken?.record?.enabled === true)
+      .filter((cluster) => cluster.deployment === undefined || hasEnabled(cluster))
       .map(({ context }) => context),
     connect: madeConnection || !known,
     formerly: formerly.length > 0,
   };
 }
 
+/** Whether what a cluster has of Cluster Mesh is what a demo has made. */
+export function hasEnabled({ deployment, taken }: DemoCluster): boolean {
+  const enabled = taken?.record?.enabled;
+  return typeof enabled === 'object' && enabled.made === deployment;
+}
+
+/** Whether a demo may have enabled what a cluster has, and was ended before it could write that down: it may be somebody else's. */
+export function isDoubtful({ deployment, taken }: DemoCluster): boolean {
+  return deployment !== undefined && taken?.record?.enabled === 'planned';
+}
+
+/** Whether a demo has connected a cluster with the other one. */
+export function hasConnected({ taken }: DemoCluster): boolean {
+  return taken?.record?.connected === 'made';
+}
+
+/**
+ * Sees that what the demo is about to make, nobody else has made since the plan: at the end it would be taken away.
+ * @param now the clusters as they are
+ * @throws MeshctlError `Conflict`
+ */
+export function requireUnmade({ enable, connect }: DemoPlan, now: DemoPair, what: 'enable' | 'connect'): void {
+  const [one, other] = now;
+  const enabled = now.filter(({ context, deployment }) => enable.includes(context) && deployment !== undefined);
+  const isKnown = connect && areKnown(now);
+  const [says, contexts] =
+    what === 'enable'
+      ? ['Cluster Mesh has been enabled there', enabled.map(({ context }) => context)]
+      : ['they have been connected', isKnown ? [one.context, other.context] : []];
+  if (contexts.length === 0) return;
+  const names = contexts.map((name) => `"${name}"`).join(' and ');
+  throw new MeshctlError(
+    'Conflict',
+    `${contexts.length === 1 ? 'context' : 'contexts'} ${names}: ${says} since the plan was made, by someone else`,
+    { hint: 'It stays as it is; run the same command again to see the demo on that.', details: { contexts } },
+  );
+}
+
+/** Whether either dials the other one or lets it in. */
+export function areKnown([one, other]: DemoPair): boolean {
+  return one.knows.includes(other.name) || other.knows.includes(one.name);
+}
+
 /** What is written down of a plan at the namespace of one cluster. */
 export function recordFor({ clusters, enable, connect }: DemoPlan, cluster: DemoCluster): DemoRecord {
   return {
     peer: otherThan(cluster, clusters).name,
-    enabled: enable.includes(cluster.context),
-    connected: connect,
+    enabled: enable.includes(cluster.context) ? 'planned' : 'no',
+    connected: connect ? 'planned' : 'no',
   };
 }
 

@@ -1,6 +1,9 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 
-/** What is written at the demo's namespace about what the demo changes, before it does: what a later run goes by. */
+/**
+ * What is written at the demo's namespace about what the demo changes: before it does what it is going to, and after it what it
+ * has made. A later run takes away what was made; what was only planned others may have made by then.
+ */
 
 /** Where the demo is, unless the operator names another namespace. */
 export const DEMO_NAMESPACE = 'meshctl-demo';
@@ -19,27 +22,41 @@ const PEER = 'meshctl.io/demo-peer';
 const ENABLED = 'meshctl.io/demo-enabled';
 const CONNECTED = 'meshctl.io/demo-connected';
 
-/** What a demo made in one cluster, beyond what is in its namespace. */
+const NO = 'false';
+const PLANNED = 'planned';
+const MADE = 'made';
+
+/** What a demo does in one cluster, beyond what is in its namespace. */
 export interface DemoRecord {
   /** The other cluster of the demo, by name. */
   peer: string;
-  /** Cluster Mesh was not enabled before. */
-  enabled: boolean;
+  /** Cluster Mesh was not enabled before; `made` with the uid of the Deployment that the demo has made. */
+  enabled: 'no' | 'planned' | { made: string };
   /** The two clusters were not connected before. */
-  connected: boolean;
+  connected: 'no' | 'planned' | 'made';
 }
 
 /** The record as annotations. */
 export function annotationsOf({ peer, enabled, connected }: DemoRecord): Record<string, string> {
-  return { [PEER]: peer, [ENABLED]: String(enabled), [CONNECTED]: String(connected) };
+  const { made } = typeof enabled === 'string' ? { made: enabled === 'no' ? NO : PLANNED } : enabled;
+  return { [PEER]: peer, [ENABLED]: made, [CONNECTED]: connected === 'no' ? NO : connected };
 }
+
+/** What is added once Cluster Mesh is enabled, by this Deployment. */
+export function enabledNote(deploymentUid: string): Record<string, string> {
+  return { [ENABLED]: deploymentUid };
+}
+
+/** What is added once the clusters are connected. */
+export const CONNECTED_NOTE: Readonly<Record<string, string>> = { [CONNECTED]: MADE };
 
 /** The record at a namespace; undefined where that is not a demo's. */
 export function recordOf({ metadata: { labels = {}, annotations = {} } }: KubeObject): DemoRecord | undefined {
   if (Object.entries(DEMO_LABELS).some(([key, value]) => labels[key] !== value)) return undefined;
+  const { [PEER]: peer = '', [ENABLED]: enabled = NO, [CONNECTED]: connected = NO } = annotations;
   return {
-    peer: annotations[PEER] ?? '',
-    enabled: annotations[ENABLED] === 'true',
-    connected: annotations[CONNECTED] === 'true',
+    peer,
+    enabled: enabled === NO ? 'no' : enabled === PLANNED ? 'planned' : { made: enabled },
+    connected: connected === NO ? 'no' : connected === MADE ? 'made' : 'planned',
   };
 }

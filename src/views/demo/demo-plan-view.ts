@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { DemoCluster, DemoPair, DemoPlan } from '../../mesh/demo/plan-demo.ts';
+import { type DemoCluster, type DemoPair, type DemoPlan, hasConnected, hasEnabled } from '../../mesh/demo/plan-demo.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 
@@ -38,14 +38,12 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
 export function leftoversText(clusters: DemoPair, namespace: string, theme: Theme): string {
   const [one, other] = printable(clusters);
   const left = [one, other].filter(({ taken }) => taken?.record);
-  const enabled = left.filter(({ taken }) => taken?.record?.enabled);
+  const enabled = left.filter(hasEnabled);
   const named = (of: readonly DemoCluster[]) => of.map(({ context }) => context).join(', ');
   return [
     theme.bold('A demo left behind:'),
     `  - namespace ${namespace} in ${named(left)}`,
-    ...(left.some(({ taken }) => taken?.record?.connected)
-      ? [`  - the connection of ${one.name} and ${other.name}`]
-      : []),
+    ...(left.some(hasConnected) ? [`  - the connection of ${one.name} and ${other.name}`] : []),
     ...(enabled.length > 0 ? [`  - Cluster Mesh in ${named(enabled)}`] : []),
   ].join('\n');
 }
