@@ -49,11 +49,21 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || (isRecord(value) && Object.keys(value).length === 0);
 }
 
-/** Whether every field of `expected` is in `actual` with the same value. */
+/** Whether every field of `expected` is in `actual` with the same value, and every entry of a list in some entry there. */
 export function contains(actual: unknown, expected: unknown): boolean {
+  if (Array.isArray(expected)) {
+    return Array.isArray(actual) && expected.every((entry) => actual.some((other) => contains(other, entry)));
+  }
   if (!isRecord(expected)) return equal(actual, expected);
-  if (!isRecord(actual)) return false;
+  if (!isRecord(actual)) return isEmpty(expected) && isEmpty(actual);
   return Object.entries(expected).every(([key, value]) => contains(actual[key], value));
+}
+
+/** What was sent, with its lists as the API server has stored them: it fills in what entries do not say. */
+export function asStored(sent: unknown, live: unknown): unknown {
+  if (Array.isArray(sent)) return contains(live, sent) ? live : sent;
+  if (!isRecord(sent) || !isRecord(live)) return sent;
+  return Object.fromEntries(Object.entries(sent).map(([key, value]) => [key, asStored(value, live[key])]));
 }
 
 /** Whether both are the same JSON; the order of fields does not count. */

@@ -1,18 +1,20 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
+import { MANAGED_BY } from '../mesh/objects/ownership.ts';
 import type { Edit } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
-import { contains, equal, inversePatch } from './merge-patch.ts';
+import { asStored, contains, equal, inversePatch } from './merge-patch.ts';
 
 /** What became of one object of a journal. */
 export interface RollbackResult {
   ref: ObjectRef;
   /**
    * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
-   * object's creation was never answered, and nothing can refuse it if it still comes.
+   * object's creation was never answered, and nothing can refuse it if it still comes. `left`: it was not there before, and is
+   * now, as someone else's by what is in it.
    */
-  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'failed';
+  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'failed';
   error?: MeshctlError | undefined;
 }
 
@@ -107,10 +109,14 @@ async function rollBackOnce(
   }
   if (!after)
     return before !== undefined && !live && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
-  if (!live || isAnother(live, entry)) return 'unchanged';
+  if (!live) return 'unchanged';
+  // What was sent and not answered is known without what the API server has filled in.
+  const stored = certain ? after : (asStored(after, live) as KubeObject);
+  if (isAnother(live, entry, stored)) return certain || before ? 'unchanged' : 'left';
   const { uid, resourceVersion } = live.metadata;
-  const edit = rollbackEdit(entry, live, after);
+  const edit = rollbackEdit(entry, live, stored);
   if (!edit) return 'unchanged';
+  if (edit === 'left') return edit;
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   await client.patch(ref, edit.patch, { resourceVersion, signal });
   return 'restored';
@@ -127,33 +133,36 @@ function rollbackEdit(
   { before, rollback: takeBack, shared }: JournalEntry,
   live: KubeObject,
   after: KubeObject,
-): Edit | undefined {
+): Edit | 'left' | undefined {
   // While nobody else has written, what was there comes back to the byte.
   if (takeBack && (shared || !equal(contentOf(live), contentOf(after)))) return takeBack(live);
-  if (!before && holdsNothingElse(live, after)) return 'delete';
+  if (!before && isStillOurs(live, after)) return 'delete';
   // Of an object that was not there, others have something in it now: it stays theirs, without the keys that are not.
   const own = before ? restorable : dataAlone;
   const patch = inversePatch(own(before), own(after), own(live));
-  return patch && { patch };
+  if (patch) return { patch };
+  return before ? undefined : 'left';
 }
 
 /** Whether the object of that name is not the one that was written. */
-function isAnother(live: KubeObject, { before, after, certain }: JournalEntry): boolean {
+function isAnother(live: KubeObject, { before, certain }: JournalEntry, after: KubeObject): boolean {
   const uid = (certain ? after : before)?.metadata.uid;
   if (uid !== undefined) return live.metadata.uid !== uid;
   // It is not known whether the object was created: it was, if it holds all that was sent.
-  return after !== undefined && !contains(restorable(live), restorable(after));
+  return !contains(restorable(live), restorable(after));
 }
 
 /**
- * Whether an object that was created still holds only what was put into it: others may have added keys of theirs, have written over
- * one, or have made a Service lead to pods of theirs. How many replicas there are is what autoscalers decide.
+ * Whether an object that was created is not someone else's by now: others may have added keys of theirs, have written over one,
+ * have made a Service lead to pods of theirs, or have a tool look after it. What else they set goes with it.
  */
-function holdsNothingElse(live: KubeObject, after: KubeObject): boolean {
-  const { data: theirs = {}, spec: nowSpec } = live as { data?: Record<string, unknown>; spec?: unknown };
-  const { data: ours = {}, spec } = after as { data?: Record<string, unknown>; spec?: Record<string, unknown> };
-  const { replicas: _replicas, ...wanted } = spec ?? {};
-  return Object.entries(theirs).every(([key, value]) => value === ours[key]) && contains(nowSpec ?? {}, wanted);
+function isStillOurs(live: KubeObject, after: KubeObject): boolean {
+  const [theirs, ours] = [live, after].map(({ data = {} }) => data as Record<string, unknown>);
+  const [now, then] = [live, after].map(({ spec, metadata: { labels } }) => ({
+    selector: (spec as { selector?: unknown } | undefined)?.selector,
+    manager: labels?.[MANAGED_BY],
+  }));
+  return Object.entries(theirs ?? {}).every(([key, value]) => value === ours?.[key]) && equal(now, then);
 }
 
 /** Of what others write in an object too, that which can go key by key. */

@@ -59,6 +59,22 @@ describe('apply that fails', () => {
     await ok(mesh('disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-1', '--yes', '--wait=false'));
   });
 
+  it('leaves a cluster that it has enabled where it cannot be seen who uses it', async () => {
+    let failed = false;
+    clusters.fault = async ({ verb, resource, context, name }) => {
+      if (failed && context === 'mesh-1' && verb === 'get' && name === 'clustermesh-remote-users') throw refusal();
+      if (context !== 'mesh-2' || resource !== 'deployments' || !['create', 'patch'].includes(verb)) return undefined;
+      await expect.poll(() => isEnabled(0)).toBe(true);
+      failed = true;
+      throw refusal();
+    };
+    await ok(mesh('disable', '--context', 'mesh-1', '--yes'));
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('it could not be seen whether another cluster uses it by now');
+    expect([isEnabled(0), isEnabled(1)]).toEqual([true, false]);
+  });
+
   it('leaves the users by which another run has connected its clusters', async () => {
     await ok(mesh('enable', '--context', 'mesh-1,mesh-2'));
     await ok(connect('mesh-1', 'mesh-3'));
@@ -78,6 +94,91 @@ describe('apply that fails', () => {
     clusters.fault = undefined;
     // The half that the other run has written; what it found there and kept leaves no trace of it.
     expect(usersOf(1)).toContain('remote-mesh-1');
+  });
+});
+
+describe('apply that is rolled back', () => {
+  const TOUCH: Record<string, () => unknown> = {
+    'somebody has given it resources': () =>
+      storeOf(0).update(refs.deployment('clustermesh-apiserver'), ({ spec: of }) => {
+        const { containers } = (of as { template: { spec: { containers: { resources?: object }[] } } }).template.spec;
+        for (const container of containers) container.resources = { requests: { cpu: '100m' } };
+      }),
+    'somebody has set the policy of its Service': () =>
+      storeOf(0).update(refs.service('clustermesh-apiserver'), ({ spec: of }) => {
+        (of as { externalTrafficPolicy?: string }).externalTrafficPolicy = 'Local';
+      }),
+  };
+  /** What is there of Cluster Mesh. */
+  const left = () =>
+    [0, 1].map((index) =>
+      [refs.deployment('clustermesh-apiserver'), refs.service('clustermesh-apiserver')].filter((ref) =>
+        storeOf(index).get(ref),
+      ),
+    );
+
+  beforeAll(async () => {
+    clusters = await startBareClusters(2);
+  });
+  afterAll(() => clusters?.close());
+
+  it.each(Object.entries(TOUCH))('takes what it has made although %s', async (_what, touch) => {
+    let touched = false;
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (context !== 'mesh-2' || resource !== 'deployments' || !['create', 'patch'].includes(verb)) return undefined;
+      await expect.poll(() => isEnabled(0)).toBe(true);
+      if (!touched) touch();
+      touched = true;
+      throw refusal();
+    };
+    const { stderr } = await apply(spec('mesh-1', 'mesh-2'));
+    expect(stderr).toContain('mesh-1: is as before');
+    expect(left()).toEqual([[], []]);
+  });
+
+  it("says what is someone else's by then, and is not as before", async () => {
+    const service = refs.service('clustermesh-apiserver');
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (context !== 'mesh-2' || resource !== 'deployments' || !['create', 'patch'].includes(verb)) return undefined;
+      await expect.poll(() => isEnabled(0)).toBe(true);
+      storeOf(0).update(service, ({ spec: of }) => {
+        (of as { selector: object }).selector = { app: 'theirs' };
+      });
+      throw refusal();
+    };
+    const { stderr } = await apply(spec('mesh-1', 'mesh-2'));
+    expect(stderr).toContain(
+      "Service kube-system/clustermesh-apiserver stays: it was not there before, and by what is in it, it is someone else's now",
+    );
+    expect(stderr).toContain('mesh-1: is as before, but for Service kube-system/clustermesh-apiserver');
+    expect(left()).toEqual([[service], []]);
+    storeOf(0).delete(service);
+  });
+
+  it('takes a Deployment whose making was never answered', async () => {
+    clusters.fault = async ({ verb, resource, context }) =>
+      context === 'mesh-2' && resource === 'deployments' && ['create', 'patch'].includes(verb)
+        ? 'drop-answer'
+        : undefined;
+    const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'));
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('mesh-2: is as before');
+    expect(left()).toEqual([[], []]);
+  });
+
+  it('takes back a change of a Deployment that was never answered', async () => {
+    await ok(mesh('enable', '--context', 'mesh-1,mesh-2'));
+    const specs = () => [0, 1].map((index) => storeOf(index).get(refs.deployment('clustermesh-apiserver'))?.spec);
+    const before = specs();
+    let lost = 0;
+    // As often as the client tries; what takes it back is answered.
+    clusters.fault = async ({ verb, resource, context }) =>
+      context === 'mesh-2' && resource === 'deployments' && verb === 'patch' && ++lost <= 5 ? 'drop-answer' : undefined;
+    const more = { defaults: { enable: { resources: { apiserver: { requests: { cpu: '250m' } } } } } };
+    const { exitCode, stderr } = await apply({ ...spec('mesh-1', 'mesh-2'), ...more });
+    expect({ exitCode, lost: lost >= 5 }).toEqual({ exitCode: 3, lost: true });
+    expect(stderr).toContain('mesh-2: is as before');
+    expect(specs()).toEqual(before);
   });
 });
 

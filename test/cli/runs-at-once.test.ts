@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { CliResult } from '../support/cli.ts';
 import { type ConnectClusters, type SeenRequest, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
@@ -20,7 +21,7 @@ const secretOf = (index: number, name: string) =>
 const decoded = (text = '') => Buffer.from(text, 'base64');
 const certificate = () => new X509Certificate(decoded(secretOf(0, 'clustermesh-apiserver-server-cert')?.['tls.crt']));
 const dial = (from: string, address: string) =>
-  clusters.meshctl(connect(from, 'mesh-1', '--destination-endpoint', `mesh-1=${address}:2379`));
+  clusters.meshctl(connect(from, 'mesh-1', '--destination-endpoint', `mesh-1=${address}:2379`, '--yes'));
 
 /** Has another run come to its end before a request of the first is served, and gives its result. */
 function beforeThe(
@@ -53,18 +54,46 @@ it('no run writes over the certificate that another one has issued since', async
   for (const address of ['203.0.113.2', '203.0.113.3']) expect(certificate().checkIP(address)).toBeDefined();
 });
 
-it('a run that fails leaves the name by which another one has begun to dial', async () => {
+it.each<[string, string[]]>([
+  ['nobody', []],
+  // Then neither run lets anybody in who was not let in before.
+  ['the two that dial by it', ['mesh-2', 'mesh-3']],
+])(
+  'a run that fails leaves the name by which another one has begun to dial: connected before is %s',
+  async (_who, connected) => {
+    for (const name of connected) expect((await clusters.meshctl(connect(name, 'mesh-1'))).exitCode).toBe(0);
+    let other: CliResult | undefined;
+    clusters.fault = async ({ context, verb, name }) => {
+      if (context !== 'mesh-2' || verb !== 'patch' || name !== 'cilium-kvstoremesh') return undefined;
+      other ??= await dial('mesh-3', '203.0.113.9');
+      return 'drop';
+    };
+    const first = await dial('mesh-2', '203.0.113.9');
+    expect(other?.exitCode, other?.stderr).toBe(0);
+    expect(first.exitCode).not.toBe(0);
+    expect(first.stderr).toContain('stays as it is: its certificate is good for more names than before');
+    expect(certificate().checkIP('203.0.113.9')).toBeDefined();
+  },
+);
+
+it('a run that fails leaves the file that another one has found and kept when it connected the pair', async () => {
+  const pair = connect('mesh-1', 'mesh-2');
   let other: CliResult | undefined;
   clusters.fault = async ({ context, verb, name }) => {
-    if (context !== 'mesh-2' || verb !== 'patch' || name !== 'cilium-kvstoremesh') return undefined;
-    other ??= await dial('mesh-3', '203.0.113.9');
-    return 'drop';
+    if (context !== 'mesh-2' || verb !== 'patch' || name !== 'cilium-kvstoremesh' || other) return undefined;
+    // By now the file of mesh-1 is there.
+    await expect.poll(() => secretOf(0, 'cilium-kvstoremesh')?.['mesh-2']).toBeDefined();
+    clusters.fault = undefined;
+    other = await clusters.meshctl(pair);
+    throw new ApiError(422, 'Invalid', 'admission webhook said no');
   };
-  const first = await dial('mesh-2', '203.0.113.9');
+  const first = await clusters.meshctl(pair);
   expect(other?.exitCode, other?.stderr).toBe(0);
-  expect(first.exitCode).not.toBe(0);
-  expect(first.stderr).toContain('stays as it is, because another run has let remote-mesh-3 in since');
-  expect(certificate().checkIP('203.0.113.9')).toBeDefined();
+  expect(first.exitCode).toBe(1);
+  const status = ['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait'];
+  expect((await clusters.meshctl(status)).exitCode).toBe(0);
+  const again = await clusters.meshctl([...pair, '--dry-run', '-o', 'json']);
+  expect(JSON.parse(again.stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
 });
 
 it('a peer that is connected while KVStoreMesh is switched off keeps its file', async () => {

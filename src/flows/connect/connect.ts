@@ -19,7 +19,8 @@ import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter 
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { requireStanding, spareUsersOfOthers } from '../write/still-standing.ts';
+import { spareOthers } from '../write/spare-others.ts';
+import { requireStanding } from '../write/still-standing.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
 
@@ -105,7 +106,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     await options.oneSided?.dialled();
     return writer.steps;
   } catch (error) {
-    if (options.rollback !== false) await spareUsersOfOthers(flow, targets, directions, writer.journals);
+    if (options.rollback !== false) await spareOthers(flow, targets, directions, writer.journals);
     if (options.account) throw error;
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,

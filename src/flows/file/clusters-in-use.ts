@@ -9,12 +9,12 @@ import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
-import { spareUsersOfOthers } from '../write/still-standing.ts';
+import { spareOthers } from '../write/spare-others.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /**
  * Clusters that this run has enabled, and that others stand on by now: to take it back would cut them, who are in no plan of it. By
- * context, with why. Of a cluster that cannot be read, nothing is known.
+ * context, with why. One that could not be looked at may be in use too.
  * @param directions who was let in where, as far as the run came
  */
 export async function clustersInUse(
@@ -24,13 +24,16 @@ export async function clustersInUse(
   { journals }: RunAccount,
 ): Promise<ReadonlyMap<string, string>> {
   const targets = members.map(({ target }) => target);
-  const sparing = await spareUsersOfOthers(flow, targets, directions, journals);
+  const sparing = await spareOthers(flow, targets, directions, journals);
   const own = snapshots.map(clusterNameOf);
   const enabled = drafts.filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'));
   const found = await Promise.all(
     enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
       const { context } = target.client;
-      const joined = (await readJoined(target, before)).filter((peer) => !own.includes(peer));
+      const seen = await readJoined(target, before);
+      if (!seen)
+        return [[context, 'left as it is, because it could not be seen whether another cluster uses it by now']];
+      const joined = seen.filter((peer) => !own.includes(peer));
       const by = [...joined, ...(sparing.includes(context) ? ['another run'] : [])];
       return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
     }),
@@ -38,10 +41,11 @@ export async function clustersInUse(
   return new Map(found.flat());
 }
 
-/** After an interruption too, and not for long. */
-const LOOK_TIMEOUT_MS = 10_000;
+/** After an interruption too, and as long as a slow API server takes for an answer. */
+const LOOK_TIMEOUT_MS = 30_000;
 
-async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[]> {
+/** Who uses a cluster since it was read; undefined where it does not tell. */
+async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[] | undefined> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
   const refs = [
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
@@ -54,7 +58,7 @@ async function readJoined({ client, namespace }: Target, before: ClusterSnapshot
     const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));
     return joinedPeers({ before, now: { ...before, objects, remoteUsers } });
   } catch (error) {
-    if (error instanceof MeshctlError) return [];
+    if (error instanceof MeshctlError) return undefined;
     throw error;
   }
 }

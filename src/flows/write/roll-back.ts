@@ -100,11 +100,18 @@ async function rollBackCluster(
       `context "${context}": the API server never answered whether it made ${late}: it is not there, but may still come${command ? ` → if it does: ${command}` : ''}`,
     );
   }
+  const theirs = named('left');
+  if (theirs) {
+    flow.progress.warn(
+      `context "${context}": ${theirs} stays: it was not there before, and by what is in it, it is someone else's now`,
+    );
+  }
   if (!failed) {
-    task.done(late ? `${context}: is as before, as far as can be seen` : `${context}: is as before`);
+    const doubt = [...(theirs ? [`but for ${theirs}`] : []), ...(late ? ['as far as can be seen'] : [])];
+    task.done([`${context}: is as before`, ...doubt].join(', '));
     return {
       context,
-      outcome: late ? 'may-change' : 'as-before',
+      outcome: theirs ? 'incomplete' : late ? 'may-change' : 'as-before',
       objects,
       ...(late && command ? { mend: command } : {}),
     };

@@ -1,0 +1,160 @@
+import type { Journal, JournalEntry } from '../../kube/apply.ts';
+import { inversePatch } from '../../kube/merge-patch.ts';
+import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { secretText } from '../../mesh/objects/secret-data.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
+import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/remote-users.ts';
+import { TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { readBundle } from '../../pki/read.ts';
+import type { Flow, Target } from '../flow.ts';
+
+type Telling = Pick<Flow, 'progress'>;
+
+/** For a look at each client's file before anything is rolled back; a cluster that is slower is taken to have none. */
+const LOOK_TIMEOUT_MS = 30_000;
+
+/**
+ * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
+ * has made, have kept it, and have connected clusters by it. Tells so; never throws.
+ * @param journals of the failed run; their entries are changed
+ * @returns the contexts where something stays by which clusters are connected
+ */
+export async function spareOthers(
+  flow: Telling,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  journals: readonly Journal[],
+): Promise<string[]> {
+  for (const journal of journals) spareNames(flow, journal);
+  const pairs = await pairsOfOthers(targets, directions, journals);
+  if (pairs.size === 0) return [];
+  const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
+  spareFiles(theirs, journals);
+  return spareUsers(flow, theirs, journals);
+}
+
+/** Two clusters, whoever dials. */
+function pairOf({ client, server }: Direction): string {
+  return JSON.stringify([client.snapshot.context, server.snapshot.context].sort());
+}
+
+/** A server's certificate that got more names: they hurt nobody, and whoever has come since may dial one of them. */
+function spareNames({ progress }: Telling, { cluster, entries }: Journal): void {
+  const written = entries.filter(({ ref }) => ref.name === SERVER_CERT_SECRET);
+  // What a run has made from nothing goes with all the rest.
+  if (written.length === 0 || !written.every(({ before, after }) => addsNames(before, after))) return;
+  for (const entry of written) leaveAsIs(entry);
+  progress.info(
+    `context "${cluster}": Secret ${SERVER_CERT_SECRET} stays as it is: its certificate is good for more names than before, and another run may have connected by one of them`,
+  );
+}
+
+function addsNames(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+  const [had, has] = [before, after].map((secret) => readBundle(secretText(secret, TLS_KEYS.certificate) ?? '')[0]);
+  if (!had || !has || secretText(before, TLS_KEYS.ca) !== secretText(after, TLS_KEYS.ca)) return false;
+  const names = new Set([...has.dnsNames, ...has.ipAddresses]);
+  return [...had.dnsNames, ...had.ipAddresses].every((name) => names.has(name));
+}
+
+/** The pairs of clusters of which another run has written a file since this one has planned. */
+async function pairsOfOthers(
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  journals: readonly Journal[],
+): Promise<ReadonlySet<string>> {
+  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+  const found = directions.map(async (direction): Promise<string[]> => {
+    const { client, server } = direction;
+    const { context, namespace, objects } = client.snapshot;
+    const target = targets.find((one) => one.client.context === context);
+    const name = dialingSecret(client.snapshot);
+    const fileIn = (secret: KubeObject | undefined) => secretText(secret, server.identity.name);
+    // A run of several parts may have written it before, and have taken others out of it after.
+    const written = entriesOf(journals, context).findLast(
+      ({ ref, before, after }) => ref.name === name && fileIn(after) !== undefined && fileIn(before) !== fileIn(after),
+    );
+    const planned = fileIn(objects.get(keyOf(secretRef(namespace, name))));
+    const live = target && fileIn(await liveOrNone(target, secretRef(target.namespace, name), signal));
+    const isOthers = written ? fileIn(written.before) !== planned || live !== fileIn(written.after) : live !== planned;
+    return live !== undefined && isOthers ? [pairOf(direction)] : [];
+  });
+  return new Set((await Promise.all(found)).flat());
+}
+
+/** The files of a pair stay, with what else there is for the peer: the other run has found them there. */
+function spareFiles(theirs: readonly Direction[], journals: readonly Journal[]): void {
+  for (const [client, outgoing] of groupBy(theirs, (direction) => direction.client)) {
+    const peers = outgoing.map(({ server }) => server.identity.name);
+    const names: readonly string[] = PEER_SECRETS;
+    for (const entry of entriesOf(journals, client.snapshot.context)) {
+      if (!names.includes(entry.ref.name) || !entry.after) continue;
+      const [before, after] = [withoutPeers(entry.before, peers), withoutPeers(entry.after, peers)];
+      entry.shared = true;
+      entry.rollback = (live) => {
+        const patch = inversePatch(before, after, withoutPeers(live, peers));
+        return patch && { patch };
+      };
+    }
+  }
+}
+
+/** What a Secret of peering files holds for others than these: keys and marks begin or end with the name of their peer. */
+function withoutPeers(secret: KubeObject | undefined, peers: readonly string[]): Record<string, unknown> {
+  const without = (entries: object | undefined, peerOf: (key: string) => string | undefined) =>
+    Object.fromEntries(Object.entries(entries ?? {}).filter(([key]) => !peers.includes(peerOf(key) ?? '')));
+  return {
+    data: without(secret?.data as object | undefined, (key) => key.split('.')[0]),
+    metadata: { annotations: without(secret?.metadata.annotations, (key) => key.split('.').at(-1)) },
+  };
+}
+
+/** The users of a pair stay. */
+function spareUsers({ progress }: Telling, theirs: readonly Direction[], journals: readonly Journal[]): string[] {
+  const sparing: string[] = [];
+  for (const [server, incoming] of groupBy(theirs, (direction) => direction.server)) {
+    const { context } = server.snapshot;
+    sparing.push(context);
+    const made = entriesOf(journals, context).findLast((entry) => addedUsers(entry).length > 0);
+    if (!made?.before) continue;
+    const { before } = made;
+    const added = addedUsers(made);
+    const spared = incoming.map(({ credential }) => credential.user).filter((user) => added.includes(user));
+    if (spared.length === 0) continue;
+    const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
+    made.rollback = (live) => takeBack(before, live);
+    made.shared = true;
+    progress.info(
+      `context "${context}": ${spared.join(', ')} stays, because another run has connected a cluster with it`,
+    );
+  }
+  return sparing;
+}
+
+/** The users that a write has added to a list that was there. */
+function addedUsers({ ref, before, after }: JournalEntry): string[] {
+  if (!before || !after || ref.kind !== 'ConfigMap' || ref.name !== REMOTE_USERS_CONFIGMAP) return [];
+  const had = userNames(usersFile(before));
+  return userNames(usersFile(after)).filter((user) => !had.includes(user));
+}
+
+function entriesOf(journals: readonly Journal[], context: string): JournalEntry[] {
+  return journals.filter(({ cluster }) => cluster === context).flatMap(({ entries }) => entries);
+}
+
+function leaveAsIs(entry: JournalEntry): void {
+  entry.rollback = () => undefined;
+  entry.shared = true;
+}
+
+async function liveOrNone({ client }: Target, ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(ref, { signal });
+  } catch (error) {
+    if (error instanceof MeshctlError) return undefined;
+    throw error;
+  }
+}
