@@ -83,6 +83,11 @@ const BY_KIND = {
         `no Service ${service} in ${without.join(', ')}`,
       ]),
       ...notInFile.connections.map((pair) => ['in no file', pairWords(pair)]),
+      // Of an older version there is none.
+      ...(notInFile.letIn ?? []).map(({ cluster, peer, isLost }) => [
+        'in no file',
+        `${cluster} lets ${peer} in${isLost ? ', which does not dial it: half of a peering is lost' : ''}`,
+      ]),
       ...notInFile.peers.map(({ peer, knownBy }) => ['in no file', `peer ${peer} of ${knownBy.join(', ')}`]),
       ...notInFile.services.map(({ service, clusters: of }) => [
         'in no file',

@@ -9,11 +9,11 @@ import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
-import { pairsOfDials } from '../mesh/file/differences.ts';
+import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
-import { extraWords } from '../views/file/diff-view.ts';
+import { extraWords, lostHalves, pruneWords } from '../views/file/diff-view.ts';
 import type { PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
@@ -165,11 +165,15 @@ async function reportOf(
 
 /** What is as no file says also afterwards: `diff` counts it, so that apply does not pass over it in silence. */
 function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedMesh): string[] {
-  const words = extraWords(differencesOf(prepared).extra);
+  const { extra } = differencesOf(prepared);
+  const words = extraWords(extra);
   if (words.length === 0) return [];
   const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
   const again = againOf(context, flags, '--prune');
-  return [again === undefined ? says : `${says} → Remove it: ${again}`];
+  const halves = lostHalves(extra).map(
+    (hint) => `half of a peering is lost, of which a file has the other half → ${hint}`,
+  );
+  return [...halves, again === undefined ? says : `${says} → ${pruneWords(extra)}: ${again}`];
 }
 
 /** The line that carries this run out, or goes on with it; undefined where a file came by a pipe. It shows its plan, and asks. */
@@ -204,11 +208,13 @@ async function agree(
 
 function resultOf(
   flags: ApplyFlags,
-  { spec }: PreparedMesh,
+  prepared: PreparedMesh,
   applied: AppliedMesh,
   members: readonly FileMember[],
 ): CommandResult {
+  const { spec } = prepared;
   const shown = {
+    left: flags.prune ? 0 : countDifferences(differencesOf(prepared)).notInFile,
     files: flags.filename,
     meshes: printable(spec.names),
     clusters: members.map(({ wanted: { name, context } }) => ({ name, context })),

@@ -173,14 +173,16 @@ describe('apply', () => {
   it('leaves what no file has, until it is to be pruned, and asks before', async () => {
     const hub: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] } };
     const without = await apply(hub);
-    expect(without.stdout).toContain('Nothing to change');
+    expect(without.stdout).toBe(
+      '✅ Nothing to change: mesh-1, mesh-2 and mesh-3 are as standard input says, but for 1 thing that no file has\n',
+    );
     // A pipe cannot be typed again.
     expect(without.stderr).toMatch(/in no file, and left there: mesh-1 and mesh-3 dial each other\n$/);
     const folder = await mkdtemp(join(tmpdir(), 'meshctl-apply-'));
     await writeFile(join(folder, 'mesh.yaml'), meshText(hub));
     const planned = await clusters.meshctl(['apply', '-f', 'mesh.yaml', '--dry-run'], { cwd: folder });
     expect(planned.stderr).toMatch(
-      /left there: mesh-1 and mesh-3 dial each other\n {2}→ Remove it: meshctl apply -f mesh.yaml --prune\n/,
+      /left there: mesh-1 and mesh-3 dial each other\n {2}→ Remove what is in no file: meshctl apply -f mesh.yaml --prune\n/,
     );
     await rm(folder, { recursive: true });
     expect(await differs(hub)).toBe(1);

@@ -80,6 +80,52 @@ describe('diff', () => {
     expect(alone.stdout).toContain('  - peer mesh-2 of mesh-1');
   });
 
+  it('calls half of a peering lost that is lost: export and apply too, and none of them offers to prune alone', async () => {
+    const kept = ['cilium-kvstoremesh', 'cilium-clustermesh'].map((name) => {
+      const before = store(0).get(refs.secret(name));
+      store(0).update(refs.secret(name), (secret) => {
+        const own = Object.entries(secret.data ?? {}).filter(([key]) => !key.startsWith('mesh-2'));
+        secret.data = Object.fromEntries(own);
+      });
+      return { name, data: before?.data };
+    });
+    const back = 'meshctl clustermesh connect --context mesh-1 --destination-context mesh-2';
+    const text = (await meshctl.ok(['export', '--context', 'mesh-1,mesh-2'])).stdout;
+    expect(text).toContain(`perhaps half of it is lost → both ways again, and then export: ${back}`);
+    await folder.write('half.yaml', text);
+    const half = ['-f', 'half.yaml'];
+    const { stdout, exitCode } = await meshctl(['diff', ...half], { cwd: folder.path });
+    const says = 'mesh-2 lets mesh-1 in, which does not dial it and which nobody chose: half of a peering is lost';
+    expect(stdout).toContain(`  - ${says}\n`);
+    expect(stdout).not.toContain('mesh-1 dials mesh-2');
+    expect(stdout).toMatch(new RegExp(`both ways in the file:\\n *${back}\\n.*one-way for good:[^]*--prune$`, 'm'));
+    expect(exitCode).toBe(1);
+    const planned = await meshctl(['apply', ...half, '--dry-run'], { cwd: folder.path });
+    expect(planned.stderr).toMatch(new RegExp(`${back}\n[^]*left there: ${says}\n.*one-way for good:[^]*--prune`));
+    const data = jsonOf(await meshctl(['diff', ...half, '-o', 'json'], { cwd: folder.path }));
+    expect(data).toMatchObject({
+      notInFile: { connections: [], letIn: [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: true }] },
+    });
+    // Once it is chosen that mesh-2 alone dials, the user is a leftover.
+    store(1).update(refs.secret('cilium-clustermesh'), ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, 'meshctl.io/mode.mesh-1': 'unicast' };
+    });
+    const chosen = await meshctl(['diff', ...half], { cwd: folder.path });
+    expect(chosen.stdout).toContain('  - mesh-2 lets mesh-1 in, which does not dial it\n');
+    expect(chosen.stdout).not.toContain('lost');
+    expect(chosen.stdout).toContain('→ Remove what is in no file: meshctl apply -f half.yaml --prune');
+    store(1).update(refs.secret('cilium-clustermesh'), ({ metadata }) => {
+      delete metadata.annotations?.['meshctl.io/mode.mesh-1'];
+    });
+    for (const { name, data: before } of kept) {
+      store(0).update(refs.secret(name), (secret) => {
+        secret.data = before;
+      });
+    }
+    // The file that has both ways sees nothing of it but what is to be written.
+    expect((await meshctl(['diff', ...half], { cwd: folder.path })).stdout).toContain('  - mesh-1 dials mesh-2\n');
+  });
+
   it('exits 2 for a file that is wrong, with every fault on a line', async () => {
     const path = await folder.write('bad.yaml', 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec: {cluster: []}\n');
     const piped = await meshctl(['diff', '-f', '-'], {

@@ -18,7 +18,12 @@ export function differencesOf({ members, drafts, connections, services, extra }:
     ),
     unconnected: pairsOfDials(connections.later),
     missingServices: services.missing,
-    extra: { pairs: pairsOfDials(extra.dials), strangers: extra.strangers, services: services.extra },
+    extra: {
+      pairs: pairsOfDials(extra.dials.filter(({ isDialling }) => isDialling === 'yes')),
+      letIn: extra.dials.filter(({ isDialling }) => isDialling !== 'yes'),
+      strangers: extra.strangers,
+      services: services.extra,
+    },
   };
 }
 

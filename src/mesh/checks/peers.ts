@@ -25,7 +25,8 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
-import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
+import { isHalfOfPeering } from '../peers/lost-halves.ts';
+import { choicesFor, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { type Finding, listed, type Severity } from './check.ts';
@@ -36,8 +37,6 @@ import { saysUnconnected, unconnected } from './unconnected.ts';
 
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
   meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
-
-const named = (snapshot: ClusterSnapshot) => ({ snapshot, identity: { name: clusterNameOf(snapshot) } });
 
 interface Verdict {
   severity: Severity;
@@ -111,12 +110,10 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: saysUnconnected,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    configuredPeers(to).includes(clusterNameOf(from)) ||
-    dialsOneWay(named(from), named(to)) ||
     // By the name that it had.
-    renamedPeers(to, [from]).length > 0
-      ? undefined
-      : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
+    isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
+      ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
+      : undefined,
   ),
   perPeer(
     'peers-endpoint',

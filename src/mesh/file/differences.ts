@@ -1,6 +1,6 @@
 import { groupBy } from '../pairs.ts';
 import type { Step } from '../plan/plan.ts';
-import type { ExtraPeers } from './extra.ts';
+import type { ExtraDial, ExtraPeers } from './extra.ts';
 import type { FileServicesPlan } from './services.ts';
 import type { NamedDial } from './topology.ts';
 
@@ -15,6 +15,8 @@ export interface MeshDifferences {
   /** What is in the clusters and in no file. */
   extra: {
     pairs: readonly Pair[];
+    /** Dials of which only a user is left, or was read. */
+    letIn: readonly ExtraDial[];
     strangers: ExtraPeers['strangers'];
     services: FileServicesPlan['extra'];
   };
@@ -42,6 +44,6 @@ export function countDifferences({ steps, unconnected, missingServices, extra }:
 } {
   return {
     differences: steps.length + unconnected.length + missingServices.length,
-    notInFile: extra.pairs.length + extra.strangers.length + extra.services.length,
+    notInFile: extra.pairs.length + extra.letIn.length + extra.strangers.length + extra.services.length,
   };
 }

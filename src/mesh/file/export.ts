@@ -9,7 +9,8 @@ import { withoutSettings } from '../enable/object-settings.ts';
 import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
-import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
+import { isHalfOfPeering, restoreHalfCommand } from '../peers/lost-halves.ts';
+import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { type Affinity, readSharing } from '../services/annotations.ts';
 import type {
@@ -53,7 +54,7 @@ export function exportMesh(clusters: readonly ExportedCluster[]): ExportedMesh {
     ...new Set(clusters.flatMap(({ snapshot }) => knownPeers(snapshot)).filter((peer) => !names.includes(peer))),
   ].sort();
   if (external.length > 0) remarks.push(`${external.join(', ')}: peers that this export has not read`);
-  remarks.push(...halfConnections(clusters, dials));
+  remarks.push(...halfConnections(clusters));
   const credentials = writtenCredentials(clusters, dials);
   const endpoints = writtenEndpoints(clusters, dials);
   const services = writtenServices(clusters, remarks);
@@ -149,19 +150,16 @@ function imageRemarks(snapshot: ClusterSnapshot): string[] {
 }
 
 /** One-way, and nobody has written down that it shall be so. */
-function halfConnections(clusters: readonly ExportedCluster[], dials: readonly NamedDial[]): string[] {
-  const byName = new Map(
-    clusters.map(({ snapshot }) => [
-      clusterNameOf(snapshot),
-      { snapshot, identity: { name: clusterNameOf(snapshot) } },
-    ]),
+function halfConnections(clusters: readonly ExportedCluster[]): string[] {
+  const snapshots = clusters.map(({ snapshot }) => snapshot);
+  return snapshots.flatMap((client) =>
+    snapshots
+      .filter((server) => server !== client && isHalfOfPeering(client, server))
+      .map((server) => {
+        const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+        return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${restoreHalfCommand(server, client)}`;
+      }),
   );
-  return dials.flatMap(({ from, to }) => {
-    const [client, server] = [byName.get(from), byName.get(to)];
-    const isBack = dials.some((dial) => dial.from === to && dial.to === from);
-    if (isBack || !client || !server || dialsOneWay(client, server)) return [];
-    return [`${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost`];
-  });
 }
 
 /** The chosen credentials, where they are the same for all; else that they stay as they are. */

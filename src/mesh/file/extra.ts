@@ -3,15 +3,24 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
+import { isHalfOfPeering, restoreHalfCommand } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
-import { knownPeers } from '../peers/peers.ts';
+import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';
 
+/** One cluster dials another one, or may, which no file has. */
+export interface ExtraDial extends NamedDial {
+  /** `no` where only a user is left that lets it in; `unread` where nothing but that was read. */
+  isDialling: 'yes' | 'no' | 'unread';
+  /** The command that brings it back, where the file has the other half of the peering and nobody chose that this one ends. */
+  restore?: string | undefined;
+}
+
 /** What clusters have and their file does not. */
 export interface ExtraPeers {
-  /** Between two clusters of the file: one dials the other, or may. */
-  dials: readonly NamedDial[];
+  /** Between two clusters of the file. */
+  dials: readonly ExtraDial[];
   /** Clusters that are no part of the file, and the clusters of the file that know them. */
   strangers: readonly { peer: string; knownBy: readonly string[] }[];
 }
@@ -26,6 +35,13 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
       { name: from, snapshot: byName.get(from) },
       { name: to, snapshot: byName.get(to) },
     ]);
+  };
+  const described = ({ from, to }: NamedDial): ExtraDial => {
+    const [client, server] = [byName.get(from), byName.get(to)];
+    if (!client) return { from, to, isDialling: 'unread' };
+    if (expectedPeers(client).includes(to)) return { from, to, isDialling: 'yes' };
+    const isLost = wanted.has(dialKey(to, from)) && server !== undefined && isHalfOfPeering(server, client);
+    return { from, to, isDialling: 'no', restore: isLost ? restoreHalfCommand(client, server) : undefined };
   };
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>
@@ -43,7 +59,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     }),
   );
   return {
-    dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()],
+    dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
     strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
   };
 }

@@ -17,6 +17,8 @@ export interface AppliedFiles {
   /** Of the files. */
   clusters: readonly { name: string; context: string }[];
   applied: AppliedMesh;
+  /** How many things are in no file, and were left in the clusters. */
+  left: number;
 }
 
 /** The result as data. */
@@ -31,14 +33,15 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
 }
 
 /** The result for people. */
-export function appliedText({ files, clusters, applied }: AppliedFiles, theme: Theme): string {
+export function appliedText({ files, clusters, applied, left }: AppliedFiles, theme: Theme): string {
   const { steps, verified } = applied;
   const { enabled, parted, disabled } = printable({
     enabled: applied.enabled,
     parted: applied.parted,
     disabled: applied.disabled,
   });
-  const says = agreement(clusters, files, theme);
+  const more = left > 0 ? `, but for ${counted(left, 'thing')} that no file has` : '';
+  const says = `${agreement(clusters, files, theme)}${more}`;
   if (steps.every(({ action }) => action === 'keep')) return `✅ Nothing to change: ${says}`;
   const pairs = pairsOfDials(applied.connections);
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);

@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
+import type { ExtraDial } from '../../mesh/file/extra.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
@@ -40,6 +41,7 @@ export function diffData({ clusters, differences, warnings }: DiffReport): Recor
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
       connections: extra.pairs.map(pair),
+      letIn: extra.letIn.map(({ from, to, restore }) => ({ cluster: to, peer: from, isLost: restore !== undefined })),
       peers: extra.strangers,
       services: extra.services,
     }),
@@ -73,10 +75,25 @@ export function diffText(report: DiffReport, theme: Theme): string {
     ...(count > 0 && isTypeable && !refused
       ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2)
       : []),
+    ...lostHalves(differences.extra).flatMap((hint) => hintLines(hint, theme, 2)),
     ...(prunable
-      ? hintLines(`Remove what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
+      ? hintLines(`${pruneWords(differences.extra)}: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
+}
+
+/** What brings back the halves of peerings that are lost, of which files have the other one. */
+export function lostHalves({ letIn }: MeshDifferences['extra']): string[] {
+  const restores = letIn.flatMap(({ restore }) => restore ?? []);
+  if (restores.length === 0) return [];
+  return [`Bring back what is lost, and write the pair both ways in the file: ${restores.join(' && ')}`];
+}
+
+/** What `--prune` is for. */
+export function pruneWords(extra: MeshDifferences['extra']): string {
+  return lostHalves(extra).length > 0
+    ? 'Or remove what is in no file, which makes it one-way for good'
+    : 'Remove what is in no file';
 }
 
 /** What makes it so where the document has gone by: no line that can be typed has it. */
@@ -118,11 +135,19 @@ function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
 export function extraWords(extra: MeshDifferences['extra']): string[] {
   return [
     ...extra.pairs.map(pairWords),
+    ...extra.letIn.map(letInWords),
     ...printable(extra.strangers).map(({ peer, knownBy }) => `peer ${peer} of ${enumerated(knownBy)}`),
     ...printable(extra.services).map(
       ({ service, clusters }) => `Service ${service} is global in ${enumerated(clusters)}`,
     ),
   ];
+}
+
+/** `b lets a in`, with what is known of a. */
+function letInWords({ from, to, isDialling, restore }: ExtraDial): string {
+  const says = printable(`${to} lets ${from} in`);
+  if (isDialling === 'unread') return says;
+  return `${says}, which does not dial it${restore === undefined ? '' : ' and which nobody chose: half of a peering is lost'}`;
 }
 
 /** `a and b dial each other`, `a dials b`. */
