@@ -272,7 +272,7 @@ describe('after enable and connect', () => {
     expect(probed.exitCode).toBe(exitCode);
   });
 
-  it('an apiserver behind a firewall is blocked, one that does not run is not', async () => {
+  it('an apiserver behind a firewall is blocked, one that does not run is not, nor one that is gone', async () => {
     await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:tcp/2379']);
     const blocked = await probe();
     expect(summary(blocked.report).failures).toEqual(['path-blocked mesh-1>mesh-2 apiserver at way 3']);
@@ -288,10 +288,37 @@ describe('after enable and connect', () => {
     const { report, exitCode } = await probe();
     expect(summary(report).failures).toEqual(['service-unreachable mesh-1>mesh-2 apiserver at undefined 3']);
     expect(report.failures[0]?.hints).toEqual([
-      'Its state: meshctl clustermesh check --context mesh-2 --category apiserver',
+      expect.stringMatching(
+        /^kubectl --context mesh-2 -n kube-system scale deployment\/clustermesh-apiserver --replicas/,
+      ),
     ]);
     expect(exitCode).toBe(1);
     await client.patch(deployment, { spec: { replicas: 1 } });
+    await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
+    const store = sandbox.clusters[1]?.store;
+    store?.delete({ apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' });
+    for (const _what of ['Service', 'Deployment too']) {
+      const gone = await probe();
+      expect(summary(gone.report).failures).toEqual(['service-unreachable mesh-1>mesh-2 apiserver at undefined 3']);
+      expect(gone.report.failures[0]).toMatchObject({
+        likely: expect.stringMatching(
+          /^no clustermesh-apiserver of mesh-2 answers, whatever the network does: its clustermesh-apiserver /,
+        ),
+        letThrough: [],
+        hints: ['meshctl clustermesh enable --context mesh-2'],
+      });
+      expect(gone.exitCode).toBe(1);
+      if (store?.get(deployment)) store.delete(deployment);
+    }
+    const firewall = await meshctl(['clustermesh', 'firewall', '--context', 'mesh-1,mesh-2', '-o', 'gcloud']);
+    expect(firewall.stdout).not.toMatch(/^[^#]*2379.*172\.18\.2\.100/m);
+    expect(firewall.stdout).toContain('-o gcloud\n');
+    expect(firewall.stderr).toMatch(
+      /there is no Service kube-system\/clustermesh-apiserver\n.*enable --context mesh-2/,
+    );
+    expect(firewall.exitCode).toBe(1);
+    await meshctl.ok(enable('mesh-2'));
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
     await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
   });
 

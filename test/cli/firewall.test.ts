@@ -16,14 +16,19 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 describe('firewall', () => {
-  it('before enable: everything but the address that is not there yet, of which it warns', async () => {
-    const rules = jsonOf(await meshctl.ok([...FIREWALL, '-o', 'json']));
+  it('before enable: everything but the address that is not there yet: it warns of that, and exits 1', async () => {
+    const early = await meshctl([...FIREWALL, '-o', 'json']);
+    const rules = jsonOf(early);
     requireValid(rules);
+    expect(early.exitCode).toBe(1);
     expect(rules.rules).toContainEqual(
       expect.objectContaining({ from: 'mesh-1', to: 'mesh-2', kind: 'tunnel', protocol: 'udp', port: 8472 }),
     );
     expect(rules.unknown).toHaveLength(2);
-    const { stdout, stderr } = await meshctl.ok([...FIREWALL, '-o', 'nft']);
+    const { stdout, stderr, exitCode } = await meshctl([...FIREWALL, '-o', 'nft']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('#   meshctl clustermesh firewall --context mesh-1,mesh-2 -o nft');
+    expect(stderr).toContain('meshctl clustermesh enable --context mesh-1\n');
     expect(stdout).toMatch(/^insert rule inet filter input .* udp dport 8472 accept/m);
     expect(stderr).toContain('context "mesh-1": its clustermesh-apiserver has no address yet that peers could dial');
   });

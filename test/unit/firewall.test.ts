@@ -112,7 +112,11 @@ describe('firewallRules', () => {
     ]);
     expect(report.clusters.map(({ platform }) => platform)).toEqual(['unknown', 'aws']);
     expect(report.unknown).toEqual([
-      { context: 'context-2', why: 'its clustermesh-apiserver has no address yet that peers could dial' },
+      {
+        context: 'context-2',
+        why: 'its clustermesh-apiserver has no address yet that peers could dial',
+        hint: 'meshctl clustermesh enable --context context-2',
+      },
     ]);
     requireValid({ apiVersion: 'meshctl.io/v1alpha1', kind: 'FirewallRules', ...report });
     const text = firewallText(report, PLAIN);

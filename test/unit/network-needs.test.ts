@@ -131,6 +131,7 @@ describe('networkNeeds: the clustermesh-apiserver', () => {
         context: 'context-2',
         kind: 'apiserver',
         why: 'its clustermesh-apiserver has no address yet that peers could dial',
+        hint: 'meshctl clustermesh enable --context context-2',
       },
     ]);
   });

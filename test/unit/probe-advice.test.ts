@@ -18,6 +18,7 @@ function formats(isMutual: boolean, one: FirewallPlatform, two: FirewallPlatform
   const around = {
     clusters: clusters.map(({ name }) => ({ name, snapshot: { context: name } })),
     rules: { clusters, rules: [] },
+    silent: new Map(),
   } as unknown as Parameters<typeof adviceForLoss>[1];
   return adviceForLoss(loss(isMutual), around).hints.map((hint) => /-o (\w+)$/.exec(hint)?.[1] ?? 'table');
 }
@@ -44,6 +45,7 @@ it('a cluster gets one MTU, that of its smallest path, by whichever of its losse
       },
     ],
     rules: { clusters: [], rules: [] },
+    silent: new Map(),
     losses,
   } as unknown as Parameters<typeof adviceForLoss>[1];
   for (const one of losses) {

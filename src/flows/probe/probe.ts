@@ -99,7 +99,7 @@ export async function probeNetwork(
       () => gather(stations, tests),
     );
     for (const post of posts) post.watches = [];
-    return probeReport({ clusters, results: judgeAll(tests, evidence), unreachable });
+    return probeReport({ clusters, results: judgeAll(tests, evidence), unreachable, now: flow.now() });
   } finally {
     await cleanUp(flow, posts, probe.token);
   }

@@ -8,7 +8,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
-import { type NetworkNeed, networkNeeds, unknownNeeds } from './needs.ts';
+import { goneAddress, type NetworkNeed, networkNeeds, unknownNeeds } from './needs.ts';
 import { type Prefix, summarise } from './prefixes.ts';
 
 /** Whose firewall it is that lets packets to nodes through. */
@@ -52,12 +52,19 @@ export interface FirewallRule {
   why: string;
 }
 
+/** What no rule could be made for. */
+export interface MissingRule {
+  context: string;
+  why: string;
+  /** What makes it known: ends with a command. */
+  hint?: string;
+}
+
 /** The data of `clustermesh firewall -o json`. */
 export interface FirewallRules {
   clusters: FirewallCluster[];
   rules: FirewallRule[];
-  /** What no rule could be made for. */
-  unknown: { context: string; why: string }[];
+  unknown: MissingRule[];
   unreachable: UnreachableCluster[];
 }
 
@@ -74,7 +81,9 @@ export function firewallRules(
       nodes.length > 0 ? [] : [{ context: snapshot.context, why: 'no InternalIP of its nodes is known' }],
     ),
     ...pairs.flatMap(({ client, to }) =>
-      unknownNeeds(client.snapshot, to.snapshot).map(({ context, why }) => ({ context, why })),
+      [...unknownNeeds(client.snapshot, to.snapshot), goneAddress(client.snapshot, to.snapshot) ?? []]
+        .flat()
+        .map(({ kind: _kind, ...more }): MissingRule => more),
     ),
     ...pairs.flatMap(({ client, to }) => withoutPods(client, to)),
   ];
@@ -88,7 +97,9 @@ export function firewallRules(
       podRanges: pods.map(asData),
     })),
     rules: pairs.flatMap(({ client, to }) =>
-      networkNeeds(client.snapshot, to.snapshot).flatMap((need) => rulesFor(need, client, to)),
+      networkNeeds(client.snapshot, to.snapshot)
+        .filter(({ kind }) => kind !== 'apiserver' || !goneAddress(client.snapshot, to.snapshot))
+        .flatMap((need) => rulesFor(need, client, to)),
     ),
     unknown: [...new Map(unknown.map((one) => [`${one.context} ${one.why}`, one])).values()],
     unreachable: [...unreachable],

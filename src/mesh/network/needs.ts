@@ -1,10 +1,12 @@
-import { type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
+import { addressLack, type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { encryption, isOn, tunnelPort, tunnelProtocol } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverServiceRef } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
@@ -37,6 +39,8 @@ export interface UnknownNeed {
   kind: NeedKind | 'all';
   /** One clause about the cluster. */
   why: string;
+  /** What makes it known: ends with a command. */
+  hint?: string;
 }
 
 /** UDP port of Cilium's pkg/wireguard/types, `ListenPort`. */
@@ -77,10 +81,24 @@ export function unknownNeeds(client: ClusterSnapshot, server: ClusterSnapshot): 
             context: server.context,
             kind: 'apiserver' as const,
             why: 'its clustermesh-apiserver has no address yet that peers could dial',
+            hint: addressLack(server).hint,
           },
         ]
       : [];
   return [...unread, ...noAddress];
+}
+
+/**
+ * Where a client dials the Service of a server that has none any more: whoever gets that address next is somebody else. An
+ * address that was chosen need not be the Service's.
+ */
+export function goneAddress(client: ClusterSnapshot, server: ClusterSnapshot): UnknownNeed | undefined {
+  const { context, namespace, unread } = server;
+  const isThere = apiserverService(server) !== undefined || unread?.has(keyOf(apiserverServiceRef(namespace)));
+  const peer = clusterNameOf(server);
+  if (isThere || choicesFor(client, peer).endpoints || dialledAddresses(client, peer).length === 0) return undefined;
+  const { says, hint } = addressLack(server);
+  return { context, kind: 'apiserver', why: says, hint };
 }
 
 /** What carries the packets of pods. */

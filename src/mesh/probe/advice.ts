@@ -1,6 +1,8 @@
 import { versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
+import type { Fault } from '../faults/fault.ts';
+import { mendOf } from '../faults/fault-advice.ts';
 import type { FirewallPlatform, FirewallRules } from '../network/firewall.ts';
 import { tunnelOverhead } from '../network/mtu.ts';
 import { AGENT_SELECTOR, CILIUM_CONFIG } from '../objects/names.ts';
@@ -50,6 +52,8 @@ interface Surroundings {
   /** All losses: a cluster has one MTU for all its paths. */
   losses: readonly Pick<Loss, 'verdict' | 'from' | 'to' | 'pathMtu'>[];
   rules: FirewallRules;
+  /** Why nobody answers at clusters' clustermesh-apiservers, where that is known. */
+  silent: ReadonlyMap<string, Fault>;
 }
 
 /** What the firewalls of clouds are called. */
@@ -147,6 +151,15 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
   const [packets] = loss.packets;
   const server = around.clusters.find(({ name }) => name === loss.to)?.snapshot;
   const nodes = nodesWord(loss.toNodes);
+  const fault = packets?.kind === 'apiserver' ? around.silent.get(loss.to) : undefined;
+  if (fault) {
+    const contexts = new Map(around.clusters.map(({ name, snapshot: { context } }) => [name, context]));
+    return {
+      likely: `no clustermesh-apiserver of ${loss.to} answers, whatever the network does: ${fault.says}`,
+      letThrough: [],
+      hints: [mendOf(fault, contexts)],
+    };
+  }
   if (packets?.kind === 'apiserver') {
     return {
       likely: `packets arrive, and no clustermesh-apiserver of ${loss.to} answers them: it does not run, or its Service leads nowhere`,

@@ -6,6 +6,7 @@ import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceForLoss, type ProbeAdvice } from './advice.ts';
 import { type Loss, lossesIn } from './failures.ts';
 import { type ProbedCluster, zoneOf } from './places.ts';
+import { silentServers, withoutBlame } from './silent-servers.ts';
 import { mtuOf, type ProbeKind, protocolOf } from './tests.ts';
 import { isNeeded, type LossPlace, type ProbeVerdict, type TestResult } from './verdict.ts';
 
@@ -100,16 +101,19 @@ export interface ProbedMesh {
   clusters: readonly (ProbedCluster & { via: ReportedCluster['via'] })[];
   results: readonly TestResult[];
   unreachable: readonly UnreachableCluster[];
+  now: Date;
 }
 
 /** All that came of a probe. */
-export function probeReport({ clusters, results, unreachable }: ProbedMesh): ProbeReport {
+export function probeReport({ clusters, results: seen, unreachable, now }: ProbedMesh): ProbeReport {
   const snapshots = clusters.map(({ snapshot }) => snapshot);
+  const silent = silentServers(clusters, now);
+  const results = withoutBlame(seen, clusters, silent);
   const rules = firewallRules(snapshots);
   const losses = lossesIn(results);
   const failures = losses.map(({ results: shown, ...loss }) => ({
     ...loss,
-    ...adviceForLoss({ ...loss, results: shown }, { clusters, rules, losses }),
+    ...adviceForLoss({ ...loss, results: shown }, { clusters, rules, losses, silent }),
   }));
   const paths = pathsOf(clusters, results);
   return {

@@ -26,7 +26,7 @@ export function firewallNft(report: FirewallRules): string {
   ]);
   const chains = ['input', 'forward'].map((chain) => `add chain ${TABLE} ${chain}`);
   return [
-    ...headNotes(report, notes).map((line) => `# ${line}`),
+    ...headNotes(report, 'nft', notes).map((line) => `# ${line}`),
     ...['', `add table ${TABLE}`, ...chains],
     ...sections,
   ].join('\n');

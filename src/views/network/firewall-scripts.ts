@@ -162,7 +162,7 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
       ...commands(cluster, rules),
     ];
   });
-  return [...headNotes(report, notes).map((line) => `# ${line}`), ...sections].join('\n');
+  return [...headNotes(report, format, notes).map((line) => `# ${line}`), ...sections].join('\n');
 }
 
 /** What means something within the quotes of a shell is left out: it is a name in a message. */

@@ -25,7 +25,7 @@ export function firewallTerraform(report: FirewallRules): string {
     `# ${clusterNote(cluster)}`,
     ...FORMS[cluster.platform](cluster, rules),
   ]);
-  return [...headNotes(report, notes).map((line) => `# ${line}`), ...sections].join('\n');
+  return [...headNotes(report, 'terraform', notes).map((line) => `# ${line}`), ...sections].join('\n');
 }
 
 const variableName = ({ name }: FirewallCluster, what: string) => `${identifier(name)}_${what}`;

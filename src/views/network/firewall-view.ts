@@ -1,5 +1,6 @@
 import { counted } from '../../mesh/counted.ts';
 import type { FirewallRule, FirewallRules, RulePrefix } from '../../mesh/network/firewall.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -22,9 +23,10 @@ export function firewallText(report: FirewallRules, theme: Theme): string {
     '',
     ...tableLines([['FROM', 'TO', 'FOR', 'PROTOCOL', 'SOURCE', 'DESTINATION', 'WHY'].map(bold), ...rows]),
     ...(unknown.length > 0 ? [''] : []),
-    ...unknown.map(
-      ({ context, why }) => `${theme.warn('⚠️ ')} context "${context}": ${why}, so rules for it are missing`,
-    ),
+    ...unknown.flatMap(({ context, why, hint }) => [
+      `${theme.warn('⚠️ ')} context "${context}": ${why}, so rules for it are missing`,
+      ...(hint === undefined ? [] : hintLines(hint, theme)),
+    ]),
     ...unreachableLines(unreachable, theme),
   ].join('\n');
 }

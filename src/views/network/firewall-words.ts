@@ -42,11 +42,11 @@ export function familyOfRule({ sources }: FirewallRule): 4 | 6 {
   return sources[0]?.includes(':') ? 6 : 4;
 }
 
-/** The lines that every form begins with, without the tool's own sign for a comment. @param more about this form */
-export function headNotes({ clusters, unknown }: FirewallRules, more: readonly string[]): string[] {
+/** The lines that every form begins with, without the tool's own sign for a comment. @param format as `-o` has it @param more about this form */
+export function headNotes({ clusters, unknown }: FirewallRules, format: string, more: readonly string[]): string[] {
   return [
     `What the network has to let through between ${clusters.map(({ name }) => name).join(', ')}. Made by:`,
-    `  ${meshctlCommand('clustermesh firewall', { context: clusters.map(({ context }) => context) })}`,
+    `  ${meshctlCommand('clustermesh firewall', { context: clusters.map(({ context }) => context) }, ['-o', format])}`,
     'The ranges are those of the nodes (and pods, where they are routed natively) at this moment: make them again when nodes of other',
     'ranges join.',
     ...more,

@@ -144,6 +144,8 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   const context = clusters.map((cluster) => cluster.context);
   const said = tests.filter((test) => test.verdict !== 'not-tested').length;
   const needed = failures.filter(({ required }) => required).length;
+  if (needed > 0 && failures.every(({ required, verdict }) => !required || verdict === 'service-unreachable'))
+    return `❌ ${theme.fail(`A mesh of ${names} does not work: ${counted(needed, 'failure')}, and none is the network's`)}`;
   if (needed > 0)
     return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
   if (paths.length === 0 || !paths.every(isProved)) {

@@ -12,7 +12,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { FIREWALL } from './firewall-spec.ts';
 
-/** `meshctl clustermesh firewall`: exit 3 when a cluster cannot be asked, so that rules are missing. */
+/** `meshctl clustermesh firewall`: exit 3 when a cluster cannot be asked, and 1 when rules are missing for what else is not known. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWALL>): Promise<CommandResult> {
   const report = await withAnsweringClusters(context, flags, (targets, silent) => {
     if (targets.length + silent.length < 2) {
@@ -26,13 +26,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWAL
   const rules = rulesIn(shown, flags.output);
   if (rules !== undefined) {
     warnOfMissing(context, shown.unreachable);
-    for (const { context: name, why } of shown.unknown) context.progress.warn(`context "${name}": ${why}`);
+    for (const { context: name, why, hint } of shown.unknown) {
+      context.progress.warn(`context "${name}": ${why}${hint === undefined ? '' : ` → ${hint}`}`);
+    }
   }
   return {
     kind: 'FirewallRules',
     data: { ...shown },
     text: (theme) => rules ?? firewallText(shown, theme),
-    exitCode: exitCodeWith(report.unreachable),
+    exitCode: exitCodeWith(report.unreachable) || (report.unknown.length > 0 ? 1 : 0),
   };
 }
 
