@@ -188,8 +188,8 @@ describe('service global', () => {
     await global(['default/base', '--context', 'one', '--affinity', 'local', '--shared=false']);
     const list = () => runCli(['service', 'list', ...BOTH], { env: { KUBECONFIG: clusters.kubeconfigPath } });
     const [, line = ''] = /→ .*:\s+meshctl service global (.*)$/m.exec((await list()).stdout) ?? [];
-    // One against one: nobody is most, and no hint takes the backends of one away from the other.
-    expect(line).toBe('--context one,two default/base --affinity none --shared=true');
+    // One against one: nobody is most. What all have where it is global stays, and no hint takes the backends of one away.
+    expect(line).toBe('--context one,two default/base --affinity local --shared=true');
     expect(await global(line.split(' '))).toMatchObject({ exitCode: 0 });
     expect((await list()).stdout).not.toContain('differ');
     expect(annotationsIn('two')).toEqual(annotationsIn('one'));

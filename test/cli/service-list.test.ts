@@ -151,8 +151,8 @@ describe('service list', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
       "NAMESPACE  NAME  CLUSTER  GLOBAL  SHARED  AFFINITY  READY  USES NOW
-      shop       cart  mesh-1   yes     yes     none      1/1    mesh-1 (1), mesh-3 (not read)
-      shop       cart  mesh-2   yes     yes     none      1/1    mesh-2 (1), mesh-1 (1), mesh-3 (not read)
+      shop       cart  mesh-1   yes     yes     none      1/1    mesh-1 (1), perhaps mesh-3 (not read)
+      shop       cart  mesh-2   yes     yes     none      1/1    mesh-2 (1), mesh-1 (1), perhaps mesh-3 (not read)
 
       ⚠️  shop/cart: namespace shop is not global in mesh-2: the other clusters get no backends from there
          → kubectl --context two annotate namespace shop clustermesh.cilium.io/global=true
@@ -220,7 +220,7 @@ describe('service describe', () => {
         Type:      ClusterIP
         Ports:     http 80/TCP
         Selector:  app=fine
-        Uses now:  mesh-1 (2), mesh-2 (2), mesh-3 (not read)
+        Uses now:  mesh-1 (2), mesh-2 (2), perhaps mesh-3 (not read)
         Backends:  2 of 3 ready
           ADDRESS   NODE    ZONE    POD     HEALTH
           10.0.0.1  node-1  zone-1  fine-1  ready
@@ -232,7 +232,7 @@ describe('service describe', () => {
         Type:      ClusterIP
         Ports:     http 80/TCP
         Selector:  app=fine
-        Uses now:  mesh-2 (2), mesh-1 (2), mesh-3 (not read)
+        Uses now:  mesh-2 (2), mesh-1 (2), perhaps mesh-3 (not read)
         Backends:  2 of 3 ready
           ADDRESS   NODE    ZONE    POD     HEALTH
           10.0.0.1  node-1  zone-1  fine-1  ready

@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { createTheme } from '../../src/cli/terminal/theme.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices } from '../../src/mesh/services/services.ts';
+import { survivalOf } from '../../src/mesh/services/survival.ts';
+import { failoverText } from '../../src/views/services/service-failover-view.ts';
 import { noneLines, unreadLines, usesNowText } from '../../src/views/services/service-list-view.ts';
+import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
 /** One cluster was named, whose agents use another one's backends too: what they use must not look complete. */
 function oneCluster(affinity: string, localReady: boolean, annotations: Record<string, string> = {}): ClusterServices {
@@ -30,14 +33,59 @@ const plain = await createTheme(false);
 
 describe('what a cluster uses, of whose peers no context was given', () => {
   test.each<[string, ClusterServices, string]>([
-    ['no affinity', oneCluster('none', true), 'mesh-1 (1), mesh-2 (not read)'],
+    ['no affinity', oneCluster('none', true), 'mesh-1 (1), perhaps mesh-2 (not read)'],
     ['affinity local, with backends', oneCluster('local', true), 'mesh-1 (1)'],
-    ['affinity local, without', oneCluster('local', false), 'mesh-2 (not read)'],
-    ['affinity remote', oneCluster('remote', true), 'mesh-2 (not read), else mesh-1 (1)'],
+    ['affinity local, without', oneCluster('local', false), 'perhaps mesh-2 (not read)'],
+    ['affinity remote', oneCluster('remote', true), 'perhaps mesh-2 (not read), else mesh-1 (1)'],
     ['not global', oneCluster('none', true, { 'service.cilium.io/global': 'false' }), 'mesh-1 (1)'],
   ])('%s', (_what, cluster, text) => {
     const definition = joinServices([cluster])[0]?.clusters[0]?.definition;
     expect(definition && usesNowText(definition)).toBe(text);
+  });
+});
+
+describe('what is wrong with a Service of which not all clusters were read', () => {
+  test.each<[string, ClusterServices, string[]]>([
+    [
+      'without a backend',
+      oneCluster('none', false),
+      ['has no ready backend in any cluster, as far as is known without mesh-2: requests fail'],
+    ],
+    [
+      'that shares with nobody',
+      oneCluster('none', true, { 'service.cilium.io/shared': 'false' }),
+      ['is shared by no cluster, as far as is known without mesh-2: each one uses its own backends only'],
+    ],
+    [
+      'that all of them have read',
+      { ...oneCluster('none', false), peers: [] },
+      ['has no ready backend in any cluster: requests fail'],
+    ],
+  ])('%s', (_what, cluster, messages) => {
+    const [service] = joinServices([cluster]);
+    expect(service?.warnings.map((warning) => warningData(warning, service).message)).toEqual(messages);
+  });
+
+  test.each([
+    [['mesh-2'], '1 of 1 global service would fail, unless a cluster that was not read serves them:'],
+    [[], '1 of 1 global service would fail:'],
+  ])('without %s, one that has no backend fails now, whoever goes', (peers, words) => {
+    const services = [
+      { ...oneCluster('none', false), peers },
+      { ...oneCluster('none', false), context: 'four', cluster: 'mesh-4', peers },
+    ];
+    const clusters = services.map(({ cluster, context }) => ({
+      cluster,
+      context,
+      unread: peers,
+      peers,
+      brokenLinks: [],
+    }));
+    const text = failoverText({ clusters, unreachable: [], services: survivalOf(services) }, plain, {
+      isRequired: true,
+    });
+    expect(text).toContain(`❌ ${words}\n   shop/cart: already now: it has no ready backend in any cluster`);
+    expect(text).not.toContain('or without');
   });
 });
 

@@ -1,6 +1,7 @@
-import { SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
+import { readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import { ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
+import { isStray, type ValueMend, valueMends } from './value-mends.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
 export type ServiceWarningId =
@@ -26,19 +27,30 @@ export interface ServiceWarning {
   clusters: readonly string[];
   /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why. */
   values?: Readonly<Record<string, string>> | undefined;
+  /** Of values that Cilium does not know: what mends them. */
+  mends?: readonly ValueMend[] | undefined;
+  /** Clusters that were not read, on whose Services it hangs too. */
+  unread?: readonly string[] | undefined;
 }
 
 type Defined = ServiceInCluster & { definition: ServiceDefinition };
-type Rule = (defined: readonly Defined[], all: readonly ServiceInCluster[]) => ServiceWarning[];
+type AllAnnotations = ReadonlyMap<string, Readonly<Record<string, string>>>;
+type Rule = (
+  defined: readonly Defined[],
+  all: readonly ServiceInCluster[],
+  annotations: AllAnnotations,
+) => ServiceWarning[];
 
 /**
  * The warnings about one Service that is global in at least one cluster; about others only what keeps them from being that.
  * @param annotations of the Service, by cluster
+ * @param unread by cluster, the others whose Services its agents read and that were not read here
  */
 export function warningsOf(
   service: { namespace: string; name: string },
   clusters: readonly ServiceInCluster[],
-  annotations: ReadonlyMap<string, Readonly<Record<string, string>>>,
+  annotations: AllAnnotations,
+  unread: ReadonlyMap<string, readonly string[]>,
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
   if (!defined.some(({ definition }) => definition.global)) return unknownValues(annotations);
@@ -47,9 +59,17 @@ export function warningsOf(
   if (own.length > 0) return own;
   return [
     ...unknownValues(annotations),
-    ...RULES.flatMap((rule) => rule(defined, clusters)),
+    ...RULES.flatMap((rule) => rule(defined, clusters, annotations)).map((warning) => withUnread(warning, unread)),
     ...legacyNames(annotations),
   ];
+}
+
+/** What clusters have that were not read may make it untrue. */
+const OF_ALL_CLUSTERS: readonly ServiceWarningId[] = ['one-cluster', 'not-shared', 'no-ready-backend', 'unserved'];
+
+function withUnread(warning: ServiceWarning, unread: ReadonlyMap<string, readonly string[]>): ServiceWarning {
+  const missing = [...new Set(warning.clusters.flatMap((cluster) => unread.get(cluster) ?? []))];
+  return OF_ALL_CLUSTERS.includes(warning.id) && missing.length > 0 ? { ...warning, unread: missing } : warning;
 }
 
 const RULES: readonly Rule[] = [
@@ -59,10 +79,16 @@ const RULES: readonly Rule[] = [
       'namespace-missing',
       all.filter(({ namespaceExists }) => !namespaceExists),
     ),
-  (defined) =>
-    differing('annotations-differ', defined, ({ global, shared, affinity }) =>
+  (defined, _all, annotations) => {
+    // What a value means that cannot be read is seen once it is mended.
+    const readable = defined.filter(
+      ({ cluster, definition }) =>
+        strayValues(annotations.get(cluster) ?? {}).length === 0 && definition.unknownAffinity === undefined,
+    );
+    return differing('annotations-differ', readable, ({ global, shared, affinity }) =>
       global ? `global, ${shared ? 'shared' : 'not shared'}, affinity ${affinity}` : 'not global',
-    ),
+    );
+  },
   (defined) => {
     const differ = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, inWords));
     const matched = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, portOf)).length === 0;
@@ -75,11 +101,13 @@ const RULES: readonly Rule[] = [
         .sort()
         .join(','),
     ),
-  (defined) => {
+  (defined, _all, annotations) => {
     const unknown = defined.filter(({ definition }) => definition.unknownAffinity !== undefined);
     if (unknown.length === 0) return [];
     const values = unknown.map(({ cluster, definition }) => [cluster, definition.unknownAffinity ?? '']);
-    return [{ ...about('unknown-affinity', unknown), values: Object.fromEntries(values) }];
+    const wrong = new Map(unknown.map(({ cluster }) => [cluster, ['affinity' as const]]));
+    const mends = valueMends(annotations, wrong);
+    return [{ ...about('unknown-affinity', unknown), values: Object.fromEntries(values), mends }];
   },
   (defined) => someGlobal('namespace-not-global', defined, ({ namespaceGlobal }) => !namespaceGlobal),
   (defined) => {
@@ -104,16 +132,27 @@ function ownClusterOnlyIn(service: { namespace: string; name: string }, defined:
 }
 
 /** Values that Cilium takes for others than were meant: where it decides whether a Service is global, nothing else tells. */
-function unknownValues(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {
+function unknownValues(annotations: AllAnnotations): ServiceWarning[] {
   const values = [...annotations].flatMap(([cluster, found]) => {
     const wrong = strayValues(found).map(([name, value]) => `${name}: ${value || '""'}`);
     return wrong.length > 0 ? [[cluster, wrong.join(', ')] as const] : [];
   });
   if (values.length === 0) return [];
-  return [{ id: 'unknown-value', clusters: values.map(([cluster]) => cluster), values: Object.fromEntries(values) }];
+  const clusters = values.map(([cluster]) => cluster);
+  const wrong = new Map(
+    clusters.map((cluster) => {
+      const found = annotations.get(cluster) ?? {};
+      // That of a Service which is global by now is told for itself.
+      const kinds = (['affinity', 'shared'] as const).filter(
+        (kind) => isStray(kind, found) && (kind === 'shared' || !readSharing(found).global),
+      );
+      return [cluster, kinds];
+    }),
+  );
+  return [{ id: 'unknown-value', clusters, values: Object.fromEntries(values), mends: valueMends(annotations, wrong) }];
 }
 
-function legacyNames(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {
+function legacyNames(annotations: AllAnnotations): ServiceWarning[] {
   const legacy = Object.values(SERVICE_ANNOTATIONS).map((annotation) => annotation.legacy);
   const clusters = [...annotations].filter(([, found]) => legacy.some((name) => found[name] !== undefined));
   if (clusters.length === 0) return [];

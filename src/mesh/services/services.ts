@@ -69,7 +69,8 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
       definition: facts && define(of, facts, inputs, unreadPeers(of, clusters)),
     };
   });
-  const warnings = warningsOf({ namespace, name }, joined, annotationsOf(clusters, key));
+  const unread = new Map(clusters.map((of) => [of.cluster, unreadPeers(of, clusters)]));
+  const warnings = warningsOf({ namespace, name }, joined, annotationsOf(clusters, key), unread);
   return { namespace, name, clusters: joined, warnings };
 }
 

@@ -88,11 +88,16 @@ function servedBy({ cluster, uses, unserved }: Survivor): string {
 }
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
-  const { services, unreachable } = report;
+  const { services, clusters, unreachable } = report;
   const doubts = doubtsOf(report);
-  const failing = services.flatMap(({ namespace, name, losses }) => {
+  const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
+  const isPartial = unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
+  const failing = services.flatMap(({ namespace, name, now, losses }) => {
     const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
-    return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
+    if (lost.length === 0) return [];
+    const when =
+      now === 0 ? 'already now: it has no ready backend in any cluster' : `without ${lost.join(', or without ')}`;
+    return [`   ${namespace}/${name}: ${when}`];
   });
   const total = counted(services.length, 'global service');
   if (failing.length === 0 && unreachable.length > 0) {
@@ -103,7 +108,7 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
     return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
-  const others = unreachable.length > 0 ? ', unless a cluster that did not answer serves them' : '';
+  const others = isPartial ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} would fail${others}:`;
   return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...failing];
 }

@@ -128,9 +128,9 @@ function usesCell(definition: ServiceDefinition, theme: Theme): Cell {
   return text ? { text } : { text: 'nothing', style: theme.fail };
 }
 
-/** `mesh-1 (2), mesh-2 (not read)`; with affinity `remote`, what was not read comes first: `mesh-2 (not read), else mesh-1 (2)`. */
+/** `mesh-1 (2), perhaps mesh-2 (not read)`; with affinity `remote`, that comes first: `perhaps mesh-2 (not read), else mesh-1 (2)`. */
 export function usesNowText({ uses, usesUnread, usesDisconnected, affinity }: ServiceDefinition): string {
-  const unread = usesUnread.map((cluster) => `${cluster} (not read)`).join(', ');
+  const unread = usesUnread.map((cluster) => `perhaps ${cluster} (not read)`).join(', ');
   const parts = [usesText(uses), unread].filter((part) => part !== '');
   const used = affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
   const lost = usesDisconnected.map((cluster) => `${cluster} (not connected)`);

@@ -3,11 +3,12 @@ import { enumerated } from '../../mesh/counted.ts';
 import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
+import type { ValueMend } from '../../mesh/services/value-mends.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
 /** A warning as data, with its words. */
-export interface WarningData extends ServiceWarning {
+export interface WarningData extends Omit<ServiceWarning, 'mends'> {
   message: string;
   hint?: string;
 }
@@ -20,7 +21,8 @@ interface Words {
 /** A warning with its words, for `-o json`. */
 export function warningData(warning: ServiceWarning, service: MeshService): WarningData {
   const { message, hint } = WORDS[warning.id](warning, service);
-  return { ...warning, message, ...(hint ? { hint } : {}) };
+  const { mends: _mends, ...data } = warning;
+  return { ...data, message, ...(hint ? { hint } : {}) };
 }
 
 /** One line for a warning, one for what to do about it. */
@@ -33,8 +35,8 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
 }
 
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
-  'one-cluster': ({ clusters }, service) => ({
-    message: `is defined in ${enumerated(clusters)} only: no other cluster can ask for it or add backends`,
+  'one-cluster': ({ clusters, unread }, service) => ({
+    message: `is defined in ${enumerated(clusters)} only${withoutUnread(unread)}: no other cluster can ask for it or add backends`,
     hint: annotate(service, '--create-missing'),
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
@@ -58,13 +60,13 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `${enumerated(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
     hint: `Rename them: ${annotate(service)}`,
   }),
-  'unknown-affinity': ({ values = {} }, service) => ({
+  'unknown-affinity': ({ values = {}, mends }, service) => ({
     message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
-    hint: annotate(service, '--affinity', 'none'),
+    hint: mendingHint(service, mends),
   }),
-  'unknown-value': ({ values = {} }, service) => ({
+  'unknown-value': ({ values = {}, mends }, service) => ({
     message: `Cilium does not know these values, and takes them for false, or none: ${byCluster(values)}`,
-    hint: annotate(service, ...agreedSharing(service)),
+    hint: mendingHint(service, mends),
   }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${enumerated(clusters)}: the other clusters get no backends from there`,
@@ -75,8 +77,8 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       )
       .join(' && '),
   }),
-  'not-shared': (_, service) => ({
-    message: 'is shared by no cluster: each one uses its own backends only',
+  'not-shared': ({ unread }, service) => ({
+    message: `is shared by no cluster${withoutUnread(unread)}: each one uses its own backends only`,
     hint: annotate(service, '--shared=true'),
   }),
   headless: ({ clusters }) => ({
@@ -89,11 +91,34 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       '--remove',
     ),
   }),
-  'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
-  unserved: ({ clusters }) => ({
-    message: `requests from ${enumerated(clusters)} fail: no backend that can be used from there is ready`,
+  'no-ready-backend': ({ unread }) => ({
+    message: `has no ready backend in any cluster${withoutUnread(unread)}: requests fail`,
+  }),
+  unserved: ({ clusters, unread }) => ({
+    message: `requests from ${enumerated(clusters)} fail${withoutUnread(unread)}: no backend that can be used from there is ready`,
   }),
 };
+
+function withoutUnread(unread: readonly string[] = []): string {
+  return unread.length > 0 ? `, as far as is known without ${enumerated(unread)}` : '';
+}
+
+/** The commands for values that Cilium does not know, each in the clusters that have them. */
+function mendingHint(service: MeshService, mends: readonly ValueMend[] = []): string {
+  const commands = (choice: 'true' | 'false') =>
+    mends
+      .map(({ clusters, affinity, shared }) =>
+        annotate(
+          { ...service, clusters: service.clusters.filter(({ cluster }) => clusters.includes(cluster)) },
+          ...(affinity === undefined ? [] : ['--affinity', affinity]),
+          ...(shared === undefined ? [] : [`--shared=${shared === 'either' ? choice : shared}`]),
+        ),
+      )
+      .join(' && ');
+  const isChoice = mends.some(({ shared }) => shared === 'either');
+  if (!isChoice) return commands('true');
+  return `To share its backends: ${commands('true')}; to keep them for its own cluster: ${commands('false')}`;
+}
 
 /** In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command. */
 function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]): string {
@@ -111,24 +136,21 @@ const EFFECTS: Readonly<Record<Affinity, string>> = {
 /** A command after which the clusters agree, with what it does. */
 function agreementHint(service: MeshService): string {
   const { affinity, isCommon } = agreement(service);
-  const command = annotate(service, ...agreedSharing(service));
+  const command = annotate(service, '--affinity', affinity, '--shared=true');
   return isCommon
     ? `As in most of them, so that ${EFFECTS[affinity]}: ${command}`
     : `So that all of them use and share it, and ${EFFECTS[affinity]}: ${command}`;
 }
 
-function agreedSharing(service: MeshService): string[] {
-  return ['--affinity', agreement(service).affinity, '--shared=true'];
-}
-
 /**
  * What most of the clusters have, unless it would take the Service away from the others: then, as where there is no
- * majority, all of them use and share it.
+ * majority, all of them use and share it, by the affinity that all have where it is global, or most.
  */
 function agreement({ clusters }: MeshService): { affinity: Affinity; isCommon: boolean } {
   const defined = clusters.flatMap(({ definition }) => (definition ? [definition] : []));
   const common = majority(defined.map(({ global, shared, affinity }) => (global && shared ? affinity : undefined)));
-  const affinity = common ?? majority(defined.map((one) => (one.global ? one.affinity : undefined))) ?? 'none';
+  const affinities = defined.flatMap((one) => (one.global ? [one.affinity] : []));
+  const affinity = common ?? majority(affinities) ?? 'none';
   return { affinity, isCommon: common !== undefined };
 }
 
