@@ -246,8 +246,11 @@ describe('an address that peers dial', () => {
     const [effect] = done.clusters.flatMap(({ peers }) => peers);
     await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
     await bothConnected();
-    // Node ports stay with a load balancer: nobody has to be asked.
+    // Node ports stay with a load balancer: nobody has to be asked, and the plan does not say that they go.
     expect(await peersOf('--service-type', 'LoadBalancer')).toMatchObject([{ becomes: 'kept' }]);
+    const plan = await meshctl.ok(enable('mesh-2', '--service-type', 'LoadBalancer', '--dry-run'));
+    expect(plan.stdout).toMatch(/Service .*clustermesh-apiserver/);
+    expect(plan.stdout).not.toContain('nodePort');
     expect(await peersOf('--node-port', '31999')).toMatchObject([{ becomes: 'cut' }]);
   });
 });

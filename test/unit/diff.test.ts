@@ -102,6 +102,34 @@ describe('applyChanges', () => {
     ]);
   });
 
+  it.each([
+    ['NodePort', 'LoadBalancer', {}, []],
+    ['LoadBalancer', 'NodePort', {}, []],
+    [
+      'NodePort',
+      'LoadBalancer',
+      { allocateLoadBalancerNodePorts: false },
+      [{ path: 'spec.ports[1/TCP].nodePort', from: 30001 }],
+    ],
+    ['NodePort', 'ClusterIP', {}, [{ path: 'spec.ports[1/TCP].nodePort', from: 30001 }]],
+  ])(
+    'of a Service that was a %s and becomes a %s (%j), the API server decides about node ports',
+    (was, type, more, given) => {
+      const live = owned(
+        object({ spec: { type: was, ports: [{ port: 1, protocol: 'TCP', nodePort: 30001 }] } }),
+        'meshctl',
+        {
+          'f:spec': {
+            'f:type': {},
+            'f:ports': { 'k:{"port":1,"protocol":"TCP"}': { 'f:port': {}, 'f:nodePort': {} } },
+          },
+        },
+      );
+      const changes = applyChanges(live, object({ spec: { type, ports: [{ port: 1 }], ...more } }), 'meshctl');
+      expect(changes.filter(({ path }) => path.endsWith('nodePort'))).toEqual(given);
+    },
+  );
+
   it('gives up its own fields of a mapping that it wants no longer, and leaves those of others out', () => {
     const live = owned(object({}, { own: 'a', 'deployment.kubernetes.io/revision': '2' }), 'meshctl', {
       'f:metadata': { 'f:annotations': { 'f:own': {} } },

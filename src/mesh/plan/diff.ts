@@ -55,7 +55,31 @@ function givenUp(live: KubeObject, desired: KubeObject, manager: string): Change
   const owned = live.metadata.managedFields?.find(
     (entry) => entry.manager === manager && entry.operation === 'Apply' && !entry.subresource,
   )?.fieldsV1;
-  return owned ? ownedButUnwanted(owned, live, desired, '') : [];
+  if (!owned) return [];
+  return ownedButUnwanted(owned, live, desired, '').filter(({ path }) => !staysAllocated(path, live, desired));
+}
+
+/**
+ * Whether the API server keeps a field that nobody wants any more: a Service's node port, as long as its type has some
+ * (Kubernetes' pkg/registry/core/service, `patchAllocatedValues`).
+ */
+function staysAllocated(path: string, live: KubeObject, desired: KubeObject): boolean {
+  return NODE_PORT.test(path) && hasNodePorts(live, live) && hasNodePorts(desired, live);
+}
+
+const NODE_PORT = /^spec\.ports\[[^\]]+\]\.nodePort$/;
+
+function hasNodePorts({ kind, spec }: KubeObject, live: KubeObject): boolean {
+  if (kind !== 'Service') return false;
+  const former = live.spec as ServicePortsSpec | undefined;
+  const { type, allocateLoadBalancerNodePorts = former?.allocateLoadBalancerNodePorts } = (spec ??
+    {}) as ServicePortsSpec;
+  return type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
+}
+
+interface ServicePortsSpec {
+  type?: string;
+  allocateLoadBalancerNodePorts?: boolean;
 }
 
 function ownedButUnwanted(owned: Record<string, unknown>, live: unknown, desired: unknown, path: string): Change[] {
