@@ -150,6 +150,25 @@ describe('diff', () => {
     expect(data.error).toMatchObject({ code: 'Usage', details: { faults: { length: 4 } } });
   });
 
+  it('says of a cluster that something else is to enable what the file has in mind', async () => {
+    const told = failureOf(await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3', connectOnly: true }] }));
+    expect(told.says).toContain('context "mesh-3": Cluster Mesh is not enabled');
+    expect(told.says).toContain('make it with that, as before. To have meshctl make it, take connectOnly out');
+    expect(told.says).not.toContain('meshctl clustermesh enable');
+  });
+
+  it('does not warn of an address that was chosen and that the file chooses no longer', async () => {
+    const chosen = ['--destination-endpoint', 'mesh-2=203.0.113.9:2379', '--no-proof', '--yes'];
+    const pair = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+    await meshctl.ok([...pair, ...chosen]);
+    const service = await diff(BOTH);
+    expect(service.stdout).toContain('meshctl.io/endpoint.mesh-2');
+    expect(service.stderr).not.toContain('as chosen');
+    const file: WrittenSpec = { ...BOTH, endpoints: [{ to: 'mesh-2', addresses: ['203.0.113.9:2379'] }] };
+    expect((await diff(file)).stderr).not.toContain('as chosen');
+    await meshctl.ok([...pair, '--destination-endpoint', 'mesh-2=service', '--yes']);
+  });
+
   it('exits 2 for a failure of its own', async () => {
     const wrong = failureOf(
       await diff({ clusters: [{ name: 'mesh-9', context: 'mesh-1' }], topology: { type: 'mesh' } }),

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { isEnabled, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
@@ -31,9 +32,18 @@ export async function planConnections(
   options: { parallel: number; skipChecks?: readonly string[] | undefined; proof: boolean; enabled?: boolean },
 ): Promise<MeshConnections> {
   const names = members.map(({ wanted }) => wanted.name);
+  const others = members.filter(({ wanted }) => wanted.connectOnly);
+  requireEnabled(
+    others.map(({ snapshot }) => snapshot),
+    (contexts) => {
+      const lacking = others.filter(({ snapshot }) => contexts.includes(snapshot.context));
+      const whose = enumerated(lacking.map(({ wanted }) => wanted.name));
+      return `By the file something else makes the clustermesh-apiserver of ${whose} (connectOnly): make it with that, as before. To have meshctl make it, take connectOnly out of the file.`;
+    },
+  );
   requireEnabled(
     members
-      .filter(({ wanted, snapshot }) => options.enabled || wanted.connectOnly || isEnabled(snapshot))
+      .filter(({ wanted, snapshot }) => !wanted.connectOnly && (options.enabled || isEnabled(snapshot)))
       .map(({ snapshot }) => snapshot),
   );
   const parts: PreparedConnect[] = [];

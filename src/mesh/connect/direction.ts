@@ -84,9 +84,13 @@ export function dialingSecret(snapshot: ClusterObjects): string {
 
 /**
  * Refuses clusters that have no complete clustermesh-apiserver, all in one.
+ * @param mend by their contexts, what makes it complete; default: `enable`
  * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing where
  */
-export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
+export function requireEnabled(
+  snapshots: readonly ClusterSnapshot[],
+  mend = (context: readonly string[]) => `Run: ${meshctlCommand('clustermesh enable', { context })}`,
+): void {
   const lacking = snapshots.flatMap((snapshot) => {
     const missing = missingOf(snapshot);
     return missing.length > 0 ? [{ context: snapshot.context, missing }] : [];
@@ -94,7 +98,7 @@ export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
   requireUsersFile(snapshots);
   if (lacking.length === 0) return;
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
-    hint: `Run: ${meshctlCommand('clustermesh enable', { context: lacking.map(({ context }) => context) })}`,
+    hint: mend(lacking.map(({ context }) => context)),
     details: { clusters: lacking },
   });
 }

@@ -4,7 +4,7 @@ import { MeshctlError } from '../errors.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile, leadsElsewhere } from '../peers/file/foreign-file.ts';
-import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
+import { choicesFor, choosesEndpoints, dialsOneWay } from '../peers/peer-choices.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';
 
@@ -70,13 +70,14 @@ export function oneWayNote([client, server]: Dial): string {
 }
 
 /** What to tell of a direction that does not dial what the peer's Service has, or that was not there before. */
-export function choiceNotes({ client, server, endpoint }: Direction): string[] {
+export function choiceNotes({ client, server, endpoint, marks }: Direction): string[] {
   const [from, to] = [client.identity.name, server.identity.name];
   const notes: string[] = [];
   if (!dials(client, server) && dialsOneWay(server, client)) {
     notes.push(`"${from}" starts to dial "${to}": until now that connection was one-way`);
   }
-  if (server.given) return notes;
+  // What is chosen now, as by a file, is nothing to be told of.
+  if (server.given || choosesEndpoints(to, marks)) return notes;
   const reset = dialServiceCommand(client.snapshot.context, { name: to, context: server.snapshot.context });
   const service = serviceEndpoints(server.snapshot);
   const has = service

@@ -102,6 +102,11 @@ export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: Pee
   );
 }
 
+/** Whether marks choose, or choose no longer, at which addresses a peer is dialled. */
+export function choosesEndpoints(peer: string, marks: Marks): boolean {
+  return annotationOf('endpoint', peer) in marks;
+}
+
 /** Takes every mark of a peer away. */
 export function noMarks(peer: string): Marks {
   return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
