@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { firewallRules } from '../../src/mesh/network/firewall.ts';
 import { configuredMtu, tunnelOverhead } from '../../src/mesh/network/mtu.ts';
 import { networkNeeds, unknownNeeds } from '../../src/mesh/network/needs.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -113,6 +114,26 @@ describe('networkNeeds: the clustermesh-apiserver', () => {
     secret.metadata.annotations = { 'meshctl.io/endpoint.mesh-2': 'mesh.example.com:443' };
     const client = cluster(1, {}, { live: [apiserverDeployment(), secret] });
     expect(apiserverOf(client, balanced)).toEqual(['tcp 443 pods>mesh.example.com']);
+  });
+
+  it.each<[string, KubeObject[], string | undefined, boolean]>([
+    ['the Service of the server is gone', [], undefined, true],
+    ['it is there', [loadBalancerService('198.51.100.1')], undefined, false],
+    ['what is dialled was chosen', [], 'mesh.example.com:443', false],
+  ])('no rule leads to an address that is gone: %s', (_what, live, chosen, isGone) => {
+    const secret = secretObject('cilium-clustermesh', {});
+    if (chosen !== undefined) secret.metadata.annotations = { 'meshctl.io/endpoint.mesh-2': chosen };
+    const peers = secretObject('cilium-kvstoremesh', { 'mesh-2': file });
+    const [client, server] = [
+      cluster(1, {}, { live: [apiserverDeployment(), secret, peers] }),
+      cluster(2, {}, { live }),
+    ];
+    const gone = { context: 'context-2', hint: 'meshctl clustermesh enable --context context-2' };
+    const { rules, unknown } = firewallRules([client, server]);
+    expect(rules.some(({ kind, to }) => kind === 'apiserver' && to === 'mesh-2')).toBe(!isGone);
+    expect(unknown.filter(({ why }) => why === 'there is no Service kube-system/clustermesh-apiserver')).toMatchObject(
+      isGone ? [gone] : [],
+    );
   });
 
   it('is not dialled by a cluster that is only served', () => {

@@ -1,7 +1,14 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FirewallPlatform } from '../../src/mesh/network/firewall.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { adviceForLoss } from '../../src/mesh/probe/advice.ts';
 import type { Loss } from '../../src/mesh/probe/failures.ts';
+import { silentServers, withoutBlame } from '../../src/mesh/probe/server-faults.ts';
+import type { TestResult } from '../../src/mesh/probe/verdict.ts';
+import { apiserverDeployment, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
+
+type Around = Parameters<typeof adviceForLoss>[1];
 
 const loss = (isMutual: boolean): Loss => ({
   ...{ verdict: 'path-blocked', lostAt: 'way', from: 'mesh-1', to: 'mesh-2', isMutual, isEverything: false },
@@ -19,7 +26,7 @@ function formats(isMutual: boolean, one: FirewallPlatform, two: FirewallPlatform
     clusters: clusters.map(({ name }) => ({ name, snapshot: { context: name } })),
     rules: { clusters, rules: [] },
     silent: new Map(),
-  } as unknown as Parameters<typeof adviceForLoss>[1];
+  } as unknown as Around;
   return adviceForLoss(loss(isMutual), around).hints.map((hint) => /-o (\w+)$/.exec(hint)?.[1] ?? 'table');
 }
 
@@ -47,8 +54,64 @@ it('a cluster gets one MTU, that of its smallest path, by whichever of its losse
     rules: { clusters: [], rules: [] },
     silent: new Map(),
     losses,
-  } as unknown as Parameters<typeof adviceForLoss>[1];
+  } as unknown as Around;
   for (const one of losses) {
     expect(adviceForLoss(one, around).hints).toEqual([expect.stringContaining('Set the MTU of mesh-1 to 1460')]);
   }
+});
+
+describe('a clustermesh-apiserver that nobody reaches', () => {
+  const SERVED = '198.51.100.7';
+  const file = (address: string) =>
+    secretObject('cilium-kvstoremesh', {
+      'mesh-2': remotePeerFile('mesh-2', { addresses: [`${address}:2379`] }, 'mesh-2.'),
+    });
+  const clustersWith = (live: KubeObject[], address = SERVED, chosen?: string) => {
+    const choice = secretObject('cilium-clustermesh', {});
+    choice.metadata.annotations = chosen === undefined ? {} : { 'meshctl.io/endpoint.mesh-2': chosen };
+    const client = snapshotOf({
+      live: [apiserverDeployment(), loadBalancerService('203.0.113.1'), file(address), choice],
+    });
+    const server = snapshotOf({ context: 'two', ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' }, live });
+    return [client, server].map((snapshot, index) => ({ name: `mesh-${index + 1}`, snapshot, places: [] }));
+  };
+  const blocked = {
+    verdict: 'path-blocked',
+    lostAt: 'way',
+    test: { kind: 'apiserver', from: { cluster: 'mesh-1' }, toCluster: 'mesh-2' },
+  } as unknown as TestResult;
+  const scaledDown = { ...apiserverDeployment(), spec: { replicas: 0 } };
+
+  it.each<[string, KubeObject[], string | undefined, string]>([
+    ['all is there', [apiserverDeployment(), loadBalancerService(SERVED)], undefined, 'path-blocked'],
+    ['its Deployment is gone', [loadBalancerService(SERVED)], undefined, 'service-unreachable'],
+    ['its Service is gone', [apiserverDeployment()], undefined, 'service-unreachable'],
+    ['its Service is gone, and another address was chosen', [apiserverDeployment()], '192.0.2.1:2379', 'path-blocked'],
+    [
+      'it is scaled to 0, and another address was chosen',
+      [scaledDown, loadBalancerService(SERVED)],
+      '192.0.2.1:2379',
+      'service-unreachable',
+    ],
+  ])('%s', (_what, live, chosen, verdict) => {
+    const clusters = clustersWith(live, SERVED, chosen);
+    expect(withoutBlame([blocked], clusters, silentServers(clusters, NOW))).toMatchObject([{ verdict }]);
+  });
+
+  it('at an address that its Service does not have is first dialled where it is', () => {
+    const clusters = clustersWith([apiserverDeployment(), loadBalancerService('198.51.100.8')]);
+    const around = { clusters, losses: [], silent: new Map(), rules: { clusters: [], rules: [] } } as unknown as Around;
+    const one: Loss = { ...loss(false), packets: [{ kind: 'apiserver', protocol: 'tcp', port: 2379, host: SERVED }] };
+    expect(adviceForLoss(one, around)).toMatchObject({
+      likely: expect.stringMatching(
+        /^mesh-2 is dialled at 198.51.100.7:2379, but the Service of mesh-2 has 198.51.100.8:2379; else /,
+      ),
+      hints: [
+        'meshctl clustermesh connect --context one --destination-context two',
+        expect.stringContaining('meshctl clustermesh firewall'),
+      ],
+    });
+    const more: Loss = { ...one, packets: [...one.packets, { kind: 'health', protocol: 'tcp', port: 4240 }] };
+    expect(adviceForLoss(more, around).likely).not.toContain('is dialled at');
+  });
 });

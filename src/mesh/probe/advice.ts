@@ -8,6 +8,7 @@ import { tunnelOverhead } from '../network/mtu.ts';
 import { AGENT_SELECTOR, CILIUM_CONFIG } from '../objects/names.ts';
 import type { Loss, ProbedPackets } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
+import { strayAddress } from './server-faults.ts';
 import { mtuOf } from './tests.ts';
 
 /** A firewall's rule that lets packets through. */
@@ -68,7 +69,16 @@ const FIREWALLS: Readonly<Record<FirewallPlatform, string>> = {
 export function adviceForLoss(loss: Loss, around: Surroundings): ProbeAdvice {
   if (loss.verdict === 'mtu-too-small') return smallMtu(loss, around);
   if (loss.verdict === 'service-unreachable') return deadService(loss, around);
-  return { letThrough: letThrough(loss, around), ...blocked(loss, around) };
+  const advice = { letThrough: letThrough(loss, around), ...blocked(loss, around) };
+  const stray = strayAddress(loss, around.clusters);
+  if (!stray) return advice;
+  // It may be how the server is reached from there: then what the network drops is to be let through all the same.
+  const hints = [mendOf(stray, contextsByName(around)), ...advice.hints];
+  return { ...advice, likely: `${stray.says}; else ${advice.likely}`, hints };
+}
+
+function contextsByName({ clusters }: Surroundings): Map<string, string> {
+  return new Map(clusters.map(({ name, snapshot: { context } }) => [name, context]));
 }
 
 function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThrough'> {
@@ -153,11 +163,10 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
   const nodes = nodesWord(loss.toNodes);
   const fault = packets?.kind === 'apiserver' ? around.silent.get(loss.to) : undefined;
   if (fault) {
-    const contexts = new Map(around.clusters.map(({ name, snapshot: { context } }) => [name, context]));
     return {
       likely: `no clustermesh-apiserver of ${loss.to} answers, whatever the network does: ${fault.says}`,
       letThrough: [],
-      hints: [mendOf(fault, contexts)],
+      hints: [mendOf(fault, contextsByName(around))],
     };
   }
   if (packets?.kind === 'apiserver') {

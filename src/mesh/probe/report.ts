@@ -6,7 +6,7 @@ import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceForLoss, type ProbeAdvice } from './advice.ts';
 import { type Loss, lossesIn } from './failures.ts';
 import { type ProbedCluster, zoneOf } from './places.ts';
-import { silentServers, withoutBlame } from './silent-servers.ts';
+import { silentServers, withoutBlame } from './server-faults.ts';
 import { mtuOf, type ProbeKind, protocolOf } from './tests.ts';
 import { isNeeded, type LossPlace, type ProbeVerdict, type TestResult } from './verdict.ts';
 

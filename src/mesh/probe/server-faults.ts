@@ -1,7 +1,10 @@
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { addressFaults } from '../faults/address-faults.ts';
 import type { Fault, FaultId } from '../faults/fault.ts';
 import { serveFaults } from '../faults/serve-faults.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
+import type { Loss } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
 import type { TestResult } from './verdict.ts';
 
@@ -47,4 +50,21 @@ export function withoutBlame(
     const { lostAt: _blamed, ...rest } = result;
     return { ...rest, verdict: 'service-unreachable', why: fault.says };
   });
+}
+
+/**
+ * Where nothing but an apiserver's address is lost, and it is none that the server's Service has: that explains it better than
+ * the network does.
+ */
+export function strayAddress(
+  { from, to, packets }: Pick<Loss, 'from' | 'to' | 'packets'>,
+  clusters: readonly ProbedCluster[],
+): Fault | undefined {
+  const [client, server] = [from, to].map((name) => clusters.find((one) => one.name === name)?.snapshot);
+  if (!client || !server || packets.length === 0 || packets.some(({ kind }) => kind !== 'apiserver')) return undefined;
+  const others = clusters.flatMap(({ snapshot }) => (snapshot === client ? [] : [snapshot]));
+  const explaining = addressFaults(client, others).find(
+    ({ fault, explains }) => fault.peer === clusterNameOf(server) && explains.includes('timed-out'),
+  );
+  return explaining?.fault;
 }
