@@ -5,27 +5,45 @@ export interface RunTime {
   sawClock(context: string, aheadMs: number): void;
 }
 
-/** Less than that is how long an answer takes, and what clocks are apart that somebody minds. */
-const NOTICED_MS = 120_000;
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Less than that is how long an answer takes, and what clocks are apart that somebody minds. */
+const NOTICED_MS = 2 * MINUTE_MS;
+/** Where all clusters are behind this machine, it is this one that is wrong: a time zone, or a day. */
+const MOST_MS = 24 * HOUR_MS;
+/** Where others agree with this machine, what a cluster is behind is its own fault: so much costs the others nothing. */
+const MOST_AMONG_OTHERS_MS = 2 * HOUR_MS;
 
 /**
  * A run's time goes by the clock that is furthest behind, of this machine and of the clusters that have answered: whoever gets a
  * certificate from the future refuses all of a mesh until it has come (certificates are dated back by a few minutes only,
- * mesh/certificates/certificate.ts).
+ * mesh/certificates/certificate.ts). But not by one that is behind beyond reason, as where a cluster begins in 1970: the
+ * certificates of all others would be dated and judged by it.
  * @param machine this machine's time
  */
 export function createRunTime(machine: () => Date, warn: (text: string) => void): RunTime {
-  let correctedMs = 0;
+  const aheadOf = new Map<string, number>();
+  const told = new Set<string>();
+  const correctedMs = () => {
+    const all = [...aheadOf.values()];
+    const most = all.every((aheadMs) => aheadMs >= NOTICED_MS) ? MOST_MS : MOST_AMONG_OTHERS_MS;
+    return Math.max(0, ...all.filter((aheadMs) => aheadMs >= NOTICED_MS && aheadMs <= most));
+  };
   return {
-    now: () => new Date(machine().getTime() - correctedMs),
+    now: () => new Date(machine().getTime() - correctedMs()),
     sawClock(context, aheadMs) {
-      if (aheadMs < correctedMs + NOTICED_MS) return;
-      correctedMs = aheadMs;
-      const minutes = Math.round(aheadMs / MINUTE_MS);
+      const known = aheadOf.get(context);
+      if (known !== undefined && Math.abs(aheadMs - known) < NOTICED_MS) return;
+      aheadOf.set(context, aheadMs);
+      if (aheadMs < NOTICED_MS || told.has(context)) return;
+      told.add(context);
       warn(
-        `context "${context}": this machine's clock is ${minutes} minutes ahead of the API server's, by which certificates are dated and judged; set it right`,
+        `context "${context}": its API server's clock is ${apart(aheadMs)} behind this machine's, by which certificates are dated and judged; set right the one that is wrong`,
       );
     },
   };
+}
+
+function apart(ms: number): string {
+  return ms < 3 * HOUR_MS ? `${Math.round(ms / MINUTE_MS)} minutes` : `${Math.round(ms / HOUR_MS)} hours`;
 }

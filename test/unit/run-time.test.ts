@@ -12,23 +12,32 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-it('goes by the clock that is furthest behind, and says so once', () => {
+const DAY_MS = 24 * HOUR_MS;
+
+it.each<[string, Record<string, number>, number]>([
+  ['the only cluster, an hour behind', { one: HOUR_MS }, HOUR_MS],
+  ['all of them, by a time zone', { one: 9 * HOUR_MS, two: 9 * HOUR_MS + 900 }, 9 * HOUR_MS + 900],
+  ['one that is an hour behind the others', { one: 1500, two: HOUR_MS }, HOUR_MS],
+  ['nobody where one is a month behind the others', { one: 1500, two: 30 * DAY_MS }, 0],
+  ['the others where one is a month behind all', { one: HOUR_MS, two: 30 * DAY_MS }, HOUR_MS],
+  ['nobody where the only one begins in 1970', { one: 20_000 * DAY_MS }, 0],
+  ['nobody where clusters are ahead', { one: -HOUR_MS, two: 0 }, 0],
+])('goes by the clock that is behind within reason: %s', (_whose, clocks, behindMs) => {
   const said: string[] = [];
   const machine = new Date('2026-11-28T12:00:00Z');
   const time = createRunTime(
     () => machine,
     (text) => said.push(text),
   );
-  for (const [context, ahead] of [
-    ['one', 1500],
-    ['two', -HOUR_MS],
-    ['three', HOUR_MS],
-    ['three', HOUR_MS + 900],
-    ['one', 1200],
-  ] as const)
-    time.sawClock(context, ahead);
-  expect(time.now().toISOString()).toBe('2026-11-28T11:00:00.000Z');
-  expect(said).toEqual([expect.stringContaining('context "three": this machine\'s clock is 60 minutes ahead')]);
+  for (let answer = 0; answer < 2; answer++) {
+    for (const [context, aheadMs] of Object.entries(clocks)) time.sawClock(context, aheadMs + answer);
+  }
+  expect(machine.getTime() - time.now().getTime()).toBe(behindMs);
+  // Each that is behind is named, once.
+  const behind = Object.entries(clocks).filter(([, aheadMs]) => aheadMs >= HOUR_MS);
+  expect(said).toEqual(
+    behind.map(([context]) => expect.stringMatching(`^context "${context}": its API server's clock`)),
+  );
 });
 
 it("knows an API server's clock by its answers", async () => {
