@@ -10,10 +10,20 @@ import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { planDisable, rotationNotes } from '../../src/mesh/enable/plan-disable.ts';
-import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
-import { SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
-import { secretText } from '../../src/mesh/objects/secret-data.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  configMapRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../../src/mesh/objects/names.ts';
+import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
+import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
+import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
 import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
+import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
 import {
   authoritiesIn,
@@ -138,6 +148,20 @@ describe('in the middle of a rotation', () => {
     }
   });
 
+  it('what is said of a cluster by itself names no phase that all together are not in', async () => {
+    const numbersIn = (says = '') => / in phase ([\d or]+) of /.exec(says)?.[1]?.split(' or ');
+    const doubtful = new Set<string>();
+    for (const { one, at, rotations } of await middles()) {
+      const [alone] = unfinishedRotations([one]);
+      const all = numbersIn(rotations.find(({ context }) => context === 'mesh-1')?.says);
+      const own = numbersIn(alone?.says);
+      if (!all || !own) continue;
+      expect(own, at).toEqual(expect.arrayContaining(all));
+      if (own.length > 1) doubtful.add(own.join());
+    }
+    expect([...doubtful]).toEqual(['1,2', '4,5']);
+  });
+
   it('a cluster that leaves and keeps its certificates is told how it goes on', async () => {
     const phases = new Set<string>();
     for (const { one, at, rotations } of await middles((index) => index % 4 === 0)) {
@@ -205,6 +229,77 @@ describe('in the middle of a rotation', () => {
       const isTrusting = rotations.some(({ context, phase }) => context === 'mesh-1' && phase === 'trust');
       if (!isTrusting) expect(trusted, at).toEqual(expect.arrayContaining(served(world)));
     }
+  });
+});
+
+describe('a rotation that two clusters finish, which have parted with the third', () => {
+  const partFrom = (world: World, gone: string) => {
+    for (const cluster of world) {
+      const keys = [gone, ...Object.values(peerCertificateKeys(gone))];
+      for (const ref of [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET].map((name) => secretRef('kube-system', name))) {
+        const secret = cluster.objects.get(keyOf(ref));
+        const data = Object.fromEntries(Object.entries(dataOf(secret)).filter(([key]) => !keys.includes(key)));
+        if (secret) cluster.objects.set(keyOf(ref), { ...secret, data });
+      }
+      const users = cluster.objects.get(keyOf(configMapRef('kube-system', REMOTE_USERS_CONFIGMAP)));
+      const edit = users && removeUsersEdit([`remote-${gone}`])(users);
+      if (!users || !edit || edit === 'delete') throw new Error('no users');
+      cluster.objects.set(keyOf(refOf(users)), { ...users, ...edit.patch } as KubeObject);
+    }
+  };
+  const bundlesOf = (world: World) => world.map((cluster) => authoritiesIn([cluster]).size);
+  const seenOf = async (world: World) =>
+    unfinishedRotations((await membersIn(world)).map(({ snapshot }) => snapshot)).map(({ context }) => context);
+  let world: World;
+  let scope: string[];
+
+  beforeAll(async () => {
+    const cuts = await afterEachWrite(await meshOf(3), true);
+    const middle = cuts[26];
+    if (!middle) throw new Error('it was not cut');
+    world = copyOf(middle);
+    expect(await seenOf(world)).toEqual(['mesh-1', 'mesh-2', 'mesh-3']);
+    partFrom(world.slice(0, 2), 'mesh-3');
+    expect(await rotateModel(world.slice(0, 2), { ca: false })).toBe(true);
+    const members = await membersIn(world);
+    scope = [...scopeRotation(members, { ca: false, force: false }, NOW).warnings];
+  });
+
+  it('is over for them, whatever the third still holds, and not for the third', async () => {
+    expect(bundlesOf(world.slice(0, 2))).toEqual([2, 2]);
+    expect(bundlesOf(world.slice(2))[0]).toBeGreaterThan(3);
+    expect(await seenOf(world)).toEqual(['mesh-3']);
+    expect(await seenOf(world.slice(0, 2))).toEqual([]);
+  });
+
+  it('is not begun anew by the third’s: no former CA comes back, and nothing is made that would open nothing', async () => {
+    const [before, after] = [world, copyOf(world)];
+    const held = secretRef('kube-system', KVSTOREMESH_PEERS_SECRET);
+    const ofThird = (one: World) => secretTexts(one[2]?.objects.get(keyOf(held)))['mesh-1.etcd-client.crt'];
+    const looks: number[][] = [];
+    const look = () => looks.push(bundlesOf(after.slice(0, 2))) > 0;
+    expect(await rotateModel(after, { ca: false, after: look })).toBe(true);
+    expect(new Set(looks.flat())).toEqual(new Set([2]));
+    expect(ofThird(after)).toBe(ofThird(before));
+    expect(await seenOf(after)).toEqual([]);
+    expect(scope.map((words) => words.replace(/ → .*/, ''))).toEqual(
+      ['mesh-1', 'mesh-2'].map(
+        (name) =>
+          `context "mesh-3": mesh-3 dials ${name}, which does not let it in any more, so the certificate for dialling ${name} stays`,
+      ),
+    );
+    expect(scope[0]).toMatch(
+      /→ connect them again: meshctl clustermesh connect --context mesh-3 --destination-context mesh-1; or part them on that side too: meshctl clustermesh disconnect --context mesh-3 --peer mesh-1$/,
+    );
+  });
+
+  it('is not brought back by connecting the third again', async () => {
+    const members = await membersIn(world);
+    const [one, , three] = members;
+    if (!one || !three) throw new Error('no clusters');
+    const [dial] = planDial([planDirection(three, one, { now: NOW })], NOW).steps;
+    const texts = dial ? await textsWritten(world, dial) : {};
+    expect(texts['mesh-1.etcd-client-ca.crt']?.trim()).toBe(presentCas(world)[0]?.trim());
   });
 });
 

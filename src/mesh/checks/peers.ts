@@ -26,6 +26,7 @@ import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
+import { partedBy } from '../peers/parted.ts';
 import { choicesFor, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
@@ -36,6 +37,7 @@ import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
 
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
+  partedBy(to, from)?.mend ??
   meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
 
 interface Verdict {

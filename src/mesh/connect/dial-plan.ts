@@ -11,9 +11,11 @@ import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } fr
 import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/file/peer-file.ts';
 import { newPeerSecret, setKeys, withMarks } from '../peers/file/peer-secrets.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
+import { hasPartedWith } from '../peers/parted.ts';
 import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { presentAuthority, type TrustedAuthority } from '../rotation/rotated-certificates.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { trustInRotation } from '../rotation/unfinished-rotation.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
@@ -118,7 +120,7 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     const lifetime = clientLifetime(direction);
     const words = describeLifetime(lifetime, lifetime);
     entry.certificates.push({ spec, signer: server.snapshot.context, keys, ...lifetime });
-    const trusted = trustInRotation(server.snapshot);
+    const trusted = trustFor(direction);
     if (trusted.length > 0) entry.trust.push({ key: keys.ca, certificates: trusted.map(({ pem }) => pem) });
     const ca = server.snapshot.ca?.certificate;
     entry.changes.push({
@@ -135,6 +137,15 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   }
   if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
   return entry;
+}
+
+/**
+ * What stands beside a new certificate where it is not only what stood beside the former one. What a cluster kept of one that
+ * had parted with it is from before: the former CA of a rotation that is over may be in it.
+ */
+function trustFor({ client, server }: Direction): TrustedAuthority[] {
+  const both = trustInRotation(server.snapshot);
+  return both.length === 0 && hasPartedWith(server.snapshot, client.snapshot) ? presentAuthority(server) : both;
 }
 
 /** Whoever wrote a file may have other quotes and another order. */

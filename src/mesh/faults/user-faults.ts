@@ -6,6 +6,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, SHARED_USER } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
+import { partedBy } from '../peers/parted.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
 import type { Fault, FaultsInput } from './fault.ts';
@@ -33,7 +34,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
     const why = found ? `that user has the role "${found.role}", not "${REMOTE_ROLE}"` : 'there is no such user';
     const name = clusterNameOf(peer);
     const says = `${name} logs in as ${user}, and ${why}`;
-    const told = { object, key: 'users.yaml', says, peer: name };
+    const told = { object, key: 'users.yaml', says, peer: name, hint: partedBy(snapshot, peer)?.mend };
     const owner = toolOwner(configMap);
     if (owner === undefined) return [faultOf(snapshot, 'peer-user-missing', told)];
     const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]);

@@ -11,6 +11,7 @@ import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/na
 import { secretText } from '../objects/secret-data.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
+import { hasPartedWith } from '../peers/parted.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { type CertificateKeys, TLS_KEYS } from '../plan/plan.ts';
@@ -47,7 +48,10 @@ export interface TrustedAuthority {
  */
 export type RotationStage = 'settled' | 'trusting' | 'replaced';
 
-/** The certificates of a cluster's CA: its own, then those with which the other members dial it. */
+/**
+ * The certificates of a cluster's CA: its own, then those with which the other members dial it. What is left in a cluster that
+ * it has parted with is none of them: it opens nothing, and nobody would be let in with a new one.
+ */
 export function certificatesFrom(issuer: Member, members: readonly Member[]): RotatedCertificate[] {
   return [
     ...ownCertificates(issuer),
@@ -57,7 +61,7 @@ export function certificatesFrom(issuer: Member, members: readonly Member[]): Ro
       const keys = peerCertificateKeys(name);
       const secret = dialingSecret(holder.snapshot);
       const text = secretText(objects.get(keyOf(secretRef(namespace, secret))), keys.certificate);
-      if (holder === issuer || text === undefined) return [];
+      if (holder === issuer || text === undefined || hasPartedWith(issuer.snapshot, holder.snapshot)) return [];
       const facts = peerCertificates.get(name);
       const own = remoteUserName(holder.identity.name);
       const present = facts?.certificate.commonName ?? own;

@@ -9,6 +9,7 @@ import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
@@ -116,6 +117,7 @@ export function scopeRotation(
       ...strangerWarnings(member, members, contexts, choice.silent),
       ...missingSecrets(member, members, contexts, choice.silent),
       ...foreignWarnings(member, members),
+      ...partedWarnings(member, members),
       ...silenceWarnings(member),
     ]),
   };
@@ -149,6 +151,8 @@ export function rotationEffects(
     return [
       ...peers.map((peer): PeerEffect => {
         const base = { cluster: context, peer: peer.identity.name };
+        const parted = partedBy(member.snapshot, peer.snapshot) ?? partedBy(peer.snapshot, member.snapshot);
+        if (parted) return { ...base, becomes: 'lost', ...parted };
         const [own, theirs] = [replacement(member), replacement(peer)];
         const replaced = own ?? (theirs && `in ${base.peer} ${theirs}`);
         if (replaced === undefined) return { ...base, becomes: 'kept', why: 'the CA stays' };
@@ -177,6 +181,18 @@ function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
     ]);
     return [
       `context "${context}": it dials ${peer} with the certificate of ${foreign}, which stays as long as it is good → ${connect}`,
+    ];
+  });
+}
+
+/** What a member holds of another one that has parted with it is not renewed: it would open nothing. */
+function partedWarnings({ snapshot, identity }: Member, members: readonly Member[]): string[] {
+  return members.flatMap((client) => {
+    const parted = partedBy(snapshot, client.snapshot);
+    if (!parted) return [];
+    const { context } = client.snapshot;
+    return [
+      `context "${context}": ${parted.why}, so the certificate for dialling ${identity.name} stays → ${parted.mend}`,
     ];
   });
 }

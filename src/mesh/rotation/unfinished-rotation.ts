@@ -30,6 +30,8 @@ export interface UnfinishedRotation {
   stage: 'trusting' | 'replaced';
   /** The first phase that is not done, as far as it can be seen. */
   phase: PhaseName;
+  /** The one that may be it as well: that hangs on what peers hold that were not read. */
+  orPhase?: PhaseName | undefined;
   /** False where the CA that is trusted besides its own may as well be that of a peer that was not read. */
   isProven: boolean;
 }
@@ -68,15 +70,14 @@ export function unfinishedRotation(
   if (successor) {
     const isTrusted = certificates.every(({ facts }) => !facts || trusts(facts, successor));
     const isRead = mark === undefined || mark.includes(caMark([successor]));
-    return { stage: 'trusting', phase: isTrusted && isRead ? 'replace' : 'trust', isProven };
+    if (!isTrusted || !isRead) return { stage: 'trusting', phase: 'trust', isProven };
+    return { stage: 'trusting', phase: 'replace', orPhase: strangers ? 'trust' : undefined, isProven };
   }
   const isOwn = ({ peer }: RotatedCertificate) => peer === undefined;
-  const phase = certificates.some((one) => isOwn(one) && isFormer(one))
-    ? 'leaves'
-    : certificates.some(isFormer) || strangers
-      ? 'peers'
-      : 'let-go';
-  return { stage: 'replaced', phase, isProven };
+  const former = certificates.filter(isFormer);
+  if (former.length > 0) return { stage: 'replaced', phase: former.some(isOwn) ? 'leaves' : 'peers', isProven };
+  if (strangers) return { stage: 'replaced', phase: 'peers', orPhase: 'let-go', isProven };
+  return { stage: 'replaced', phase: 'let-go', isProven };
 }
 
 /** The unfinished rotation of a cluster's CA, only where it is beyond doubt. */
@@ -109,9 +110,11 @@ export function trustInRotation(snapshot: ClusterSnapshot): TrustedAuthority[] {
   return [...new Map(bundles.flatMap(authoritiesBeside).map((one) => [one.facts.sha256, one])).values()];
 }
 
-/** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`. */
-export function describeUnfinished({ phase, stage }: UnfinishedRotation): string {
-  const at = `phase ${ROTATION_PHASES.indexOf(phase) + 1} of ${ROTATION_PHASES.length} (${titleOfPhase(phase)})`;
+/** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
+export function describeUnfinished({ phase, orPhase = phase, stage }: UnfinishedRotation): string {
+  const numbers = [...new Set([phase, orPhase].map((one) => ROTATION_PHASES.indexOf(one) + 1))].sort();
+  const title = orPhase === phase ? ` (${titleOfPhase(phase)})` : '';
+  const at = `phase ${numbers.join(' or ')} of ${ROTATION_PHASES.length}${title}`;
   const trusted = stage === 'trusting' ? 'the present CA and its successor' : 'the CA and the former one';
   return `a rotation of the CA is unfinished: it stopped in ${at}, and ${trusted} are both trusted`;
 }
