@@ -6,9 +6,9 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
-import { knownPeers } from '../../src/mesh/peers/peers.ts';
+import { knownPeers, sharesLogin } from '../../src/mesh/peers/peers.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { apiserverDeployment, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { apiserverDeployment, secretObject, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const peersSecret = (annotations: Record<string, string>, ...peers: string[]): KubeObject => ({
   apiVersion: 'v1',
@@ -152,5 +152,37 @@ describe('a peer that only dials in', () => {
         [peer, own],
       ]),
     ).toEqual([]);
+  });
+});
+
+describe('whether a cluster logged in to a peer with a certificate that others have too', () => {
+  const file = (certificate: string) =>
+    `endpoints:\n- https://10.0.0.2:2379\ncert-file: /var/lib/cilium/clustermesh/${certificate}\n`;
+  const cache =
+    'endpoints:\n- https://clustermesh-apiserver.kube-system.svc:2379\ncert-file: /var/lib/cilium/clustermesh/local-etcd-client.crt\n';
+  it.each<[what: string, files: Record<string, Record<string, string>>, user: string | undefined, shared: boolean]>([
+    ['by its own', { 'cilium-kvstoremesh': { 'mesh-2': file('mesh-2.etcd-client.crt') } }, 'remote-mesh-1', false],
+    ['by that of all', { 'cilium-kvstoremesh': { 'mesh-2': file('mesh-2.etcd-client.crt') } }, 'remote', true],
+    [
+      'by the file that names that of all',
+      { 'cilium-kvstoremesh': { 'mesh-2': file('common-etcd-client.crt') } },
+      undefined,
+      true,
+    ],
+    ['the Secret with it is gone', { 'cilium-clustermesh': { 'mesh-2': cache } }, undefined, false],
+    [
+      'the key with it is gone',
+      { 'cilium-kvstoremesh': { 'mesh-2': file('mesh-2.etcd-client.crt') } },
+      undefined,
+      false,
+    ],
+    ['the file is gone too', {}, undefined, false],
+  ])('is known by what is there: %s', (_what, files, user, shared) => {
+    const snapshot = snapshotOf({
+      ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1' },
+      live: Object.entries(files).map(([name, texts]) => secretObject(name, texts)),
+      peerCertificates: new Map(user === undefined ? [] : [['mesh-2', tlsFacts('ca-2', { commonName: user })]]),
+    });
+    expect(sharesLogin(snapshot, 'mesh-2')).toBe(shared);
   });
 });

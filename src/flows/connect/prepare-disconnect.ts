@@ -19,7 +19,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import { configuredPeers, isLetIn, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
+import { configuredPeers, isLetIn, knownPeers, sharesLogin } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -202,13 +202,8 @@ export function prepareParting(
   const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
-  // Of one whose certificate is gone, the user that lets it in tells that it had one of its own.
   const common = dials.filter(
-    ([{ snapshot, name }, server]) =>
-      snapshot &&
-      configuredPeers(snapshot).includes(server.name) &&
-      !logsInAsItself(snapshot, server.name) &&
-      !(server.snapshot && isLetIn(server.snapshot, name)),
+    ([{ snapshot }, { name }]) => snapshot && configuredPeers(snapshot).includes(name) && sharesLogin(snapshot, name),
   );
   return {
     targets,

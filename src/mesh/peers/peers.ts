@@ -115,3 +115,15 @@ export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapsh
   const { name } = identityOf(ciliumConfig ?? {});
   return peerCertificates.get(peer)?.certificate.commonName === remoteUserName(name);
 }
+
+/**
+ * Whether a cluster dials a peer with a certificate that other clusters have too. False where what it dialled with is gone:
+ * then nothing tells which one it was.
+ */
+export function sharesLogin(snapshot: ClusterSnapshot, peer: string): boolean {
+  if (snapshot.peerCertificates.has(peer)) return !logsInAsItself(snapshot, peer);
+  const text = dialingFile(snapshot, peer)?.text;
+  const file = text === undefined ? undefined : readPeerFile(text);
+  if (!file || 'unreadable' in file) return false;
+  return file.certFile?.split('/').at(-1) !== peerCertificateKeys(peer).certificate;
+}
