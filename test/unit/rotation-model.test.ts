@@ -210,6 +210,25 @@ describe('in the middle of a rotation', () => {
     }
   });
 
+  it('enable issues the server certificate anew where it is lost, and that alone: it trusts what the others are from', async () => {
+    const templates = await loadTemplates(CHECKOUT);
+    for (const { cut, one, at } of await middles((index) => index % 4 === 0)) {
+      const lost = keyOf(secretRef('kube-system', SERVER_CERT_SECRET));
+      const lacking = {
+        ...one,
+        objects: new Map([...one.objects].filter(([key]) => key !== lost)),
+        tlsSecrets: new Map([...one.tlsSecrets].filter(([name]) => name !== SERVER_CERT_SECRET)),
+      };
+      const others = cut.slice(1).map(({ snapshot }) => snapshot);
+      const { plan } = draftFrom(lacking, templates, { waitMs: 0, others }, NOW);
+      const written = plan.steps.filter(({ action, object }) => object.kind === 'Secret' && action !== 'keep');
+      expect(
+        written.map(({ object }) => object.name),
+        at,
+      ).toEqual([SERVER_CERT_SECRET]);
+    }
+  });
+
   it('connect changes nothing between its clusters, and gives a new peer all CAs', async () => {
     const lone = await loneCluster('mesh-3', 3);
     for (const { cut, world, at, rotations } of await middles((index) => index % 5 === 1)) {

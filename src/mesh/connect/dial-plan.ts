@@ -1,6 +1,6 @@
 import { requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import { acceptedBeside, clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -17,7 +17,7 @@ import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder 
 import { describeLifetime, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 import { presentAuthority, type TrustedAuthority } from '../rotation/rotated-certificates.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
-import { trustInRotation } from '../rotation/unfinished-rotation.ts';
+import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from './direction.ts';
 import type { Dial } from './kept-choices.ts';
@@ -203,7 +203,7 @@ function reasonForCertificate({ client, server, credential }: Direction, now: Da
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
-  return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedBeside(server.snapshot));
+  return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedInRotation(server.snapshot));
 }
 
 /** As the one that it takes the place of, else as the other certificates of the cluster that issues it. */

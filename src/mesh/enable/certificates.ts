@@ -2,7 +2,7 @@ import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
-import { acceptedBeside, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { trustedBy } from '../certificates/trust.ts';
@@ -13,7 +13,7 @@ import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects
 import { emptySecret } from '../objects/secret-data.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime, successorLifetime } from '../rotation/lifetime.ts';
-import { trustInRotation } from '../rotation/unfinished-rotation.ts';
+import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
 import type { EnableInput } from './input.ts';
 
 /** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */
@@ -145,7 +145,7 @@ function reissueReason(
 ): string | undefined {
   const { certificate: ca, makes }: AuthorityPlan = input.authority;
   if (!ca) return makes ? 'the CA is new' : present ? undefined : 'there is no certificate yet';
-  const accepted = makes ? [] : acceptedBeside(input.snapshot);
+  const accepted = makes ? [] : acceptedInRotation(input.snapshot);
   const reason = reasonToReissue(present, needed, ca, input.now, accepted);
   return (
     reason ??

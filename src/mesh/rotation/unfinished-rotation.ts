@@ -1,6 +1,7 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
+import { acceptedBeside } from '../certificates/cluster-certificates.ts';
 import { trustedBy, trusts } from '../certificates/trust.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -108,6 +109,15 @@ export function trustInRotation(snapshot: ClusterSnapshot): TrustedAuthority[] {
   const member = memberOf(snapshot);
   const bundles = certificatesFrom(member, [member]).filter(({ facts }) => facts && trusts(facts, ca));
   return [...new Map(bundles.flatMap(authoritiesBeside).map((one) => [one.facts.sha256, one])).values()];
+}
+
+/**
+ * The CAs from which a cluster's etcd takes certificates besides its present one: those of its server certificate's bundle, or,
+ * where that has to be made anew, those that it gets then.
+ */
+export function acceptedInRotation(snapshot: ClusterSnapshot): readonly CertificateFacts[] {
+  const accepted = acceptedBeside(snapshot);
+  return accepted.length > 0 ? accepted : trustInRotation(snapshot).map(({ facts }) => facts);
 }
 
 /** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
