@@ -8,6 +8,7 @@ import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
+import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
@@ -22,7 +23,7 @@ import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
-import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
+import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult, refusalBy } from './plan-result.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { namesakeContexts } from './targets/mesh-targets.ts';
 import { findPeerClusters, requireAnswers } from './targets/peer-clusters.ts';
@@ -100,7 +101,9 @@ async function carryOut(
     const given = new Map(prepared.drafts.flatMap((draft) => [...givenAuthorities(draft.options)]));
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force, given }) } : {};
-    const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+    const refused = refusalBy(() => requireApplicable(prepared, options));
+    if (refused) context.progress.warn(warningOf(refused));
+    const result = planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
     const data = { ...result.data, unconnected: printable(later) };
     return { ...result, data };
   }

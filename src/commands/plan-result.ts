@@ -26,18 +26,39 @@ export function dryRunOf({ dryRun, output }: PlanFlags): DryRun | undefined {
   return dryRun === true ? 'client' : dryRun;
 }
 
-/** What a command with `--dry-run` gives back: the plan in the format that was asked for. */
-export function planResult(report: PlanReport, dryRun: DryRun, output: PlanFlags['output']): CommandResult {
+/** What a run is refused for before it writes anything, of a plan that is shown all the same; undefined where it is not. */
+export function refusalBy(judge: () => void): MeshctlError | undefined {
+  try {
+    judge();
+    return undefined;
+  } catch (error) {
+    if (error instanceof MeshctlError) return error;
+    throw error;
+  }
+}
+
+/**
+ * What a command with `--dry-run` gives back: the plan in the format that was asked for.
+ * @param refused what the run would end with at once, as it does; absent where it would begin
+ */
+export function planResult(
+  report: PlanReport,
+  dryRun: DryRun,
+  output: PlanFlags['output'],
+  refused?: MeshctlError,
+): CommandResult {
   const refusals = [...(report.verdicts?.values() ?? [])].filter((verdict) => verdict !== 'accepted');
+  // Manifests are for somebody else to apply, who may well own what this run would not change.
+  const refusal = refusals[0] ?? (output === 'manifests' ? undefined : refused);
   const closing =
     dryRun === 'client'
-      ? 'Nothing was changed (--dry-run).'
+      ? `Nothing was changed (--dry-run)${refused ? '; a run is refused' : ''}.`
       : `Nothing was changed (--dry-run=server): the API server ${refusals.length === 0 ? 'accepts everything' : `refuses ${refusals.length} of the steps`}.`;
   return {
     kind: 'Plan',
     data: { dryRun, ...planData(report) },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
-    exitCode: refusals[0] ? exitCodeOf(refusals[0].code) : 0,
+    exitCode: refusal ? exitCodeOf(refusal.code) : 0,
     ...(output === 'manifests' ? manifestsOf(report.steps) : {}),
   };
 }

@@ -1,4 +1,4 @@
-import { MeshctlError } from '../mesh/errors.ts';
+import { MeshctlError, warningOf } from '../mesh/errors.ts';
 
 /**
  * Waits for all, whatever becomes of them, so that none is cut off by another's failure. Then throws the first error; the
@@ -12,7 +12,7 @@ export async function allOrFirstError<T>(
   const errors = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (errors.length > 0) {
     for (const error of errors.slice(1)) {
-      if (error instanceof MeshctlError) progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+      if (error instanceof MeshctlError) progress.warn(warningOf(error));
     }
     throw errors[0];
   }

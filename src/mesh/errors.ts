@@ -85,3 +85,8 @@ export function errorOfAbort(signal: AbortSignal): MeshctlError {
   if (reason instanceof Error && reason.name === 'TimeoutError') return new MeshctlError('Timeout', 'timed out');
   return new MeshctlError('Interrupted', 'interrupted');
 }
+
+/** An error that does not end a run, as the warning that tells of it. */
+export function warningOf({ message, hint }: MeshctlError): string {
+  return hint ? `${message} → ${hint}` : message;
+}

@@ -112,6 +112,20 @@ describe('apply', () => {
     expect(all).toBeLessThan(60);
   });
 
+  it('begins nothing where a Service that the file names is missing; a dry run says so, with the plan', async () => {
+    const spec: WrittenSpec = { ...MESH, services: [{ name: 'absent', namespace: 'default', clusters: ['mesh-1'] }] };
+    for (const more of [['--dry-run'], []]) {
+      const { exitCode, stdout, stderr } = await apply(spec, ...more);
+      expect({ exitCode, refused: stdout.includes('a run is refused') }).toEqual({
+        exitCode: 1,
+        refused: more.length > 0,
+      });
+      expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
+        'no Service default/absent in mesh-1 → Deploy the missing Services there first',
+      );
+    }
+  });
+
   it('mends what was changed by hand', async () => {
     store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
       (deployment.spec as { replicas: number }).replicas = 2;

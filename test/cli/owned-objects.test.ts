@@ -126,11 +126,14 @@ describe('objects of Helm', () => {
 it('a Secret of Helm is not written by a rotation of the CA, unless it is said; the hint is the command that was run', async () => {
   madeBy({ 'meta.helm.sh/release-name': 'cilium' });
   const rotate = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--ca', '--key-size', '3072'];
+  const forced = 'meshctl clustermesh certs rotate --context mesh-2 --ca --key-size 3072 --force-conflicts';
   const refused = await meshctl([...rotate, '--yes']);
-  expect(refused).toMatchObject({ exitCode: 1 });
-  expect(said(refused.stderr)).toContain(
-    'or take them over: meshctl clustermesh certs rotate --context mesh-2 --ca --key-size 3072 --force-conflicts',
-  );
+  const planned = await meshctl([...rotate, '--dry-run']);
+  for (const { exitCode, stderr } of [refused, planned]) {
+    expect(exitCode).toBe(1);
+    expect(said(stderr)).toContain(`or take them over: ${forced}`);
+  }
+  expect(planned.stdout).toContain('Nothing was changed (--dry-run); a run is refused.');
 });
 
 describe('a server certificate', () => {

@@ -245,10 +245,13 @@ describe('what others own', () => {
     cluster.store.update(deployment, scale, 'keda');
     const plan = await meshctl('enable', '--replicas', '3', '--dry-run');
     expect(plan.stdout).toContain('! spec.replicas is owned by keda: only with --force-conflicts');
+    expect(plan.stdout).toContain('Nothing was changed (--dry-run); a run is refused.');
     const { exitCode, stderr } = await meshctl('enable', '--replicas', '3');
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain('Deployment kube-system/clustermesh-apiserver: spec.replicas (keda)');
-    expect(stderr).toContain('--force-conflicts');
+    expect([exitCode, plan.exitCode]).toEqual([1, 1]);
+    for (const told of [stderr, plan.stderr]) {
+      expect(told).toContain('Deployment kube-system/clustermesh-apiserver: spec.replicas (keda)');
+      expect(told).toContain('--force-conflicts');
+    }
     expect(replicas()).toBe(2);
     const forced = await meshctl('enable', '--replicas', '3', '--force-conflicts');
     expect(forced.exitCode, forced.stderr).toBe(0);

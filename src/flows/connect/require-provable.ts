@@ -1,7 +1,7 @@
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { replicasOf } from '../../mesh/apiserver/deployment.ts';
+import { noReplicas } from '../../mesh/connect/provable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
@@ -27,7 +27,9 @@ export async function requireProvable(
 ): Promise<void> {
   const { client, namespace } = server;
   const deployment = await client.get(apiserverDeploymentRef(namespace));
-  if (deployment && replicasOf(deployment) === 0) throw noReplicas(server, deployment);
+  if (deployment && replicasOf(deployment) === 0) {
+    throw noReplicas({ context: client.context, namespace }, deployment);
+  }
   const deadline = flow.clock.ms() + timeoutMs;
   const question = { credential, key: descriptionKey(cluster), deadline };
   await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
@@ -51,13 +53,4 @@ function unaskedIn(answer: Awaited<ReturnType<typeof askPod>>, context: string):
     details: { context, reason: error.reason },
     cause: error,
   });
-}
-
-function noReplicas({ client: { context }, namespace }: Target, deployment: KubeObject): MeshctlError {
-  const scale = scaleUpCommand({ context, namespace }, deployment);
-  return new MeshctlError(
-    'CredentialRefused',
-    `context "${context}": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0`,
-    { hint: scale, details: { context, reason: 'no-replicas' } },
-  );
 }

@@ -7,6 +7,7 @@ import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { requireAskable } from '../../mesh/rotation/asked-servers.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
 import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import { strangersTo } from '../../mesh/rotation/rotated-certificates.ts';
@@ -68,6 +69,7 @@ export async function prepareRotation(
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = phases.flatMap((phase) => phase.steps);
   requireStaying(steps);
+  requireAskable(members, steps);
   return {
     targets: found.targets,
     spared: found.failed,

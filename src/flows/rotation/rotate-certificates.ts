@@ -6,6 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { askedServers } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { hasWork, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import {
@@ -155,12 +156,7 @@ async function requireAllProvable(
   { targets, members, phases }: PreparedRotation,
   { waitMs, parallel }: RotateOptions,
 ): Promise<void> {
-  const steps = phases.flatMap((phase) => phase.steps).filter(({ action }) => action !== 'keep');
-  const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
-  const signers = steps.flatMap(({ write }) =>
-    write?.method === 'issue' ? write.certificates.filter(({ keys }) => keys.ca !== 'ca.crt') : [],
-  );
-  const proved = new Set(signers.map(({ signer }) => signer));
+  const { proved, restarted } = askedServers(phases.flatMap((phase) => phase.steps));
   const limit = pLimit(parallel);
   const looks = targets.map((target) =>
     limit(async () => {

@@ -9,6 +9,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
 import {
   APISERVER,
   APISERVER_SELECTOR,
@@ -33,6 +34,18 @@ export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
     hint: wayUp(first),
     details: { context: first.context, contexts, reason: 'no-ready-pod' },
   });
+}
+
+/** Why nothing is to be waited for where no pod is wanted. */
+export function noReplicas(
+  { context, namespace }: Pick<ClusterSnapshot, 'context' | 'namespace'>,
+  deployment: KubeObject | undefined,
+): MeshctlError {
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0`,
+    { hint: scaleUpCommand({ context, namespace }, deployment), details: { context, reason: 'no-replicas' } },
+  );
 }
 
 /**

@@ -5,11 +5,13 @@ import {
   type PreparedRotation,
   prepareRotation,
   type RotateOptions,
+  requireUnowned,
 } from '../../../flows/rotation/prepare-rotation.ts';
 import { rotateCertificates } from '../../../flows/rotation/rotate-certificates.ts';
+import { forcingCommand } from '../../../flows/rotation/what-stands.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -17,7 +19,7 @@ import { rotationText } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
+import { type DryRun, dryRunOf, type PlanFlags, planResult, refusalBy } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
@@ -45,7 +47,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     const ending = flags.ca ? await Promise.all(prepared.targets.map((target) => endingWithCa(context, target))) : [];
     for (const warning of ending.flat()) context.progress.warn(warning);
     for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
-    if (dryRun) return withUnanswered(await showPlan(context, prepared, dryRun, flags.output), missing);
+    if (dryRun) return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun }), missing);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
     const text = (theme: Theme) => rotationText(certificates, theme);
@@ -82,15 +84,17 @@ function reportOf({ phases, effects, scope }: PreparedRotation) {
 async function showPlan(
   context: CommandContext,
   prepared: PreparedRotation,
-  dryRun: DryRun,
-  output: PlanFlags['output'],
+  options: RotateOptions,
+  { dryRun, output }: Pick<PlanFlags, 'output'> & { dryRun: DryRun },
 ): Promise<CommandResult> {
   const report = reportOf(prepared);
-  if (dryRun === 'client') return planResult(report, dryRun, output);
+  const refused = refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
+  if (refused) context.progress.warn(warningOf(refused));
+  if (dryRun === 'client') return planResult(report, dryRun, output, refused);
   // CAs that are thrown away: nothing that is made for a dry run is kept.
   const given = await makeSuccessors(context, report.steps);
   const verdicts = await tryOnServer(context, prepared.targets, report.steps, { given });
-  return planResult({ ...report, verdicts }, dryRun, output);
+  return planResult({ ...report, verdicts }, dryRun, output, refused);
 }
 
 /** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */

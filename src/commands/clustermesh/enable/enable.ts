@@ -13,7 +13,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { requireNoConflicts } from '../../../mesh/enable/plan-enable.ts';
-import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
+import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
@@ -82,17 +82,23 @@ async function carryOut(
   }
   const report = reportOf(planned);
   if (!flags.viaHelm) for (const note of foreignObjectNotes(report.steps)) context.progress.warn(note);
-  if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
+  const disputed = (isOnly: boolean) =>
+    eachCluster(planned, isOnly, async (one) => {
+      requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
+      return one;
+    });
+  if (dryRun && !flags.viaHelm) {
+    const isAsked = !options.force && flags.output !== 'manifests';
+    const refused = isAsked ? (await disputed(false)).failures : [];
+    return dryRunResult(context, flags, options, { planned, report, failures, refused });
+  }
   const [failure] = failures;
   if (flags.viaHelm && failure) throw firstOf(context, failures);
   // What is refused anyway is not worth a question.
-  const { done: ready, failures: disputed } =
+  const { done: ready, failures: refused } =
     flags.viaHelm || options.force
       ? { done: planned, failures: [] }
-      : await eachCluster(planned, planned.length + failures.length === 1, async (one) => {
-          requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
-          return one;
-        });
+      : await disputed(planned.length + failures.length === 1);
   if (!dryRun) {
     const agreement = {
       yes: flags.yes,
@@ -105,7 +111,7 @@ async function carryOut(
     await confirmCuts(context, reportOf(asked), { ...agreement, doubtful });
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
-  return enableAll(context, options, ready, [...failures, ...disputed]);
+  return enableAll(context, options, ready, [...failures, ...refused]);
 }
 
 /** Plans that name the contexts of peers that the run has not read. */
@@ -187,7 +193,7 @@ async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
 }
 
 function warnOf({ progress }: CommandContext, failures: readonly EnableFailure[]): void {
-  for (const { error } of failures) progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+  for (const { error } of failures) progress.warn(warningOf(error));
 }
 
 /** The error of a run that does nothing: the first failure's; the others are told before. */
@@ -226,10 +232,18 @@ async function dryRunResult(
   {
     planned,
     report,
-    failures,
-  }: { planned: readonly Planned[]; report: PlanReport; failures: readonly EnableFailure[] },
+    failures: unread,
+    refused,
+  }: {
+    planned: readonly Planned[];
+    report: PlanReport;
+    failures: readonly EnableFailure[];
+    /** Clusters of the plan in which a run would begin nothing. */
+    refused: readonly EnableFailure[];
+  },
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags) ?? 'client';
+  const failures = [...unread, ...refused];
   const [failure] = failures;
   if (failure && planned.length === 0) throw firstOf(context, failures);
   warnOf(context, failures);
@@ -239,7 +253,9 @@ async function dryRunResult(
     dryRun === 'server'
       ? { verdicts: await tryOnServer(context, targets, report.steps, { force: options.force, given }) }
       : {};
-  const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+  // The other clusters are enabled all the same.
+  const whole = refused.length === planned.length ? refused[0]?.error : undefined;
+  const result = planResult({ ...report, ...verdicts }, dryRun, flags.output, whole);
   if (!failure) return result;
   return {
     ...result,

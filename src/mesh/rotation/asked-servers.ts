@@ -1,0 +1,36 @@
+import { replicasOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import type { Member } from '../connect/member.ts';
+import { noReplicas } from '../connect/provable.ts';
+import type { Step } from '../plan/plan.ts';
+
+/** The contexts whose etcd a rotation asks before it writes. */
+export interface AskedServers {
+  /** Their CA signs a new certificate for a peer, which is proved. */
+  proved: ReadonlySet<string>;
+  /** Their pods are replaced. */
+  restarted: ReadonlySet<string>;
+}
+
+/** Whom the steps of all phases make a rotation ask. */
+export function askedServers(steps: readonly Step[]): AskedServers {
+  const writes = steps.filter(({ action }) => action !== 'keep');
+  const restarted = writes.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : []));
+  const signers = writes.flatMap(({ write }) =>
+    write?.method === 'issue' ? write.certificates.filter(({ keys }) => keys.ca !== 'ca.crt') : [],
+  );
+  return { proved: new Set(signers.map(({ signer }) => signer)), restarted: new Set(restarted) };
+}
+
+/**
+ * Refuses a rotation that would have to ask where no pod is wanted: no wait brings one.
+ * @throws MeshctlError `CredentialRefused`, with the command that brings it back
+ */
+export function requireAskable(members: readonly Member[], steps: readonly Step[]): void {
+  const { proved, restarted } = askedServers(steps);
+  for (const { snapshot } of members) {
+    const deployment = apiserverDeployment(snapshot);
+    const isAsked = proved.has(snapshot.context) || restarted.has(snapshot.context);
+    if (isAsked && replicasOf(deployment) === 0) throw noReplicas(snapshot, deployment);
+  }
+}
