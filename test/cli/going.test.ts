@@ -96,6 +96,21 @@ describe('an object that is being deleted', () => {
     expect(late.exitCode, late.stderr).toBe(1);
     expect(late.stderr).toContain(`Secret kube-system/${ref.name} to be gone, held by its finalizer ${FINALIZER}`);
     expect(late.stderr).toContain(`kubectl --context mesh-1 -n kube-system wait --for=delete secret/${ref.name}`);
+    // The CA went with the rest: what is held is no evidence of one that should come back.
+    one.store.delete(refs.secret('cilium-ca'));
+    const unfinished = `a disable is unfinished: Secret kube-system/${ref.name} is being deleted, held by its finalizer ${FINALIZER}`;
+    const wait = `kubectl --context mesh-1 -n kube-system wait --for=delete secret/${ref.name} --timeout=5m`;
+    for (const more of [[], ['--dry-run'], ['--replace-ca', '-y']]) {
+      const refused = await meshctl(['clustermesh', 'enable', '--context', 'mesh-1', ...more]);
+      expect(refused.exitCode, refused.stderr).toBe(1);
+      expect(refused.stderr).toContain(unfinished);
+      expect(refused.stderr).toContain(`once that is gone: ${wait}`);
+    }
+    const checks = await meshctl(['clustermesh', 'check', '--context', 'mesh-1', '--category', 'apiserver,tls']);
+    expect(checks.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      `there is no Deployment clustermesh-apiserver; ${unfinished} (apiserver-deployed) → ${wait} && meshctl clustermesh enable --context mesh-1`,
+    );
+    expect(checks.stdout).not.toContain('backup');
     letGo(ref);
     expect((await meshctl.ok(disable)).stdout).toContain('there is nothing to remove');
     undos.length = 0;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { requireRolling, stallOf } from '../../src/mesh/apiserver/stall.ts';
+import { lostAuthority } from '../../src/mesh/certificates/authority.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { requireStaying } from '../../src/mesh/plan/going.ts';
@@ -76,5 +77,34 @@ describe('what is being deleted', () => {
       expect(check).toThrow(/Secret kube-system\/cilium-kvstoremesh is being deleted, held by its finalizer/);
     else expect(check).not.toThrow();
     expect(() => requireStaying([{ ...step(secret, 'keep'), ...how }])).not.toThrow();
+  });
+});
+
+describe('a CA that went with the rest', () => {
+  const started = () =>
+    deployment({ template: { metadata: { annotations: { 'meshctl.io/ca': 'abc' } }, spec: { containers: [] } } }, {});
+  const users = (): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+  });
+  it.each<[string, () => KubeObject]>([
+    ['Secret with a certificate', () => secretObject('clustermesh-apiserver-admin-cert', { 'tls.crt': 'x' })],
+    ['Deployment whose pods started with it', started],
+    ['Secret that names peers', () => secretObject('cilium-clustermesh', { 'mesh-2': 'endpoints:\n- x\n' })],
+    ['list of users, for a peer that dials', users],
+  ])('is told by a %s, not by one that goes too', (_, object) => {
+    const peer = snapshotOf({
+      context: 'mesh-2',
+      ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+      live: [secretObject('cilium-clustermesh', { 'mesh-1': 'endpoints:\n- https://10.0.0.1:2379\n' })],
+    });
+    const tracesOf = (live: KubeObject) => {
+      const one = { ...snapshotWith(live), ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1' } };
+      return lostAuthority({ ...one, ca: undefined, tlsSecrets: new Map() }, [peer])?.traces;
+    };
+    const live = object();
+    expect(tracesOf(live)).toBeDefined();
+    expect(tracesOf({ ...live, metadata: { ...live.metadata, ...GOING } })).toBeUndefined();
   });
 });

@@ -39,6 +39,7 @@ import {
   settleEnable,
   settleImage,
 } from '../../mesh/enable/settings.ts';
+import { requireDisabled } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -134,6 +135,7 @@ export function draftFrom(
   const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
   const identity = requireIdentity(snapshot);
+  requireDisabled(snapshot);
   requireOwnIdentity(snapshot, concernedPeers(snapshot, others), others);
   requireSize(snapshot, identity, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });

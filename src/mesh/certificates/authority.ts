@@ -9,6 +9,7 @@ import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
+import { withoutGoing } from '../plan/going.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
@@ -47,10 +48,12 @@ export function lostAuthority(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[] = [],
 ): LostAuthority | undefined {
-  const { ca, namespace, objects, tlsSecrets } = snapshot;
-  if (ca) return undefined;
+  if (snapshot.ca) return undefined;
+  // What a disable has deleted, and a finalizer holds, goes like the CA did.
+  const staying = withoutGoing(snapshot);
+  const { namespace, objects, tlsSecrets } = staying;
   const deployment = apiserverDeployment({ objects, namespace });
-  const peers = concernedPeers(snapshot, hasServed(snapshot) ? others : []);
+  const peers = concernedPeers(staying, hasServed(staying) ? others : []);
   const traces = [
     ...CERTIFICATE_SECRETS.filter(
       (name) => tlsSecrets.has(name) || !isUnfilled(objects.get(keyOf(secretRef(namespace, name)))),

@@ -8,6 +8,7 @@ import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { platformEvidence } from '../enable/exposure/platforms.ts';
+import { unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { lacksSigner } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -41,10 +42,14 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
       clusters
         .filter((cluster) => !apiserverDeployment(cluster))
         .map((cluster) => {
-          const hint = enableAdvice({ ...cluster, unsigned: lacksSigner(cluster, now) }, knownPeers(cluster));
-          return findingOf('apiserver-deployed', 'fail', cluster.context, {}, hint);
+          const unfinished = unfinishedDisable(cluster);
+          const args = unfinished ? { reason: unfinished.says } : {};
+          const advice = enableAdvice({ ...cluster, unsigned: lacksSigner(cluster, now) }, knownPeers(cluster));
+          const hint = unfinished ? `${unfinished.wait} && ${enableAdvice(cluster)}` : advice;
+          return findingOf('apiserver-deployed', 'fail', cluster.context, args, hint);
         }),
-    says: ({ args }) => `context "${args.context}": there is no Deployment clustermesh-apiserver`,
+    says: ({ args: { context, reason } }) =>
+      `context "${context}": there is no Deployment clustermesh-apiserver${reason === undefined ? '' : `; ${reason}`}`,
   },
   {
     id: 'apiserver-ready',

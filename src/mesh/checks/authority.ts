@@ -11,6 +11,7 @@ import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import type { Check, Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -144,7 +145,7 @@ function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undef
 
 /** Whether certificates are there that the cluster's CA must have signed. */
 function hasSigned(cluster: ClusterSnapshot): boolean {
-  return cluster.tlsSecrets.size > 0 && !isIssuedElsewhere(cluster);
+  return withoutGoing(cluster).tlsSecrets.size > 0 && !isIssuedElsewhere(cluster);
 }
 
 function brokenCa(cluster: ClusterSnapshot): string | undefined {

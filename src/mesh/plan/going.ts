@@ -1,11 +1,25 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
 import type { Step } from './plan.ts';
 
 /** Whether an object is on its way out: it was deleted, and something still holds it. */
 export function isGoing(object: KubeObject | undefined): boolean {
   return object?.metadata.deletionTimestamp !== undefined;
+}
+
+/** A cluster by what will be left of it: what is on its way out is no evidence of anything that is to be kept. */
+export function withoutGoing(snapshot: ClusterSnapshot): ClusterSnapshot {
+  const { namespace, objects, tlsSecrets } = snapshot;
+  if (![...objects.values()].some(isGoing)) return snapshot;
+  const isStaying = (name: string) => !isGoing(objects.get(keyOf(secretRef(namespace, name))));
+  return {
+    ...snapshot,
+    objects: new Map([...objects].filter(([, object]) => !isGoing(object))),
+    tlsSecrets: new Map([...tlsSecrets].filter(([name]) => isStaying(name))),
+  };
 }
 
 /** `, held by its finalizer example.com/x`; nothing where there is none. */

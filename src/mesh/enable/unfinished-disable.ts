@@ -1,0 +1,41 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { describeRef, keyOf, refOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../objects/names.ts';
+import { isOurs } from '../objects/ownership.ts';
+import { heldBy, isGoing } from '../plan/going.ts';
+
+/** What a disable has deleted, and others still hold. */
+export interface UnfinishedDisable {
+  /** `a disable is unfinished: Service kube-system/… is being deleted, held by its finalizer …`. */
+  says: string;
+  /** The command line that waits until all of it is gone. */
+  wait: string;
+}
+
+/** A disable that took the Deployment away, and of which other objects of meshctl's are not gone yet; undefined without one. */
+export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable | undefined {
+  const { context, namespace, objects, unread } = snapshot;
+  if (apiserverDeployment(snapshot) || unread?.has(keyOf(apiserverDeploymentRef(namespace)))) return undefined;
+  const held = [...objects.values()].filter((object) => isGoing(object) && isOurs(object));
+  if (held.length === 0) return undefined;
+  const names = held.map(refOf).map(({ kind, name }) => `${kind.toLowerCase()}/${name}`);
+  const what = held.map((object) => `${describeRef(refOf(object))} is being deleted${heldBy(object)}`);
+  return {
+    says: `a disable is unfinished: ${what.join('; ')}`,
+    wait: kubectlCommand({ context, namespace }, ['wait', '--for=delete', ...names, '--timeout=5m']),
+  };
+}
+
+/** Refuses to enable what is on its way out. @throws MeshctlError `Conflict`, with who holds it */
+export function requireDisabled(snapshot: ClusterSnapshot): void {
+  const unfinished = unfinishedDisable(snapshot);
+  if (!unfinished) return;
+  const { context } = snapshot;
+  throw new MeshctlError('Conflict', `context "${context}": ${unfinished.says}`, {
+    hint: `Run the same command again once that is gone: ${unfinished.wait}`,
+    details: { context },
+  });
+}
