@@ -266,6 +266,10 @@ describe('an etcd that cannot be queried', () => {
     const name = found(pod, 'the pod').metadata.name;
     cluster.stopPod('kube-system', name);
     const before = await certificates();
+    const plan = await rotate('--dry-run');
+    expect(plan.stderr).toContain(
+      `no clustermesh-apiserver pod is ready (not ready: ${name}), and nothing is written before one is\n  → kubectl --context mesh-2 -n kube-system describe pods`,
+    );
     const started = performance.now();
     const { exitCode, stderr } = await rotate('--wait-duration', '1s');
     expect(exitCode).toBe(1);

@@ -7,7 +7,7 @@ import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { requireAskable } from '../../mesh/rotation/asked-servers.ts';
+import { requireAskable, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
 import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import { strangersTo } from '../../mesh/rotation/rotated-certificates.ts';
@@ -74,7 +74,7 @@ export async function prepareRotation(
     targets: found.targets,
     spared: found.failed,
     members,
-    scope,
+    scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, steps)] },
     phases: phases.filter((phase) => phase.steps.length > 0),
     effects: rotationEffects(members, steps, contexts, silent),
   };

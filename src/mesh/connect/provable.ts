@@ -26,14 +26,29 @@ import { type Direction, dialledHosts } from './direction.ts';
  * @throws MeshctlError `CredentialRefused`, with the command that brings pods up or shows why there are none
  */
 export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
-  const idle = servers.filter(({ apiserverPods }) => apiserverPods?.every(({ ready }) => !ready));
+  const idle = servers.flatMap((server) => idleServer(server) ?? []);
   const [first] = idle;
   if (!first) return;
   const contexts = idle.map(({ context }) => context);
-  throw new MeshctlError('CredentialRefused', idle.map(describeIdle).join('; '), {
-    hint: wayUp(first),
+  const words = idle.map(({ says }) => `${says}, so no peer can be let in there`);
+  throw new MeshctlError('CredentialRefused', words.join('; '), {
+    hint: first.hint,
     details: { context: first.context, contexts, reason: 'no-ready-pod' },
   });
+}
+
+/** A cluster without a ready clustermesh-apiserver pod: why, as a clause, and what brings one up or shows why there is none. */
+export interface IdleServer {
+  context: string;
+  says: string;
+  hint: string;
+}
+
+/** Undefined for a cluster that has a ready pod, or whose pods were not read. */
+export function idleServer(server: ClusterSnapshot): IdleServer | undefined {
+  const { apiserverPods, context } = server;
+  if (!apiserverPods?.every(({ ready }) => !ready)) return undefined;
+  return { context, says: describeIdle(server), hint: wayUp(server) };
 }
 
 /** Why nothing is to be waited for where no pod is wanted. */
@@ -126,7 +141,7 @@ function describeIdle(snapshot: ClusterSnapshot): string {
       : apiserverPods.length === 0
         ? 'there are none'
         : `not ready: ${[...apiserverPods.map(({ name }) => name), ...(lackOfRoom(snapshot)?.reasons ?? [])].join(', ')}`;
-  return `context "${context}": no clustermesh-apiserver pod is ready (${why}), so no peer can be let in there`;
+  return `context "${context}": no clustermesh-apiserver pod is ready (${why})`;
 }
 
 function wayUp(snapshot: ClusterSnapshot): string {

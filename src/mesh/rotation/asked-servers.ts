@@ -1,7 +1,8 @@
 import { replicasOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
-import { noReplicas } from '../connect/provable.ts';
+import { idleServer, noReplicas } from '../connect/provable.ts';
 import type { Step } from '../plan/plan.ts';
 
 /** The contexts whose etcd a rotation asks before it writes. */
@@ -27,10 +28,20 @@ export function askedServers(steps: readonly Step[]): AskedServers {
  * @throws MeshctlError `CredentialRefused`, with the command that brings it back
  */
 export function requireAskable(members: readonly Member[], steps: readonly Step[]): void {
-  const { proved, restarted } = askedServers(steps);
-  for (const { snapshot } of members) {
+  for (const snapshot of asked(members, steps)) {
     const deployment = apiserverDeployment(snapshot);
-    const isAsked = proved.has(snapshot.context) || restarted.has(snapshot.context);
-    if (isAsked && replicasOf(deployment) === 0) throw noReplicas(snapshot, deployment);
+    if (replicasOf(deployment) === 0) throw noReplicas(snapshot, deployment);
   }
+}
+
+/** Where a run waits, before it writes, until a pod is ready. */
+export function waitWarnings(members: readonly Member[], steps: readonly Step[]): string[] {
+  return asked(members, steps)
+    .flatMap((snapshot) => idleServer(snapshot) ?? [])
+    .map(({ says, hint }) => `${says}, and nothing is written before one is → ${hint}`);
+}
+
+function asked(members: readonly Member[], steps: readonly Step[]): ClusterSnapshot[] {
+  const { proved, restarted } = askedServers(steps);
+  return members.map(({ snapshot }) => snapshot).filter(({ context }) => proved.has(context) || restarted.has(context));
 }
