@@ -110,6 +110,10 @@ export interface ClusterSnapshot {
   missingAccess?: readonly LostAccess[] | undefined;
   /** The id under which the clustermesh-apiserver describes the cluster in its etcd; asked only where its pods have no mark of it. */
   servedId?: number | undefined;
+  /** The users of peers that etcd has; asked only where the list of users is lost or cannot be read. */
+  servedUsers?: readonly string[] | undefined;
+  /** The peers that agents have mounted, whatever is in the Secrets by now; asked only where etcd did not tell its users. */
+  mountedPeers?: readonly string[] | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;
 }

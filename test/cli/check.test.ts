@@ -168,7 +168,7 @@ describe('check names what is wrong', () => {
     edit(mesh.two, refs.configMap('clustermesh-remote-users'), (live) => {
       live.data = { 'users.yaml': 'users: [' };
     });
-    expect(await failing()).toEqual(['users-unreadable']);
+    expect(await failing()).toEqual(['users-unreadable', 'ownership-drift']);
     await undoUsers();
     const undoFiles = restorerOf(mesh.one, refs.secret('cilium-kvstoremesh'));
     for (const key of ['mesh-2.etcd-client.key', 'mesh-2.etcd-client-ca.crt']) {

@@ -3,7 +3,8 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
-import { enable, type Meshctl } from '../support/e2e-cli.ts';
+import { enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { lookBeforeEnable } from '../support/enable-look.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, setSecret, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -139,6 +140,50 @@ describe('the users', () => {
     expect(two.store.get(refs.configMap('clustermesh-remote-users'))).toMatchObject({
       data: { 'users.yaml': 'users:\n- name: remote-mesh-1\n  role: remote\n' },
     });
+  });
+});
+
+describe('a list of users that nothing in the cluster tells any more', () => {
+  const ref = refs.configMap('clustermesh-remote-users');
+  const users = () => (two.store.get(ref)?.data as Record<string, string> | undefined)?.['users.yaml'];
+  let variants: KubeconfigVariants;
+  let alone: Meshctl;
+  beforeAll(async () => {
+    variants = await kubeconfigVariants(sandbox.kubeconfigPath);
+    const path = await variants.write('alone', (file) => {
+      file.contexts = file.contexts.filter(({ name }) => name === 'mesh-2');
+    });
+    alone = meshctlWith(path);
+  });
+  afterAll(() => variants.remove());
+
+  it('comes back as etcd has it, where peering Secrets are lost too and no context leads to the peer', async () => {
+    breaks(two, refs.secret('cilium-clustermesh'));
+    breaks(two, refs.secret('cilium-kvstoremesh'));
+    for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) two.store.delete(refs.secret(name));
+    two.store.delete(ref);
+    const planned = await alone.ok(enable('mesh-2', '--dry-run'));
+    expect(planned.stdout).toMatch(/peer mesh-1 stays connected: the new list of users\s+has remote-mesh-1/);
+    await alone.ok(enable('mesh-2', '--yes'));
+    expect(users()).toBe('users:\n- name: remote-mesh-1\n  role: remote\n');
+  });
+
+  it('is replaced where it cannot be read: the plan says it, asks, and keeps who is let in and whom its text names', async () => {
+    const before = users();
+    undos.push(() => two.store.update(ref, (live) => Object.assign(live, { data: { 'users.yaml': before } })));
+    const text = `${before}- name: remote-elsewhere\nusers: [`;
+    two.store.update(ref, (live) => Object.assign(live, { data: { 'users.yaml': text } }));
+    const planned = await meshctl.ok(enable('mesh-2', '--dry-run'));
+    expect(planned.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /update ConfigMap \S*clustermesh-remote-users \(the list of users cannot be read: it is not valid YAML; lets remote-elsewhere, remote-mesh-1 in, as before\)/,
+    );
+    expect(planned.stdout).toContain('the new list of users has remote-mesh-1');
+    expect(planned.stderr).toContain('the list of users cannot be read');
+    const asked = await meshctl(enable('mesh-2'));
+    expect(asked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
+    expect(users()).toBe(text);
+    await meshctl.ok(enable('mesh-2', '--yes'));
+    expect(users()).toMatch(/^users:\n(- name: remote-(elsewhere|mesh-1)\n {2}role: remote\n){2}$/);
   });
 });
 

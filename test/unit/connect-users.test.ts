@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addUsers,
   addUsersEdit,
+  namesInUnreadable,
   removeUsers,
   removeUsersEdit,
   rollbackAddUsers,
@@ -96,5 +97,19 @@ describe('undoing', () => {
     expect(rollbackRemoveUsers(['remote-a', 'remote-b'])(configMap(ONE), configMap(EMPTY))).toEqual({
       patch: { data: { 'users.yaml': ONE } },
     });
+  });
+});
+
+describe('a list that cannot be read', () => {
+  it.each<[text: string, names: string[]]>([
+    ['users: [', []],
+    ['users: [{name: remote-a, role: remote}, {name: "remote-b-2"', ['remote-a', 'remote-b-2']],
+    ['users:\n- name: remote-a\n role: remote\n - name: remote-b\n', ['remote-a', 'remote-b']],
+    ['users: me\n- role: remote\n  name: remote-a\n', ['remote-a']],
+    ['users: [\n- name: ops\n  role: root\n- name: remote-a\n  role: root\n', []],
+    ['users: [\n# - name: remote-a\n- name: remote-b # remote-c\n', ['remote-b']],
+    ['users: [\n- name: remote-\n- name: remote-A\n- name: remote-a_b\n- nickname: remote-c\n', []],
+  ])('names whom its lines name: %j', (text, names) => {
+    expect(namesInUnreadable(text)).toEqual(names);
   });
 });

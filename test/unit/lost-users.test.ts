@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
-import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects/effects.ts';
+import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects/lost-users.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
@@ -15,6 +15,12 @@ const peersSecret = (annotations: Record<string, string>, ...peers: string[]): K
   kind: 'Secret',
   metadata: { name: 'cilium-clustermesh', namespace: 'kube-system', annotations },
   data: Object.fromEntries(peers.map((peer) => [peer, encodeText('endpoints:\n- https://10.0.0.1:2379\n')])),
+});
+const list = (text: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+  data: { 'users.yaml': text },
 });
 const served = (peer: string) => marksFor(peer, { mode: 'served' }) as Record<string, string>;
 const other = (context: string, name: string, user: string): ClusterSnapshot =>
@@ -53,6 +59,48 @@ describe('users whose list is lost', () => {
     expect(usersToRestore(snapshot, others)).toEqual(users);
   });
 
+  it.each<[what: string, seen: Partial<ClusterSnapshot>, live: KubeObject[], users: string[]]>([
+    [
+      'etcd has still, whatever is written down',
+      { servedUsers: ['remote-mesh-2', 'remote-mesh-3'] },
+      [peersSecret(marksFor('mesh-2', { mode: 'unicast' }) as Record<string, string>, 'mesh-2')],
+      ['remote-mesh-2', 'remote-mesh-3'],
+    ],
+    ['agents have mounted', { mountedPeers: ['mesh-2', 'mesh-3'] }, [], ['remote-mesh-2', 'remote-mesh-3']],
+    [
+      'agents have mounted, but for one that was shut out',
+      { mountedPeers: ['mesh-2', 'mesh-3'] },
+      [peersSecret(marksFor('mesh-2', { mode: 'unicast' }) as Record<string, string>)],
+      ['remote-mesh-3'],
+    ],
+    ['are in the text', { remoteUsers: [] }, [list('users: [\n- name: remote-mesh-4\n')], ['remote-mesh-4']],
+    [
+      'are in the text, but for one that was shut out',
+      { remoteUsers: [] },
+      [
+        list('users: [\n- name: remote-mesh-4\n'),
+        peersSecret(marksFor('mesh-4', { mode: 'unicast' }) as Record<string, string>),
+      ],
+      [],
+    ],
+    [
+      'are dialled, beside a text that cannot be read',
+      { remoteUsers: [] },
+      [list('users: ['), peersSecret({}, 'mesh-2')],
+      ['remote-mesh-2'],
+    ],
+    [
+      'are dialled, where the list can be read: none',
+      { remoteUsers: [] },
+      [list('users: []'), peersSecret({}, 'mesh-2')],
+      [],
+    ],
+    ['are not the own one', { servedUsers: ['remote-mesh-1', 'remote-mesh-2'] }, [], ['remote-mesh-2']],
+  ])('are those that %s', (_what, seen, live, users) => {
+    const snapshot = snapshotOf({ live: [apiserverDeployment(), ...live], ...seen });
+    expect(usersToRestore(snapshot, [])).toEqual(users);
+  });
+
   it('leave a doubt that the plan says, but where nothing has run yet', () => {
     const deployment = apiserverDeployment();
     expect(doubtAboutUsers(snapshotOf({ live: [deployment] }))).toContain('only dials in');
@@ -62,6 +110,14 @@ describe('users whose list is lost', () => {
     // The Deployment is lost with them: what it served by is still there.
     const connected = [serviceObject({}), peersSecret({}, 'mesh-2')];
     expect(doubtAboutUsers(snapshotOf({ live: connected }))).toContain('only dials in');
+    const unreadable = snapshotOf({
+      live: [deployment, list('users: [')],
+      remoteUsers: [],
+      servedUsers: ['remote-mesh-2'],
+    });
+    expect(doubtAboutUsers(unreadable)).toMatch(
+      /^the list of users cannot be read: it is not valid YAML .*: it is rebuilt from the users that etcd has still, the names that can be read in it, .*only dials in/,
+    );
     // An enable that did not come so far.
     expect(doubtAboutUsers(snapshotOf({ live: [serviceObject({})] }))).toBeUndefined();
   });

@@ -22,7 +22,8 @@ import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/ci
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
-import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enable/effects/effects.ts';
+import { enableEffects } from '../../mesh/enable/effects/effects.ts';
+import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
@@ -61,8 +62,8 @@ import {
 } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import { withServedId } from '../etcd/read-served-id.ts';
 import type { Flow, Target } from '../flow.ts';
+import { withWhatRuns } from './what-runs.ts';
 
 export interface EnableOptions extends EnableChoices, FieldChoices {
   ciliumVersion?: CiliumVersion | undefined;
@@ -121,7 +122,7 @@ export async function draftEnable(
   const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
   const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs });
-  return draftFrom(await withServedId(flow, target, snapshot), templates, options, flow.now());
+  return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now());
 }
 
 /** The plan, which is a function of what was read. */

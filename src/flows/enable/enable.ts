@@ -78,9 +78,7 @@ export function concernsOthers({
   const served = hasServed(snapshot);
   // A peer may trust another CA than what is left here tells.
   const changesTrust = authority.makes || !snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
-  const restoresUsers = steps.some(
-    ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
-  );
+  const restoresUsers = steps.some(({ action, object }) => action !== 'keep' && object.name === REMOTE_USERS_CONFIGMAP);
   // They take part in it: their certificates tell how far it is, and they are to be named.
   if (rotation) return true;
   // It may be another's name by now.

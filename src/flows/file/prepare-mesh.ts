@@ -14,7 +14,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft-enable.ts';
 import { concernsOthers } from '../enable/enable.ts';
-import { withServedId } from '../etcd/read-served-id.ts';
+import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import type { FileMember } from './file-member.ts';
@@ -155,7 +155,7 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
     const { namespace: home = '', name } = one.metadata;
     return [serviceKey({ namespace: home, name }), one] as const;
   });
-  return { member, enable: await withServedId(flow, member.target, enable), connect, services: new Map(keyed) };
+  return { member, enable: await withWhatRuns(flow, member.target, enable), connect, services: new Map(keyed) };
 }
 
 /** A file that is for other clusters than its contexts lead to would make something of them that nobody wants. */

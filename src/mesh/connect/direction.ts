@@ -33,7 +33,7 @@ import type { PeerEndpoint } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
 import { configuredPeers, dialingFile } from '../peers/peers.ts';
-import { lackOfUsers, restoreUsersCommand } from '../peers/remote-users.ts';
+import { lackOfUsers } from '../peers/remote-users.ts';
 import { type Credential, canSign, chooseCredential } from './credentials.ts';
 import type { Member } from './member.ts';
 
@@ -139,7 +139,7 @@ export function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
       'ClusterMeshNotEnabled',
       `context "${context}": ${lack} (ConfigMap ${REMOTE_USERS_CONFIGMAP})`,
       {
-        hint: restoreUsersCommand({ context, namespace }),
+        hint: meshctlCommand('clustermesh enable', { context }),
         details: { context },
       },
     );

@@ -16,7 +16,7 @@ import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
 import { peersIn } from '../peers/file/peer-config.ts';
 import { ownUser } from '../peers/peers.ts';
-import { USERS_FILE, userNames } from '../peers/remote-users.ts';
+import { lackOfUsers, USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
@@ -145,14 +145,15 @@ function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   const users = userNames(file ?? '').filter((user) => user !== ownUser(snapshot));
   const why = users.length > 0 ? `lets ${users.join(', ')} in, as before` : 'will hold the peers';
   if (!before) return { ...base, action: 'create', why, write: { method: 'create', object } };
-  const isThere = (live: KubeObject) => dataOf(live)[USERS_FILE] !== undefined;
+  const isThere = (live: KubeObject) => lackOfUsers(live) === undefined;
   // Whoever applied what render prints has made a ConfigMap without the file, which only the cluster knows.
   if (file === undefined || isThere(before)) return { ...base, action: 'keep', why: 'holds the peers' };
+  const former = dataOf(before)[USERS_FILE];
   return {
     ...base,
     action: 'update',
-    changes: [{ path: `data.${USERS_FILE}`, to: file }],
-    why,
+    changes: [{ path: `data.${USERS_FILE}`, ...(former === undefined ? {} : { from: former }), to: file }],
+    why: former === undefined ? why : `${lackOfUsers(before)}; ${why}`,
     write: {
       method: 'edit',
       edit: (live) => (isThere(live) ? undefined : { patch: { data: { [USERS_FILE]: file } } }),

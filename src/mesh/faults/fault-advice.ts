@@ -3,7 +3,6 @@ import { enableAdvice, waysBack } from '../certificates/authority.ts';
 import { describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
-import { restoreUsersCommand } from '../peers/remote-users.ts';
 import type { Fault, FaultId } from './fault.ts';
 
 /** The contexts of clusters by name, as far as they are known. */
@@ -86,7 +85,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'ca-key': restoreAuthority,
   'ca-foreign': enable,
   'users-missing': enable,
-  'users-unreadable': restoreUsersCommand,
+  'users-unreadable': enable,
   'peer-user-missing': connect,
   'mesh-disabled': forget,
   'apiserver-missing': enable,

@@ -10,6 +10,7 @@ import {
   REMOTE_USERS_CONFIGMAP,
   secretRef,
 } from '../objects/names.ts';
+import { peerOfUser } from './file/peer-config.ts';
 import { dialingFile, knownPeers } from './peers.ts';
 
 /** The name that a cluster has, and the one that peers may know it by. */
@@ -25,7 +26,8 @@ export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): s
 }
 
 /**
- * All clusters that this one dials or lets in, by name, and those of the others that dial this one.
+ * All clusters that this one dials or lets in, by name, as far as its objects tell, or its etcd and agents where they were
+ * asked; and those of the others that dial this one.
  * @param others other clusters, as far as they were read
  */
 export function concernedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
@@ -33,7 +35,8 @@ export function concernedPeers(snapshot: ClusterSnapshot, others: readonly Clust
   const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
   // The name that it is to have next may be that of a peer.
   const runsAs = own.at(-1);
-  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => name !== runsAs).sort();
+  const seen = [...(snapshot.servedUsers ?? []).map(peerOfUser), ...(snapshot.mountedPeers ?? [])];
+  return [...new Set([...knownPeers(snapshot), ...dialling, ...seen])].filter((name) => name !== runsAs).sort();
 }
 
 /** Whether anything is there that served peers: then others may stand on this cluster, whatever is left of it. */

@@ -1,8 +1,7 @@
 import { parse } from 'yaml';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
-import { REMOTE_ROLE, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { REMOTE_ROLE } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
 import { remembered } from '../remembered.ts';
@@ -137,10 +136,18 @@ function isUser(entry: unknown): boolean {
   return [name, role].every((field) => typeof field !== 'object' || field === null);
 }
 
-/** What cannot be read is nobody's list: enable makes a new one, of those who have a certificate. */
-export function restoreUsersCommand(place: { context: string; namespace: string }): string {
-  const forget = kubectlCommand(place, ['delete', 'configmap', REMOTE_USERS_CONFIGMAP]);
-  return `${forget} && ${meshctlCommand('clustermesh enable', { context: place.context })}`;
+/**
+ * The names of peers' users in a text that cannot be read as a list, as far as lines of it say them; not those in comments, nor
+ * those of another role.
+ */
+export function namesInUnreadable(text: string): string[] {
+  const entries = text.replaceAll(/(^|\s)#.*$/gm, '').split(/(?=\bname\s*:)/);
+  const names = entries.flatMap((entry) => {
+    const [, name] = /^name\s*:\s*["']?(remote-[a-z0-9]+(?:-[a-z0-9]+)*)(?=["'\s,}\]]|$)/.exec(entry) ?? [];
+    const [, role = REMOTE_ROLE] = /\brole\s*:\s*["']?([^"'\s,}\]]+)/.exec(entry) ?? [];
+    return name !== undefined && role === REMOTE_ROLE ? [name] : [];
+  });
+  return [...new Set(names)];
 }
 
 /** The role of a user; undefined when there is no such user. */

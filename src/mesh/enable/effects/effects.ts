@@ -1,7 +1,7 @@
-import { availableReplicasOf, replicasOf, sizeOf } from '../../apiserver/deployment.ts';
+import { replicasOf, sizeOf } from '../../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
-import { formerName, marksGivenUp, podCaMark } from '../../apiserver/pod-marks.ts';
+import { formerName, marksGivenUp } from '../../apiserver/pod-marks.ts';
 import { podIdentity } from '../../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
@@ -14,15 +14,15 @@ import { serviceSpec } from '../../objects/service.ts';
 import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.ts';
 import { addressesAstray } from '../../peers/file/addresses-astray.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
-import { remoteUserName } from '../../peers/file/peer-config.ts';
-import { choicesFor, peersLetIn, peersOfOthers } from '../../peers/peer-choices.ts';
-import { configuredPeers, knownPeers } from '../../peers/peers.ts';
+import { peersOfOthers } from '../../peers/peer-choices.ts';
+import { knownPeers } from '../../peers/peers.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
+import { userEffects, usersToRestore } from './lost-users.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
 import { uncoveredEffects } from './uncovered-addresses.ts';
@@ -45,10 +45,11 @@ export interface EnableEffectsInput {
 export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
   const { snapshot, steps } = input;
   const isChanged = steps.some(({ action }) => action !== 'keep');
+  const restored = usersToRestore(snapshot, input.others);
   const merged = mergeEffects(
     concernedPeers(snapshot, input.others).flatMap((peer) =>
       // Whoever is not connected stays so, also where nothing is to be done.
-      (isChanged ? effectsOn(input, peer) : unconnectedEffects(input, peer)).map((of) => ({
+      (isChanged ? effectsOn(input, peer, restored) : unconnectedEffects(input, peer)).map((of) => ({
         ...of,
         cluster: snapshot.context,
         peer,
@@ -72,7 +73,7 @@ export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
 
 type Effect = Omit<PeerEffect, 'cluster' | 'peer'>;
 
-function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
+function effectsOn(input: EnableEffectsInput, peer: string, restored: readonly string[]): Effect[] {
   const { snapshot, others, move } = input;
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const where = other?.context ?? unnamedContext(peer);
@@ -87,6 +88,7 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     { becomes: 'kept', why: '' },
     ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
     ...served,
+    ...userEffects(peer, restored),
     ...(isOut ? [] : replacementEffects(input, peer)),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
@@ -241,45 +243,4 @@ function idEffects(snapshot: ClusterSnapshot, deployment: KubeObject | undefined
   const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
   if (id === undefined || id === next) return [];
   return [{ becomes: 'unknown', why: `this cluster's id was ${id} and becomes ${next}` }];
-}
-
-/**
- * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
- * cluster that was read and has a certificate for this one, and of those that dial in one-way as it was written down; not
- * of those that this cluster dials one-way. A user without a certificate lets nobody in.
- */
-export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
-  if (snapshot.remoteUsers !== undefined) return [];
-  const own = namesOf(snapshot);
-  // One that was shut out, as it was chosen, stays so: its certificate is good for years.
-  const isServed = (peer: string) => choicesFor(snapshot, peer).mode !== 'unicast';
-  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer) && isServed(peer));
-  const prefix = remoteUserName('');
-  const dialling = others.flatMap(({ peerCertificates }) =>
-    own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
-  );
-  return [
-    ...new Set([
-      ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
-      ...dialling.filter((user) => user.startsWith(prefix)),
-    ]),
-  ].sort();
-}
-
-/**
- * What nobody can tell when the list of users is made anew, as a clause: a cluster that only dials in is known by the list,
- * by what connect wrote down, and by its own context. Undefined where nothing is lost.
- */
-export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
-  const deployment = apiserverDeployment(snapshot);
-  // Where the Deployment is lost too: whoever has a peer has run, as opposed to an enable that did not come to its end.
-  const hasRun = deployment
-    ? podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0
-    : apiserverService(snapshot) !== undefined && knownPeers(snapshot).length > 0;
-  if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
-  return (
-    'the list of the users that peers log in as is lost: it is rebuilt from the peers that this cluster dials, those that ' +
-    'connect has recorded, and the other clusters of this kubeconfig; a cluster that only dials in and is none of ' +
-    'them loses access until it is reconnected'
-  );
 }

@@ -78,6 +78,11 @@ export function remoteUserName(peer: string): string {
   return `remote-${peer}`;
 }
 
+/** The peer that logs in as a user, of those that {@link remoteUserName} gives. */
+export function peerOfUser(user: string): string {
+  return user.slice(remoteUserName('').length);
+}
+
 function certificateLines(prefix: string): string[] {
   return [
     `trusted-ca-file: ${CONFIG_DIRECTORY}/${prefix}etcd-client-ca.crt`,
