@@ -50,6 +50,21 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     check: ['peering-file-unreadable'],
     connect: 'changes',
   },
+  ...[REPLICAS_SECRET, AGENTS_SECRET].map(
+    (name): FaultEntry => ({
+      ...COMMON,
+      id: `${name}-file-misspelt`,
+      what: `a peering file in Secret ${name} names a file of a CA that is not there`,
+      arrange: ({ one }) => {
+        const { 'mesh-2': text = '' } = secretTexts(one.store.get(refsOf(one).secret(name)));
+        setSecret(one, name, { 'mesh-2': text.replace('etcd-client-ca.crt', 'etcd-client-CA.crt') });
+      },
+      status: ['peer-certificate-missing'],
+      check: ['peer-certificate-missing'],
+      certs: [`${ONE} peer peer-certificate-missing`],
+      connect: 'changes',
+    }),
+  ),
   {
     ...COMMON,
     id: 'replicas-secret-deleted',

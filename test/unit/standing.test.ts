@@ -210,6 +210,46 @@ describe('what would not come back', () => {
       { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', { ca: 'unreadable' }) } },
       ['kvstoremesh peer-certificate-unreadable'],
     ],
+    ...['etcd-client.crt', 'etcd-client.key', 'etcd-client-ca.crt'].flatMap((name): [string, Setup, string[]][] => {
+      const misspelt = (text: string) => text.replace(`${name}\n`, `${name.toUpperCase()}\n`);
+      const certificates = {
+        'mesh-2.etcd-client.crt': 'a',
+        'mesh-2.etcd-client.key': 'a',
+        'mesh-2.etcd-client-ca.crt': 'a',
+      };
+      const common = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'common-');
+      return [
+        [
+          `a file of KVStoreMesh that misspells ${name}`,
+          { replicas: { 'mesh-2': misspelt(file), ...certificates } },
+          ['kvstoremesh peer-certificate-missing'],
+        ],
+        [
+          `a file of KVStoreMesh that misspells common ${name}`,
+          { replicas: { 'mesh-2': misspelt(common) } },
+          ['kvstoremesh peer-certificate-missing'],
+        ],
+        [
+          `a file of agents for the cache that misspells ${name}`,
+          { agents: { 'mesh-2': misspelt(cachedPeerFile('kube-system')) } },
+          ['agent peer-certificate-missing'],
+        ],
+        [
+          `a file of agents that misspells ${name}`,
+          {
+            agents: { 'mesh-2': misspelt(file), ...certificates },
+            deployment: apiserverDeployment({ kvstoremesh: false }),
+            tls: { 'cilium-clustermesh/mesh-2': tlsOf('ca-mesh-2') },
+          },
+          ['agent peer-certificate-missing'],
+        ],
+      ];
+    }),
+    [
+      'files that are mounted elsewhere',
+      { replicas: { 'mesh-2': file.replaceAll('/var/lib/cilium/clustermesh/', '/etc/elsewhere/') } },
+      [],
+    ],
     ['no server certificate', { tls: { [SERVER]: undefined } }, ['apiserver certificate-missing']],
     [
       'an empty server certificate',

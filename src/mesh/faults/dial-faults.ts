@@ -20,6 +20,7 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { missingFiles } from '../peers/file/named-files.ts';
 import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
@@ -32,6 +33,12 @@ type Dialler = 'agent' | 'kvstoremesh';
 const SECRETS: Readonly<Record<Dialler, string>> = {
   agent: AGENT_PEERS_SECRET,
   kvstoremesh: KVSTOREMESH_PEERS_SECRET,
+};
+
+/** The cluster's own certificates that Cilium's chart mounts into the folder of the peering files, by prefix. */
+const MOUNTED_BESIDE: Readonly<Record<Dialler, readonly string[]>> = {
+  agent: [COMMON_PREFIX, LOCAL_PREFIX],
+  kvstoremesh: [COMMON_PREFIX],
 };
 
 /** What is wrong with how a cluster dials its peers: those that any of its Secrets name, by a file or a certificate. */
@@ -48,7 +55,7 @@ export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault
     const says = isGoing ? 'the Secret with the peering files is being deleted' : 'the peering files are missing';
     if (!secret || isGoing) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
     const texts = secretTexts(secret);
-    return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
+    return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts, input));
   });
 }
 
@@ -75,9 +82,10 @@ function fileFaults(
   snapshot: ClusterSnapshot,
   component: Dialler,
   peer: string,
-  text: string | undefined,
+  texts: Readonly<Record<string, string>>,
   input: FaultsInput,
 ): Fault[] {
+  const text = texts[peer];
   const fault = (id: DialFaultId, says: string, key = peer) => faultFor(snapshot, component, { id, says, peer, key });
   if (text === undefined) return [fault('peering-file-missing', 'the peering file is missing')];
   const file = readPeerFile(text);
@@ -89,10 +97,14 @@ function fileFaults(
     return [fault('peering-file-unreadable', 'the peering file cannot be read: Cilium looks for "endpoints:" in it')];
   }
   const { namespace, objects } = snapshot;
+  const absent = () =>
+    missingFiles(file, texts, MOUNTED_BESIDE[component])
+      .slice(0, 1)
+      .map(({ what, name }) => fault('peer-certificate-missing', `${what} is missing`, name));
   if (component === 'agent' && dialsOwnCache(text, namespace)) {
     const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
     const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
-    return isOff ? [fault('peering-file-no-cache', says)] : [];
+    return isOff ? [fault('peering-file-no-cache', says)] : absent();
   }
   // etcd's client takes no certificates along to an address of http (client/v3, internal/endpoint).
   if (file.certFile !== undefined && file.endpoints[0]?.startsWith('http://')) {
@@ -103,7 +115,8 @@ function fileFaults(
     const says = `the peering file is for the cache of this cluster's KVStoreMesh, and leads to ${addressesIn(text).join(', ')}, not to ${cache}`;
     return [fault('peering-file-no-cache', says)];
   }
-  return certificateFaults(snapshot, component, peer, file, input);
+  const found = absent();
+  return found.length > 0 ? found : certificateFaults(snapshot, component, peer, file, input);
 }
 
 /** Of the files that are in the same Secret; those of the cluster's own certificates are looked at once, for all peers. */
