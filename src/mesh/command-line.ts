@@ -19,6 +19,9 @@ export function spanWord(spanMs: number): string {
   return `${ms / of}${unit}`;
 }
 
+/** The command lines in a text, each up to what joins or ends commands. */
+export const COMMAND_LINES = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:[^\s';|]|'[^']*'|\\')+)+/g;
+
 /** Where a command is to be run. */
 export interface CommandPlace {
   /** Kubeconfig contexts; several are for meshctl only. */

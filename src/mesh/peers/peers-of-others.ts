@@ -1,8 +1,6 @@
-import { meshctlCommand, shellWord, unnamedContext, unnamedIn } from '../command-line.ts';
+import { COMMAND_LINES, meshctlCommand, shellWord, unnamedContext, unnamedIn } from '../command-line.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 
-/** A command line in a text, up to what joins or ends commands. */
-const LINE = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:[^\s';|]|'[^']*'|\\')+)+/g;
 const ROTATION = meshctlCommand('clustermesh certs rotate');
 const CONTEXT = / --context ((?:[^\s']|'[^']*')+)/;
 const DESTINATION = / --destination-context ((?:[^\s']|'[^']*')+)/;
@@ -17,7 +15,7 @@ const DESTINATION = / --destination-context ((?:[^\s']|'[^']*')+)/;
 export function forOtherOwners(hint: string, context: string, peers: readonly string[] = []): string {
   const isTheirs = (text: string) => unnamedIn(text).some((name) => peers.includes(name));
   if (!isTheirs(hint)) return hint;
-  return hint.replaceAll(LINE, (line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line));
+  return hint.replaceAll(COMMAND_LINES, (line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line));
 }
 
 /** Effects of a plan, where what brings back peers of another owner is put as in {@link forOtherOwners}. */

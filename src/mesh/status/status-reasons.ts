@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { inOrderOfHints } from '../faults/hint-order.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
@@ -66,7 +67,7 @@ export function unknownContexts(mesh: Clusters): string[] {
 
 /**
  * Everything that is wrong, each thing once: what one broken cluster does to all others is one reason with one next step,
- * and so is what one cluster has with all its peers.
+ * and so is what one cluster has with all its peers. Next steps are in an order in which they can be typed.
  */
 export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck = false } = {}): StatusReason[] {
   const contexts = contextsIn(mesh, known);
@@ -103,7 +104,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         }),
       ),
   );
-  return [...reasons, ...silent];
+  return inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
 }
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {

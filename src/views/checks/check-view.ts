@@ -1,5 +1,6 @@
 import type { CheckEntry } from '../../mesh/checks/catalogue.ts';
 import type { Severity } from '../../mesh/checks/check.ts';
+import { inOrderOfHints } from '../../mesh/faults/hint-order.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -18,17 +19,21 @@ export interface Untried {
   hint: string;
 }
 
-/** All checks by category; `short` leaves out what passed and what was not looked at. */
+/**
+ * All checks by category; `short` leaves out what passed and what was not looked at. What can be mended only after something
+ * further down comes at the end, once more under its category.
+ */
 export function checkText(
   entries: readonly CheckEntry[],
   { short, untried }: { short: boolean; untried?: Untried | undefined },
   theme: Theme,
 ): string {
   const lines: string[] = [];
-  for (const category of new Set(entries.map((entry) => entry.category))) {
-    const all = entries.filter((entry) => entry.category === category);
+  const byCategory = [...groupBy(entries, ({ category }) => category).values()].flat();
+  for (const all of runsOf(inOrderOfHints(byCategory, hintToType))) {
     const shown = together(short ? all.filter(({ severity }) => SHORT.includes(severity)) : all);
     if (shown.length === 0) continue;
+    const { category } = all[0];
     lines.push(theme.bold(category), '-'.repeat(category.length));
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
@@ -44,6 +49,21 @@ export function checkText(
     ),
   );
   return lines.join('\n');
+}
+
+function hintToType({ severity, hint }: CheckEntry): string | undefined {
+  return SHORT.includes(severity) ? hint : undefined;
+}
+
+/** Entries of one category that stand behind each other. */
+function runsOf(entries: readonly CheckEntry[]): [CheckEntry, ...CheckEntry[]][] {
+  const runs: [CheckEntry, ...CheckEntry[]][] = [];
+  for (const entry of entries) {
+    const last = runs.at(-1);
+    if (last?.[0].category === entry.category) last.push(entry);
+    else runs.push([entry]);
+  }
+  return runs;
 }
 
 /** An entry as it is shown, with what is said of it: a line for each reason. */
