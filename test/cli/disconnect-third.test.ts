@@ -135,9 +135,12 @@ describe('a disconnect of two clusters', () => {
     },
   );
 
-  it('has nothing to verify where Cluster Mesh was switched off', async () => {
+  it('has nothing to verify where Cluster Mesh was switched off, and nobody to tell of it there', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const forget = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--dry-run'];
+    expect((await meshctl.ok(forget)).stderr).toContain('disconnect --context mesh-1 --peer mesh-2');
     await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    expect((await meshctl.ok(forget)).stderr).not.toContain('is not told');
     const argv = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
     const parted = await meshctl.ok(argv);
     expect(parted.stdout).toContain('✅ Disconnected');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nameOfDead, withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
+import { nameOfDead, namesAtPeer, withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { remoteUserName } from '../../src/mesh/peers/file/peer-config.ts';
 import { snapshotOf } from '../support/snapshots.ts';
@@ -12,8 +12,8 @@ const knowing = (...peers: string[]) => [
 
 it.each([
   ['mesh-2', ['mesh-2', 'mesh-3'], `if that cluster is gone for good, forget it: ${FORGET} mesh-2`],
-  ['two', ['mesh-2'], `forget it, if it is mesh-2: ${FORGET} '<name>'`],
-  ['two', ['mesh-2', 'mesh-3'], `forget it, if it is mesh-2 or mesh-3: ${FORGET} '<name>'`],
+  ['two', ['mesh-2'], `if that cluster is mesh-2, and is gone for good, forget it: ${FORGET} mesh-2`],
+  ['two', ['mesh-2', 'mesh-3'], `forget it by its name, mesh-2 or mesh-3: ${FORGET} '<name>'`],
   ['two', [], `forget it: ${FORGET} '<name>'`],
 ])('a destination %s that may be gone, beside peers %j, is forgotten by its name', (dead, peers, says) => {
   expect(withWayOut(ERROR, dead, { context: 'a', alive: knowing(...peers) }).hint).toContain(says);
@@ -22,4 +22,19 @@ it.each([
 it('a context that does not answer is no peer but the one of its name: the only other one may be alive', () => {
   expect(nameOfDead('mesh-2', knowing('mesh-2', 'mesh-3'))).toBe('mesh-2');
   expect(() => nameOfDead('two', knowing('mesh-2'))).toThrow(/not known which peer it is/);
+});
+
+it.each<[what: string, known: string[] | undefined, names: string[] | undefined]>([
+  ['that was not read is not known to have forgotten the cluster', undefined, undefined],
+  ['that knows the cluster still goes on', ['mesh-1', 'mesh-3'], ['mesh-1']],
+  ['that knows it no more, as one that was disabled, does not', ['mesh-3'], []],
+])('a peer %s', (_what, known, names) => {
+  const other = (name: string, peers: readonly string[]) =>
+    snapshotOf({
+      context: name,
+      ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' },
+      remoteUsers: peers.map((peer) => ({ name: remoteUserName(peer), role: 'remote' })),
+    });
+  const others = [other('mesh-3', ['mesh-1']), ...(known ? [other('mesh-2', known)] : [])];
+  expect(namesAtPeer('mesh-2', snapshotOf({}), others)).toEqual(names);
 });

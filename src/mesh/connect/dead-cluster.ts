@@ -2,6 +2,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { namesOf } from '../peers/concerned-peers.ts';
 import { knownPeers } from '../peers/peers.ts';
 
 /** Codes of a cluster that cannot be asked, as opposed to one that says no. */
@@ -32,8 +33,28 @@ export function withWayOut(
 function wayToForget(dead: string, context: string, alive: readonly ClusterSnapshot[]): string {
   const candidates = peersElsewhere(alive);
   if (candidates.includes(dead)) return `if that cluster is gone for good, forget it: ${forget(context, [dead])}`;
-  const which = candidates.length > 0 ? `, if it is ${candidates.join(' or ')}` : '';
+  const [only, ...more] = candidates;
+  // It may be none of them, and the only one alive behind another context.
+  if (only !== undefined && more.length === 0) {
+    return `if that cluster is ${only}, and is gone for good, forget it: ${forget(context, [only])}`;
+  }
+  const which = candidates.length > 0 ? ` by its name, ${candidates.join(' or ')}` : '';
   return `if that cluster is gone for good, forget it${which}: ${forget(context, ['<name>'])}`;
+}
+
+/**
+ * The names by which a peer that is forgotten knows a cluster still, as far as it was read: it is not told, and goes on.
+ * @returns undefined where it was not read, or under another name
+ */
+export function namesAtPeer(
+  peer: string,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+): string[] | undefined {
+  const read = others.filter((other) => clusterNameOf(other) === peer);
+  if (read.length === 0) return undefined;
+  const known = new Set(read.flatMap(knownPeers));
+  return namesOf(snapshot).filter((name) => known.has(name));
 }
 
 function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {

@@ -10,8 +10,9 @@ import {
 import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { unnamedContext } from '../../../mesh/command-line.ts';
-import { forget } from '../../../mesh/connect/dead-cluster.ts';
+import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
@@ -55,18 +56,26 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   }
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
-    const readOthers = readerOfOthers(context, flags, [source]);
+    const read = readerOfOthers(context, flags, [source]);
+    let others: ReturnType<typeof read> | undefined;
+    const readOthers = () => {
+      others ??= read();
+      return others;
+    };
     const prepared = await prepareForgetting(context, source, peer, mode, readOthers);
-    const untold = await namingContexts(context, flags, untoldNotes(prepared));
+    const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
+    const untold = await namingContexts(context, flags, untoldNotes(prepared, isAnyUntold ? await readOthers() : []));
     return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options);
   });
 }
 
-/** Whoever was forgotten by name goes on as before, if it is there. */
-function untoldNotes({ partings }: PreparedDisconnect): string[] {
+/** Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not. */
+function untoldNotes({ partings }: PreparedDisconnect, others: readonly ClusterSnapshot[]): string[] {
   return partings.flatMap(({ snapshot, unserved }) =>
-    unserved.map((peer) => {
-      const there = forget(unnamedContext(peer), [clusterNameOf(snapshot)]);
+    unserved.flatMap((peer) => {
+      const names = namesAtPeer(peer, snapshot, others) ?? [clusterNameOf(snapshot)];
+      if (names.length === 0) return [];
+      const there = forget(unnamedContext(peer), names);
       const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
       return `"${peer}" is not told, and unless it is gone it goes on dialling "${clusterNameOf(snapshot)}" → ${own}`;
     }),
