@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MENDS } from '../../src/mesh/faults/fault-advice.ts';
+import { isRefusedByConnect, MENDS } from '../../src/mesh/faults/fault-advice.ts';
 import { ADVICE } from '../../src/mesh/status/failure-reason.ts';
 import { CATALOGUE } from '../support/fault-catalogue.ts';
 
@@ -36,3 +36,15 @@ it('has no entry twice', () => {
 it('excuses only what there is', () => {
   expect(Object.keys(NOT_IN_A_SANDBOX).filter((id) => !known.includes(id))).toEqual([]);
 });
+
+const REFUSED = CATALOGUE.filter(({ connect }) => connect === 'ClusterMeshNotEnabled');
+
+it.each(REFUSED.map(({ id, status }) => [id, status] as const))(
+  '%s: no hint for several peers names the cluster that connect would refuse for it',
+  (_id, status) => {
+    const object = 'Secret clustermesh-apiserver-server-cert';
+    const faultIds = status.filter((id): id is keyof typeof MENDS => id in MENDS);
+    const place = { context: 'a', namespace: 'b', component: 'apiserver', outage: true, says: '' } as const;
+    expect(faultIds.some((id) => isRefusedByConnect({ ...place, id, object }))).toBe(true);
+  },
+);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { Fault } from '../../src/mesh/faults/fault.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
@@ -146,7 +147,7 @@ describe('an agent that still says what was before', () => {
     const report = judged(['mesh-2'], stale, [agents(9), replicas()], undefined, { ca, tlsFiles });
     // Of what is missing now, nothing is what the agent speaks of.
     const told = { ...report, problems: report.problems.map((problem) => ({ ...problem, cause: undefined })) };
-    const [reason] = reasonsOf({ clusters: [told] });
+    const reason = reasonsOf({ clusters: [told] }).find(({ places }) => places.length > 0);
     expect(reason).toMatchObject({ id: 'config-invalid', hint: expect.stringMatching(hint) });
   });
 });
@@ -433,5 +434,59 @@ describe('a peer that left the mesh', () => {
     expect(text).not.toContain('firewalls');
     expect(text).toContain('\n         meshctl clustermesh disconnect --context one --peer mesh-2\n');
     expect(text.match(/not enabled/g)).toHaveLength(1);
+  });
+});
+
+describe('a next step for several peers', () => {
+  const reportOf = (id: number, more: Partial<StatusReport> = {}): StatusReport => ({
+    ...{
+      context: `c${id}`,
+      namespace: 'kube-system',
+      cluster: { name: `mesh-${id}`, id },
+      healthy: false,
+      enabled: true,
+    },
+    ...{ nodes: { total: 1, connected: 0 }, kvstoremesh: { enabled: true, replicas: 1, connected: 0 } },
+    ...{ peers: [], serves: [], problems: [], faults: [], ...more },
+  });
+  const faultIn = (id: number, fault: Fault['id'], more: Partial<Fault> = {}): Fault => ({
+    ...{
+      id: fault,
+      context: `c${id}`,
+      namespace: 'kube-system',
+      component: 'apiserver',
+      outage: true,
+      says: 'is lost',
+    },
+    object: 'Secret clustermesh-apiserver-server-cert',
+    ...more,
+  });
+  const lost = faultIn(1, 'peering-secret-missing', { component: 'kvstoremesh', peers: ['mesh-2', 'mesh-3'] });
+  const refused = (component: 'kvstoremesh' = 'kvstoremesh') => [
+    { peer: 'mesh-2', component, class: 'tls-client-rejected' as const, message: 'remote error: tls', nodes: ['n'] },
+  ];
+  const hintsOf = (...clusters: StatusReport[]) =>
+    reasonsOf({ clusters }).flatMap(({ hint }) => (hint.startsWith('meshctl clustermesh connect') ? [hint] : []));
+
+  it.each<[what: string, third: Partial<StatusReport>]>([
+    ['is not enabled', { enabled: false }],
+    ['has no list of users', { faults: [faultIn(3, 'users-missing')] }],
+    ['has no server certificate', { faults: [faultIn(3, 'certificate-missing')] }],
+  ])('leaves out one that %s: it has a hint of its own', (_what, third) => {
+    const dialling = hintsOf(reportOf(1, { faults: [lost] }), reportOf(2), reportOf(3, third));
+    expect(dialling).toEqual(['meshctl clustermesh connect --context c1 --destination-context c2']);
+    const dialled = hintsOf(
+      reportOf(3, { ...third, problems: refused() }),
+      reportOf(1, { problems: refused() }),
+      reportOf(2),
+    );
+    expect(dialled).toEqual(['meshctl clustermesh connect --context c1 --destination-context c2']);
+  });
+
+  it('names all that are well, and those that are not where nobody else is', () => {
+    const both = 'meshctl clustermesh connect --context c1 --destination-context c2,c3';
+    expect(hintsOf(reportOf(1, { faults: [lost] }), reportOf(2), reportOf(3))).toEqual([both]);
+    const off = { enabled: false };
+    expect(hintsOf(reportOf(1, { faults: [lost] }), reportOf(2, off), reportOf(3, off))).toEqual([both]);
   });
 });

@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { dialingSecret } from '../connect/direction.ts';
+import { dialingSecret, notEnabledAmong } from '../connect/direction.ts';
 import { describeFault, type FaultId, type FaultsInput } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
@@ -91,6 +91,7 @@ export function certificateFaults(
   input: FaultsInput,
   contexts: Contexts,
 ): CertificateFault[] {
+  const unready = notEnabledAmong(input.others ?? []);
   return faultsOf(snapshot, input)
     .filter(({ id }) => /^(ca-|certificate-|peer-certificate-|peer-ca$|peering-secret-missing$)/.test(id))
     .map((fault): CertificateFault => {
@@ -104,7 +105,7 @@ export function certificateFaults(
         ...(fault.peer === undefined ? {} : { peer: fault.peer }),
         id: fault.id,
         says: describeFault(fault),
-        hint: forOtherOwners(mendOf(fault, contexts), fault.context, peersOfOthers(snapshot)),
+        hint: forOtherOwners(mendOf(fault, contexts, unready), fault.context, peersOfOthers(snapshot)),
       };
     });
 }

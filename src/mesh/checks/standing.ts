@@ -3,6 +3,7 @@ import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { notEnabledAmong } from '../connect/direction.ts';
 import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
@@ -49,13 +50,14 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     subject: subjectOf(id),
     run: ({ clusters, now }, all) => {
       const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
+      const unready = notEnabledAmong(all);
       return clusters.flatMap((cluster) =>
         faultsIn(cluster)(now.getTime())
           .filter((fault) => fault.id === id)
           .map((fault): Finding => {
             const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
             const args = { peers, object, key, reason: describeFault(fault) };
-            const mend = forOtherOwners(mendOf(fault, contexts), cluster.context, peersOfOthers(cluster));
+            const mend = forOtherOwners(mendOf(fault, contexts, unready), cluster.context, peersOfOthers(cluster));
             return findingOf(id, 'fail', cluster.context, args, mend);
           }),
       );

@@ -1,10 +1,11 @@
 import { enableAdvice } from '../certificates/authority.ts';
 import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import type { FaultId } from '../faults/fault.ts';
+import { thoseReady } from '../faults/fault-advice.ts';
 import { APISERVER } from '../objects/names.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
-import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
+import { reasonsOf, type StatusReason, unreadyIn } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf } from './mesh-input.ts';
@@ -57,7 +58,9 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     return fail('Cluster Mesh is not enabled', enableAdvice(report), 'apiserver-deployed');
   }
   if (isAlone(report)) {
-    const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
+    const unready = unreadyIn(reports);
+    const enabled = reports.filter((other) => other !== report && other.enabled);
+    const others = thoseReady(enabled, ({ cluster }) => unready.has(cluster.name)).map((other) => other.context);
     const { admits = [], ofOthers, invitations: [pending] = [] } = report;
     const admitted = admits.map(unnamedContext);
     const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';

@@ -9,6 +9,7 @@ import {
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -114,10 +115,18 @@ export function isEnabled(snapshot: ClusterSnapshot): boolean {
   return missingOf(snapshot).length === 0;
 }
 
-function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] {
+/** The names of those clusters to which nobody can be connected as they are. */
+export function notEnabledAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
+  return new Set(snapshots.filter((snapshot) => !isEnabled(snapshot)).map(clusterNameOf));
+}
+
+function missingOf({ objects, namespace, tlsFiles, unread }: ClusterSnapshot): string[] {
   const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
   const makesUsers = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
-  const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter((ref) => !objects.has(keyOf(ref)));
+  // Of what may not be read it is not known whether it is there.
+  const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter(
+    (ref) => !objects.has(keyOf(ref)) && !unread?.has(keyOf(ref)),
+  );
   const server = tlsFiles?.get(SERVER_CERT_SECRET);
   const isReadable = !server || (typeof server.certificate === 'object' && server.privateKey === 'matches');
   return [

@@ -1,7 +1,7 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
 import { describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
-import { APISERVER_SELECTOR } from '../objects/names.ts';
+import { APISERVER_SELECTOR, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import type { Fault, FaultId } from './fault.ts';
 
@@ -13,16 +13,41 @@ export function contextOf(contexts: Contexts, cluster: string): string {
   return contexts.get(cluster) ?? unnamedContext(cluster);
 }
 
-/** What mends a fault: a command, or a sentence that ends with one. */
-export function mendOf(fault: Fault, contexts: Contexts): string {
-  const mend = fault.hint ?? MENDS[fault.id](fault, contexts);
-  return mend === enable(fault, contexts) ? enableAdvice(fault) : mend;
+/**
+ * What mends a fault: a command, or a sentence that ends with one.
+ * @param unready names of clusters to which nobody can be connected as they are: each has a next step of its own
+ */
+export function mendOf(fault: Fault, contexts: Contexts, unready: ReadonlySet<string> = new Set()): string {
+  const mend = fault.hint ?? MENDS[fault.id](fault, contexts, unready);
+  return mend === enable(fault, contexts, unready) ? enableAdvice(fault) : mend;
 }
 
-type Mend = (fault: Fault, contexts: Contexts) => string;
+type Mend = (fault: Fault, contexts: Contexts, unready: ReadonlySet<string>) => string;
 
-const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts) => {
-  const destinations = peers.map((name) => contextOf(contexts, name));
+/** Several to be connected by one command, without those for which it would be refused; where none is left, all of them. */
+export function thoseReady<T>(all: readonly T[], isUnready: (one: T) => boolean): readonly T[] {
+  const ready = all.filter((one) => !isUnready(one));
+  return ready.length > 0 ? ready : all;
+}
+
+/** What keeps everybody from being connected to a cluster that has it: it is not enabled, or not wholly. */
+const HALF_ENABLED: readonly FaultId[] = [
+  'apiserver-missing',
+  'mesh-disabled',
+  'service-missing',
+  'service-type',
+  'users-missing',
+  'users-unreadable',
+];
+const OF_SERVER: readonly FaultId[] = ['certificate-missing', 'certificate-unreadable', 'certificate-key'];
+
+/** Whether `connect` refuses the cluster that has a fault for it. */
+export function isRefusedByConnect({ id, object }: Fault): boolean {
+  return HALF_ENABLED.includes(id) || (OF_SERVER.includes(id) && object === `Secret ${SERVER_CERT_SECRET}`);
+}
+
+const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts, unready) => {
+  const destinations = thoseReady(peers, (name) => unready.has(name)).map((name) => contextOf(contexts, name));
   return meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations.join(',')]);
 };
 

@@ -5,6 +5,7 @@ import { requireSigner } from '../certificates/authority.ts';
 import { DATED_BACK_MS } from '../certificates/certificate.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { notEnabledAmong } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
@@ -244,7 +245,8 @@ function missingSecrets(
 
 function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
   const holder = members.find(({ snapshot }) => snapshot.context === fault.context);
-  const mend = mendOf(fault, contextsKnown(members, contexts));
+  const unready = notEnabledAmong(members.map(({ snapshot }) => snapshot));
+  const mend = mendOf(fault, contextsKnown(members, contexts), unready);
   const known = holder ? forOtherOwners(mend, fault.context, peersOfOthers(holder.snapshot)) : mend;
   return forgetIfSilent(known, [fault.context], silent);
 }

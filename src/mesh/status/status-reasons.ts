@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
-import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { type Contexts, isRefusedByConnect, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -114,6 +114,12 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
   return connected ? 'connected, but would not come back' : 'would not come back';
 }
 
+/** The clusters to which nobody can be connected as they are, by name. */
+export function unreadyIn(clusters: readonly Pick<StatusReport, 'cluster' | 'enabled' | 'faults'>[]): Set<string> {
+  const unready = clusters.filter(({ enabled, faults }) => !enabled || faults.some(isRefusedByConnect));
+  return new Set(unready.map(({ cluster }) => cluster.name));
+}
+
 /** @param group problems that are one */
 function wordsOf(
   group: readonly Held[],
@@ -122,25 +128,29 @@ function wordsOf(
   isCheck = false,
 ): { says: string; hint: string } {
   const { clusters, unreachable = [] } = mesh;
-  const [first] = group as [Held, ...Held[]];
+  const unready = unreadyIn(clusters);
+  const ready = thoseReady(group, ({ report }) => unready.has(report.cluster.name));
+  const [first] = ready as [Held, ...Held[]];
   const { report, problem } = first;
   const { cause } = problem;
   if (cause) {
     return { says: describeFault(cause), hint: mendOrCheck(cause, mesh, contexts, isCheck) };
   }
-  const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
+  const contextsBeside = (held: readonly Held[]) => [
+    ...new Set(held.map(({ report: { context } }) => context).filter((context) => context !== report.context)),
+  ];
   const place = placeOf(first);
   const peerContext = contexts.get(problem.peer);
   const words = adviceForFailure(problem.class, {
     ...place,
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
-    alsoFrom: [...new Set(others)],
+    alsoFrom: contextsBeside(ready),
     unsigned: new Set(clusters.flatMap(({ context, unsigned }) => (unsigned ? [context] : []))),
   });
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
-  const holders = [place.context, ...new Set(others)];
+  const holders = [place.context, ...contextsBeside(group)];
   const forget = forgetIfSilent(advice.hint, holders, contextsOf(unreachable));
   if (forget !== advice.hint) return { ...advice, hint: forget };
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
@@ -162,7 +172,7 @@ function mendOrCheck(
   isCheck = false,
 ): string {
   const own = clusters.find(({ context }) => context === fault.context);
-  const known = forOtherOwners(mendOf(fault, contexts), fault.context, own?.ofOthers);
+  const known = forOtherOwners(mendOf(fault, contexts, unreadyIn(clusters)), fault.context, own?.ofOthers);
   const mend = forgetIfSilent(known, [fault.context], contextsOf(unreachable));
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);

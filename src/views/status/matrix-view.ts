@@ -1,10 +1,10 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
-import type { Contexts } from '../../mesh/faults/fault-advice.ts';
+import { type Contexts, thoseReady } from '../../mesh/faults/fault-advice.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
-import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { reasonsOf, unreadyIn } from '../../mesh/status/status-reasons.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -56,12 +56,14 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = report.unreachable.map(({ context }) => context);
+  const unready = unreadyIn(report.clusters);
   for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
     const others = report.clusters.filter((other) => other !== cluster && other.enabled);
     const dialling = others.filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name));
-    const destinations = (dialling.length > 0 ? dialling : others).map(({ context }) => context);
+    const whom = thoseReady(dialling.length > 0 ? dialling : others, ({ cluster: { name } }) => unready.has(name));
+    const destinations = whom.map(({ context }) => context);
     lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations, contexts, silent));
   }
   return lines.join('\n');
