@@ -44,6 +44,23 @@ describe('a disconnect of two clusters', () => {
     expect(parted.stderr).toContain('the list of users cannot be read');
     expect(parted.stderr).toMatch(/→ meshctl clustermesh enable --context mesh-1/);
     expect(users()).toBe('users: [');
+    // Nor where the list is gone: etcd goes on with the users that it has, and a new list has them again.
+    one.store.delete(ref);
+    for (const other of [
+      ['--peer', 'mesh-2'],
+      ['--destination-context', 'mesh-2'],
+    ]) {
+      const refused = await meshctl(['clustermesh', 'disconnect', '--context', 'mesh-1', ...other, '--yes']);
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('so no peer can be shut out') });
+      expect(refused.stderr).toMatch(/→ meshctl clustermesh enable --context mesh-1/);
+    }
+    one.store.create(
+      {
+        ...{ apiVersion: 'v1', kind: 'ConfigMap', data: {} },
+        metadata: { name: ref.name, namespace: 'kube-system' },
+      } as KubeObject,
+      'kubectl',
+    );
     one.store.update(ref, (configMap) => {
       configMap.data = { 'users.yaml': before };
     });

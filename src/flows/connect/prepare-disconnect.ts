@@ -5,7 +5,7 @@ import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { DEAD, forget, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
-import { requireUsersFile } from '../../mesh/connect/direction.ts';
+import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
   isDialThere,
@@ -116,6 +116,7 @@ export async function prepareDisconnect(
       : { context, name: nameOfDead(context, alive) };
   });
   const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
+  requireListOfUsers(serversOf(dials));
   const prepared = prepareParting(targets, dials, await readConcerned(dials, options.readOthers));
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
@@ -143,6 +144,7 @@ export async function prepareForgetting(
   const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
   const dials = dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others);
+  requireListOfUsers(serversOf(dials));
   const prepared = prepareParting([source], dials, await readConcerned(dials, readOthers));
   requireKnown(snapshot, peers, own);
   return {
@@ -172,6 +174,10 @@ type Parted = [DisconnectedCluster, DisconnectedCluster];
 
 export interface DisconnectedCluster extends PartingCluster {
   context: string;
+}
+
+function serversOf(dials: readonly Parted[]): ClusterSnapshot[] {
+  return [...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))];
 }
 
 /** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's. */

@@ -155,6 +155,22 @@ export function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
   }
 }
 
+/**
+ * Where the list is gone, etcd goes on with the users that it has, and a new list has them again: nobody can be shut out.
+ * @throws MeshctlError `ClusterMeshNotEnabled`, with the command that makes a new one
+ */
+export function requireListOfUsers(snapshots: readonly ClusterSnapshot[]): void {
+  for (const { objects, context, namespace } of snapshots) {
+    const isMade = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
+    if (!isMade || objects.has(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)))) continue;
+    throw new MeshctlError(
+      'ClusterMeshNotEnabled',
+      `context "${context}": the list of etcd users for peers is missing (ConfigMap ${REMOTE_USERS_CONFIGMAP}), so no peer can be shut out`,
+      { hint: meshctlCommand('clustermesh enable', { context }), details: { context } },
+    );
+  }
+}
+
 function describeLack({ context, missing }: { context: string; missing: readonly string[] }): string {
   return neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
     ? `context "${context}": Cluster Mesh is not enabled`
