@@ -179,6 +179,24 @@ describe('two files with one name', () => {
         'Rename one of them, or use the file alone with --kubeconfig',
     ]);
   });
+
+  test('say which context counts, and are silent where both are one', async () => {
+    const other = config('a').replace('https://', 'https://other.');
+    const files = await Promise.all(
+      [config('a'), config('a'), other].map((text, index) => write(text, `kubeconfig-${index}`)),
+    );
+    const [one = '', same = '', two = ''] = files;
+    const warningsOf = async (...listed: string[]) => {
+      const env = { KUBECONFIG: listed.join(delimiter) };
+      return selectContext(await loadKubeconfig({ env, cwd: folder }), 'a').warnings;
+    };
+    expect(await warningsOf(one, same)).toEqual([]);
+    expect(await warningsOf(one, one)).toEqual([]);
+    expect(await warningsOf(one, same, two)).toEqual([
+      `context "a" of ${one} is used, and another one of ${two} is not: of two with one name, the first in KUBECONFIG counts. ` +
+        'Rename one of them, or use the file alone with --kubeconfig',
+    ]);
+  });
 });
 
 describe('in a pod', () => {

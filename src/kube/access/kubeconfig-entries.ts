@@ -18,7 +18,7 @@ export interface Kubeconfig {
 
 /** An entry of a later file that counts for nothing, because an earlier file has another one of that name. */
 export interface ShadowedEntry {
-  kind: 'cluster' | 'user';
+  kind: 'context' | 'cluster' | 'user';
   name: string;
   /** The file whose entry counts. */
   file: string;

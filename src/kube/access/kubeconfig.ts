@@ -51,6 +51,7 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
     clusters: firstOfEachName(files.flatMap((file) => file.clusters)),
     users: firstOfEachName(files.flatMap((file) => file.users)),
     shadowed: [
+      ...shadowedIn(files, 'context', (file) => file.contexts.map((entry) => leadsTo(file, entry))),
       ...shadowedIn(files, 'cluster', (file) => file.clusters),
       ...shadowedIn(files, 'user', (file) => file.users),
     ],
@@ -75,6 +76,15 @@ function shadowedIn(
       return known && known.text !== text ? [{ kind, name: entry.name, file: known.file, other: file.path }] : [];
     }),
   );
+}
+
+/** What a context of a file means in that file: names alone tell no two clusters apart. */
+function leadsTo({ clusters, users }: KubeconfigFile, { name, cluster, user }: Context) {
+  return {
+    name,
+    cluster: { ...(clusters.find((entry) => entry.name === cluster) ?? { by: cluster }), name: undefined },
+    user: { ...(users.find((entry) => entry.name === user) ?? { by: user }), name: undefined },
+  };
 }
 
 function candidatePaths({ path, env, cwd }: KubeconfigSource): string[] {
@@ -151,16 +161,24 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
 }
 
-/** A context of a later file gets the cluster and the user of an earlier one that has the same names. */
+/**
+ * A context of a later file gets the cluster and the user of an earlier one that has the same names, and is left out itself
+ * where an earlier file has another one of its name.
+ */
 function shadowWarnings({ shadowed = [], contextFiles }: Kubeconfig, context: Context): string[] {
   const own = contextFiles?.get(context.name);
-  return shadowed
-    .filter(({ kind, name, other }) => other === own && name === (kind === 'user' ? context.user : context.cluster))
+  const entries = shadowed
+    .filter(({ kind, name, other }) => kind !== 'context' && other === own && name === context[kind])
     .map(
-      ({ kind, name, file, other }) =>
-        `context "${context.name}" of ${other} uses the ${kind} "${name}" of ${file}: of two with one name, the first in KUBECONFIG counts. ` +
-        `Rename one of them, or use the file alone with --kubeconfig`,
+      ({ kind, name, file, other }) => `context "${context.name}" of ${other} uses the ${kind} "${name}" of ${file}`,
     );
+  const contexts = shadowed
+    .filter(({ kind, name }) => kind === 'context' && name === context.name)
+    .map(({ name, file, other }) => `context "${name}" of ${file} is used, and another one of ${other} is not`);
+  return [...entries, ...contexts].map(
+    (says) =>
+      `${says}: of two with one name, the first in KUBECONFIG counts. Rename one of them, or use the file alone with --kubeconfig`,
+  );
 }
 
 const MAX_CONTEXTS_IN_HINT = 10;
