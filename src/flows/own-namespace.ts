@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { waitForObject } from '../kube/wait.ts';
-import { MeshctlError } from '../mesh/errors.ts';
+import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/objects/kube-object.ts';
 import type { Flow } from './flow.ts';
 
@@ -35,7 +35,8 @@ export async function makeNamespace(
   try {
     await client.create(namespace);
   } catch (error) {
-    throw asLackOf(rights, error);
+    // Another run makes it at the same time.
+    if (!alreadyExists(error)) throw asLackOf(rights, error);
   }
 }
 

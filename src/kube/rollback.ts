@@ -1,4 +1,4 @@
-import { MeshctlError } from '../mesh/errors.ts';
+import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { MANAGED_BY } from '../mesh/objects/ownership.ts';
 import type { Edit } from '../mesh/plan/plan.ts';
@@ -174,8 +174,7 @@ async function recreate(client: ClusterClient, before: KubeObject, signal: Abort
   try {
     await client.create(restorable(before) as KubeObject, { signal });
   } catch (error) {
-    const exists = error instanceof MeshctlError && error.details.reason === 'AlreadyExists';
-    if (!exists) throw error;
+    if (!alreadyExists(error)) throw error;
     throw new MeshctlError(
       'Conflict',
       `context "${client.context}": someone else recreated ${describeRef(refOf(before))}`,

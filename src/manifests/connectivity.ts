@@ -11,7 +11,7 @@ export const CONNECTIVITY_IMAGE =
 /** The objects of the connectivity test in one cluster. */
 export interface ConnectivityObjects {
   namespace: KubeObject;
-  /** What the test needs from the start, in the order in which it is created. */
+  /** What the test needs from the start, in the order in which it is created: first the client, by which a run holds its place. */
   workload: readonly KubeObject[];
   /** Lets only clients of one cluster into the echo pods. */
   policy(fromCluster: string): KubeObject;
@@ -23,6 +23,9 @@ export interface ConnectivityValues {
   cluster: string;
   image: string;
 }
+
+/** The name of the client's Deployment. */
+export const CLIENT_DEPLOYMENT = 'client';
 
 /** The name of a cluster's echo Deployment; its pods' names begin with it. */
 export function echoDeploymentName(cluster: string): string {
@@ -52,9 +55,9 @@ export async function renderConnectivity(
   return {
     namespace: { ...namespace, metadata: { ...namespace.metadata, name: values.namespace } },
     workload: [
+      withImage(placed(client), values.image),
       placed(service),
       withImage(placed(echo, echoDeploymentName(values.cluster)), values.image),
-      withImage(placed(client), values.image),
     ],
     policy: (fromCluster) => onlyFrom(placed(policy), fromCluster),
   };

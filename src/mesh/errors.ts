@@ -90,3 +90,8 @@ export function errorOfAbort(signal: AbortSignal): MeshctlError {
 export function warningOf({ message, hint }: MeshctlError): string {
   return hint ? `${message} → ${hint}` : message;
 }
+
+/** Whether something could not be created because it is there. */
+export function alreadyExists(error: unknown): boolean {
+  return error instanceof MeshctlError && error.details.reason === 'AlreadyExists';
+}

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
+import { withHold } from '../../src/mesh/connectivity/hold.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
@@ -10,6 +12,7 @@ import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 const NAMESPACE = 'meshctl-test';
+const CLIENT = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: NAMESPACE, name: 'client' };
 const TEST = ['connectivity', 'test', '--context', 'mesh-1,mesh-2'];
 
 let sandbox: TestSandbox;
@@ -54,8 +57,22 @@ describe('connectivity test', () => {
     expect(stderr).toContain('Give an image that the nodes can pull with --image');
   });
 
-  it('passes every scenario on a connected mesh and shows what it saw', async () => {
-    const result = await meshctl([...TEST, '--perf', '-o', 'json']);
+  it('passes every scenario on a connected mesh and shows what it saw, and lets no other run in meanwhile', async () => {
+    const running = meshctl([...TEST, '--perf', '-o', 'json']);
+    await eventually(
+      async () => sandbox.clusters.map(({ store }) => store.get(CLIENT)),
+      (clients) => clients.every((client) => client !== undefined),
+      'the test has begun',
+    );
+    const refused = await meshctl(TEST);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(
+      /✖ context "mesh-[12]": another connectivity test, on \S+, is at work in namespace meshctl-test since \S+Z\n {2}→ Give another namespace with -n, or wait until it has ended\./,
+    );
+    const remove = (context: string) => `kubectl --context ${context} -n ${NAMESPACE} delete deployment client`;
+    expect(refused.stderr).toContain(`or after: ${remove('mesh-1')} && ${remove('mesh-2')}\n`);
+    expect(refused.stderr).not.toContain('Deploying');
+    const result = await running;
     const report = jsonOf(result) as unknown as ConnectivityReport & { kind: string };
     expect(verdicts(report, 'fail')).toEqual([]);
     expect(verdicts(report, 'skip')).toEqual([]);
@@ -117,7 +134,27 @@ describe('connectivity test', () => {
     ]);
   }, 300_000);
 
-  it('removes what it deployed after Ctrl-C', async () => {
+  it('takes over what a run that has died left, and removes what it deployed after Ctrl-C', async () => {
+    const [{ store }] = sandbox.clusters as [SandboxCluster];
+    const labels = { 'app.kubernetes.io/managed-by': 'meshctl', 'app.kubernetes.io/component': 'connectivity-test' };
+    store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } });
+    const hold = { run: 'dead', host: 'ci', since: new Date(0), until: new Date(60_000) };
+    const matchLabels = { 'app.kubernetes.io/name': 'client', 'app.kubernetes.io/component': 'connectivity-test' };
+    const containers = [{ name: 'client', image: 'registry.k8s.io/e2e-test-images/agnhost:9.99' }];
+    store.create(
+      withHold(
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'client', namespace: NAMESPACE, labels },
+          spec: {
+            selector: { matchLabels },
+            template: { metadata: { labels: matchLabels }, spec: { containers } },
+          },
+        },
+        hold,
+      ),
+    );
     const abort = new AbortController();
     const result = await meshctl(TEST, {
       signal: abort.signal,
@@ -125,7 +162,7 @@ describe('connectivity test', () => {
         if (text.includes('pod to pod')) abort.abort();
       },
     });
-    expect(result.exitCode).toBe(130);
+    expect(result, result.stderr).toMatchObject({ exitCode: 130 });
   });
 
   it('needs two clusters', async () => {

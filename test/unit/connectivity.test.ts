@@ -10,6 +10,7 @@ import {
   tally,
 } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
+import { holdOf, otherRun, withHold } from '../../src/mesh/connectivity/hold.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
@@ -162,5 +163,34 @@ describe('requests', () => {
 
   it('that curl could not make give no sample', () => {
     expect(readSamples('', { answererOf: echoPodsOf(['a']) })).toEqual([]);
+  });
+});
+
+describe('the mark of a run', () => {
+  const NOW = new Date('2026-06-01T12:00:00Z');
+  const object = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'client' } };
+  const hold = {
+    run: 'a',
+    host: 'ci-1',
+    since: new Date('2026-06-01T11:58:00Z'),
+    until: new Date('2026-06-01T12:01:00Z'),
+  };
+
+  it('is read as it was written', () => {
+    expect(holdOf(withHold(object, hold))).toEqual(hold);
+  });
+
+  it.each<[string, string | undefined, string, string | undefined]>([
+    ['none', undefined, 'b', undefined],
+    ['another run', JSON.stringify(hold), 'b', 'a'],
+    ['this run', JSON.stringify(hold), 'a', undefined],
+    ['a run that has died', JSON.stringify({ ...hold, until: NOW }), 'b', undefined],
+    ['a time that no run names', JSON.stringify({ ...hold, until: '2999-01-01T00:00:00Z' }), 'b', undefined],
+    ['no time', JSON.stringify({ ...hold, until: 'soon' }), 'b', undefined],
+    ['no mark', '[1]', 'b', undefined],
+    ['no JSON', '{', 'b', undefined],
+  ])('%s', (_what, text, run, other) => {
+    const annotations = text === undefined ? {} : { 'meshctl.io/connectivity-test-run': text };
+    expect(otherRun({ ...object, metadata: { name: 'client', annotations } }, run, NOW)?.run).toBe(other);
   });
 });

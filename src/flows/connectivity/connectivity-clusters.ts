@@ -1,4 +1,9 @@
-import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../../manifests/connectivity.ts';
+import {
+  CLIENT_DEPLOYMENT,
+  type ConnectivityObjects,
+  echoDeploymentName,
+  renderConnectivity,
+} from '../../manifests/connectivity.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Sample } from '../../mesh/connectivity/connectivity.ts';
@@ -9,6 +14,7 @@ import {
   readSamples,
   requestCommand,
 } from '../../mesh/connectivity/connectivity-requests.ts';
+import { otherRun } from '../../mesh/connectivity/hold.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
@@ -18,7 +24,7 @@ import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
-import { asLackOf, makeNamespace } from '../own-namespace.ts';
+import { makeNamespace } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -28,7 +34,7 @@ export const ECHO_PORT = 8080;
 
 const APP_LABEL = 'app.kubernetes.io/name';
 /** Of everything that the test makes. */
-const TEST = 'connectivity-test';
+export const TEST = 'connectivity-test';
 const OF_TEST = `${COMPONENT}=${TEST}`;
 const CLIENT_CONTAINER = 'client';
 /** For removing everything, also after Ctrl-C. */
@@ -64,31 +70,11 @@ export function prepareClusters(
   );
 }
 
-/**
- * Sees that nobody else has objects of the test's names, which would be taken over, and removed at the end: a namespace may
- * be somebody's.
- * @throws MeshctlError `Rejected`, which names the first
- */
-export async function requireFree({ member: { client }, namespace, rights, ...cluster }: TestCluster): Promise<void> {
-  if (!(await client.get(refOf(cluster.objects.namespace)))) return;
-  const refs = objectsOf(cluster).map(refOf);
-  const found = await Promise.all(refs.map((ref) => client.get(ref))).catch((error: unknown) => {
-    throw asLackOf(rights, error);
-  });
-  const taken = found.find((live) => live && !isMadeBy(TEST, live));
-  if (!taken) return;
-  throw new MeshctlError(
-    'Rejected',
-    `context "${client.context}": ${describeRef(refOf(taken))} is there already, and no connectivity test has made it`,
-    {
-      hint: `Give another namespace with -n: in ${namespace} the test would take it over.`,
-      details: { context: client.context, object: describeRef(refOf(taken)) },
-    },
-  );
-}
-
 /** What the test puts into its namespace, in the order in which it is removed. */
-function objectsOf({ name, objects: { policy, workload } }: Pick<TestCluster, 'name' | 'objects'>): KubeObject[] {
+export function objectsOfTest({
+  name,
+  objects: { policy, workload },
+}: Pick<TestCluster, 'name' | 'objects'>): KubeObject[] {
   return [policy(name), ...workload.toReversed()];
 }
 
@@ -150,9 +136,18 @@ export async function setAffinity({ member, objects }: TestCluster, affinity: 'n
 }
 
 /** The Deployment of a cluster's echo pods. */
-function echoDeployment({ name, objects }: TestCluster): KubeObject {
-  const deployment = objects.workload.find(({ metadata }) => metadata.name === echoDeploymentName(name));
-  if (!deployment) throw new MeshctlError('Bug', 'the connectivity test has no echo server');
+function echoDeployment(cluster: TestCluster): KubeObject {
+  return deploymentOf(cluster, echoDeploymentName(cluster.name));
+}
+
+/** The Deployment of a cluster's client. */
+export function clientDeployment(cluster: TestCluster): KubeObject {
+  return deploymentOf(cluster, CLIENT_DEPLOYMENT);
+}
+
+function deploymentOf({ objects }: TestCluster, name: string): KubeObject {
+  const deployment = objects.workload.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
+  if (!deployment) throw new MeshctlError('Bug', `the connectivity test has no Deployment ${name}`);
   return deployment;
 }
 
@@ -221,20 +216,24 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
 /** What is gone: the namespace, what the test put into somebody's namespace, not all of it; or there was nothing of the test. */
 export type Removed = 'namespace' | 'objects' | 'nothing' | 'absent';
 
-/** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */
-export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed> {
+/**
+ * Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C.
+ * @param run whose place it is: where another has taken it, everything there is the other's
+ */
+export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Promise<Removed> {
   const { client } = cluster.member;
   const { namespace } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';
+    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, flow.now())) return 'absent';
     if (isMadeBy(TEST, live)) {
       await client.delete(refOf(live), { signal, uid: live.metadata.uid });
       return 'namespace';
     }
     let removed: Removed = 'absent';
-    for (const ref of objectsOf(cluster).map(refOf)) {
+    for (const ref of objectsOfTest(cluster).map(refOf)) {
       const object = await client.get(ref, { signal });
       if (!object || !isMadeBy(TEST, object)) continue;
       await client.delete(ref, { signal, uid: object.metadata.uid });

@@ -18,12 +18,19 @@ import {
   deploy,
   ECHO_SERVICE,
   prepareClusters,
-  requireFree,
   SERVICE_PORT,
   setAffinity,
   type TestCluster,
 } from './connectivity-clusters.ts';
 import { testFailover } from './connectivity-failover.ts';
+import {
+  beginRun,
+  keepNamespace,
+  leaveNamespace,
+  type RunMark,
+  requireFree,
+  takeNamespace,
+} from './connectivity-hold.ts';
 import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
 import { requireMutualPeers } from './connectivity-peers.ts';
 import { testPolicies } from './connectivity-policy.ts';
@@ -42,6 +49,8 @@ export interface ConnectivityOptions {
 }
 
 const PERF_ROUND = 500;
+/** For taking the marks away, also after Ctrl-C. */
+const LEAVE_MS = 10_000;
 
 const SERVICE: Destination = { host: ECHO_SERVICE, port: SERVICE_PORT };
 
@@ -62,7 +71,9 @@ export async function testConnectivity(
     () => requireMutualPeers(members),
   );
   const clusters = await prepareClusters(flow, members, options);
-  await Promise.all(clusters.map(requireFree));
+  await requireFree(flow, clusters);
+  const mark = beginRun(flow);
+  const begun: TestCluster[] = [];
   try {
     await during(
       flow,
@@ -70,14 +81,20 @@ export async function testConnectivity(
         doing: `Deploying to namespace ${options.namespace}`,
         done: `Deployed to namespace ${options.namespace}`,
       },
-      () =>
-        allOrFirstError(
+      async () => {
+        // Each run takes the clusters in the same order, so of two that begin at once one gets them all.
+        for (const cluster of clusters.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
+          begun.push(cluster);
+          await takeNamespace(flow, cluster, mark, options.waitMs);
+        }
+        await allOrFirstError(
           clusters.map((cluster) => deploy(flow, cluster, options.waitMs)),
           flow.progress,
-        ),
+        );
+      },
     );
-    const scenarios = await runScenarios(flow, clusters, options);
-    const performance = options.perf ? await measurePaths(flow, clusters) : undefined;
+    const scenarios = await runScenarios(flow, clusters, mark, options);
+    const performance = options.perf ? await measurePaths(flow, clusters, mark) : undefined;
     return {
       passed: hasPassed(scenarios),
       namespace: options.namespace,
@@ -87,9 +104,12 @@ export async function testConnectivity(
       ...(performance && { performance }),
     };
   } finally {
-    if (!options.keep) {
+    if (options.keep) {
+      const signal = AbortSignal.timeout(LEAVE_MS);
+      await Promise.allSettled(begun.map((cluster) => leaveNamespace(cluster, mark, signal)));
+    } else {
       const task = flow.progress.start(`Removing namespace ${options.namespace}`);
-      const removed = await Promise.all(clusters.map((cluster) => cleanUp(flow, cluster)));
+      const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run)));
       if (removed.includes('nothing')) task.fail(`Not all of the test is removed from namespace ${options.namespace}`);
       else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
       else if (removed.includes('namespace')) task.done(`Removed namespace ${options.namespace}`);
@@ -102,6 +122,7 @@ export async function testConnectivity(
 async function runScenarios(
   flow: Flow,
   clusters: readonly TestCluster[],
+  mark: RunMark,
   options: ConnectivityOptions,
 ): Promise<ScenarioResult[]> {
   const names = clusters.map(({ name }) => name);
@@ -111,6 +132,9 @@ async function runScenarios(
   const results: ScenarioResult[] = [];
   const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>, where = '') => {
     flow.signal.throwIfAborted();
+    // The failover waits for pods to go and to come, the policies four times for what they do.
+    const pods = scenario === 'failover' ? 2 * options.waitMs : 0;
+    await keepNamespace(flow, clusters, mark, pods + 4 * settleMs);
     const task = flow.progress.start(`${SCENARIOS[scenario]}${where}`);
     try {
       results.push(...(await work()));
@@ -161,6 +185,8 @@ async function runScenarios(
     await run('return', async () => [await judge(flow, cluster, back)], where);
   }
   await run('policy', () => testPolicies(flow, clusters, results, settleMs));
+  // What was seen in a place that another run has taken over is not told.
+  await keepNamespace(flow, clusters, mark, 0);
   return results;
 }
 
@@ -200,7 +226,7 @@ async function reachPods(
 }
 
 /** Latency from each cluster to a pod of each, with many requests; one path at a time, so that they do not disturb. */
-async function measurePaths(flow: Flow, clusters: readonly TestCluster[]): Promise<PathPerformance[]> {
+async function measurePaths(flow: Flow, clusters: readonly TestCluster[], mark: RunMark): Promise<PathPerformance[]> {
   const names = clusters.map(({ name }) => name);
   const paths: PathPerformance[] = [];
   for (const from of clusters) {
@@ -208,6 +234,7 @@ async function measurePaths(flow: Flow, clusters: readonly TestCluster[]): Promi
       flow.signal.throwIfAborted();
       const [pod] = await podsAt(to);
       if (!pod) continue;
+      await keepNamespace(flow, clusters, mark, PERF_ROUND * TIMEOUT_MS);
       const requests = { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS };
       const samples = await during(
         flow,
