@@ -19,6 +19,8 @@ export function withFlagsForWords(command: CommandSpec | undefined, argv: readon
   const isGiven = (name: string) => flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
   const line = (...added: string[]) => meshctlCommand(path.join(' '), {}, [...added, ...flags]);
   if (names.includes('--filename')) return line(...words.flatMap((word) => ['-f', word]));
+  const several = contextsApart(options, flags, words);
+  if (several) return meshctlCommand(path.join(' '), {}, several);
   if (path[0] !== 'clustermesh' && path[0] !== 'connectivity') return undefined;
   if (!names.includes('--context') || isGiven('--all')) return undefined;
   if (!names.includes('--destination-context')) {
@@ -57,6 +59,33 @@ export function withOneContextFlag(
   const isGiven = words.some((word) => /^--context(=|$)/.test(word));
   if (!isGiven) return `Name all clusters by one flag, e.g. --context a,${contexts.join(',')}.`;
   return `Did you mean: ${meshctlCommand(path.join(' '), {}, ['--context', contexts.join(','), ...others])}`;
+}
+
+/** `--context a b` for the flags of a command that takes all clusters by `--context a,b`; undefined for others. */
+function contextsApart(
+  options: ReturnType<typeof optionsOf>,
+  flags: readonly string[],
+  words: readonly string[],
+): string[] | undefined {
+  const takesSeveral = options.some((option) => flagNameOf(option) === '--context' && option.repeatable === 'lists');
+  const isAt = flags.flatMap((flag, index) => (/^--context(=|$)/.test(flag) ? [index] : []));
+  const [at] = isAt;
+  if (!takesSeveral || at === undefined || isAt.length > 1) return undefined;
+  const [name = '', value] = (flags[at] ?? '').split('=');
+  const given = value ?? flags[at + 1] ?? '';
+  // `--context a, b`: the first word ends with the comma.
+  const contexts = [given, ...words].map((word) => word.replace(/,$/, '')).join(',');
+  return [...flags.slice(0, at), name, contexts, ...flags.slice(at + (value === undefined ? 2 : 1))];
+}
+
+/**
+ * Whether a command takes the words that follow it, apart from its flags.
+ * @param after what stands behind the command's own words
+ */
+export function takesWords(command: CommandSpec, after: readonly string[]): boolean {
+  const [, words] = partsOf(optionsOf(command), after);
+  const taken = command.arguments ?? [];
+  return words.length <= taken.length && words.length >= taken.filter(({ optional }) => !optional).length;
 }
 
 /** Flags with their values, and all other words. */

@@ -5,7 +5,7 @@ import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
-import { commandOf, withGroupNames } from './flags-first.ts';
+import { commandOf, leadsOn, withGroupNames } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import { withFlagsForWords, withOneContextFlag } from './misplaced-words.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
@@ -38,6 +38,7 @@ export async function parseCommandLine(
   host: Host,
   argv: readonly string[],
 ): Promise<Invocation | undefined> {
+  requireKnown(commands, texts, argv);
   let found: Invocation | undefined;
   const topics = await topicsFor(commands, argv);
   const program = createProgram(commands, { texts, host, topics, argv }, (invocation) => {
@@ -102,6 +103,20 @@ async function topicsFor(
 }
 
 const HELP_FLAGS = ['-h', '--help'];
+
+/**
+ * Commander answers `nosuch --help` with the help of the group that it knows, as if all were well.
+ * @throws MeshctlError `Usage`
+ */
+function requireKnown(commands: readonly LoadableCommand[], texts: ProgramTexts, argv: readonly string[]): void {
+  const end = argv.findIndex((word) => word.startsWith('-'));
+  const isAsked = end >= 0 && argv.slice(end).some((word) => HELP_FLAGS.includes(word));
+  const words = argv.slice(0, Math.max(end, 0));
+  if (!isAsked || words[0] === 'help' || commandOf(commands, texts.aliases, words)) return;
+  const ends = words.map((_, index) => words.slice(0, index + 1));
+  const unknown = ends.find((beginning) => !leadsOn(commands, texts.aliases, beginning))?.at(-1);
+  if (unknown !== undefined) throw unknownCommand(commands, texts, argv, `unknown command '${unknown}'`);
+}
 
 /** Commander itself knows what is alike within one group. */
 function unknownCommand(
