@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { readJunit } from './junit.mjs';
 
 /**
@@ -14,6 +15,34 @@ export function reportOf(output) {
   if (output.startsWith('<?xml')) return ofJunit(output);
   const document = jsonIn(output);
   return document?.apiVersion?.startsWith('meshctl.io/') ? BY_KIND[document.kind]?.(document) : undefined;
+}
+
+/**
+ * The error with which a command ended that printed no document: the last thing on its stderr.
+ * @param {string} said its stderr
+ * @param {string[]} words the command line
+ * @returns {Report | undefined} undefined where it says none
+ */
+export function errorOf(said, words) {
+  const lines = stripVTControlCharacters(said).trimEnd().split('\n');
+  const from = lines.findLastIndex((line) => line.startsWith('✖ '));
+  if (from < 0) return undefined;
+  const block = lines.slice(from);
+  const at = block.findIndex((line) => line.startsWith('  → '));
+  const says = block
+    .slice(0, at < 0 ? undefined : at)
+    .join('\n')
+    .slice('✖ '.length);
+  const hint =
+    at < 0
+      ? undefined
+      : block
+          .slice(at)
+          .map((line) => line.slice('  → '.length))
+          .join('\n');
+  const flags = words.findIndex((word) => word.startsWith('-'));
+  const where = words.slice(0, flags < 0 ? undefined : flags).join(' ');
+  return { headline: says, findings: [{ level: 'error', where, says, hint }] };
 }
 
 function jsonIn(output) {

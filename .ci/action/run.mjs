@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reportOf } from './report.mjs';
+import { errorOf, reportOf } from './report.mjs';
 import { shellWords } from './shell-words.mjs';
 import { annotationOf, summaryOf } from './summary.mjs';
 
@@ -25,14 +25,25 @@ function clusterFlags(words) {
   });
 }
 
-/** Runs meshctl. @returns {Promise<{ exitCode: number, output: string }>} what it printed on stdout */
-function meshctl(words, stderr) {
+/**
+ * Runs meshctl.
+ * @param {(chunk: Buffer) => void} onSaid gets what it says on stderr, as it says it
+ * @returns {Promise<{ exitCode: number, output: string, said: string }>} what it printed on stdout, and on stderr
+ */
+function meshctl(words, onSaid) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [entry, ...words], { stdio: ['ignore', 'pipe', stderr] });
-    const chunks = [];
-    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    const child = spawn(process.execPath, [entry, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks = { output: [], said: [] };
+    child.stdout.on('data', (chunk) => chunks.output.push(chunk));
+    child.stderr.on('data', (chunk) => {
+      chunks.said.push(chunk);
+      onSaid(chunk);
+    });
     child.once('error', reject);
-    child.once('close', (code) => resolve({ exitCode: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
+    const text = (list) => Buffer.concat(list).toString('utf8');
+    child.once('close', (code) =>
+      resolve({ exitCode: code ?? 1, output: text(chunks.output), said: text(chunks.said) }),
+    );
   });
 }
 
@@ -42,8 +53,10 @@ function setOutput(name, value) {
   if (env.GITHUB_OUTPUT) appendFileSync(env.GITHUB_OUTPUT, `${name}<<${end}\n${value}\n${end}\n`);
 }
 
-const words = shellWords(env.MESHCTL_COMMAND ?? '');
-const { exitCode, output } = await meshctl(words, 'inherit');
+const given = shellWords(env.MESHCTL_COMMAND ?? '');
+// Whoever copies a line has that word in it.
+const words = given[0] === 'meshctl' ? given.slice(1) : given;
+const { exitCode, output, said } = await meshctl(words, (chunk) => process.stderr.write(chunk));
 // What clusters say is no command to the runner.
 const token = randomUUID();
 process.stdout.write(`::stop-commands::${token}\n${output.trimEnd()}\n::${token}::\n`);
@@ -52,12 +65,15 @@ writeFileSync(file, output);
 setOutput('exit-code', String(exitCode));
 setOutput('output', file);
 
-const report = reportOf(output);
+// What says nothing on stdout has failed before there was anything to tell, and says why on stderr.
+const error = exitCode !== 0 && output.trim() === '' ? errorOf(said, words) : undefined;
+const report = error ?? reportOf(output);
 for (const finding of report?.findings ?? []) process.stdout.write(`${annotationOf(finding)}\n`);
 if (env.MESHCTL_SUMMARY === 'true' && env.GITHUB_STEP_SUMMARY) {
   const flags = clusterFlags(words);
-  const wanted = env.MESHCTL_PICTURE === 'true' && (flags.length > 0 || env.MESHCTL_CONTEXT);
-  const graph = wanted && (await meshctl(['clustermesh', 'graph', ...flags, '-o', 'mermaid'], 'ignore'));
+  // Beside an error, a picture of a healthy mesh would be taken for what the command found.
+  const wanted = !error && env.MESHCTL_PICTURE === 'true' && (flags.length > 0 || env.MESHCTL_CONTEXT);
+  const graph = wanted && (await meshctl(['clustermesh', 'graph', ...flags, '-o', 'mermaid'], () => {}));
   const picture = graph ? graph.output : '';
   const line = `meshctl ${words.join(' ')}`;
   appendFileSync(env.GITHUB_STEP_SUMMARY, summaryOf({ line, exitCode, output, report, picture }));

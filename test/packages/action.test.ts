@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { runCli } from '../support/cli.ts';
 import { type EmptyFolder, emptyFolder } from '../support/packed.ts';
 import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
 
@@ -19,6 +20,7 @@ const words = process.argv.slice(2);
 appendFileSync(process.env.ASKED, JSON.stringify(words) + '\\n');
 const isGraph = words[1] === 'graph';
 process.stdout.write(readFileSync(isGraph ? process.env.GRAPH : process.env.PRINTS));
+if (!isGraph) process.stderr.write(process.env.SAYS ?? '');
 process.exitCode = isGraph ? 0 : Number(process.env.EXITS);
 `;
 
@@ -31,18 +33,20 @@ afterAll(() => folder.remove());
 
 let runs = 0;
 
-async function act(command: string, prints: string, exits: number, settings: Record<string, string> = {}) {
+async function act(command: string, prints: string | undefined, exits: number, settings: Record<string, string> = {}) {
   runs += 1;
   const place = join(folder.path, String(runs));
   await mkdir(place);
   const at = (name: string) => join(place, name);
+  await writeFile(at('nothing'), '');
   const env = {
     RUNNER_TEMP: place,
     GITHUB_OUTPUT: at('output'),
     GITHUB_STEP_SUMMARY: at('summary'),
     ASKED: at('asked'),
     EXITS: String(exits),
-    PRINTS: fileURLToPath(new URL(`test/packages/recorded/${prints}`, PACKAGE_ROOT)),
+    PRINTS:
+      prints === undefined ? at('nothing') : fileURLToPath(new URL(`test/packages/recorded/${prints}`, PACKAGE_ROOT)),
     GRAPH: fileURLToPath(new URL('test/packages/recorded/graph.mmd', PACKAGE_ROOT)),
     MESHCTL_COMMAND: command,
     MESHCTL_SUMMARY: 'true',
@@ -165,6 +169,27 @@ ${(await recorded('graph.mmd')).trimEnd()}
         /^::error title=meshctl%3A ContextUnknown::context "nowhere" .*%0Acontexts: mesh-1, mesh-2$/,
       ),
     ]);
+  });
+
+  it('an error that is no document, and no picture beside it', async () => {
+    const line = 'clustermesh statu --context mesh-1';
+    const { exitCode: code, stdout: printed, stderr: said } = await runCli(line.split(' '));
+    expect(printed).toBe('');
+    const { exitCode, annotations, summary, asked } = await act(line, undefined, code, { SAYS: `… Reading\n${said}` });
+    expect(exitCode).toBe(2);
+    expect(annotations).toEqual([
+      "::error title=meshctl%3A clustermesh statu::unknown command 'statu'%0ADid you mean: meshctl clustermesh status --context mesh-1",
+    ]);
+    expect(summary).toMatch(/^### ❌ .*\n\nunknown command 'statu'\n/);
+    expect(summary).toContain('Did you mean: meshctl clustermesh status --context mesh-1');
+    expect(summary).not.toContain('mermaid');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('a line that begins with the word meshctl', async () => {
+    const { asked, summary } = await act('meshctl version --client', 'status.txt', 0);
+    expect(asked).toEqual([['version', '--client']]);
+    expect(summary).toContain('`meshctl version --client`');
   });
 
   it('text as it is, where it is no document; without clusters no picture', async () => {
