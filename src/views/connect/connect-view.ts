@@ -16,14 +16,17 @@ export interface ConnectedClusters {
   unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
   /** In one of them no agent runs now. */
   agentless: boolean;
+  /** Packets were seen to pass between their nodes. */
+  probed: boolean;
 }
 
 /**
  * The result of `clustermesh connect`. It proves credentials and writes files, and asks no agent: that clusters are
- * connected is only said of those that begin to dial where their peers' Services are.
+ * connected is only said of those that begin to dial where their peers' Services are. Whether their nodes are, only status
+ * tells, so that is the next step unless the network was probed.
  */
 export function connectText(
-  { mode, clusters, connections, steps, unproved, agentless }: ConnectedClusters,
+  { mode, clusters, connections, steps, unproved, agentless, probed }: ConnectedClusters,
   theme: Theme,
 ): string {
   const bold = ({ name }: { name: string }) => theme.bold(name);
@@ -42,12 +45,12 @@ export function connectText(
       ({ from, to, addresses }) =>
         `  • It is not known who answers ${from} at ${addresses.join(', ')}: the Service of ${to} has no such address`,
     ),
-    ...(isUntold ? hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2) : []),
+    ...(isUntold || !probed ? hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2) : []),
   ].join('\n');
 
   function statusCommand(): string {
     const contexts = clusters.map(({ context }) => context);
-    return meshctlCommand('clustermesh status', { context: contexts }, isSame ? [] : ['--wait']);
+    return meshctlCommand('clustermesh status', { context: contexts }, ['--wait']);
   }
 
   function headline(): string {

@@ -22,6 +22,6 @@ export function acceptText({ context, cluster, peer, user, steps, unproved }: Jo
     `  • ${theme.bold(peer.name)} is dialled at ${peer.endpoints.join(', ')}, as ${user}`,
     `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ...unproved.map((words) => `  • ${words}`),
-    ...hintLines(`See both directions: ${meshctlCommand('clustermesh status', { context })}`, theme, 2),
+    ...hintLines(`See both directions: ${meshctlCommand('clustermesh status', { context }, ['--wait'])}`, theme, 2),
   ].join('\n');
 }

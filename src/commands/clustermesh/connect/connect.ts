@@ -99,7 +99,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
         warnings,
       },
-      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps, unproved, agentless }, theme),
+      text: (theme) =>
+        connectText(
+          { clusters, mode: request.mode, connections, steps, unproved, agentless, probed: flags.probe },
+          theme,
+        ),
     };
   }
 }
