@@ -53,6 +53,16 @@ describe('documentation', () => {
     expect(await misread(lines)).toEqual([]);
   });
 
+  it("names the namespace in what kubectl is to do with what is Cilium's", () => {
+    const ofCilium = pages
+      .flatMap((file) => readPage(file).match(/\bkubectl (?!clustermesh)[^`\n]+/g) ?? [])
+      .filter((line) =>
+        /\b(get|describe|logs|patch|delete|edit|annotate|scale|exec|rollout) .*(cilium|clustermesh)/.test(line),
+      );
+    expect(ofCilium.length).toBeGreaterThan(8);
+    expect(ofCilium.filter((line) => !/ (-n|--namespace) /.test(line))).toEqual([]);
+  });
+
   it('marks each block by what is done with it', () => {
     expect([...new Set(blocks.map(({ language }) => language))].sort()).toEqual(['console', 'sh', 'yaml']);
   });
