@@ -65,10 +65,15 @@ describe('certs list', () => {
         .split('\n')
         .map((row) => row.split(/ +/)[0]),
     ).toEqual((await certificates()).map(({ context }) => context));
-    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'list', '-o', 'name', ...BOTH]);
-    const names = stdout.trimEnd().split('\n');
+    const namesOf = async (...words: string[]) =>
+      (await meshctl.ok(['clustermesh', 'certs', 'list', '-o', 'name', ...words])).stdout.trimEnd().split('\n');
+    const names = await namesOf('--context', 'mesh-1');
     expect(names).toContain('secret/clustermesh-apiserver-server-cert');
     expect(new Set(names).size).toBe(names.length);
+    // Of several clusters, each Secret of each, with where it is.
+    const all = await namesOf(...BOTH);
+    expect(all.filter((line) => line.startsWith('mesh-1 '))).toEqual(names.map((name) => `mesh-1 ${name}`));
+    expect(all).toContain('mesh-2 secret/clustermesh-apiserver-server-cert');
   });
 });
 

@@ -58,8 +58,12 @@ export function certificatesText(
 }
 
 /** `secret/NAME` of each Secret that holds a certificate, a line each: of several clusters the same name counts once. */
-export function certificateSecrets({ certificates }: Pick<CertificatesReport, 'certificates'>): string {
-  return [...new Set(certificates.map(({ secret }) => `secret/${secret}`))].join('\n');
+export function certificateSecrets(
+  { certificates }: Pick<CertificatesReport, 'certificates'>,
+  ofSeveral: boolean,
+): string {
+  const names = certificates.map(({ context, secret }) => `${ofSeveral ? `${context} ` : ''}secret/${secret}`);
+  return [...new Set(names)].join('\n');
 }
 
 /** What is said below the table, a sentence each. */

@@ -13,7 +13,8 @@ export const CERTS_LIST = {
     ...CLUSTERS,
     {
       ...RESULT_FORMAT,
-      description: 'format of the result; name: secret/NAME of each Secret that holds one, as kubectl takes it',
+      description:
+        'format of the result; name: secret/NAME of each Secret that holds one, as kubectl takes it; of several clusters CONTEXT secret/NAME',
       choices: ['text', 'name', 'json', 'yaml'],
     },
     NO_HEADERS,

@@ -41,7 +41,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
       kind: 'CertificateList',
       data: { certificates, faults, rotations, ...(unreachable.length > 0 ? { unreachable } : {}) },
       text: (theme) => {
-        if (flags.output === 'name') return certificateSecrets({ certificates });
+        if (flags.output === 'name')
+          return certificateSecrets({ certificates }, flags.all || targets.length + silent.length > 1);
         const table = certificatesText({ certificates, faults, rotations, read: done.length > 0 }, theme, flags);
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
