@@ -54,6 +54,8 @@ export type ValueSource =
   | 'compatibility-checks'
   | 'categories'
   | 'explanations'
+  | 'sandbox'
+  | 'invitation'
   | 'file';
 
 /** One word after the command's name. */

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SHELLS } from '../../src/commands/completion-spec.ts';
+import { invitationSecret } from '../../src/mesh/invitation/record.ts';
 import { runCli } from '../support/cli.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
 import {
@@ -68,6 +69,24 @@ describe('what only the clusters know', () => {
     ['service list --context three --cilium-namespace c', ['cilium', ':4']],
   ])('meshctl %s', async (line, expected) => {
     expect((await completed(line)).sort()).toEqual(expected.sort());
+  });
+
+  it('invitations are known by id, with how far they have come', async () => {
+    const [now, later] = [new Date('2026-06-01T12:00:00Z'), new Date('2026-06-02T12:00:00Z')];
+    const about = { issued: now, expires: later, sent: {}, sentDigest: 'd', endpoints: [] };
+    const id = '5f1c2a9e0b7d4c3f8a61e2d0';
+    const { one } = clusters.stores;
+    one?.create(invitationSecret('kube-system', { ...about, id, role: 'inviter', state: 'invited' }));
+    expect(await completed('clustermesh invitations revoke --context one 5f')).toEqual([`${id}\tinvited`, ':4']);
+    expect(await completed('clustermesh invitations revoke --context two ')).toEqual([':4']);
+  });
+
+  it('sandboxes are known by name', async () => {
+    const folder = join(directory, 'state', 'meshctl', 'sandboxes', 'sandbox-a1');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'up.json'), JSON.stringify({ contexts: ['mesh-1', 'mesh-2'], pid: 1 }));
+    const env = { XDG_STATE_HOME: join(directory, 'state') };
+    expect(await completed('sandbox down s', env)).toEqual(['sandbox-a1\tmesh-1, mesh-2', ':4']);
   });
 
   it('is asked as whom the line says', async () => {

@@ -43,6 +43,10 @@ export async function knownValues(
       return checksOf(source, line);
     case 'explanations':
       return explainable();
+    case 'sandbox':
+      return sandboxes(world);
+    case 'invitation':
+      return valuesInClusters(world, line, (client, signal) => invitationsOf(client, line, signal));
     case 'file':
       return [];
   }
@@ -117,21 +121,41 @@ function contextsNamed({ contexts, currentContext }: Kubeconfig, line: TypedLine
 
 /** The clusters that a cluster dials, or lets in. */
 async function peersOf(client: ClusterClient, line: TypedLine, signal: AbortSignal): Promise<Candidate[]> {
-  const [{ lookAtCluster, USUAL_NAMESPACE }, { parseCiliumNamespaces }, { readPeerNames }] = await Promise.all([
+  const { readPeerNames } = await import('../../flows/connect/read-peer-names.ts');
+  const { cluster, found } = await inCiliumNamespace(client, line, (namespace) =>
+    readPeerNames(client, namespace, signal),
+  );
+  return found.filter((name) => name !== cluster).map(named);
+}
+
+/** The invitations that a cluster keeps, with how far each has come, and with whom. */
+async function invitationsOf(client: ClusterClient, line: TypedLine, signal: AbortSignal): Promise<Candidate[]> {
+  const { readInvitations } = await import('../../flows/invitation/read-invitations.ts');
+  const { found } = await inCiliumNamespace(client, line, (namespace) =>
+    readInvitations({ client, namespace }, signal),
+  );
+  return found.map(({ record: { id, state, peer } }) => ({
+    value: id,
+    description: [state, ...(peer ? [peer.name] : [])].join(', '),
+  }));
+}
+
+/** What is read in the namespace in which a cluster has Cilium, and the cluster's name. */
+async function inCiliumNamespace<T>(
+  client: ClusterClient,
+  line: TypedLine,
+  read: (namespace: string) => Promise<readonly T[]>,
+): Promise<{ cluster: string | undefined; found: readonly T[] }> {
+  const [{ lookAtCluster, USUAL_NAMESPACE }, { parseCiliumNamespaces }] = await Promise.all([
     import('../../flows/targets/first-look.ts'),
     import('../../mesh/cilium/namespaces.ts'),
-    import('../../flows/connect/read-peer-names.ts'),
   ]);
   const text = lastOf(line, '--namespace') ?? lastOf(line, '--cilium-namespace');
   const given = text === undefined ? { of: new Map<string, string>() } : parseCiliumNamespaces(text);
   // Where it is nearly always: one answer less to wait for.
   const guess = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
-  const [look, there] = await Promise.all([
-    lookAtCluster(client, given, true),
-    readPeerNames(client, guess, signal).catch(() => []),
-  ]);
-  const names = look.namespace === guess ? there : await readPeerNames(client, look.namespace, signal);
-  return names.filter((name) => name !== look.cluster).map(named);
+  const [look, there] = await Promise.all([lookAtCluster(client, given, true), read(guess).catch(() => [])]);
+  return { cluster: look.cluster, found: look.namespace === guess ? there : await read(look.namespace) };
 }
 
 /** NAMESPACE/NAME, or the names in the namespace that the line gives. */
@@ -165,6 +189,12 @@ async function checksOf(
 async function explainable(): Promise<Candidate[]> {
   const { explainableIds } = await import('../../mesh/explain.ts');
   return explainableIds().map(({ id, title }) => ({ value: id, description: title }));
+}
+
+async function sandboxes(world: CompletionWorld): Promise<Candidate[]> {
+  const { sandboxesInBackground, sandboxNameOf } = await import('../sandbox/background.ts');
+  const running = await sandboxesInBackground(world);
+  return running.map((sandbox) => ({ value: sandboxNameOf(sandbox), description: sandbox.contexts.join(', ') }));
 }
 
 function lastOf({ given }: TypedLine, flag: string): string | undefined {

@@ -112,7 +112,7 @@ export async function leaveFolder(folder: string): Promise<void> {
 }
 
 /** The sandboxes that run in the background, as far as their folders say. */
-export async function sandboxesInBackground(world: World): Promise<BackgroundSandbox[]> {
+export async function sandboxesInBackground(world: Pick<World, 'env'>): Promise<BackgroundSandbox[]> {
   const parent = sandboxesFolder(world);
   const names = await readdir(parent).catch(() => []);
   const found = await Promise.all(names.map((name) => sandboxIn(join(parent, name))));

@@ -13,6 +13,7 @@ export const SANDBOX_DOWN = {
       name: 'sandbox',
       description: 'its name, as sandbox up has printed it; only one that runs needs none',
       optional: true,
+      complete: 'sandbox',
     },
   ],
   options: [{ flags: '--all', description: 'end every sandbox of this account, whoever started it' }],

@@ -21,7 +21,9 @@ export const INVITATIONS_REVOKE = {
       what: 'no one gets in with it any more',
     },
   ],
-  arguments: [{ name: 'id', description: 'as "invitations list" shows it; its beginning is enough' }],
+  arguments: [
+    { name: 'id', description: 'as "invitations list" shows it; its beginning is enough', complete: 'invitation' },
+  ],
   reachesClusters: true,
   options: [
     CONTEXT,
