@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { readPage } from '../support/doc-blocks.ts';
 import { krewFaults } from '../support/krew-rules.ts';
 import { type EmptyFolder, emptyFolder } from '../support/packed.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
@@ -94,5 +95,28 @@ describe('the release notes', () => {
   ])('of %s are what the changelog says of it', async (version, changes) => {
     const { changesOf } = await script('release-notes');
     expect(changesOf(CHANGELOG, version)).toBe(changes);
+  });
+});
+
+describe('docs/install.md', () => {
+  const page = readPage('docs/install.md');
+
+  it('names the files that a release has, by the version that is released next', async () => {
+    const { RELEASE } = await script('release');
+    const files = [
+      ...Object.values(archives).map((archive) => basename(archive)),
+      ...['amd64', 'arm64'].map((architecture) => `meshctl_${RELEASE.version}_${architecture}.deb`),
+      ...['meshctl.rb', 'clustermesh.yaml', 'SHA256SUMS'],
+    ];
+    const named =
+      page.match(/(?<=[/ ])(meshctl[-_][\w.-]+\.(gz|deb)|meshctl\.rb|clustermesh\.yaml|SHA256SUMS)\b/g) ?? [];
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((name) => !files.includes(name))).toEqual([]);
+    expect(page).toContain(`/releases/download/v${RELEASE.version}/`);
+    expect(RELEASE.urlOf('')).toMatch(/^https:\/\/github\.com\/meshctl\/meshctl\/releases\/download\//);
+  });
+
+  it('names every platform that there is an executable for', () => {
+    for (const target of TARGETS) expect(page).toContain(`\`${target}\``);
   });
 });
