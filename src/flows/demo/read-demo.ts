@@ -25,7 +25,10 @@ export async function readDemoCluster({ client, namespace }: Target, demoNamespa
     deployment: apiserverDeployment(snapshot)?.metadata.uid,
     dials: configuredPeers(snapshot).filter(isOther),
     knows: knownPeers(snapshot).filter(isOther),
-    taken: taken && !taken.metadata.deletionTimestamp ? { record: recordOf(taken) } : undefined,
+    taken:
+      taken && !taken.metadata.deletionTimestamp
+        ? { record: recordOf(taken), since: taken.metadata.creationTimestamp }
+        : undefined,
     others: demos
       .filter(({ metadata }) => metadata.name !== demoNamespace && !metadata.deletionTimestamp)
       .map(({ metadata }) => metadata.name),

@@ -13,8 +13,8 @@ export interface DemoCluster {
   dials: readonly string[];
   /** The clusters that it dials or lets in. */
   knows: readonly string[];
-  /** The namespace that the demo is to use, where there is one: a demo's, or somebody's. */
-  taken?: { record: DemoRecord | undefined } | undefined;
+  /** The namespace that the demo is to use, where there is one: a demo's, or somebody's; and since when there is. */
+  taken?: { record: DemoRecord | undefined; since?: string | undefined } | undefined;
   /** Namespaces of other demos. */
   others: readonly string[];
 }
@@ -31,6 +31,8 @@ export interface DemoPlan {
   connect: boolean;
   /** Whether a former demo left something, which is taken away first. */
   formerly: boolean;
+  /** When that demo began, as Kubernetes writes it: it may be at work. */
+  formerlySince?: string | undefined;
 }
 
 /**
@@ -67,6 +69,7 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
       .map(({ context }) => context),
     connect: madeConnection || !known,
     formerly: formerly.length > 0,
+    formerlySince: formerly.flatMap(({ taken }) => taken?.since ?? []).sort()[0],
   };
 }
 

@@ -5,7 +5,7 @@ import type { Theme } from '../theme.ts';
 
 /** What the demo will do, in the order in which it does it, and what it leaves as it is. */
 export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; image: string }, theme: Theme): string {
-  const { namespace, clusters, enable, connect, formerly } = printable(plan);
+  const { namespace, clusters, enable, connect, formerly, formerlySince } = printable(plan);
   const [one, other] = clusters;
   const contexts = clusters.map(({ context }) => context);
   const enabled = contexts.filter((context) => !enable.includes(context));
@@ -16,7 +16,11 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
   ].join(', ');
   const lines = [
     theme.bold(`The demo in ${one.context} (${one.name}) and ${other.context} (${other.name}):`),
-    ...(formerly ? ['  - remove what an earlier demo left there'] : []),
+    ...(formerly
+      ? [
+          `  - remove what an earlier demo${formerlySince ? `, of ${formerlySince},` : ''} left there; one that still runs is cut short`,
+        ]
+      : []),
     `  + make namespace ${namespace} in both, and in it Service echo and the Deployments client and ${[one, other].map(({ name }) => `echo-${name}`).join(', ')}`,
     theme.dim(`      image ${image}`),
     ...(enable.length > 0
