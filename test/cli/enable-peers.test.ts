@@ -286,7 +286,12 @@ describe('an address that peers dial', () => {
     ) as unknown as PlanDocument;
     const changed = ({ clusters }: PlanDocument) =>
       clusters.flatMap(({ steps }) => steps.filter(({ action }) => action !== 'keep').map(({ object }) => object.name));
-    expect(changed(planned)).toEqual(['clustermesh-apiserver', 'clustermesh-apiserver-server-cert']);
+    // The Service, its certificate, and the note of the choice at the Deployment.
+    expect(changed(planned)).toEqual([
+      'clustermesh-apiserver',
+      'clustermesh-apiserver-server-cert',
+      'clustermesh-apiserver',
+    ]);
     expect(changed(done)).toEqual(changed(planned));
     const [effect] = done.clusters.flatMap(({ peers }) => peers);
     await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));

@@ -3,7 +3,12 @@ import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
+import {
+  cachedPeerFile,
+  peerCertificateKeys,
+  remotePeerFile,
+  remoteUsersFile,
+} from '../../src/mesh/peers/file/peer-config.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
 
@@ -41,6 +46,11 @@ function filesOf(ca: string): TlsFiles {
   const { certificate, ca: authority } = tlsFacts(ca, {});
   const authorities = authority ? [authority] : [];
   return { certificate, privateKey: 'matches', ca: authority ?? 'missing', signedByCa: true, authorities };
+}
+
+/** What a peering file names; what is in them is in `tlsFiles`. */
+function filesBeside(peer: string): Record<string, string> {
+  return Object.fromEntries(Object.values(peerCertificateKeys(peer)).map((key) => [key, 'PEM']));
 }
 
 function usersOf(peer: number): KubeObject {
@@ -86,7 +96,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
       usersOf(peer),
       secret('cilium-ca', { 'ca.crt': 'a CA' }),
       secret('cilium-clustermesh', { [`mesh-${peer}`]: cachedPeerFile(NAMESPACE) }),
-      secret('cilium-kvstoremesh', { [`mesh-${peer}`]: file }),
+      secret('cilium-kvstoremesh', { [`mesh-${peer}`]: file, ...filesBeside(`mesh-${peer}`) }),
     ],
     ca: caFacts(ca),
     missingAccess: [],

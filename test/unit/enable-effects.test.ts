@@ -8,7 +8,7 @@ import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificat
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { caFacts, certificateFacts, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -74,15 +74,19 @@ function connected(given: Given): ClusterSnapshot {
     replicas: 1,
   }).plan.steps.flatMap(({ wanted, write }) => (wanted ? [wanted] : write?.method === 'create' ? [write.object] : []));
   const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'mesh-2.');
+  const remoteUsers = [{ name: 'remote-mesh-2', role: 'remote' }];
   const live = made.map((object): KubeObject => {
     if (object.kind === 'Service' && object.metadata.name === 'clustermesh-apiserver') {
       return { ...object, status: loadBalancerService('10.9.0.1').status };
     }
     if (object.metadata.name === 'cilium-kvstoremesh') return { ...object, data: { 'mesh-2': encodeText(file) } };
+    if (object.metadata.name === 'clustermesh-remote-users') {
+      return { ...object, data: { 'users.yaml': remoteUsersFile(remoteUsers) } };
+    }
     return object.kind === 'Deployment' ? withMark(object, mark) : object;
   });
   live.push(madeBy(SERVER, manager, given.labels));
-  return { ...base, objects: new Map(live.map((object) => [keyOf(refOf(object)), object])) };
+  return { ...base, remoteUsers, objects: new Map(live.map((object) => [keyOf(refOf(object)), object])) };
 }
 
 function withMark(deployment: KubeObject, mark: string): KubeObject {

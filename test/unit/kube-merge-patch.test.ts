@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { contains, inversePatch, mergePatch, overlay } from '../../src/kube/merge-patch.ts';
+import { asStored, contains, inversePatch, mergePatch, overlay } from '../../src/kube/merge-patch.ts';
 
 describe('mergePatch', () => {
   // The examples of RFC 7386, appendix A, as far as both sides are mappings.
@@ -28,7 +28,19 @@ test('overlay sets fields and replaces lists', () => {
 test('contains looks only at what is expected', () => {
   expect(contains({ a: { b: 1, c: 2 }, d: 3 }, { a: { b: 1 } })).toBe(true);
   expect(contains({ a: { b: 1 } }, { a: { b: 2 } })).toBe(false);
-  expect(contains({ a: [1, 2] }, { a: [1] })).toBe(false);
+  // API servers add what the entries of a list do not say, and entries of others.
+  expect(
+    contains({ a: [{ name: 'x', port: 1, protocol: 'TCP' }, { name: 'y' }] }, { a: [{ name: 'x', port: 1 }] }),
+  ).toBe(true);
+  expect(contains({ a: [{ name: 'x', port: 2 }] }, { a: [{ name: 'x', port: 1 }] })).toBe(false);
+  expect(contains({}, { a: {} })).toBe(true);
+  expect(contains({}, { a: [] })).toBe(false);
+});
+
+test('what was sent is as the API server has stored it', () => {
+  const sent = { spec: { replicas: 2, ports: [{ port: 1 }], args: ['a'] } };
+  const live = { spec: { replicas: 3, ports: [{ port: 1, protocol: 'TCP' }], args: ['b'] }, status: {} };
+  expect(asStored(sent, live)).toEqual({ spec: { replicas: 2, ports: live.spec.ports, args: ['a'] } });
 });
 
 describe('inversePatch', () => {
