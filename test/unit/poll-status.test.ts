@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import type { ExecOptions } from '../../src/kube/exec.ts';
+import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { briskClock } from '../support/brisk-clock.ts';
@@ -40,7 +40,12 @@ const KVSTOREMESH_OFF = [
 const connected = { name: 'mesh-2', ready: true, connected: true, status: 'endpoint status checks are disabled' };
 const AGENT = 'cilium status -o json';
 const REPLICA = '/usr/bin/clustermesh-apiserver kvstoremesh-dbg status -o json';
+const AGENT_DIALS = 'cilium-dbg troubleshoot clustermesh';
 const REPLICA_DIALS = '/usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot';
+const DIALLED: ExecResult = {
+  stdout: 'Cluster "mesh-2":\n\n⚙️ Etcd client:\n   ✅ Etcd connection successfully established\n',
+  ...{ stderr: '', exitCode: 0 },
+};
 
 interface Cluster {
   objects: readonly KubeObject[];
@@ -52,10 +57,22 @@ interface Cluster {
   reading?: (asked: readonly string[]) => Promise<void>;
   /** Ends before a program does. */
   running?: (options: ExecOptions, asked: readonly string[]) => Promise<void>;
+  /** What came of a new connection, instead of that there is one; rejects where that cannot be heard. */
+  dialling?: (command: string) => Partial<ExecResult> | Promise<never> | undefined;
+  /** The uid that the pod has by now which was listed. */
+  uidOf?: (pod: string) => string | undefined;
 }
 
 /** A cluster of one agent and one clustermesh-apiserver, and what is run in them. */
-function clusterOf({ objects, containers = ['kvstoremesh'], peers = [connected], reading, running }: Cluster) {
+function clusterOf({
+  objects,
+  containers = ['kvstoremesh'],
+  peers = [connected],
+  reading,
+  running,
+  dialling,
+  uidOf = String,
+}: Cluster) {
   const asked: string[] = [];
   const pod = (name: string, ...of: string[]) => ({
     metadata: { name, namespace: 'kube-system', uid: name },
@@ -67,7 +84,9 @@ function clusterOf({ objects, containers = ['kvstoremesh'], peers = [connected],
     async get({ kind, name }: ObjectRef) {
       await reading?.(asked);
       const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-      return kind === 'Pod' ? pod(name) : found;
+      if (kind !== 'Pod') return found;
+      const uid = uidOf(name);
+      return uid === undefined ? undefined : { ...pod(name), metadata: { ...pod(name).metadata, uid } };
     },
     listAll: async () => [],
     async *listPages({ labelSelector }: { labelSelector: string }) {
@@ -78,8 +97,9 @@ function clusterOf({ objects, containers = ['kvstoremesh'], peers = [connected],
       const command = run.command.join(' ');
       asked.push(command);
       await running?.(run, asked);
+      if (command.includes('troubleshoot')) return { ...DIALLED, ...(await dialling?.(command)) };
       const answer = command === AGENT ? { 'cluster-mesh': { clusters: peers } } : peers;
-      return { stdout: command.startsWith(REPLICA_DIALS) ? '' : JSON.stringify(answer), stderr: '', exitCode: 0 };
+      return { stdout: JSON.stringify(answer), stderr: '', exitCode: 0 };
     },
   };
   return { asked, target: { client: client as unknown as ClusterClient, namespace: 'kube-system' } };
@@ -119,6 +139,81 @@ test.each([
   expect(asked).toContain(`${REPLICA_DIALS} mesh-2`);
   expect(report.healthy).toBe(healthy);
   expect(report.problems.map((problem) => problem.class)).toEqual(healthy ? [] : ['timed-out']);
+});
+
+const broken = (code: MeshctlError['code']) => () => Promise.reject(new MeshctlError(code, 'it broke off'));
+
+test.each<[string, Cluster['dialling'], string | undefined]>([
+  ['breaks off', broken('ExecFailed'), 'it broke off'],
+  ['is refused by the API server', broken('ApiFailure'), 'it broke off'],
+  ['is forbidden', broken('Forbidden'), 'it broke off'],
+  ['finds no container', broken('NotFound'), 'it broke off'],
+  ['fails', () => ({ stdout: 'no client', exitCode: 1 }), 'DIALS mesh-2 ended with 1: no client'],
+  ['says nothing', () => ({ stdout: '' }), 'DIALS mesh-2 says nothing of "mesh-2": '],
+  [
+    'ends half-way',
+    () => ({ stdout: DIALLED.stdout.split('⚙️')[0] ?? '' }),
+    'says nothing of "mesh-2": Cluster "mesh-2":',
+  ],
+  ['is of other peers', () => ({ stdout: DIALLED.stdout.replace('2', '3') }), 'says nothing of "mesh-2"'],
+  [
+    'is only not of a peer in a look at all',
+    (command) => (command.endsWith('mesh-2') ? undefined : { stdout: '' }),
+    undefined,
+  ],
+  ['is not known to a program so old', () => ({ stdout: '', stderr: 'unknown command', exitCode: 1 }), undefined],
+])('a new connection is not taken to be there where the look at it %s', async (_what, dialling, says) => {
+  for (const [objects, command] of [
+    [KVSTOREMESH_ON, REPLICA_DIALS],
+    [KVSTOREMESH_OFF, AGENT_DIALS],
+  ] as const) {
+    const { report } = await pollStatus(
+      flow,
+      clusterOf({ objects, dialling: dialling ?? (() => undefined) }).target,
+      options,
+    );
+    expect(report.healthy).toBe(says === undefined);
+    expect(report.problems.map(({ class: kind, heldOver, message }) => ({ kind, heldOver, message }))).toEqual(
+      says === undefined
+        ? []
+        : [
+            {
+              ...{ kind: 'agent-unreachable', heldOver: true },
+              message: expect.stringContaining(says.replace('DIALS', command)),
+            },
+          ],
+    );
+  }
+});
+
+test('a replica that goes away while it makes new connections is no problem of those that are there', async () => {
+  let isGone = false;
+  const { target, asked } = clusterOf({
+    objects: KVSTOREMESH_ON,
+    dialling: () => {
+      isGone = true;
+      return broken('NotFound')();
+    },
+    uidOf: (pod) => (isGone && pod === 'apiserver' ? undefined : pod),
+  });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report).toMatchObject({ problems: [], kvstoremesh: { replicas: 0 } });
+  expect(asked).toContain(REPLICA_DIALS);
+});
+
+test('what is in the way of one new connection is not tried for each of hundreds', async () => {
+  const many = Array.from({ length: 400 }, (_, index) => `mesh-${index + 2}`);
+  const { target, asked } = clusterOf({
+    objects: [
+      ...KVSTOREMESH_ON.slice(0, 2),
+      secretObject('cilium-kvstoremesh', Object.fromEntries(many.map((name) => [name, file('192.0.2.2')]))),
+    ],
+    peers: many.map((name) => ({ ...connected, name })),
+    dialling: broken('ApiFailure'),
+  });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report.problems.filter(({ heldOver }) => heldOver)).toHaveLength(many.length);
+  expect(asked.filter((command) => command.includes('troubleshoot')).length).toBeLessThan(20);
 });
 
 test.each<[string, Pick<Cluster, 'objects' | 'peers'>]>([

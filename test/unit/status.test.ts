@@ -172,6 +172,21 @@ describe('status', () => {
     `);
   });
 
+  it('does not trust a connection that nobody could try anew, and does not say that it fails', () => {
+    const dials = new Map([['mesh-2', { class: 'agent-unreachable' as const, message: 'it broke off' }]]);
+    const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];
+    expect(evaluateMesh([evaluateStatus(input({ replicas }))], []).matrix[1]).toMatchObject({ state: 'at-risk' });
+    expect(text({ replicas })).toMatchInlineSnapshot(`
+      "❌ New connections could not be tried; all 2 nodes are still connected to all clusters
+      🔌 Cluster Connections:
+        • mesh-2: 2/2 configured, 2/2 connected
+      ⚠️  mesh-1: a new connection could not be tried: the KVStoreMesh replica could not be queried — KVStoreMesh (pod-1) (agent-unreachable)
+           it broke off
+         → kubectl --context one -n kube-system get pods -l k8s-app=clustermesh-apiserver -o wide
+      More: meshctl explain agent-unreachable"
+    `);
+  });
+
   it('takes a cluster that does not answer for the peer that nobody has asked', () => {
     const dials = new Map([['mesh-2', { class: 'refused' as const, message: 'connect: connection refused' }]]);
     const report = evaluateStatus(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failingDials, plainSerial, presentedSerial } from '../../src/mesh/status/troubleshoot.ts';
+import { dialOutcomes, isTooOld, plainSerial, presentedSerial } from '../../src/mesh/status/troubleshoot.ts';
 
 /** The form of Cilium's troubleshoot output, certificates left out. */
 const OUTPUT = `Found 3 cluster configurations
@@ -30,18 +30,42 @@ Cluster "mesh-4":
    ❌ Failed to retrieve key from etcd: etcdserver: permission denied
 `;
 
+function inShort(output: string) {
+  const outcomes = [...dialOutcomes(output)];
+  return Object.fromEntries(outcomes.map(([peer, outcome]) => [peer, outcome === 'works' ? outcome : outcome.class]));
+}
+
 describe('what fails when peers are dialled anew', () => {
   it('is told by peer; one address of several may fail', () => {
-    const failing = failingDials(OUTPUT);
-    expect([...failing].map(([peer, { class: reason }]) => [peer, reason])).toEqual([
-      ['mesh-2', 'refused'],
-      ['mesh-4', 'permission-denied'],
-    ]);
-    expect(failing.get('mesh-2')?.message).toBe('Cannot establish TLS connection to 10.250.2.100:2379: EOF');
+    expect(inShort(OUTPUT)).toEqual({ 'mesh-2': 'refused', 'mesh-3': 'works', 'mesh-4': 'permission-denied' });
+    expect(dialOutcomes(OUTPUT).get('mesh-2')).toMatchObject({
+      message: 'Cannot establish TLS connection to 10.250.2.100:2379: EOF',
+    });
   });
 
-  it('is nothing where the program does not know the command', () => {
-    expect(failingDials('Error: unknown command "troubleshoot" for "kvstoremesh-dbg"')).toEqual(new Map());
+  it('is told by the words of Cilium 1.16 too', () => {
+    expect(inShort(OUTPUT.replaceAll('Cluster "', 'Remote cluster "'))).toEqual(inShort(OUTPUT));
+  });
+
+  it.each([
+    ['has no section', 'Found 0 cluster configurations\n', {}],
+    ['is not dialled at all', 'Cluster "mesh-2":\n❌ Configuration not found\n', { 'mesh-2': 'unknown' }],
+    ['has a section that was cut off', OUTPUT.slice(0, OUTPUT.indexOf('⚙️ Etcd client:')), {}],
+    ['has a section that was cut off in its last step', 'Cluster "mesh-2":\n⚙️ Etcd client:\n', {}],
+    ['could not be asked about', '', {}],
+  ])('of a peer that %s', (_what, output, expected) => {
+    expect(inShort(output)).toEqual(expected);
+  });
+
+  it.each([
+    ['Error: unknown command "troubleshoot" for "cilium-dbg"', '', true],
+    // What is printed for a command below another one, with exit code 0.
+    ['', 'Usage:\n  kvstoremesh-dbg [command]\n\nAvailable Commands:\n  status   Display status\n', true],
+    ['', '', false],
+    ['Error while creating client: dial unix', '', false],
+    ['', OUTPUT, false],
+  ])('a program that says %j and %j is too old: %s', (stderr, stdout, expected) => {
+    expect(isTooOld({ stdout, stderr })).toBe(expected);
   });
 });
 

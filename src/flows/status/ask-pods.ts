@@ -1,22 +1,11 @@
-import pLimit from 'p-limit';
-import type { ExecResult } from '../../kube/exec.ts';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { FailureReason, PollResult, StatusExpectation } from '../../mesh/status/status.ts';
+import type { PollResult, StatusExpectation } from '../../mesh/status/status.ts';
 import { isConnected, isUnchecked, type StatusTally } from '../../mesh/status/status-tally.ts';
-import { failingDials } from '../../mesh/status/troubleshoot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
 import type { Flow, Target } from '../flow.ts';
-import {
-  AGENTS,
-  factsOf,
-  type PodFacts,
-  REPLICAS,
-  readAnswer,
-  type StatusProgram,
-  TROUBLESHOOT_TIMEOUT_MS,
-  TROUBLESHOOTS_AT_A_TIME,
-} from './status-programs.ts';
+import { dialAll, type Exec, readDials } from './dial-anew.ts';
+import { AGENTS, factsOf, type PodFacts, REPLICAS, readAnswer, type StatusProgram } from './status-programs.ts';
 
 export interface AskOptions {
   /** Most pods that are asked at a time. */
@@ -155,7 +144,12 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
       if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
       const exec: Exec = (command, signal, timeoutMs = Math.max(1, deadline - flow.clock.ms())) =>
         client.exec({ namespace, pod: pod.name, container: of.container, command, timeoutMs, signal });
-      return { name, pod: pod.name, ...(await askRunning(poll, of, exec)) };
+      const { brokeOff, ...answer } = await askRunning(poll, of, exec);
+      const next = brokeOff ? await successorIfKnown(poll, of, pod, deadline) : 'same';
+      // Of the one agent that dials for all it is told that it could not, though its node is gone by now.
+      if (next === 'same' || (next === 'none' && of === AGENTS)) return { name, pod: pod.name, ...answer };
+      if (next === 'none') return undefined;
+      pod = next;
     } catch (error) {
       flow.signal.throwIfAborted();
       if (isForEveryPod(error) || flow.clock.ms() >= deadline) throw error;
@@ -167,77 +161,46 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
   }
 }
 
-/** @param timeoutMs default: what is left for the pod's answer */
-type Exec = (command: readonly string[], signal: AbortSignal, timeoutMs?: number) => Promise<ExecResult>;
+/** What a running pod says. `brokeOff`: new connections could not be tried, as they may be by its successor. */
+type Answer = Omit<PollResult, 'name'> & { brokeOff?: boolean };
 
 /**
  * What a pod says; with why new connections to its peers fail, where it would not notice by itself that one has gone away. Of
  * KVStoreMesh each replica makes them, without it one agent for all. A replica begins with them before it is known whether it
  * has any, since both programs take their time; nobody waits for them where it has none.
  */
-async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Omit<PollResult, 'name'>> {
-  const dialling = linkSignals(poll.flow.signal);
-  const execToDial: Dial = (command, timeoutMs) => exec(command, dialling.signal, timeoutMs);
-  const dial = () => dialAnew(poll, of, execToDial);
+async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Answer> {
+  const { flow, options } = poll;
+  const dialling = linkSignals(flow.signal);
+  const pod = { of, exec, signal: dialling.signal };
   try {
-    const saying = exec(of.command, poll.flow.signal);
-    const begun = of === REPLICAS && poll.options.redial ? dial() : undefined;
+    const saying = exec(of.command, flow.signal);
+    const begun = of === REPLICAS && options.redial ? dialAll(pod) : undefined;
     // It may fail while nobody waits for it yet.
     begun?.catch(() => undefined);
     const answer = readAnswer(of, await saying);
     const doubted = (answer.clusters ?? []).filter((cluster) => isConnected(cluster) && isUnchecked(cluster));
     if (doubted.length === 0 || (await poll.dialler) !== of || poll.hasAgentDialled) return answer;
     poll.hasAgentDialled = of === AGENTS;
-    const seen = await (begun ?? dial());
-    if (seen !== 'late') return { ...answer, failingDials: seen };
     const peers = doubted.map(({ name }) => name);
-    return { ...answer, failingDials: await dialEach(poll, of, peers, execToDial) };
+    const dials = await readDials(pod, await (begun ?? dialAll(pod)), peers);
+    // Then another agent does, if one is still to be asked.
+    if (dials.brokeOff) poll.hasAgentDialled = false;
+    return { ...answer, ...dials };
   } finally {
     dialling.abort(new MeshctlError('Interrupted', 'its answer is not waited for'));
   }
 }
 
-type Dial = (command: readonly string[], timeoutMs?: number) => Promise<ExecResult>;
-
-/**
- * @returns why new connections fail; undefined where there is no telling, because the program is too old for it; `late` where
- * it gave no answer in time: it looks at one peer after the other, and of one whose packets are lost waits five seconds for each
- */
-async function dialAnew(
-  poll: Poll,
-  of: StatusProgram,
-  exec: Dial,
-): Promise<Map<string, FailureReason> | 'late' | undefined> {
+/** The pod that takes the place of one that broke off; `same` also where that cannot be told. */
+async function successorIfKnown(poll: Poll, of: StatusProgram, pod: PodFacts, deadline: number) {
   try {
-    return failingDials((await exec(of.troubleshoot)).stdout);
+    return await successorOf(poll, of, pod, Math.min(deadline, poll.flow.clock.ms() + SUCCESSOR_WAIT_MS));
   } catch (error) {
     poll.flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError)) throw error;
-    return error.code === 'Timeout' ? 'late' : undefined;
+    return 'same';
   }
-}
-
-/** The same for each peer by itself. One of which nothing is heard then either is not called connected. */
-async function dialEach(
-  poll: Poll,
-  of: StatusProgram,
-  peers: readonly string[],
-  exec: Dial,
-): Promise<Map<string, FailureReason>> {
-  const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
-  const looks = peers.map((peer) =>
-    limit(async (): Promise<[string, FailureReason][]> => {
-      try {
-        const { stdout } = await exec([...of.troubleshoot, peer], TROUBLESHOOT_TIMEOUT_MS);
-        return [...failingDials(stdout)];
-      } catch (error) {
-        poll.flow.signal.throwIfAborted();
-        if (!(error instanceof MeshctlError)) throw error;
-        return [[peer, { class: 'timed-out', message: `no answer to a new connection: ${error.message}` }]];
-      }
-    }),
-  );
-  return new Map((await Promise.all(looks)).flat());
 }
 
 /** The pod of a DaemonSet that takes the place of one that is gone. */

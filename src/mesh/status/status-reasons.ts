@@ -7,7 +7,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import type { StatusProblem, StatusReport } from './status.ts';
+import { isUntried, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -84,7 +84,9 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         (name) => name ?? peers,
       ),
       ...wordsOf(group, mesh, contexts, isCheck),
-      ...(heldOver ? { lead: 'a new connection fails' } : {}),
+      ...(heldOver
+        ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
+        : {}),
       places: placesOf(group),
       ...(message ? { message } : {}),
     };

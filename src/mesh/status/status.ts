@@ -20,7 +20,7 @@ export interface PollResult {
   error?: string | undefined;
   /** The pod that was asked. */
   pod?: string | undefined;
-  /** Why a connection that it made anew failed, by peer; absent where it was not asked to. */
+  /** Why a connection that it was to make anew failed, or could not be tried, by peer; absent where it was not asked to. */
   failingDials?: ReadonlyMap<string, FailureReason> | undefined;
 }
 
@@ -60,8 +60,16 @@ export interface StatusProblem extends FailureReason {
   nodes: string[];
   /** How many nodes lack the peer because these replicas do. */
   nodesWaiting?: number | undefined;
-  /** The peer is reported as connected, but a new connection fails: what is known of it is not followed any more. */
+  /**
+   * The peer is reported as connected, but a new connection fails, so that what is known of it is not followed any more; or,
+   * of class `agent-unreachable`, could not be tried.
+   */
   heldOver?: true | undefined;
+}
+
+/** Whether it is not known how a new connection does, since its pod could not be asked to make one. */
+export function isUntried({ heldOver, class: kind }: Pick<StatusProblem, 'heldOver' | 'class'>): boolean {
+  return heldOver === true && kind === 'agent-unreachable';
 }
 
 export interface ConnectionCounts {

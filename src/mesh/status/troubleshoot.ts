@@ -24,19 +24,39 @@ export function reasonIn(output: string): FailureReason | undefined {
   return reasons.find((reason) => reason.class !== 'unknown') ?? reasons[0];
 }
 
+/** What came of a new connection to a peer. */
+export type DialOutcome = 'works' | FailureReason;
+
+/** Cilium up to 1.16 calls it a remote cluster (cilium-dbg's troubleshoot_clustermesh.go). */
+const SECTION = /^(?:Remote c|C)luster "(.*)":$/m;
+
 /**
- * Why new connections to peers fail, by peer, in a troubleshoot output that covers all of them. One address of several
- * may fail: what counts is that etcd's client gets no connection.
+ * What came of new connections to peers, by peer, in a troubleshoot output that covers several. One address of several may
+ * fail: what counts is what etcd's client says at the end of a section. Of a peer that has none, or whose section was cut
+ * off before that, nothing is known.
  */
-export function failingDials(output: string): Map<string, FailureReason> {
-  const sections = output.split(/^Cluster "(.*)":$/m).slice(1);
-  const reasons = sections.flatMap((peer, index): [string, FailureReason][] => {
-    const section = index % 2 === 0 ? (sections[index + 1] ?? '') : '';
-    const [, client = ''] = section.split('Etcd client:');
-    const reason = client.includes('❌') ? reasonIn(section) : undefined;
-    return reason ? [[peer, reason]] : [];
+export function dialOutcomes(output: string): Map<string, DialOutcome> {
+  const sections = output.split(SECTION).slice(1);
+  const outcomes = sections.flatMap((peer, index): [string, DialOutcome][] => {
+    const outcome = index % 2 === 0 ? outcomeIn(sections[index + 1] ?? '') : undefined;
+    return outcome ? [[peer, outcome]] : [];
   });
-  return new Map(reasons);
+  return new Map(outcomes);
+}
+
+function outcomeIn(section: string): DialOutcome | undefined {
+  const [, client = ''] = section.split('Etcd client:');
+  // What keeps it from dialling at all stands at the beginning of a line, and nothing follows.
+  if (client.includes('❌') || /^❌/m.test(section)) return reasonIn(section);
+  return client.includes('✅') ? 'works' : undefined;
+}
+
+/**
+ * Whether a program is too old to know the command that it was given: it says so, or, of a command below another one, only
+ * lists those that it knows (spf13/cobra).
+ */
+export function isTooOld({ stdout, stderr }: Record<'stdout' | 'stderr', string>): boolean {
+  return /unknown command|^Available Commands:/im.test(`${stdout}\n${stderr}`);
 }
 
 /**

@@ -7,7 +7,13 @@ import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
-import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
+import {
+  isAlone,
+  isUntried,
+  type PeerStatus,
+  type StatusProblem,
+  type StatusReport,
+} from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -134,7 +140,10 @@ export function headline(report: StatusReport, theme: Theme): string {
  */
 function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, all: string): string {
   const still = `${all} still connected to all clusters`;
-  if (problems.some(({ heldOver }) => heldOver)) return `New connections fail; ${still}`;
+  const heldOver = problems.filter((problem) => problem.heldOver);
+  if (heldOver.length > 0) {
+    return `New connections ${heldOver.every(isUntried) ? 'could not be tried' : 'fail'}; ${still}`;
+  }
   if (!enabled) return `The clustermesh-apiserver is missing; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `No KVStoreMesh replica runs; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
