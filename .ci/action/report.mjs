@@ -131,21 +131,34 @@ const BY_KIND = {
     };
   },
 
-  ProbeReport({ tests, failures, unreachable }) {
-    const open = tests.filter(({ verdict }) => verdict === 'open').length;
+  ProbeReport({ tests, paths, failures, untested, unreachable }) {
+    const count = (verdict) => tests.filter((test) => test.verdict === verdict).length;
+    const unseen = count('not-tested');
+    const unproved = paths.flatMap(unprovedIn);
     return {
-      headline: `${tests.length} tests of the network: ${open} open`,
+      headline: `${tests.length} tests of the network: ${count('open')} open${unseen > 0 ? `, ${unseen} not tested` : ''}`,
       head: ['', '', 'from', 'to', ''],
-      rows: failures.map(({ required, verdict, from, to, likely }) => [
-        markOf(required ? 'fail' : 'warn'),
-        ...[verdict, from, to, likely],
-      ]),
+      rows: [
+        ...failures.map(({ required, verdict, from, to, likely }) => [
+          markOf(required ? 'fail' : 'warn'),
+          ...[verdict, from, to, likely],
+        ]),
+        ...untested.map(({ why, from = '', to = '', kinds }) => [
+          markOf(unproved.some((one) => isWhy(one, { from, to, kinds })) ? 'fail' : 'skip'),
+          ...['not-tested', from, to, `${kinds.join(', ') || 'anything'}: ${why}`],
+        ]),
+      ],
       findings: [
         ...failures.map(({ required, verdict, from, to, packets, likely, hints }) => ({
           level: required ? 'error' : 'warning',
           where: `${verdict}, ${from} to ${to}`,
           says: `${packets.map(packetWords).join(', ')}: ${likely}`,
           hint: hints.join('\n'),
+        })),
+        ...unproved.map(({ from, to, kind }) => ({
+          level: 'error',
+          where: `not-tested, ${from} to ${to}`,
+          says: [kind, ...untested.filter((one) => isWhy({ from, to, kind }, one)).map(({ why }) => why)].join(': '),
         })),
         ...unreachableIn(unreachable),
       ],
@@ -163,6 +176,18 @@ function pairWords({ clusters: [from, to], oneWay }) {
 
 function packetWords({ kind, protocol, port }) {
   return `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;
+}
+
+/** What the mesh needs of a path, and nobody saw pass or get lost: it is not proved. Of one that is broken anyway, nothing. */
+function unprovedIn({ from, to, cells }) {
+  const needed = cells.filter(({ required }) => required);
+  const unseen = needed.filter(({ verdict }) => verdict === 'not-tested');
+  const isBroken = needed.some(({ verdict }) => verdict !== 'not-tested' && verdict !== 'open');
+  return isBroken ? [] : unseen.map(({ kind }) => ({ from, to, kind }));
+}
+
+function isWhy({ from, to, kind }, untested) {
+  return untested.from === from && untested.to === to && untested.kinds.includes(kind);
 }
 
 function ofStatus(clusters, unreachable) {

@@ -307,8 +307,11 @@ sub verb_collect {
   my $watch = <$pid>;
   kill TERM => $watch;
   for (1 .. 200) { last unless -e "$file.pid" && kill 0 => $watch; nap 0.05 }
-  if (open my $saw, '<', $file) { print while <$saw> }
+  # One that ended by itself has taken its number away: of one that was killed it is not known what it did not see.
+  my $lasted = !-e "$file.pid";
+  if ($lasted && open my $saw, '<', $file) { print while <$saw> }
   unlink $file, "$file.pid";
+  $lasted or do { warn "the watch did not last\n"; exit 1 };
   print "collected\n";
 }
 

@@ -132,6 +132,18 @@ describe.skipIf(!canTry)('over loopback', () => {
     expect(seen).toMatch(/^seen a 127\.0\.0\.1 \d+ device$/m);
   }, 30_000);
 
+  it('says nothing of what a watch saw that was killed', () => {
+    run(
+      'ip link set lo up',
+      ['watch', `${TOKEN}.1`, '20'],
+      ['send', TOKEN, 'a/icmp/127.0.0.1///'],
+      `kill -KILL $(cat /tmp/.meshctl-probe-${TOKEN}.1.pid)`,
+    );
+    const collect = () => spawnSync('perl', ['-e', program, 'collect', `${TOKEN}.1`], { encoding: 'utf8' });
+    expect(collect()).toMatchObject({ status: 1, stdout: '', stderr: 'the watch did not last\n' });
+    expect(collect()).toMatchObject({ status: 1, stderr: 'not watching\n' });
+  }, 30_000);
+
   it('tells its watches apart, and one that did not begin', () => {
     const [, , , first = '', second = ''] = run(
       'ip link set lo up',

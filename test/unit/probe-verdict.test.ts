@@ -35,6 +35,7 @@ function evidenceOf(said: string, seen: string | undefined, more: Partial<Eviden
   return {
     said: readSaid(said),
     sightings: new Map(sightings ? [[THERE, sightings]] : []),
+    unseen: new Map(),
     unsent: new Map(),
     ...more,
   };

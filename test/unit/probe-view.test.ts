@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ProbedPath, ProbeReport } from '../../src/mesh/probe/report.ts';
+import type { ProbedPath } from '../../src/mesh/probe/paths.ts';
+import type { ProbeReport } from '../../src/mesh/probe/report.ts';
 import { probeText } from '../../src/views/probe/probe-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
@@ -26,9 +27,14 @@ describe('the last line of a probe', () => {
 
   it('is never green where a cluster did not answer, or nothing was seen', () => {
     expect(verdictOf({ unreachable: [down] })).toMatch(/^⚠️ .*; context "c" was not probed$/);
-    for (const paths of [[], [path('mesh-a', 'mesh-b', 'open'), path('mesh-b', 'mesh-a', 'not-tested')]]) {
-      expect(verdictOf({ paths, passed: false })).toMatch(/^⚠️ {2}Nothing is proved between some of mesh-a, mesh-b/);
-      expect(verdictOf({ paths, passed: false, unreachable: [down] })).toMatch(/^⚠️ {2}Nothing is proved/);
+    const some = [path('mesh-a', 'mesh-b', 'open'), path('mesh-b', 'mesh-a', 'not-tested')];
+    for (const unreachable of [[], [down]]) {
+      expect(verdictOf({ paths: [], passed: false, unreachable })).toMatch(
+        /^⚠️ {2}The network between mesh-a, mesh-b is not proved; nothing was tested → /,
+      );
+      expect(verdictOf({ paths: some, passed: false, unreachable })).toMatch(
+        /is not proved; not tested: tunnel from mesh-b to mesh-a → meshctl connectivity probe --context a,b -o wide$/,
+      );
     }
   });
 });

@@ -27,5 +27,11 @@ export async function agentStations(
     const where = { namespace, pod: agent.pod, container: AGENT_CONTAINER, command };
     found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
   }
+  const [first] = nodes;
+  // What is from pods, or for them, is planned, and told as not tested.
+  if (first) {
+    const failed = "no pod sent or saw anything: Cilium's agents are in their node's network";
+    found.failed.push({ cluster: name, node: first.node.name, kind: 'pod', address: '', failed });
+  }
   return found;
 }

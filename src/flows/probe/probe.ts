@@ -9,23 +9,16 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { addressOf, chooseNodes, commonFamily, type ProbePlace } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
-import { type ProbedDial, type ProbeTest, planTests } from '../../mesh/probe/tests.ts';
-import { type Evidence, judgeAll } from '../../mesh/probe/verdict.ts';
-import {
-  readSaid,
-  readSightings,
-  readWatchStart,
-  type Said,
-  type Sightings,
-  testWord,
-  withMtus,
-} from '../../mesh/probe/words.ts';
+import { type ProbedDial, planTests } from '../../mesh/probe/tests.ts';
+import { judgeAll } from '../../mesh/probe/verdict.ts';
+import { readWatchStart, withMtus } from '../../mesh/probe/words.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { whereItSucceeds } from '../where-it-succeeds.ts';
 import { agentStations } from './agent-stations.ts';
+import { gather, MOST_EXECS } from './gather.ts';
 import { podStations, removePods } from './pod-stations.ts';
 import { type ProbeRun, type ProbeSite, probedCluster, type Station, type Stations } from './station.ts';
 
@@ -49,11 +42,6 @@ export interface ProbeOptions {
 const WATCH_SECONDS = 300;
 /** For ending watches after Ctrl-C. */
 const END_MS = 10_000;
-/** Tests of one command: each is a process of its own on the node. */
-const AT_ONCE = 24;
-const MOST_CHARACTERS = 3000;
-/** So many commands run at the same time, on all nodes together. */
-const MOST_EXECS = 64;
 
 /**
  * Sends packets between nodes (and pods) of each two clusters for all that the mesh needs, sees which arrive, and removes
@@ -99,7 +87,13 @@ export async function probeNetwork(
       () => gather(stations, tests),
     );
     for (const post of posts) post.watches = [];
-    return probeReport({ clusters, results: judgeAll(tests, evidence), unreachable, now: flow.now() });
+    return probeReport({
+      clusters,
+      results: judgeAll(tests, evidence),
+      unreachable,
+      dials: options.dials,
+      now: flow.now(),
+    });
   } finally {
     await cleanUp(flow, posts, probe.token);
   }
@@ -226,57 +220,6 @@ async function watching({ via, stations, failed }: Stations, context: string): P
     });
   }
   return { via, stations: able, failed: [...failed, ...unable] };
-}
-
-/** Sends all tests, each from its place, and asks all places what they saw. */
-async function gather(stations: readonly Station[], tests: readonly ProbeTest[]): Promise<Evidence> {
-  const limit = pLimit(MOST_EXECS);
-  const said = new Map<string, Said>();
-  const unsent = new Map<ProbePlace, string>();
-  await Promise.all(
-    stations.map(async ({ place, run }) => {
-      const own = tests.filter(({ from }) => from === place);
-      for (const words of batches(own.map(testWord))) {
-        try {
-          const stdout = await limit(() => run('send', words));
-          for (const [id, what] of readSaid(stdout)) said.set(id, what);
-        } catch (error) {
-          if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
-          unsent.set(place, error.message);
-          return;
-        }
-      }
-    }),
-  );
-  const sightings = new Map<ProbePlace, Sightings>();
-  await Promise.all(
-    stations.map(({ place, run }) =>
-      limit(async () => {
-        try {
-          const all = readSightings(await run('collect', []));
-          if (all) sightings.set(place, all);
-        } catch (error) {
-          if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
-        }
-      }),
-    ),
-  );
-  return { said, sightings, unsent };
-}
-
-/** What one command is given: so many tests, and no more than goes into a request's URL. */
-function batches(words: readonly string[]): string[][] {
-  const all: string[][] = [];
-  let room = 0;
-  for (const word of words) {
-    if (room < word.length || (all.at(-1)?.length ?? 0) >= AT_ONCE) {
-      all.push([]);
-      room = MOST_CHARACTERS;
-    }
-    all.at(-1)?.push(word);
-    room -= word.length;
-  }
-  return all;
 }
 
 /** Ends watches that nobody collected, and removes what was made. */

@@ -2,6 +2,8 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
+import { isProved } from '../../mesh/probe/paths.ts';
+import { isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
 
@@ -9,9 +11,9 @@ import { probeNetwork } from './probe.ts';
 const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_000 } as const;
 
 /**
- * Probes the network between clusters that are to be joined.
+ * Probes the network between clusters that are to be joined. What was not tested is told, whatever came of the rest.
  * @param directions who is to dial whom, and where
- * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nothing could be seen
+ * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nobody could see whether it does
  */
 export async function requireOpenNetwork(
   flow: Flow,
@@ -24,7 +26,7 @@ export async function requireOpenNetwork(
     server: direction.server.snapshot.context,
     endpoints: dialledEndpoints(direction),
   }));
-  const { passed, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
+  const { passed, paths, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
     ...USUAL,
     parallel,
     dials,
@@ -36,17 +38,24 @@ export async function requireOpenNetwork(
     const title = failureTitle(failure, failure.isMutual ? undefined : 'to');
     flow.progress.warn(`${title}: ${failure.likely} → What fixes it: ${look}`);
   }
-  if (passed) return;
   const blocked = failures.filter(({ required }) => required);
+  const isWhy = (one: (typeof untested)[number]) =>
+    blocked.length === 0 && paths.some((path) => !isProved(path) && isWhyUnproved(one, path));
+  const more = untested.filter((one) => !isWhy(one)).map(notTested);
+  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → Try it by itself: ${look}`);
+  if (passed) return;
   const says =
     blocked.length > 0
       ? blocked.map((failure) => failureTitle(failure))
-      : [...unreachable.map(({ message }) => message), ...untested.map(({ why }) => why)];
+      : [...unreachable.map(({ message }) => message), ...untested.filter(isWhy).map(notTested)];
   throw new MeshctlError(
     'NetworkBlocked',
     `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,
     {
-      hint: `What drops it, and the rules that fix it: ${look}`,
+      hint:
+        blocked.length > 0
+          ? `What drops it, and the rules that fix it: ${look}`
+          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${look}`,
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

@@ -129,7 +129,7 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
   const own = of(server, 'node').find(({ failed }) => failed === undefined);
   return hosts.flatMap((host) => {
     const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
-    const senders = client.places.filter(({ address }) => !isIpAddress(host) || familyOf(address) === familyOf(host));
+    const senders = sendersTo(host, client);
     // A node that is dialled at its own address sees what arrives there.
     const to = of(server, 'node').find(({ address }) => address === host);
     return [
@@ -137,6 +137,16 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
       ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
     ];
   });
+}
+
+/** All places of a cluster that have an address of the host's IP family; else one, with why it cannot send. A pod that does not run has none. */
+function sendersTo(host: string, { places }: ProbedCluster): readonly ProbePlace[] {
+  if (!isIpAddress(host)) return places;
+  const isAble = ({ address }: ProbePlace) => familyOf(address) === familyOf(host);
+  const able = places.filter((place) => place.address === '' || isAble(place));
+  if (able.some(({ address }) => address !== '')) return able;
+  const failed = `${host} is an address of IPv${familyOf(host)}, and nodes were probed at addresses of the other family`;
+  return places.slice(0, 1).map((place) => ({ ...place, failed }));
 }
 
 /** A packet that must arrive, and a connection that must be answered, even if only to be refused. */

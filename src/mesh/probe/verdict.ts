@@ -52,6 +52,8 @@ export interface Evidence {
   said: ReadonlyMap<string, Said>;
   /** Absent where a watch did not last. */
   sightings: ReadonlyMap<ProbePlace, Sightings>;
+  /** Why nothing is known of what a place saw. */
+  unseen: ReadonlyMap<ProbePlace, string>;
   /** Why nothing was sent from a place. */
   unsent: ReadonlyMap<ProbePlace, string>;
 }
@@ -126,10 +128,10 @@ function judgeBySender(test: ProbeTest, said: Said, evidence: Evidence, control:
   if (said.outcome === 'unreachable') return unreachable(said.reason ?? '');
   const timed = said.ms === undefined ? {} : { ms: said.ms };
   if (said.outcome === 'open' || said.outcome === 'answered') return { verdict: 'open', ...timed };
-  if (test.via === 'mtu') return judgeSizes(test, seenOf(test, evidence)?.seen);
+  if (test.via === 'mtu') return judgeSizes(test, evidence);
   const { arrival, at } = arrivalOf(test, evidence);
   if (test.kind === 'apiserver') return { ...judgeApiserver(said, arrival, control), ...(at ? { arrivedAt: at } : {}) };
-  if (arrival === 'unknown') return { verdict: 'not-tested', why: `nothing is known of what ${test.to?.node} saw` };
+  if (arrival === 'unknown') return unknown(test, evidence);
   if (arrival === 'at-device') return { verdict: 'path-blocked', lostAt: 'destination' };
   if (arrival === 'nowhere') {
     return { verdict: 'path-blocked', lostAt: said.outcome === 'refused' ? 'rejected' : 'way' };
@@ -173,8 +175,15 @@ function judgeApiserver({ outcome }: Said, arrival: Arrival, control: Said | und
   return { verdict: 'service-unreachable' };
 }
 
-function judgeSizes({ to, sizes = [] }: ProbeTest, seen: Seen | undefined): Judgement {
-  if (!seen) return { verdict: 'not-tested', why: 'nothing is known of what its destination saw' };
+function unknown({ to }: ProbeTest, { unseen }: Evidence): Judgement {
+  const says = to && unseen.get(to);
+  return { verdict: 'not-tested', why: `nothing is known of what ${to?.node} saw${says ? `: ${says}` : ''}` };
+}
+
+function judgeSizes(test: ProbeTest, evidence: Evidence): Judgement {
+  const { to, sizes = [] } = test;
+  const seen = seenOf(test, evidence)?.seen;
+  if (!seen) return unknown(test, evidence);
   if (!seen.letIn) return { verdict: 'not-tested', why: 'no packet arrives, of whatever size' };
   // Drivers let a little more in than their device's MTU, as room for a VLAN's tag.
   const pathMtu = Math.min(Math.max(...seen.sizes), to?.deviceMtu ?? Number.POSITIVE_INFINITY);

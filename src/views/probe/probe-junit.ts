@@ -1,16 +1,26 @@
 import { failureTitle } from '../../mesh/probe/advice.ts';
+import { isBroken } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
+import { notTested } from '../../mesh/probe/untested.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
-import { notTested } from './probe-view.ts';
 
-/** A case for each kind of packets from cluster to cluster; what the mesh works without does not fail. */
+/**
+ * A case for each kind of packets from cluster to cluster. What the mesh works without does not fail; what it needs and
+ * nobody could test does, unless something that is known to be wrong there fails anyway.
+ */
 export function probeJunit({ paths, failures, untested, unreachable }: ProbeReport): string {
-  const cases = paths.flatMap(({ from, to, cells }) =>
-    cells.map(({ kind, protocol, port, verdict, count, tested, required }): JunitCase => {
+  const cases = paths.flatMap((path) => {
+    const { from, to, cells } = path;
+    return cells.map(({ kind, protocol, port, verdict, count, tested, required }): JunitCase => {
       const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;
       const place = { name, className: `probe.${from} to ${to}` };
       if (verdict === 'open') return place;
-      if (verdict === 'not-tested') return { ...place, skipped: untested.map(notTested).join('; ') };
+      if (verdict === 'not-tested') {
+        const own = untested.filter((one) => one.from === from && one.to === to && one.kinds.includes(kind));
+        const why = own.map(notTested).join('; ') || 'not tested';
+        if (!required || isBroken(path)) return { ...place, skipped: why };
+        return { ...place, failure: { type: verdict, message: 'not tested, so not proved', text: why } };
+      }
       const concerned = failures.filter(
         (failure) =>
           failure.packets.some((packets) => packets.kind === kind && packets.port === port) &&
@@ -20,8 +30,8 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
       if (!required) return { ...place, skipped: `${message}; the mesh works without it` };
       const text = concerned.flatMap((failure) => [failureTitle(failure), failure.likely, ...failure.hints]).join('\n');
       return { ...place, failure: { type: verdict, message, text } };
-    }),
-  );
+    });
+  });
   const silent = unreachable.map(({ context, code, message }) => ({
     name: `context ${context}`,
     className: 'probe.clusters',

@@ -1,14 +1,9 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import {
-  isProved,
-  type PathCell,
-  type ProbedPath,
-  type ProbeReport,
-  type ReportedFailure,
-  type ReportedTest,
-} from '../../mesh/probe/report.ts';
+import { isProved, type PathCell, type ProbedPath } from '../../mesh/probe/paths.ts';
+import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
+import { notTested, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -133,12 +128,6 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
 
 const listed = (names: readonly string[]) => firstOf(names, MOST_NODES);
 
-/** What was not tested and why, as a sentence without a stop. */
-export function notTested({ why, from, to, kinds }: ProbeReport['untested'][number]): string {
-  const where = from === undefined ? '' : ` from ${from} to ${to}`;
-  return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
-}
-
 function verdict({ paths, tests, clusters, failures, untested, unreachable }: ProbeReport, theme: Theme): string {
   const names = clusters.map(({ name }) => name).join(', ');
   const context = clusters.map((cluster) => cluster.context);
@@ -148,9 +137,14 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
     return `❌ ${theme.fail(`A mesh of ${names} does not work: ${counted(needed, 'failure')}, and none is the network's`)}`;
   if (needed > 0)
     return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
-  if (paths.length === 0 || !paths.every(isProved)) {
-    const again = meshctlCommand('connectivity probe', { context }, ['-o', 'wide']);
-    return `⚠️  ${theme.warn(`Nothing is proved between some of ${names}: no packet could be sent or seen`)} → ${again}`;
+  const unproved = paths.filter((path) => !isProved(path));
+  if (paths.length === 0 || unproved.length > 0) {
+    const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
+    // Agents are of their node's network.
+    const isOfPods = unproved.some(({ cells }) => cells.some(isUntestedBetweenPods));
+    const how = isOfPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
+    const again = meshctlCommand('connectivity probe', { context }, [...how, '-o', 'wide']);
+    return `⚠️  ${theme.warn(`The network between ${names} is not proved; ${what}`)} → ${again}`;
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
   const carries = `The network between ${names} carries all that the mesh needs of it (${counted(said, 'test')})${left}`;
@@ -158,3 +152,5 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   const silent = unreachable.map(({ context: one }) => `"${one}"`).join(', ');
   return `⚠️  ${theme.warn(`${carries}; context ${silent} was not probed`)}`;
 }
+
+const isUntestedBetweenPods = ({ kind, verdict }: PathCell) => kind === 'pod-to-pod' && verdict === 'not-tested';

@@ -67,8 +67,8 @@ export const CONNECT = {
       flags: '--probe',
       group: 'run',
       description:
-        'send real packets between the clusters first, as connectivity probe does, and stop if something is blocked ' +
-        'that the mesh needs; not with --dry-run, because it creates pods',
+        'send real packets between the clusters first, as connectivity probe does, and stop if something that the mesh ' +
+        'needs is blocked, or could not be tested; not with --dry-run, because it creates pods',
       default: false,
     },
     {

@@ -1,0 +1,98 @@
+import { groupBy } from '../pairs.ts';
+import type { ProbedCluster } from './places.ts';
+import { type ProbeKind, protocolOf } from './tests.ts';
+import { isNeeded, type ProbeVerdict, type TestResult } from './verdict.ts';
+
+/** All tests of one kind from one cluster to another. */
+export interface PathCell {
+  kind: ProbeKind;
+  protocol: string;
+  port?: number;
+  /** The worst that came of them; a blocked path before one that was not tested. */
+  verdict: ProbeVerdict;
+  /** How many of the tests came to the verdict, of those that said anything (of all, where none did). */
+  count: number;
+  tested: number;
+  required: boolean;
+}
+
+/** From one cluster to another. */
+export interface ProbedPath {
+  from: string;
+  to: string;
+  cells: PathCell[];
+  /** Milliseconds there and back, the middle one of all that were measured. */
+  roundTripMs?: number;
+  /** Bytes of the largest packet that arrived everywhere. */
+  pathMtu?: number;
+}
+
+/** The kinds of packets that the mesh needs, and of which nobody saw any pass or get lost. */
+export function unprovedCells({ cells }: ProbedPath): PathCell[] {
+  return cells.filter(({ required, verdict }) => required && verdict === 'not-tested');
+}
+
+/** Whether all that the mesh needs could be tried there. */
+export function isProved(path: ProbedPath): boolean {
+  return unprovedCells(path).length === 0;
+}
+
+/** Whether something that the mesh needs is known not to pass: that explains, too, why other things could not be tried. */
+export function isBroken({ cells }: ProbedPath): boolean {
+  return cells.some(({ required, verdict }) => required && verdict !== 'open' && verdict !== 'not-tested');
+}
+
+/** From good to bad; what was not tested counts only where nothing was. */
+const WORST: readonly ProbeVerdict[] = [
+  ...(['not-tested', 'open', 'mtu-too-small', 'service-unreachable', 'one-way', 'path-blocked'] as const),
+];
+
+/** Between each two clusters of which anything was tried. */
+export function pathsOf(clusters: readonly ProbedCluster[], results: readonly TestResult[]): ProbedPath[] {
+  const between = groupBy(results, ({ test }) => `${test.from.cluster} ${test.toCluster}`);
+  return clusters.flatMap(({ name: from }) =>
+    clusters
+      .filter(({ name }) => between.has(`${from} ${name}`))
+      .map(({ name: to }) => {
+        const own = between.get(`${from} ${to}`) ?? [];
+        const times = roundTrips(own);
+        const mtus = own.flatMap(({ pathMtu }) => pathMtu ?? []);
+        return {
+          ...{ from, to, cells: cellsOf(own) },
+          ...(times.length > 0 ? { roundTripMs: median(times) } : {}),
+          ...(mtus.length > 0 ? { pathMtu: Math.min(...mtus) } : {}),
+        };
+      }),
+  );
+}
+
+function cellsOf(results: readonly TestResult[]): PathCell[] {
+  const kinds = groupBy(results, ({ test: { kind, port } }) => `${kind} ${kind === 'pod-to-pod' ? '' : port}`);
+  return [...kinds.values()].map((own) => {
+    const { kind, via, port } = (own[0] as TestResult).test;
+    const said = own.filter(({ verdict }) => verdict !== 'not-tested');
+    const verdict = WORST[Math.max(...own.map((result) => WORST.indexOf(result.verdict)))] ?? 'not-tested';
+    const bad = own.filter((result) => result.verdict !== 'open' && result.verdict !== 'not-tested');
+    return {
+      kind,
+      protocol: kind === 'pod-to-pod' ? 'all' : protocolOf({ via, port }),
+      ...(port === undefined || kind === 'pod-to-pod' ? {} : { port }),
+      verdict,
+      count: own.filter((result) => result.verdict === verdict).length,
+      tested: said.length || own.length,
+      required: (bad.length > 0 ? bad : own).some(isNeeded),
+    };
+  });
+}
+
+/** Of what answers the soonest: the kernel echo requests, an agent what only connects. */
+function roundTrips(results: readonly TestResult[]): number[] {
+  const kinds = ['ping', 'health', 'apiserver'] as const;
+  const times = kinds.map((kind) => results.filter(({ test }) => test.kind === kind).flatMap(({ ms }) => ms ?? []));
+  return times.find((own) => own.length > 0) ?? [];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+}

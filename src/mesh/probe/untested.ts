@@ -1,0 +1,67 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { unknownNeeds } from '../network/needs.ts';
+import { groupBy } from '../pairs.ts';
+import { type ProbedPath, unprovedCells } from './paths.ts';
+import type { ProbeKind } from './tests.ts';
+import { isNeeded, type TestResult } from './verdict.ts';
+
+/** What no test was made of; from where to where, if it is of two clusters. */
+export interface Untested {
+  why: string;
+  from?: string;
+  to?: string;
+  /** Empty for all. */
+  kinds: ProbeKind[];
+}
+
+/** What was not tested and why, as a sentence without a stop. */
+export function notTested({ why, from, to, kinds }: Untested): string {
+  const where = from === undefined ? '' : ` from ${from} to ${to}`;
+  return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
+}
+
+/** What keeps a path from being proved: `tunnel, mtu from mesh-1 to mesh-2`. */
+export function unprovedWords(path: ProbedPath): string {
+  const kinds = unprovedCells(path).map(({ kind }) => kind);
+  return `${[...new Set(kinds)].join(', ')} from ${path.from} to ${path.to}`;
+}
+
+/** Whether this is why a path is not proved. */
+export function isWhyUnproved({ from, to, kinds }: Untested, path: ProbedPath): boolean {
+  return from === path.from && to === path.to && unprovedCells(path).some(({ kind }) => kinds.includes(kind));
+}
+
+/**
+ * What no packet was sent for, and what came of packets that nobody could watch; not what another failure explains.
+ * @param snapshots of clusters of which some may not tell yet what they need; none where it was given
+ */
+export function untestedOf(snapshots: readonly ClusterSnapshot[], results: readonly TestResult[]): Untested[] {
+  const unknown: Untested[] = snapshots.flatMap((client) =>
+    snapshots
+      .filter((server) => server !== client)
+      .flatMap((server) =>
+        unknownNeeds(client, server).map(({ context, kind, why }) => ({
+          why: `context "${context}": ${why}`,
+          kinds: kind === 'all' ? [] : [kind],
+        })),
+      ),
+  );
+  const isExplained = ({ test, verdict }: TestResult) =>
+    test.kind === 'mtu' &&
+    verdict === 'not-tested' &&
+    results.some(
+      (other) =>
+        isNeeded(other) &&
+        other.test.from === test.from &&
+        other.test.to === test.to &&
+        other.verdict === 'path-blocked',
+    );
+  const silent: Untested[] = results
+    .filter((result) => result.verdict === 'not-tested' && !isExplained(result))
+    .map(({ test, why = '' }) => ({ from: test.from.cluster, to: test.toCluster, why, kinds: [test.kind] }));
+  const alike = groupBy([...unknown, ...silent], ({ why, from, to }) => JSON.stringify([why, from, to]));
+  return [...alike.values()].map((group) => ({
+    ...(group[0] as Untested),
+    kinds: [...new Set(group.flatMap(({ kinds }) => kinds))],
+  }));
+}

@@ -1,0 +1,68 @@
+/** What is made of packets of which nobody saw whether they arrive. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ProbeReport } from '../../src/mesh/probe/report.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+const PROBE = ['connectivity', 'probe', '--context', 'mesh-1,mesh-2'];
+const JOIN = [...connect('mesh-1', 'mesh-2'), '--probe'];
+
+/** Which of the probe's pods, by the number in its name, do not let their watch be collected. */
+let uncollected: (pod: number) => boolean = () => false;
+/** How often something was run in each pod: its watch, what it sends, and what it saw. */
+const runs = new Map<string, number>();
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({
+    nodes: 2,
+    async intercept(context, { subresource, name = '' }) {
+      const [, number] = /^probe-\w+-(\d)$/.exec(name) ?? [];
+      if (subresource !== 'exec' || context !== 'mesh-2' || number === undefined) return undefined;
+      runs.set(name, (runs.get(name) ?? 0) + 1);
+      if (runs.get(name) === 3 && uncollected(Number(number))) throw new ApiError(403, 'Forbidden', 'not any more');
+      return undefined;
+    },
+  });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+});
+
+afterAll(() => sandbox?.close());
+
+it('a tunnel that nobody saw is not proved, and nothing is connected over it', async () => {
+  await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:udp/8472']);
+  uncollected = () => true;
+  const probed = await meshctl([...PROBE, '-o', 'json']);
+  const { passed, failures, untested } = jsonOf(probed) as unknown as ProbeReport;
+  expect({ exitCode: probed.exitCode, passed, failures }).toEqual({ exitCode: 1, passed: false, failures: [] });
+  expect(untested.map(({ from, to, kinds }) => ({ from, to, kinds }))).toEqual(
+    Array.from({ length: 2 }, () => ({ from: 'mesh-1', to: 'mesh-2', kinds: ['tunnel', 'mtu'] })),
+  );
+  for (const { why } of untested)
+    expect(why).toMatch(/nothing is known of what mesh-2-node-\d saw: .*may not get or create pods\/exec/);
+  const text = await meshctl(PROBE);
+  expect(text.stdout).toMatch(
+    /⚠️ {2}The network .* is not proved; not tested: tunnel, mtu from mesh-1 to mesh-2 → meshctl connectivity probe .* -o wide\n$/,
+  );
+  const versions = () => sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
+  const before = versions();
+  const { exitCode, stderr } = await meshctl(JOIN);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /nothing was changed: the network is not proved: not tested from mesh-1 to mesh-2: tunnel, mtu: .*may not get or create pods\/exec/,
+  );
+  expect(versions()).toEqual(before);
+  await meshctl.ok(['sandbox', 'mend', '--all']);
+});
+
+it('what only some nodes did not see is told, and does not keep clusters apart', async () => {
+  uncollected = (pod) => pod === 0;
+  const { stderr } = await meshctl.ok(JOIN);
+  expect(stderr).toMatch(
+    /⚠ not tested from mesh-1 to mesh-2: tunnel, mtu: nothing is known of what mesh-2-node-1 saw: .*\n {2}→ Try it by itself: meshctl connectivity probe --context mesh-1,mesh-2\n/,
+  );
+});

@@ -1,0 +1,151 @@
+/** What is proved by which tests, and that all pictures of a report agree on it. */
+import { describe, expect, it } from 'vitest';
+import type { ProbedCluster, ProbePlace } from '../../src/mesh/probe/places.ts';
+import { type ProbedMesh, probeReport } from '../../src/mesh/probe/report.ts';
+import { type ProbeTest, planTests } from '../../src/mesh/probe/tests.ts';
+import { judgeAll } from '../../src/mesh/probe/verdict.ts';
+import type { Said, Seen } from '../../src/mesh/probe/words.ts';
+import { probeJunit } from '../../src/views/probe/probe-junit.ts';
+import { probeText } from '../../src/views/probe/probe-view.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
+import { loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
+
+interface Network {
+  config?: Record<string, string>;
+  nodes?: number;
+  /** Of mesh-2's apiserver; none: it has no address yet. */
+  address?: string | undefined;
+  via?: 'pods' | 'agents';
+  /** Places, as `mesh-2 node-2-0`, whose watch could not be collected. */
+  unseen?: (place: string) => boolean;
+  /** Places from which nothing was sent. */
+  unsent?: (place: string) => boolean;
+  /** Nothing of it arrives. */
+  blocked?: (test: ProbeTest) => boolean;
+}
+
+const ALL_SEEN: Seen = { atDevice: true, letIn: true, sizes: [1500] };
+const NONE_SEEN: Seen = { atDevice: false, letIn: false, sizes: [] };
+const keyOf = ({ cluster, node }: ProbePlace) => `${cluster} ${node}`;
+
+function cluster(
+  id: number,
+  { config = {}, nodes = 1, via = 'pods', ...more }: Network,
+): ProbedMesh['clusters'][number] {
+  const address = 'address' in more && id === 2 ? more.address : `10.0.${id}.100`;
+  const places = Array.from({ length: nodes }, (_, index): ProbePlace => {
+    const node = `node-${id}-${index}`;
+    return { cluster: `mesh-${id}`, node, kind: 'node', address: `10.0.${id}.${index}`, deviceMtu: 1500 };
+  });
+  const pod = { cluster: `mesh-${id}`, node: `node-${id}-0`, kind: 'pod' } as const;
+  const snapshot = snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
+    live: address === undefined ? [] : [loadBalancerService(address)],
+  });
+  const inPod: ProbePlace =
+    via === 'pods' ? { ...pod, address: `10.${id}.0.1` } : { ...pod, address: '', failed: 'agents are no pods' };
+  return { name: `mesh-${id}`, snapshot, via, places: [...places, inPod] };
+}
+
+function reportOf(network: Network) {
+  const { unseen = () => false, unsent = () => false, blocked = () => false } = network;
+  const clusters: readonly (ProbedCluster & { via: 'pods' | 'agents' })[] = [1, 2].map((id) => cluster(id, network));
+  const tests = planTests(clusters);
+  const places = clusters.flatMap((one) => one.places.filter(({ failed }) => failed === undefined));
+  const saidOf = (test: ProbeTest): Said =>
+    ['udp', 'esp', 'mtu'].includes(test.via)
+      ? { outcome: 'sent' }
+      : blocked(test)
+        ? { outcome: 'silent' }
+        : { outcome: test.via === 'tcp' ? 'open' : 'answered' };
+  const results = judgeAll(tests, {
+    said: new Map(tests.map((test) => [test.id, saidOf(test)])),
+    sightings: new Map(
+      places
+        .filter((place) => !unseen(keyOf(place)))
+        .map((place) => [place, { of: (test) => (blocked(test) ? NONE_SEEN : ALL_SEEN) }]),
+    ),
+    unseen: new Map(places.filter((place) => unseen(keyOf(place))).map((place) => [place, 'the exec broke off'])),
+    unsent: new Map(places.filter((place) => unsent(keyOf(place))).map((place) => [place, 'nothing was sent'])),
+  });
+  return probeReport({ clusters, results, unreachable: [], now: NOW });
+}
+
+const NATIVE = { 'routing-mode': 'native' };
+const of = (name: string) => (place: string) => place.startsWith(name);
+const lost = 'nothing is known of what node-2-0 saw: the exec broke off';
+const noAddress = 'context "context-2": its clustermesh-apiserver has no address yet that peers could dial';
+
+describe('a network is proved', () => {
+  it.each<[string, Network, string[]]>([
+    ['where all was tested', {}, []],
+    ['where some nodes saw it', { nodes: 2, unseen: of('mesh-2 node-2-0') }, [`tunnel, mtu: ${lost}`]],
+    ['where something cannot be known yet', { address: undefined }, [`apiserver: ${noAddress}`]],
+    ['where only ping is lost', { blocked: ({ kind }) => kind === 'ping' }, []],
+    [
+      'by agents, as far as nothing else is from pods alone',
+      { via: 'agents' },
+      ['apiserver: agents are no pods', 'apiserver: agents are no pods'],
+    ],
+  ])('%s', (_what, network, untested) => {
+    const report = reportOf(network);
+    expect(report.untested.map(({ kinds, why }) => `${kinds.join(', ')}: ${why}`)).toEqual(untested);
+    expect(report.passed).toBe(true);
+    expectSame(report, '✅ The network between mesh-1, mesh-2 carries all');
+  });
+
+  it.each<[string, Network, string]>([
+    ['the tunnel', { unseen: of('mesh-2') }, 'tunnel, mtu from mesh-1 to mesh-2'],
+    [
+      'WireGuard',
+      { config: { 'enable-wireguard': 'true' }, unseen: of('mesh-1') },
+      'tunnel, wireguard, mtu from mesh-2 to mesh-1',
+    ],
+    ['anything from somewhere', { unsent: of('mesh-1') }, 'tunnel, health, apiserver, mtu from mesh-1 to mesh-2'],
+    [
+      'the way between pods',
+      { config: NATIVE, via: 'agents' },
+      'pod-to-pod from mesh-1 to mesh-2; pod-to-pod from mesh-2 to mesh-1',
+    ],
+    [
+      'the MTU, which is found by echo requests that are lost',
+      { config: NATIVE, blocked: ({ via, kind }) => via === 'icmp' || kind === 'mtu' },
+      'mtu from mesh-1 to mesh-2; mtu from mesh-2 to mesh-1',
+    ],
+    ['an apiserver at an address of another IP family', { address: 'fd00::100' }, 'apiserver from mesh-1 to mesh-2'],
+  ])('not where nobody saw %s', (_what, network, what) => {
+    const report = reportOf(network);
+    expect(report.failures.filter(({ required }) => required)).toEqual([]);
+    expect(report.passed).toBe(false);
+    for (const { why } of report.untested) expect(why).not.toBe('');
+    expectSame(report, `⚠️  The network between mesh-1, mesh-2 is not proved; not tested: ${what} → `);
+  });
+
+  it('not where something is lost, and then nothing else fails of it', () => {
+    const report = reportOf({ blocked: ({ kind }) => kind === 'tunnel' || kind === 'mtu' });
+    expect(report.untested).toEqual([]);
+    expectSame(report, '❌ The network between mesh-1, mesh-2 does not carry a mesh: 1 failure');
+    expect(probeJunit(report).match(/<failure /g)).toHaveLength(2);
+  });
+
+  it('by pods, where agents could not prove it', () => {
+    expect(textOf(reportOf({ config: NATIVE, via: 'agents' }))).toMatch(
+      / → meshctl connectivity probe --context context-1,context-2 --via pods -o wide$/,
+    );
+  });
+});
+
+const { reportOf: pictured } = await import(new URL('.ci/action/report.mjs', PACKAGE_ROOT).href);
+const textOf = (report: ReturnType<typeof reportOf>) =>
+  probeText(report, { bold: String, dim: String, ok: String, warn: String, fail: String });
+
+/** Text, JUnit and what the GitHub Action shows fail together. */
+function expectSame(report: ReturnType<typeof reportOf>, lastLine: string): void {
+  expect(textOf(report).split('\n').at(-1)?.slice(0, lastLine.length)).toBe(lastLine);
+  expect(probeJunit(report).includes('<failure ')).toBe(!report.passed);
+  const document = { apiVersion: 'meshctl.io/v1', kind: 'ProbeReport', ...report };
+  const { findings, rows } = pictured(JSON.stringify(document));
+  expect(findings.some(({ level }: { level: string }) => level === 'error')).toBe(!report.passed);
+  expect(rows.some(([mark]: string[]) => mark === '❌')).toBe(!report.passed);
+}
