@@ -81,6 +81,11 @@ describe('a network is proved', () => {
   it.each<[string, Network, string[]]>([
     ['where all was tested', {}, []],
     ['where some nodes saw it', { nodes: 2, unseen: of('mesh-2 node-2-0') }, [`tunnel, mtu: ${lost}`]],
+    [
+      'where echo requests are dropped, by which alone the MTU would be found',
+      { config: NATIVE, blocked: ({ via, kind }) => via === 'icmp' || kind === 'mtu' },
+      ['mtu: no packet arrives, of whatever size', 'mtu: no packet arrives, of whatever size'],
+    ],
     ['where something cannot be known yet', { address: undefined }, [`apiserver: ${noAddress}`]],
     ['where only ping is lost', { blocked: ({ kind }) => kind === 'ping' }, []],
     [
@@ -107,11 +112,6 @@ describe('a network is proved', () => {
       'the way between pods',
       { config: NATIVE, via: 'agents' },
       'pod-to-pod from mesh-1 to mesh-2; pod-to-pod from mesh-2 to mesh-1',
-    ],
-    [
-      'the MTU, which is found by echo requests that are lost',
-      { config: NATIVE, blocked: ({ via, kind }) => via === 'icmp' || kind === 'mtu' },
-      'mtu from mesh-1 to mesh-2; mtu from mesh-2 to mesh-1',
     ],
     ['an apiserver at an address of another IP family', { address: 'fd00::100' }, 'apiserver from mesh-1 to mesh-2'],
   ])('not where nobody saw %s', (_what, network, what) => {

@@ -72,6 +72,8 @@ function cellsOf(results: readonly TestResult[]): PathCell[] {
     const { kind, via, port } = (own[0] as TestResult).test;
     const said = own.filter(({ verdict }) => verdict !== 'not-tested');
     const verdict = WORST[Math.max(...own.map((result) => WORST.indexOf(result.verdict)))] ?? 'not-tested';
+    // Where there is no tunnel, the MTU is found by echo requests: a network may drop these and carry the mesh.
+    const isDropped = kind === 'mtu' && port === undefined && verdict === 'not-tested';
     const bad = own.filter((result) => result.verdict !== 'open' && result.verdict !== 'not-tested');
     return {
       kind,
@@ -80,7 +82,7 @@ function cellsOf(results: readonly TestResult[]): PathCell[] {
       verdict,
       count: own.filter((result) => result.verdict === verdict).length,
       tested: said.length || own.length,
-      required: (bad.length > 0 ? bad : own).some(isNeeded),
+      required: !isDropped && (bad.length > 0 ? bad : own).some(isNeeded),
     };
   });
 }
