@@ -99,7 +99,7 @@ it('leaves what it made with --keep, which a later run takes away', async () => 
 
   const seen = await meshctl.ok([...DEMO, '--clean-up', '--dry-run']);
   expect(seen.stdout).toContain(
-    `  - namespace meshctl-demo in mesh-1, mesh-2\n  - the connection of mesh-1 and mesh-2\n  - Cluster Mesh in mesh-1, mesh-2\n`,
+    `  - namespace meshctl-demo in mesh-1, mesh-2, with all that is in it\n  - the connection of mesh-1 and mesh-2\n  - Cluster Mesh in mesh-1, mesh-2\n`,
   );
   const again = await meshctl.ok([...DEMO, '--dry-run']);
   expect(again.stdout).toMatch(

@@ -64,12 +64,12 @@ export async function proveDialled(
         if (renewedSerial === undefined) return [];
         const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
         const known = serials.filter((serial) => serial !== undefined);
-        if (known.length > 0 && known.every((serial) => serial === renewedSerial)) return [];
+        const isNew = known.every((serial) => serial === renewedSerial);
+        if (known.length > 0 && known.length === serials.length && isNew) return [];
         if (!last && known.length > 0) return undefined;
-        if (known.length === 0) {
-          return [
-            `context "${context}": it is connected to "${name}", but its pods do not tell whether with the new certificate`,
-          ];
+        if (isNew) {
+          const who = known.length === 0 ? 'its pods do not tell' : 'not all of its pods tell';
+          return [`context "${context}": it is connected to "${name}", but ${who} whether with the new certificate`];
         }
         throw notThrough({ target, own, peer }, 'it is still dialled with the former certificate');
       }),

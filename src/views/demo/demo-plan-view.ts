@@ -10,7 +10,7 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
   const contexts = clusters.map(({ context }) => context);
   const enabled = contexts.filter((context) => !enable.includes(context));
   const made = [
-    `namespace ${namespace}`,
+    `namespace ${namespace} with all that is in it`,
     ...(connect ? [`the connection of ${one.name} and ${other.name}`] : []),
     ...(enable.length > 0 ? [`Cluster Mesh in ${enable.join(', ')}`] : []),
   ].join(', ');
@@ -46,7 +46,7 @@ export function leftoversText(clusters: DemoPair, namespace: string, theme: Them
   const named = (of: readonly DemoCluster[]) => of.map(({ context }) => context).join(', ');
   return [
     theme.bold('A demo left behind:'),
-    `  - namespace ${namespace} in ${named(left)}`,
+    `  - namespace ${namespace} in ${named(left)}, with all that is in it`,
     ...(left.some(hasConnected) ? [`  - the connection of ${one.name} and ${other.name}`] : []),
     ...(enabled.length > 0 ? [`  - Cluster Mesh in ${named(enabled)}`] : []),
   ].join('\n');
