@@ -172,7 +172,8 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   const words = extraWords(extra);
   if (words.length === 0) return [];
   const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
-  const again = againOf(context, flags, '--prune');
+  // What takes away shows its plan, and asks.
+  const again = againOf(context, flags, '--prune')?.replace(/ (--yes|-y)(?= |$)/, '');
   const halves = lostHalves(extra).map(
     (hint) => `half of a peering is lost, of which a file has the other half → ${hint}`,
   );

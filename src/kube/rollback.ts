@@ -119,7 +119,7 @@ async function rollBackOnce(
   if (edit === 'left') return edit;
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   await client.patch(ref, edit.patch, { resourceVersion, signal });
-  return 'restored';
+  return before || entry.rollback ? 'restored' : 'left';
 }
 
 /** Gives an object another version and leaves it as it is. */
@@ -138,7 +138,7 @@ function rollbackEdit(
   if (takeBack && (shared || !equal(contentOf(live), contentOf(after)))) return takeBack(live);
   if (!before && isStillOurs(live, after)) return 'delete';
   // Of an object that was not there, others have something in it now: it stays theirs, without the keys that are not.
-  const own = before ? restorable : dataAlone;
+  const own = before ? restorable : ownPart;
   const patch = inversePatch(own(before), own(after), own(live));
   if (patch) return { patch };
   return before ? undefined : 'left';
@@ -165,9 +165,12 @@ function isStillOurs(live: KubeObject, after: KubeObject): boolean {
   return Object.entries(theirs ?? {}).every(([key, value]) => value === ours?.[key]) && equal(now, then);
 }
 
-/** Of what others write in an object too, that which can go key by key. */
-function dataAlone(object: KubeObject | undefined): Record<string, unknown> {
-  return object?.data === undefined ? {} : { data: object.data };
+/** Of what others write in an object too, that which can go key by key: the data, and the marks that say whose it is. */
+function ownPart(object: KubeObject | undefined): Record<string, unknown> {
+  const none = { metadata: { labels: {}, annotations: {} } };
+  if (object?.data === undefined) return none;
+  const { labels = {}, annotations = {} } = object.metadata;
+  return { data: object.data, metadata: { labels, annotations } };
 }
 
 async function recreate(client: ClusterClient, before: KubeObject, signal: AbortSignal): Promise<boolean> {

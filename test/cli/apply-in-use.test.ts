@@ -137,22 +137,28 @@ describe('apply that is rolled back', () => {
   });
 
   it("says what is someone else's by then, and is not as before", async () => {
-    const service = refs.service('clustermesh-apiserver');
+    const [service, secret] = [refs.service('clustermesh-apiserver'), refs.secret('cilium-ca')];
     clusters.fault = async ({ verb, resource, context }) => {
       if (context !== 'mesh-2' || resource !== 'deployments' || !['create', 'patch'].includes(verb)) return undefined;
       await expect.poll(() => isEnabled(0)).toBe(true);
       storeOf(0).update(service, ({ spec: of }) => {
         (of as { selector: object }).selector = { app: 'theirs' };
       });
+      storeOf(0).update(secret, (live) => {
+        live.data = { ...(live.data as object), mine: 'eA==' };
+      });
       throw refusal();
     };
+    storeOf(0).delete(secret);
     const { stderr } = await apply(spec('mesh-1', 'mesh-2'));
     expect(stderr).toContain(
-      "Service kube-system/clustermesh-apiserver stays: it was not there before, and by what is in it, it is someone else's now",
+      'Service kube-system/clustermesh-apiserver, Secret kube-system/cilium-ca stay: they were not there before, and by what is in them',
     );
     expect(stderr).toContain('mesh-1: is as before, but for Service kube-system/clustermesh-apiserver');
     expect(left()).toEqual([[service], []]);
-    storeOf(0).delete(service);
+    const { data, metadata } = found(storeOf(0).get(secret), 'the Secret');
+    expect({ data, labels: metadata.labels ?? {} }).toEqual({ data: { mine: 'eA==' }, labels: {} });
+    for (const ref of [service, secret]) storeOf(0).delete(ref);
   });
 
   it('takes a Deployment whose making was never answered', async () => {

@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
-import { beingDeleted, heldBy, isGoing } from '../../mesh/plan/going.ts';
+import { beingDeleted, heldBy, isGoing, waitForEnd } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 
@@ -28,7 +28,7 @@ export async function awaitRemoved(
         const live = await client.get(refOf(object), { signal: flow.signal });
         if (!live || live.metadata.uid !== object.metadata.uid) break;
         const words = `${describeRef(refOf(object))} to be gone${heldBy(live)}`;
-        if (flow.clock.ms() >= end) throw stillThere(client.context, live, { words, waitMs });
+        if (flow.clock.ms() >= end) throw await stillThere(client, live, held, { words, waitMs });
         task.update(`${client.context}: waiting for ${words}`);
         await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
       }
@@ -40,12 +40,19 @@ function isHeld(object: KubeObject): boolean {
   return isGoing(object) || (object.metadata.finalizers ?? []).length > 0;
 }
 
-function stillThere(
-  context: string,
+/** With the command that waits for all that is held, not for one after the other. */
+async function stillThere(
+  client: ClusterClient,
   live: KubeObject,
+  held: readonly KubeObject[],
   { words, waitMs }: { words: string; waitMs: number },
-): MeshctlError {
-  const { hint, details } = beingDeleted(context, live);
-  const message = `context "${context}": waited ${waitMs / 1000} s for ${words}`;
-  return new MeshctlError('Timeout', message, { hint, details: { ...details, timeoutMs: waitMs } });
+): Promise<MeshctlError> {
+  const { context } = client;
+  const now = await Promise.all(held.map((object) => client.get(refOf(object))));
+  const left = now.filter((object): object is KubeObject => isGoing(object));
+  const { details } = beingDeleted(context, live);
+  return new MeshctlError('Timeout', `context "${context}": waited ${waitMs / 1000} s for ${words}`, {
+    hint: `Run the same command again once ${left.length > 1 ? 'all of it' : 'it'} is gone: ${waitForEnd(context, left.length > 0 ? left : [live])}`,
+    details: { ...details, timeoutMs: waitMs },
+  });
 }

@@ -29,7 +29,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
-import { lostService, serviceChoices, withServiceNoted } from '../../mesh/enable/kept-service.ts';
+import { choicesToNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
@@ -176,7 +176,7 @@ export function draftFrom(
   const set = withServiceNoted(
     applySettings(rendered, options, live),
     namespace,
-    serviceChoices(chosen, identity, settings),
+    choicesToNote(chosen, identity, settings, options),
   );
   const planned = withRenderedService(snapshot, set);
   const certificates = certificateSpecs({

@@ -102,9 +102,11 @@ async function rollBackCluster(
   }
   const theirs = named('left');
   if (theirs) {
-    flow.progress.warn(
-      `context "${context}": ${theirs} stays: it was not there before, and by what is in it, it is someone else's now`,
-    );
+    const isOne = objects.filter(({ outcome }) => outcome === 'left').length === 1;
+    const why = isOne
+      ? "stays: it was not there before, and by what is in it, it is someone else's now"
+      : "stay: they were not there before, and by what is in them, they are someone else's now";
+    flow.progress.warn(`context "${context}": ${theirs} ${why}`);
   }
   if (!failed) {
     const doubt = [...(theirs ? [`but for ${theirs}`] : []), ...(late ? ['as far as can be seen'] : [])];

@@ -47,6 +47,28 @@ export function serviceChoices(
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
+/**
+ * What is noted of a Service: what it has that nobody sets but by choice, and the type and the node port that were chosen by
+ * name. These two may be what a cluster would get anyway, now, and not when the Service is lost.
+ * @param given by this run
+ */
+export function choicesToNote(
+  snapshot: ClusterSnapshot,
+  identity: ClusterIdentity,
+  settings: ServiceOptions & { exposure: ServiceExposure },
+  given: ServiceChoices,
+): ServiceChoices {
+  const { serviceType: _type, nodePort: _port, ...others } = serviceChoices(snapshot, identity, settings);
+  const noted = noteAt(snapshot) ?? {};
+  const { type } = settings.exposure;
+  const nodePort = given.nodePort ?? noted.nodePort;
+  return {
+    ...((given.serviceType ?? noted.serviceType) === type ? { serviceType: type } : {}),
+    ...(nodePort !== undefined && nodePort === settings.nodePort ? { nodePort } : {}),
+    ...others,
+  };
+}
+
 /** The rendered objects, with what was chosen of the Service noted at the Deployment; where nothing was, there is no note. */
 export function withServiceNoted(
   objects: readonly KubeObject[],
@@ -90,7 +112,10 @@ export function lostService(snapshot: ClusterSnapshot): KubeObject | undefined {
 }
 
 function noteOfLost(snapshot: ClusterSnapshot): Note | undefined {
-  if (apiserverService(snapshot)) return undefined;
+  return apiserverService(snapshot) ? undefined : noteAt(snapshot);
+}
+
+function noteAt(snapshot: ClusterSnapshot): Note | undefined {
   try {
     const text = apiserverDeployment(snapshot)?.metadata.annotations?.[CHOICES_ANNOTATION];
     const note: unknown = JSON.parse(text ?? 'null');

@@ -1,11 +1,10 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { isOurs } from '../objects/ownership.ts';
-import { heldBy, isGoing } from '../plan/going.ts';
+import { heldBy, isGoing, waitForEnd } from '../plan/going.ts';
 
 /** What a disable has deleted, and others still hold. */
 export interface UnfinishedDisable {
@@ -21,11 +20,10 @@ export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable 
   if (apiserverDeployment(snapshot) || unread?.has(keyOf(apiserverDeploymentRef(namespace)))) return undefined;
   const held = [...objects.values()].filter((object) => isGoing(object) && isOurs(object));
   if (held.length === 0) return undefined;
-  const names = held.map(refOf).map(({ kind, name }) => `${kind.toLowerCase()}/${name}`);
   const what = held.map((object) => `${describeRef(refOf(object))} is being deleted${heldBy(object)}`);
   return {
     says: `a disable is unfinished: ${what.join('; ')}`,
-    wait: kubectlCommand({ context, namespace }, ['wait', '--for=delete', ...names, '--timeout=5m']),
+    wait: waitForEnd(context, held),
   };
 }
 

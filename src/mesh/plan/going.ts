@@ -40,11 +40,17 @@ export function requireStaying(steps: readonly Step[]): void {
 
 /** Why nothing is written to an object that is on its way out, and how to wait for its end. */
 export function beingDeleted(context: string, object: KubeObject): MeshctlError {
-  const { kind, namespace, name } = refOf(object);
-  const wait = ['wait', '--for=delete', `${kind.toLowerCase()}/${name}`, '--timeout=5m'];
   const words = describeRef(refOf(object));
   return new MeshctlError('Conflict', `context "${context}": ${words} is being deleted${heldBy(object)}`, {
-    hint: `Run the same command again once it is gone: ${kubectlCommand({ context, namespace }, wait)}`,
+    hint: `Run the same command again once it is gone: ${waitForEnd(context, [object])}`,
     details: { context, object: words },
   });
+}
+
+/** The command line that waits until objects of one namespace, or of none, are gone. */
+export function waitForEnd(context: string, objects: readonly KubeObject[]): string {
+  const refs = objects.map(refOf);
+  const names = refs.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`);
+  const namespace = refs.flatMap((ref) => ref.namespace ?? [])[0];
+  return kubectlCommand({ context, namespace }, ['wait', '--for=delete', ...names, '--timeout=5m']);
 }

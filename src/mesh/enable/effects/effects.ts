@@ -114,6 +114,8 @@ function moveEffect({ before, after }: PeerMove): Effect {
 
 /** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
 function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
+  // Where there is none, nobody gets in now.
+  if (!apiserverService(snapshot)) return [];
   const [before, after] = [serviceSpec(apiserverService(snapshot)), serviceSpec(apiserverService(planned))];
   const ranges = after.loadBalancerSourceRanges ?? [];
   const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
