@@ -38,12 +38,13 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
       if (aheadMs < NOTICED_MS || told.has(context)) return;
       told.add(context);
       warn(
-        `context "${context}": its API server's clock is ${apart(aheadMs)} behind this machine's, by which certificates are dated and judged; set right the one that is wrong`,
+        `context "${context}": its API server's clock is ${apart(aheadMs)} behind this machine's: one of them is wrong, and certificates go by them; set it right`,
       );
     },
   };
 }
 
 function apart(ms: number): string {
-  return ms < 3 * HOUR_MS ? `${Math.round(ms / MINUTE_MS)} minutes` : `${Math.round(ms / HOUR_MS)} hours`;
+  if (ms < 3 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} minutes`;
+  return ms < 3 * MOST_MS ? `${Math.round(ms / HOUR_MS)} hours` : `${Math.round(ms / (24 * HOUR_MS))} days`;
 }

@@ -59,9 +59,13 @@ export function contains(actual: unknown, expected: unknown): boolean {
   return Object.entries(expected).every(([key, value]) => contains(actual[key], value));
 }
 
-/** What was sent, with its lists as the API server has stored them: it fills in what entries do not say. */
+/**
+ * What was sent, with its lists as the API server has stored them: it fills in what entries do not say. A list that has become
+ * longer has entries of others.
+ */
 export function asStored(sent: unknown, live: unknown): unknown {
-  if (Array.isArray(sent)) return contains(live, sent) ? live : sent;
+  if (Array.isArray(sent))
+    return Array.isArray(live) && live.length === sent.length && contains(live, sent) ? live : sent;
   if (!isRecord(sent) || !isRecord(live)) return sent;
   return Object.fromEntries(Object.entries(sent).map(([key, value]) => [key, asStored(value, live[key])]));
 }

@@ -12,9 +12,9 @@ export interface RollbackResult {
   /**
    * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
    * object's creation was never answered, and nothing can refuse it if it still comes. `left`: it was not there before, and is
-   * now, as someone else's by what is in it.
+   * now, as someone else's by what is in it. `shared`: something of it stays, since others stand on it.
    */
-  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'failed';
+  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'shared' | 'failed';
   error?: MeshctlError | undefined;
 }
 
@@ -115,11 +115,12 @@ async function rollBackOnce(
   if (isAnother(live, entry, stored)) return certain || before ? 'unchanged' : 'left';
   const { uid, resourceVersion } = live.metadata;
   const edit = rollbackEdit(entry, live, stored);
-  if (!edit) return 'unchanged';
+  if (!edit) return entry.shared ? 'shared' : 'unchanged';
   if (edit === 'left') return edit;
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   await client.patch(ref, edit.patch, { resourceVersion, signal });
-  return before || entry.rollback ? 'restored' : 'left';
+  if (entry.shared) return 'shared';
+  return before ? 'restored' : 'left';
 }
 
 /** Gives an object another version and leaves it as it is. */

@@ -53,6 +53,21 @@ interface Case {
 const GONE = 'has no invitation';
 const REVOKED = 'which was revoked here';
 
+it('is not revoked where nobody can be shut out: the list of users is gone, and what is printed mends', async () => {
+  const id = await carry(4);
+  const { store } = found(two.clusters.clusters[0], 'mesh-1');
+  store.delete(refs.configMap('clustermesh-remote-users'));
+  const revoke = mesh('invitations', 'revoke', id, '-y');
+  expect(failureOf(await a(revoke))).toEqual({
+    exitCode: 1,
+    says: expect.stringMatching(/so no peer can be shut out\n {2}→ meshctl clustermesh enable --context mesh-1\n$/),
+  });
+  good(await a(mesh('enable', '--context', 'mesh-1', '-y')));
+  good(await a(revoke));
+  expect(standsIn('mesh-1').letsIn).toBe(false);
+  good(await b(mesh('disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '-y')));
+}, 120_000);
+
 describe('an invitation is revoked', () => {
   it.each<Case>([
     { state: 'invited', by: 'mesh-1', messages: 1, cuts: false, after: ['mesh-1', 'reply.yaml', GONE] },

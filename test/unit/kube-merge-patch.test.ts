@@ -40,6 +40,7 @@ test('contains looks only at what is expected', () => {
 test('what was sent is as the API server has stored it', () => {
   const sent = { spec: { replicas: 2, ports: [{ port: 1 }], args: ['a'] } };
   const live = { spec: { replicas: 3, ports: [{ port: 1, protocol: 'TCP' }], args: ['b'] }, status: {} };
+  expect(asStored({ ranges: ['a'] }, { ranges: ['a', 'theirs'] })).toEqual({ ranges: ['a'] });
   expect(asStored(sent, live)).toEqual({ spec: { replicas: 2, ports: live.spec.ports, args: ['a'] } });
 });
 

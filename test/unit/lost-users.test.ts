@@ -101,6 +101,14 @@ describe('users whose list is lost', () => {
     expect(usersToRestore(snapshot, [])).toEqual(users);
   });
 
+  it('are those that etcd has, where it has any, whoever holds a certificate besides', () => {
+    const parted = other('c2', 'mesh-2', 'remote-mesh-2');
+    const lost = (servedUsers: string[]) => snapshotOf({ live: [apiserverDeployment()], servedUsers });
+    expect(usersToRestore(lost(['admin-mesh-1', 'remote-mesh-3']), [parted])).toEqual(['remote-mesh-3']);
+    // It has begun anew since the list was lost.
+    expect(usersToRestore(lost(['admin-mesh-1']), [parted])).toEqual(['remote-mesh-2']);
+  });
+
   it('leave a doubt that the plan says, but where nothing has run yet', () => {
     const deployment = apiserverDeployment();
     expect(doubtAboutUsers(snapshotOf({ live: [deployment] }))).toContain('only dials in');

@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { type DemoCluster, planDemo, recordFor } from '../../src/mesh/demo/plan-demo.ts';
+import {
+  type DemoCluster,
+  doubtfulConnection,
+  planDemo,
+  recordFor,
+  requireOwnPlace,
+} from '../../src/mesh/demo/plan-demo.ts';
 import type { DemoRecord } from '../../src/mesh/demo/record.ts';
 
 const NAMESPACE = 'meshctl-demo';
@@ -91,4 +97,18 @@ it.each<[string, Partial<DemoCluster>, Partial<DemoCluster>, { code: string; hin
   ],
 ])('refuses %s', (_what, one, other, expected) => {
   expect(() => planOf(one, other)).toThrow(expect.objectContaining(expected));
+});
+
+it('does not take a connection that it was to make for one that it has made, and says how to end it', () => {
+  const PLANNED: DemoRecord = { ...LEFT, connected: 'planned' };
+  const pair = (record: DemoRecord, other: Partial<DemoCluster> = {}) =>
+    [clusterOf('mesh-1', { ...DIALS, taken: { record } }), clusterOf('mesh-2', other)] as const;
+  const parting = 'meshctl clustermesh disconnect --context c-mesh-1 --destination-context c-mesh-2';
+  expect(doubtfulConnection(pair(PLANNED))).toBe(parting);
+  expect(doubtfulConnection(pair(LEFT))).toBeUndefined();
+  expect(
+    doubtfulConnection([clusterOf('mesh-1', { taken: { record: PLANNED } }), clusterOf('mesh-2')]),
+  ).toBeUndefined();
+  // Half connected or not, it can be cleaned up.
+  expect(() => requireOwnPlace(pair(PLANNED), NAMESPACE)).not.toThrow();
 });

@@ -74,19 +74,20 @@ export function storyOnClusters(
   const affinity = (tells: string, value: string) =>
     meshctl(tells, 'service', 'global', service, '--context', both, '--affinity', value);
 
-  /** A scene that makes what nobody else has made since the plan; afterwards, and where it fails midway, that is written down. */
+  /** A scene that makes what nobody else has made since the plan; afterwards that is written down. */
   const making = (what: 'enable' | 'connect', contexts: readonly string[], scene: Scene): Scene => ({
     ...scene,
     async play() {
       requireUnmade(plan, await readAgain(), what);
       const parts = [near, far].filter(({ member }) => contexts.includes(member.client.context));
       const write = () => allOrFirstError(parts.map(what === 'enable' ? noteEnabled : noteConnected), context.progress);
-      const said = await scene.play().catch(async (error: unknown) => {
-        await write().catch(() => undefined);
+      try {
+        return await scene.play(write);
+      } catch (error) {
+        // A connect that fails is rolled back, but for what others have come to stand on; what enable has made stays.
+        if (what === 'enable') await write().catch(() => undefined);
         throw error;
-      });
-      await write();
-      return said;
+      }
     },
   });
 

@@ -1,7 +1,14 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
-import { cleanUpCommand, type DemoPair, type DemoPlan, planDemo, recordFor } from '../../mesh/demo/plan-demo.ts';
+import {
+  cleanUpCommand,
+  type DemoPair,
+  type DemoPlan,
+  planDemo,
+  recordFor,
+  requireOwnPlace,
+} from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { demoPlanText, leftoversText } from '../../views/demo/demo-plan-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -92,7 +99,7 @@ async function cleanUp(context: CommandContext, flags: DemoFlags): Promise<Comma
     return resultOf(`No demo has left anything in namespace ${flags.namespace} of these clusters.`);
   }
   // Refuses what is another demo's.
-  planDemo(clusters, flags.namespace);
+  requireOwnPlace(clusters, flags.namespace);
   const text = leftoversText(clusters, flags.namespace, context.theme);
   if (flags.dryRun) return resultOf(`${text}\n${NOTHING_CHANGED}`);
   await agree(context, flags, text);

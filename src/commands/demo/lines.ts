@@ -41,8 +41,9 @@ export function demoLines(context: CommandContext, flags: DemoFlags, within: Com
       return {
         tells,
         line,
-        async play() {
+        async play(done) {
           const exitCode = await context.runCommand(argv, within);
+          if (exitCode === 0) await done?.();
           (within.signal ?? context.signal).throwIfAborted();
           if (exitCode === 0) return '';
           throw new MeshctlError(codeOf(exitCode), `the demo stopped: ${line} exited ${exitCode}`);

@@ -8,8 +8,11 @@ export interface Scene {
   tells: string;
   /** The command line, shown as typed. */
   line: string;
-  /** @returns what it says, beyond what it prints itself */
-  play(): Promise<string>;
+  /**
+   * @param done what follows as soon as it has come to its end, also after Ctrl-C
+   * @returns what it says, beyond what it prints itself
+   */
+  play(done?: () => Promise<unknown>): Promise<string>;
 }
 
 /** Between the letters of a command line, as a share of the pace. */

@@ -10,9 +10,10 @@ import {
   cleanUpCommand,
   type DemoCluster,
   type DemoPair,
+  doubtfulConnection,
   hasConnected,
   hasEnabled,
-  isDoubtful,
+  isEnabledInDoubt,
 } from '../../mesh/demo/plan-demo.ts';
 import type { DemoRecord } from '../../mesh/demo/record.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -113,7 +114,13 @@ async function takeAwayFrom(
       `context "${name}": Cluster Mesh stays enabled, since ${knows.join(', ')} came to be connected with it → ${meshctlCommand('clustermesh disable', { context: name })}`,
     );
   }
-  for (const { context: name } of made.filter(isDoubtful)) {
+  const parting = doubtfulConnection(clusters);
+  if (parting !== undefined) {
+    context.progress.warn(
+      `${one.name} and ${other.name} stay connected, since nothing says that the demo connected them → if it did: ${parting}`,
+    );
+  }
+  for (const { context: name } of made.filter(isEnabledInDoubt)) {
     context.progress.warn(
       `context "${name}": Cluster Mesh stays enabled, since nothing says that the demo enabled it → if it did: ${meshctlCommand('clustermesh disable', { context: name })}`,
     );

@@ -106,8 +106,9 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     await options.oneSided?.dialled();
     return writer.steps;
   } catch (error) {
-    if (options.rollback !== false) await spareOthers(flow, targets, directions, writer.journals);
+    // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;
+    if (options.rollback !== false) await spareOthers(flow, targets, directions, writer.journals);
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       isAll: options.oneSided === undefined,

@@ -1,6 +1,7 @@
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { leavingClusters } from '../../mesh/file/extra.ts';
@@ -70,6 +71,7 @@ export async function preparePrune(
     named(from),
     named(to),
   ]);
+  requireListOfUsers([...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))]);
   const targets = [...members.map(({ target }) => target), ...outside];
   const begun = [
     ...connections.now.directions.map(({ client, server }) => ({

@@ -1,6 +1,7 @@
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { forgetStep, type InvitationRecord, revokeStep } from '../../mesh/invitation/record.ts';
 import { judgeRevocation, type Revocation } from '../../mesh/invitation/revocation.ts';
@@ -32,6 +33,8 @@ export async function prepareRevoke(flow: Flow, target: Target, id: string): Pro
   const snapshot = await during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
     readForParting(client, namespace),
   );
+  // Whom it lets in is judged by the list.
+  requireListOfUsers([snapshot]);
   const others = all.filter((one) => one !== invitation).map((one) => one.record);
   const revocation = judgeRevocation(record, others, snapshot);
   const step = endOf(invitation, context, flow.now());

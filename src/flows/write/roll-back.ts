@@ -109,11 +109,13 @@ async function rollBackCluster(
     flow.progress.warn(`context "${context}": ${theirs} ${why}`);
   }
   if (!failed) {
-    const doubt = [...(theirs ? [`but for ${theirs}`] : []), ...(late ? ['as far as can be seen'] : [])];
+    const shared = named('shared');
+    const other = [theirs, shared].filter((names) => names !== '').join(', ');
+    const doubt = [...(other ? [`but for ${other}`] : []), ...(late ? ['as far as can be seen'] : [])];
     task.done([`${context}: is as before`, ...doubt].join(', '));
     return {
       context,
-      outcome: theirs ? 'incomplete' : late ? 'may-change' : 'as-before',
+      outcome: theirs ? 'incomplete' : late ? 'may-change' : shared ? 'left' : 'as-before',
       objects,
       ...(late && command ? { mend: command } : {}),
     };

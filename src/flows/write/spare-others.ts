@@ -14,7 +14,7 @@ import type { Flow, Target } from '../flow.ts';
 
 type Telling = Pick<Flow, 'progress'>;
 
-/** For a look at each client's file before anything is rolled back; a cluster that is slower is taken to have none. */
+/** For a look at each client's file before anything is rolled back. */
 const LOOK_TIMEOUT_MS = 30_000;
 
 /**
@@ -34,7 +34,7 @@ export async function spareOthers(
   if (pairs.size === 0) return [];
   const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
   spareFiles(theirs, journals);
-  return spareUsers(flow, theirs, journals);
+  return spareUsers(flow, theirs, journals, pairs);
 }
 
 /** Two clusters, whoever dials. */
@@ -49,7 +49,7 @@ function spareNames({ progress }: Telling, { cluster, entries }: Journal): void 
   if (written.length === 0 || !written.every(({ before, after }) => addsNames(before, after))) return;
   for (const entry of written) leaveAsIs(entry);
   progress.info(
-    `context "${cluster}": Secret ${SERVER_CERT_SECRET} stays as it is: its certificate is good for more names than before, and another run may have connected by one of them`,
+    `context "${cluster}": Secret ${SERVER_CERT_SECRET} keeps its new certificate, which is good for more names than the former: another run may have connected by one of them`,
   );
 }
 
@@ -60,14 +60,17 @@ function addsNames(before: KubeObject | undefined, after: KubeObject | undefined
   return [...had.dnsNames, ...had.ipAddresses].every((name) => names.has(name));
 }
 
-/** The pairs of clusters of which another run has written a file since this one has planned. */
+/**
+ * The pairs of clusters of which another run has written a file since this one has planned, and whether that was seen: where a
+ * cluster is silent, it may have.
+ */
 async function pairsOfOthers(
   targets: readonly Target[],
   directions: readonly Direction[],
   journals: readonly Journal[],
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, boolean>> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const found = directions.map(async (direction): Promise<string[]> => {
+  const found = directions.map(async (direction): Promise<[string, boolean][]> => {
     const { client, server } = direction;
     const { context, namespace, objects } = client.snapshot;
     const target = targets.find((one) => one.client.context === context);
@@ -78,11 +81,14 @@ async function pairsOfOthers(
       ({ ref, before, after }) => ref.name === name && fileIn(after) !== undefined && fileIn(before) !== fileIn(after),
     );
     const planned = fileIn(objects.get(keyOf(secretRef(namespace, name))));
-    const live = target && fileIn(await liveOrNone(target, secretRef(target.namespace, name), signal));
+    const secret = target && (await liveOrNone(target, secretRef(target.namespace, name), signal));
+    if (secret === 'silent') return [[pairOf(direction), false]];
+    const live = fileIn(secret);
     const isOthers = written ? fileIn(written.before) !== planned || live !== fileIn(written.after) : live !== planned;
-    return live !== undefined && isOthers ? [pairOf(direction)] : [];
+    return live !== undefined && isOthers ? [[pairOf(direction), true]] : [];
   });
-  return new Set((await Promise.all(found)).flat());
+  // What was seen counts before what was not.
+  return new Map((await Promise.all(found)).flat().sort(([, a], [, b]) => Number(a) - Number(b)));
 }
 
 /** The files of a pair stay, with what else there is for the peer: the other run has found them there. */
@@ -91,6 +97,8 @@ function spareFiles(theirs: readonly Direction[], journals: readonly Journal[]):
     const peers = outgoing.map(({ server }) => server.identity.name);
     const names: readonly string[] = PEER_SECRETS;
     for (const entry of entriesOf(journals, client.snapshot.context)) {
+      // A host name that pods are told too many hurts nobody, and to take it back replaces them.
+      if (isAliases(entry)) leaveAsIs(entry);
       if (!names.includes(entry.ref.name) || !entry.after) continue;
       const [before, after] = [withoutPeers(entry.before, peers), withoutPeers(entry.after, peers)];
       entry.shared = true;
@@ -100,6 +108,11 @@ function spareFiles(theirs: readonly Direction[], journals: readonly Journal[]):
       };
     }
   }
+}
+
+/** Whether a write gave pods host names of peers (mesh/peers/file/host-aliases.ts). */
+function isAliases({ ref, rollback }: JournalEntry): boolean {
+  return ['Deployment', 'DaemonSet'].includes(ref.kind) && rollback !== undefined;
 }
 
 /** What a Secret of peering files holds for others than these: keys and marks begin or end with the name of their peer. */
@@ -113,7 +126,12 @@ function withoutPeers(secret: KubeObject | undefined, peers: readonly string[]):
 }
 
 /** The users of a pair stay. */
-function spareUsers({ progress }: Telling, theirs: readonly Direction[], journals: readonly Journal[]): string[] {
+function spareUsers(
+  { progress }: Telling,
+  theirs: readonly Direction[],
+  journals: readonly Journal[],
+  pairs: ReadonlyMap<string, boolean>,
+): string[] {
   const sparing: string[] = [];
   for (const [server, incoming] of groupBy(theirs, (direction) => direction.server)) {
     const { context } = server.snapshot;
@@ -122,13 +140,14 @@ function spareUsers({ progress }: Telling, theirs: readonly Direction[], journal
     if (!made?.before) continue;
     const { before } = made;
     const added = addedUsers(made);
+    const isSeen = incoming.some((direction) => pairs.get(pairOf(direction)));
     const spared = incoming.map(({ credential }) => credential.user).filter((user) => added.includes(user));
     if (spared.length === 0) continue;
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
     progress.info(
-      `context "${context}": ${spared.join(', ')} stays, because another run has connected a cluster with it`,
+      `context "${context}": ${spared.join(', ')} stays, because another run ${isSeen ? 'has' : 'may have'} connected a cluster with it`,
     );
   }
   return sparing;
@@ -150,11 +169,16 @@ function leaveAsIs(entry: JournalEntry): void {
   entry.shared = true;
 }
 
-async function liveOrNone({ client }: Target, ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
+/** `silent` where a cluster did not answer in time: what it has is not known. */
+async function liveOrNone(
+  { client }: Target,
+  ref: ObjectRef,
+  signal: AbortSignal,
+): Promise<KubeObject | 'silent' | undefined> {
   try {
     return await client.get(ref, { signal });
   } catch (error) {
-    if (error instanceof MeshctlError) return undefined;
-    throw error;
+    if (!(error instanceof MeshctlError)) throw error;
+    return error.code === 'Timeout' || error.details.timeoutMs !== undefined ? 'silent' : undefined;
   }
 }

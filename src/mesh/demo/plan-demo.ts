@@ -43,7 +43,7 @@ export interface DemoPlan {
  */
 export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
   const contexts = clusters.map(({ context }) => context);
-  for (const cluster of clusters) requireFree(cluster, otherThan(cluster, clusters), namespace);
+  requireOwnPlace(clusters, namespace);
   const formerly = clusters.filter(({ taken }) => taken?.record);
   const madeConnection = formerly.some(hasConnected);
   const [one, other] = clusters;
@@ -73,6 +73,11 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
   };
 }
 
+/** @throws MeshctlError `Conflict` for a namespace that is not the demo's, and for what another demo left */
+export function requireOwnPlace(clusters: DemoPair, namespace: string): void {
+  for (const cluster of clusters) requireFree(cluster, otherThan(cluster, clusters), namespace);
+}
+
 /** Whether what a cluster has of Cluster Mesh is what a demo has made. */
 export function hasEnabled({ deployment, taken }: DemoCluster): boolean {
   const enabled = taken?.record?.enabled;
@@ -80,8 +85,16 @@ export function hasEnabled({ deployment, taken }: DemoCluster): boolean {
 }
 
 /** Whether a demo may have enabled what a cluster has, and was ended before it could write that down: it may be somebody else's. */
-export function isDoubtful({ deployment, taken }: DemoCluster): boolean {
+export function isEnabledInDoubt({ deployment, taken }: DemoCluster): boolean {
   return deployment !== undefined && taken?.record?.enabled === 'planned';
+}
+
+/** The same of their connection: the command that ends it, if it was the demo. */
+export function doubtfulConnection(clusters: DemoPair): string | undefined {
+  const isPlanned = clusters.some(({ taken }) => taken?.record?.connected === 'planned');
+  if (!isPlanned || clusters.some(hasConnected) || !areKnown(clusters)) return undefined;
+  const [one, other] = clusters;
+  return meshctlCommand('clustermesh disconnect', { context: one.context }, ['--destination-context', other.context]);
 }
 
 /** Whether a demo has connected a cluster with the other one. */

@@ -41,11 +41,13 @@ function stageOfCommand(line: string): number[] {
  */
 export function inOrderOfHints<T>(things: readonly T[], hintOf: (thing: T) => string | undefined): T[] {
   const staged = things.map((thing) => ({ thing, stage: stageOf(hintOf(thing) ?? '') }));
-  const isEarly = staged.map(({ stage }, index) =>
+  const isTooEarly = staged.map(({ stage }, index) =>
     staged.slice(index + 1).some((later) => (later.stage ?? Number.POSITIVE_INFINITY) < (stage ?? 0)),
   );
-  const first = Math.min(...staged.map(({ stage = 0 }, index) => (isEarly[index] ? stage : Number.POSITIVE_INFINITY)));
-  const isPutOff = staged.map(({ stage = -1 }, index) => isEarly[index] === true || stage > first);
+  const first = Math.min(
+    ...staged.map(({ stage = 0 }, index) => (isTooEarly[index] ? stage : Number.POSITIVE_INFINITY)),
+  );
+  const isPutOff = staged.map(({ stage = -1 }, index) => isTooEarly[index] === true || stage > first);
   const putOff = staged
     .filter((_, index) => isPutOff[index])
     .sort((a, b) => (a.stage ?? 0) - (b.stage ?? 0))

@@ -24,20 +24,24 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
   const isServed = (peer: string) => !own.includes(peer) && choicesFor(snapshot, peer).mode !== 'unicast';
   const { servedUsers = [], mountedPeers = [] } = snapshot;
   const dialled = [...configuredPeers(snapshot), ...mountedPeers].filter(isServed);
-  const dialling = others.flatMap(({ peerCertificates }) =>
-    own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
-  );
+  const isRemote = (user: string) => user.startsWith(remoteUserName(''));
+  // An etcd that has users still has all of them: who is none of them was shut out, whatever they hold.
+  const dialling = servedUsers.some(isRemote)
+    ? []
+    : others.flatMap(({ peerCertificates }) =>
+        own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
+      );
   const named = namesInUnreadable(textOf(snapshot) ?? '').filter((user) => isServed(peerOfUser(user)));
   const users = [
     ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
-    ...[...servedUsers, ...dialling, ...named].filter((user) => user.startsWith(remoteUserName(''))),
+    ...[...servedUsers, ...dialling, ...named].filter(isRemote),
   ];
   // Its own is in the list anyway.
   return [...new Set(users)].filter((user) => user !== ownUser(snapshot)).sort();
 }
 
 /** Whether there is no list of users, or one that the clustermesh-apiserver cannot read. */
-export function hasLostUsers(snapshot: ClusterSnapshot): boolean {
+function hasLostUsers(snapshot: ClusterSnapshot): boolean {
   return snapshot.remoteUsers === undefined || lackOf(snapshot) !== undefined;
 }
 
