@@ -1,7 +1,7 @@
 import { grantCommand, kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
+import { admissionHint } from '../mesh/objects/admission-hint.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
-import { admissionHint } from './admission-hint.ts';
 import { type Shape, shaped } from './shape.ts';
 
 /** The API server that is asked. */

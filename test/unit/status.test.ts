@@ -187,6 +187,16 @@ describe('status', () => {
     `);
   });
 
+  it('leads to the policy that refuses to look into pods, which are well', () => {
+    const message =
+      "pods \"c\" is forbidden: ValidatingAdmissionPolicy 'deny-exec' with binding 'deny-exec' denied request: no";
+    const dials = new Map([['mesh-2', { class: 'agent-unreachable' as const, message }]]);
+    const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];
+    expect(text({ replicas })).toMatch(
+      /→ See what that policy asks for:\n +kubectl --context one get validatingadmissionpolicy deny-exec -o yaml\n/,
+    );
+  });
+
   it('takes a cluster that does not answer for the peer that nobody has asked', () => {
     const dials = new Map([['mesh-2', { class: 'refused' as const, message: 'connect: connection refused' }]]);
     const report = evaluateStatus(

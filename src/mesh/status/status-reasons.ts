@@ -2,6 +2,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, isRefusedByConnect, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
+import { admissionHint } from '../objects/admission-hint.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
@@ -150,6 +151,9 @@ function wordsOf(
     alsoFrom: contextsBeside(ready),
     unsigned: new Set(clusters.flatMap(({ context, unsigned }) => (unsigned ? [context] : []))),
   });
+  // Its pods are well, where a rule refuses to look into them.
+  const refused = problem.class === 'agent-unreachable' ? admissionHint(place, problem.message) : undefined;
+  if (refused) return { ...words, hint: refused };
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];

@@ -1,6 +1,6 @@
-import { describeCommand, kubectlCommand } from '../mesh/command-line.ts';
+import { describeCommand, kubectlCommand } from '../command-line.ts';
 
-/** Where the rule is found by which an API server refuses a write that the user may make; undefined for other refusals. */
+/** Where the rule is found by which an API server refuses what the user may do; undefined for other refusals. */
 export function admissionHint(
   { context, namespace }: { context: string; namespace?: string | undefined },
   message: string,
