@@ -46,6 +46,19 @@ export function meshctlCommand(command: string, { context }: CommandPlace = {}, 
   return ['meshctl', command, ...[...flags, ...words].map(shellWord)].join(' ');
 }
 
+/**
+ * `meshctl clustermesh connect --context a --destination-context b,c`.
+ * @param to contexts
+ * @param more further words
+ */
+export function connectCommand(
+  context: string | undefined,
+  to: string | readonly string[],
+  more: readonly string[] = [],
+): string {
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', [to].flat().join(','), ...more]);
+}
+
 /** `kubectl --context a -n kube-system get pods`. @param words one word each */
 export function kubectlCommand({ context, namespace }: CommandPlace, words: readonly string[]): string {
   const flags = [

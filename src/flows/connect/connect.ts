@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -203,5 +203,5 @@ function mendCommand(directions: readonly Direction[], context: string): string 
     return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
   }
   const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
-  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
+  return connectCommand(context, contexts);
 }

@@ -1,5 +1,5 @@
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
@@ -151,5 +151,5 @@ function mendCommand(partings: readonly Parting[], context: string): string {
     .map(({ snapshot }) => snapshot.context);
   // Without the other side at hand only going on helps.
   if (others.length === 0) return forget(context, peers);
-  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', others.join(',')]);
+  return connectCommand(context, others);
 }

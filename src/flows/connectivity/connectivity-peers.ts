@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { readPeers, type ServiceCluster } from '../services/read-services.ts';
@@ -38,11 +38,7 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
       )
       .join('; '),
     {
-      hint: meshctlCommand('clustermesh connect', { context: first }, [
-        '--destination-context',
-        rest.join(','),
-        ...mode,
-      ]),
+      hint: connectCommand(first, rest, mode),
       details: { contexts },
     },
   );

@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -37,8 +37,7 @@ import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
 
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
-  partedBy(to, from)?.mend ??
-  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
+  partedBy(to, from)?.mend ?? connectCommand(from.context, to.context);
 
 interface Verdict {
   severity: Severity;

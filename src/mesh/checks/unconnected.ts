@@ -1,5 +1,5 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { connectCommand, describeCommand, unnamedContext } from '../command-line.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { thoseReady } from '../faults/fault-advice.ts';
 import { APISERVER } from '../objects/names.ts';
@@ -64,7 +64,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     const { admits = [], ofOthers, invitations: [pending] = [] } = report;
     const admitted = admits.map(unnamedContext);
     const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
-    const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
+    const connect = connectCommand(context, destinations);
     const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);
     const lacks =
       admits.length > 0

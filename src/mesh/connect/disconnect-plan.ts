@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand } from '../command-line.ts';
 import type { NamedDial } from '../file/topology.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
@@ -117,7 +117,7 @@ export function disconnectEffects(
         const stays = client.snapshot !== snapshot && !client.undialled.includes(clusterNameOf(snapshot));
         if (!stays || user === undefined || dialsNamesake(client.snapshot, snapshot, read)) return [];
         const { context } = client.snapshot;
-        const mend = meshctlCommand('clustermesh connect', { context }, ['--destination-context', cluster]);
+        const mend = connectCommand(context, cluster);
         const why = `it logs in as ${user}, which is shut out`;
         return [{ cluster, peer: clusterNameOf(client.snapshot), becomes: 'cut', why, mend }];
       });

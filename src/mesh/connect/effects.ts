@@ -1,7 +1,7 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { connectCommand, unnamedContext } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -67,7 +67,7 @@ function trustEffects(
   const why = lostTrust(snapshot, other, { authority: snapshot.ca?.certificate, makes: false });
   if (why === undefined) return [];
   const where = other?.context ?? unnamedContext(peer);
-  const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, ['--destination-context', where]);
+  const mend = connectCommand(snapshot.context, where);
   return [{ becomes: 'cut', why, mend }];
 }
 

@@ -1,7 +1,7 @@
 import { runsWithFormerCa } from '../apiserver/pod-marks.ts';
 import { handOn } from '../certificates/reissue.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 
@@ -12,7 +12,7 @@ import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
  * @param context of the cluster that dials
  */
 export function renewTrustCommand(context: string, peer: ClusterSnapshot): string {
-  const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]);
+  const connect = connectCommand(context, peer.context);
   if (!runsWithFormerCa(peer)) return connect;
   const hand = handOn(peer.objects.get(keyOf(secretRef(peer.namespace, SERVER_CERT_SECRET))));
   const force = hand === undefined ? [] : ['--force-conflicts'];

@@ -1,4 +1,4 @@
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { DEMO_NAMESPACE, type DemoRecord } from './record.ts';
 
@@ -54,9 +54,7 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
       'Incompatible',
       `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} are half connected, which the demo could not restore afterwards`,
       {
-        hint: meshctlCommand('clustermesh connect', { context: one.context }, [
-          ...['--destination-context', other.context, '--connection-mode', 'bidirectional'],
-        ]),
+        hint: connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional']),
         details: { contexts },
       },
     );

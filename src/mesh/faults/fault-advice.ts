@@ -1,6 +1,6 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
-import { describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { connectCommand, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { APISERVER_SELECTOR, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import type { Fault, FaultId } from './fault.ts';
@@ -48,7 +48,7 @@ export function isRefusedByConnect({ id, object }: Fault): boolean {
 
 const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts, unready) => {
   const destinations = thoseReady(peers, (name) => unready.has(name)).map((name) => contextOf(contexts, name));
-  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations.join(',')]);
+  return connectCommand(context, destinations);
 };
 
 /** What was chosen stays until chosen anew. */
@@ -68,10 +68,7 @@ const forget: Mend = ({ context, peers = [] }, contexts) => {
   const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
   const dialling = peers.map((peer) => contextOf(contexts, peer));
   const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
-  const again = [
-    meshctlCommand('clustermesh enable', { context }),
-    meshctlCommand('clustermesh connect', { context }, ['--destination-context', dialling.join(',')]),
-  ];
+  const again = [meshctlCommand('clustermesh enable', { context }), connectCommand(context, dialling)];
   return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
 };
 

@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand } from '../command-line.ts';
 import { dialingSecret } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, SHARED_USER } from '../objects/names.ts';
@@ -37,7 +37,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
     const told = { object, key: 'users.yaml', says, peer: name, hint: partedBy(snapshot, peer)?.mend };
     const owner = toolOwner(configMap);
     if (owner === undefined) return [faultOf(snapshot, 'peer-user-missing', told)];
-    const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]);
+    const connect = connectCommand(context, peer.context);
     const hint = `let it in until then: ${connect}; or for good, ${lastingPeers(context, configMap, [name])}`;
     return [
       faultOf(snapshot, 'peer-user-missing', {

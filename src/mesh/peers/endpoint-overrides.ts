@@ -1,6 +1,6 @@
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
 
@@ -80,12 +80,7 @@ const MOST_IPV4 = 0xffffffffn;
 
 /** The command by which a cluster dials again what the peer's Service has. @param peer its name and its context */
 export function dialServiceCommand(context: string, peer: { name: string; context: string }): string {
-  return meshctlCommand('clustermesh connect', { context }, [
-    '--destination-context',
-    peer.context,
-    '--destination-endpoint',
-    `${peer.name}=${SERVICE}`,
-  ]);
+  return connectCommand(context, peer.context, ['--destination-endpoint', `${peer.name}=${SERVICE}`]);
 }
 
 /** Reads `host[:port]`; undefined for what is neither an IP address nor a name that could be in DNS. */

@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand } from '../command-line.ts';
 import { dialsOneWay } from './peer-choices.ts';
 import { configuredPeers } from './peers.ts';
 
@@ -15,7 +15,7 @@ export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot
 
 /** What brings the half back that is lost. @param from that does not dial the other one any more */
 export function restoreHalfCommand(from: ClusterSnapshot, to: ClusterSnapshot): string {
-  return meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
+  return connectCommand(from.context, to.context);
 }
 
 function named(snapshot: ClusterSnapshot): { snapshot: ClusterSnapshot; identity: { name: string } } {

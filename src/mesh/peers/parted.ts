@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { SHARED_USER } from '../objects/names.ts';
 import { remoteUserName } from './file/peer-config.ts';
 import { configuredPeers, knownPeers } from './peers.ts';
@@ -32,7 +32,7 @@ export interface Parted {
 export function partedBy(server: ClusterSnapshot, client: ClusterSnapshot): Parted | undefined {
   const [name, context] = [clusterNameOf(server), client.context];
   if (!configuredPeers(client).includes(name) || !hasPartedWith(server, client)) return undefined;
-  const join = meshctlCommand('clustermesh connect', { context }, ['--destination-context', server.context]);
+  const join = connectCommand(context, server.context);
   const part = meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]);
   return {
     why: `${clusterNameOf(client)} dials ${name}, which does not let it in any more`,

@@ -1,7 +1,7 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { isDialledAt } from './namesakes.ts';
 import { configuredPeers, knownPeers } from './peers.ts';
 
@@ -43,5 +43,5 @@ export function takeUpCommand(snapshot: ClusterSnapshot, { former, cluster }: Re
   const { context } = snapshot;
   const forget = meshctlCommand('clustermesh disconnect', { context }, ['--peer', former]);
   if (configuredPeers(snapshot).includes(clusterNameOf(cluster))) return forget;
-  return `${forget} && ${meshctlCommand('clustermesh connect', { context }, ['--destination-context', cluster.context])}`;
+  return `${forget} && ${connectCommand(context, cluster.context)}`;
 }

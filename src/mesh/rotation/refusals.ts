@@ -1,7 +1,7 @@
 import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { dials } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
@@ -185,7 +185,7 @@ export function refuseCommonCredentials(members: readonly Member[]): void {
     const common = dialsByCommon(one, other) || dialsByCommon(other, one);
     if (!shared && !common) continue;
     const names = contexts.map((name) => `"${name}"`).join(' and ');
-    const connect = connectCommand(one, [other]);
+    const connect = connectPeers(one, [other]);
     throw new MeshctlError(
       'CertificateAuthority',
       shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
@@ -207,16 +207,14 @@ function ownAuthorities(one: Member, members: readonly Member[]): string {
   const connects = copies.flatMap((copy, index) => {
     const isBefore = (peer: Member) => copies.slice(0, index).includes(peer);
     const peers = members.filter((peer) => peer !== copy && !isBefore(peer) && areConnected(copy, peer));
-    return peers.length > 0 ? [connectCommand(copy, peers)] : [];
+    return peers.length > 0 ? [connectPeers(copy, peers)] : [];
   });
   const whose = copies.length === 1 ? 'one of its own' : 'CAs of their own';
   return `Only a CA of one cluster can be rotated. Give ${contextsOf(copies).join(', ')} ${whose} and reconnect, which cuts the connections meanwhile: ${[renew, ...connects].join(' && ')}`;
 }
 
-function connectCommand(one: Member, others: readonly Member[]): string {
-  return meshctlCommand('clustermesh connect', { context: one.snapshot.context }, [
-    ...['--destination-context', contextsOf(others).join(), '--credentials', 'per-peer'],
-  ]);
+function connectPeers(one: Member, others: readonly Member[]): string {
+  return connectCommand(one.snapshot.context, contextsOf(others), ['--credentials', 'per-peer']);
 }
 
 /** Whether either dials the other. */

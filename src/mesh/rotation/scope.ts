@@ -4,7 +4,7 @@ import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import { DATED_BACK_MS } from '../certificates/certificate.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { notEnabledAmong } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
@@ -177,9 +177,7 @@ function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
   return certificatesFrom(issuer, members).flatMap(({ holder, foreign, peer }) => {
     if (foreign === undefined) return [];
     const { context } = holder.snapshot;
-    const connect = meshctlCommand('clustermesh connect', { context }, [
-      ...['--destination-context', issuer.snapshot.context],
-    ]);
+    const connect = connectCommand(context, issuer.snapshot.context);
     return [
       `context "${context}": it dials ${peer} with the certificate of ${foreign}, which stays as long as it is good → ${connect}`,
     ];

@@ -1,5 +1,12 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import {
+  type CommandPlace,
+  connectCommand,
+  describeCommand,
+  kubectlCommand,
+  meshctlCommand,
+  unnamedContext,
+} from '../command-line.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -120,7 +127,7 @@ function mend(place: FailurePlace): string {
 function connectAnew({ context, alsoFrom = [], ...place }: FailurePlace): string {
   const peer = place.peerContext ?? unnamedContext(place.peer);
   return alsoFrom.length === 0
-    ? meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer])
+    ? connectCommand(context, peer)
     : meshctlCommand('clustermesh connect', { context: peer }, [
         '--destination-context',
         [context, ...alsoFrom].join(),

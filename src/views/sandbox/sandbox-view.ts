@@ -1,4 +1,4 @@
-import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { connectCommand, kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import type { Theme } from '../theme.ts';
 
 const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';
@@ -22,9 +22,7 @@ export function sandboxText(
     `${how}:`,
     `  export KUBECONFIG=${shellWord(kubeconfigPath)}`,
     `  ${meshctlCommand('clustermesh enable', { context: contexts })}`,
-    ...(first && second
-      ? [`  ${meshctlCommand('clustermesh connect', { context: first }, ['--destination-context', second])}`]
-      : []),
+    ...(first && second ? [`  ${connectCommand(first, second)}`] : []),
     ...contexts.map((context) => `  ${kubectlCommand({ context }, ['apply', '-f', workload])}`),
     ...(first && second ? [`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}`] : []),
     `\n${ending}\n`,

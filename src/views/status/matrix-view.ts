@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
 import { type Contexts, thoseReady } from '../../mesh/faults/fault-advice.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
@@ -93,12 +93,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     const [half] = halves;
     const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
-    const both = half
-      ? hintLines(
-          `both ways: ${meshctlCommand('clustermesh connect', { context: contextOf(half.from) }, ['--destination-context', contextOf(half.to)])}`,
-          theme,
-        )
-      : [];
+    const both = half ? hintLines(`both ways: ${connectCommand(contextOf(half.from), contextOf(half.to))}`, theme) : [];
     const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
     return [`${half ? '⚠️ ' : '✅'} ${says}`, ...both].join('\n');
   }

@@ -1,5 +1,5 @@
 import { enableAdvice } from '../../mesh/certificates/authority.ts';
-import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
@@ -71,7 +71,7 @@ export function beginningLines(
   if (!isAlone(report) || report.invitations) return [];
   const admitted = admits.map((name) => contextOf(contexts, name));
   const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
-  const connect = meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]);
+  const connect = connectCommand(report.context, destinations);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
 }

@@ -6,7 +6,7 @@ import { podIdentity } from '../../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
@@ -77,10 +77,7 @@ function effectsOn(input: EnableEffectsInput, peer: string, restored: readonly s
   const { snapshot, others, move } = input;
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const where = other?.context ?? unnamedContext(peer);
-  const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
-    '--destination-context',
-    where,
-  ]);
+  const connect = connectCommand(snapshot.context, where);
   const served = servingEffects(input);
   // Whom nothing serves now loses nothing by new pods.
   const isOut = served.some(({ becomes }) => becomes === 'restored');
@@ -186,10 +183,7 @@ function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: s
     return [{ becomes: 'restored', why: `so far ${why}, which the Service does not have` }];
   }
   const after = has(planned).join(', ');
-  const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
-    '--destination-context',
-    other.context,
-  ]);
+  const mend = connectCommand(snapshot.context, other.context);
   return [
     {
       becomes: 'lost',

@@ -1,7 +1,7 @@
 import { isIpAddress, serviceEndpoints, splitHostPort } from '../../apiserver/endpoints.ts';
 import { coversHost, LOOPBACK } from '../../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { foreignOwner, toolOwner } from '../../objects/ownership.ts';
@@ -41,10 +41,7 @@ export function uncoveredEffects(
   );
   const who = file === undefined ? 'where it may dial' : 'which it dials';
   const reissue = reissueCommand(snapshot);
-  const again = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
-    '--destination-context',
-    other?.context ?? unnamedContext(peer),
-  ]);
+  const again = connectCommand(snapshot.context, other?.context ?? unnamedContext(peer));
   return [
     {
       // What is connected has shown its certificate before.
