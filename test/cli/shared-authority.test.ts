@@ -14,6 +14,15 @@ const ok = async (...argv: string[]) => {
 };
 const mesh = (...argv: string[]) => ok('clustermesh', ...argv);
 
+/** Three connected clusters. @param sharing those that have the CA of the first of them */
+async function startSharing([first = '', ...others]: readonly string[]): Promise<void> {
+  clusters = await startBareClusters(3);
+  const apart = ['mesh-1', 'mesh-2', 'mesh-3'].filter((name) => !others.includes(name));
+  await mesh('enable', '--context', apart.join());
+  await mesh('enable', '--context', others.join(), '--ca-from-context', first, '--replace-ca', '--yes');
+  await mesh('connect', '--all');
+}
+
 describe.each([
   ['all have one', ['mesh-1', 'mesh-2', 'mesh-3']],
   ['one has its own', ['mesh-2', 'mesh-3']],
@@ -21,13 +30,7 @@ describe.each([
   const all = ['mesh-1', 'mesh-2', 'mesh-3'];
   const ALL = ['--context', all.join()];
 
-  beforeAll(async () => {
-    clusters = await startBareClusters(3);
-    const [first = '', ...others] = sharing;
-    await mesh('enable', '--context', all.filter((name) => !others.includes(name)).join());
-    await mesh('enable', '--context', others.join(), '--ca-from-context', first, '--replace-ca', '--yes');
-    await mesh('connect', '--all');
-  });
+  beforeAll(() => startSharing(sharing));
   afterAll(() => clusters?.close());
 
   it('certs rotate comes to its end, and has nothing left to do', async () => {
@@ -58,12 +61,7 @@ describe.each([
 });
 
 describe('a CA that all share', () => {
-  beforeAll(async () => {
-    clusters = await startBareClusters(3);
-    await mesh('enable', '--context', 'mesh-1');
-    await mesh('enable', '--context', 'mesh-2,mesh-3', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
-    await mesh('connect', '--all');
-  });
+  beforeAll(() => startSharing(['mesh-1', 'mesh-2', 'mesh-3']));
   afterAll(() => clusters?.close());
 
   it('is rotated by what is printed, and all are connected after it as before', async () => {
@@ -87,12 +85,7 @@ describe('a CA that all share', () => {
 });
 
 describe('a peer that logs in with what all of one CA share', () => {
-  beforeAll(async () => {
-    clusters = await startBareClusters(3);
-    await mesh('enable', '--context', 'mesh-1');
-    await mesh('enable', '--context', 'mesh-2,mesh-3', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
-    await mesh('connect', '--all');
-  });
+  beforeAll(() => startSharing(['mesh-1', 'mesh-2', 'mesh-3']));
   afterAll(() => clusters?.close());
 
   it('is not called shut out by whom it goes on dialling, and what is printed shuts it out', async () => {

@@ -176,7 +176,8 @@ export interface DisconnectedCluster extends PartingCluster {
   context: string;
 }
 
-function serversOf(dials: readonly Parted[]): ClusterSnapshot[] {
+/** The clusters that were read, of those that are dialled. */
+export function serversOf(dials: readonly Parted[]): ClusterSnapshot[] {
   return [...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))];
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { kubectlCommand } from '../../mesh/command-line.ts';
-import { type Hold, holdAnnotations, holdOf, otherRun, withHold } from '../../mesh/connectivity/hold.ts';
+import { type Hold, holdAnnotations, holdOf, NO_HOLD, otherRun, withHold } from '../../mesh/connectivity/hold.ts';
 import { alreadyExists, MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
@@ -121,7 +121,7 @@ export async function leaveNamespace(cluster: TestCluster, { run }: RunMark, sig
   const { client } = cluster.member;
   const ref = refOf(clientDeployment(cluster));
   if (holdOf(await client.get(ref, { signal }))?.run !== run) return;
-  await client.patch(ref, { metadata: { annotations: holdAnnotations(undefined) } }, { signal });
+  await client.patch(ref, { metadata: { annotations: NO_HOLD } }, { signal });
 }
 
 /** @throws MeshctlError `Rejected` where another run is at work in one of the clusters, by the objects that are there */

@@ -12,7 +12,12 @@ import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
-import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
+import {
+  type DisconnectedCluster,
+  type PreparedDisconnect,
+  prepareParting,
+  serversOf,
+} from '../connect/prepare-disconnect.ts';
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
@@ -71,7 +76,7 @@ export async function preparePrune(
     named(from),
     named(to),
   ]);
-  requireListOfUsers([...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))]);
+  requireListOfUsers(serversOf(dials));
   const targets = [...members.map(({ target }) => target), ...outside];
   const begun = [
     ...connections.now.directions.map(({ client, server }) => ({

@@ -18,14 +18,17 @@ const ANNOTATION = 'meshctl.io/connectivity-test-run';
 /** Nothing that a test waits for takes longer: who says so is not believed. */
 const LONGEST_MS = 24 * 3_600_000;
 
-/** The mark as annotations, for a patch. @param hold undefined takes it away */
-export function holdAnnotations(hold: Hold | undefined): Record<string, string | null> {
-  return { [ANNOTATION]: hold ? JSON.stringify(hold) : null };
+/** The mark as annotations. */
+export function holdAnnotations(hold: Hold): Record<string, string> {
+  return { [ANNOTATION]: JSON.stringify(hold) };
 }
+
+/** What takes it away, for a patch. */
+export const NO_HOLD: Readonly<Record<string, null>> = { [ANNOTATION]: null };
 
 /** The object with the mark of a run. */
 export function withHold(object: KubeObject, hold: Hold): KubeObject {
-  const annotations = { ...object.metadata.annotations, [ANNOTATION]: JSON.stringify(hold) };
+  const annotations = { ...object.metadata.annotations, ...holdAnnotations(hold) };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 

@@ -4,12 +4,13 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
 import { readCiliumInstall } from '../cilium/install.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand } from '../command-line.ts';
 import { serviceChoices } from '../enable/kept-service.ts';
 import { withoutSettings } from '../enable/object-settings.ts';
 import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
-import { isHalfOfPeering, restoreHalfCommand } from '../peers/lost-halves.ts';
+import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { type Affinity, readSharing } from '../services/annotations.ts';
@@ -157,7 +158,7 @@ function halfConnections(clusters: readonly ExportedCluster[]): string[] {
       .filter((server) => server !== client && isHalfOfPeering(client, server))
       .map((server) => {
         const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
-        return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${restoreHalfCommand(server, client)}`;
+        return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${connectCommand(server.context, client.context)}`;
       }),
   );
 }

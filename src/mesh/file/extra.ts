@@ -1,9 +1,10 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand } from '../command-line.ts';
 import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
-import { isHalfOfPeering, restoreHalfCommand } from '../peers/lost-halves.ts';
+import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
 import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
@@ -41,7 +42,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     if (!client) return { from, to, isDialling: 'unread' };
     if (expectedPeers(client).includes(to)) return { from, to, isDialling: 'yes' };
     const isLost = wanted.has(dialKey(to, from)) && server !== undefined && isHalfOfPeering(server, client);
-    return { from, to, isDialling: 'no', restore: isLost ? restoreHalfCommand(client, server) : undefined };
+    return { from, to, isDialling: 'no', restore: isLost ? connectCommand(client.context, server.context) : undefined };
   };
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>

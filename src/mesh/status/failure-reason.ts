@@ -126,12 +126,7 @@ function mend(place: FailurePlace): string {
 /** Writes the peering files anew, with what they name. */
 function connectAnew({ context, alsoFrom = [], ...place }: FailurePlace): string {
   const peer = place.peerContext ?? unnamedContext(place.peer);
-  return alsoFrom.length === 0
-    ? connectCommand(context, peer)
-    : meshctlCommand('clustermesh connect', { context: peer }, [
-        '--destination-context',
-        [context, ...alsoFrom].join(),
-      ]);
+  return alsoFrom.length === 0 ? connectCommand(context, peer) : connectCommand(peer, [context, ...alsoFrom]);
 }
 
 /** Makes whole what the server that is dialled has. */
