@@ -8,7 +8,7 @@ import type { Said, Seen } from '../../src/mesh/probe/words.ts';
 import { probeJunit } from '../../src/views/probe/probe-junit.ts';
 import { probeText } from '../../src/views/probe/probe-view.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
-import { loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
 
 interface Network {
   config?: Record<string, string>;
@@ -19,7 +19,11 @@ interface Network {
   /** Places, as `mesh-2 node-2-0`, whose watch could not be collected. */
   unseen?: (place: string) => boolean;
   /** Places from which nothing was sent. */
-  unsent?: (place: string) => boolean;
+  unsent?: (place: string, kind: ProbePlace['kind']) => boolean;
+  /** Why the ordinary pod of mesh-1 does not run. */
+  podFails?: string;
+  /** Default: not decided yet, so that it will. */
+  kvstoremesh?: false;
   /** Nothing of it arrives. */
   blocked?: (test: ProbeTest) => boolean;
 }
@@ -30,7 +34,7 @@ const keyOf = ({ cluster, node }: ProbePlace) => `${cluster} ${node}`;
 
 function cluster(
   id: number,
-  { config = {}, nodes = 1, via = 'pods', ...more }: Network,
+  { config = {}, nodes = 1, via = 'pods', kvstoremesh, podFails, ...more }: Network,
 ): ProbedMesh['clusters'][number] {
   const address = 'address' in more && id === 2 ? more.address : `10.0.${id}.100`;
   const places = Array.from({ length: nodes }, (_, index): ProbePlace => {
@@ -41,10 +45,17 @@ function cluster(
   const snapshot = snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
-    live: address === undefined ? [] : [loadBalancerService(address)],
+    live: [
+      ...(address === undefined ? [] : [loadBalancerService(address)]),
+      ...(kvstoremesh === false ? [apiserverDeployment({ kvstoremesh })] : []),
+    ],
   });
   const inPod: ProbePlace =
-    via === 'pods' ? { ...pod, address: `10.${id}.0.1` } : { ...pod, address: '', failed: 'agents are no pods' };
+    via === 'agents'
+      ? { ...pod, address: '', failed: 'agents are no pods' }
+      : podFails !== undefined && id === 1
+        ? { ...pod, address: '', failed: podFails }
+        : { ...pod, address: `10.${id}.0.1` };
   return { name: `mesh-${id}`, snapshot, via, places: [...places, inPod] };
 }
 
@@ -67,7 +78,9 @@ function reportOf(network: Network) {
         .map((place) => [place, { of: (test) => (blocked(test) ? NONE_SEEN : ALL_SEEN) }]),
     ),
     unseen: new Map(places.filter((place) => unseen(keyOf(place))).map((place) => [place, 'the exec broke off'])),
-    unsent: new Map(places.filter((place) => unsent(keyOf(place))).map((place) => [place, 'nothing was sent'])),
+    unsent: new Map(
+      places.filter((place) => unsent(keyOf(place), place.kind)).map((place) => [place, 'nothing was sent']),
+    ),
   });
   return probeReport({ clusters, results, unreachable: [], now: NOW });
 }
@@ -88,11 +101,7 @@ describe('a network is proved', () => {
     ],
     ['where something cannot be known yet', { address: undefined }, [`apiserver: ${noAddress}`]],
     ['where only ping is lost', { blocked: ({ kind }) => kind === 'ping' }, []],
-    [
-      'by agents, as far as nothing else is from pods alone',
-      { via: 'agents' },
-      ['apiserver: agents are no pods', 'apiserver: agents are no pods'],
-    ],
+    ['by agents, which dial themselves without KVStoreMesh', { via: 'agents', kvstoremesh: false }, []],
   ])('%s', (_what, network, untested) => {
     const report = reportOf(network);
     expect(report.untested.map(({ kinds, why }) => `${kinds.join(', ')}: ${why}`)).toEqual(untested);
@@ -107,13 +116,32 @@ describe('a network is proved', () => {
       { config: { 'enable-wireguard': 'true' }, unseen: of('mesh-1') },
       'tunnel, wireguard, mtu from mesh-2 to mesh-1',
     ],
-    ['anything from somewhere', { unsent: of('mesh-1') }, 'tunnel, health, apiserver, mtu from mesh-1 to mesh-2'],
+    ['anything from somewhere', { unsent: of('mesh-1') }, 'tunnel, health, apiserver (pod), mtu from mesh-1 to mesh-2'],
+    [
+      'what KVStoreMesh dials, though nodes could dial it',
+      { via: 'agents' },
+      'apiserver (pod) from mesh-1 to mesh-2; apiserver (pod) from mesh-2 to mesh-1',
+    ],
+    [
+      'what KVStoreMesh dials, since the pod does not run',
+      { podFails: 'ImagePullBackOff' },
+      'apiserver (pod) from mesh-1 to mesh-2',
+    ],
+    [
+      'what agents dial without KVStoreMesh',
+      { kvstoremesh: false, unsent: (place) => place.startsWith('mesh-1') },
+      'tunnel, health, apiserver, mtu from mesh-1 to mesh-2',
+    ],
     [
       'the way between pods',
-      { config: NATIVE, via: 'agents' },
+      { config: NATIVE, via: 'agents', kvstoremesh: false },
       'pod-to-pod from mesh-1 to mesh-2; pod-to-pod from mesh-2 to mesh-1',
     ],
-    ['an apiserver at an address of another IP family', { address: 'fd00::100' }, 'apiserver from mesh-1 to mesh-2'],
+    [
+      'an apiserver at an address of another IP family',
+      { address: 'fd00::100' },
+      'apiserver (pod) from mesh-1 to mesh-2',
+    ],
   ])('not where nobody saw %s', (_what, network, what) => {
     const report = reportOf(network);
     expect(report.failures.filter(({ required }) => required)).toEqual([]);
@@ -129,9 +157,18 @@ describe('a network is proved', () => {
     expect(probeJunit(report).match(/<failure /g)).toHaveLength(2);
   });
 
-  it('by pods, where agents could not prove it', () => {
-    expect(textOf(reportOf({ config: NATIVE, via: 'agents' }))).toMatch(
-      / → meshctl connectivity probe --context context-1,context-2 --via pods -o wide$/,
+  it.each<Network>([{ config: NATIVE, kvstoremesh: false }, {}])(
+    'by pods, where agents could not prove it',
+    (network) => {
+      expect(textOf(reportOf({ ...network, via: 'agents' }))).toMatch(
+        / → meshctl connectivity probe --context context-1,context-2 --via pods -o wide$/,
+      );
+    },
+  );
+
+  it('by as many nodes as are told, of all that were tried', () => {
+    expect(textOf(reportOf({ nodes: 3, unseen: (place) => /mesh-2 node-2-[01]/.test(place) }))).toMatch(
+      /^mesh-1 +mesh-2 +open, 1 of 3 seen +open +open +open +open +1500, 1 of 3 seen +/m,
     );
   });
 });

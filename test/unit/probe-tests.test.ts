@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import {
   addressOf,
   chooseNodes,
@@ -8,7 +9,7 @@ import {
   type ProbePlace,
 } from '../../src/mesh/probe/places.ts';
 import { mtuOf, packetSizes, planTests } from '../../src/mesh/probe/tests.ts';
-import { loadBalancerService, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, loadBalancerService, snapshotOf } from '../support/snapshots.ts';
 
 const node = (name: string, zone?: string, more: Partial<NodeFacts> = {}): NodeFacts => ({
   name,
@@ -86,13 +87,18 @@ const place = (cluster: number, index: number, kind: ProbePlace['kind'] = 'node'
   deviceMtu: 1500,
 });
 
-const probed = (id: number, nodes: number, config: Record<string, string> = {}): ProbedCluster => ({
+const probed = (
+  id: number,
+  nodes: number,
+  config: Record<string, string> = {},
+  live: KubeObject[] = [],
+): ProbedCluster => ({
   name: `mesh-${id}`,
   snapshot: snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
     agent: { image: 'quay.io/cilium/cilium:v1.20.0', desired: nodes, ready: nodes },
-    live: [loadBalancerService(`10.0.${id}.100`)],
+    live: [loadBalancerService(`10.0.${id}.100`), ...live],
   }),
   places: [...Array.from({ length: nodes }, (_, index) => place(id, index)), place(id, 0, 'pod')],
 });
@@ -137,6 +143,17 @@ describe('planTests', () => {
       ['mesh-1', 'node', '10.0.2.100', false],
       ['mesh-1', 'pod', '10.0.2.100', false],
       ['mesh-2', 'node', '10.0.2.100', true],
+    ]);
+  });
+
+  it('without KVStoreMesh an apiserver is dialled from nodes, as agents do', () => {
+    const dialling = probed(1, 2, {}, [apiserverDeployment({ kvstoremesh: false })]);
+    const tests = planTests([dialling, probed(2, 1)]).filter(
+      ({ kind, toCluster, isControl }) => kind === 'apiserver' && toCluster === 'mesh-2' && !isControl,
+    );
+    expect(tests.map(({ from, isBeside }) => [from.kind, isBeside])).toEqual([
+      ['node', undefined],
+      ['node', undefined],
     ]);
   });
 

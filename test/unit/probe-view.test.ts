@@ -6,7 +6,7 @@ import { probeText } from '../../src/views/probe/probe-view.ts';
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
 const path = (from: string, to: string, verdict: 'open' | 'not-tested'): ProbedPath => ({
   ...{ from, to },
-  cells: [{ kind: 'tunnel', protocol: 'udp', port: 8472, verdict, count: 1, tested: 1, required: true }],
+  cells: [{ kind: 'tunnel', protocol: 'udp', port: 8472, verdict, count: 1, tested: 1, planned: 1, required: true }],
 });
 const report = (more: Partial<ProbeReport>): ProbeReport => ({
   passed: true,

@@ -7,12 +7,12 @@ export const CONNECTIVITY_PROBE = {
   summary: 'Prove with real packets that the network between clusters carries a mesh',
   description:
     'Sends between nodes of different clusters what this mesh needs, before enable or after connect: the port of the ' +
-    'tunnel, WireGuard or IPsec, health checks, the clustermesh-apiserver once there is one (from nodes and from pods), ' +
-    'pod to pod with native routing; finds the MTU of the path and the round-trip time. What is sent is watched for on ' +
-    'the other side, so a blocked path is told from a service that does not answer. For that a pod runs on each probed ' +
-    'node, in the node’s network, in the image of the cluster’s own Cilium, as root with the capability NET_RAW and no ' +
-    'other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also after Ctrl-C. Exits 1 ' +
-    'when something that the mesh needs is blocked, or could not be tested, 3 when a cluster does not answer.',
+    'tunnel, WireGuard or IPsec, health checks, the clustermesh-apiserver once there is one (from nodes and, where ' +
+    'KVStoreMesh dials it, from a pod), pod to pod with native routing; finds the MTU of the path and the round-trip time. ' +
+    'What is sent is watched for on the other side, so a blocked path is told from a service that does not answer. For ' +
+    'that a pod runs on each probed node, in the node’s network, in the image of the cluster’s own Cilium, as root with the ' +
+    'capability NET_RAW and no other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also ' +
+    'after Ctrl-C. Exits 1 when something that the mesh needs is blocked, or could not be tested, 3 when a cluster does not answer.',
   examples: [
     {
       line: 'meshctl connectivity probe --context gke,eks',
@@ -34,7 +34,8 @@ export const CONNECTIVITY_PROBE = {
       flags: '--via <how>',
       description:
         "where packets are sent and seen: pods, or Cilium's agents, which needs no pods but the right to run commands in " +
-        'them; auto takes agents where pods cannot be made',
+        'them, and cannot prove what only pods send: to a clustermesh-apiserver that KVStoreMesh dials, and with native ' +
+        'routing; auto takes agents where pods cannot be made',
       choices: ['auto', 'pods', 'agents'],
       default: 'auto',
     },

@@ -1,6 +1,6 @@
 import { groupBy } from '../pairs.ts';
 import type { ProbedCluster } from './places.ts';
-import { type ProbeKind, protocolOf } from './tests.ts';
+import { type ProbeKind, type ProbeTest, protocolOf } from './tests.ts';
 import { isNeeded, type ProbeVerdict, type TestResult } from './verdict.ts';
 
 /** All tests of one kind from one cluster to another. */
@@ -8,11 +8,15 @@ export interface PathCell {
   kind: ProbeKind;
   protocol: string;
   port?: number;
+  /** Of an apiserver that pods dial: those sent it. */
+  from?: 'pod';
   /** The worst that came of them; a blocked path before one that was not tested. */
   verdict: ProbeVerdict;
   /** How many of the tests came to the verdict, of those that said anything (of all, where none did). */
   count: number;
   tested: number;
+  /** How many there are, also those of which nothing was seen. */
+  planned: number;
   required: boolean;
 }
 
@@ -30,6 +34,16 @@ export interface ProbedPath {
 /** The kinds of packets that the mesh needs, and of which nobody saw any pass or get lost. */
 export function unprovedCells({ cells }: ProbedPath): PathCell[] {
   return cells.filter(({ required, verdict }) => required && verdict === 'not-tested');
+}
+
+/** Whether only a pod can have sent it: agents of nodes have no part in that. */
+export function isOfPods({ kind, from }: PathCell): boolean {
+  return kind === 'pod-to-pod' || from === 'pod';
+}
+
+/** Who sent it, where others send the same: ` (pod)`. */
+export function senderWords({ from }: PathCell): string {
+  return from === undefined ? '' : ` (${from})`;
 }
 
 /** Whether all that the mesh needs could be tried there. */
@@ -66,23 +80,32 @@ export function pathsOf(clusters: readonly ProbedCluster[], results: readonly Te
   );
 }
 
+/** Whether it was a pod that had to send it, so that nodes prove nothing of it. */
+const isOfPod = ({ kind, from }: ProbeTest) => kind === 'apiserver' && from.kind === 'pod';
+
 function cellsOf(results: readonly TestResult[]): PathCell[] {
-  const kinds = groupBy(results, ({ test: { kind, port } }) => `${kind} ${kind === 'pod-to-pod' ? '' : port}`);
+  const kinds = groupBy(results, ({ test }) =>
+    [test.kind, test.kind === 'pod-to-pod' ? '' : test.port, isOfPod(test)].join(' '),
+  );
   return [...kinds.values()].map((own) => {
-    const { kind, via, port } = (own[0] as TestResult).test;
+    const { test } = own[0] as TestResult;
+    const { kind, via, port } = test;
     const said = own.filter(({ verdict }) => verdict !== 'not-tested');
     const verdict = WORST[Math.max(...own.map((result) => WORST.indexOf(result.verdict)))] ?? 'not-tested';
     // Where there is no tunnel, the MTU is found by echo requests: a network may drop these and carry the mesh.
     const isDropped = kind === 'mtu' && port === undefined && verdict === 'not-tested';
+    const isBeside = said.length === 0 && own.every((result) => result.test.isBeside);
     const bad = own.filter((result) => result.verdict !== 'open' && result.verdict !== 'not-tested');
     return {
       kind,
       protocol: kind === 'pod-to-pod' ? 'all' : protocolOf({ via, port }),
       ...(port === undefined || kind === 'pod-to-pod' ? {} : { port }),
+      ...(isOfPod(test) ? { from: 'pod' as const } : {}),
       verdict,
       count: own.filter((result) => result.verdict === verdict).length,
       tested: said.length || own.length,
-      required: !isDropped && (bad.length > 0 ? bad : own).some(isNeeded),
+      planned: own.length,
+      required: !isDropped && !isBeside && (bad.length > 0 ? bad : own).some(isNeeded),
     };
   });
 }

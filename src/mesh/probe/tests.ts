@@ -29,6 +29,8 @@ export interface ProbeTest {
   required: boolean;
   /** What for: one clause. */
   why: string;
+  /** That it passes does not prove what it is for: another place sends what the mesh needs. That it is lost is a loss. */
+  isBeside?: true;
   /** From the cluster itself to its own apiserver: whether that answers at all. It is not in the report. */
   isControl?: true;
 }
@@ -121,30 +123,32 @@ function nodeTest(need: NetworkNeed, [from, to]: Pair): Planned {
 }
 
 /**
- * From each node, and from the pods where there are any: KVStoreMesh dials from a pod, agents from their node. And once from
- * the server's own node, to know whether anything answers there.
+ * From who dials: KVStoreMesh is a pod, agents are on their node. Nodes dial for KVStoreMesh too, as more of them take part
+ * than pods, and its pod may come to any of them; but a way is proved by a pod only. And once from the server's own node, to
+ * know whether anything answers there.
  */
 function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
   const { kind, port, why, hosts = [] } = need;
+  const isByPods = need.from === 'pods';
   const own = of(server, 'node').find(({ failed }) => failed === undefined);
   return hosts.flatMap((host) => {
     const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
-    const senders = sendersTo(host, client);
+    const beside = isByPods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
     const to = of(server, 'node').find(({ address }) => address === host);
     return [
-      ...senders.map((from) => ({ ...test, from, to })),
+      ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
+      ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to })) : []),
       ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
     ];
   });
 }
 
-/** All places of a cluster that have an address of the host's IP family; else one, with why it cannot send. A pod that does not run has none. */
-function sendersTo(host: string, { places }: ProbedCluster): readonly ProbePlace[] {
+/** Those with an address of the host's IP family; else one, with why it cannot send. A pod that does not run has none. */
+function sendersTo(host: string, places: readonly ProbePlace[]): readonly ProbePlace[] {
   if (!isIpAddress(host)) return places;
-  const isAble = ({ address }: ProbePlace) => familyOf(address) === familyOf(host);
-  const able = places.filter((place) => place.address === '' || isAble(place));
-  if (able.some(({ address }) => address !== '')) return able;
+  const able = places.filter(({ address }) => address === '' || familyOf(address) === familyOf(host));
+  if (able.length > 0) return able;
   const failed = `${host} is an address of IPv${familyOf(host)}, and nodes were probed at addresses of the other family`;
   return places.slice(0, 1).map((place) => ({ ...place, failed }));
 }

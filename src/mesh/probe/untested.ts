@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
-import { type ProbedPath, unprovedCells } from './paths.ts';
+import { type ProbedPath, senderWords, unprovedCells } from './paths.ts';
 import type { ProbeKind } from './tests.ts';
 import { isNeeded, type TestResult } from './verdict.ts';
 
@@ -20,9 +20,9 @@ export function notTested({ why, from, to, kinds }: Untested): string {
   return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
 }
 
-/** What keeps a path from being proved: `tunnel, mtu from mesh-1 to mesh-2`. */
+/** What keeps a path from being proved: `tunnel, apiserver (pod), mtu from mesh-1 to mesh-2`. */
 export function unprovedWords(path: ProbedPath): string {
-  const kinds = unprovedCells(path).map(({ kind }) => kind);
+  const kinds = unprovedCells(path).map((cell) => `${cell.kind}${senderWords(cell)}`);
   return `${[...new Set(kinds)].join(', ')} from ${path.from} to ${path.to}`;
 }
 

@@ -1,5 +1,5 @@
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import { isBroken } from '../../mesh/probe/paths.ts';
+import { isBroken, senderWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { notTested } from '../../mesh/probe/untested.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
@@ -11,8 +11,9 @@ import { type JunitCase, junitXml } from '../junit.ts';
 export function probeJunit({ paths, failures, untested, unreachable }: ProbeReport): string {
   const cases = paths.flatMap((path) => {
     const { from, to, cells } = path;
-    return cells.map(({ kind, protocol, port, verdict, count, tested, required }): JunitCase => {
-      const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;
+    return cells.map((cell): JunitCase => {
+      const { kind, protocol, port, verdict, count, tested, required } = cell;
+      const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}${senderWords(cell)}`;
       const place = { name, className: `probe.${from} to ${to}` };
       if (verdict === 'open') return place;
       if (verdict === 'not-tested') {

@@ -1,7 +1,14 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import { isProved, type PathCell, type ProbedPath } from '../../mesh/probe/paths.ts';
+import {
+  isOfPods,
+  isProved,
+  type PathCell,
+  type ProbedPath,
+  senderWords,
+  unprovedCells,
+} from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
 import { notTested, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -60,13 +67,21 @@ function matrix(paths: readonly ProbedPath[], theme: Theme): string[] {
   return tableLines([head, ...rows]);
 }
 
-function columnOf({ kind, protocol, port }: PathCell): string {
+function columnOf(cell: PathCell): string {
+  const { kind, protocol, port } = cell;
   if (kind === 'mtu') return 'MTU';
-  return (port === undefined ? kind : `${kind} ${protocol} ${port}`).toUpperCase();
+  return `${port === undefined ? kind : `${kind} ${protocol} ${port}`}${senderWords(cell)}`.toUpperCase();
 }
 
-function cellOf({ kind, verdict, count, tested, required }: PathCell, pathMtu: number | undefined, theme: Theme): Cell {
-  if (verdict === 'open') return { text: kind === 'mtu' ? `${pathMtu}` : 'open', style: theme.ok };
+function cellOf(
+  { kind, verdict, count, tested, planned, required }: PathCell,
+  pathMtu: number | undefined,
+  theme: Theme,
+): Cell {
+  if (verdict === 'open') {
+    const seen = count < planned ? `, ${count} of ${planned} seen` : '';
+    return { text: `${kind === 'mtu' ? pathMtu : 'open'}${seen}`, style: theme.ok };
+  }
   if (verdict === 'not-tested') return { text: 'not tested', style: theme.warn };
   const part = count < tested ? ` ${count} of ${tested}` : '';
   const size = verdict === 'mtu-too-small' && pathMtu !== undefined ? ` (${pathMtu})` : '';
@@ -141,8 +156,8 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   if (paths.length === 0 || unproved.length > 0) {
     const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
     // Agents are of their node's network.
-    const isOfPods = unproved.some(({ cells }) => cells.some(isUntestedBetweenPods));
-    const how = isOfPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
+    const lacksPods = unproved.some((path) => unprovedCells(path).some(isOfPods));
+    const how = lacksPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
     const again = meshctlCommand('connectivity probe', { context }, [...how, '-o', 'wide']);
     return `⚠️  ${theme.warn(`The network between ${names} is not proved; ${what}`)} → ${again}`;
   }
@@ -152,5 +167,3 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   const silent = unreachable.map(({ context: one }) => `"${one}"`).join(', ');
   return `⚠️  ${theme.warn(`${carries}; context ${silent} was not probed`)}`;
 }
-
-const isUntestedBetweenPods = ({ kind, verdict }: PathCell) => kind === 'pod-to-pod' && verdict === 'not-tested';
