@@ -91,9 +91,10 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (code === 403) {
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
-    // It has no part in reading; other authorisers than RBAC have words of their own.
+    // It has no part in reading, but in exec and port-forward, which are read; other authorisers than RBAC have words of their own.
     const isRead = ['get', 'list', 'watch'].includes(action.verb);
-    if (status?.message && !denied && !isRead) return fail('Rejected', `${cannot}: ${said}`, rule);
+    if (status?.message && !denied && (!isRead || rule !== undefined))
+      return fail('Rejected', `${cannot}: ${said}`, rule);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);
   }
   if (code === 404) return notFound(action, status, fail);

@@ -78,6 +78,14 @@ export class MeshctlError extends Error {
   }
 }
 
+/** What an API server answers to who asks, or by a rule of its own: to ask again changes nothing. */
+const REFUSALS: readonly ErrorCode[] = ['Unauthenticated', 'Forbidden', 'Rejected'];
+
+/** Whether an API server has refused, so that waiting is in vain. */
+export function isRefusal({ code }: Pick<MeshctlError, 'code'>): boolean {
+  return REFUSALS.includes(code);
+}
+
 /** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
 export function errorOfAbort(signal: AbortSignal): MeshctlError {
   const { reason } = signal as { reason: unknown };

@@ -326,6 +326,45 @@ describe('a cluster that lets the user in, and forbids something', () => {
     expect(seen).toBe(kind === 'exec');
   });
 
+  /** A policy refuses connections into pods. */
+  const deny = (where: string, kind: string) => {
+    intercept = (context, { subresource }) => {
+      if (context !== where || subresource !== kind) return;
+      throw new ApiError(
+        403,
+        'Forbidden',
+        `pods "p" is forbidden: ValidatingAdmissionPolicy 'deny' with binding 'all' denied request: no`,
+      );
+    };
+  };
+  const POLICY = 'See what that policy asks for: kubectl --context mesh-1 get validatingadmissionpolicy deny -o yaml';
+
+  it.each<[string, string, () => void, number, string]>([
+    ['status: rights', 'status --wait', () => forbid('mesh-1', 'exec'), 3, 'may not get pods/exec'],
+    ['status: a policy', 'status --wait', () => deny('mesh-1', 'exec'), 1, POLICY],
+    ['check: rights', 'check --category peers --wait', () => forbid('mesh-1', 'exec'), 3, 'may not get pods/exec'],
+    ['certs rotate: a policy', 'certs rotate', () => deny('mesh-1', 'portforward'), 1, POLICY],
+  ])(
+    'is not waited for where it refuses to be asked, and says why (%s)',
+    async (_what, command, refuse, exitCode, says) => {
+      refuse();
+      const result = await meshctl(`clustermesh ${command} --context mesh-1,mesh-2 --wait-duration 1h`);
+      expect(result.exitCode, result.stderr).toBe(exitCode);
+      expect(`${result.stdout}${result.stderr}`.replaceAll(/\s+/g, ' ')).toContain(says);
+    },
+  );
+
+  it('check tells which policy it is', async () => {
+    deny('mesh-1', 'exec');
+    const { stdout } = await meshctl('clustermesh check --context mesh-1,mesh-2 --category peers');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      `the agent could not be queried: cannot run cilium status -o json in container cilium-agent of Pod kube-system/`,
+    );
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /ValidatingAdmissionPolicy 'deny' .* → See what that policy asks for: /,
+    );
+  });
+
   const fail500 = (where: string, kind: string) => {
     intercept = (context, { resource }) => {
       if (context === where && resource === kind) throw new ApiError(500, 'InternalError', 'etcd leader changed');

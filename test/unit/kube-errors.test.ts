@@ -143,6 +143,16 @@ describe('403', () => {
     expect([error.code, error.hint]).toEqual(['Rejected', hint]);
   });
 
+  test('a policy that refuses exec is no matter of rights, though exec is a read', () => {
+    const on = { ...action, attempt: 'run id in container c of Pod n/p', verb: 'get', resource: 'pods/exec' };
+    const message = `pods "p" is forbidden: ValidatingAdmissionPolicy 'deny-exec' with binding 'all' denied request: no`;
+    expect(refused(403, failure(403, 'Forbidden', message), { on })).toMatchObject({
+      code: 'Rejected',
+      message: `context "c1": cannot run id in container c of Pod n/p: ${message}`,
+      hint: 'See what that policy asks for: kubectl --context c1 get validatingadmissionpolicy deny-exec -o yaml',
+    });
+  });
+
   test('quotas and Pod Security are no matter of rights', () => {
     const message = 'pods "p" is forbidden: violates PodSecurity "restricted:latest"';
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
+import { waitForHealth } from '../../src/flows/status/status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
@@ -109,6 +110,14 @@ function clusterOf({
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('nobody waits for a new connection that a rule of the API server refuses to try', async () => {
+  const why = `pods "apiserver" is forbidden: ValidatingAdmissionPolicy 'deny' with binding 'all' denied request: no`;
+  const dialling = () => Promise.reject(new MeshctlError('Rejected', why));
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON, dialling });
+  const { reports } = await waitForHealth(flow, [target], options, 86_400_000);
+  expect(reports[0]?.problems).toMatchObject([{ class: 'agent-unreachable', heldOver: true, message: why }]);
+});
 
 test('agents and KVStoreMesh are asked while it is still being read whom they are to be connected to', async () => {
   const reading = (asked: readonly string[]) => until(() => asked.includes(AGENT) && asked.includes(REPLICA));

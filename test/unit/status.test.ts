@@ -180,21 +180,26 @@ describe('status', () => {
       "❌ New connections could not be tried; all 2 nodes are still connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/2 configured, 2/2 connected
-      ⚠️  mesh-1: a new connection could not be tried: the KVStoreMesh replica could not be queried — KVStoreMesh (pod-1) (agent-unreachable)
+      ⚠️  mesh-1: a new connection could not be tried: the KVStoreMesh replica could not be asked to make one — KVStoreMesh (pod-1) (agent-unreachable)
            it broke off
          → kubectl --context one -n kube-system get pods -l k8s-app=clustermesh-apiserver -o wide
       More: meshctl explain agent-unreachable"
     `);
   });
 
-  it('leads to the policy that refuses to look into pods, which are well', () => {
-    const message =
-      "pods \"c\" is forbidden: ValidatingAdmissionPolicy 'deny-exec' with binding 'deny-exec' denied request: no";
+  it.each([
+    [
+      "pods \"c\" is forbidden: ValidatingAdmissionPolicy 'deny-exec' with binding 'deny-exec' denied request: no",
+      /→ See what that policy asks for:\n +kubectl --context one get validatingadmissionpolicy deny-exec -o yaml\n/,
+    ],
+    [
+      'context "one": cannot run x in y: admission webhook "no-exec.example.com" denies it: no',
+      /→ Whoever runs that webhook can tell, .*:\n +kubectl --context one get validatingwebhookconfigurations,/,
+    ],
+  ])('leads to the rule that refuses to look into pods, which are well: %s', (message, hint) => {
     const dials = new Map([['mesh-2', { class: 'agent-unreachable' as const, message }]]);
     const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];
-    expect(text({ replicas })).toMatch(
-      /→ See what that policy asks for:\n +kubectl --context one get validatingadmissionpolicy deny-exec -o yaml\n/,
-    );
+    expect(text({ replicas })).toMatch(hint);
   });
 
   it('takes a cluster that does not answer for the peer that nobody has asked', () => {

@@ -4,7 +4,7 @@ import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
@@ -229,7 +229,7 @@ async function requireStillOut({
 
 function mayPass(error: Error): boolean {
   if (error instanceof EtcdReadError) return PASSING.has(error.reason);
-  return !(error instanceof MeshctlError && error.code === 'Forbidden');
+  return !(error instanceof MeshctlError && isRefusal(error));
 }
 
 function verdictOf(answer: EtcdAnswer): 'refused' | 'let in' | Error {

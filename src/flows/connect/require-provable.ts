@@ -1,7 +1,7 @@
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import { replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { noReplicas } from '../../mesh/connect/provable.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
@@ -17,7 +17,7 @@ const UNASKED: ReadonlySet<string> = new Set(['unavailable', 'timeout']);
  * Looks, before anything is written, whether a cluster's etcd can be asked at all: a pod must be ready, and the API server
  * must forward its port. What etcd says to the credential does not matter.
  * @param credential any that the cluster knows, in whatever state
- * @throws MeshctlError `CredentialRefused` with why no pod is ready, at once where none is wanted; `Forbidden`
+ * @throws MeshctlError `CredentialRefused` with why no pod is ready, at once where none is wanted; at once what the API server refuses
  */
 export async function requireProvable(
   flow: Flow,
@@ -38,7 +38,7 @@ export async function requireProvable(
       ? unaskedIn(await askPod(flow, server, pod, question), client.context)
       : noReadyPod(server, await apiserverPods(server));
     if (!trouble) return true;
-    if (last || trouble.code === 'Forbidden') throw trouble;
+    if (last || isRefusal(trouble)) throw trouble;
     say(trouble.message);
     return undefined;
   });

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
@@ -158,7 +158,7 @@ async function answerOf(
     return await ask();
   } catch (error) {
     flow.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError) || error.code === 'Forbidden') throw error;
+    if (!(error instanceof MeshctlError) || isRefusal(error)) throw error;
     return [];
   }
 }

@@ -1,6 +1,7 @@
 import { readUsers } from '../../etcd/read.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { ADMIN_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
@@ -16,6 +17,8 @@ export interface EtcdUsers {
   users: Map<string, readonly string[]>;
   /** Ready pods that could not be asked: who is let in there is not known. */
   unasked: string[];
+  /** The API server does not let etcds be asked, so that asking again is in vain. */
+  isRefused?: true;
 }
 
 /**
@@ -34,13 +37,16 @@ export async function readEtcdUsers(
   const names = pods.map(({ metadata: { name } }) => name);
   if (!ca || !certificate || !privateKey) return { users: new Map(), unasked: names };
   const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
+  let refused = false;
   const answers = await Promise.all(
     pods.map(async (pod): Promise<[string, readonly string[]][]> => {
       const question = { credential: { ca, certificate, privateKey }, key: '', deadline };
       const answer = await askPod(flow, target, pod, question, readUsers);
+      if ('error' in answer) refused ||= answer.error instanceof MeshctlError && isRefusal(answer.error);
       return 'value' in answer ? [[pod.metadata.name, answer.value]] : [];
     }),
   );
   const users = new Map(answers.flat());
-  return { users, unasked: names.filter((name) => !users.has(name)) };
+  const unasked = names.filter((name) => !users.has(name));
+  return { users, unasked, ...(refused ? { isRefused: true } : {}) };
 }

@@ -70,10 +70,10 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
     },
     () =>
       untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
-        const { users, unasked } = await readEtcdUsers(flow, target, own.snapshot);
+        const { users, unasked, isRefused } = await readEtcdUsers(flow, target, own.snapshot);
         const without = [...users].filter(([, names]) => !names.includes(user)).map(([pod]) => pod);
         if (users.size > 0 && unasked.length + without.length === 0) return [];
-        if (!last) return undefined;
+        if (!last && !(isRefused && without.length === 0)) return undefined;
         if (without.length > 0) {
           throw new MeshctlError(
             'CredentialRefused',

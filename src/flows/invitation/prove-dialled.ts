@@ -5,6 +5,7 @@ import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { RETAKES } from '../../mesh/status/failure-reason.ts';
 import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
+import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { presentedSerial } from '../../mesh/status/troubleshoot.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -55,6 +56,8 @@ export async function proveDialled(
         const isConnected = agents && agents.total > 0 && agents.connected === agents.total && ofPeer.length === 0;
         if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
         if (!isConnected) {
+          const rule = ofPeer.flatMap((one) => ruleAgainstAsking(report, one) ?? [])[0];
+          if (rule !== undefined) throw notThrough({ target, own, peer }, ofPeer[0]?.message, rule);
           if (!last) return undefined;
           const problem = await problemWith(flow, target, report, name);
           throw problem && isNotTakenUp(problem)

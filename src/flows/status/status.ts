@@ -3,6 +3,7 @@ import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
+import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -116,7 +117,8 @@ async function withCauses(targets: readonly Target[], polled: readonly PolledClu
 }
 
 /**
- * Looks again and again until all clusters are healthy or time is up, and says what is waited for whenever that changes.
+ * Looks again and again until all clusters are healthy, waiting is in vain, or time is up, and says what is waited for whenever
+ * that changes.
  * @returns the last look, explained
  */
 export async function waitForHealth(
@@ -145,7 +147,7 @@ export async function waitForHealth(
       for (const fault of standstills(look)) tellOnce(fault);
       stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
-      if (isVain || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
+      if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
         return await explain(flow, targets, poll);
@@ -159,8 +161,14 @@ export async function waitForHealth(
 }
 
 /** Whether a cluster may answer at the next look. */
-function isPassing({ code }: MeshctlError): boolean {
+function isPassing({ code }: Pick<MeshctlError, 'code'>): boolean {
   return ['ClusterUnreachable', 'ApiFailure', 'Timeout', 'ExecFailed'].includes(code);
+}
+
+/** Whether an API server does not let the user ask, by rights or by a rule: without that no look will find all well. */
+function isRefused({ reports, unreachable }: Look): boolean {
+  const isByRule = (report: StatusReport) => report.problems.some((problem) => ruleAgainstAsking(report, problem));
+  return unreachable.some((cluster) => !isPassing(cluster)) || reports.some(isByRule);
 }
 
 /** Looks until Ctrl-C. */

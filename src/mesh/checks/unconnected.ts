@@ -85,7 +85,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   return [];
 }
 
-function findingFor({ about, lead, says, places, hint }: StatusReason, reports: readonly StatusReport[]): Finding {
+function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Finding {
+  const { id, about, lead, says, places, message = '', hint } = reason;
   const names = new Set(places.map(({ cluster }) => cluster));
   const contexts = reports.filter(({ cluster }) => names.has(cluster.name)).map(({ context }) => context);
   const peers = about.filter((name) => !names.has(name));
@@ -96,8 +97,10 @@ function findingFor({ about, lead, says, places, hint }: StatusReason, reports: 
     : problem?.class === 'own-apiserver-missing'
       ? 'apiserver-deployed'
       : undefined;
+  // That nobody could be asked says nothing without why.
+  const why = id === 'agent-unreachable' && message !== '' ? [withoutContexts(message, contexts)] : [];
   const args = {
-    reason: [...(lead === undefined ? [] : [lead]), says].join(': '),
+    reason: [...(lead === undefined ? [] : [lead]), says, ...why].join(': '),
     ...(peers.length > 0 ? { peers } : {}),
     ...(foundBy === undefined ? {} : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '' }),
   };
@@ -105,6 +108,11 @@ function findingFor({ about, lead, says, places, hint }: StatusReason, reports: 
   return context !== undefined && more.length === 0
     ? findingOf(ID, 'fail', context, args, hint)
     : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
+}
+
+/** Where it is, is said before it. */
+function withoutContexts(message: string, contexts: readonly string[]): string {
+  return contexts.reduce((text, context) => text.replace(`context "${context}": `, ''), message);
 }
 
 /** A finding of `unconnected` in words. */

@@ -1,12 +1,15 @@
 import { describeCommand, kubectlCommand } from '../command-line.ts';
 
-/** Where the rule is found by which an API server refuses what the user may do; undefined for other refusals. */
+/**
+ * Where the rule is found by which an API server refuses what the user may do; undefined for other refusals.
+ * @param message the API server's, or that of the error that was made of it (kube/errors.ts)
+ */
 export function admissionHint(
   { context, namespace }: { context: string; namespace?: string | undefined },
   message: string,
 ): string | undefined {
   const look = (...words: string[]): string => kubectlCommand({ context }, words);
-  if (/admission webhook "[^"]+" denied/.test(message)) {
+  if (/admission webhook "[^"]+" denie[sd]/.test(message)) {
     const columns = 'custom-columns=KIND:.kind,NAME:.metadata.name,WEBHOOKS:.webhooks[*].name';
     const kinds = 'validatingwebhookconfigurations,mutatingwebhookconfigurations';
     return `Whoever runs that webhook can tell, or let it pass; see whose it is: ${look('get', kinds, '-o', columns)}`;

@@ -81,6 +81,8 @@ export interface FailurePlace {
   alsoFrom?: readonly string[] | undefined;
   /** The pod of the example. */
   pod?: string | undefined;
+  /** It is connected, and only did not let itself be asked for a new connection. */
+  untried?: boolean | undefined;
   /** The clusters, by context, that need a certificate which no CA there can issue: `enable` alone is refused there. */
   unsigned?: ReadonlySet<string> | undefined;
 }
@@ -269,8 +271,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     hint: waitFor,
   },
   'agent-unreachable': {
-    says: (_server, { component }) =>
-      component === 'kvstoremesh' ? 'the KVStoreMesh replica could not be queried' : 'the agent could not be queried',
+    says: (_server, { component, untried }) =>
+      `the ${component === 'kvstoremesh' ? 'KVStoreMesh replica' : 'agent'} could not be ${untried ? 'asked to make one' : 'queried'}`,
     hint: (place) => {
       const app = place.component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
       return kubectlCommand(place, ['get', 'pods', '-l', app, '-o', 'wide']);

@@ -151,8 +151,7 @@ function wordsOf(
     alsoFrom: contextsBeside(ready),
     unsigned: new Set(clusters.flatMap(({ context, unsigned }) => (unsigned ? [context] : []))),
   });
-  // Its pods are well, where a rule refuses to look into them.
-  const refused = problem.class === 'agent-unreachable' ? admissionHint(place, problem.message) : undefined;
+  const refused = ruleAgainstAsking(report, problem);
   if (refused) return { ...words, hint: refused };
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
@@ -162,6 +161,17 @@ function wordsOf(
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
   return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };
+}
+
+/**
+ * Where the rule is found by which an API server refuses to look into a pod, which may well be sound; undefined where that is
+ * not why it could not be asked. As long as the rule is there, asking again is in vain.
+ */
+export function ruleAgainstAsking(
+  { context, namespace }: Pick<StatusReport, 'context' | 'namespace'>,
+  problem: Pick<StatusProblem, 'class' | 'message'>,
+): string | undefined {
+  return problem.class === 'agent-unreachable' ? admissionHint({ context, namespace }, problem.message) : undefined;
 }
 
 /** What the status sees as it is, and of which check looks for the cause: taints, policies, routes, admission. */
@@ -195,7 +205,7 @@ function causeFirst(what: FailureClass | FaultId, hint: string, contexts: readon
 function placeOf({ report, problem }: Held): FailurePlace {
   const { context, namespace, kvstoremesh } = report;
   const { peer, component, pod } = problem;
-  return { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled, pod };
+  return { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled, pod, untried: isUntried(problem) };
 }
 
 /** Whether a problem is about the cluster that is to be mended, and not about a peer: one of its programs, or a node of it. */

@@ -10,7 +10,7 @@ import {
   PRE_CHECKS,
 } from '../../../mesh/checks/catalogue.ts';
 import { meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
-import { exitCodeOf } from '../../../mesh/errors.ts';
+import { exitCodeOf, isRefusal } from '../../../mesh/errors.ts';
 import { checkJunit, checkText, type Untried } from '../../../views/checks/check-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -125,6 +125,7 @@ async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, 
   for (;;) {
     const checked = await checkClusters(flow, targets, options);
     const { entries, failed } = checked;
+    if (failed.some(({ error }) => isRefusal(error))) return checked;
     if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;
     const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
