@@ -198,18 +198,30 @@ describe('credentials and endpoints', () => {
     await ok(disconnect('--all', '--yes'));
   });
 
-  it('where port-forward is forbidden it says how to do without, and disconnect what it could not see', async () => {
-    clusters.fault = async ({ subresource }) => {
-      if (subresource !== 'portforward') return undefined;
-      const cannot =
-        'User "operator" cannot get resource "pods/portforward" in API group "" in the namespace "kube-system"';
-      throw new ApiError(403, 'Forbidden', `pods "clustermesh-apiserver" is forbidden: ${cannot}`);
-    };
+  it('where port-forward is refused it says how to do without, and disconnect what it could not see', async () => {
     const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3'];
-    const refused = await connect(...argv);
-    expect(refused.exitCode, refused.stderr).toBe(3);
-    expect(refused.stderr).toContain('--no-proof');
-    expect(clusters.objects()).toEqual(before);
+    for (const [exitCode, why, next] of [
+      [
+        1,
+        `ValidatingAdmissionPolicy 'no-way' with binding 'all' denied request: no`,
+        /validatingadmissionpolicy no-way/,
+      ],
+      [
+        3,
+        'User "operator" cannot get resource "pods/portforward" in API group "" in the namespace "kube-system"',
+        /--resource=pods\/portforward/,
+      ],
+    ] as const) {
+      clusters.fault = async ({ subresource }) => {
+        if (subresource !== 'portforward') return undefined;
+        throw new ApiError(403, 'Forbidden', `pods "clustermesh-apiserver" is forbidden: ${why}`);
+      };
+      const refused = await connect(...argv);
+      expect(refused.exitCode, refused.stderr).toBe(exitCode);
+      expect(refused.stderr).toContain('With --no-proof credentials are distributed without being verified: ');
+      expect(refused.stderr).toMatch(next);
+      expect(clusters.objects()).toEqual(before);
+    }
 
     await ok(connect(...argv, '--no-proof'));
     const parted = await disconnect('--all', '--yes');

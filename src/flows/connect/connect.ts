@@ -3,7 +3,7 @@ import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { counted } from '../../mesh/counted.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
@@ -163,11 +163,12 @@ async function prove(
   );
 }
 
-/** Where port-forward is forbidden on purpose there is a way without it. */
+/** Where port-forward is refused on purpose, by rights or by a policy, there is a way without it. */
 function withoutProof(error: unknown): never {
-  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+  if (!(error instanceof MeshctlError) || !isRefusal(error) || error.code === 'Unauthenticated') throw error;
   const { code, message, hint = '', details, cause } = error;
-  const way = 'With --no-proof credentials are distributed without being verified.';
+  const way =
+    'With --no-proof credentials are distributed without being verified: one that a peer refuses shows only in the status.';
   // A hint may end with a command, which nothing follows.
   throw new MeshctlError(code, message, { hint: `${way} ${hint}`.trim(), details, cause });
 }
