@@ -111,6 +111,26 @@ describe('an object that is being deleted', () => {
       `there is no Deployment clustermesh-apiserver; ${unfinished} (apiserver-deployed) → ${wait} && meshctl clustermesh enable --context mesh-1`,
     );
     expect(checks.stdout).not.toContain('backup');
+    // Wherever a command leads to enable, that would be refused as yet.
+    const both = ['--context', 'mesh-1,mesh-2'];
+    for (const [command, exitCode] of [
+      [['clustermesh', 'status', '--context', 'mesh-1'], 1],
+      [['clustermesh', 'status', ...both], 1],
+      [['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'], 1],
+      [['clustermesh', 'invite', '--context', 'mesh-1'], 1],
+      [['clustermesh', 'certs', 'list', '--context', 'mesh-1'], 0],
+      [['connectivity', 'test', ...both], 1],
+      [['export', '--context', 'mesh-1'], 1],
+    ] as const) {
+      const said = await meshctl(command);
+      const text = `${said.stdout}${said.stderr}`.replaceAll(/\s+/g, ' ');
+      expect(text).not.toMatch(/(→ |: |Run: )meshctl clustermesh enable --context mesh-1/);
+      if (exitCode === 1)
+        expect(text, command.join(' ')).toContain(`${wait} && meshctl clustermesh enable --context mesh-1`);
+      expect(said.exitCode, text).toBe(exitCode);
+    }
+    const { stdout: short } = await meshctl(['clustermesh', 'status', '--context', 'mesh-1']);
+    expect(short).toContain(`❌ Cluster Mesh is not enabled in mesh-1; ${unfinished}\n`);
     letGo(ref);
     expect((await meshctl.ok(disable)).stdout).toContain('there is nothing to remove');
     undos.length = 0;

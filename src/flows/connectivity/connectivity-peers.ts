@@ -1,6 +1,10 @@
+import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { readPeers, type ServiceCluster } from '../services/read-services.ts';
 
 /**
@@ -17,12 +21,13 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
   if (lacking.length === 0) return;
 
   const contexts = members.map(({ client }) => client.context);
-  const disabled = await contextsWithoutApiserver(lacking.map(({ member }) => member));
-  if (disabled.length > 0) {
+  const unserved = await thoseWithoutApiserver(lacking.map(({ member }) => member));
+  if (unserved.length > 0) {
+    const disabled = unserved.map(({ client }) => client.context);
     throw new MeshctlError(
       'ClusterMeshNotEnabled',
       `${disabled.map((context) => `context "${context}"`).join(', ')}: Cluster Mesh is not enabled, so there is nothing to test`,
-      { hint: meshctlCommand('clustermesh enable', { context: disabled }), details: { contexts: disabled } },
+      { hint: await enableAdvice(unserved), details: { contexts: disabled } },
     );
   }
   const [first, ...rest] = contexts;
@@ -44,16 +49,23 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
   );
 }
 
-async function contextsWithoutApiserver(members: readonly ServiceCluster[]): Promise<string[]> {
-  const found = await Promise.all(
-    members.map(async ({ client, namespace }) => {
-      try {
-        return (await client.get(apiserverDeploymentRef(namespace))) ? [] : [client.context];
-      } catch (error) {
-        if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-        return [];
-      }
-    }),
-  );
+async function thoseWithoutApiserver(members: readonly ServiceCluster[]): Promise<ServiceCluster[]> {
+  const isIn = ({ client, namespace }: ServiceCluster) =>
+    readOr<KubeObject | undefined, undefined, 'unknown'>(client.get(apiserverDeploymentRef(namespace)), {
+      absent: undefined,
+      forbidden: 'unknown',
+    });
+  const found = await Promise.all(members.map(async (member) => ((await isIn(member)) === undefined ? [member] : [])));
   return found.flat();
+}
+
+/** Who tests need not be who may read what an unfinished disable has left. */
+async function enableAdvice(members: readonly ServiceCluster[]): Promise<string> {
+  const read = members.map(({ client, namespace }) =>
+    unlessForbidden(readSnapshot(client, { namespace, purpose: 'health' })),
+  );
+  const snapshots = (await Promise.all(read)).flatMap((snapshot) => snapshot ?? []);
+  return snapshots.length === members.length
+    ? enableOnceGone(snapshots)
+    : meshctlCommand('clustermesh enable', { context: members.map(({ client }) => client.context) });
 }

@@ -3,8 +3,8 @@ import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
+import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ExportedCluster, type ExportedMesh, exportMesh } from '../../mesh/file/export.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
@@ -27,7 +27,7 @@ export async function exportClusters(flow: Flow, targets: readonly Target[], par
   if (bare.length === read.length) {
     const named = contexts.map((context) => `"${context}"`).join(', ');
     throw new MeshctlError('ClusterMeshNotEnabled', `there is no mesh in ${named}: Cluster Mesh is not enabled there`, {
-      hint: meshctlCommand('clustermesh enable', { context: contexts }),
+      hint: enableOnceGone(bare.map(({ snapshot }) => snapshot)),
       details: { contexts },
     });
   }

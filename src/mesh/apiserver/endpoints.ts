@@ -1,5 +1,6 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { enableOnceGone } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
@@ -110,7 +111,7 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
   const { context, namespace } = snapshot;
   const service = apiserverService(snapshot);
   if (!service) {
-    const hint = meshctlCommand('clustermesh enable', { context });
+    const hint = enableOnceGone([snapshot]);
     return { says: `there is no Service ${namespace}/${APISERVER}`, hint };
   }
   const says = `the Service ${namespace}/${APISERVER} has no address that peers could dial`;

@@ -3,6 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { podCaMark } from '../apiserver/pod-marks.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
@@ -121,15 +122,25 @@ export function waysBack({ context, namespace }: Place, peers: readonly string[]
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
 
+/** Why `enable` alone is refused by a cluster. */
+export interface EnableObstacles {
+  /** It needs a certificate that no CA there can issue. */
+  unsigned?: boolean | undefined;
+  /** A disable has deleted what is not gone yet. */
+  unfinished?: UnfinishedDisable | undefined;
+}
+
 /**
- * To enable a cluster again; where it needs a certificate that no CA there can issue, `enable` alone is refused, and its CA
- * comes back first.
+ * To enable a cluster again; where `enable` alone is refused, its CA comes back first, or what a disable has deleted is gone
+ * first: of that cluster nothing is left that would need the CA.
  */
 export function enableAdvice(
-  { unsigned = false, ...place }: Place & { unsigned?: boolean | undefined },
+  { unsigned = false, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
-  return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
+  const enable = meshctlCommand('clustermesh enable', { context: place.context });
+  if (unfinished) return `${unfinished.wait} && ${enable}`;
+  return unsigned ? waysBack(place, peers) : enable;
 }
 
 /** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */

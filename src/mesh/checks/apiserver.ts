@@ -44,8 +44,8 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         .map((cluster) => {
           const unfinished = unfinishedDisable(cluster);
           const args = unfinished ? { reason: unfinished.says } : {};
-          const advice = enableAdvice({ ...cluster, unsigned: lacksSigner(cluster, now) }, knownPeers(cluster));
-          const hint = unfinished ? `${unfinished.wait} && ${enableAdvice(cluster)}` : advice;
+          const unsigned = lacksSigner(cluster, now);
+          const hint = enableAdvice({ ...cluster, unsigned, unfinished }, knownPeers(cluster));
           return findingOf('apiserver-deployed', 'fail', cluster.context, args, hint);
         }),
     says: ({ args: { context, reason } }) =>

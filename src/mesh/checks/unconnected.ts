@@ -55,7 +55,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   ];
   if (problems.length > 0) return [];
   if (!enabled) {
-    return fail('Cluster Mesh is not enabled', enableAdvice(report), 'apiserver-deployed');
+    const since = report.unfinished ? `; ${report.unfinished.says}` : '';
+    return fail(`Cluster Mesh is not enabled${since}`, enableAdvice(report), 'apiserver-deployed');
   }
   if (isAlone(report)) {
     const unready = unreadyIn(reports);

@@ -13,6 +13,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { enableOnceGone, unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
@@ -90,17 +91,18 @@ export function dialingSecret(snapshot: ClusterObjects): string {
  */
 export function requireEnabled(
   snapshots: readonly ClusterSnapshot[],
-  mend = (context: readonly string[]) => `Run: ${meshctlCommand('clustermesh enable', { context })}`,
+  mend?: (contexts: readonly string[]) => string,
 ): void {
   const lacking = snapshots.flatMap((snapshot) => {
     const missing = missingOf(snapshot);
-    return missing.length > 0 ? [{ context: snapshot.context, missing }] : [];
+    return missing.length > 0 ? [{ snapshot, missing }] : [];
   });
   requireUsersFile(snapshots);
   if (lacking.length === 0) return;
+  const contexts = lacking.map(({ snapshot: { context } }) => context);
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
-    hint: mend(lacking.map(({ context }) => context)),
-    details: { clusters: lacking },
+    hint: mend?.(contexts) ?? `Run: ${enableOnceGone(lacking.map(({ snapshot }) => snapshot))}`,
+    details: { clusters: lacking.map(({ snapshot: { context }, missing }) => ({ context, missing })) },
   });
 }
 
@@ -171,7 +173,10 @@ export function requireListOfUsers(snapshots: readonly ClusterSnapshot[]): void 
   }
 }
 
-function describeLack({ context, missing }: { context: string; missing: readonly string[] }): string {
+function describeLack({ snapshot, missing }: { snapshot: ClusterSnapshot; missing: readonly string[] }): string {
+  const { context } = snapshot;
+  const unfinished = unfinishedDisable(snapshot);
+  if (unfinished) return `context "${context}": Cluster Mesh is not enabled; ${unfinished.says}`;
   return neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
     ? `context "${context}": Cluster Mesh is not enabled`
     : `context "${context}": Cluster Mesh is only half enabled (there is no ${missing.join(', no ')})`;

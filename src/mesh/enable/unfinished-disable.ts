@@ -1,5 +1,6 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
@@ -25,6 +26,13 @@ export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable 
     says: `a disable is unfinished: ${what.join('; ')}`,
     wait: waitForEnd(context, held),
   };
+}
+
+/** The command line that enables clusters, once what unfinished disables have deleted there is gone. */
+export function enableOnceGone(snapshots: readonly ClusterSnapshot[]): string {
+  const waits = snapshots.flatMap((snapshot) => unfinishedDisable(snapshot)?.wait ?? []);
+  const context = snapshots.map((snapshot) => snapshot.context);
+  return [...waits, meshctlCommand('clustermesh enable', { context })].join(' && ');
 }
 
 /** Refuses to enable what is on its way out. @throws MeshctlError `Conflict`, with who holds it */

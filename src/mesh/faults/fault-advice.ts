@@ -64,11 +64,11 @@ const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { con
 const restoreAuthority: Mend = (fault) => waysBack(fault);
 
 /** Those that dial a cluster that left the mesh forget it, each on its own side. */
-const forget: Mend = ({ context, peers = [] }, contexts) => {
+const forget: Mend = ({ context, namespace, peers = [], unfinished }, contexts) => {
   const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
   const dialling = peers.map((peer) => contextOf(contexts, peer));
   const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
-  const again = [meshctlCommand('clustermesh enable', { context }), connectCommand(context, dialling)];
+  const again = [enableAdvice({ context, namespace, unfinished }), connectCommand(context, dialling)];
   return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
 };
 

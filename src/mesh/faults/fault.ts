@@ -1,5 +1,6 @@
 import type { MisfitId } from '../apiserver/misfits.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 
 /**
  * What is configured but broken. Agents, KVStoreMesh and etcd keep what they have mounted and the connections that they
@@ -72,6 +73,8 @@ export interface Fault {
   key?: string | undefined;
   /** The cluster that has it needs a certificate that no CA there can issue, so that `enable` alone is refused. */
   unsigned?: boolean | undefined;
+  /** It has no server since a disable, which is not finished. */
+  unfinished?: UnfinishedDisable | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */
   outage: boolean;
   /** The next step; set once the contexts of all clusters are known, or at once where it is about this cluster alone. */

@@ -21,6 +21,7 @@ import { reissueAdvice } from '../certificates/reissue.ts';
 import { distrusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   ADMIN_CERT_SECRET,
@@ -45,6 +46,7 @@ import { userFaults } from './user-faults.ts';
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   const deployment = apiserverDeployment(snapshot);
   const unsigned = lacksSigner(snapshot, input.now) ? { unsigned: true } : {};
+  const unfinished = unfinishedDisable(snapshot);
   const faults = !deployment
     ? absenceFaults(snapshot, input)
     : [
@@ -57,7 +59,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
         ...authorityFaults(snapshot, input),
         ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
       ];
-  return faults.map((fault) => ({ ...fault, ...unsigned }));
+  return faults.map((fault) => ({ ...fault, ...unsigned, ...(unfinished ? { unfinished } : {}) }));
 }
 
 /** Whether a cluster needs a certificate that no CA there can issue, so that `enable` alone is refused. */

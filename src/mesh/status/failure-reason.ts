@@ -1,4 +1,4 @@
-import { enableAdvice } from '../certificates/authority.ts';
+import { type EnableObstacles, enableAdvice } from '../certificates/authority.ts';
 import {
   type CommandPlace,
   connectCommand,
@@ -83,8 +83,8 @@ export interface FailurePlace {
   pod?: string | undefined;
   /** It is connected, and only did not let itself be asked for a new connection. */
   untried?: boolean | undefined;
-  /** The clusters, by context, that need a certificate which no CA there can issue: `enable` alone is refused there. */
-  unsigned?: ReadonlySet<string> | undefined;
+  /** Of clusters, by context, what keeps `enable` alone from being taken. */
+  obstacles?: ReadonlyMap<string, EnableObstacles> | undefined;
 }
 
 interface Advice {
@@ -134,7 +134,7 @@ function connectAnew({ context, alsoFrom = [], ...place }: FailurePlace): string
 /** Makes whole what the server that is dialled has. */
 function enableServer(place: FailurePlace): string {
   const server = serverPlace(place);
-  return enableAdvice({ ...server, unsigned: place.unsigned?.has(server.context) });
+  return enableAdvice({ ...server, ...place.obstacles?.get(server.context) });
 }
 
 const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);

@@ -149,7 +149,7 @@ function wordsOf(
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: contextsBeside(ready),
-    unsigned: new Set(clusters.flatMap(({ context, unsigned }) => (unsigned ? [context] : []))),
+    obstacles: new Map(clusters.map(({ context, unsigned, unfinished }) => [context, { unsigned, unfinished }])),
   });
   const refused = ruleAgainstAsking(report, problem);
   if (refused) return { ...words, hint: refused };

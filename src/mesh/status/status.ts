@@ -1,3 +1,4 @@
+import type { EnableObstacles } from '../certificates/authority.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { InvitationStanding } from '../invitation/record.ts';
 import type { FailureClass } from './failure-reason.ts';
@@ -99,7 +100,7 @@ export interface NodeSample {
 }
 
 /** The status of one cluster's connections; the data of `clustermesh status -o json`. */
-export interface StatusReport {
+export interface StatusReport extends EnableObstacles {
   context: string;
   /** Cilium's. */
   namespace: string;
@@ -118,8 +119,6 @@ export interface StatusReport {
   ofOthers?: string[] | undefined;
   /** Invitations for which somebody still has to act; absent where there is none, and where they may not be read. */
   invitations?: InvitationStanding[] | undefined;
-  /** It needs a certificate that no CA there can issue, so that `enable` alone is refused; absent where not. */
-  unsigned?: boolean | undefined;
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
   problems: StatusProblem[];

@@ -46,7 +46,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const [first, ...rest] = apart;
   const off = apart.filter(({ enabled }) => !enabled);
   const isBeginning = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
-  if (first && isBeginning && !off.some(({ unsigned }) => unsigned)) {
+  if (first && isBeginning && !off.some(({ unsigned, unfinished }) => unsigned || unfinished)) {
     // Nobody is connected to anybody: one command for all.
     const others = rest.map(({ context }) => context).join(',');
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });

@@ -2,7 +2,7 @@ import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
-import { placesOf } from './status-view.ts';
+import { placesOf, sinceDisable } from './status-view.ts';
 
 /**
  * A suite for each cluster with a case for each peer; a cluster without peers fails as such.
@@ -28,7 +28,9 @@ function casesOf(report: StatusReport): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
   if (!enabled || isAlone(report)) {
-    const message = enabled ? 'the cluster is connected to no cluster' : 'Cluster Mesh is not enabled';
+    const message = enabled
+      ? 'the cluster is connected to no cluster'
+      : `Cluster Mesh is not enabled${sinceDisable(report)}`;
     return [
       { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
     ];

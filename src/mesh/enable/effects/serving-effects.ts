@@ -3,7 +3,6 @@ import { mendMisfit } from '../../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../apiserver/misfits.ts';
 import { endsAllFirst } from '../../apiserver/replacement.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { meshctlCommand } from '../../command-line.ts';
 import { firstOf } from '../../counted.ts';
 import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../../objects/names.ts';
@@ -13,6 +12,7 @@ import { changesTo } from '../../plan/diff.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 import type { Change, Step } from '../../plan/plan.ts';
 import { settingsAbout, unsetCommand } from '../kept-settings.ts';
+import { enableOnceGone } from '../unfinished-disable.ts';
 import { isHarmless, servesPeers } from './harmless-changes.ts';
 
 export interface ServingInput {
@@ -41,13 +41,12 @@ export function servingEffects(input: ServingInput): Effect[] {
 }
 
 /** By what nobody gets in. */
-function shutOut({ context, namespace }: ClusterSnapshot, get: (ref: ObjectRef) => KubeObject | undefined): Effect[] {
+function shutOut(snapshot: ClusterSnapshot, get: (ref: ObjectRef) => KubeObject | undefined): Effect[] {
+  const { context, namespace } = snapshot;
   const [service, deployment] = [get(apiserverServiceRef(namespace)), get(apiserverDeploymentRef(namespace))];
   const cut = (why: string, mend: string): Effect => ({ becomes: 'cut', why, mend });
   return [
-    ...(deployment === undefined
-      ? [cut('this cluster has no clustermesh-apiserver', meshctlCommand('clustermesh enable', { context }))]
-      : []),
+    ...(deployment === undefined ? [cut('this cluster has no clustermesh-apiserver', enableOnceGone([snapshot]))] : []),
     ...(replicasOf(deployment) === 0
       ? [cut("this cluster's clustermesh-apiserver has 0 replicas", scaleUpCommand({ context, namespace }, deployment))]
       : []),
