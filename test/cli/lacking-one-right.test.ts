@@ -6,7 +6,7 @@ import { checkEntries } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { PACKAGE_ROOT } from '../support/schemas.ts';
+import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
 import { addService } from '../support/service-clusters.ts';
 
 /** A user has the operator's roles, less one right: what that hides is no pass. */
@@ -98,6 +98,18 @@ it('without a Secret, certs list says what it does not list', async () => {
   expect(stderr).toContain('context "mesh-2": may not be read, and are not listed: Secret kube-system/');
   expect(stderr).toContain('Secret kube-system/cilium-ca');
   expect(stderr).not.toMatch(/server-cert|mesh-1/);
+});
+
+it('without a list of Secrets, status says that nothing is known of invitations', async () => {
+  const all = mesh.sandbox.clusters.flatMap(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
+  grant('secrets', [...new Set(all.map(({ metadata }) => metadata.name))]);
+  const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', ...BOTH, ...AS]);
+  expect(exitCode, stdout).toBe(0);
+  expect(stdout).toContain('‼ mesh-2: its invitations could not be listed, so that nothing is known of them');
+  expect(stdout).not.toContain('‼ mesh-1');
+  const status = jsonOf(await mesh.meshctl(['clustermesh', 'status', '--context', 'mesh-2', ...AS, '-o', 'json']));
+  requireValid(status);
+  expect(status.invitationsUnread).toBe(true);
 });
 
 it.each([

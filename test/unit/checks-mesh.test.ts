@@ -201,12 +201,13 @@ describe('checks of CAs and ownership', () => {
   });
 
   it.each([
-    ['that was not read', ['remote-mesh-9'], 'skip'],
-    ['that was read, and is no peer', ['remote-mesh-2'], 'warn'],
-    ['that is a user of its own kind', ['remote', 'admin-mesh-2'], 'skip'],
-  ])('a user of a cluster %s: %s', (_when, names, severity) => {
+    ['that was not read', ['remote-mesh-9'], [], 'skip'],
+    ['that was read, and is no peer', ['remote-mesh-2'], [], 'warn'],
+    ['that was read, and may be invited', ['remote-mesh-2'], undefined, 'skip'],
+    ['that is a user of its own kind', ['remote', 'admin-mesh-2'], [], 'skip'],
+  ])('a user of a cluster %s: %s', (_when, names, invited, severity) => {
     const remoteUsers = names.map((name) => ({ name, role: 'remote' }));
-    const [first] = findingsOf('tls-orphaned-users', inputOf({}, { remoteUsers }));
+    const [first] = findingsOf('tls-orphaned-users', inputOf({ invited }, { remoteUsers }));
     expect(first).toMatchObject({ severity, cluster: 'one' });
   });
 

@@ -15,19 +15,24 @@ import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
 
-/** The invitations of a cluster, for its report; none where they cannot be read: what is seen of connections is worth more. */
-export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[]> {
+/** The invitations of a cluster, for its report; undefined where they cannot be read: what is seen of connections is worth more. */
+export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[] | undefined> {
   try {
     return await readJudgedInvitations(target, flow.signal);
   } catch (error) {
     flow.signal.throwIfAborted();
-    if (error instanceof MeshctlError) return [];
+    if (error instanceof MeshctlError) return undefined;
     throw error;
   }
 }
 
-/** A report with the invitations for which somebody still has to act. @param kept those of the cluster */
-export function withInvitations(report: StatusReport, kept: readonly JudgedInvitation[], now: Date): StatusReport {
+/** A report with the invitations for which somebody still has to act. @param kept those of the cluster, where they could be read */
+export function withInvitations(
+  report: StatusReport,
+  kept: readonly JudgedInvitation[] | undefined,
+  now: Date,
+): StatusReport {
+  if (!kept) return { ...report, invitationsUnread: true };
   const records = kept.map(({ record }) => record);
   const invitations = kept
     .filter(({ record }, index) => isPending(record, now) && !isOutdated(record, records.slice(index + 1), report))
@@ -37,9 +42,9 @@ export function withInvitations(report: StatusReport, kept: readonly JudgedInvit
   return invitations.length > 0 ? { ...report, invitations } : report;
 }
 
-/** The clusters that open invitations have let in, by name. @param kept the invitations of the cluster */
-export function invitedBy(kept: readonly JudgedInvitation[], now: Date): string[] {
-  return openAmong(kept, now).map(({ peer }) => peer);
+/** The clusters that open invitations have let in, by name; undefined where that is not known. @param kept the invitations of the cluster */
+export function invitedBy(kept: readonly JudgedInvitation[] | undefined, now: Date): string[] | undefined {
+  return kept && openAmong(kept, now).map(({ peer }) => peer);
 }
 
 /**
@@ -63,7 +68,7 @@ export async function invitationsEnding(
 
 /** The same when a cluster leaves the mesh: its Secrets of invitations stay, also of those that have let nobody in yet. */
 export async function invitationsEndingWith(flow: Flow, target: Target): Promise<string[]> {
-  const kept = await readInvitationsIfAllowed(flow, target);
+  const kept = (await readInvitationsIfAllowed(flow, target)) ?? [];
   const now = flow.now();
   const { context } = target.client;
   const waiting = kept.filter(
@@ -90,7 +95,7 @@ interface OpenInvitation {
 
 /** Those that have let another cluster in, and wait for its answer. */
 async function openInvitations(flow: Flow, target: Target): Promise<OpenInvitation[]> {
-  return openAmong(await readInvitationsIfAllowed(flow, target), flow.now());
+  return openAmong((await readInvitationsIfAllowed(flow, target)) ?? [], flow.now());
 }
 
 function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation[] {

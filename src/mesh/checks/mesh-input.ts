@@ -68,7 +68,7 @@ export interface ClusterObservation {
   etcdUsers?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Ready pods whose etcd did not tell its users. */
   etcdsUnasked?: readonly string[] | undefined;
-  /** Clusters of other owners that an invitation has let in, and that are yet to be dialled: it waits for an answer. */
+  /** Clusters of other owners that an invitation has let in, and that are yet to be dialled; undefined where that is not known. */
   invited?: readonly string[] | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
   policies?: readonly KubeObject[] | undefined;

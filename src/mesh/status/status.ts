@@ -117,8 +117,10 @@ export interface StatusReport extends EnableObstacles {
   admits?: string[] | undefined;
   /** Peers that belong to other owners, joined by messages; absent where there is none. */
   ofOthers?: string[] | undefined;
-  /** Invitations for which somebody still has to act; absent where there is none, and where they may not be read. */
+  /** Invitations for which somebody still has to act; absent where there is none, and where they could not be read. */
   invitations?: InvitationStanding[] | undefined;
+  /** Its invitations could not be read; absent where they were, or nobody looked for them. */
+  invitationsUnread?: true | undefined;
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
   problems: StatusProblem[];

@@ -77,9 +77,15 @@ export function beginningLines(
 }
 
 /** What nothing is known of, since it may not be read: that all is well is said without it. */
-export function unseenLines({ context, unread = [] }: StatusReport, theme: Theme): string[] {
-  if (unread.length === 0) return [];
-  return [`${theme.warn('‼')} ${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`];
+export function unseenLines({ context, unread = [], invitationsUnread }: StatusReport, theme: Theme): string[] {
+  const unlisted = invitationsUnread
+    ? [`${theme.warn('‼')} ${context}: its invitations could not be listed, so that nothing is known of them`]
+    : [];
+  if (unread.length === 0) return unlisted;
+  return [
+    `${theme.warn('‼')} ${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`,
+    ...unlisted,
+  ];
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */

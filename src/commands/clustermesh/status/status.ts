@@ -76,7 +76,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
 }
 
 /** By context. */
-type Invitations = ReadonlyMap<string, readonly JudgedInvitation[]>;
+type Invitations = ReadonlyMap<string, readonly JudgedInvitation[] | undefined>;
 
 async function readAllInvitations(context: CommandContext, targets: readonly Target[]): Promise<Invitations> {
   const read = async (target: Target) =>
@@ -86,7 +86,7 @@ async function readAllInvitations(context: CommandContext, targets: readonly Tar
 
 /** The reports with the invitations that wait: who has to act is part of how a cluster stands. */
 function withAllInvitations(look: Look, invitations: Invitations, now: Date): Look {
-  const withOwn = (report: StatusReport) => withInvitations(report, invitations.get(report.context) ?? [], now);
+  const withOwn = (report: StatusReport) => withInvitations(report, invitations.get(report.context), now);
   return { ...look, reports: look.reports.map(withOwn) };
 }
 
