@@ -143,9 +143,14 @@ const BY_KIND = {
           markOf(required ? 'fail' : 'warn'),
           ...[verdict, from, to, likely],
         ]),
-        ...untested.map(({ why, from = '', to = '', kinds }) => [
-          markOf(unproved.some((one) => isWhy(one, { from, to, kinds })) ? 'fail' : 'skip'),
-          ...['not-tested', from, to, `${kinds.join(', ') || 'anything'}: ${why}`],
+        ...untested.map(({ why, from = '', to = '', sender, kinds }) => [
+          markOf(unproved.some((one) => isWhy(one, { from, to, sender, kinds })) ? 'fail' : 'skip'),
+          ...[
+            'not-tested',
+            from,
+            to,
+            `${kinds.map((kind) => sentWords(kind, sender)).join(', ') || 'anything'}: ${why}`,
+          ],
         ]),
       ],
       findings: [
@@ -155,10 +160,13 @@ const BY_KIND = {
           says: `${packets.map(packetWords).join(', ')}: ${likely}`,
           hint: hints.join('\n'),
         })),
-        ...unproved.map(({ from, to, kind }) => ({
+        ...unproved.map((cell) => ({
           level: 'error',
-          where: `not-tested, ${from} to ${to}`,
-          says: [kind, ...untested.filter((one) => isWhy({ from, to, kind }, one)).map(({ why }) => why)].join(': '),
+          where: `not-tested, ${cell.from} to ${cell.to}`,
+          says: [
+            sentWords(cell.kind, cell.sender),
+            ...untested.filter((one) => isWhy(cell, one)).map(({ why }) => why),
+          ].join(': '),
         })),
         ...unreachableIn(unreachable),
       ],
@@ -183,11 +191,17 @@ function unprovedIn({ from, to, cells }) {
   const needed = cells.filter(({ required }) => required);
   const unseen = needed.filter(({ verdict }) => verdict === 'not-tested');
   const isBroken = needed.some(({ verdict }) => verdict !== 'not-tested' && verdict !== 'open');
-  return isBroken ? [] : unseen.map(({ kind }) => ({ from, to, kind }));
+  return isBroken ? [] : unseen.map(({ kind, sender }) => ({ from, to, kind, sender }));
 }
 
-function isWhy({ from, to, kind }, untested) {
-  return untested.from === from && untested.to === to && untested.kinds.includes(kind);
+function isWhy({ from, to, kind, sender }, untested) {
+  const isSent = kind !== 'apiserver' || untested.sender === sender;
+  return untested.from === from && untested.to === to && untested.kinds.includes(kind) && isSent;
+}
+
+/** Pods send to an apiserver beside nodes. */
+function sentWords(kind, sender) {
+  return kind === 'apiserver' && sender ? `${kind} (${sender})` : kind;
 }
 
 function ofStatus(clusters, unreachable) {

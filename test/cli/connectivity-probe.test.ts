@@ -268,7 +268,9 @@ describe('after enable and connect', () => {
       passed: false,
       failures: [],
     });
-    expect(report.untested.map(({ kinds }) => kinds)).toEqual([['apiserver'], ['apiserver']]);
+    expect(report.untested.map(({ kinds, sender }) => [kinds, sender])).toEqual(
+      PATHS.map(() => [['apiserver'], 'pod']),
+    );
     expect((await meshctl([...PROBE, '--via', 'agents'])).stdout).toMatch(
       /^⚠️ .* is not proved; not tested: apiserver \(pod\) from mesh-1 to mesh-2; .* → meshctl connectivity probe --context mesh-1,mesh-2 --via pods -o wide$/m,
     );

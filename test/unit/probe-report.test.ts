@@ -166,6 +166,19 @@ describe('a network is proved', () => {
     },
   );
 
+  it('and says of what was not tested that a pod had to send it', () => {
+    const text = textOf(reportOf({ podFails: 'ImagePullBackOff' }));
+    expect(text).toContain('⏭️  not tested from mesh-1 to mesh-2: apiserver (pod): ImagePullBackOff\n');
+    const { findings } = pictured(
+      JSON.stringify({
+        apiVersion: 'meshctl.io/v1',
+        kind: 'ProbeReport',
+        ...reportOf({ podFails: 'ImagePullBackOff' }),
+      }),
+    );
+    expect(findings).toMatchObject([{ says: 'apiserver (pod): ImagePullBackOff' }]);
+  });
+
   it('by as many nodes as are told, of all that were tried', () => {
     expect(textOf(reportOf({ nodes: 3, unseen: (place) => /mesh-2 node-2-[01]/.test(place) }))).toMatch(
       /^mesh-1 +mesh-2 +open, 1 of 3 seen +open +open +open +open +1500, 1 of 3 seen +/m,

@@ -9,7 +9,7 @@ export interface PathCell {
   protocol: string;
   port?: number;
   /** Of an apiserver that pods dial: those sent it. */
-  from?: 'pod';
+  sender?: 'pod';
   /** The worst that came of them; a blocked path before one that was not tested. */
   verdict: ProbeVerdict;
   /** How many of the tests came to the verdict, of those that said anything (of all, where none did). */
@@ -37,13 +37,13 @@ export function unprovedCells({ cells }: ProbedPath): PathCell[] {
 }
 
 /** Whether only a pod can have sent it: agents of nodes have no part in that. */
-export function isOfPods({ kind, from }: PathCell): boolean {
-  return kind === 'pod-to-pod' || from === 'pod';
+export function isOfPods({ kind, sender }: PathCell): boolean {
+  return kind === 'pod-to-pod' || sender === 'pod';
 }
 
 /** Who sent it, where others send the same: ` (pod)`. */
-export function senderWords({ from }: PathCell): string {
-  return from === undefined ? '' : ` (${from})`;
+export function senderWords({ kind, sender }: { kind: ProbeKind; sender?: 'pod' | undefined }): string {
+  return kind === 'apiserver' && sender ? ` (${sender})` : '';
 }
 
 /** Whether all that the mesh needs could be tried there. */
@@ -100,7 +100,7 @@ function cellsOf(results: readonly TestResult[]): PathCell[] {
       kind,
       protocol: kind === 'pod-to-pod' ? 'all' : protocolOf({ via, port }),
       ...(port === undefined || kind === 'pod-to-pod' ? {} : { port }),
-      ...(isOfPod(test) ? { from: 'pod' as const } : {}),
+      ...(isOfPod(test) ? { sender: 'pod' as const } : {}),
       verdict,
       count: own.filter((result) => result.verdict === verdict).length,
       tested: said.length || own.length,

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
-import { type ProbedPath, senderWords, unprovedCells } from './paths.ts';
+import { type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
 import type { ProbeKind } from './tests.ts';
 import { isNeeded, type TestResult } from './verdict.ts';
 
@@ -10,14 +10,17 @@ export interface Untested {
   why: string;
   from?: string;
   to?: string;
+  /** It was to be sent by a pod. */
+  sender?: 'pod';
   /** Empty for all. */
   kinds: ProbeKind[];
 }
 
 /** What was not tested and why, as a sentence without a stop. */
-export function notTested({ why, from, to, kinds }: Untested): string {
+export function notTested({ why, from, to, sender, kinds }: Untested): string {
+  const words = kinds.map((kind) => `${kind}${senderWords({ kind, sender })}`);
   const where = from === undefined ? '' : ` from ${from} to ${to}`;
-  return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
+  return `not tested${where}: ${kinds.length > 0 ? words.join(', ') : 'anything'}: ${why}`;
 }
 
 /** What keeps a path from being proved: `tunnel, apiserver (pod), mtu from mesh-1 to mesh-2`. */
@@ -26,9 +29,14 @@ export function unprovedWords(path: ProbedPath): string {
   return `${[...new Set(kinds)].join(', ')} from ${path.from} to ${path.to}`;
 }
 
+/** Whether this is what was not tested of a cell. */
+export function isUntestedIn({ sender, kinds }: Untested, { kind, sender: needed }: PathCell): boolean {
+  return kinds.includes(kind) && (kind !== 'apiserver' || sender === needed);
+}
+
 /** Whether this is why a path is not proved. */
-export function isWhyUnproved({ from, to, kinds }: Untested, path: ProbedPath): boolean {
-  return from === path.from && to === path.to && unprovedCells(path).some(({ kind }) => kinds.includes(kind));
+export function isWhyUnproved(one: Untested, path: ProbedPath): boolean {
+  return one.from === path.from && one.to === path.to && unprovedCells(path).some((cell) => isUntestedIn(one, cell));
 }
 
 /**
@@ -58,8 +66,13 @@ export function untestedOf(snapshots: readonly ClusterSnapshot[], results: reado
     );
   const silent: Untested[] = results
     .filter((result) => result.verdict === 'not-tested' && !isExplained(result))
-    .map(({ test, why = '' }) => ({ from: test.from.cluster, to: test.toCluster, why, kinds: [test.kind] }));
-  const alike = groupBy([...unknown, ...silent], ({ why, from, to }) => JSON.stringify([why, from, to]));
+    .map(({ test, why = '' }) => ({
+      ...{ from: test.from.cluster, to: test.toCluster, why, kinds: [test.kind] },
+      ...(test.from.kind === 'pod' ? { sender: 'pod' } : {}),
+    }));
+  const alike = groupBy([...unknown, ...silent], ({ why, from, to, sender }) =>
+    JSON.stringify([why, from, to, sender]),
+  );
   return [...alike.values()].map((group) => ({
     ...(group[0] as Untested),
     kinds: [...new Set(group.flatMap(({ kinds }) => kinds))],

@@ -1,7 +1,7 @@
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isBroken, senderWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
-import { notTested } from '../../mesh/probe/untested.ts';
+import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
 
 /**
@@ -17,7 +17,7 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
       const place = { name, className: `probe.${from} to ${to}` };
       if (verdict === 'open') return place;
       if (verdict === 'not-tested') {
-        const own = untested.filter((one) => one.from === from && one.to === to && one.kinds.includes(kind));
+        const own = untested.filter((one) => one.from === from && one.to === to && isUntestedIn(one, cell));
         const why = own.map(notTested).join('; ') || 'not tested';
         if (!required || isBroken(path)) return { ...place, skipped: why };
         return { ...place, failure: { type: verdict, message: 'not tested, so not proved', text: why } };
