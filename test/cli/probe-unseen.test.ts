@@ -13,13 +13,16 @@ const JOIN = [...connect('mesh-1', 'mesh-2'), '--probe'];
 
 /** Which of the probe's pods, by the number in its name, do not let their watch be collected. */
 let uncollected: (pod: number) => boolean = () => false;
+let arePodsRefused = false;
 /** How often something was run in each pod: its watch, what it sends, and what it saw. */
 const runs = new Map<string, number>();
 
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     nodes: 2,
-    async intercept(context, { subresource, name = '' }) {
+    async intercept(context, { verb, resource, subresource, name = '' }) {
+      if (arePodsRefused && verb === 'create' && resource === 'pods' && !subresource)
+        throw new ApiError(403, 'Forbidden', 'pods "probe" is forbidden: violates PodSecurity "restricted:latest"');
       const [, number] = /^probe-\w+-(\d)$/.exec(name) ?? [];
       if (subresource !== 'exec' || context !== 'mesh-2' || number === undefined) return undefined;
       runs.set(name, (runs.get(name) ?? 0) + 1);
@@ -57,6 +60,18 @@ it('a tunnel that nobody saw is not proved, and nothing is connected over it', a
   );
   expect(versions()).toEqual(before);
   await meshctl.ok(['sandbox', 'mend', '--all']);
+});
+
+it('what KVStoreMesh dials is not proved by agents, and the command that is printed probes by pods', async () => {
+  arePodsRefused = true;
+  uncollected = () => false;
+  const { exitCode, stderr } = await meshctl(JOIN);
+  arePodsRefused = false;
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toContain('its agents are used instead');
+  expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
+    /not proved: not tested from mesh-1 to mesh-2: apiserver \(pod\): no pod .*: meshctl connectivity probe --context mesh-1,mesh-2 --via pods $/,
+  );
 });
 
 it('what only some nodes did not see is told, and does not keep clusters apart', async () => {

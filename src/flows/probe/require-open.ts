@@ -3,7 +3,7 @@ import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.t
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
-import { isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
+import { flagsToProve, isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
 
@@ -26,7 +26,7 @@ export async function requireOpenNetwork(
     server: direction.server.snapshot.context,
     endpoints: dialledEndpoints(direction),
   }));
-  const { passed, paths, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
+  const { passed, clusters, paths, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
     ...USUAL,
     parallel,
     dials,
@@ -55,7 +55,7 @@ export async function requireOpenNetwork(
       hint:
         blocked.length > 0
           ? `What drops it, and the rules that fix it: ${look}`
-          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${look}`,
+          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${meshctlCommand('connectivity probe', { context }, flagsToProve(paths, clusters))}`,
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

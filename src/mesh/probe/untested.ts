@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
-import { type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
+import { isOfPods, type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
 import type { ProbeKind } from './tests.ts';
 import { isNeeded, type TestResult } from './verdict.ts';
 
@@ -27,6 +27,15 @@ export function notTested({ why, from, to, sender, kinds }: Untested): string {
 export function unprovedWords(path: ProbedPath): string {
   const kinds = unprovedCells(path).map((cell) => `${cell.kind}${senderWords(cell)}`);
   return `${[...new Set(kinds)].join(', ')} from ${path.from} to ${path.to}`;
+}
+
+/**
+ * The flags of a probe that shows why something is not proved: where only pods could prove it and agents were asked, by pods.
+ * @param clusters how each was probed
+ */
+export function flagsToProve(paths: readonly ProbedPath[], clusters: readonly { via: 'pods' | 'agents' }[]): string[] {
+  const lacksPods = paths.some((path) => unprovedCells(path).some(isOfPods));
+  return lacksPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
 }
 
 /** Whether this is what was not tested of a cell. */

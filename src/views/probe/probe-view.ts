@@ -1,16 +1,9 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import {
-  isOfPods,
-  isProved,
-  type PathCell,
-  type ProbedPath,
-  senderWords,
-  unprovedCells,
-} from '../../mesh/probe/paths.ts';
+import { isProved, type PathCell, type ProbedPath, senderWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
-import { notTested, unprovedWords } from '../../mesh/probe/untested.ts';
+import { flagsToProve, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -155,10 +148,7 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   const unproved = paths.filter((path) => !isProved(path));
   if (paths.length === 0 || unproved.length > 0) {
     const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
-    // Agents are of their node's network.
-    const lacksPods = unproved.some((path) => unprovedCells(path).some(isOfPods));
-    const how = lacksPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
-    const again = meshctlCommand('connectivity probe', { context }, [...how, '-o', 'wide']);
+    const again = meshctlCommand('connectivity probe', { context }, [...flagsToProve(paths, clusters), '-o', 'wide']);
     return `⚠️  ${theme.warn(`The network between ${names} is not proved; ${what}`)} → ${again}`;
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
