@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { requireRolling, stallOf } from '../../src/mesh/apiserver/stall.ts';
-import { lostAuthority } from '../../src/mesh/certificates/authority.ts';
+import { enableAdvice, lostAuthority } from '../../src/mesh/certificates/authority.ts';
+import { enableOnceGone, unfinishedDisable } from '../../src/mesh/enable/unfinished-disable.ts';
+import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { requireStaying } from '../../src/mesh/plan/going.ts';
@@ -106,5 +108,39 @@ describe('a CA that went with the rest', () => {
     const live = object();
     expect(tracesOf(live)).toBeDefined();
     expect(tracesOf({ ...live, metadata: { ...live.metadata, ...GOING } })).toBeUndefined();
+  });
+});
+
+describe('an unfinished disable', () => {
+  const service: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      ...{ name: 'clustermesh-apiserver', namespace: 'kube-system', ...GOING },
+      labels: { 'app.kubernetes.io/managed-by': 'meshctl' },
+      managedFields: [{ manager: 'meshctl' }],
+    },
+  };
+  const snapshot = snapshotWith(service);
+  const wait = 'kubectl --context mesh-1 -n kube-system wait --for=delete service/clustermesh-apiserver --timeout=5m';
+  const unfinished = unfinishedDisable(snapshot);
+
+  it('is waited for before enable, with which nothing is left that would need its CA back', () => {
+    expect(unfinished?.wait).toBe(wait);
+    const enable = `${wait} && meshctl clustermesh enable --context mesh-1`;
+    expect(enableAdvice({ ...PLACE, unsigned: true, unfinished })).toBe(enable);
+    const other = snapshotOf({ context: 'mesh-2' });
+    expect(enableOnceGone([snapshot, other])).toBe(`${enable},mesh-2`);
+    expect(enableOnceGone([other])).toBe('meshctl clustermesh enable --context mesh-2');
+  });
+
+  it('is waited for before a cluster that others dial is joined again', () => {
+    const place = { ...PLACE, component: 'apiserver', object: '', outage: true, says: '' } as const;
+    expect(mendOf({ id: 'mesh-disabled', ...place, peers: ['mesh-2'], unfinished }, new Map())).toContain(
+      `or join it again: ${wait} && meshctl clustermesh enable --context mesh-1 && meshctl clustermesh connect`,
+    );
+    expect(mendOf({ id: 'apiserver-missing', ...place, unfinished }, new Map())).toMatch(
+      /^kubectl .* wait --for=delete/,
+    );
   });
 });
