@@ -62,15 +62,14 @@ it('a tunnel that nobody saw is not proved, and nothing is connected over it', a
   await meshctl.ok(['sandbox', 'mend', '--all']);
 });
 
-it('what KVStoreMesh dials is not proved by agents, and the command that is printed probes by pods', async () => {
+it('what only agents could dial in place of KVStoreMesh is told, with the command that probes by pods', async () => {
   arePodsRefused = true;
   uncollected = () => false;
-  const { exitCode, stderr } = await meshctl(JOIN);
+  const { stderr } = await meshctl.ok(JOIN);
   arePodsRefused = false;
-  expect(exitCode, stderr).toBe(1);
   expect(stderr).toContain('its agents are used instead');
   expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
-    /not proved: not tested from mesh-1 to mesh-2: apiserver \(pod\): no pod .*: meshctl connectivity probe --context mesh-1,mesh-2 --via pods $/,
+    /not tested from mesh-1 to mesh-2: apiserver \(pod\): no pod .* → .*meshctl connectivity probe --context mesh-1,mesh-2 --via pods /,
   );
 });
 

@@ -73,7 +73,12 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
       live: [apiserverDeployment(), loadBalancerService('203.0.113.1'), file(address), choice],
     });
     const server = snapshotOf({ context: 'two', ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' }, live });
-    return [client, server].map((snapshot, index) => ({ name: `mesh-${index + 1}`, snapshot, places: [] }));
+    return [client, server].map((snapshot, index) => ({
+      name: `mesh-${index + 1}`,
+      snapshot,
+      via: 'pods' as const,
+      places: [],
+    }));
   };
   const blocked = {
     verdict: 'path-blocked',

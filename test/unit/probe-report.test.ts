@@ -118,9 +118,9 @@ describe('a network is proved', () => {
     ],
     ['anything from somewhere', { unsent: of('mesh-1') }, 'tunnel, health, apiserver (pod), mtu from mesh-1 to mesh-2'],
     [
-      'what KVStoreMesh dials, though nodes could dial it',
-      { via: 'agents' },
-      'apiserver (pod) from mesh-1 to mesh-2; apiserver (pod) from mesh-2 to mesh-1',
+      'what KVStoreMesh dials, not even agents in its place',
+      { via: 'agents', unsent: of('mesh-1') },
+      'tunnel, health, apiserver, mtu from mesh-1 to mesh-2',
     ],
     [
       'what KVStoreMesh dials, since the pod does not run',
@@ -165,6 +165,19 @@ describe('a network is proved', () => {
       );
     },
   );
+
+  it('by agents in place of KVStoreMesh, a pod, and says that no pod has tried', () => {
+    const report = reportOf({ via: 'agents' });
+    expect(report.passed).toBe(true);
+    expect(report.untested.map(({ kinds, sender }) => [kinds, sender])).toEqual([
+      [['apiserver'], 'pod'],
+      [['apiserver'], 'pod'],
+    ]);
+    expectSame(
+      report,
+      '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs of it, as far as nodes send it',
+    );
+  });
 
   it('and says of what was not tested that a pod had to send it', () => {
     const text = textOf(reportOf({ podFails: 'ImagePullBackOff' }));

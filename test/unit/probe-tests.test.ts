@@ -94,6 +94,7 @@ const probed = (
   live: KubeObject[] = [],
 ): ProbedCluster => ({
   name: `mesh-${id}`,
+  via: 'pods',
   snapshot: snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },

@@ -34,8 +34,7 @@ export const CONNECTIVITY_PROBE = {
       flags: '--via <how>',
       description:
         "where packets are sent and seen: pods, or Cilium's agents, which needs no pods but the right to run commands in " +
-        'them, and cannot prove what only pods send: to a clustermesh-apiserver that KVStoreMesh dials, and with native ' +
-        'routing; auto takes agents where pods cannot be made',
+        'them, and does not try what only pods send; auto takes agents where pods cannot be made',
       choices: ['auto', 'pods', 'agents'],
       default: 'auto',
     },

@@ -75,7 +75,7 @@ export async function probeNetwork(
           flow.progress,
         ),
     );
-    const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
+    const clusters = placed.map(({ site, stations }) => probedCluster(site, stations));
     const tests = planTests(clusters, options.dials);
     const stations = placed.flatMap((one) => one.stations.stations);
     const evidence = await during(

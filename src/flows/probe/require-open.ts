@@ -3,7 +3,7 @@ import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.t
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
-import { flagsToProve, isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
+import { flagsToTryAll, isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
 
@@ -42,7 +42,8 @@ export async function requireOpenNetwork(
   const isWhy = (one: (typeof untested)[number]) =>
     blocked.length === 0 && paths.some((path) => !isProved(path) && isWhyUnproved(one, path));
   const more = untested.filter((one) => !isWhy(one)).map(notTested);
-  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → Try it by itself: ${look}`);
+  const lookAtAll = meshctlCommand('connectivity probe', { context }, flagsToTryAll(paths, clusters));
+  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → Try it by itself: ${lookAtAll}`);
   if (passed) return;
   const says =
     blocked.length > 0
@@ -55,7 +56,7 @@ export async function requireOpenNetwork(
       hint:
         blocked.length > 0
           ? `What drops it, and the rules that fix it: ${look}`
-          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${meshctlCommand('connectivity probe', { context }, flagsToProve(paths, clusters))}`,
+          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${lookAtAll}`,
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

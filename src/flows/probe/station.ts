@@ -40,8 +40,8 @@ export interface Stations {
 }
 
 /** A cluster with all its places, also those where the probe does not run. */
-export function probedCluster({ name, snapshot }: ProbeSite, { stations, failed }: Stations): ProbedCluster {
-  return { name, snapshot, places: [...stations.map(({ place }) => place), ...failed] };
+export function probedCluster({ name, snapshot }: ProbeSite, { via, stations, failed }: Stations): ProbedCluster {
+  return { name, snapshot, via, places: [...stations.map(({ place }) => place), ...failed] };
 }
 
 /** Where in a cluster the program is run, and how. */

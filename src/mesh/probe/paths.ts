@@ -36,9 +36,9 @@ export function unprovedCells({ cells }: ProbedPath): PathCell[] {
   return cells.filter(({ required, verdict }) => required && verdict === 'not-tested');
 }
 
-/** Whether only a pod can have sent it: agents of nodes have no part in that. */
-export function isOfPods({ kind, sender }: PathCell): boolean {
-  return kind === 'pod-to-pod' || sender === 'pod';
+/** Whether only pods can have sent it, and none has tried: agents of nodes have no part in that. */
+export function isUntriedByPods({ kind, sender, verdict }: PathCell): boolean {
+  return verdict === 'not-tested' && (kind === 'pod-to-pod' || sender === 'pod');
 }
 
 /** Who sent it, where others send the same: ` (pod)`. */

@@ -23,6 +23,8 @@ export interface ProbedCluster {
   /** By its name in the mesh; where another cluster has that too, by its context. */
   name: string;
   snapshot: ClusterSnapshot;
+  /** What sends and watches there: pods of the probe, or Cilium's agents, which are on their node. */
+  via: 'pods' | 'agents';
   places: readonly ProbePlace[];
 }
 

@@ -64,7 +64,7 @@ export interface ProbeReport {
 }
 
 export interface ProbedMesh {
-  clusters: readonly (ProbedCluster & { via: ReportedCluster['via'] })[];
+  clusters: readonly ProbedCluster[];
   results: readonly TestResult[];
   unreachable: readonly UnreachableCluster[];
   /** Who is to dial whom, and where, as the tests were planned by. */
@@ -99,10 +99,7 @@ export function probeReport({ clusters, results: seen, unreachable, dials, now }
   };
 }
 
-function reported(
-  cluster: ProbedCluster & { via: ReportedCluster['via'] },
-  { clusters }: FirewallRules,
-): ReportedCluster {
+function reported(cluster: ProbedCluster, { clusters }: FirewallRules): ReportedCluster {
   const { name, snapshot, places, via } = cluster;
   const zones = new Map(snapshot.nodes.map((node) => [node.name, zoneOf(node)]));
   return {

@@ -124,21 +124,23 @@ function nodeTest(need: NetworkNeed, [from, to]: Pair): Planned {
 
 /**
  * From who dials: KVStoreMesh is a pod, agents are on their node. Nodes dial for KVStoreMesh too, as more of them take part
- * than pods, and its pod may come to any of them; but a way is proved by a pod only. And once from the server's own node, to
- * know whether anything answers there.
+ * than pods, and its pod may come to any of them; but where pods take part, a way is proved by a pod only. Agents stand in for
+ * it, as what a pod sends out of its cluster goes by its node; that no pod has tried it is told. And once from the server's own
+ * node, to know whether anything answers there.
  */
 function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
   const { kind, port, why, hosts = [] } = need;
   const isByPods = need.from === 'pods';
+  const arePods = client.via === 'pods';
   const own = of(server, 'node').find(({ failed }) => failed === undefined);
   return hosts.flatMap((host) => {
     const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
-    const beside = isByPods ? { isBeside: true as const } : {};
+    const beside = isByPods && arePods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
     const to = of(server, 'node').find(({ address }) => address === host);
     return [
       ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
-      ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to })) : []),
+      ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, required: arePods })) : []),
       ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
     ];
   });

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
-import { isOfPods, type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
+import { isUntriedByPods, type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
 import type { ProbeKind } from './tests.ts';
 import { isNeeded, type TestResult } from './verdict.ts';
 
@@ -30,11 +30,12 @@ export function unprovedWords(path: ProbedPath): string {
 }
 
 /**
- * The flags of a probe that shows why something is not proved: where only pods could prove it and agents were asked, by pods.
+ * The flags of a probe that tries what was not tested, or shows why it cannot: where only pods could send it and agents were
+ * asked, by pods.
  * @param clusters how each was probed
  */
-export function flagsToProve(paths: readonly ProbedPath[], clusters: readonly { via: 'pods' | 'agents' }[]): string[] {
-  const lacksPods = paths.some((path) => unprovedCells(path).some(isOfPods));
+export function flagsToTryAll(paths: readonly ProbedPath[], clusters: readonly { via: 'pods' | 'agents' }[]): string[] {
+  const lacksPods = paths.some(({ cells }) => cells.some(isUntriedByPods));
   return lacksPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
 }
 

@@ -1,9 +1,9 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import { isProved, type PathCell, type ProbedPath, senderWords } from '../../mesh/probe/paths.ts';
+import { isProved, isUntriedByPods, type PathCell, type ProbedPath, senderWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
-import { flagsToProve, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
+import { flagsToTryAll, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -145,15 +145,17 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
     return `❌ ${theme.fail(`A mesh of ${names} does not work: ${counted(needed, 'failure')}, and none is the network's`)}`;
   if (needed > 0)
     return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
+  const again = meshctlCommand('connectivity probe', { context }, [...flagsToTryAll(paths, clusters), '-o', 'wide']);
   const unproved = paths.filter((path) => !isProved(path));
   if (paths.length === 0 || unproved.length > 0) {
     const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
-    const again = meshctlCommand('connectivity probe', { context }, [...flagsToProve(paths, clusters), '-o', 'wide']);
     return `⚠️  ${theme.warn(`The network between ${names} is not proved; ${what}`)} → ${again}`;
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
-  const carries = `The network between ${names} carries all that the mesh needs of it (${counted(said, 'test')})${left}`;
-  if (unreachable.length === 0) return `✅ ${carries}`;
+  const isByNodes = paths.some(({ cells }) => cells.some(isUntriedByPods));
+  const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${counted(said, 'test')})${left}`;
+  const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
+  if (unreachable.length === 0) return isByNodes ? `⚠️  ${theme.warn(carries)} → ${again}` : `✅ ${carries}`;
   const silent = unreachable.map(({ context: one }) => `"${one}"`).join(', ');
   return `⚠️  ${theme.warn(`${carries}; context ${silent} was not probed`)}`;
 }
