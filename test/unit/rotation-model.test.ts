@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { draftFrom } from '../../src/flows/enable/draft-enable.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
+import { isSameKey } from '../../src/mesh/certificates/trust.ts';
 import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
 import type { MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
@@ -22,7 +23,9 @@ import {
 import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
 import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
 import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
+import { certificatesFrom } from '../../src/mesh/rotation/rotated-certificates.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
 import {
@@ -109,6 +112,52 @@ describe('a rotation of the CAs of two clusters', () => {
       expect(presentCas(world), `cut after write ${cut}`).toEqual(presentCas(state));
     }
   });
+});
+
+/** SHA-256 of the certificates that are from the present CAs of their clusters. */
+async function fromPresentCas(world: World): Promise<string[]> {
+  const members = await membersIn(world);
+  return members.flatMap((member) =>
+    certificatesFrom(member, members).flatMap(({ facts }) =>
+      facts && isSameKey(facts.ca, member.snapshot.ca?.certificate) ? [facts.certificate.sha256] : [],
+    ),
+  );
+}
+
+describe('a run without --ca that goes on with a rotation', () => {
+  it.each([4, 15, 18, 24, 25, 33])('renews nothing that is from the CA that stays: cut after write %i', async (cut) => {
+    const world = copyOf(states[cut - 1] ?? []);
+    const before = await fromPresentCas(world);
+    expect(await rotateModel(world, { ca: false })).toBe(true);
+    expect(await fromPresentCas(world)).toEqual(expect.arrayContaining(before));
+    // Once it is at its end, all are renewed as ever.
+    const finished = await fromPresentCas(world);
+    expect(finished).toHaveLength(10);
+    await rotateModel(world, { ca: false });
+    expect((await fromPresentCas(world)).filter((sha256) => finished.includes(sha256))).toEqual([]);
+  });
+
+  it.each([
+    ['what is older than asked', { olderThanMs: 0 }, 10],
+    ['what has another key than asked', { asked: { keySize: 4096 } }, 10],
+    ['nothing that is as asked', { asked: { keySize: 1024 } }, 0],
+  ])('renews %s', async (_what, choice, count) => {
+    const members = await membersIn(states[29] ?? []);
+    expect(scopeRotation(members, { ca: false, force: false, ...choice }, NOW).due.size).toBe(count);
+  });
+
+  it.each([false, true])(
+    'is told to name its peers without --ca, which it needs no more (asked with: %s)',
+    async (ca) => {
+      const members = (await membersIn(states[29] ?? [])).slice(0, 1);
+      const contexts = new Map([['mesh-2', 'two']]);
+      expect(() => scopeRotation(members, { ca, force: false }, NOW, contexts)).toThrow(
+        expect.objectContaining({
+          hint: expect.stringContaining('together: meshctl clustermesh certs rotate --context mesh-1,two; or'),
+        }),
+      );
+    },
+  );
 });
 
 describe('in the middle of a rotation', () => {
@@ -296,8 +345,14 @@ describe('a rotation that two clusters finish, which have parted with the third'
     const held = secretRef('kube-system', KVSTOREMESH_PEERS_SECRET);
     const ofThird = (one: World) => secretTexts(one[2]?.objects.get(keyOf(held)))['mesh-1.etcd-client.crt'];
     const looks: number[][] = [];
-    const look = () => looks.push(bundlesOf(after.slice(0, 2))) > 0;
+    const written = new Set<string>();
+    const look = ({ cluster }: Step) => {
+      written.add(cluster);
+      return looks.push(bundlesOf(after.slice(0, 2))) > 0;
+    };
     expect(await rotateModel(after, { ca: false, after: look })).toBe(true);
+    // The line that is printed for the third names the others, of which something may be left: it does nothing there.
+    expect([...written]).toEqual(['mesh-3']);
     expect(new Set(looks.flat())).toEqual(new Set([2]));
     expect(ofThird(after)).toBe(ofThird(before));
     expect(await seenOf(after)).toEqual([]);

@@ -2,7 +2,7 @@ import type { SecretCertificate } from '../certificates/cluster-certificates.ts'
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, spanWord } from '../command-line.ts';
 import type { Step } from '../plan/plan.ts';
-import { type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { isOtherThan, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 
 /**
  * What to tell of a key size or a validity that was asked for, where certificates stay because they are good: enable issues
@@ -18,8 +18,7 @@ export function idleLifetime(
     const facts = tlsSecrets.get(secret);
     const isKept = steps.some(({ action, object }) => object.name === secret && action === 'keep');
     if (!facts || !isKept) return false;
-    const present = lifetimeOf(facts.certificate, facts.ca);
-    return isOther(asked.keySize, present.keySize) || isOther(asked.validityMs, present.validityMs);
+    return isOtherThan(asked, lifetimeOf(facts.certificate, facts.ca));
   });
   if (stay.length === 0) return [];
   const flags = [
@@ -31,8 +30,4 @@ export function idleLifetime(
   return [
     `${names} only affects new certificates; those in ${stay.map(({ secret }) => secret).join(', ')} are good and stay as they are → ${rotate}`,
   ];
-}
-
-function isOther(asked: number | undefined, present: number | undefined): boolean {
-  return asked !== undefined && present !== undefined && asked !== present;
 }

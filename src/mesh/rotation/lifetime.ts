@@ -41,6 +41,13 @@ export function successorLifetime(asked: Lifetime, present: Lifetime): Lifetime 
   return { keySize: asked.keySize ?? present.keySize, validityMs: asked.validityMs ?? present.validityMs };
 }
 
+/** Whether a certificate is known to be another than what was asked for. */
+export function isOtherThan(asked: Lifetime, present: Lifetime): boolean {
+  const isOther = (wanted: number | undefined, is: number | undefined) =>
+    wanted !== undefined && is !== undefined && wanted !== is;
+  return isOther(asked.keySize, present.keySize) || isOther(asked.validityMs, present.validityMs);
+}
+
 /** For people: `3072 bit, 90 days`; what changes, with what it was: `3072 bit → 4096 bit, 90 days`. */
 export function describeLifetime(wanted: Lifetime, present: Lifetime): string {
   const parts = [

@@ -2,7 +2,6 @@ import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
-import { DATED_BACK_MS } from '../certificates/certificate.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { notEnabledAmong } from '../connect/direction.ts';
@@ -16,6 +15,8 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
+import { dueCertificates } from './due.ts';
+import type { Lifetime } from './lifetime.ts';
 import {
   areConnected,
   refuseCommonCredentials,
@@ -27,6 +28,9 @@ import {
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
+const FINISHES_ELSEWHERE =
+  'what is good here stays: this run finishes the rotation of a CA in the other clusters; to renew all, run it again then';
+
 /** What the operator asks for. */
 export interface RotationChoice {
   /** The CAs too. */
@@ -35,6 +39,8 @@ export interface RotationChoice {
   olderThanMs?: number | undefined;
   /** Only the certificates for dialling this peer. */
   peer?: string | undefined;
+  /** Of what is issued; absent fields: as it is. */
+  asked?: Lifetime | undefined;
   /** Take over what others own. */
   force: boolean;
   /** Contexts that the operator meant too, and that did not answer. */
@@ -86,32 +92,26 @@ export function scopeRotation(
   // For one peer, no server's certificate is made.
   if (choice.peer === undefined) {
     const { silent } = choice;
-    requireAllPeers(going, members, { contexts, silent, ca: true });
+    // What is only to be finished goes on without --ca.
+    requireAllPeers(going, members, { contexts, silent, ca: replaced.length > 0 });
     requireAllPeers(switching, members, { contexts, silent, ca: choice.ca });
   }
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
-  const certificates = members.flatMap((member) => certificatesFrom(member, members));
-  const due = choice.ca
-    ? []
-    : certificates.flatMap(({ facts }) => {
-        // What was issued just now is dated back.
-        const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
-        const ageMs = Math.max(0, sinceMs - DATED_BACK_MS);
-        return facts && ageMs >= (choice.olderThanMs ?? 0) ? [facts.certificate.sha256] : [];
-      });
+  const due = dueCertificates(members, choice, now);
   const notes = [
     ...inStage('replaced').map((one) => [one, 'resumes the rotation of the CA that was interrupted'] as const),
     ...(choice.ca ? finished : []).map(
       (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
     ),
+    ...(due.finishes ? inStage('settled') : []).map((one) => [one, FINISHES_ELSEWHERE] as const),
     ...(choice.ca ? [] : inStage('trusting')).map(
       (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they will'] as const,
     ),
   ];
   return {
     replace: new Set(replaced.map(({ snapshot }) => snapshot.context)),
-    due: new Set(due),
+    due: due.certificates,
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: members.flatMap((member) => [

@@ -1,0 +1,52 @@
+import { DATED_BACK_MS } from '../certificates/certificate.ts';
+import type { Member } from '../connect/member.ts';
+import { isOtherThan, type Lifetime, lifetimeOf } from './lifetime.ts';
+import { hasWork, planRotation } from './phases.ts';
+import { certificatesFrom, type RotatedCertificate } from './rotated-certificates.ts';
+
+/** What the operator wants renewed. */
+export interface DueChoice {
+  ca: boolean;
+  olderThanMs?: number | undefined;
+  peer?: string | undefined;
+  force: boolean;
+  asked?: Lifetime | undefined;
+}
+
+/** What of the certificates of some clusters is made anew although it is good. */
+export interface Due {
+  /** SHA-256 of the certificates. */
+  certificates: ReadonlySet<string>;
+  /** The run brings a rotation of a CA to its end, and what is good stays meanwhile. */
+  finishes: boolean;
+}
+
+/**
+ * All that is as old as asked. But a run that finds the rotation of a CA unfinished, and was asked for nothing else, brings that
+ * to its end, and renews nothing that is good: the line that goes on with a rotation does nothing to who is done.
+ */
+export function dueCertificates(members: readonly Member[], choice: DueChoice, now: Date): Due {
+  const finishes = isToFinish(members, choice, now);
+  if (choice.ca) return { certificates: new Set(), finishes };
+  const due = members
+    .flatMap((member) => certificatesFrom(member, members))
+    .filter((one) => (finishes ? isOtherThanAsked(one, choice.asked) : ageMs(one, now) >= (choice.olderThanMs ?? 0)));
+  return { certificates: new Set(due.flatMap(({ facts }) => facts?.certificate.sha256 ?? [])), finishes };
+}
+
+/** Whether a former CA is let go of by a plain run; where that is not in its power, certificates are renewed as ever. */
+function isToFinish(members: readonly Member[], { ca, olderThanMs, peer, force, asked = {} }: DueChoice, now: Date) {
+  if (ca || olderThanMs !== undefined || peer !== undefined) return false;
+  const rest = planRotation({ members, replace: new Set(), successors: new Map(), due: new Set(), asked, force, now });
+  return rest.some((phase) => phase.name === 'let-go' && hasWork(phase));
+}
+
+function ageMs({ facts }: RotatedCertificate, now: Date): number {
+  const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+  // What was issued just now is dated back.
+  return Math.max(0, sinceMs - DATED_BACK_MS);
+}
+
+function isOtherThanAsked({ facts }: RotatedCertificate, asked: Lifetime = {}): boolean {
+  return facts !== undefined && isOtherThan(asked, lifetimeOf(facts.certificate, facts.ca));
+}
