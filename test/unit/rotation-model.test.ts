@@ -24,7 +24,7 @@ import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-d
 import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
 import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
+import { hasWork, numberOfPhase, planRotation, ROTATION_PHASES, titleOfPhase } from '../../src/mesh/rotation/phases.ts';
 import { certificatesFrom } from '../../src/mesh/rotation/rotated-certificates.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
@@ -195,6 +195,33 @@ describe('in the middle of a rotation', () => {
         at,
       ).toEqual(rotations.map(() => `meshctl clustermesh certs rotate --context mesh-1,mesh-2${ca}`));
     }
+  });
+
+  it('a run that goes on counts the phases as check does', async () => {
+    for (const { cut, at, rotations } of await middles((index) => index % 3 === 0)) {
+      if (rotations.length === 0) continue;
+      const ca = rotations.some(({ hint }) => hint.endsWith(' --ca'));
+      const scope = scopeRotation(cut, { ca, force: false }, NOW);
+      const input = { ...scope, members: cut, successors: new Map(), asked: {}, force: false, now: NOW };
+      const planned = planRotation(input).flatMap((phase) => (hasWork(phase) ? [phase.title] : []));
+      const numbers = planned.map((title) => numberOfPhase(title, planned));
+      const first = ca ? 1 : Math.min(...rotations.map(({ phase }) => ROTATION_PHASES.indexOf(phase) + 1));
+      expect(numbers[0], at).toBe(`Phase ${first} of 5`);
+      expect(numbers.at(-1), at).toBe('Phase 5 of 5');
+      for (const { says } of rotations) expect(says, at).toMatch(/ of 5\b/);
+    }
+  });
+
+  it.each([
+    ['two of certificates', ['leaves', 'peers'], ['Phase 1 of 2', 'Phase 2 of 2']],
+    ['the only one of certificates', ['leaves'], [undefined]],
+    ['the last of a CA', ['let-go'], ['Phase 5 of 5']],
+    ['those of the CA of a cluster without peers', ['trust', 'replace', 'leaves', 'let-go'], [1, 2, 3, 5]],
+  ] as const)('the number of a phase: %s', (_which, names, numbers) => {
+    const planned = names.map(titleOfPhase);
+    const asked = planned.map((title) => numberOfPhase(title, planned));
+    expect(asked).toEqual(numbers.map((one) => (typeof one === 'number' ? `Phase ${one} of 5` : one)));
+    expect(numberOfPhase('no phase of it', planned)).toBeUndefined();
   });
 
   it('what is said of a cluster by itself names no phase that all together are not in', async () => {

@@ -8,7 +8,7 @@ import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { askedServers } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
-import { hasWork, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
+import { hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import {
   certificatesFrom,
   presentAuthority,
@@ -134,10 +134,10 @@ async function carryOut(
 
 /** `Phase 2 of 5: …`, by the phases that the plan had at the beginning. */
 function titles(phases: readonly RotationPhase[]): (phase: RotationPhase) => string {
-  const planned = phases.filter(hasWork);
-  return ({ name, title }) => {
-    const index = planned.findIndex((phase) => phase.name === name);
-    return index < 0 || planned.length === 1 ? capital(title) : `Phase ${index + 1} of ${planned.length}: ${title}`;
+  const planned = phases.filter(hasWork).map(({ title }) => title);
+  return ({ title }) => {
+    const number = numberOfPhase(title, planned);
+    return number === undefined ? capital(title) : `${number}: ${title}`;
   };
 }
 

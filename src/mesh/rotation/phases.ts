@@ -20,6 +20,26 @@ export function titleOfPhase(name: PhaseName): string {
   return TITLES[name];
 }
 
+/** What only a rotation of a CA has to do. */
+const OF_A_CA: readonly string[] = [TITLES.trust, TITLES.replace, TITLES['let-go']];
+
+/**
+ * The number of a phase, as everywhere: `Phase 3 of 5`. In a rotation of a CA all are counted, also those that are done or
+ * have nothing to do here: so the number is the same in the plan, in each run that goes on with it, and in what `check` says.
+ * @param title of the phase
+ * @param planned titles of the phases that write something, in their order
+ * @returns undefined for one that writes nothing, and where it is the only one
+ */
+export function numberOfPhase(title: string, planned: readonly string[]): string | undefined {
+  const counted = planned.some((one) => OF_A_CA.includes(one))
+    ? ROTATION_PHASES.map((name) => TITLES[name])
+    : planned.length > 1
+      ? planned
+      : [];
+  const isNumbered = planned.includes(title) && counted.length > 0;
+  return isNumbered ? `Phase ${counted.indexOf(title) + 1} of ${counted.length}` : undefined;
+}
+
 export interface RotationPhase {
   name: PhaseName;
   title: string;

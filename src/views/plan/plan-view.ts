@@ -1,8 +1,10 @@
+import { capital } from '../../mesh/counted.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import type { PeerEffect, PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
+import { numberOfPhase } from '../../mesh/rotation/phases.ts';
 import { errorData } from '../error-data.ts';
 import { hintLines } from '../hint-lines.ts';
 import { printable } from '../printable.ts';
@@ -77,16 +79,17 @@ export function planBlocks(report: PlanReport, theme: Theme): string[] {
 
 /** The steps of one cluster; those of a plan in phases below the name of each phase. */
 function phasedLines(steps: readonly Step[], report: PlanReport, theme: Theme): string[] {
-  const order = phasesOf(report.steps);
+  const planned = phasesOf(report.steps);
   return [...groupBy(steps, ({ phase }) => phase)].flatMap(([phase, own]) => [
-    ...(phase === undefined ? [] : [`  ${phaseTitle(phase, order, theme)}`]),
+    ...(phase === undefined ? [] : [`  ${phaseTitle(phase, planned, theme)}`]),
     ...own.flatMap((step) => stepLines(step, report, theme)),
   ]);
 }
 
-function phaseTitle(phase: string, order: readonly string[], theme: Theme): string {
-  const index = order.indexOf(phase);
-  return index < 0 ? theme.dim(phase) : `${theme.bold(`Phase ${index + 1} of ${order.length}`)}: ${phase}`;
+function phaseTitle(phase: string, planned: readonly string[], theme: Theme): string {
+  if (!planned.includes(phase)) return theme.dim(phase);
+  const number = numberOfPhase(phase, planned);
+  return number === undefined ? theme.bold(capital(phase)) : `${theme.bold(number)}: ${phase}`;
 }
 
 /** The names of the phases in which something is done, in their order. */
