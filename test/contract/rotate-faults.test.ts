@@ -65,6 +65,13 @@ const clusterOf = (context: string) =>
     context,
   );
 
+/** The name of a cluster's clustermesh-apiserver pod. */
+const apiserverPod = (context: string) => {
+  const pods = clusterOf(context).store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' });
+  const pod = pods.find(({ metadata }) => metadata.labels?.['k8s-app'] === 'clustermesh-apiserver');
+  return found(pod, 'the pod').metadata.name;
+};
+
 /** Calls back at the n-th write, before it is carried out. */
 function atWrite(n: number, act: (request: SeenRequest) => void): void {
   let seen = 0;
@@ -121,6 +128,7 @@ describe('a rotation of the CAs that is cut', () => {
       // The first of the two is written, the second refused.
       if (++seen !== 2) return undefined;
       replaced = true;
+      clusterOf('mesh-2').stopPod('kube-system', apiserverPod('mesh-2'));
       throw new ApiError(422, 'Invalid', 'admission webhook said no');
     };
     const result = await rotate('--ca', '--yes');
@@ -128,7 +136,13 @@ describe('a rotation of the CAs that is cut', () => {
     expect(replaced).toBe(true);
     clusters.fault = undefined;
     expect(secrets()).toEqual(before);
+    // What nobody could ask is not said to be so.
+    expect(result.stderr).not.toContain('Nothing is cut off');
+    expect(result.stderr).toMatch(
+      /Whether a peer is cut off is not known: context "mesh-2": no clustermesh-apiserver pod is ready .*\n?.*→ meshctl clustermesh status --context mesh-1,mesh-2\n/,
+    );
     expect(result.stderr).toMatch(/To continue: meshctl clustermesh certs rotate .*--ca$/m);
+    clusterOf('mesh-2').startPod('kube-system', apiserverPod('mesh-2'));
     expectOk(await rotate());
   });
 
@@ -144,6 +158,7 @@ describe('a rotation of the CAs that is cut', () => {
     const result = await rotate('--ca', '--yes');
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain('is as before');
+    expect(result.stderr).toContain('Nothing is cut off between these clusters: each lets the others in\n');
     expect(result.stderr).toContain('Renewed before it stopped: mesh-1: Cilium CA, mesh-2: Cilium CA');
     clusters.fault = undefined;
     const after = await certificates();
@@ -260,10 +275,7 @@ describe('an etcd that cannot be queried', () => {
 
   it('ends a rotation in time, with the pods that are not ready', async () => {
     const cluster = clusterOf('mesh-2');
-    const [pod] = cluster.store
-      .list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' })
-      .filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'clustermesh-apiserver');
-    const name = found(pod, 'the pod').metadata.name;
+    const name = apiserverPod('mesh-2');
     cluster.stopPod('kube-system', name);
     const before = await certificates();
     const plan = await rotate('--dry-run');

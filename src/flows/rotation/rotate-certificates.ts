@@ -75,7 +75,7 @@ export async function rotateCertificates(
     await carryOut(flow, prepared, options, { authorities, successors, progress });
     return { certificates: renewedBy(steps), steps };
   } catch (error) {
-    sayWhatStands(flow, prepared, options, { ...progress, error });
+    await sayWhatStands(flow, prepared, options, { ...progress, error });
     throw error;
   }
 }

@@ -131,7 +131,7 @@ function proofsAfter(members: readonly Member[], steps: readonly Step[], ready: 
         step?.write?.method === 'issue' ? [...step.write.certificates, ...(step.write.copies ?? [])] : [];
       if (!step || !handedOut.some(({ keys }) => keys.ca === one.keys.ca)) return [];
       const texts = textsAfter(step.before, readyWrite(ready, step));
-      return [proofOf(server, one, certificateIn(texts, one.keys))];
+      return [proofOf(server, one, trustingAlone(server, certificateIn(texts, one.keys)))];
     }),
   );
 }
@@ -141,12 +141,17 @@ function proofsOf(members: readonly Member[]): Proof[] {
   return members.flatMap((server) =>
     certificatesFrom(server, members)
       .filter(({ peer }) => peer !== undefined)
-      .map((one) => proofOf(server, one, credentialIn(one))),
+      .map((one) => proofOf(server, one, trustingAlone(server, credentialIn(one)))),
   );
 }
 
-function proofOf(server: Member, { holder, spec }: RotatedCertificate, credential: ClientCertificate): Proof {
-  const ca = joinCertificates([server.snapshot.ca?.certificatePem ?? '']);
+/** With which the server has to show a certificate of the CA that it has now. */
+function trustingAlone({ snapshot }: Member, credential: ClientCertificate): ClientCertificate {
+  return { ...credential, ca: joinCertificates([snapshot.ca?.certificatePem ?? '']) };
+}
+
+/** That a certificate lets its holder in to a server. */
+export function proofOf(server: Member, { holder, spec }: RotatedCertificate, certificate: ClientCertificate): Proof {
   const direction: Direction = {
     client: holder,
     server,
@@ -154,7 +159,7 @@ function proofOf(server: Member, { holder, spec }: RotatedCertificate, credentia
     endpoint: { addresses: [] },
     marks: {},
   };
-  return { direction, certificate: { ...credential, ca } };
+  return { direction, certificate };
 }
 
 /** A certificate with its key, as it is in its Secret. */

@@ -6,6 +6,7 @@ import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import type { Flow } from '../flow.ts';
+import { lookAgain } from './look-again.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
 
 /** How the hint begins that leads on from where a rotation stopped. */
@@ -71,13 +72,13 @@ export function forcingCommand(prepared: PreparedRotation, options: RotateOption
   return rotateCommand(prepared, prepared.scope.replace.size > 0, { ...options, force: true });
 }
 
-/** Tells what an ended run has done, and how to go on; the same goes into the error. */
-export function sayWhatStands(
+/** Tells what an ended run has done, who is cut off by it as far as a look sees, and how to go on; the first goes into the error too. */
+export async function sayWhatStands(
   flow: Flow,
   prepared: PreparedRotation,
   options: RotateOptions,
   { steps, members, error }: Progress & { error: unknown },
-): void {
+): Promise<void> {
   const renewed = renewedBy(steps);
   if (error instanceof MeshctlError) error.details.renewed = renewed;
   const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
@@ -87,16 +88,31 @@ export function sayWhatStands(
   flow.progress.warn(
     `${renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped'}${besides}`,
   );
+  if (!began && !isLeft) return;
+  const effect = await whoIsCut(flow, prepared, options, members);
+  if (effect !== undefined) flow.progress.warn(effect);
   if (!began) return;
-  const { scope } = prepared;
-  const again = resumeCommand(prepared, options, steps);
-  const trusted = scope.changing.size > 0 && !isLeft ? 'the new CA and the former one are both trusted. ' : '';
-  const expired = expiredIn(members, flow.now());
-  const how =
-    expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
+  const trusted = prepared.scope.changing.size > 0 && !isLeft ? ['The new CA and the former one are both trusted'] : [];
   // An error that names who has to take part now says itself how it goes on.
   const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
-  flow.progress.warn(isSaid ? how.trimEnd() : `${how}${TO_CONTINUE}: ${again}`);
+  const goOn = isSaid ? [] : [`${TO_CONTINUE}: ${resumeCommand(prepared, options, steps)}`];
+  if (trusted.length + goOn.length > 0) flow.progress.warn([...trusted, ...goOn].join('. '));
+}
+
+/** As far as it is known; undefined where nobody dials anybody. */
+async function whoIsCut(
+  flow: Flow,
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  members: readonly Member[],
+): Promise<string | undefined> {
+  const expired = expiredIn(members, flow.now());
+  if (expired.length > 0) return `Whoever uses these is cut off: ${expired.join('; ')}`;
+  const seen = await lookAgain(flow, prepared, options);
+  if (seen === 'nobody-dials') return undefined;
+  if (seen === 'let-in') return 'Nothing is cut off between these clusters: each lets the others in';
+  const context = prepared.targets.map(({ client }) => client.context);
+  return `Whether a peer is cut off is not known: ${seen.unknown} → ${meshctlCommand('clustermesh status', { context })}`;
 }
 
 /** Whether a phase stands in part: it could not be taken back everywhere. */
