@@ -48,6 +48,8 @@ export interface ClusterClient {
   readonly context: string;
   /** The API server's URL, without a password. */
   readonly server: string;
+  /** The time of the API server, by its last answer; before the first one, this machine's. */
+  now(): Date;
   /** Waits between looks, on the clock of whoever opened the client. */
   sleep: Clock['sleep'];
   /** Undefined when there is no such object, or its kind is not served. */

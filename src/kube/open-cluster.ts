@@ -1,4 +1,3 @@
-import type { Clock } from '../mesh/clock.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { FIELD_MANAGER } from '../mesh/plan/plan.ts';
@@ -31,6 +30,7 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
   const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, signal });
   for (const warning of context.warnings) warn?.(warning);
   const shown = withoutPassword(server);
+  let aheadMs = 0;
   const transport = createTransport({
     server,
     shown,
@@ -38,14 +38,18 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     requestTimeoutMs,
     userAgent,
     signal,
-    onClock,
+    onClock: (ms) => {
+      aheadMs = ms;
+      onClock?.(ms);
+    },
     debug,
     warn: warn && onceEach((text) => warn(`context "${context.name}": ${text}`)),
     retry,
     clock,
   });
   const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
-  return clientOver(transport, clock, { context: context.name, server: shown, ...(through ? { through } : {}) });
+  const time = { sleep: clock.sleep, now: () => new Date(Date.now() - aheadMs) };
+  return clientOver(transport, time, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
 /** API servers warn in every answer of the same thing. */
@@ -57,7 +61,11 @@ function onceEach(say: (text: string) => void): (text: string) => void {
   };
 }
 
-function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: Whereabouts): ClusterClient {
+function clientOver(
+  transport: Transport,
+  { sleep, now }: Pick<ClusterClient, 'sleep' | 'now'>,
+  at: Whereabouts,
+): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
     ...at,
     verb,
@@ -95,6 +103,7 @@ function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: W
   const client: ClusterClient = {
     context: at.context,
     server: at.server,
+    now,
     sleep,
 
     async get(ref, { signal } = {}) {

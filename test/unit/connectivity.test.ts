@@ -1,4 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import type { TestCluster } from '../../src/flows/connectivity/connectivity-clusters.ts';
+import {
+  beginRun,
+  keepNamespaces,
+  stayInNamespace,
+  takeNamespace,
+} from '../../src/flows/connectivity/connectivity-hold.ts';
+import type { Flow } from '../../src/flows/flow.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { mergePatch } from '../../src/kube/merge-patch.ts';
 import {
   describeMiss,
   describeTally,
@@ -10,7 +20,9 @@ import {
   tally,
 } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
-import { holdOf, otherRun, withHold } from '../../src/mesh/connectivity/hold.ts';
+import { HOLD_MS, holdOf, otherRun, withHold } from '../../src/mesh/connectivity/hold.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
@@ -192,5 +204,119 @@ describe('the mark of a run', () => {
   ])('%s', (_what, text, run, other) => {
     const annotations = text === undefined ? {} : { 'meshctl.io/connectivity-test-run': text };
     expect(otherRun({ ...object, metadata: { name: 'client', annotations } }, run, NOW)?.run).toBe(other);
+  });
+});
+
+describe('a namespace that a run has taken', () => {
+  const NOW = new Date('2026-06-01T12:00:00Z');
+  const REF = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'tests', name: 'client' };
+  const flowAt = (time: string) => ({ now: () => new Date(time), signal: new AbortController().signal }) as Flow;
+
+  /** One cluster with its clock, and the client in it; `before` is called before each write. */
+  function place() {
+    const world = { now: NOW, live: undefined as KubeObject | undefined, writes: 0, before: (_write: number) => {} };
+    const refuse = (code: 'Conflict' | 'NotFound') => Promise.reject(new MeshctlError(code, 'refused'));
+    let version = 0;
+    const store = (object: KubeObject) => {
+      version += 1;
+      world.live = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+      return Promise.resolve(world.live);
+    };
+    const client = {
+      context: 'one',
+      now: () => world.now,
+      get: async ({ kind }: ObjectRef) => (kind === 'Namespace' ? { metadata: {} } : world.live),
+      create: (object: KubeObject) => {
+        world.before(++world.writes);
+        return world.live ? refuse('Conflict') : store(object);
+      },
+      patch: (_ref: ObjectRef, patch: KubeObject, { resourceVersion }: { resourceVersion: string }) => {
+        world.before(++world.writes);
+        if (!world.live) return refuse('NotFound');
+        if (world.live.metadata.resourceVersion !== resourceVersion) return refuse('Conflict');
+        return store(mergePatch(world.live, patch as unknown as Record<string, unknown>) as KubeObject);
+      },
+    } as unknown as ClusterClient;
+    const deployment = { ...REF, metadata: { name: REF.name, namespace: REF.namespace } };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: REF.namespace } };
+    const objects = { namespace, workload: [deployment], policy: () => deployment };
+    const cluster: TestCluster = {
+      name: 'mesh-1',
+      member: { client, cluster: 'mesh-1' } as TestCluster['member'],
+      namespace: REF.namespace,
+      objects,
+      rights: '',
+    };
+    return { world, cluster };
+  }
+  const take = (cluster: TestCluster, flow: Flow) => {
+    const mark = beginRun(flow);
+    return takeNamespace(flow, cluster, mark, 1000).then(() => mark);
+  };
+  const later = (world: { now: Date }, ms: number) => {
+    world.now = new Date(world.now.getTime() + ms);
+  };
+
+  it.each(['2020-01-01T00:00:00Z', '2026-06-01T12:00:00Z', '2030-01-01T00:00:00Z'])(
+    'is its own for a minute, by the clock of the cluster: a machine that says %s',
+    async (time) => {
+      const { world, cluster } = place();
+      await take(cluster, flowAt(time));
+      later(world, HOLD_MS - 1);
+      for (const other of ['2020-01-01T00:00:00Z', '2030-01-01T00:00:00Z']) {
+        await expect(take(cluster, flowAt(other))).rejects.toThrow('another connectivity test');
+      }
+      later(world, 1);
+      const next = await take(cluster, flowAt('2020-01-01T00:00:00Z'));
+      expect(holdOf(world.live)?.run).toBe(next.run);
+    },
+  );
+
+  it.each([
+    ['made', false, true],
+    ['removed', true, false],
+    ['changed', true, true],
+  ])('is taken although its client is %s just then', async (_how, wasThere, isThere) => {
+    const { world, cluster } = place();
+    const at = (resourceVersion: string) => ({
+      ...REF,
+      metadata: { name: 'client', namespace: 'tests', resourceVersion },
+    });
+    world.live = wasThere ? at('old') : undefined;
+    world.before = (write) => {
+      if (write === 1) world.live = isThere ? at('new') : undefined;
+    };
+    const mark = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
+    expect(holdOf(world.live)?.run).toBe(mark.run);
+  });
+
+  it('stays its own for as long as it lives, however long it waits', async () => {
+    const { world, cluster } = place();
+    const mark = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
+    const renewed = new Promise<void>((done) => {
+      world.before = (write) => {
+        later(world, HOLD_MS / 2);
+        if (write === 12) done();
+      };
+    });
+    const leave = stayInNamespace(cluster, mark, 1);
+    await renewed;
+    await expect(take(cluster, flowAt('2026-06-01T12:00:00Z'))).rejects.toThrow('another connectivity test');
+    await leave();
+    world.before = () => {};
+    later(world, HOLD_MS);
+    // What another has taken it does not take back.
+    const next = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
+    await expect(keepNamespaces([cluster], mark)).rejects.toThrow('another connectivity test');
+    expect(holdOf(world.live)?.run).toBe(next.run);
+  });
+
+  it('is missed where somebody has removed its client', async () => {
+    const { world, cluster } = place();
+    const mark = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
+    world.live = undefined;
+    await expect(keepNamespaces([cluster], mark)).rejects.toThrow(
+      'context "one": Deployment tests/client was removed while the test was at work',
+    );
   });
 });

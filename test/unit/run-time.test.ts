@@ -72,4 +72,6 @@ it("knows an API server's clock by its answers", async () => {
   // A header has whole seconds, and a busy machine takes its time.
   expect(seen[0]).toBeGreaterThanOrEqual(HOUR_MS);
   expect(seen[0]).toBeLessThan(HOUR_MS + 600_000);
+  // By it, what is written there for others to read is dated.
+  expect(Date.now() - client.now().getTime()).toBeGreaterThanOrEqual(HOUR_MS);
 });

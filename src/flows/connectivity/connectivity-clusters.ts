@@ -227,7 +227,7 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';
-    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, flow.now())) return 'absent';
+    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, client.now())) return 'absent';
     if (isMadeBy(TEST, live)) {
       await client.delete(refOf(live), { signal, uid: live.metadata.uid });
       return 'namespace';

@@ -1,18 +1,25 @@
 /** One test at a time in a namespace: two would scale each other's servers, and both would find a mesh that fails. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { kubectlCommand } from '../../mesh/command-line.ts';
-import { type Hold, holdAnnotations, holdOf, NO_HOLD, otherRun, withHold } from '../../mesh/connectivity/hold.ts';
-import { alreadyExists, MeshctlError } from '../../mesh/errors.ts';
+import { setTimeout } from 'node:timers/promises';
+import {
+  HOLD_MS,
+  type Hold,
+  holdAnnotations,
+  holdOf,
+  NO_HOLD,
+  otherRun,
+  RENEW_MS,
+  withHold,
+} from '../../mesh/connectivity/hold.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
 import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './connectivity-clusters.ts';
 
-/** What is done between two marks takes no longer than what it waits for, and this. */
-const SLACK_MS = 120_000;
-/** Of taking over what changes just then. */
+/** Of marking what changes just then. */
 const TRIES = 5;
 
 /**
@@ -20,12 +27,9 @@ const TRIES = 5;
  * be taken over, and removed at the end: a namespace may be somebody's.
  * @throws MeshctlError `Rejected`, which names the first
  */
-export async function requireFree(flow: Flow, clusters: readonly TestCluster[]): Promise<void> {
+export async function requireFree(clusters: readonly TestCluster[]): Promise<void> {
   const found = await Promise.all(clusters.map(async (cluster) => ({ cluster, objects: await objectsIn(cluster) })));
-  requireNoOther(
-    flow,
-    found.flatMap(({ cluster, objects }) => objects.map((live) => ({ cluster, live }))),
-  );
+  requireNoOther(found.flatMap(({ cluster, objects }) => objects.map((live) => ({ cluster, live }))));
   for (const { cluster, objects } of found) requireOwn(cluster, objects);
 }
 
@@ -67,53 +71,92 @@ export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
 }
 
 /**
- * Takes a cluster's namespace, which is made where there is none, for a run: by its client, which only one run can create. What
- * a run that has died left there is taken over.
+ * Takes a cluster's namespace, which is made where there is none, for a run: by its client, which only one run can create, or
+ * mark. What a run that has died left there is taken over.
  * @throws MeshctlError `Rejected` where another run is at work
  */
 export async function takeNamespace(flow: Flow, cluster: TestCluster, mark: RunMark, waitMs: number): Promise<void> {
   const { client } = cluster.member;
-  await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
-  const deployment = clientDeployment(cluster);
-  const hold = heldFor(flow, mark, waitMs);
-  try {
-    await client.create(withHold(deployment, hold));
-    return;
-  } catch (error) {
-    if (!alreadyExists(error)) throw error;
-  }
-  for (let triesLeft = TRIES; ; triesLeft -= 1) {
-    const live = await client.get(refOf(deployment));
-    requireNoOther(flow, [{ cluster, live }], mark.run);
-    try {
-      const { resourceVersion } = live?.metadata ?? {};
-      await client.patch(refOf(deployment), { metadata: { annotations: holdAnnotations(hold) } }, { resourceVersion });
-      return;
-    } catch (error) {
-      // Kubernetes writes its status, or another run has found it too.
-      if (!(error instanceof MeshctlError) || error.code !== 'Conflict' || triesLeft === 0) throw error;
-    }
-  }
+  await whileOthersWrite(async () => {
+    await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
+    const live = await client.get(refOf(clientDeployment(cluster)));
+    requireNoOther([{ cluster, live }], mark.run);
+    if (live) await writeMark(cluster, live, mark);
+    else await client.create(withHold(clientDeployment(cluster), heldBy(mark, cluster)));
+  });
 }
 
 /**
- * Says anew that a run is at work.
- * @param forMs what it now waits for at most
- * @throws MeshctlError `Rejected` where another has taken the namespace meanwhile, as after this machine has slept
+ * Sees that a run still has its namespaces, and says anew that it is at work there.
+ * @throws MeshctlError `Rejected` where another has taken one meanwhile, as after this machine has slept; `NotFound` where
+ * somebody has removed the client
  */
-export async function keepNamespace(
-  flow: Flow,
-  clusters: readonly TestCluster[],
-  mark: RunMark,
-  forMs: number,
-): Promise<void> {
-  const annotations = holdAnnotations(heldFor(flow, mark, forMs));
-  const refs = clusters.map((cluster) => ({ cluster, ref: refOf(clientDeployment(cluster)) }));
-  const found = await Promise.all(
-    refs.map(async ({ cluster, ref }) => ({ cluster, live: await cluster.member.client.get(ref) })),
-  );
-  requireNoOther(flow, found, mark.run);
-  await Promise.all(refs.map(({ cluster, ref }) => cluster.member.client.patch(ref, { metadata: { annotations } })));
+export async function keepNamespaces(clusters: readonly TestCluster[], mark: RunMark): Promise<void> {
+  await Promise.all(clusters.map((cluster) => renewMark(cluster, mark)));
+}
+
+/**
+ * From now on says ever anew that a run is at work in a cluster, so that its mark stands for as long as the run lives, whatever
+ * it waits for, and no longer. Where that fails, {@link keepNamespaces} tells.
+ * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves
+ * @returns what ends it; afterwards nothing is written any more
+ */
+export function stayInNamespace(cluster: TestCluster, mark: RunMark, everyMs = RENEW_MS): () => Promise<void> {
+  const ending = new AbortController();
+  const staying = (async () => {
+    for (;;) {
+      await setTimeout(everyMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      if (ending.signal.aborted) return;
+      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(RENEW_MS)]);
+      await renewMark(cluster, mark, signal).catch(() => undefined);
+    }
+  })();
+  return () => {
+    ending.abort();
+    return staying;
+  };
+}
+
+async function renewMark(cluster: TestCluster, mark: RunMark, signal?: AbortSignal): Promise<void> {
+  const { client } = cluster.member;
+  const ref = refOf(clientDeployment(cluster));
+  await whileOthersWrite(async () => {
+    const live = await client.get(ref, { signal });
+    const holder = holdOf(live);
+    if (holder && holder.run !== mark.run) throw atWork(cluster, holder);
+    if (live) return writeMark(cluster, live, mark, signal);
+    throw new MeshctlError(
+      'NotFound',
+      `context "${client.context}": ${describeRef(ref)} was removed while the test was at work`,
+      {
+        hint: 'Find out who removes it, then run the same command again.',
+        details: { context: client.context, object: describeRef(ref) },
+      },
+    );
+  });
+}
+
+/** Only what was looked at is marked: another run may take it at the same time. */
+async function writeMark(cluster: TestCluster, live: KubeObject, mark: RunMark, signal?: AbortSignal): Promise<void> {
+  const annotations = holdAnnotations(heldBy(mark, cluster));
+  const { resourceVersion } = live.metadata;
+  await cluster.member.client.patch(refOf(live), { metadata: { annotations } }, { resourceVersion, signal });
+}
+
+function heldBy({ run, host, since }: RunMark, { member: { client } }: TestCluster): Hold {
+  return { run, host, since, until: new Date(client.now().getTime() + HOLD_MS) };
+}
+
+/** Tries anew where it came too late: Kubernetes writes a status, or another run takes, makes or removes the client. */
+async function whileOthersWrite(work: () => Promise<void>): Promise<void> {
+  for (let triesLeft = TRIES; ; triesLeft -= 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const isLate = error instanceof MeshctlError && ['Conflict', 'NotFound'].includes(error.code);
+      if (!isLate || triesLeft === 0) throw error;
+    }
+  }
 }
 
 /** Takes the mark of a run away, which leaves its objects for the next. Goes on after Ctrl-C. */
@@ -125,32 +168,21 @@ export async function leaveNamespace(cluster: TestCluster, { run }: RunMark, sig
 }
 
 /** @throws MeshctlError `Rejected` where another run is at work in one of the clusters, by the objects that are there */
-function requireNoOther(
-  flow: Pick<Flow, 'now'>,
-  found: readonly { cluster: TestCluster; live: KubeObject | undefined }[],
-  run = '',
-): void {
-  const held = found.flatMap(({ cluster, live }) => {
-    const other = otherRun(live, run, flow.now());
-    return live && other
-      ? [{ ...other, name: live.metadata.name, namespace: cluster.namespace, context: cluster.member.client.context }]
-      : [];
-  });
-  const [first] = held;
-  if (!first) return;
-  const { context, namespace, host } = first;
-  const [since, until] = [first.since.toISOString(), first.until.toISOString()];
-  const remove = held.map((one) => kubectlCommand(one, ['delete', 'deployment', one.name]));
-  throw new MeshctlError(
-    'Rejected',
-    `context "${context}": another connectivity test, on ${host}, is at work in namespace ${namespace} since ${since}`,
-    {
-      hint: `Give another namespace with -n, or wait until it has ended. One that was killed is taken over from ${until} on, or after: ${remove.join(' && ')}`,
-      details: { context, namespace, host, since, until },
-    },
-  );
+function requireNoOther(found: readonly { cluster: TestCluster; live: KubeObject | undefined }[], run = ''): void {
+  for (const { cluster, live } of found) {
+    const other = otherRun(live, run, cluster.member.client.now());
+    if (other) throw atWork(cluster, other);
+  }
 }
 
-function heldFor({ now }: Pick<Flow, 'now'>, mark: RunMark, ms: number): Hold {
-  return { ...mark, until: new Date(now().getTime() + ms + SLACK_MS) };
+function atWork({ member: { client }, namespace }: TestCluster, { host, since, until }: Hold): MeshctlError {
+  const { context } = client;
+  return new MeshctlError(
+    'Rejected',
+    `context "${context}": another connectivity test, on ${host}, is at work in namespace ${namespace} since ${since.toISOString()}`,
+    {
+      hint: 'Give another namespace with -n, or wait until it has ended; one that was killed is taken over after a minute.',
+      details: { context, namespace, host, since: since.toISOString(), until: until.toISOString() },
+    },
+  );
 }

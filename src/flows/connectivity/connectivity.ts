@@ -25,10 +25,11 @@ import {
 import { testFailover } from './connectivity-failover.ts';
 import {
   beginRun,
-  keepNamespace,
+  keepNamespaces,
   leaveNamespace,
   type RunMark,
   requireFree,
+  stayInNamespace,
   takeNamespace,
 } from './connectivity-hold.ts';
 import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
@@ -71,9 +72,11 @@ export async function testConnectivity(
     () => requireMutualPeers(members),
   );
   const clusters = await prepareClusters(flow, members, options);
-  await requireFree(flow, clusters);
+  await requireFree(clusters);
   const mark = beginRun(flow);
   const begun: TestCluster[] = [];
+  const stays: (() => Promise<void>)[] = [];
+  const leave = () => Promise.all(stays.map((end) => end()));
   try {
     await during(
       flow,
@@ -86,6 +89,7 @@ export async function testConnectivity(
         for (const cluster of clusters.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
           begun.push(cluster);
           await takeNamespace(flow, cluster, mark, options.waitMs);
+          stays.push(stayInNamespace(cluster, mark));
         }
         await allOrFirstError(
           clusters.map((cluster) => deploy(flow, cluster, options.waitMs)),
@@ -105,11 +109,13 @@ export async function testConnectivity(
     };
   } finally {
     if (options.keep) {
+      await leave();
       const signal = AbortSignal.timeout(LEAVE_MS);
       await Promise.allSettled(begun.map((cluster) => leaveNamespace(cluster, mark, signal)));
     } else {
       const task = flow.progress.start(`Removing namespace ${options.namespace}`);
       const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run)));
+      await leave();
       if (removed.includes('nothing')) task.fail(`Not all of the test is removed from namespace ${options.namespace}`);
       else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
       else if (removed.includes('namespace')) task.done(`Removed namespace ${options.namespace}`);
@@ -132,9 +138,7 @@ async function runScenarios(
   const results: ScenarioResult[] = [];
   const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>, where = '') => {
     flow.signal.throwIfAborted();
-    // The failover waits for pods to go and to come, the policies four times for what they do.
-    const pods = scenario === 'failover' ? 2 * options.waitMs : 0;
-    await keepNamespace(flow, clusters, mark, pods + 4 * settleMs);
+    await keepNamespaces(clusters, mark);
     const task = flow.progress.start(`${SCENARIOS[scenario]}${where}`);
     try {
       results.push(...(await work()));
@@ -186,7 +190,7 @@ async function runScenarios(
   }
   await run('policy', () => testPolicies(flow, clusters, results, settleMs));
   // What was seen in a place that another run has taken over is not told.
-  await keepNamespace(flow, clusters, mark, 0);
+  await keepNamespaces(clusters, mark);
   return results;
 }
 
@@ -234,7 +238,7 @@ async function measurePaths(flow: Flow, clusters: readonly TestCluster[], mark: 
       flow.signal.throwIfAborted();
       const [pod] = await podsAt(to);
       if (!pod) continue;
-      await keepNamespace(flow, clusters, mark, PERF_ROUND * TIMEOUT_MS);
+      await keepNamespaces(clusters, mark);
       const requests = { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS };
       const samples = await during(
         flow,

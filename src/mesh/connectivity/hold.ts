@@ -10,13 +10,18 @@ export interface Hold {
   /** The machine that it runs on. */
   host: string;
   since: Date;
-  /** It says so again before that, unless it has died. */
+  /** It says so again before that, unless it has died. On the clock of the cluster where the mark is. */
   until: Date;
 }
 
+/** So long a mark is good: after that, its run has died. */
+export const HOLD_MS = 60_000;
+/** So often a run says anew that it is at work: one answer may be late, or two lost. */
+export const RENEW_MS = 15_000;
+
 const ANNOTATION = 'meshctl.io/connectivity-test-run';
-/** Nothing that a test waits for takes longer: who says so is not believed. */
-const LONGEST_MS = 24 * 3_600_000;
+/** Replicas of an API server may differ by minutes; who names a later time is not believed. */
+const LONGEST_MS = 10 * HOLD_MS;
 
 /** The mark as annotations. */
 export function holdAnnotations(hold: Hold): Record<string, string> {
@@ -48,7 +53,7 @@ export function holdOf(object: KubeObject | undefined): Hold | undefined {
   }
 }
 
-/** The other run that is at work by an object's mark. @param run this one */
+/** The other run that is at work by an object's mark. @param run this one @param now by the cluster's clock */
 export function otherRun(object: KubeObject | undefined, run: string, now: Date): Hold | undefined {
   const hold = holdOf(object);
   const leftMs = hold ? hold.until.getTime() - now.getTime() : 0;
