@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createRunTime } from '../../src/cli/run-time.ts';
 import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
 import { openCluster } from '../../src/kube/open-cluster.ts';
@@ -38,6 +38,55 @@ it.each<[string, Record<string, number>, number]>([
   expect(said).toEqual(
     behind.map(([context]) => expect.stringMatching(`^context "${context}": its API server's clock`)),
   );
+});
+
+describe('once it was used', () => {
+  const MACHINE = new Date('2026-11-28T12:00:00Z');
+  const used = (clocks: Record<string, number>) => {
+    const said: string[] = [];
+    const time = createRunTime(
+      () => MACHINE,
+      (text) => said.push(text),
+    );
+    for (const [context, aheadMs] of Object.entries(clocks)) time.sawClock(context, aheadMs);
+    return { time, said, behindMs: () => MACHINE.getTime() - time.now().getTime() };
+  };
+
+  it.each<[string, Record<string, number>, Record<string, number>, number]>([
+    ['one in time, after one that is three hours behind', { one: 3 * HOUR_MS }, { two: 0 }, 3 * HOUR_MS],
+    ['one that is behind', { one: 0 }, { two: HOUR_MS }, 0],
+    ['the same one, whose clock is set right', { one: HOUR_MS }, { one: 0 }, HOUR_MS],
+    ['one that is further behind', { one: HOUR_MS }, { two: 90 * 60_000 }, HOUR_MS],
+    ['the first of all', {}, { one: HOUR_MS }, 0],
+  ])('stays as it is, whoever answers later: %s', (_who, before, later, correctedMs) => {
+    const { time, behindMs } = used(before);
+    expect(behindMs()).toBe(correctedMs);
+    for (const [context, aheadMs] of Object.entries(later)) time.sawClock(context, aheadMs);
+    expect(behindMs()).toBe(correctedMs);
+  });
+
+  const FOLLOWED =
+    'and certificates are dated and judged by the clock that is furthest behind; set right which is wrong';
+  const REFUSED =
+    'and this run does not date certificates by it: that cluster refuses new ones until its clock has come there; set it right';
+  it.each<[Record<string, number>, Record<string, number>, string[]]>([
+    [{ one: HOUR_MS }, {}, [`60 minutes behind this machine's, ${FOLLOWED}`]],
+    [{ one: 20_420 * DAY_MS }, {}, [`20420 days behind this machine's, ${REFUSED}`]],
+    [
+      { one: 0, two: HOUR_MS, three: 5 * HOUR_MS },
+      {},
+      [`60 minutes behind this machine's, ${FOLLOWED}`, `5 hours behind this machine's, ${REFUSED}`],
+    ],
+    [{ one: 0 }, { two: 600_000 }, ["10 minutes behind this machine's: set right which is wrong"]],
+    [{ one: 0 }, { two: HOUR_MS }, [`60 minutes behind this machine's, ${REFUSED}`]],
+    [{ one: HOUR_MS }, { one: HOUR_MS, two: HOUR_MS }, Array(2).fill(`60 minutes behind this machine's, ${FOLLOWED}`)],
+  ])('says of each clock that is behind what comes of it: %j, later %j', (before, later, words) => {
+    const { time, said } = used(before);
+    expect(said).toEqual([]);
+    time.now();
+    for (const [context, aheadMs] of Object.entries(later)) time.sawClock(context, aheadMs);
+    expect(said.map((text) => text.replace(/^context "\w+": its API server's clock is /, ''))).toEqual(words);
+  });
 });
 
 it("knows an API server's clock by its answers", async () => {
