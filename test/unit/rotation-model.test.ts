@@ -24,10 +24,19 @@ import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-d
 import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
 import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { hasWork, numberOfPhase, planRotation, ROTATION_PHASES, titleOfPhase } from '../../src/mesh/rotation/phases.ts';
+import {
+  finishedBy,
+  hasWork,
+  numberOfPhase,
+  planRotation,
+  ROTATION_PHASES,
+  titleOfPhase,
+} from '../../src/mesh/rotation/phases.ts';
 import { certificatesFrom } from '../../src/mesh/rotation/rotated-certificates.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
+import { rotationText } from '../../src/views/rotation/rotation-view.ts';
+import { PLAIN } from '../support/plain-theme.ts';
 import {
   authoritiesIn,
   copyOf,
@@ -158,6 +167,18 @@ describe('a run without --ca that goes on with a rotation', () => {
       );
     },
   );
+});
+
+it.each([
+  [['mesh-1', 'mesh-2'], '✅ The rotation of the CA is finished in mesh-1, mesh-2; no certificate was due'],
+  [[], '✅ No certificate was due'],
+])('a run that issues nothing says what it has done: %j', (contexts, says) => {
+  const steps = contexts.flatMap((cluster) => [
+    { cluster, action: 'update', phase: titleOfPhase('let-go') },
+    { cluster, action: 'update', phase: titleOfPhase('let-go') },
+  ]) as Step[];
+  const kept = { cluster: 'mesh-3', action: 'keep', phase: titleOfPhase('let-go') } as Step;
+  expect(rotationText([], finishedBy([...steps, kept]), PLAIN)).toBe(says);
 });
 
 describe('in the middle of a rotation', () => {

@@ -72,3 +72,9 @@ export function planRotation(input: RotationInput): RotationPhase[] {
 export function hasWork({ steps }: RotationPhase): boolean {
   return steps.some(({ action }) => action !== 'keep');
 }
+
+/** The contexts in which steps let go of a former CA, with which its rotation is at its end. */
+export function finishedBy(steps: readonly Step[]): string[] {
+  const last = steps.filter(({ phase, action }) => phase === TITLES['let-go'] && action !== 'keep');
+  return [...new Set(last.map(({ cluster }) => cluster))];
+}

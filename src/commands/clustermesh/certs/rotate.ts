@@ -13,6 +13,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { rotationText } from '../../../views/rotation/rotation-view.ts';
@@ -49,8 +50,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
     if (dryRun) return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun }), missing);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
-    const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
-    const text = (theme: Theme) => rotationText(certificates, theme);
+    const outcome = await rotateCertificates(context, prepared, options);
+    const certificates = printable(outcome.certificates);
+    const finished = printable(finishedBy(outcome.steps));
+    const text = (theme: Theme) => rotationText(certificates, finished, theme);
     return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, missing);
   });
 }
