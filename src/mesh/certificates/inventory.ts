@@ -1,9 +1,10 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { dialingSecret, notEnabledAmong } from '../connect/direction.ts';
+import { dialingSecret } from '../connect/direction.ts';
 import { describeFault, type FaultId, type FaultsInput } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
+import { unreadyAmong } from '../faults/unready.ts';
 import {
   ADMIN_CERT_SECRET,
   CA_SECRET,
@@ -91,7 +92,7 @@ export function certificateFaults(
   input: FaultsInput,
   contexts: Contexts,
 ): CertificateFault[] {
-  const unready = notEnabledAmong(input.others ?? []);
+  const unready = unreadyAmong(input.others ?? []);
   return faultsOf(snapshot, input)
     .filter(({ id }) => /^(ca-|certificate-|peer-certificate-|peer-ca$|peering-secret-missing$)/.test(id))
     .map((fault): CertificateFault => {

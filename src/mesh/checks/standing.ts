@@ -3,10 +3,10 @@ import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { notEnabledAmong } from '../connect/direction.ts';
 import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
+import { unreadyAmong } from '../faults/unready.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -50,7 +50,7 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     subject: subjectOf(id),
     run: ({ clusters, now }, all) => {
       const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
-      const unready = notEnabledAmong(all);
+      const unready = unreadyAmong(all);
       return clusters.flatMap((cluster) =>
         faultsIn(cluster)(now.getTime())
           .filter((fault) => fault.id === id)

@@ -9,7 +9,6 @@ import {
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -117,18 +116,23 @@ export function isEnabled(snapshot: ClusterSnapshot): boolean {
   return missingOf(snapshot).length === 0;
 }
 
-/** The names of those clusters to which nobody can be connected as they are. */
-export function notEnabledAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
-  return new Set(snapshots.filter((snapshot) => !isEnabled(snapshot)).map(clusterNameOf));
+/** Whether a cluster lacks an object. Of what may not be read it is not known. */
+function lacks({ objects, unread }: ClusterSnapshot, ref: ObjectRef): boolean {
+  return !objects.has(keyOf(ref)) && !unread?.has(keyOf(ref));
 }
 
-function missingOf({ objects, namespace, tlsFiles, unread }: ClusterSnapshot): string[] {
-  const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
-  const makesUsers = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
-  // Of what may not be read it is not known whether it is there.
-  const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter(
-    (ref) => !objects.has(keyOf(ref)) && !unread?.has(keyOf(ref)),
-  );
+/** Whether the list is gone by which a clustermesh-apiserver makes users for its peers. */
+function lacksListOfUsers(snapshot: ClusterSnapshot): boolean {
+  const isMade = makesRemoteUsers(apiserverDeployment(snapshot));
+  return isMade && lacks(snapshot, configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP));
+}
+
+function missingOf(snapshot: ClusterSnapshot): string[] {
+  const { namespace, tlsFiles } = snapshot;
+  const missing = [
+    ...neededIn(namespace).filter((ref) => lacks(snapshot, ref)),
+    ...(lacksListOfUsers(snapshot) ? [configMapRef(namespace, REMOTE_USERS_CONFIGMAP)] : []),
+  ];
   const server = tlsFiles?.get(SERVER_CERT_SECRET);
   const isReadable = !server || (typeof server.certificate === 'object' && server.privateKey === 'matches');
   return [
@@ -162,9 +166,9 @@ export function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
  * @throws MeshctlError `ClusterMeshNotEnabled`, with the command that makes a new one
  */
 export function requireListOfUsers(snapshots: readonly ClusterSnapshot[]): void {
-  for (const { objects, context, namespace } of snapshots) {
-    const isMade = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
-    if (!isMade || objects.has(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)))) continue;
+  for (const snapshot of snapshots) {
+    if (!lacksListOfUsers(snapshot)) continue;
+    const { context } = snapshot;
     throw new MeshctlError(
       'ClusterMeshNotEnabled',
       `context "${context}": the list of etcd users for peers is missing (ConfigMap ${REMOTE_USERS_CONFIGMAP}), so no peer can be shut out`,

@@ -1,7 +1,7 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
 import { connectCommand, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
-import { APISERVER_SELECTOR, SERVER_CERT_SECRET } from '../objects/names.ts';
+import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import type { Fault, FaultId } from './fault.ts';
 
@@ -28,22 +28,6 @@ type Mend = (fault: Fault, contexts: Contexts, unready: ReadonlySet<string>) => 
 export function thoseReady<T>(all: readonly T[], isUnready: (one: T) => boolean): readonly T[] {
   const ready = all.filter((one) => !isUnready(one));
   return ready.length > 0 ? ready : all;
-}
-
-/** What keeps everybody from being connected to a cluster that has it: it is not enabled, or not wholly. */
-const HALF_ENABLED: readonly FaultId[] = [
-  'apiserver-missing',
-  'mesh-disabled',
-  'service-missing',
-  'service-type',
-  'users-missing',
-  'users-unreadable',
-];
-const OF_SERVER: readonly FaultId[] = ['certificate-missing', 'certificate-unreadable', 'certificate-key'];
-
-/** Whether `connect` refuses the cluster that has a fault for it. */
-export function isRefusedByConnect({ id, object }: Fault): boolean {
-  return HALF_ENABLED.includes(id) || (OF_SERVER.includes(id) && object === `Secret ${SERVER_CERT_SECRET}`);
 }
 
 const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts, unready) => {

@@ -4,11 +4,11 @@ import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { notEnabledAmong } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { unreadyAmong } from '../faults/unready.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -243,7 +243,7 @@ function missingSecrets(
 
 function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
   const holder = members.find(({ snapshot }) => snapshot.context === fault.context);
-  const unready = notEnabledAmong(members.map(({ snapshot }) => snapshot));
+  const unready = unreadyAmong(members.map(({ snapshot }) => snapshot));
   const mend = mendOf(fault, contextsKnown(members, contexts), unready);
   const known = holder ? forOtherOwners(mend, fault.context, peersOfOthers(holder.snapshot)) : mend;
   return forgetIfSilent(known, [fault.context], silent);

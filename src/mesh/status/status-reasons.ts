@@ -1,7 +1,8 @@
 import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
-import { type Contexts, isRefusedByConnect, mendOf, thoseReady } from '../faults/fault-advice.ts';
+import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
+import { unreadyIn } from '../faults/unready.ts';
 import { admissionHint } from '../objects/admission-hint.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -115,12 +116,6 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection needs it now, but it will be needed';
   return connected ? 'connected, but would not come back' : 'would not come back';
-}
-
-/** The clusters to which nobody can be connected as they are, by name. */
-export function unreadyIn(clusters: readonly Pick<StatusReport, 'cluster' | 'enabled' | 'faults'>[]): Set<string> {
-  const unready = clusters.filter(({ enabled, faults }) => !enabled || faults.some(isRefusedByConnect));
-  return new Set(unready.map(({ cluster }) => cluster.name));
 }
 
 /** @param group problems that are one */

@@ -1,10 +1,11 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
 import { type Contexts, thoseReady } from '../../mesh/faults/fault-advice.ts';
+import { unreadyIn } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
-import { reasonsOf, unreadyIn } from '../../mesh/status/status-reasons.ts';
+import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
