@@ -245,6 +245,28 @@ describe('status', () => {
     expect(of(['two'], { ...report, admits: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
   });
 
+  it('looks once at each cluster to know who can be connected to, however many reasons there are', () => {
+    let looks = 0;
+    const reports = Array.from({ length: 20 }, (_, index) => {
+      const place = {
+        context: `context-${index}`,
+        namespace: 'kube-system',
+        component: 'agent',
+        outage: true,
+      } as const;
+      const fault = {
+        ...place,
+        id: 'peering-secret-missing',
+        object: 'Secret cilium-clustermesh',
+        says: 'gone',
+      } as const;
+      const report = { ...evaluateStatus(input({ ...place, clusterName: `mesh-${index}` })), faults: [fault] };
+      return Object.defineProperty(report, 'enabled', { get: () => ++looks > 0 });
+    });
+    expect(reasonsOf({ clusters: reports })).toHaveLength(reports.length);
+    expect(looks).toBe(reports.length);
+  });
+
   it('says that no KVStoreMesh replica runs, and where to look', () => {
     expect(evaluateStatus(input({ replicas: [] })).healthy).toBe(false);
     expect(text({ replicas: [] })).toContain('describe deployment/clustermesh-apiserver');

@@ -1,3 +1,4 @@
+import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
@@ -29,6 +30,19 @@ export interface StatusReason {
 
 type Clusters = Pick<MeshStatusReport, 'clusters'> & Partial<Pick<MeshStatusReport, 'unreachable'>>;
 
+/** What the words of each reason take from the whole mesh. */
+interface Around extends Pick<Clusters, 'clusters'> {
+  contexts: Contexts;
+  /** Clusters to which nobody can be connected as they are, by name. */
+  unready: ReadonlySet<string>;
+  /** What keeps enable from its work, by context. */
+  obstacles: ReadonlyMap<string, EnableObstacles>;
+  /** Contexts that did not answer. */
+  silent: readonly string[];
+  /** Whether `check` asks, which need not be the next step itself. */
+  isCheck: boolean;
+}
+
 interface Held {
   report: StatusReport;
   problem: StatusProblem;
@@ -37,20 +51,32 @@ interface Held {
 /** What is about the node or the pod itself, whatever the peer. */
 const OF_THE_NODE: readonly FailureClass[] = ['agent-unreachable'];
 
+function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
+  const { clusters, unreachable = [] } = mesh;
+  return {
+    clusters,
+    contexts: contextsIn(mesh, known),
+    unready: unreadyIn(clusters),
+    obstacles: new Map(clusters.map(({ context, unsigned, unfinished }) => [context, { unsigned, unfinished }])),
+    silent: unreachable.map(({ context }) => context),
+    isCheck,
+  };
+}
+
 /**
  * The report with each problem and fault in words and with its next step. Problems of one class that several clusters have
  * with one peer are still told for each of them: programs read them one by one.
  */
 export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()): MeshStatusReport {
-  const contexts = contextsIn(mesh, known);
+  const around = aroundIn(mesh, known, false);
   return {
     ...mesh,
     clusters: mesh.clusters.map((report) => ({
       ...report,
-      faults: report.faults.map((fault) => ({ ...fault, hint: mendOrCheck(fault, mesh, contexts) })),
+      faults: report.faults.map((fault) => ({ ...fault, hint: mendOrCheck(fault, around) })),
       problems: report.problems.map((problem) => ({
         ...problem,
-        ...wordsOf([{ report, problem }], mesh, contexts),
+        ...wordsOf([{ report, problem }], around),
       })),
     })),
   };
@@ -72,7 +98,7 @@ export function unknownContexts(mesh: Clusters): string[] {
  * and so is what one cluster has with all its peers. Next steps are in an order in which they can be typed.
  */
 export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck = false } = {}): StatusReason[] {
-  const contexts = contextsIn(mesh, known);
+  const around = aroundIn(mesh, known, isCheck);
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
   const reasons = [...groupBy(held, keyOf).values()].map((group): StatusReason => {
     const [first] = group as [Held, ...Held[]];
@@ -85,7 +111,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : first.report.cluster.name) : undefined].flatMap(
         (name) => name ?? peers,
       ),
-      ...wordsOf(group, mesh, contexts, isCheck),
+      ...wordsOf(group, around),
       ...(heldOver
         ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
         : {}),
@@ -104,7 +130,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
           lead: leadOf(fault, nodes.total > 0 && nodes.connected === nodes.total),
           says: describeFault(fault),
           places: [],
-          hint: mendOrCheck(fault, mesh, contexts, isCheck),
+          hint: mendOrCheck(fault, around),
         }),
       ),
   );
@@ -119,20 +145,14 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
 }
 
 /** @param group problems that are one */
-function wordsOf(
-  group: readonly Held[],
-  mesh: Clusters,
-  contexts: Contexts,
-  isCheck = false,
-): { says: string; hint: string } {
-  const { clusters, unreachable = [] } = mesh;
-  const unready = unreadyIn(clusters);
+function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
+  const { clusters, contexts, unready, obstacles, silent, isCheck } = around;
   const ready = thoseReady(group, ({ report }) => unready.has(report.cluster.name));
   const [first] = ready as [Held, ...Held[]];
   const { report, problem } = first;
   const { cause } = problem;
   if (cause) {
-    return { says: describeFault(cause), hint: mendOrCheck(cause, mesh, contexts, isCheck) };
+    return { says: describeFault(cause), hint: mendOrCheck(cause, around) };
   }
   const contextsBeside = (held: readonly Held[]) => [
     ...new Set(held.map(({ report: { context } }) => context).filter((context) => context !== report.context)),
@@ -144,14 +164,14 @@ function wordsOf(
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: contextsBeside(ready),
-    obstacles: new Map(clusters.map(({ context, unsigned, unfinished }) => [context, { unsigned, unfinished }])),
+    obstacles,
   });
   const refused = ruleAgainstAsking(report, problem);
   if (refused) return { ...words, hint: refused };
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
-  const forget = forgetIfSilent(advice.hint, holders, contextsOf(unreachable));
+  const forget = forgetIfSilent(advice.hint, holders, silent);
   if (forget !== advice.hint) return { ...advice, hint: forget };
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
@@ -176,15 +196,10 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
   'apiserver-rollout',
 ]);
 
-function mendOrCheck(
-  fault: Fault,
-  { clusters, unreachable = [] }: Clusters,
-  contexts: Contexts,
-  isCheck = false,
-): string {
+function mendOrCheck(fault: Fault, { clusters, contexts, unready, silent, isCheck }: Around): string {
   const own = clusters.find(({ context }) => context === fault.context);
-  const known = forOtherOwners(mendOf(fault, contexts, unreadyIn(clusters)), fault.context, own?.ofOthers);
-  const mend = forgetIfSilent(known, [fault.context], contextsOf(unreachable));
+  const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
+  const mend = forgetIfSilent(known, [fault.context], silent);
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }
@@ -239,10 +254,6 @@ function placesOf(group: readonly Held[]): StatusReason['places'] {
 
 function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefined {
   return clusters.find((report) => report.context === context)?.cluster.name;
-}
-
-function contextsOf(clusters: readonly { context: string }[]): string[] {
-  return clusters.map(({ context }) => context);
 }
 
 function contextsIn({ clusters }: Clusters, known: Contexts): Contexts {
