@@ -14,7 +14,7 @@ import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
-import { extraWords, lostHalves, pruneWords } from '../views/file/diff-view.ts';
+import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
 import type { PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
@@ -174,9 +174,7 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
   // What takes away shows its plan, and asks.
   const again = againOf(context, flags, '--prune')?.replace(/ (--yes|-y)(?= |$)/, '');
-  const halves = lostHalves(extra).map(
-    (hint) => `half of a peering is lost, of which a file has the other half → ${hint}`,
-  );
+  const halves = halvesLeft(extra).map((half) => `${half.says} → ${half.hint}`);
   return [...halves, again === undefined ? says : `${says} → ${pruneWords(extra)}: ${again}`];
 }
 

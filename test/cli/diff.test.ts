@@ -126,6 +126,35 @@ describe('diff', () => {
     expect((await meshctl(['diff', ...half], { cwd: folder.path })).stdout).toContain('  - mesh-1 dials mesh-2\n');
   });
 
+  it('calls half of a peering parted with that one side has given up: export and apply too, with both ways out', async () => {
+    const pair = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+    const part = ['clustermesh', 'disconnect', '--peer', 'mesh-2', '--context', 'mesh-1', '--yes', '--no-wait'];
+    await meshctl.ok(part);
+    const join = 'meshctl clustermesh connect --context mesh-2 --destination-context mesh-1';
+    const out = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
+    const ways = `before the mesh is exported, connect them again: ${join}; or part them on that side too: ${out}`;
+    const text = (await meshctl.ok(['export', '--context', 'mesh-1,mesh-2'])).stdout;
+    expect(text).toContain(`mesh-2 dials mesh-1, which does not let it in any more → ${ways}\n`);
+    expect(text).not.toContain('lost');
+    await folder.write('parted.yaml', text);
+    const half = ['-f', 'parted.yaml'];
+    const { stdout } = await meshctl(['diff', ...half], { cwd: folder.path });
+    expect(stdout).toContain('  - mesh-2 lets mesh-1 in, which neither dials it nor lets it in any more\n');
+    expect(stdout.replaceAll(/\n +/g, ' ')).toContain(
+      `→ Before the mesh is exported, connect them again: ${join} or part them on that side too: ${out}`,
+    );
+    expect(stdout).not.toContain('lost');
+    expect(stdout).toContain('→ Or remove what is in no file, which makes it one-way for good:');
+    const planned = await meshctl(['apply', ...half, '--dry-run'], { cwd: folder.path });
+    expect(planned.stderr.replaceAll(/\n +/g, ' ')).toContain(
+      `⚠ mesh-2 dials mesh-1, which does not let it in any more → B${ways.slice(1).replace(';', '')}\n`,
+    );
+    const data = jsonOf(await meshctl(['diff', ...half, '-o', 'json'], { cwd: folder.path }));
+    expect(data).toMatchObject({ notInFile: { letIn: [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: false }] } });
+    await meshctl.ok(pair);
+    expect((await diff(BOTH)).stderr).not.toContain('lets');
+  });
+
   it('exits 2 for a file that is wrong, with every fault on a line', async () => {
     const path = await folder.write('bad.yaml', 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec: {cluster: []}\n');
     const piped = await meshctl(['diff', '-f', '-'], {

@@ -11,6 +11,7 @@ import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
+import { beforeExport, partedBy } from '../peers/parted.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { type Affinity, readSharing } from '../services/annotations.ts';
@@ -150,13 +151,15 @@ function imageRemarks(snapshot: ClusterSnapshot): string[] {
   return isOwn ? [`it runs ${live}, which stays as long as Cilium's version does`] : [];
 }
 
-/** One-way, and nobody has written down that it shall be so. */
+/** One-way, and nobody has written down that it shall be so: of one that has parted with the other, both ways out. */
 function halfConnections(clusters: readonly ExportedCluster[]): string[] {
   const snapshots = clusters.map(({ snapshot }) => snapshot);
   return snapshots.flatMap((client) =>
     snapshots
       .filter((server) => server !== client && isHalfOfPeering(client, server))
       .map((server) => {
+        const parted = partedBy(server, client);
+        if (parted) return `${parted.why} → ${beforeExport(parted)}`;
         const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
         return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${connectCommand(server.context, client.context)}`;
       }),

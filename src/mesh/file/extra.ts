@@ -6,6 +6,7 @@ import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
+import { type Parted, partedBy } from '../peers/parted.ts';
 import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';
@@ -16,6 +17,8 @@ export interface ExtraDial extends NamedDial {
   isDialling: 'yes' | 'no' | 'unread';
   /** The command that brings it back, where the file has the other half of the peering and nobody chose that this one ends. */
   restore?: string | undefined;
+  /** The file has the other half of the peering, and this cluster has parted with who dials it by that: to be decided. */
+  parted?: Parted | undefined;
 }
 
 /** What clusters have and their file does not. */
@@ -41,8 +44,10 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     const [client, server] = [byName.get(from), byName.get(to)];
     if (!client) return { from, to, isDialling: 'unread' };
     if (expectedPeers(client).includes(to)) return { from, to, isDialling: 'yes' };
-    const isLost = wanted.has(dialKey(to, from)) && server !== undefined && isHalfOfPeering(server, client);
-    return { from, to, isDialling: 'no', restore: isLost ? connectCommand(client.context, server.context) : undefined };
+    const extra: ExtraDial = { from, to, isDialling: 'no' };
+    if (!wanted.has(dialKey(to, from)) || !server || !isHalfOfPeering(server, client)) return extra;
+    const parted = partedBy(client, server);
+    return parted ? { ...extra, parted } : { ...extra, restore: connectCommand(client.context, server.context) };
   };
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>

@@ -25,6 +25,11 @@ export interface Parted {
   mend: string;
 }
 
+/** What is to be decided before a mesh is written down that has it: a file can only have a dial, or not. */
+export function beforeExport({ mend }: Parted): string {
+  return `before the mesh is exported, ${mend}`;
+}
+
 /**
  * Of a cluster that still dials another one which has parted with it; undefined where it does not, or is let in. Whether they
  * are to be connected only the operator knows.

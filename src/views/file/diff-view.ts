@@ -1,10 +1,11 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted, enumerated } from '../../mesh/counted.ts';
+import { capital, counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import type { ExtraDial } from '../../mesh/file/extra.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { beforeExport } from '../../mesh/peers/parted.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
@@ -75,23 +76,29 @@ export function diffText(report: DiffReport, theme: Theme): string {
     ...(count > 0 && isTypeable && !refused
       ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2)
       : []),
-    ...lostHalves(differences.extra).flatMap((hint) => hintLines(hint, theme, 2)),
+    ...halvesLeft(differences.extra).flatMap(({ hint }) => hintLines(hint, theme, 2)),
     ...(prunable
       ? hintLines(`${pruneWords(differences.extra)}: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
 }
 
-/** What brings back the halves of peerings that are lost, of which files have the other one. */
-export function lostHalves({ letIn }: MeshDifferences['extra']): string[] {
+/** The halves of peerings that are in files without the other one: what became of that, and what is to be done about it. */
+export function halvesLeft({ letIn }: MeshDifferences['extra']): { says: string; hint: string }[] {
   const restores = letIn.flatMap(({ restore }) => restore ?? []);
-  if (restores.length === 0) return [];
-  return [`Bring back what is lost, and write the pair both ways in the file: ${restores.join(' && ')}`];
+  const lost = {
+    says: 'half of a peering is lost, of which a file has the other half',
+    hint: `Bring back what is lost, and write the pair both ways in the file: ${restores.join(' && ')}`,
+  };
+  return [
+    ...(restores.length > 0 ? [lost] : []),
+    ...letIn.flatMap(({ parted }) => (parted ? [{ says: parted.why, hint: capital(beforeExport(parted)) }] : [])),
+  ];
 }
 
 /** What `--prune` is for. */
 export function pruneWords(extra: MeshDifferences['extra']): string {
-  return lostHalves(extra).length > 0
+  return halvesLeft(extra).length > 0
     ? 'Or remove what is in no file, which makes it one-way for good'
     : 'Remove what is in no file';
 }
@@ -144,9 +151,10 @@ export function extraWords(extra: MeshDifferences['extra']): string[] {
 }
 
 /** `b lets a in`, with what is known of a. */
-function letInWords({ from, to, isDialling, restore }: ExtraDial): string {
+function letInWords({ from, to, isDialling, restore, parted }: ExtraDial): string {
   const says = printable(`${to} lets ${from} in`);
   if (isDialling === 'unread') return says;
+  if (parted) return `${says}, which neither dials it nor lets it in any more`;
   return `${says}, which does not dial it${restore === undefined ? '' : ' and which nobody chose: half of a peering is lost'}`;
 }
 
