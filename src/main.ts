@@ -156,11 +156,12 @@ async function runCommand(
   const theme = await createTheme(colourWanted(host.env, host.stdout, options.color));
   // A hint that names Cilium's namespace does not know by which flag the command takes it.
   const asNamespaceFlag = (word: string) => (word === '-n' ? (namespaceOptionOf(command) ?? word) : word);
-  const again = (...words: readonly string[]) =>
+  const againWithout = (flags: readonly string[], ...words: readonly string[]) =>
     [
       `meshctl ${command.path.join(' ')}`,
-      ...[...ownWords(command, argv), ...words.map(asNamespaceFlag)].map(shellWord),
+      ...[...ownWords(command, argv, flags), ...words.map(asNamespaceFlag)].map(shellWord),
     ].join(' ');
+  const again = (...words: readonly string[]) => againWithout([], ...words);
   // A terminal that is drawn anew is not written to through the host.
   const typed = asTyped(host.installation.name, COMMANDS);
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
@@ -170,6 +171,7 @@ async function runCommand(
   const context: CommandContext = {
     progress,
     again,
+    againWithout,
     print: (text) => host.stdout.write(text),
     confirm: (question, about, unasked) => confirm(host, question, addRunFlags(about), again, unasked),
     canAsk: host.keyboard !== undefined,

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
-import { optionsOf } from '../commands/options/shared-options.ts';
+import { flagNamesOf, optionsOf } from '../commands/options/shared-options.ts';
 
 /**
  * A command line with the flags that stand before or between its command's words put behind these, as kubectl and helm let
@@ -45,10 +45,9 @@ const HELP = ['-h', '--help', '-V', '--version', '--'];
 
 /** Each flag, short and long, and whether the next word is its value; a value that may be left out is no word of its own. */
 function valuesByFlag(commands: readonly CommandSpec[]): Map<string, boolean> {
-  const entries = commands.flatMap(optionsOf).flatMap(({ flags, also = [] }) => {
-    const names = [...(flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []), ...also];
-    return names.map((name) => [name, flags.includes('<')] as const);
-  });
+  const entries = commands
+    .flatMap(optionsOf)
+    .flatMap((option) => flagNamesOf(option).map((name) => [name, option.flags.includes('<')] as const));
   return new Map(entries);
 }
 

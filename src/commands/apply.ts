@@ -115,7 +115,7 @@ async function carryOut(
     proof: flags.proof,
     proofMs: PROOF_MS,
     rollback: flags.rollback,
-    goOn: againOf(context, flags),
+    goOn: againOf(context, flags, ['--dry-run']),
     agree: (steps, effects, planned) =>
       confirmCuts(context, { steps, effects }, { yes: flags.yes, planned, begun: true }),
   });
@@ -173,14 +173,19 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   if (words.length === 0) return [];
   const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
   // What takes away shows its plan, and asks.
-  const again = againOf(context, flags, '--prune')?.replace(/ (--yes|-y)(?= |$)/, '');
+  const again = againOf(context, flags, ['--dry-run', '--yes'], '--prune');
   const halves = halvesLeft(extra).map((half) => `${half.says} → ${half.hint}`);
   return [...halves, again === undefined ? says : `${says} → ${pruneWords(extra)}: ${again}`];
 }
 
-/** The line that carries this run out, or goes on with it; undefined where a file came by a pipe. It shows its plan, and asks. */
-function againOf(context: CommandContext, { filename }: ApplyFlags, ...more: string[]): string | undefined {
-  return filename.includes(STANDARD_INPUT) ? undefined : context.again(...more).replace(/ --dry-run(=\w+)?(?= |$)/, '');
+/** The line that carries this run out, or goes on with it; undefined where a file came by a pipe: no line has that again. */
+function againOf(
+  context: CommandContext,
+  { filename }: ApplyFlags,
+  without: readonly string[],
+  ...more: string[]
+): string | undefined {
+  return filename.includes(STANDARD_INPUT) ? undefined : context.againWithout(without, ...more);
 }
 
 /** Before a peer is cut, or may be, and before anything is taken away. */

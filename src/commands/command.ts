@@ -65,6 +65,8 @@ export interface CommandContext extends Flow {
    * those are added to every hint.
    */
   again(...words: readonly string[]): string;
+  /** The same without some flags of the command, which it may have been given, and their values. */
+  againWithout(flags: readonly string[], ...words: readonly string[]): string;
   /** Writes to stdout at once, for commands that go on (sandbox, demo, --watch). */
   print(text: string): void;
   /**

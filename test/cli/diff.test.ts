@@ -145,7 +145,8 @@ describe('diff', () => {
     );
     expect(stdout).not.toContain('lost');
     expect(stdout).toContain('→ Or remove what is in no file, which makes it one-way for good:');
-    const planned = await meshctl(['apply', ...half, '--dry-run'], { cwd: folder.path });
+    const planned = await meshctl(['apply', ...half, '--dry-run', 'client', '-y'], { cwd: folder.path });
+    expect(planned.stderr).toContain('one-way for good: meshctl apply -f parted.yaml --prune\n');
     expect(planned.stderr.replaceAll(/\n +/g, ' ')).toContain(
       `⚠ mesh-2 dials mesh-1, which does not let it in any more → B${ways.slice(1).replace(';', '')}\n`,
     );

@@ -26,6 +26,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   const context: CommandContext = {
     progress: quiet,
     again: () => '',
+    againWithout: () => '',
     interactive: false,
     print(text) {
       output += text;

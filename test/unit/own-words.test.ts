@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { ownWords } from '../../src/cli/own-words.ts';
+import { APPLY } from '../../src/commands/apply-spec.ts';
 
 it.each<[string, string[], string[]]>([
   [
@@ -17,6 +18,25 @@ it.each<[string, string[], string[]]>([
   ['service global', ['service', 'global', 'ns/name', '--shared', 'false'], ['ns/name', '--shared', 'false']],
 ])('%s %j', (path, argv, words) => {
   expect(ownWords({ path: path.split(' ') }, argv)).toEqual(words);
+});
+
+it.each<[string[], string[]]>([
+  [['--dry-run'], []],
+  [['--dry-run', 'server', '--prune'], ['--prune']],
+  [['--dry-run=server', '-y', '--prune'], ['--prune']],
+  [['--yes', '--dry-run', '--prune'], ['--prune']],
+  [
+    ['-f', 'a --dry-run b.yaml', '--kubeconfig', 'k', '--yes'],
+    ['-f', 'a --dry-run b.yaml'],
+  ],
+  [
+    ['--wait-duration', '5m', '--yes', '-f', 'a'],
+    ['-f', 'a'],
+  ],
+  [['--wait-duration=5m'], []],
+])('leaves out what it is told to, with its value, and nothing that only looks like it: apply %j', (flags, words) => {
+  const without = ['--dry-run', '--yes', '--wait-duration'];
+  expect(ownWords(APPLY, ['apply', ...flags], without)).toEqual(words);
 });
 
 it('keeps the namespace that a command is about, where Cilium has a flag of its own', () => {

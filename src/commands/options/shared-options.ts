@@ -250,6 +250,11 @@ export function flagNameOf({ flags }: OptionSpec): string | undefined {
   return /--[a-z-]+/.exec(flags)?.[0];
 }
 
+/** All names of a flag, short and long. */
+export function flagNamesOf({ flags, also = [] }: OptionSpec): string[] {
+  return [...(flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []), ...also];
+}
+
 /** What a command takes: its own flags, and the shared ones that these do not replace. */
 export function optionsOf({ options, reachesClusters }: CommandSpec): OptionSpec[] {
   const names = new Set(options.map(flagNameOf));
