@@ -99,7 +99,11 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   }
   if (code === 404) return notFound(action, status, fail);
   if (code === 409 && status?.reason === 'AlreadyExists') {
-    return fail('Conflict', `${action.target} exists already`, 'Run the same command again.');
+    return fail(
+      'Conflict',
+      `${action.target} exists already: it was not there when the cluster was read`,
+      'Run the same command again.',
+    );
   }
   if (code === 409) return conflict(action, status, said, fail);
   if (code === 410) return fail('ApiFailure', `${cannot}: ${said}`);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { type CliOptions, jsonOf } from '../support/cli.ts';
+import { type CliOptions, type CliResult, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
@@ -94,6 +94,43 @@ describe('apply that fails', () => {
     clusters.fault = undefined;
     // The half that the other run has written; what it found there and kept leaves no trace of it.
     expect(usersOf(1)).toContain('remote-mesh-1');
+  });
+});
+
+describe('a fresh cluster that two runs enable at once', () => {
+  const enable = mesh('enable', '--context', 'mesh-1');
+  const file = ['apply', '-f', '-'];
+  const run = (argv: readonly string[]) => clusters.meshctl(argv, { input: meshText(spec('mesh-1')) });
+  const made = () => Object.keys(clusters.objects()).filter((key) => key.includes('clustermesh'));
+
+  // Both write some objects alike; who makes the Secret of peers first comes to its end.
+  it.each<[string, string[], string[]]>([
+    ['enable beside enable', enable, enable],
+    ['apply beside enable', file, enable],
+    ['apply beside apply', file, file],
+  ])('is enabled by one of them, and the other one leaves it so: %s', async (_what, argv, others) => {
+    clusters = await startBareClusters(1);
+    for (const name of ['clustermesh-apiserver-server-cert', 'clustermesh-apiserver-metrics']) {
+      let other: CliResult | undefined;
+      let theirs: string[] = [];
+      clusters.fault = async (request) => {
+        if (other || request.verb !== 'patch' || request.name !== name) return undefined;
+        clusters.fault = undefined;
+        other = await run(others);
+        theirs = made();
+        return undefined;
+      };
+      const failed = await run(argv);
+      expect(other?.exitCode, other?.stderr).toBe(0);
+      expect(failed.exitCode, failed.stderr).toBe(1);
+      expect(failed.stderr).toContain('it was not there when the cluster was read\n  → Run the same command again.');
+      if (argv === file) expect(failed.stderr).toContain('left as it is, because it is in use by another run');
+      expect(made()).toEqual(expect.arrayContaining(theirs));
+      const again = await run([...argv, '-o', 'json', '--dry-run']);
+      expect(jsonOf(again)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
+      await ok(mesh('disable', '--context', 'mesh-1', '--yes'));
+    }
+    await clusters.close();
   });
 });
 

@@ -213,7 +213,7 @@ describe('409', () => {
     });
     expect(refused(409, failure(409, 'AlreadyExists', 'exists'))).toMatchObject({
       code: 'Conflict',
-      message: 'context "c1": Secret kube-system/cilium-ca exists already',
+      message: 'context "c1": Secret kube-system/cilium-ca exists already: it was not there when the cluster was read',
       details: { reason: 'AlreadyExists' },
     });
   });

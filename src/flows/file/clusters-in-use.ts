@@ -1,9 +1,16 @@
+import type { JournalEntry } from '../../kube/apply.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
-import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import {
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../../mesh/objects/names.ts';
 import { joinedPeers } from '../../mesh/peers/joined-peers.ts';
 import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
@@ -30,11 +37,13 @@ export async function clustersInUse(
   const found = await Promise.all(
     enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
       const { context } = target.client;
-      const seen = await readJoined(target, before);
+      const seen = await readSince(target, before);
       if (!seen)
         return [[context, 'left as it is, because it could not be seen whether another cluster uses it by now']];
-      const joined = seen.filter((peer) => !own.includes(peer));
-      const by = [...joined, ...(sparing.includes(context) ? ['another run'] : [])];
+      const joined = joinedPeers({ before, now: seen }).filter((peer) => !own.includes(peer));
+      const written = journals.filter(({ cluster }) => cluster === context).flatMap(({ entries }) => entries);
+      const isEnabledByOthers = hasOthersWork(before, seen, written);
+      const by = [...joined, ...(sparing.includes(context) || isEnabledByOthers ? ['another run'] : [])];
       return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
     }),
   );
@@ -44,10 +53,20 @@ export async function clustersInUse(
 /** After an interruption too, and as long as a slow API server takes for an answer. */
 const LOOK_TIMEOUT_MS = 30_000;
 
-/** Who uses a cluster since it was read; undefined where it does not tell. */
-async function readJoined({ client, namespace }: Target, before: ClusterSnapshot): Promise<string[] | undefined> {
+/**
+ * Whether something has come since a cluster was read that this run has not written: then another run enables it too. What both
+ * write alike shows nothing of that, and may be what the other one stands on.
+ */
+function hasOthersWork(before: ClusterSnapshot, now: ClusterSnapshot, written: readonly JournalEntry[]): boolean {
+  const own = new Set(written.map(({ ref }) => keyOf(ref)));
+  return [...now.objects.keys()].some((key) => !before.objects.has(key) && !own.has(key));
+}
+
+/** What tells who uses a cluster, as it is now; undefined where it does not tell. */
+async function readSince({ client, namespace }: Target, before: ClusterSnapshot): Promise<ClusterSnapshot | undefined> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
   const refs = [
+    apiserverDeploymentRef(namespace),
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
     configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
   ];
@@ -56,7 +75,7 @@ async function readJoined({ client, namespace }: Target, before: ClusterSnapshot
     const objects = new Map(read.flatMap((object) => (object ? [[keyOf(refOf(object)), object]] : [])));
     const users = read.at(-1);
     const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));
-    return joinedPeers({ before, now: { ...before, objects, remoteUsers } });
+    return { ...before, objects, remoteUsers };
   } catch (error) {
     if (error instanceof MeshctlError) return undefined;
     throw error;
