@@ -101,11 +101,12 @@ const BY_KIND = {
     };
   },
 
-  MeshDiff({ clusters, unconnected, missingServices, notInFile, unreachable }) {
+  MeshDiff({ clusters, unconnected, missingServices, notEnabled = [], notInFile, unreachable }) {
     const found = [
       ...clusters.flatMap(({ name, steps }) =>
         steps.map(({ action, object, why }) => [name, `${action} ${objectName(object)}: ${why}`]),
       ),
+      ...notEnabled.map(({ name, says }) => [name, says]),
       ...unconnected.map((pair) => ['mesh', `not connected: ${pairWords(pair)}`]),
       ...missingServices.map(({ service, clusters: without }) => [
         'mesh',

@@ -180,11 +180,46 @@ describe('diff', () => {
     expect(data.error).toMatchObject({ code: 'Usage', details: { faults: { length: 4 } } });
   });
 
-  it('says of a cluster that something else is to enable what the file has in mind', async () => {
-    const told = failureOf(await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3', connectOnly: true }] }));
-    expect(told.says).toContain('context "mesh-3": Cluster Mesh is not enabled');
-    expect(told.says).toContain('make it with that, as before. To have meshctl make it, take connectOnly out');
-    expect(told.says).not.toContain('meshctl clustermesh enable');
+  it('takes a cluster that something else is to enable first for a difference, which no apply can mend', async () => {
+    const spec: WrittenSpec = { ...BOTH, clusters: [...clusters, { name: 'mesh-3', connectOnly: true }] };
+    const { stdout, stderr, exitCode } = await diff(spec);
+    expect(exitCode, stderr).toBe(1);
+    expect(stdout).toContain('  ! context "mesh-3": Cluster Mesh is not enabled\n');
+    expect(stdout).toContain('  + mesh-1 and mesh-3 dial each other, once they are enabled\n');
+    const hint = 'make it with that, as before. To have meshctl make it, take connectOnly out';
+    expect(stdout.replaceAll(/\n +/g, ' ')).toContain(hint);
+    expect(stdout).not.toMatch(/meshctl clustermesh enable|into apply/);
+    const data = jsonOf(await diff(spec, '-o', 'json'));
+    expect(data).toMatchObject({ notEnabled: [{ name: 'mesh-3', context: 'mesh-3' }], unconnected: [{}, {}] });
+    expect((await diff(spec, '-o', 'junit')).stdout).toContain('Cluster Mesh is not enabled');
+    const alone: WrittenSpec = { ...spec, topology: { type: 'pairs', pairs: [['mesh-1', 'mesh-2']] } };
+    expect((await diff(alone)).stdout).toContain('  ! context "mesh-3": Cluster Mesh is not enabled\n');
+    const apply = (...more: string[]) => meshctl(['apply', '-f', '-', ...more], { input: meshText(spec) });
+    for (const result of [await apply(), await apply('--dry-run')]) {
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toContain('context "mesh-3": Cluster Mesh is not enabled');
+      expect(result.stderr.replaceAll(/\n +/g, ' ')).toContain(hint);
+    }
+  });
+
+  it.each<[string, () => void]>([
+    [
+      'a list of users that cannot be read',
+      () => {
+        store(0).update(refs.configMap('clustermesh-remote-users'), (list) => {
+          list.data = { 'users.yaml': 'users: [' };
+        });
+      },
+    ],
+    ['no Service', () => store(0).delete(refs.service('clustermesh-apiserver'))],
+  ])('takes %s for a difference, which apply mends before it connects', async (_what, breaks) => {
+    breaks();
+    const { exitCode, stdout, stderr } = await diff(BOTH);
+    expect(exitCode, stderr).toBe(1);
+    expect(stdout).toContain('+ mesh-1 and mesh-2 dial each other, once they are enabled');
+    const applied = await meshctl(['apply', '-f', '-', '--yes'], { input: meshText(BOTH) });
+    expect(applied.exitCode, applied.stderr).toBe(0);
+    expect((await diff(BOTH)).exitCode).toBe(0);
   });
 
   it('does not warn of an address that was chosen and that the file chooses no longer', async () => {

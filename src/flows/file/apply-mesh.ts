@@ -5,6 +5,7 @@ import type { Direction } from '../../mesh/connect/direction.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
+import { requireServed } from '../../mesh/file/made-elsewhere.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -39,8 +40,15 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
 
 const isChange = ({ action }: Step): boolean => action !== 'keep';
 
-/** Refuses, before anybody is asked, what would overwrite what others have set. @throws MeshctlError `Conflict` */
-export function requireApplicable({ drafts, services }: PreparedMesh, { force, forcing }: FileOptions): void {
+/**
+ * Refuses, before anybody is asked, what would overwrite what others have set, and what others are to make first.
+ * @throws MeshctlError `Conflict`, `ClusterMeshNotEnabled`, `NotFound`
+ */
+export function requireApplicable(
+  { drafts, services, connections }: PreparedMesh,
+  { force, forcing }: FileOptions,
+): void {
+  requireServed(connections.unserved);
   if (!force) for (const { draft } of drafts) requireNoConflicts(draft.snapshot, draft.plan.steps, forcing);
   const [missing] = services.missing;
   if (!missing) return;

@@ -18,6 +18,7 @@ export function differencesOf({ members, drafts, connections, services, extra }:
     ),
     unconnected: pairsOfDials(connections.later),
     missingServices: services.missing,
+    unserved: connections.unserved,
     extra: {
       pairs: pairsOfDials(extra.dials.filter(({ isDialling }) => isDialling === 'yes')),
       letIn: extra.dials.filter(({ isDialling }) => isDialling !== 'yes'),

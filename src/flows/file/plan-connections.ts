@@ -1,11 +1,12 @@
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { isEnabled, requireEnabled } from '../../mesh/connect/direction.ts';
+import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
-import { enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { unreadyAmong } from '../../mesh/faults/unready.ts';
+import { requireServed, type UnservedCluster } from '../../mesh/file/made-elsewhere.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
@@ -19,11 +20,14 @@ export interface MeshConnections {
   now: PreparedConnect;
   /** Dials of clusters that are to be enabled first: at which addresses, only their Services tell then. */
   later: readonly NamedDial[];
+  /** Clusters that something else is to make first. */
+  unserved: readonly UnservedCluster[];
 }
 
 /**
  * The plan of all connections. Clusters that are connected with each other, directly or not, are judged as one mesh.
- * @throws MeshctlError `Incompatible`, and `ClusterMeshNotEnabled` for clusters that nobody is going to enable
+ * @param options `enabled`: all that are to be enabled have been
+ * @throws MeshctlError `Incompatible`, and `ClusterMeshNotEnabled` for clusters that are not enabled by then
  */
 export async function planConnections(
   flow: Flow,
@@ -32,20 +36,18 @@ export async function planConnections(
   options: { parallel: number; skipChecks?: readonly string[] | undefined; proof: boolean; enabled?: boolean },
 ): Promise<MeshConnections> {
   const names = members.map(({ wanted }) => wanted.name);
-  const others = members.filter(({ wanted }) => wanted.connectOnly);
-  requireEnabled(
-    others.map(({ snapshot }) => snapshot),
-    (contexts) => {
-      const lacking = others.filter(({ snapshot }) => contexts.includes(snapshot.context));
-      const whose = enumerated(lacking.map(({ wanted }) => wanted.name));
-      return `By the file something else makes the clustermesh-apiserver of ${whose} (connectOnly): make it with that, as before. To have meshctl make it, take connectOnly out of the file.`;
-    },
-  );
-  requireEnabled(
-    members
-      .filter(({ wanted, snapshot }) => !wanted.connectOnly && (options.enabled || isEnabled(snapshot)))
-      .map(({ snapshot }) => snapshot),
-  );
+  const unserved = members.flatMap(({ wanted: { name, connectOnly }, snapshot }): UnservedCluster[] => {
+    const says = connectOnly ? lackOfServer(snapshot) : undefined;
+    return says === undefined ? [] : [{ name, context: snapshot.context, says }];
+  });
+  if (options.enabled) {
+    requireServed(unserved);
+    requireEnabled(members.map(({ snapshot }) => snapshot));
+  }
+  // What enable is yet to mend is connected after that, as what it is yet to make.
+  const unready = unreadyAmong(members.filter(({ wanted }) => !wanted.connectOnly).map(({ snapshot }) => snapshot));
+  const isReady = ({ wanted: { name } }: FileMember) =>
+    options.enabled === true || !(unready.has(name) || unserved.some((one) => one.name === name));
   const parts: PreparedConnect[] = [];
   for (const group of groupsOf(spec.dials, names)) {
     if (group.length < 2) continue;
@@ -57,7 +59,7 @@ export async function planConnections(
       own.map(({ snapshot }) => snapshot),
       options,
     );
-    const ready = own.filter(({ snapshot }) => isEnabled(snapshot));
+    const ready = own.filter(isReady);
     const peers = ready.map(({ snapshot }): Member => {
       return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };
     });
@@ -83,7 +85,7 @@ export async function planConnections(
   const isOf = ({ from, to }: NamedDial) => names.includes(from) && names.includes(to);
   const later = spec.dials.filter((dial) => isOf(dial) && !planned.has(dialKey(dial.from, dial.to)));
   if (options.enabled && later.length > 0) throw new MeshctlError('Bug', 'a connection of the file was not planned');
-  return { now: joined(parts), later };
+  return { now: joined(parts), later, unserved };
 }
 
 /** The plans of separate meshes as one: none of them has a cluster of another. */

@@ -85,24 +85,25 @@ export function dialingSecret(snapshot: ClusterObjects): string {
 
 /**
  * Refuses clusters that have no complete clustermesh-apiserver, all in one.
- * @param mend by their contexts, what makes it complete; default: `enable`
  * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing where
  */
-export function requireEnabled(
-  snapshots: readonly ClusterSnapshot[],
-  mend?: (contexts: readonly string[]) => string,
-): void {
+export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
   const lacking = snapshots.flatMap((snapshot) => {
     const missing = missingOf(snapshot);
     return missing.length > 0 ? [{ snapshot, missing }] : [];
   });
   requireUsersFile(snapshots);
   if (lacking.length === 0) return;
-  const contexts = lacking.map(({ snapshot: { context } }) => context);
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
-    hint: mend?.(contexts) ?? `Run: ${enableOnceGone(lacking.map(({ snapshot }) => snapshot))}`,
+    hint: `Run: ${enableOnceGone(lacking.map(({ snapshot }) => snapshot))}`,
     details: { clusters: lacking.map(({ snapshot: { context }, missing }) => ({ context, missing })) },
   });
+}
+
+/** Why a cluster is refused by {@link requireEnabled}, as a clause; undefined where it is not. */
+export function lackOfServer(snapshot: ClusterSnapshot): string | undefined {
+  const missing = missingOf(snapshot);
+  return missing.length > 0 ? describeLack({ snapshot, missing }) : unreadableUsers(snapshot);
 }
 
 /** What a cluster that serves its state must have. */
@@ -110,11 +111,6 @@ const neededIn = (namespace: string): ObjectRef[] => [
   apiserverDeploymentRef(namespace),
   secretRef(namespace, SERVER_CERT_SECRET),
 ];
-
-/** Whether a cluster has a clustermesh-apiserver that peers can be let into. */
-export function isEnabled(snapshot: ClusterSnapshot): boolean {
-  return missingOf(snapshot).length === 0;
-}
 
 /** Whether a cluster lacks an object. Of what may not be read it is not known. */
 function lacks({ objects, unread }: ClusterSnapshot, ref: ObjectRef): boolean {
@@ -146,19 +142,21 @@ function missingOf(snapshot: ClusterSnapshot): string[] {
  * @throws MeshctlError `ClusterMeshNotEnabled`, with the command that makes a new one
  */
 export function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
-  for (const { objects, context, namespace } of snapshots) {
-    const configMap = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
-    const lack = configMap && lackOfUsers(configMap);
-    if (lack === undefined) continue;
-    throw new MeshctlError(
-      'ClusterMeshNotEnabled',
-      `context "${context}": ${lack} (ConfigMap ${REMOTE_USERS_CONFIGMAP})`,
-      {
-        hint: meshctlCommand('clustermesh enable', { context }),
-        details: { context },
-      },
-    );
+  for (const snapshot of snapshots) {
+    const says = unreadableUsers(snapshot);
+    if (says === undefined) continue;
+    const { context } = snapshot;
+    throw new MeshctlError('ClusterMeshNotEnabled', says, {
+      hint: meshctlCommand('clustermesh enable', { context }),
+      details: { context },
+    });
   }
+}
+
+function unreadableUsers({ objects, context, namespace }: ClusterSnapshot): string | undefined {
+  const configMap = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+  const lack = configMap && lackOfUsers(configMap);
+  return lack && `context "${context}": ${lack} (ConfigMap ${REMOTE_USERS_CONFIGMAP})`;
 }
 
 /**

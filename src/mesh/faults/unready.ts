@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { isEnabled } from '../connect/direction.ts';
+import { lackOfServer } from '../connect/direction.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { rememberedOf } from '../remembered.ts';
 import type { Fault, FaultId } from './fault.ts';
@@ -27,7 +27,8 @@ const AT_ANY_TIME = { now: new Date(0) };
 
 const isUnready = rememberedOf(
   (snapshot: ClusterSnapshot) =>
-    !isEnabled(snapshot) || serveFaults(snapshot, AT_ANY_TIME).some((fault) => isRefusedByConnect(fault)),
+    lackOfServer(snapshot) !== undefined ||
+    serveFaults(snapshot, AT_ANY_TIME).some((fault) => isRefusedByConnect(fault)),
 );
 
 /** The clusters to which nobody can be connected as they are, by name: `connect` would refuse them. */

@@ -1,6 +1,7 @@
 import { groupBy } from '../pairs.ts';
 import type { Step } from '../plan/plan.ts';
 import type { ExtraDial, ExtraPeers } from './extra.ts';
+import type { UnservedCluster } from './made-elsewhere.ts';
 import type { FileServicesPlan } from './services.ts';
 import type { NamedDial } from './topology.ts';
 
@@ -12,6 +13,8 @@ export interface MeshDifferences {
   unconnected: readonly Pair[];
   /** Services that the files name and clusters lack. */
   missingServices: FileServicesPlan['missing'];
+  /** Clusters that the files leave to something else, which has not made them. */
+  unserved: readonly UnservedCluster[];
   /** What is in the clusters and in no file. */
   extra: {
     pairs: readonly Pair[];
@@ -38,12 +41,12 @@ export function pairsOfDials(dials: readonly NamedDial[]): Pair[] {
 }
 
 /** How many things differ; what is in no file counts apart. */
-export function countDifferences({ steps, unconnected, missingServices, extra }: MeshDifferences): {
+export function countDifferences({ steps, unconnected, missingServices, unserved, extra }: MeshDifferences): {
   differences: number;
   notInFile: number;
 } {
   return {
-    differences: steps.length + unconnected.length + missingServices.length,
+    differences: steps.length + unconnected.length + missingServices.length + unserved.length,
     notInFile: extra.pairs.length + extra.letIn.length + extra.strangers.length + extra.services.length,
   };
 }

@@ -3,6 +3,7 @@ import { capital, counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import type { ExtraDial } from '../../mesh/file/extra.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
+import { unservedHint } from '../../mesh/file/made-elsewhere.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { beforeExport } from '../../mesh/peers/parted.ts';
@@ -28,7 +29,7 @@ export interface DiffReport {
 
 /** The differences as data. */
 export function diffData({ clusters, differences, warnings }: DiffReport): Record<string, unknown> {
-  const { steps, unconnected, missingServices, extra } = differences;
+  const { steps, unconnected, missingServices, unserved, extra } = differences;
   const pair = ({ clusters: names, oneWay }: Pair) => ({ clusters: names, oneWay });
   return {
     summary: { ...countDifferences(differences), ...countActions(steps) },
@@ -39,6 +40,7 @@ export function diffData({ clusters, differences, warnings }: DiffReport): Recor
     })),
     unconnected: printable(unconnected.map(pair)),
     missingServices: printable(missingServices),
+    ...(unserved.length > 0 ? { notEnabled: printable(unserved) } : {}),
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
       connections: extra.pairs.map(pair),
@@ -61,7 +63,12 @@ export function diffText(report: DiffReport, theme: Theme): string {
   const again = files.flatMap((file) => ['-f', file]);
   // What came by a pipe cannot be given once more by typing.
   const isTypeable = !files.includes('-');
-  const refused = differences.missingServices.length > 0;
+  const { missingServices, unserved } = differences;
+  const firsts = [
+    ...(unserved.length > 0 ? [unservedHint(unserved)] : []),
+    ...(missingServices.length > 0 ? [SERVICES_FIRST] : []),
+  ];
+  const refused = firsts.length > 0;
   const prunable = isTypeable && !refused && notInFile > 0;
   return [
     ...planBlocks({ steps }, theme),
@@ -71,7 +78,7 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
-    ...(refused ? hintLines(SERVICES_FIRST, theme, 2) : []),
+    ...firsts.flatMap((hint) => hintLines(hint, theme, 2)),
     ...(isTypeable || refused ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
     ...(count > 0 && isTypeable && !refused
       ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2)
@@ -125,8 +132,9 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length > 0 ? [title, ...lines] : [];
 }
 
-function missingLines({ unconnected, missingServices }: MeshDifferences, theme: Theme): string[] {
+function missingLines({ unconnected, missingServices, unserved }: MeshDifferences, theme: Theme): string[] {
   return [
+    ...printable(unserved).map(({ says }) => `  ${theme.fail('!')} ${says}`),
     ...unconnected.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}, once they are enabled`),
     ...printable(missingServices).map(
       ({ service, clusters }) => `  ${theme.fail('!')} there is no Service ${service} in ${enumerated(clusters)}`,
