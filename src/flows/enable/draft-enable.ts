@@ -29,7 +29,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
-import { choicesToNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
+import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
@@ -222,7 +222,7 @@ export function draftFrom(
       ...authorityWarnings(snapshot, authority, others),
       ...keptUnsigned(plan.steps),
       ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
-      ...[addressNotGiven(planned) ?? []].flat(),
+      ...[addressNotGiven(planned) ?? [], ignoredInNote(snapshot) ?? []].flat(),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),

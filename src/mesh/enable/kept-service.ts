@@ -1,11 +1,15 @@
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { isAddress, isCidr } from '../cilium/cidr.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type KubeObject, objectIn } from '../objects/kube-object.ts';
-import { apiserverServiceRef } from '../objects/names.ts';
+import { describeRef, type KubeObject, objectIn } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
+import { isRecord } from '../record.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
   detectServiceExposure,
+  mergeAnnotations,
+  SERVICE_TYPES,
   type ServiceChoices,
   type ServiceExposure,
   type ServiceOptions,
@@ -22,6 +26,18 @@ interface Note extends ServiceChoices {
   /** By `--set`. */
   set?: Readonly<Record<string, unknown>>;
 }
+
+/** What each entry of a note may be: anyone may edit an annotation, and what enable makes of it is written to the cluster. */
+const ENTRIES: Readonly<Record<keyof Note, (value: unknown) => boolean>> = {
+  serviceType: isOneOf(SERVICE_TYPES),
+  serviceAnnotations: (value) => isRecord(value) && Object.values(value).every(isText),
+  nodePort: (value) => Number.isInteger(value) && Number(value) > 0 && Number(value) <= 65_535,
+  loadBalancerClass: isText,
+  loadBalancerIp: (value) => isText(value) && isAddress(value),
+  loadBalancerSourceRanges: (value) => Array.isArray(value) && value.every((range) => isText(range) && isCidr(range)),
+  externalTrafficPolicy: isOneOf(['Cluster', 'Local']),
+  set: isRecord,
+};
 
 /** What of a Service's settings is otherwise than it would come out for this cluster if nobody chose. */
 export function serviceChoices(
@@ -99,7 +115,12 @@ export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnaps
     ...(type === 'LoadBalancer' ? { loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges } : {}),
   };
   const given = Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined));
-  return { ...choices, ...fitting, ...given };
+  const { serviceAnnotations } = choices;
+  const both =
+    noted.serviceAnnotations && serviceAnnotations
+      ? { serviceAnnotations: mergeAnnotations(noted.serviceAnnotations, serviceAnnotations) }
+      : {};
+  return { ...choices, ...fitting, ...given, ...both };
 }
 
 /** A Service that is lost, with nothing but its `--set`; undefined where there is one, or nothing is noted. */
@@ -111,17 +132,50 @@ export function lostService(snapshot: ClusterSnapshot): KubeObject | undefined {
   return { ...kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations } };
 }
 
+/** What the note of a lost Service says and nothing is made of, as a clause; undefined where there is none of it. */
+export function ignoredInNote(snapshot: ClusterSnapshot): string | undefined {
+  if (apiserverService(snapshot)) return undefined;
+  const { ignored } = readNote(snapshot);
+  if (ignored.length === 0) return undefined;
+  const deployment = describeRef(apiserverDeploymentRef(snapshot.namespace));
+  return `the note of the missing Service (${CHOICES_ANNOTATION} at ${deployment}) is ignored where it cannot be read, so choose again what you want of this: ${ignored.join(', ')}`;
+}
+
 function noteOfLost(snapshot: ClusterSnapshot): Note | undefined {
   return apiserverService(snapshot) ? undefined : noteAt(snapshot);
 }
 
 function noteAt(snapshot: ClusterSnapshot): Note | undefined {
+  return readNote(snapshot).note;
+}
+
+/** The note, and what of it is none, as people are told of it. */
+function readNote(snapshot: ClusterSnapshot): { note?: Note; ignored: string[] } {
+  const text = apiserverDeployment(snapshot)?.metadata.annotations?.[CHOICES_ANNOTATION];
+  if (text === undefined) return { ignored: [] };
+  const found = parsed(text);
+  if (!isRecord(found)) return { ignored: [text] };
+  const isKnown = ([name, value]: [string, unknown]) =>
+    Object.hasOwn(ENTRIES, name) && ENTRIES[name as keyof Note](value);
+  const entries = Object.entries(found);
+  return {
+    note: Object.fromEntries(entries.filter(isKnown)),
+    ignored: entries.filter((entry) => !isKnown(entry)).map(([name, value]) => `${name} ${JSON.stringify(value)}`),
+  };
+}
+
+function parsed(text: string): unknown {
   try {
-    const text = apiserverDeployment(snapshot)?.metadata.annotations?.[CHOICES_ANNOTATION];
-    const note: unknown = JSON.parse(text ?? 'null');
-    return typeof note === 'object' && note !== null ? note : undefined;
+    return JSON.parse(text);
   } catch {
-    // What somebody has made unreadable is no note.
     return undefined;
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isOneOf(values: readonly string[]): (value: unknown) => boolean {
+  return (value) => isText(value) && values.includes(value);
 }

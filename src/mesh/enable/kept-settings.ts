@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { conflictsOf } from '../objects/ownership.ts';
+import { isRecord } from '../record.ts';
 import { isAbout } from './setting-path.ts';
 
 /** Where an object keeps the settings that it was made with, so that a later run without them does not undo them. */
@@ -12,7 +13,7 @@ export function keptSettingsOf(object: KubeObject | undefined): [path: string, v
   if (text === undefined) return [];
   try {
     const settings: unknown = JSON.parse(text);
-    return typeof settings === 'object' && settings !== null ? Object.entries(settings) : [];
+    return isRecord(settings) ? Object.entries(settings) : [];
   } catch {
     return [];
   }

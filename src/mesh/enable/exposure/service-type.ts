@@ -2,7 +2,8 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { loadBalancerCapabilities } from './load-balancer-capability.ts';
 import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
 
-export type ServiceType = 'LoadBalancer' | 'NodePort' | 'ClusterIP';
+export const SERVICE_TYPES = ['LoadBalancer', 'NodePort', 'ClusterIP'] as const;
+export type ServiceType = (typeof SERVICE_TYPES)[number];
 
 /** Whether traffic to a node is also passed on to other nodes' pods (`Cluster`), at the cost of the source address. */
 export type TrafficPolicy = 'Cluster' | 'Local';
@@ -89,17 +90,12 @@ const PRIVATE: ReadonlyMap<string, string> = new Map([
 const AWS_SCHEME = 'service.beta.kubernetes.io/aws-load-balancer-scheme';
 const AWS_INTERNAL = 'service.beta.kubernetes.io/aws-load-balancer-internal';
 
-/**
- * The annotations with those that the operator chose. On AWS two annotations say the same to two controllers: choosing one
- * otherwise takes the other one along, so that they never contradict each other.
- */
+/** The annotations with those that the operator chose, and a warning where they open what was private. */
 export function withChosenAnnotations(
   exposure: ServiceExposure,
   chosen: Readonly<Record<string, string>> = {},
 ): ServiceExposure {
-  const annotations = { ...exposure.annotations, ...chosen };
-  if (chosen[AWS_SCHEME] === 'internet-facing' && chosen[AWS_INTERNAL] === undefined) delete annotations[AWS_INTERNAL];
-  if (chosen[AWS_INTERNAL] === 'false' && chosen[AWS_SCHEME] === undefined) delete annotations[AWS_SCHEME];
+  const annotations = mergeAnnotations(exposure.annotations, chosen);
   const opened = Object.entries(chosen).find(
     ([name, value]) => PRIVATE.has(name) && PRIVATE.get(name)?.toLowerCase() !== value.toLowerCase(),
   );
@@ -107,4 +103,18 @@ export function withChosenAnnotations(
     ? `--service-annotation ${opened.join('=')} makes the load balancer reachable from the internet`
     : exposure.warning;
   return { ...exposure, annotations, ...(warning ? { warning } : {}) };
+}
+
+/**
+ * Annotations with those that are chosen now. On AWS two annotations say the same to two controllers: choosing one otherwise
+ * takes the other one along, so that they never contradict each other.
+ */
+export function mergeAnnotations(
+  present: Readonly<Record<string, string>>,
+  chosen: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const annotations = { ...present, ...chosen };
+  if (chosen[AWS_SCHEME] === 'internet-facing' && chosen[AWS_INTERNAL] === undefined) delete annotations[AWS_INTERNAL];
+  if (chosen[AWS_INTERNAL] === 'false' && chosen[AWS_SCHEME] === undefined) delete annotations[AWS_SCHEME];
+  return annotations;
 }
