@@ -30,7 +30,7 @@ const KUBECTL =
 /** What grants rights is not for who lacks them: it is run as whoever the kubeconfig names. */
 const GRANT = /^.*? (?:create (?:cluster)?role(?:binding)? |auth reconcile |apply -f \S*templates\/rbac\b)/;
 /** Words as command-line.ts quotes them, up to what joins or ends commands. */
-const WORDS = "(?: (?!&& |→)(?:[^\\s';|]|'[^']*'|\\\\')+)*";
+const WORDS = "(?: (?!&& |→)(?:\\\\'|[^\\s';|]|'[^']*')+)*";
 /** The commands that name clusters of two kubeconfigs. */
 const PAIRING = /^meshctl clustermesh (connect|disconnect)$/;
 /** Those that are about what is between clusters: one alone tells them nothing. */
@@ -163,7 +163,7 @@ function linesFor(command: string, rest: string, destination: Destination | unde
 /** Whether a line says itself what the run would add. */
 const has = (rest: string, flag: string) => new RegExp(` --${flag}[ =]`).test(rest);
 
-const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:[^\\s']|'[^']*'|\\\\')+`);
+const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`);
 
 /** The contexts that a flag names, without the shell's quotes. */
 function contextsAfter(flag: string, rest: string): string[] {
@@ -178,7 +178,7 @@ function contextsAfter(flag: string, rest: string): string[] {
 /** Without `--context`, where that names only what is meant without it too. */
 function withoutContext(rest: string, context: string | undefined): string {
   if (context === undefined || contextsAfter('context', rest).join() !== context) return rest;
-  return rest.replace(/ --context (?:[^\s']|'[^']*'|\\')+/, '');
+  return rest.replace(/ --context (?:\\'|[^\s']|'[^']*')+/, '');
 }
 
 function withContexts(flag: string, rest: string, contexts: readonly string[]): string {

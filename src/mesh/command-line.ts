@@ -20,7 +20,7 @@ export function spanWord(spanMs: number): string {
 }
 
 /** The command lines in a text, each up to what joins or ends commands. */
-export const COMMAND_LINES = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:[^\s';|]|'[^']*'|\\')+)+/g;
+export const COMMAND_LINES = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:\\'|[^\s';|]|'[^']*')+)+/g;
 
 /** Where a command is to be run. */
 export interface CommandPlace {

@@ -1,5 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/commands/registry.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
+import { COMMAND_LINES, kubectlCommand, meshctlCommand } from '../../src/mesh/command-line.ts';
 import type { Fault } from '../../src/mesh/faults/fault.ts';
 import { FAULT_IDS, mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import { inOrderOfHints, stageOf } from '../../src/mesh/faults/hint-order.ts';
@@ -55,6 +60,16 @@ describe('the order of hints', () => {
         'forget it: meshctl clustermesh disconnect --context a --peer c; or join it again: meshctl clustermesh enable --context c && meshctl clustermesh connect --context c --destination-context a',
       ],
     ],
+    [
+      'a file that enables and connects, before who only connects, and what served last',
+      [
+        'meshctl clustermesh enable --context a',
+        'meshctl apply -f mesh.yaml',
+        'meshctl clustermesh connect --context a --destination-context b',
+        'meshctl clustermesh invitations revoke --context a x',
+        'meshctl clustermesh disable --context c',
+      ],
+    ],
   ])('is that of what must be there: %s', (_, hints) => {
     expect(hints.map(stageOf)).toEqual(hints.map(stageOf).toSorted((a = 0, b = 0) => a - b));
     expect(new Set(hints.map(stageOf)).size).toBe(hints.length);
@@ -66,6 +81,9 @@ describe('the order of hints', () => {
     'See it: meshctl clustermesh enable --context a --dry-run',
     "kubectl --context 'scale it' -n b describe deployment/c",
     'kubectl --context a -n b logs deployment/c',
+    "kubectl --context 'a'\\''s' auth can-i create secrets",
+    'kubectl --context delete -n b get pods --watch',
+    'kubectl exec ds/cilium -- delete it',
     'give the cluster an id below 128.',
     '',
   ])('leaves a look where it is: %s', (look) => {
@@ -79,6 +97,63 @@ describe('the order of hints', () => {
     ];
     expect(inOrderOfHints(hints, (hint) => hint)).toEqual([look, look, hints[3], look, hints[1]]);
   });
+
+  // Each in one of the two, so that whoever prints another one decides.
+  const KUBECTL = {
+    looks: ['config view', 'config get-contexts', 'describe', 'exec', 'get', 'logs', 'wait'],
+    changes: [
+      ...['annotate', 'apply', 'auth reconcile', 'config delete-context', 'create clusterrolebinding', 'create job'],
+      ...['create namespace', 'create serviceaccount', 'create', 'delete', 'patch', 'replace', 'rollout restart'],
+      ...['rollout resume', 'scale', 'uncordon'],
+    ],
+    /** Nobody's hint yet. */
+    others: {
+      looks: ['auth can-i', 'create token', 'rollout status', 'diff', 'top'],
+      changes: ['edit', 'set', 'taint', 'cordon', 'drain', 'label', 'rollout undo', 'expose'],
+    },
+  };
+  const stageOfKubectl = (command: string) =>
+    stageOf(kubectlCommand({ context: 'get logs', namespace: 'wait' }, [...command.split(' '), 'deployment/x', '-w']));
+
+  it.each([...KUBECTL.looks, ...KUBECTL.others.looks])('has no place for kubectl %s, which looks', (command) => {
+    expect(stageOfKubectl(command)).toBeUndefined();
+  });
+
+  it.each([...KUBECTL.changes, ...KUBECTL.others.changes])('begins with kubectl %s', (command) => {
+    expect(stageOfKubectl(command)).toBe(0);
+  });
+
+  it('knows every command of kubectl that is printed', () => {
+    const src = fileURLToPath(new URL('../../src/', import.meta.url));
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const printed = files.flatMap((file) =>
+      [
+        ...readFileSync(join(src, file), 'utf8').matchAll(
+          /kubectlCommand\((?:\{[^}]*\}|\w+(?:\([^)]*\))?), \[\s*(?:\.\.\.\[)?'([a-z-]+)'(?:,\s*'([a-z-]+)')?/g,
+        ),
+      ].map(([, verb = '', noun]) => [verb, `${verb} ${noun}`]),
+    );
+    const known = [...KUBECTL.looks, ...KUBECTL.changes];
+    expect(printed.filter((names) => !names.some((name) => known.includes(name)))).toEqual([]);
+    expect(printed.length).toBeGreaterThan(40);
+  });
+
+  it('has a place for every command of meshctl that changes clusters, and for no other', () => {
+    const placed = (command: string) => stageOf(meshctlCommand(command, { context: 'a' })) !== undefined;
+    const wrong = COMMANDS.flatMap(({ path, options = [] }) => {
+      const isChange = options.some(({ flags }) => flags.startsWith('--dry-run'));
+      return placed(path.join(' ')) === isChange ? [] : [path.join(' ')];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(["it's", "it's; old", "a' && 'b", "'", "my 'old' one | it"])(
+    'finds a command line whole, whatever a context is named: %s',
+    (context) => {
+      const [a, b] = [kubectlCommand({ context }, ['get', 'pods']), meshctlCommand('clustermesh enable', { context })];
+      expect(`see: ${a}; then: ${b} && ${a}`.match(COMMAND_LINES)).toEqual([a, b, a]);
+    },
+  );
 
   it('holds for every two faults, whichever is found first', () => {
     const wrong = FAULT_IDS.flatMap((a) =>

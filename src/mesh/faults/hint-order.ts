@@ -1,18 +1,34 @@
-import { COMMAND_LINES, meshctlCommand } from '../command-line.ts';
+import { COMMAND_LINES } from '../command-line.ts';
 
 /**
- * What must be there before the next can be done, by the command that makes it: what a cluster serves, then the certificates
- * that all have, then who dials it; whoever is gone is forgotten last. Commands that only look have no place in it.
+ * What must be there before the next can be done, by the command that makes it: what pods, Services and rights is are under all
+ * of it, as what kubectl changes; then what a cluster serves, the certificates that all have, and who dials it; whoever is gone
+ * is forgotten last, and what served them goes after that. Commands that only look have no place in it.
  */
 const STAGES: readonly (readonly string[])[] = [
-  ['clustermesh enable'],
+  ['service global'],
+  ['clustermesh enable', 'apply', 'demo'],
   ['clustermesh certs rotate'],
-  ['clustermesh connect', 'clustermesh invite', 'clustermesh accept'],
-  ['clustermesh disconnect'],
+  ['clustermesh connect', 'clustermesh invite', 'clustermesh accept', 'apply', 'demo'],
+  ['clustermesh disconnect', 'clustermesh invitations revoke'],
+  ['clustermesh disable'],
 ];
-/** What pods, Services and rights are is under all of it. */
-const OBJECTS = /^kubectl (?:.* )?(?:annotate|apply|auth|create|delete|label|patch|rollout|scale) /;
-const LOOKS = / --dry-run\b/;
+/** What only looks: any other command of kubectl changes something. What our hints run in pods only looks, too. */
+const KUBECTL_LOOKS: readonly string[] = [
+  ...['api-resources', 'describe', 'diff', 'events', 'exec', 'explain', 'get', 'logs', 'top', 'version', 'wait'],
+  ...[
+    'auth can-i',
+    'auth whoami',
+    'config get-contexts',
+    'config view',
+    'create token',
+    'rollout history',
+    'rollout status',
+  ],
+];
+/** Words as a shell takes them. */
+const WORDS = /(?:\\'|[^\s']|'[^']*')+/g;
+const LOOKS = / --(?:dry-run|help)\b/;
 const ALTERNATIVES = /; (?:or\b|if\b)/;
 
 /**
@@ -30,9 +46,22 @@ export function stageOf(hint: string): number | undefined {
 }
 
 function stageOfCommand(line: string): number[] {
-  if (OBJECTS.test(line)) return [0];
-  const at = STAGES.findIndex((commands) => commands.some((command) => line.startsWith(meshctlCommand(command))));
-  return at === -1 ? [] : [at + 1];
+  const [program, ...words] = line.match(WORDS) ?? [];
+  if (program === 'kubectl') return isKubectlLook(words) ? [] : [0];
+  const isOf = (command: string) => `${words.join(' ')} `.startsWith(`${command} `);
+  return STAGES.flatMap((commands, stage) => (commands.some(isOf) ? [stage] : []));
+}
+
+/** @param words behind `kubectl`: flags with their values may stand before the command */
+function isKubectlLook(words: readonly string[]): boolean {
+  const start = words.findIndex((word, index) => !word.startsWith('-') && !takesNext(words[index - 1]));
+  const [verb, noun] = words.slice(Math.max(0, start));
+  return KUBECTL_LOOKS.includes(`${verb}`) || KUBECTL_LOOKS.includes(`${verb} ${noun}`);
+}
+
+/** Flags of all of kubectl are given with a value, in one word or in two. */
+function takesNext(word = ''): boolean {
+  return word.startsWith('-') && !word.includes('=');
 }
 
 /**

@@ -2,8 +2,8 @@ import { COMMAND_LINES, meshctlCommand, shellWord, unnamedContext, unnamedIn } f
 import type { PeerEffect } from '../plan/peer-effects.ts';
 
 const ROTATION = meshctlCommand('clustermesh certs rotate');
-const CONTEXT = / --context ((?:[^\s']|'[^']*')+)/;
-const DESTINATION = / --destination-context ((?:[^\s']|'[^']*')+)/;
+const CONTEXT = / --context ((?:\\'|[^\s']|'[^']*')+)/;
+const DESTINATION = / --destination-context ((?:\\'|[^\s']|'[^']*')+)/;
 
 /**
  * A next step for peers of another owner, whose context nobody here has and nobody here can name: where it connects them,
