@@ -1,6 +1,6 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { enumerated } from '../../mesh/counted.ts';
-import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
+import { AFFINITIES, type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import type { ValueMend } from '../../mesh/services/value-mends.ts';
@@ -37,7 +37,7 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
   'one-cluster': ({ clusters, unread }, service) => ({
     message: `is defined in ${enumerated(clusters)} only${withoutUnread(unread)}: no other cluster can ask for it or add backends`,
-    hint: annotate(service, '--create-missing'),
+    hint: `So that the other clusters have it too: ${annotate(service, '--create-missing')}; or if it is meant for ${enumerated(clusters)} only: ${annotate(service, '--remove')}`,
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
     message: `${enumerated(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
@@ -79,7 +79,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'not-shared': ({ unread }, service) => ({
     message: `is shared by no cluster${withoutUnread(unread)}: each one uses its own backends only`,
-    hint: annotate(service, '--shared=true'),
+    hint: `So that all of them share it: ${annotate(service, '--shared=true')}; or ${APART}: ${annotate(service, '--remove')}`,
   }),
   headless: ({ clusters }) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
@@ -133,13 +133,29 @@ const EFFECTS: Readonly<Record<Affinity, string>> = {
   remote: 'each one uses the backends of the others first',
 };
 
-/** A command after which the clusters agree, with what it does. */
+/** The commands after which the clusters agree, each with what it means for traffic: which one is meant only operators know. */
 function agreementHint(service: MeshService): string {
   const { affinity, isCommon } = agreement(service);
-  const command = annotate(service, '--affinity', affinity, '--shared=true');
-  return isCommon
-    ? `As in most of them, so that ${EFFECTS[affinity]}: ${command}`
-    : `So that all of them use and share it, and ${EFFECTS[affinity]}: ${command}`;
+  const defined = service.clusters.flatMap(({ definition }) => definition ?? []);
+  const isShared = defined.every(({ global, shared }) => global && shared);
+  const way = (what: string, chosen: Affinity, ...flags: string[]) =>
+    `${what}${EFFECTS[chosen]}: ${annotate(service, '--affinity', chosen, ...flags)}`;
+  const common = 'as in most of them, so that ';
+  const ways = isShared
+    ? AFFINITIES.filter((one) => defined.some((definition) => definition.affinity === one))
+        .toSorted((a, b) => Number(b === affinity) - Number(a === affinity))
+        .map((one) => way(isCommon && one === affinity ? common : 'so that ', one))
+    : [
+        way(isCommon ? common : 'so that all of them use and share it, and ', affinity, '--shared=true'),
+        `${APART}: ${annotate(service, '--remove')}`,
+      ];
+  return capitalised(ways.join('; or '));
+}
+
+const APART = 'so that each cluster uses its own backends only';
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /**
