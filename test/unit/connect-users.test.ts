@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import {
   addUsers,
   addUsersEdit,
@@ -7,6 +8,8 @@ import {
   removeUsersEdit,
   rollbackAddUsers,
   rollbackRemoveUsers,
+  userNames,
+  userRole,
 } from '../../src/mesh/peers/remote-users.ts';
 
 const EMPTY = 'users:\n';
@@ -54,12 +57,125 @@ describe('users.yaml', () => {
     expect(removeUsersEdit(['remote-b'])(configMap(ONE))).toBeUndefined();
   });
 
-  it.each(['users: [{name: remote-a, role: remote}]\n', 'peers:\n- a\n', 'users:\n- *anchor\n'])(
-    'is not touched in a style that is not understood: %j',
-    (text) => {
-      expect(() => addUsers(text, ['remote-b'])).toThrow(/is not a user/);
-    },
-  );
+  it.each([
+    'peers:\n- a\n',
+    'users:\n- *anchor\n',
+    'users: [{name: remote-a, role: remote}\n',
+    'users:\n- remote-a\n',
+    'users: [{name: [remote-a]}]\n',
+    'users: {name: remote-a}\n',
+    '- name: remote-a\n',
+    'me',
+    '{}',
+    'users: [{name: a}]\n---\nusers: []\n',
+  ])('is not touched where it is no list of users: %j', (text) => {
+    for (const change of [addUsers, removeUsers])
+      expect(() => change(text, ['remote-b'])).toThrow(/is not a list of users/);
+  });
+});
+
+/** Lists that are not written as Cilium's chart does, with remote-a and ops, and what stays of each without remote-a. */
+const OTHER_STYLES: readonly [what: string, text: string, rest: string][] = [
+  [
+    'in brackets',
+    '# peers\nusers: [{name: ops, role: root}, {name: remote-a, role: remote}]\n',
+    '# peers\nusers: [{name: ops, role: root}]\n',
+  ],
+  [
+    'in brackets with space, over lines',
+    'users: [\n  { name: ops, role: root }, # by hand\n  { name: remote-a, role: remote },\n]\n',
+    'users:\n  [\n    { name: ops, role: root } # by hand\n  ]\n',
+  ],
+  [
+    'each in braces',
+    'users:\n- {name: ops, role: root} # by hand\n- {name: remote-a, role: remote}\n',
+    'users:\n- {name: ops, role: root} # by hand\n',
+  ],
+  [
+    'with a field of its own',
+    'users:\n  - name: ops\n    role: root\n    note: by hand\n  - name: remote-a\n    role: remote\n',
+    'users:\n  - name: ops\n    role: root\n    note: by hand\n',
+  ],
+  [
+    'with anchors',
+    'users:\n- &one {name: ops, role: &role root}\n- {name: remote-a, role: remote}\n',
+    'users:\n- &one {name: ops, role: &role root}\n',
+  ],
+  [
+    'as JSON',
+    '{"users":[{"name":"ops","role":"root"},{"name":"remote-a","role":"remote"}]}',
+    '{"users": [{"name": "ops", "role": "root"}]}\n',
+  ],
+  [
+    'with a field beside it, and an entry that is none',
+    'version: 1\nusers:\n-\n- name: ops\n  role: root\n- name: remote-a\n  role: remote\n',
+    'version: 1\nusers:\n- \n- name: ops\n  role: root\n',
+  ],
+];
+
+describe.each(OTHER_STYLES)('a list %s', (_what, text, rest) => {
+  const usersOf = (of: string) =>
+    ((parse(of, { merge: true }) as { users: ({ name: string; role: string } | null)[] }).users ?? []).flatMap(
+      (user) => (user ? [`${user.name} ${user.role}`] : []),
+    );
+
+  it('is read, and is as it is where nothing is to change', () => {
+    expect(userNames(text).filter((name) => name !== '')).toEqual(['ops', 'remote-a']);
+    expect(userRole(configMap(text), 'remote-a')).toBe('remote');
+    expect(addUsersEdit(['remote-a'])(configMap(text))).toBeUndefined();
+    expect(removeUsersEdit(['remote-b'])(configMap(text))).toBeUndefined();
+  });
+
+  it('gets users and loses them, and keeps the others', () => {
+    expect(removeUsers(text, ['remote-a'])).toBe(rest);
+    const grown = addUsers(text, ['remote-b', 'remote-c']);
+    expect(usersOf(grown)).toEqual(['ops root', 'remote-a remote', 'remote-b remote', 'remote-c remote']);
+    expect(usersOf(removeUsers(grown, ['remote-b', 'remote-a']))).toEqual(['ops root', 'remote-c remote']);
+    expect(usersOf(addUsers(removeUsers(text, ['ops', 'remote-a']), ['remote-b']))).toEqual(['remote-b remote']);
+    expect(usersOf(addUsers(text, ['ops']))).toEqual(['remote-a remote', 'ops remote']);
+  });
+
+  it.each<[which: string, gone: string[]]>([
+    ['first', ['ops']],
+    ['last', ['remote-a']],
+    ['all', ['ops', 'remote-a']],
+  ])('is rolled back with the %s in the former place, whoever came meanwhile', (_which, gone) => {
+    const textIn = (edit: unknown) =>
+      (edit as { patch: { data: Record<string, string> } }).patch.data['users.yaml'] ?? '';
+    const meanwhile = addUsers(removeUsers(text, gone), ['remote-else']);
+    const undone = textIn(rollbackRemoveUsers(gone)(configMap(text), configMap(meanwhile)));
+    expect(usersOf(undone)).toEqual(['ops root', 'remote-a remote', 'remote-else remote']);
+    const grown = configMap(addUsers(text, ['remote-b', 'remote-else']));
+    expect(usersOf(textIn(rollbackAddUsers(['remote-b'])(configMap(text), grown)))).toEqual([
+      ...['ops root', 'remote-a remote', 'remote-else remote'],
+    ]);
+  });
+});
+
+it('anchors are written out where users change, since one of them may be gone', () => {
+  const text = 'base: &base {role: remote}\nusers:\n- {name: remote-a, <<: *base}\n- {name: remote-b, <<: *base}\n';
+  expect(userRole(configMap(text), 'remote-b')).toBe('remote');
+  expect(removeUsers(text, ['remote-c'])).toBe(text);
+  expect(parse(removeUsers(text, ['remote-a']))).toEqual({
+    base: { role: 'remote' },
+    users: [{ name: 'remote-b', role: 'remote' }],
+  });
+});
+
+it.each(['null', '{users: }', '{"users": []}'])('a list of nobody gets its first user: %j', (text) => {
+  expect(parse(addUsers(text, ['remote-a']))).toEqual({ users: [{ name: 'remote-a', role: 'remote' }] });
+});
+
+it('another style than before does not keep users from being rolled back', () => {
+  const flow = 'users: [{name: ops, role: root}, {name: remote-a, role: remote}]\n';
+  const undone = (before: string, live: string) =>
+    rollbackRemoveUsers(['remote-a'])(configMap(before), configMap(live));
+  const { patch } = undone(COMMENTED, 'users: [{name: ops, role: root}]\n') as { patch: { data: object } };
+  expect(parse(Object.values(patch.data).join())).toEqual(parse(flow));
+  expect(undone(flow, 'users: []\n')).toEqual({
+    patch: { data: { 'users.yaml': 'users: [{name: remote-a, role: remote}]\n' } },
+  });
+  expect(undone(flow, '')).toMatchObject({ patch: { data: { 'users.yaml': expect.stringContaining('remote-a') } } });
 });
 
 describe('undoing', () => {

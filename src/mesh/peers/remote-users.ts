@@ -1,21 +1,27 @@
 import { parse } from 'yaml';
-import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { REMOTE_ROLE } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
 import { remembered } from '../remembered.ts';
 import { remoteUsersFile } from './file/peer-config.ts';
+import {
+  addToDocument,
+  isUser,
+  type ListedUser,
+  removeFromDocument,
+  restoreInDocument,
+  usersInDocument,
+} from './users-document.ts';
 
 /**
  * Changes to `users.yaml` of ConfigMap clustermesh-remote-users, which holds all peers in one value. They are made to the
- * text, so that everything else in it stays byte for byte: comments, order, the entries of others.
+ * text, so that everything else in it stays byte for byte: comments, order, the entries of others. In a style that has no lines
+ * of their own for users they are made to the document.
  */
 
 /** One entry of the list and the lines it takes up. */
-interface Entry {
-  name: string;
-  role: string | undefined;
+interface Entry extends ListedUser {
   /** First line, and the line after the last. */
   start: number;
   end: number;
@@ -57,13 +63,14 @@ export function rollbackRemoveUsers(
  * after. What others have changed of other users stays.
  */
 function withUsersAsBefore(before: string, live: string, names: readonly string[]): string {
-  const had = readEntries(before);
   const text = removeUsers(live, names);
-  if (had.length === 0 && readEntries(text).length === 0) return before;
+  if (readUsers(before).length === 0 && readUsers(text).length === 0) return before;
+  const had = linesOfUsers(before);
+  if (!had || !linesOfUsers(text)) return restoreInDocument(before, text, names);
   return had.reduce((current, entry, index) => {
     if (!names.includes(entry.name)) return current;
     const own = linesOf(before).slice(entry.start, entry.end);
-    const present = readEntries(current);
+    const present = linesOfUsers(current) ?? [];
     const former = had.slice(0, index).findLast(({ name }) => present.some((other) => other.name === name));
     const after = present.find(({ name }) => name === former?.name);
     if (!after && present.length === 0) return withFirstEntry(current, own) ?? before;
@@ -83,22 +90,29 @@ function withFirstEntry(text: string, entry: readonly string[]): string | undefi
 
 /** The text with users of role `remote` for these names; those with another role get this one. */
 export function addUsers(text: string, names: readonly string[]): string {
-  const entries = readEntries(text);
-  const missing = names.filter((name) => roleIn(entries, name) !== REMOTE_ROLE);
+  const users = readUsers(text);
+  const missing = names.filter((name) => roleIn(users, name) !== REMOTE_ROLE);
   if (missing.length === 0) return text;
-  const lines = linesOf(removeUsers(text, missing));
+  const entries = linesOfUsers(text);
+  const rest = removeUsers(text, missing);
+  if (!entries)
+    return addToDocument(
+      rest,
+      missing.map((name) => ({ name, role: REMOTE_ROLE })),
+    );
+  const lines = linesOf(rest);
   const indent = /^\s*/.exec(linesOf(text)[entries[0]?.start ?? -1] ?? '')?.[0] ?? '';
   const added = missing.flatMap((name) => [`${indent}- name: ${name}`, `${indent}  role: ${REMOTE_ROLE}`]);
-  const last = readEntries(lines.join('\n')).at(-1);
+  const last = linesOfUsers(rest)?.at(-1);
   if (last) return [...lines.slice(0, last.end), ...added, ...lines.slice(last.end)].join('\n');
-  return (
-    withFirstEntry(lines.join('\n'), added) ?? remoteUsersFile(missing.map((name) => ({ name, role: REMOTE_ROLE })))
-  );
+  return withFirstEntry(rest, added) ?? remoteUsersFile(missing.map((name) => ({ name, role: REMOTE_ROLE })));
 }
 
 /** The text without these users. */
 export function removeUsers(text: string, names: readonly string[]): string {
-  const gone = readEntries(text).filter(({ name }) => names.includes(name));
+  const entries = linesOfUsers(text);
+  if (!entries) return removeFromDocument(text, names);
+  const gone = entries.filter(({ name }) => names.includes(name));
   return linesOf(text)
     .filter((_, index) => !gone.some(({ start, end }) => index >= start && index < end))
     .join('\n');
@@ -106,7 +120,7 @@ export function removeUsers(text: string, names: readonly string[]): string {
 
 /** The names of the users in the text, in its order. */
 export function userNames(text: string): string[] {
-  return readEntries(text).map(({ name }) => name);
+  return readUsers(text).map(({ name }) => name);
 }
 
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
@@ -128,14 +142,6 @@ const lackIn = remembered((text: string): string | undefined => {
   }
 }, 200);
 
-/** As the clustermesh-apiserver takes it (clustermesh-apiserver/clustermesh/users_mgmt.go): anything else, and it reads none at all. */
-function isUser(entry: unknown): boolean {
-  if (entry === null) return true;
-  if (typeof entry !== 'object' || Array.isArray(entry)) return false;
-  const { name, role } = entry as { name?: unknown; role?: unknown };
-  return [name, role].every((field) => typeof field !== 'object' || field === null);
-}
-
 /**
  * The names of peers' users in a text that cannot be read as a list, as far as lines of it say them; not those in comments, nor
  * those of another role.
@@ -152,11 +158,11 @@ export function namesInUnreadable(text: string): string[] {
 
 /** The role of a user; undefined when there is no such user. */
 export function userRole(configMap: KubeObject, name: string): string | undefined {
-  return roleIn(readEntries(usersFile(configMap)), name);
+  return roleIn(readUsers(usersFile(configMap)), name);
 }
 
 /** Of several entries for one name the last one counts (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go). */
-function roleIn(entries: readonly Entry[], name: string): string | undefined {
+function roleIn(entries: readonly ListedUser[], name: string): string | undefined {
   return entries.findLast((entry) => entry.name === name)?.role;
 }
 
@@ -169,36 +175,34 @@ export function usersFile(configMap: KubeObject): string {
   return dataOf(configMap)[USERS_FILE] ?? '';
 }
 
+/** The users of a text in whatever style. @throws MeshctlError `Rejected` for what is no list of users */
+function readUsers(text: string): readonly ListedUser[] {
+  return linesOfUsers(text) ?? usersInDocument(text);
+}
+
 /**
- * The list in the block style in which Cilium's chart and meshctl write it, with any indentation, quotes and comments.
- * @throws MeshctlError `Rejected` for YAML in another style: changing it blindly could shut peers out
+ * The list in the block style in which Cilium's chart and meshctl write it, with any indentation, quotes and comments;
+ * undefined for a text in another style.
  */
-function readEntries(text: string): Entry[] {
+function linesOfUsers(text: string): Entry[] | undefined {
   const entries: Entry[] = [];
-  linesOf(text).forEach((line, index) => {
-    if (/^\s*(#.*|---)?$/.test(line) || /^users:\s*(#.*)?$/.test(line) || EMPTY_LIST.test(line)) return;
+  let isHeaded = false;
+  for (const [index, line] of linesOf(text).entries()) {
+    if (/^\s*(#.*|---)?$/.test(line)) continue;
+    if (EMPTY_LIST.test(line)) {
+      isHeaded = true;
+      continue;
+    }
     const [, , dash, key, ...values] = FIELD.exec(line) ?? [];
     const value = values.slice(0, 3).find((text) => text !== undefined) ?? '';
-    const current = entries.at(-1);
     if (dash && key) entries.push({ name: '', role: undefined, start: index, end: index + 1 });
-    else if (!key || !current) throw notUnderstood(line);
     const entry = entries.at(-1);
-    if (!entry) return;
+    if (!key || !entry || !isHeaded) return undefined;
     if (key === 'name') entry.name = value;
     else entry.role = value;
     entry.end = index + 1;
-  });
+  }
   return entries;
-}
-
-function notUnderstood(line: string): MeshctlError {
-  return new MeshctlError(
-    'Rejected',
-    `ConfigMap clustermesh-remote-users: "${line.trim()}" in users.yaml is not a user`,
-    {
-      hint: 'Write users.yaml as a list of entries with name and role, one field a line, as Cilium’s chart does.',
-    },
-  );
 }
 
 function linesOf(text: string): string[] {
