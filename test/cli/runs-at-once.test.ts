@@ -112,3 +112,41 @@ it('a peer that is connected while KVStoreMesh is switched off keeps its file', 
   expect((await clusters.meshctl(off)).exitCode).toBe(0);
   expect(decoded(secretOf(0, 'cilium-clustermesh')?.['mesh-3']).toString()).toContain('172.18.3.100');
 });
+
+it.each<[was: string, peers: string[]]>([
+  ['nobody', []],
+  ['another one', ['mesh-2']],
+])(
+  'a peer that is connected while KVStoreMesh is switched on is told of, with what moves it too; before it was %s',
+  async (_was, peers) => {
+    const kvstoremesh = (isOn: boolean) => [
+      'clustermesh',
+      'enable',
+      '--context',
+      'mesh-1',
+      `--enable-kvstoremesh=${isOn}`,
+    ];
+    const ok = async (argv: string[]) => {
+      const result = await clusters.meshctl(argv);
+      expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
+      return result;
+    };
+    await ok(kvstoremesh(false));
+    for (const peer of peers) await ok(connect('mesh-1', peer));
+    const connected = (...names: string[]) => ok(['clustermesh', 'status', '--context', names.join(), '--wait']);
+    if (peers.length > 0) await connected('mesh-1', ...peers);
+    const other = beforeThe(
+      ({ context, verb, resource }) => context === 'mesh-1' && verb === 'patch' && resource === 'deployments',
+      () => clusters.meshctl(connect('mesh-1', 'mesh-3')),
+    );
+    const { stderr } = await ok(kvstoremesh(true));
+    expect(other()?.exitCode, other()?.stderr).toBe(0);
+    const [, line = ''] = /mesh-3 was connected meanwhile, [\s\S]*? meshctl (.*)/.exec(stderr) ?? [];
+    expect(secretOf(0, 'cilium-kvstoremesh') ?? {}).not.toHaveProperty('mesh-3');
+    await ok(line.replace("'<context of mesh-3>'", 'mesh-3').split(' '));
+    expect(secretOf(0, 'cilium-kvstoremesh')).toHaveProperty('mesh-3');
+    expect(decoded(secretOf(0, 'cilium-clustermesh')?.['mesh-3']).toString()).not.toContain('172.18.3.100');
+    await connected('mesh-1', 'mesh-3', ...peers);
+    expect((await ok(kvstoremesh(true))).stderr).not.toContain('meanwhile');
+  },
+);

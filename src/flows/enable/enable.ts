@@ -1,5 +1,6 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
+import { runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live.ts';
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
@@ -27,7 +28,7 @@ import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
-import { awaitCache, requireDiallersConnected, switchAgents } from './move-peers.ts';
+import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
 
 /** What became of one cluster. */
 export interface EnableOutcome {
@@ -141,6 +142,8 @@ async function enableIn(
   else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
   await requireThere(target, [...foundation, ...rest]);
+  if (final.settings.kvstoremesh && runsKvstoremesh(apiserverDeployment(draft.snapshot)) === false)
+    await warnOfUnmoved(flow, target, options.others ?? []);
 
   const service = serviceEndpoints(final.snapshot);
   const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];

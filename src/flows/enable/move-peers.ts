@@ -1,12 +1,14 @@
 import pLimit from 'p-limit';
 import { applySteps, type Journal } from '../../kube/apply.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
+import { noteOfUnmoved, type PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import { isConnected } from '../../mesh/status/status-tally.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -97,6 +99,20 @@ export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove
     },
     () => awaitPeers(flow, target, { of: REPLICAS, peers, accept: isConnected, waitMs }),
   );
+}
+
+/**
+ * Warns of peers that were connected while KVStoreMesh was switched on, which the plan could not move: they stay connected, but
+ * otherwise than this run was asked for.
+ * @param others clusters that were read, for their contexts
+ */
+export async function warnOfUnmoved(
+  { progress }: Flow,
+  { client, namespace }: Target,
+  others: readonly ClusterSnapshot[],
+): Promise<void> {
+  const note = noteOfUnmoved(await readForParting(client, namespace), others);
+  if (note !== undefined) progress.warn(note);
 }
 
 interface Arrival {

@@ -1,7 +1,8 @@
 import { runsKvstoremesh } from '../../apiserver/deployment.ts';
 import { apiserverDeployment } from '../../apiserver/live.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { meshctlCommand } from '../../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
 import { MeshctlError } from '../../errors.ts';
 import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../../objects/names.ts';
@@ -96,7 +97,7 @@ function toKvstoremesh(
   const { namespace } = snapshot;
   const source = secretOf(snapshot, AGENT_PEERS_SECRET);
   const texts = secretTexts(source);
-  const peers = peersIn(texts).filter((peer) => !dialsOwnCache(texts[peer] ?? '', namespace));
+  const peers = dialledByAgents(snapshot);
   // With KVStoreMesh there already, files of the agents' own are somebody's wish, unless an earlier run stopped halfway.
   const halfway = peers.every(
     (peer) => dataOf(secretOf(snapshot, KVSTOREMESH_PEERS_SECRET))[peer] === dataOf(source)[peer],
@@ -127,6 +128,29 @@ function toKvstoremesh(
       },
     },
   };
+}
+
+/** The peers that the agents dial themselves. */
+function dialledByAgents(snapshot: ClusterSnapshot): string[] {
+  const texts = secretTexts(secretOf(snapshot, AGENT_PEERS_SECRET));
+  return peersIn(texts).filter((peer) => !dialsOwnCache(texts[peer] ?? '', snapshot.namespace));
+}
+
+/**
+ * What is to be said of peers that were connected while KVStoreMesh was switched on: whoever connected them took it to be off.
+ * @param now read when all is written
+ * @param others clusters that were read, for their contexts
+ * @returns a note with its next step; undefined where there are none
+ */
+export function noteOfUnmoved(now: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  const peers = dialledByAgents(now);
+  if (peers.length === 0) return undefined;
+  const { context } = now;
+  const where = peers.map(
+    (peer) => others.find((cluster) => clusterNameOf(cluster) === peer)?.context ?? unnamedContext(peer),
+  );
+  const [was, them] = peers.length === 1 ? ['was', 'it'] : ['were', 'them'];
+  return `context "${context}": ${peers.join(', ')} ${was} connected meanwhile, so the agents dial ${them} themselves, without KVStoreMesh → ${connectCommand(context, where)}`;
 }
 
 function movingStep(
