@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { Target } from '../../src/flows/flow.ts';
+import { spareOthers } from '../../src/flows/write/spare-others.ts';
+import type { Journal, JournalEntry } from '../../src/kube/apply.ts';
+import type { Direction } from '../../src/mesh/connect/direction.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { addAliasesStep } from '../../src/mesh/peers/file/host-aliases.ts';
+import { rollbackAddUsers } from '../../src/mesh/peers/remote-users.ts';
+import { secretObject, snapshotOf } from '../support/snapshots.ts';
+
+/** A run that has connected cluster `a` with `b`, and `a` with `c`, and takes its work back. */
+const NAMES = ['a', 'b', 'c'] as const;
+const object = (kind: string, name: string, rest: object): KubeObject => ({
+  ...{ apiVersion: kind === 'DaemonSet' ? 'apps/v1' : 'v1', kind, metadata: { name, namespace: 'kube-system' } },
+  ...rest,
+});
+const agents = (hostAliases?: object[]) =>
+  object('DaemonSet', 'cilium', { spec: { template: { spec: hostAliases ? { hostAliases } : {} } } });
+const users = (...names: string[]) =>
+  object('ConfigMap', 'clustermesh-remote-users', {
+    data: { 'users.yaml': `users:\n${names.map((name) => `- name: ${name}\n  role: remote\n`).join('')}` },
+  });
+const ALIASES = [
+  { ip: '10.0.0.2', hostnames: ['b.mesh.cilium.io'] },
+  { ip: '10.0.0.3', hostnames: ['c.mesh.cilium.io'] },
+];
+const FILES = { b: 'endpoints: [https://b.mesh.cilium.io:2379]\n', c: 'endpoints: [https://c.mesh.cilium.io:2379]\n' };
+const secret = (files: Readonly<Record<string, string>>) => secretObject('cilium-clustermesh', files);
+
+const member = (name: string) => ({
+  snapshot: snapshotOf({ context: name, ciliumConfig: { 'cluster-name': name, 'cluster-id': '1' }, live: [agents()] }),
+  identity: { name, id: 1 },
+  endpoints: [],
+});
+const [a, b, c] = NAMES.map(member);
+const DIRECTIONS = [b, c].map((server) => ({
+  ...{ client: a, server, credential: { user: 'remote-a' }, marks: {} },
+})) as unknown as Direction[];
+
+/** What the run has written, with how it is taken back. */
+function journalsOfRun() {
+  const [step] = addAliasesStep(member('a').snapshot, false, [
+    { peer: 'b', ips: ['10.0.0.2'] },
+    { peer: 'c', ips: ['10.0.0.3'] },
+  ]);
+  const takeBack = step?.write?.method === 'edit' ? step.write.rollback : undefined;
+  const entry = (before: KubeObject | undefined, after: KubeObject, more: object = {}): JournalEntry => ({
+    ...{ ref: refOf(after), before, after, certain: true, ...more },
+  });
+  const aliases = entry(agents(), agents(ALIASES), { rollback: (live: KubeObject) => takeBack?.(agents(), live) });
+  const files = entry(undefined, secret(FILES));
+  const letIn = ['b', 'c'].map((): JournalEntry => {
+    const before = users('remote-x');
+    const rollback = (live: KubeObject) => rollbackAddUsers(['remote-a'])(before, live);
+    return entry(before, users('remote-x', 'remote-a'), { rollback });
+  });
+  const journals: Journal[] = [
+    { cluster: 'a', entries: [aliases, files] },
+    ...letIn.map((one, index) => ({ cluster: ['b', 'c'][index] ?? '', entries: [one] })),
+  ];
+  return { journals, aliases, files, letIn };
+}
+
+async function spare(look: () => Promise<KubeObject | undefined>) {
+  const said: string[] = [];
+  const run = journalsOfRun();
+  const targets = NAMES.map((context) => ({ client: { context, get: look }, namespace: 'kube-system' }));
+  const flow = { progress: { info: (text: string) => said.push(text) } };
+  const sparing = await spareOthers(
+    flow as unknown as Parameters<typeof spareOthers>[0],
+    targets as unknown as Target[],
+    DIRECTIONS,
+    run.journals,
+  );
+  return { ...run, sparing, said: said.join('\n') };
+}
+
+const lives = (files: Readonly<Record<string, string>>) => async () => secret(files);
+const fails =
+  (code: 'Timeout' | 'ClusterUnreachable', details: Record<string, unknown> = {}) =>
+  async () => {
+    throw new MeshctlError(code, 'no answer', { details });
+  };
+const OTHERS_B = { ...FILES, b: 'endpoints: [https://b.mesh.cilium.io:32379]\n' };
+const ALL_USERS = users('remote-x', 'remote-a');
+
+describe('a rollback', () => {
+  it('takes all of its own back', async () => {
+    const { sparing, said, aliases, letIn } = await spare(lives(FILES));
+    expect([sparing, said]).toEqual([[], '']);
+    expect(aliases.rollback?.(agents(ALIASES))).toMatchObject({
+      patch: { spec: { template: { spec: { hostAliases: null } } } },
+    });
+    expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual(
+      letIn.map(() => ({ patch: { data: users('remote-x').data } })),
+    );
+  });
+
+  it('leaves of a pair that another run has connected the users, the file, and the host names that its pods are told', async () => {
+    const { sparing, said, aliases, files, letIn } = await spare(lives(OTHERS_B));
+    expect(sparing).toEqual(['b']);
+    expect(said).toBe('context "b": remote-a stays, because another run has connected a cluster with it');
+    expect([aliases.shared, files.shared, ...letIn.map(({ shared }) => shared)]).toEqual([true, true, true, undefined]);
+    // Pods would be replaced, and could not resolve what the other run's file dials.
+    expect(aliases.rollback?.(agents(ALIASES))).toBeUndefined();
+    expect(files.rollback?.(secret(OTHERS_B))).toEqual({ patch: { data: { c: null } } });
+    expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([
+      undefined,
+      { patch: { data: users('remote-x').data } },
+    ]);
+  });
+
+  it.each([
+    ['does not answer in time', fails('Timeout')],
+    ['does not answer a request in time', fails('ClusterUnreachable', { timeoutMs: 30_000 })],
+  ])('leaves the pairs of a client that %s: it may have been connected since', async (_what, look) => {
+    const { sparing, said, aliases, files, letIn } = await spare(look);
+    expect(sparing).toEqual(['b', 'c']);
+    for (const context of sparing)
+      expect(said).toContain(
+        `context "${context}": remote-a stays, because another run may have connected a cluster with it`,
+      );
+    expect([aliases.rollback?.(agents(ALIASES)), files.rollback?.(secret(FILES))]).toEqual([undefined, undefined]);
+    expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([undefined, undefined]);
+  });
+});
