@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { messageDigest, signMessage } from '../../src/flows/invitation/sign-message.ts';
 import { clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { type DialledWith, dialledWith } from '../../src/mesh/invitation/dialled-with.ts';
 import type { Message, SignedMessage } from '../../src/mesh/invitation/message.ts';
 import type { InvitationRecord } from '../../src/mesh/invitation/record.ts';
 import type { Authority } from '../../src/pki/authority.ts';
@@ -282,4 +283,20 @@ describe('a message is refused', () => {
     const sentences = new Map(cases.map(([reason, says]) => [says.replace(/"[a-z]"/g, ''), reason]));
     expect(new Set(sentences.values()).size).toBe(new Set(cases.map(([reason]) => reason)).size);
   });
+});
+
+it.each<[serials: (string | undefined)[], DialledWith]>([
+  [['new'], 'renewed'],
+  [['new', 'new'], 'renewed'],
+  [['old'], 'former'],
+  [['new', 'old'], 'former'],
+  // Whoever does not tell may dial with the former one.
+  [['new', undefined], 'some-untold'],
+  [['old', undefined], 'former'],
+  [[undefined, 'old', 'new'], 'former'],
+  [[undefined], 'all-untold'],
+  [[undefined, undefined], 'all-untold'],
+  [[], 'all-untold'],
+])('pods that tell the certificates %j dial with: %s', (serials, wanted) => {
+  expect(dialledWith(serials, 'new')).toBe(wanted);
 });

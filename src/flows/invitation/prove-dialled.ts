@@ -3,6 +3,7 @@ import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { dialledWith } from '../../mesh/invitation/dialled-with.ts';
 import { RETAKES } from '../../mesh/status/failure-reason.ts';
 import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
@@ -66,12 +67,12 @@ export async function proveDialled(
         }
         if (renewedSerial === undefined) return [];
         const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
-        const known = serials.filter((serial) => serial !== undefined);
-        const isNew = known.every((serial) => serial === renewedSerial);
-        if (known.length > 0 && known.length === serials.length && isNew) return [];
-        if (!last && known.length > 0) return undefined;
-        if (isNew) {
-          const who = known.length === 0 ? 'its pods do not tell' : 'not all of its pods tell';
+        const found = dialledWith(serials, renewedSerial);
+        if (found === 'renewed') return [];
+        // What none of them tells now, none tells later.
+        if (!last && found !== 'all-untold') return undefined;
+        if (found !== 'former') {
+          const who = found === 'all-untold' ? 'its pods do not tell' : 'not all of its pods tell';
           return [`context "${context}": it is connected to "${name}", but ${who} whether with the new certificate`];
         }
         throw notThrough({ target, own, peer }, 'it is still dialled with the former certificate');
