@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
-import { enableByHand, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { enableByHand, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let directory: string;
@@ -162,6 +163,7 @@ describe('enable --via-helm', () => {
       /helm rollback/,
     ],
     ['Error: UPGRADE FAILED: "cilium" has no deployed releases', /no deployed releases/, /--helm-release/],
+    ['Error: unknown flag: --hide-secret', /unknown flag/, /before 3\.15 prints private keys/],
     ['Error: something new', /something new/, /What Helm said is above/],
   ])('says what to do about %j', async (says, message, hint) => {
     await fakeHelm(`${says}\\n`, 1);
@@ -169,6 +171,24 @@ describe('enable --via-helm', () => {
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(message);
     expect(result.stderr).toMatch(hint);
+  });
+
+  it.each([0, 1])('shows no private key of what a dry run prints, also with --debug and exit %i', async (exitCode) => {
+    const key = String(dataOf(sandbox.clusters[1]?.store.get(refs.secret('cilium-ca')))['ca.key']);
+    await fakeHelm(
+      `Release "cilium" has been upgraded.\\nMANIFEST:\\n---\\nkind: Secret\\ndata:\\n  ca.key: ${key}\\nWARNING: late words\\n  password: c2hvcnQ=\\nError: object map[ca.key:${key}] is wrong\\n`,
+      exitCode,
+    );
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--dry-run=server', '--debug');
+    expect(result.exitCode).toBe(exitCode);
+    const output = result.stdout + result.stderr;
+    expect(output).toContain('Release "cilium" has been upgraded.');
+    expect(output).toContain('late words');
+    expect(output).toContain('object map[ca.key:<hidden>] is wrong');
+    expect(key.length).toBeGreaterThan(1000);
+    expect((key.match(/.{30}/g) ?? []).filter((piece) => output.includes(piece))).toEqual([]);
+    expect(output).not.toContain('c2hvcnQ=');
+    expect(await readFile(join(directory, 'args'), 'utf8')).toContain('--dry-run=server\n--hide-secret\n');
   });
 
   it('says that helm is missing', async () => {

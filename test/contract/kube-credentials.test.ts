@@ -125,6 +125,7 @@ describe('credentials', () => {
       ],
       ['no more than a few', 'x'.repeat(5000), `${'x'.repeat(300)}…`],
       ['nothing', '\n)\n', 'it gave no reason'],
+      ['no token', 'cannot renew eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqYW5lIn0.c2ln', 'cannot renew <hidden>'],
     ])('one that fails: its own words: %s', async (_name, stderr, words) => {
       const script = `console.log('s3cret'); process.stderr.write(${JSON.stringify(stderr)}, () => process.exit(3))`;
       const error = await open('https://127.0.0.1:1', plugin(script))

@@ -6,6 +6,7 @@ import { formatVersion } from '../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { type HelmValues, helmValues, leavesUsersOut } from '../../mesh/enable/helm-values.ts';
+import { helmWords } from '../../mesh/enable/helm-words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
@@ -64,7 +65,8 @@ export function helmCommand(
     ...(as ? ['--kube-as-user', as] : []),
     ...asGroup.flatMap((group) => ['--kube-as-group', group]),
     '--reuse-values',
-    ...(dryRun ? ['--dry-run=server'] : []),
+    // A dry run prints all objects, and in Secret cilium-ca the key of the CA.
+    ...(dryRun ? ['--dry-run=server', '--hide-secret'] : []),
     ...['--values', '-'],
   ];
 }
@@ -76,7 +78,8 @@ function installedBy({ snapshot }: EnableDraft): string | undefined {
 }
 
 /**
- * Lets the operator's `helm` make the mesh, then waits for the load balancer and the pods. What Helm says is shown.
+ * Lets the operator's `helm` make the mesh, then waits for the load balancer and the pods. What Helm says is
+ * shown, but for its objects and values.
  * @throws MeshctlError `HelmFailed` with Helm's reason, `Timeout` when nothing comes up
  */
 export async function enableViaHelm(
@@ -122,6 +125,8 @@ async function runHelm(
   input: string,
   helm: HelmOptions,
 ): Promise<void> {
+  const wordsOf = helmWords();
+  const said: string[] = [];
   try {
     const running = execa('helm', args, {
       input,
@@ -133,16 +138,25 @@ async function runHelm(
       // Helm stops at what it is doing and says so.
       forceKillAfterDelay: 30_000,
     });
-    for await (const line of running.iterable({ from: 'all' })) flow.progress.info(`helm: ${line}`);
+    for await (const line of running.iterable({ from: 'all' })) {
+      const words = wordsOf(line);
+      if (words === undefined) continue;
+      said.push(words);
+      flow.progress.info(`helm: ${words}`);
+    }
     await running;
   } catch (error) {
     flow.signal.throwIfAborted();
-    throw helmError(error, context, args);
+    throw helmError(error, said, context, args);
   }
 }
 
 /** What Helm stumbles over, and the way on. */
 const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly [path: string, flag: string]][] = [
+  [
+    /unknown flag: --hide-secret/,
+    'Helm before 3.15 prints private keys in a dry run. Use a newer one, or --dry-run, which runs no Helm.',
+  ],
   [
     /invalid ownership metadata|cannot be imported into the current release/,
     'meshctl made objects that Helm would make. Before the next --via-helm hand them over',
@@ -164,7 +178,8 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly
   [/forbidden/i, 'Helm needs the rights to everything in the chart, and to its Secrets of type helm.sh/release.v1.'],
 ];
 
-function helmError(error: unknown, context: string, args: readonly string[]): MeshctlError {
+/** @param lines what Helm said, without secrets: its own error has all that it printed, and --debug would show it */
+function helmError(error: unknown, lines: readonly string[], context: string, args: readonly string[]): MeshctlError {
   if (!(error instanceof ExecaError)) throw error;
   if (error.code === 'ENOENT') {
     return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
@@ -172,16 +187,15 @@ function helmError(error: unknown, context: string, args: readonly string[]): Me
       cause: error,
     });
   }
-  const said = String(error.all ?? error.stderr ?? '')
-    .split('\n')
+  const said = lines
     .filter((line) => /error|fail/i.test(line))
     .at(-1)
     ?.replace(/^Error: /, '');
-  const [, words, command] = HELM_TROUBLES.find(([pattern]) => pattern.test(String(error.all ?? ''))) ?? [];
+  const [, words, command] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
   const hint = command ? `${words}: ${meshctlCommand(command[0], { context }, [command[1]])}` : words;
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,
-    { hint: hint ?? 'What Helm said is above. Nothing else was changed.', cause: error },
+    { hint: hint ?? 'What Helm said is above. Nothing else was changed.' },
   );
 }

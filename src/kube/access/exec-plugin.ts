@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { ExecaError, execa } from 'execa';
 import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
+import { withoutSecretWords } from '../../mesh/secret-words.ts';
 import { loginHint } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 
@@ -150,8 +151,7 @@ function failed(
 
 /** The first lines of a plugin's stderr that say something, as one line; what comes later is often only punctuation. */
 function pluginWords(stderr: string): string {
-  const lines = stripVTControlCharacters(stderr)
-    .replaceAll('\r', '')
+  const lines = withoutSecretWords(stripVTControlCharacters(stderr).replaceAll('\r', ''))
     .replaceAll(PYTHON_TRACE, '')
     .split('\n')
     .map((line) => line.trim())

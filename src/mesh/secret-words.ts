@@ -1,0 +1,21 @@
+/** From its first line on; what has no end is cut off there, or goes on in later lines. */
+const PEM_BLOCK = /-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)/gs;
+const TOKEN = /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g;
+/** As Secrets hold their data, and as PEM does: no name, path or digest is as long and as mixed. */
+const BASE64 = /[A-Za-z0-9+/]{32,}={0,2}/g;
+const HIDDEN = '<hidden>';
+
+/**
+ * What another program said, without what may be a key or a token: it may quote whole objects (Helm's errors do). Certificates
+ * go too, which look the same.
+ */
+export function withoutSecretWords(text: string): string {
+  return text
+    .replaceAll(PEM_BLOCK, HIDDEN)
+    .replaceAll(TOKEN, HIDDEN)
+    .replaceAll(BASE64, (word) => (isMixed(word) ? HIDDEN : word));
+}
+
+function isMixed(word: string): boolean {
+  return /[A-Z]/.test(word) && /[a-z]/.test(word) && /\d/.test(word);
+}

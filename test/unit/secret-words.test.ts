@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { helmWords } from '../../src/mesh/enable/helm-words.ts';
+import { withoutSecretWords } from '../../src/mesh/secret-words.ts';
+
+const KEY = 'LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFcEFJQkFBS0NBUUVB';
+
+describe('what other programs say', () => {
+  it.each([
+    [`map[ca.key:${KEY}== kind:Secret]`, 'map[ca.key:<hidden> kind:Secret]'],
+    ['a -----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY----- b', 'a <hidden> b'],
+    ['cut short -----BEGIN PRIVATE KEY-----\nMIIE', 'cut short <hidden>'],
+    ['token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqYW5lIn0.c2ln_bmF0dXJl', 'token <hidden>'],
+  ])('%j has no key in it', (said, shown) => {
+    expect(withoutSecretWords(said)).toBe(shown);
+  });
+
+  it.each([
+    'quay.io/cilium/clustermesh-apiserver:v1.20.0@sha256:0fbd1a6d0c3a4f29bdb8d4d5a1b46fcb4c2d8d1d4a5b6c7d8e9f00112233aabb',
+    'no matches for service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled',
+    'open /home/operator/clusters/production/charts/cilium/templates: no such file or directory',
+    'unknown field spec.loadBalancerSourceRangesAndMore',
+    'a3f1c9de-4b52-4e7b-9a0c-0d6f2b8e1c77-worker-nodes-of-region-1',
+  ])('%j stays as it is', (said) => {
+    expect(withoutSecretWords(said)).toBe(said);
+  });
+});
+
+describe("Helm's words", () => {
+  const shown = (...lines: string[]) => lines.map(helmWords()).filter((line) => line !== undefined);
+  const HIDDEN = expect.stringContaining('not shown');
+
+  it('are shown without objects and values, whatever comes in between', () => {
+    expect(
+      shown(
+        'STATUS: pending-upgrade',
+        'COMPUTED VALUES:',
+        'ca: {key: short}',
+        'MANIFEST:',
+        'kind: Secret',
+        'WARNING: deprecated',
+        'data: {a: Yg==}',
+        'NOTES:',
+        'Cilium runs',
+      ),
+    ).toEqual(['STATUS: pending-upgrade', HIDDEN, 'WARNING: deprecated', 'NOTES:', 'Cilium runs']);
+  });
+
+  it('are shown without a key of several lines', () => {
+    expect(shown('key: -----BEGIN PRIVATE KEY-----', 'MIIEshort', '-----END PRIVATE KEY-----', 'done')).toEqual([
+      'key: <hidden>',
+      'done',
+    ]);
+  });
+});
