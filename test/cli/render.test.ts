@@ -5,6 +5,7 @@ import type { Host } from '../../src/cli/terminal/host.ts';
 import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import { run } from '../../src/main.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { keyMatches } from '../../src/pki/read.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 
@@ -98,9 +99,35 @@ describe('clustermesh render', () => {
     for (const [argv, says] of [
       [['--issuer', 'x'], '--issuer is for --certificates cert-manager'],
       [['--certificates', 'cert-manager', '--issuer', 'a/b/c'], 'is not an issuer'],
+      [['--server-name', '10.0.0.7'], '--server-name is for --certificates'],
+      [['--certificates', 'inline', '--server-name', '10.0.7'], 'neither an IP address nor the name of a host'],
     ] as const) {
       expect(await render(...MESH_1, ...argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(says) });
     }
+  });
+
+  it.each(['cert-manager', 'inline'])(
+    'covers the addresses that are named, by %s, and else says so',
+    async (source) => {
+      const argv = [...MESH_1, '--certificates', source];
+      const warning = "covers none of the Service's addresses";
+      expect((await render(...argv)).stderr).toContain(warning);
+      const named = [...argv, '--server-name', '10.0.0.7', '--server-name', 'mesh.example.com'];
+      expect((await render(...named, '--load-balancer-ip', '10.0.0.8')).stderr).not.toContain(warning);
+      const objects = await renderList(...named, '--load-balancer-ip', '10.0.0.8');
+      const server = objects.find(({ metadata }) => metadata.name === 'clustermesh-apiserver-server-cert');
+      const { 'tls.crt': pem } = secretTexts(server);
+      const names = pem ? new X509Certificate(pem).subjectAltName : JSON.stringify(server?.spec);
+      for (const name of ['10.0.0.7', '10.0.0.8', 'mesh.example.com', '*.mesh.cilium.io'])
+        expect(names).toContain(name);
+    },
+  );
+
+  it('says that an issuer of its own has to sign with the CA that peers trust', async () => {
+    const argv = [...MESH_1, '--certificates', 'cert-manager'];
+    const says = 'if ClusterIssuer mesh signs with another one, they are cut off';
+    expect((await render(...argv, '--issuer', 'ClusterIssuer/mesh')).stderr).toContain(says);
+    expect((await render(...argv)).stderr).not.toContain('signs with another one');
   });
 
   it('warns of a load balancer that may be on the internet, unless it is kept off it', async () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { DNS_LABEL } from '../../mesh/objects/names.ts';
 import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
@@ -61,6 +62,13 @@ export function parseImageName(text: string): string {
 export function parseObjectName(text: string): string {
   if (text.length <= 253 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text)) return text;
   throw new MeshctlError('Usage', `"${text}" is not a name: lower-case letters, digits, "-" and "." are allowed`);
+}
+
+/** An IP address, or the name of a host, as certificates have them. */
+export function parseHost(text: string): string {
+  if (isIP(text) > 0) return text;
+  if (!/^[\d.]+$/.test(text) && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text)) return text;
+  throw new MeshctlError('Usage', `"${text}" is neither an IP address nor the name of a host`);
 }
 
 /** A whole number from 1 on. */

@@ -1,7 +1,7 @@
 import { PLATFORM_FLAGS } from '../../../mesh/enable/exposure/platforms.ts';
 import type { CommandSpec } from '../../command-spec.ts';
 import { apiserverOptions, RENDER_DEFAULTS } from '../../options/apiserver-options.ts';
-import { parseCount, parseNamespace } from '../../options/option-values.ts';
+import { parseCount, parseHost, parseNamespace } from '../../options/option-values.ts';
 import { CILIUM_NAMESPACE_VARIABLE } from '../../options/shared-options.ts';
 
 export const RENDER = {
@@ -9,7 +9,8 @@ export const RENDER = {
   summary: 'Print the objects that enable would apply, without a cluster',
   description:
     'For GitOps. What only the cluster knows is left out: its users and peers, which connect writes, and the TLS ' +
-    'Secrets; --certificates says where those come from. The objects can therefore be applied to a running mesh.',
+    'Secrets. The objects can therefore be applied to a running mesh; with --certificates cert-manager only if ' +
+    '--server-name names every address that peers dial, and the issuer signs with the CA of Secret cilium-ca.',
   examples: [
     {
       line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 -o yaml',
@@ -17,7 +18,7 @@ export const RENDER = {
     },
     {
       line: `meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 \\
-    --platform gke --certificates cert-manager`,
+    --platform gke --certificates cert-manager --server-name 10.0.0.7`,
       what: 'with an internal load balancer, and certificates that cert-manager keeps',
     },
   ],
@@ -60,6 +61,13 @@ export const RENDER = {
       description:
         'issuer for --certificates cert-manager, e.g. ClusterIssuer/mesh (default: the Issuer of Cilium’s chart, ' +
         'clustermesh-apiserver-issuer)',
+    },
+    {
+      flags: '--server-name <address>',
+      group: 'certificates',
+      description: 'address of the Service that the server certificate is to cover, repeatable',
+      repeatable: true,
+      parse: parseHost,
     },
     {
       flags: '-o, --output <format>',

@@ -51,20 +51,24 @@ export async function run(context: CommandContext, options: RenderFlags): Promis
 async function withCertificates(
   objects: readonly KubeObject[],
   values: RenderValues,
-  { certificates, issuer: named }: RenderFlags,
+  flags: RenderFlags,
   issuer: IssuerRef,
   { progress, now }: CommandContext,
 ): Promise<KubeObject[]> {
+  const { certificates, issuer: named } = flags;
+  const serviceAddresses = serverNamesOf(flags);
   if (certificates === 'inline') {
     progress.warn('the output contains private keys, including that of the CA: keep it out of repositories');
     progress.warn(
       'it is for a new cluster: where peers are connected already, its new CA and empty list of users cut them off',
     );
-    progress.warn(
-      `the server certificate cannot cover the Service's addresses, which are not known yet; once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}`,
-    );
+    if (serviceAddresses.length === 0) {
+      progress.warn(
+        `the server certificate covers none of the Service's addresses, which are not known here; once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}; or name them with --server-name`,
+      );
+    }
     const filled = structuredClone([...objects]);
-    return [...(await fillCertificates(filled, values, now())), ...filled];
+    return [...(await fillCertificates(filled, { ...values, serviceAddresses }, now())), ...filled];
   }
   if (
     JSON.stringify(objects.find(({ metadata }) => metadata.name === REMOTE_USERS_CONFIGMAP)?.data).includes('name:')
@@ -79,9 +83,18 @@ async function withCertificates(
     progress.warn(
       `the Certificates name ${issuer.kind} ${issuer.name}, which Cilium's chart makes from Secret ${CA_SECRET} with tls.auto.method=certmanager: it must be there, or name another one with --issuer`,
     );
+  } else {
+    progress.warn(
+      `peers trust the CA of Secret ${CA_SECRET} in a mesh that runs: if ${issuer.kind} ${issuer.name} signs with another one, they are cut off`,
+    );
   }
-  // The addresses of the Service are unknown before it exists.
-  const specs = certificateSpecs({ ...values, serviceAddresses: [] });
+  if (serviceAddresses.length === 0) {
+    progress.warn(
+      "the server certificate covers none of the Service's addresses, which are not known here: peers that dial one, as those that meshctl has connected do, are refused from their next connection on; " +
+        `name each with --server-name (those of a mesh that runs, its sans: ${meshctlCommand('clustermesh certs list', {}, ['-o', 'yaml'])})`,
+    );
+  }
+  const specs = certificateSpecs({ ...values, serviceAddresses });
   return [...specs.map((certificate) => certificateObject(certificate, values.namespace, issuer)), ...kept];
 }
 
@@ -92,6 +105,16 @@ function withoutPeers(object: KubeObject): KubeObject {
   if (!holdsPeers) return object;
   const { data: _data, ...rest } = object;
   return rest as KubeObject;
+}
+
+/** What peers dial, as far as flags tell. @throws MeshctlError `Usage` where no certificate is printed */
+function serverNamesOf({ certificates, serverName = [], loadBalancerIp }: RenderFlags): string[] {
+  if (serverName.length > 0 && certificates === 'none') {
+    throw new MeshctlError('Usage', '--server-name is for --certificates cert-manager and inline', {
+      hint: 'Add one of them, or leave --server-name out: enable covers the addresses by itself.',
+    });
+  }
+  return [...serverName, ...(loadBalancerIp === undefined ? [] : [loadBalancerIp])];
 }
 
 /** @throws MeshctlError `Usage` */
@@ -173,12 +196,11 @@ function refuse(flag: string, value: string | number, reason: string | undefined
 /** Puts certificates into the Secrets among `objects`, and gives the Secret of the CA that signed them. */
 async function fillCertificates(
   objects: readonly KubeObject[],
-  values: RenderValues,
+  values: RenderValues & { serviceAddresses: readonly string[] },
   now: Date,
 ): Promise<KubeObject[]> {
   const authority = await createAuthority({ now });
-  // The addresses of the Service are unknown before it exists.
-  const specs = certificateSpecs({ ...values, serviceAddresses: [] });
+  const specs = certificateSpecs(values);
   await Promise.all(
     specs.map(async ({ secret, spec }) => {
       const { certificate, privateKey } = await issueCertificate(authority, spec, { now });
