@@ -1,5 +1,6 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { isIssuedElsewhere } from '../certificates/authority.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
@@ -181,10 +182,11 @@ function serviceValues(settings: EnableSettings): Record<string, unknown> {
 const SERVER_UNDER_AUTO = parseVersion('1.20.0-pre.0');
 
 function tlsValues(
-  { tlsSecrets, namespace }: ClusterSnapshot,
+  snapshot: ClusterSnapshot,
   { version }: CiliumInstall,
   addresses: readonly string[],
 ): Record<string, unknown> {
+  const { tlsSecrets, namespace } = snapshot;
   const present = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
   const own = new Set(['127.0.0.1', '::1', serviceHostname(namespace), '*.mesh.cilium.io']);
   const all = [...new Set([...addresses, ...(present?.ipAddresses ?? []), ...(present?.dnsNames ?? [])])];
@@ -196,9 +198,20 @@ function tlsValues(
   const underAuto = SERVER_UNDER_AUTO !== undefined && compareVersions(version, SERVER_UNDER_AUTO) >= 0;
   return {
     authMode: 'migration',
-    auto: { enabled: true, method: 'helm', ...(underAuto ? { server } : {}) },
+    auto: { enabled: true, ...issuingValues(snapshot), ...(underAuto ? { server } : {}) },
     ...(underAuto ? {} : { server }),
   };
+}
+
+/** Who issues the certificates goes on with it: cert-manager writes its issuer on each Secret. */
+function issuingValues(snapshot: ClusterSnapshot): Record<string, unknown> {
+  if (!isIssuedElsewhere(snapshot)) return { method: 'helm' };
+  const { annotations = {} } =
+    snapshot.objects.get(keyOf(secretRef(snapshot.namespace, SERVER_CERT_SECRET)))?.metadata ?? {};
+  const mark = (name: string) => annotations[`cert-manager.io/issuer-${name}`];
+  const name = mark('name');
+  const issuer = { group: mark('group') ?? 'cert-manager.io', kind: mark('kind') ?? 'Issuer', name };
+  return { method: 'certmanager', ...(name === undefined ? {} : { certManagerIssuerRef: issuer }) };
 }
 
 /** The peers as the chart takes them; undefined when one has a certificate of its own, whose key would have to be a value. */

@@ -1,4 +1,6 @@
 import { meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { peerSentence } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
 /** A cluster that Helm enables, or would. */
@@ -7,6 +9,14 @@ export interface HelmCluster {
   cluster: { name: string; id: number };
   /** The words of the command line. */
   command: readonly string[];
+}
+
+/** Which peers Helm cuts off, or may, with what brings each back: a line each. */
+export function cutSentences(effects: readonly PeerEffect[]): string[] {
+  return endangeredEffects(effects).map((effect) => {
+    const { cluster, mend } = effect;
+    return `${cluster}: ${peerSentence(effect)}${mend === undefined ? '' : ` → ${mend}`}`;
+  });
 }
 
 /** The result of `clustermesh enable --via-helm`. @param dryRun where nothing was run */

@@ -115,10 +115,16 @@ const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
   unknown: 'may be cut off',
 };
 
+/** What becomes of one connection, as a sentence: `peer mesh-2 may be cut off: why`. */
+export function peerSentence(effect: PeerEffect): string {
+  const { peer, becomes, why } = printable(effect);
+  return `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
+}
+
 /** What becomes of one connection, for people. */
 export function peerLines(effect: PeerEffect, theme: Theme): string[] {
-  const { peer, becomes, why, mend } = printable(effect);
-  const line = `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
+  const { becomes, mend } = printable(effect);
+  const line = peerSentence(effect);
   return [
     `  ${PEER_MARKS[becomes](theme)} ${becomes === 'kept' ? theme.dim(line) : line}`,
     ...(mend === undefined ? [] : hintLines(mend, theme, 6, Infinity)),

@@ -1,12 +1,9 @@
 import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
-import { authorityTrouble, waysBack } from '../../../mesh/certificates/authority.ts';
-import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
-import { CA_SECRET } from '../../../mesh/objects/names.ts';
-import { knownPeers } from '../../../mesh/peers/peers.ts';
-import { helmText } from '../../../views/enable/helm-view.ts';
+import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';
 import { printableLines } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -34,31 +31,6 @@ export function checkHelmOptions(options: EnableOptions): void {
   if (options.force) throw refuse('--force-conflicts');
 }
 
-/** @throws MeshctlError for what Helm would do to a mesh that works: it makes a new CA, and moves nobody's files */
-function requireSafeForHelm({ snapshot, authority, move, settings }: EnableDraft): void {
-  const { context, namespace } = snapshot;
-  if (!authority.step) {
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
-      {
-        hint: `First ${waysBack(snapshot, knownPeers(snapshot))}`,
-        details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
-      },
-    );
-  }
-  if (!move) return;
-  const flag = `--enable-kvstoremesh=${settings.kvstoremesh}`;
-  throw new MeshctlError(
-    'Incompatible',
-    `context "${context}": Helm cannot switch KVStoreMesh while ${move.peers.join(', ')} is connected: the peers' files have to move along`,
-    {
-      hint: `Let meshctl do it, then run this again: ${meshctlCommand('clustermesh enable', { context }, [flag, '--force-conflicts'])}`,
-      details: { context, peers: move.peers },
-    },
-  );
-}
-
 /** Lets Helm make the mesh in each cluster, one after the other: Helm's output would be mixed up. */
 export async function runViaHelm(
   context: CommandContext,
@@ -67,7 +39,7 @@ export async function runViaHelm(
   planned: readonly { target: Target; draft: EnableDraft }[],
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
-  for (const { draft } of planned) requireSafeForHelm(draft);
+  for (const { draft } of planned) requireSafeForHelm(draft, options.others);
   const helm: HelmOptions = {
     release: flags.helmRelease,
     chart: flags.helmChart,
@@ -87,6 +59,10 @@ export async function runViaHelm(
       values: helmValuesOf(draft, options).values,
     })),
   );
+  if (dryRun) {
+    // Who runs it is asked about these.
+    for (const { draft } of planned) for (const cut of cutSentences(draft.effects)) context.progress.warn(cut);
+  }
   if (dryRun === 'client') {
     for (const { draft } of planned) {
       for (const note of printableLines(helmValuesOf(draft, options).notes)) context.progress.info(note);

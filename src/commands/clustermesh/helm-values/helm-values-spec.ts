@@ -7,7 +7,8 @@ export const HELM_VALUES = {
   summary: 'Print the Helm values that make the same mesh',
   description:
     "Values of Cilium's chart for what enable would make in this cluster, with the type of Service that suits it. Private " +
-    'keys are never among them.',
+    'keys are never among them. Which peers they cut off, and what has to be done first, is in their comments; where Helm ' +
+    'would make a new CA, or leave the files of peers behind, there are none.',
   examples: [
     {
       line: `meshctl clustermesh helm-values --context gke |

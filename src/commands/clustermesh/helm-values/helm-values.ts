@@ -1,12 +1,16 @@
 import { stringify } from 'yaml';
+import type { EnableDraft } from '../../../flows/enable/draft-enable.ts';
 import { draftEnableCluster } from '../../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
+import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
-import { printable, printableLines } from '../../../views/printable.ts';
+import { cutSentences } from '../../../views/enable/helm-view.ts';
+import { printable, printableLines, printableSentence } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { HELM_VALUES } from './helm-values-spec.ts';
 
@@ -29,7 +33,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
     for (const target of targets) {
       const draft = await draftEnableCluster(context, target, options);
-      const { values, notes } = printableLines(helmValuesOf(draft, options));
+      requireSafeForHelm(draft);
+      const { values, notes: ofValues } = printableLines(helmValuesOf(draft, options));
+      const notes = [...(await doubtsOf(context, flags, draft)), ...ofValues];
       // In YAML they are comments.
       if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
       const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
@@ -39,6 +45,17 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
     return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
   });
+}
+
+/** What enable would warn of and ask about: who applies the values is asked nothing. */
+async function doubtsOf(
+  context: CommandContext,
+  flags: FlagsOf<typeof HELM_VALUES>,
+  { doubts, warnings, effects }: EnableDraft,
+): Promise<string[]> {
+  const named = await withMendsNamed(context, flags, effects);
+  const says = [...doubts, ...(await namingContexts(context, flags, warnings)), ...cutSentences(named)];
+  return says.map(printableSentence);
 }
 
 interface ClusterValues {

@@ -1,0 +1,60 @@
+import { authorityTrouble, isIssuedElsewhere, waysBack } from '../certificates/authority.ts';
+import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { CA_SECRET } from '../objects/names.ts';
+import { knownPeers } from '../peers/peers.ts';
+import { unfinishedRotations } from '../rotation/unfinished-rotation.ts';
+import type { PeerMove } from './effects/peer-move.ts';
+import type { EnableSettings } from './settings.ts';
+
+/** What of a plan of enable tells whether Helm can carry it out. */
+export interface HelmPlan {
+  snapshot: ClusterSnapshot;
+  authority: AuthorityPlan;
+  move: PeerMove | undefined;
+  settings: Pick<EnableSettings, 'kvstoremesh'>;
+}
+
+/**
+ * Refuses what Helm would do to a mesh that works: it makes a CA where there is none (`cilium.ca.setup` in the chart's
+ * _helpers.tpl), issues every certificate from that of Secret cilium-ca alone, and moves nobody's files.
+ * @param others other clusters, as far as they were read
+ * @throws MeshctlError `CertificateAuthority`; `Incompatible`
+ */
+export function requireSafeForHelm(
+  { snapshot, authority, move, settings }: HelmPlan,
+  others: readonly ClusterSnapshot[] = [],
+): void {
+  const { context, namespace } = snapshot;
+  const details = { context, object: `Secret ${namespace}/${CA_SECRET}` };
+  // The values name cert-manager then, which keeps its CA elsewhere.
+  if (!isIssuedElsewhere(snapshot)) {
+    if (!authority.step) {
+      throw new MeshctlError(
+        'CertificateAuthority',
+        `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
+        { hint: `First ${waysBack(snapshot, knownPeers(snapshot))}`, details },
+      );
+    }
+    const rotation = unfinishedRotations([snapshot, ...others]).find((one) => one.context === context);
+    if (rotation) {
+      throw new MeshctlError(
+        'CertificateAuthority',
+        `context "${context}": ${rotation.says}; Helm would issue every certificate from Secret ${namespace}/${CA_SECRET} alone, and cut off peers that have one of the other CA`,
+        { hint: `First let the rotation end; ${rotation.hint}`, details },
+      );
+    }
+  }
+  if (!move) return;
+  const flag = `--enable-kvstoremesh=${settings.kvstoremesh}`;
+  throw new MeshctlError(
+    'Incompatible',
+    `context "${context}": Helm cannot switch KVStoreMesh while ${move.peers.join(', ')} is connected: the peers' files have to move along`,
+    {
+      hint: `Let meshctl do it, then run this again: ${meshctlCommand('clustermesh enable', { context }, [flag, '--force-conflicts'])}`,
+      details: { context, peers: move.peers },
+    },
+  );
+}

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable } from '../support/e2e-cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+/** A connected mesh for Helm: what it would do to it is refused or said, by `helm-values` as by `enable --via-helm`. */
+let mesh: ConnectedMesh;
+
+beforeAll(async () => {
+  mesh = await startConnectedMesh({ nodes: 1, clusters: [{ ciliumVersion: '1.18.12' }, { ciliumVersion: '1.18.12' }] });
+});
+
+afterAll(() => mesh.sandbox.close());
+
+const helmValues = (...flags: string[]) =>
+  mesh.meshctl(['clustermesh', 'helm-values', '--context', 'mesh-1', ...flags]);
+
+/** The lines for people. */
+const comments = (yaml: string) => yaml.split('\n').filter((line) => line.startsWith('# '));
+
+/** Runs `work` while an object of mesh-1 is not there. */
+async function without(ref: ObjectRef, work: () => Promise<void>): Promise<void> {
+  const { metadata, ...content } = structuredClone(found(mesh.one.store.get(ref), ref.name));
+  const { resourceVersion: _version, uid: _uid, ...kept } = metadata;
+  mesh.one.store.delete(ref);
+  try {
+    await work();
+  } finally {
+    mesh.one.store.create({ ...content, metadata: kept } as KubeObject, 'meshctl');
+  }
+}
+
+/** What both refuse, in the same words. */
+async function requireRefused(says: RegExp, ...flags: string[]): Promise<void> {
+  for (const result of [
+    await helmValues(...flags),
+    await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run', ...flags)),
+  ]) {
+    expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(result.stderr).toMatch(says);
+  }
+}
+
+describe('what Helm would do to a mesh that works', () => {
+  it('is said of each peer that it cuts off, in comments of the values, as warnings, and by --via-helm', async () => {
+    const cut = /mesh-1: peer mesh-2 (is|may be) cut off/;
+    const flags = ['--service-type', 'NodePort'];
+    const yaml = await helmValues(...flags);
+    expect(yaml).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(comments(yaml.stdout).join('\n')).toMatch(cut);
+    expect(parse(yaml.stdout)).toMatchObject({ clustermesh: { apiserver: { service: { type: 'NodePort' } } } });
+    expect((await helmValues(...flags, '-o', 'json')).stderr).toMatch(cut);
+    expect((await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run', ...flags))).stderr).toMatch(cut);
+    expect(comments((await helmValues()).stdout).join('\n')).not.toContain('cut off');
+  });
+
+  it('is refused where it would make another CA', () =>
+    without(refs.secret('cilium-ca'), () => requireRefused(/Helm would make a new CA and cut every peer off/)));
+
+  it('is refused where KVStoreMesh would be switched', () =>
+    requireRefused(/Helm cannot switch KVStoreMesh while mesh-2 is connected/, '--enable-kvstoremesh=false'));
+
+  it('goes on by cert-manager where that issues', async () => {
+    const ref = refs.secret('clustermesh-apiserver-server-cert');
+    const marks = { 'certificate-name': 'c', 'issuer-name': 'mesh', 'issuer-kind': 'ClusterIssuer' };
+    const names = Object.entries(marks).map(([mark, value]) => [`cert-manager.io/${mark}`, value]);
+    mesh.one.store.update(ref, ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, ...Object.fromEntries(names) };
+    });
+    await without(refs.secret('cilium-ca'), async () => {
+      const { stdout } = await helmValues();
+      expect(parse(stdout).clustermesh.apiserver.tls.auto).toEqual({
+        ...{ enabled: true, method: 'certmanager' },
+        certManagerIssuerRef: { group: 'cert-manager.io', kind: 'ClusterIssuer', name: 'mesh' },
+      });
+    });
+    mesh.one.store.update(ref, ({ metadata }) => {
+      for (const [name = ''] of names) delete metadata.annotations?.[name];
+    });
+  });
+
+  it('is refused in the middle of a rotation', async () => {
+    const stop = new AbortController();
+    await mesh.meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', '--context', 'mesh-1,mesh-2'], {
+      signal: stop.signal,
+      onOutput: (text) => {
+        if (text.includes('Phase 2 of')) stop.abort();
+      },
+    });
+    await requireRefused(/a rotation of the CA is unfinished.+Helm would issue every certificate/);
+  });
+});
