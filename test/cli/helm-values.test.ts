@@ -32,6 +32,26 @@ async function without(ref: ObjectRef, work: () => Promise<void>): Promise<void>
   }
 }
 
+const VERSIONS: Readonly<Record<string, [apiVersion: string, kind: string]>> = {
+  deployment: ['apps/v1', 'Deployment'],
+  clusterrole: ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+  clusterrolebinding: ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
+  serviceaccount: ['v1', 'ServiceAccount'],
+  configmap: ['v1', 'ConfigMap'],
+  service: ['v1', 'Service'],
+  secret: ['v1', 'Secret'],
+};
+
+/** As `kubectl label` and `kubectl annotate` do. */
+function mark(object: string, field: 'annotations' | 'labels', marks: readonly string[]): void {
+  const [resource = '', name = ''] = object.split('/');
+  const [apiVersion, kind] = found(VERSIONS[resource], resource);
+  const namespace = kind.startsWith('ClusterRole') ? {} : { namespace: 'kube-system' };
+  mesh.one.store.update({ apiVersion, kind, name, ...namespace }, ({ metadata }) => {
+    metadata[field] = { ...metadata[field], ...Object.fromEntries(marks.map((one) => one.split('='))) };
+  });
+}
+
 /** What both refuse, in the same words. */
 async function requireRefused(says: RegExp, ...flags: string[]): Promise<void> {
   for (const result of [
@@ -61,6 +81,36 @@ describe('what Helm would do to a mesh that works', () => {
 
   it('is refused where KVStoreMesh would be switched', () =>
     requireRefused(/Helm cannot switch KVStoreMesh while mesh-2 is connected/, '--enable-kvstoremesh=false'));
+
+  it('is nothing to what meshctl made, once that is handed over as printed', async () => {
+    const before = (await helmValues()).stdout;
+    const [handOver = ''] = comments(before).filter((line) => line.includes('refuses to adopt'));
+    const kinds = ['annotate', 'label'].map((verb) => {
+      const [, words = ''] =
+        new RegExp(`kubectl --context mesh-1 -n kube-system ${verb} --overwrite (.+?)(?: &&|$)`).exec(handOver) ?? [];
+      const marks = words.split(' ').filter((word) => word.includes('='));
+      const objects = words.split(' ').filter((word) => !marks.includes(word));
+      const field = `${verb.replace(/e$/, 'ion')}s` as 'annotations' | 'labels';
+      for (const object of objects) mark(object, field, marks);
+      return objects;
+    });
+    const all = ['deployment', 'service', 'serviceaccount', 'clusterrole', 'clusterrolebinding'];
+    expect(kinds[0]).toEqual(expect.arrayContaining(all.map((kind) => `${kind}/clustermesh-apiserver`)));
+    // The chart of this version makes the users, and Secrets of peers only where it knows the certificates.
+    const data = ['secret/cilium-ca', 'secret/clustermesh-apiserver-server-cert', 'configmap/clustermesh-remote-users'];
+    expect(kinds[0]).toEqual(expect.arrayContaining(data));
+    expect(kinds[0]).not.toContain('secret/cilium-kvstoremesh');
+    expect(kinds[1]).toEqual(kinds[0]);
+    const after = (await helmValues()).stdout;
+    expect(parse(after)).toEqual(parse(before));
+    expect(after).not.toContain('refuses to adopt');
+    const made = mesh.one.store.get(refs.secret('cilium-ca'))?.metadata;
+    expect(made).toMatchObject({
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: { 'meta.helm.sh/release-name': 'cilium', 'meta.helm.sh/release-namespace': 'kube-system' },
+    });
+    await mesh.meshctl.ok([...enable('mesh-1'), '--force-conflicts']);
+  });
 
   it('goes on by cert-manager where that issues', async () => {
     const ref = refs.secret('clustermesh-apiserver-server-cert');

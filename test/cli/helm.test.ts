@@ -155,7 +155,7 @@ describe('enable --via-helm', () => {
     [
       'Error: UPGRADE FAILED: Service "clustermesh-apiserver" in namespace "kube-system" exists and cannot be imported into the current release: invalid ownership metadata',
       /cannot be imported/,
-      /disable --context mesh-2 --keep-certificates/,
+      /Hand them over.+: kubectl --context mesh-2 .+release-name=cilium .+managed-by=Helm/,
     ],
     [
       'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress',

@@ -66,6 +66,7 @@ describe('the value of the chart that makes a field', () => {
       settings,
       image: 'r/other:v1',
       serviceAddresses: ['10.0.0.1'],
+      release: 'cilium',
     });
     const paths = (value: unknown, at: string): string[] =>
       typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0

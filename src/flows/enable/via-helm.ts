@@ -3,14 +3,14 @@ import { stringify } from 'yaml';
 import { applySteps } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
+import { ciliumRelease } from '../../mesh/enable/hand-over.ts';
 import { type HelmValues, helmValues, leavesUsersOut } from '../../mesh/enable/helm-values.ts';
 import { helmWords } from '../../mesh/enable/helm-words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { agentDaemonSetRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
+import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import type { ReadyWrite } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
@@ -32,10 +32,11 @@ export interface HelmOptions {
   cwd: string;
 }
 
-/** The values for one cluster, from its plan. */
+/** The values for one cluster, from its plan. @param release as the operator named it */
 export function helmValuesOf(
   { snapshot, identity, install, settings }: EnableDraft,
   options: EnableOptions,
+  release?: string,
 ): HelmValues {
   return helmValues({
     snapshot,
@@ -44,6 +45,7 @@ export function helmValuesOf(
     settings,
     image: settleImage(snapshot, options.image, install.apiserverImage),
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
+    release: releaseOf(snapshot, release),
   });
 }
 
@@ -55,7 +57,7 @@ export function helmCommand(
 ): string[] {
   return [
     'upgrade',
-    release ?? installedBy(draft) ?? 'cilium',
+    releaseOf(draft.snapshot, release),
     chart,
     ...(repository ? ['--repo', repository] : []),
     ...['--version', formatVersion(draft.install.version)],
@@ -71,10 +73,8 @@ export function helmCommand(
   ];
 }
 
-/** The release that Cilium's DaemonSet is of. */
-function installedBy({ snapshot }: EnableDraft): string | undefined {
-  const daemonSet = snapshot.objects.get(keyOf(agentDaemonSetRef(snapshot.namespace)));
-  return daemonSet?.metadata.annotations?.['meta.helm.sh/release-name'];
+function releaseOf(snapshot: ClusterSnapshot, given: string | undefined): string {
+  return given ?? ciliumRelease(snapshot) ?? 'cilium';
 }
 
 /**
@@ -89,7 +89,7 @@ export async function enableViaHelm(
   { waitMs, ...options }: EnableOptions,
   helm: HelmOptions,
 ): Promise<void> {
-  const { values, notes } = helmValuesOf(draft, { ...options, waitMs });
+  const { values, notes, handOver } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
   // From 1.19 on the chart leaves the users to others where it does not know the peers, and the pods cannot start without.
   const users = draft.plan.steps.filter(
@@ -109,7 +109,7 @@ export async function enableViaHelm(
       doing: `${target.client.context}: helm ${args.join(' ')}`,
       done: `${target.client.context}: helm ${args.join(' ')}`,
     },
-    () => runHelm(flow, target.client.context, args, stringify(values), helm),
+    () => runHelm(flow, args, stringify(values), helm, handOver),
   );
   if (helm.dryRun) return;
   if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
@@ -120,10 +120,10 @@ export async function enableViaHelm(
 
 async function runHelm(
   flow: Flow,
-  context: string,
   args: readonly string[],
   input: string,
   helm: HelmOptions,
+  handOver: string | undefined,
 ): Promise<void> {
   const wordsOf = helmWords();
   const said: string[] = [];
@@ -147,20 +147,22 @@ async function runHelm(
     await running;
   } catch (error) {
     flow.signal.throwIfAborted();
-    throw helmError(error, said, context, args);
+    throw helmError(error, said, args, handOver);
   }
 }
 
 /** What Helm stumbles over, and the way on. */
-const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly [path: string, flag: string]][] = [
+const HELM_TROUBLES: readonly [pattern: RegExp, hint: string | ((handOver: string | undefined) => string)][] = [
   [
     /unknown flag: --hide-secret/,
     'Helm before 3.15 prints private keys in a dry run. Use a newer one, or --dry-run, which runs no Helm.',
   ],
   [
     /invalid ownership metadata|cannot be imported into the current release/,
-    'meshctl made objects that Helm would make. Before the next --via-helm hand them over',
-    ['clustermesh disable', '--keep-certificates'],
+    (handOver) =>
+      handOver
+        ? `meshctl made objects that Helm would make. Hand them over, which cuts no peer off, then run the same command again: ${handOver}`
+        : 'Others made objects that Helm would make: it takes over what has its label app.kubernetes.io/managed-by=Helm and its annotations meta.helm.sh/release-name and release-namespace.',
   ],
   [
     /another operation .* is in progress/,
@@ -179,7 +181,12 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly
 ];
 
 /** @param lines what Helm said, without secrets: its own error has all that it printed, and --debug would show it */
-function helmError(error: unknown, lines: readonly string[], context: string, args: readonly string[]): MeshctlError {
+function helmError(
+  error: unknown,
+  lines: readonly string[],
+  args: readonly string[],
+  handOver: string | undefined,
+): MeshctlError {
   if (!(error instanceof ExecaError)) throw error;
   if (error.code === 'ENOENT') {
     return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
@@ -191,8 +198,8 @@ function helmError(error: unknown, lines: readonly string[], context: string, ar
     .filter((line) => /error|fail/i.test(line))
     .at(-1)
     ?.replace(/^Error: /, '');
-  const [, words, command] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
-  const hint = command ? `${words}: ${meshctlCommand(command[0], { context }, [command[1]])}` : words;
+  const [, words] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
+  const hint = typeof words === 'function' ? words(handOver) : words;
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,

@@ -1,5 +1,4 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
 import { isIssuedElsewhere } from '../certificates/authority.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
@@ -14,10 +13,10 @@ import {
   secretRef,
   serviceHostname,
 } from '../objects/names.ts';
-import { MANAGED_BY, type ToolKind, toolOf } from '../objects/ownership.ts';
+import { type ToolKind, toolOf } from '../objects/ownership.ts';
 import { COMMON_PREFIX } from '../peers/file/peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
-import { FIELD_MANAGER } from '../plan/plan.ts';
+import { handOverCommand } from './hand-over.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
 
@@ -26,6 +25,8 @@ export interface HelmValues {
   values: Record<string, unknown>;
   /** For people. */
   notes: readonly string[];
+  /** The commands that give Helm what meshctl made; undefined where there is nothing of it. */
+  handOver: string | undefined;
 }
 
 export interface HelmInput {
@@ -37,6 +38,8 @@ export interface HelmInput {
   image: string;
   /** Addresses of the Service, for the server certificate. */
   serviceAddresses: readonly string[];
+  /** The Helm release that is to have the values. */
+  release: string;
 }
 
 /**
@@ -49,7 +52,9 @@ export function helmValues(input: HelmInput): HelmValues {
   const peers = sharedPeers(snapshot);
   const names = knownPeers(snapshot);
   // Once Helm makes the peering objects, it would delete them with `enabled: false`.
-  const explicit = (peers !== undefined && peers.length > 0) || madeByHelm(snapshot);
+  const explicit = (peers !== undefined && peers.length > 0) || madeByHelm(input);
+  const makes = { users: explicit || !leavesUsersOut(input.install), peers: explicit };
+  const handOver = handOverCommand(snapshot, makes, input.release);
   return {
     values: {
       cluster: { name: identity.name, id: identity.id },
@@ -64,7 +69,8 @@ export function helmValues(input: HelmInput): HelmValues {
         apiserver: apiserverValues(input),
       },
     },
-    notes: notesOf(input, { explicit, ownCertificates: peers === undefined }),
+    notes: notesOf(input, { explicit, ownCertificates: peers === undefined, handOver }),
+    handOver,
   };
 }
 
@@ -75,15 +81,18 @@ function clusterValues(names: readonly string[], peers: readonly Record<string, 
 
 function notesOf(
   { snapshot, install }: HelmInput,
-  { explicit, ownCertificates }: { explicit: boolean; ownCertificates: boolean },
+  {
+    explicit,
+    ownCertificates,
+    handOver,
+  }: { explicit: boolean; ownCertificates: boolean; handOver: string | undefined },
 ): string[] {
   const names = knownPeers(snapshot).join(', ');
   const notes: string[] = [];
-  if (madeByMeshctl(snapshot)) {
-    const handOver = meshctlCommand('clustermesh disable', { context: snapshot.context }, ['--keep-certificates']);
+  if (handOver) {
     notes.push(
       `Helm refuses to adopt the objects that meshctl made in ${snapshot.context}; hand them over before helm runs, ` +
-        `which cuts the mesh until then: ${handOver}`,
+        `which cuts no peer off: ${handOver}`,
     );
   }
   if (ownCertificates && explicit) {
@@ -104,16 +113,11 @@ function notesOf(
   return notes;
 }
 
-/** Whether meshctl made the clustermesh-apiserver: Helm takes over only what bears its own labels and annotations. */
-function madeByMeshctl(snapshot: ClusterSnapshot): boolean {
-  const live = apiserverDeployment(snapshot);
-  return live?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
-}
-
 /** Whether the objects that hold the peers are made from a chart: by Helm, or by what renders it for Git's sake. */
-function madeByHelm({ objects, namespace }: ClusterSnapshot): boolean {
+function madeByHelm({ snapshot: { objects, namespace }, install }: HelmInput): boolean {
   const refs = [
-    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    // Before that it has them whether it knows the peers' certificates or not.
+    ...(leavesUsersOut(install) ? [configMapRef(namespace, REMOTE_USERS_CONFIGMAP)] : []),
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
   ];
   return refs.some((ref) => RENDERERS.has(toolOf(objects.get(keyOf(ref)))?.kind));

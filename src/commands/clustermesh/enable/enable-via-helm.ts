@@ -65,7 +65,7 @@ export async function runViaHelm(
   }
   if (dryRun === 'client') {
     for (const { draft } of planned) {
-      for (const note of printableLines(helmValuesOf(draft, options).notes)) context.progress.info(note);
+      for (const note of printableLines(helmValuesOf(draft, options, helm.release).notes)) context.progress.info(note);
     }
   } else {
     for (const { target, draft } of planned) await enableViaHelm(context, target, draft, options, helm);

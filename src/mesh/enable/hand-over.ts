@@ -1,0 +1,45 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { MANAGED_BY, toolOf } from '../objects/ownership.ts';
+import { PEER_SECRETS } from '../peers/peers.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
+
+const RELEASE_NAME = 'meta.helm.sh/release-name';
+const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';
+
+/** The release that Cilium's DaemonSet is of; undefined where nothing tells. */
+export function ciliumRelease({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>) {
+  return objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata.annotations?.[RELEASE_NAME];
+}
+
+/**
+ * Gives Helm what meshctl made and the chart makes too: Helm takes over an object only with its own label and annotations
+ * (checkOwnership in its pkg/action/validate.go), and then changes it in place, so that nobody is cut off meanwhile.
+ * @param makes which of the objects that hold users and peers the chart makes
+ * @param release the one that is to have them
+ * @returns two commands; undefined where there is nothing of meshctl's
+ */
+export function handOverCommand(
+  { context, namespace, objects }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>,
+  makes: { users: boolean; peers: boolean },
+  release: string,
+): string | undefined {
+  const isRendered = ({ kind, metadata: { name } }: KubeObject) => {
+    if (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP) return makes.users;
+    return kind !== 'Secret' || makes.peers || !PEER_SECRETS.some((secret) => secret === name);
+  };
+  const isOurs = ({ metadata }: KubeObject) => metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
+  // Also a CA that came by hand: no tool has put marks on it.
+  const isAuthority = ({ kind, metadata: { name } }: KubeObject) => kind === 'Secret' && name === CA_SECRET;
+  const adopted = [...objects.values()].filter(
+    (object) => toolOf(object) === undefined && (isAuthority(object) || (isOurs(object) && isRendered(object))),
+  );
+  if (!adopted.some(isOurs)) return undefined;
+  const words = adopted.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+  const mark = (verb: string, ...marks: string[]) =>
+    kubectlCommand({ context, namespace }, [verb, '--overwrite', ...words, ...marks]);
+  const annotate = mark('annotate', `${RELEASE_NAME}=${release}`, `${RELEASE_NAMESPACE}=${namespace}`);
+  return `${annotate} && ${mark('label', `${MANAGED_BY}=Helm`)}`;
+}
