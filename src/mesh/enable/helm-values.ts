@@ -6,17 +6,9 @@ import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import {
-  configMapRef,
-  REMOTE_USERS_CONFIGMAP,
-  SERVER_CERT_SECRET,
-  secretRef,
-  serviceHostname,
-} from '../objects/names.ts';
-import { type ToolKind, toolOf } from '../objects/ownership.ts';
-import { COMMON_PREFIX } from '../peers/file/peer-config.ts';
-import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { handOverCommand } from './hand-over.ts';
+import { type HelmPeers, helmPeers, leavesUsersOut } from './helm-peers.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
 
@@ -48,12 +40,9 @@ export interface HelmInput {
  * Secrets that connect writes.
  */
 export function helmValues(input: HelmInput): HelmValues {
-  const { snapshot, identity, settings } = input;
-  const peers = sharedPeers(snapshot);
-  const names = knownPeers(snapshot);
-  // Once Helm makes the peering objects, it would delete them with `enabled: false`.
-  const explicit = (peers !== undefined && peers.length > 0) || madeByHelm(input);
-  const makes = { users: explicit || !leavesUsersOut(input.install), peers: explicit };
+  const { snapshot, identity, install, settings } = input;
+  const peers = helmPeers(snapshot, install);
+  const makes = { users: peers.areMade || !leavesUsersOut(install), peers: peers.areMade };
   const handOver = handOverCommand(snapshot, makes, input.release);
   return {
     values: {
@@ -63,31 +52,18 @@ export function helmValues(input: HelmInput): HelmValues {
         useAPIServer: true,
         maxConnectedClusters: identity.maxConnectedClusters,
         config: {
-          enabled: explicit,
-          ...(names.length > 0 ? { clusters: clusterValues(names, peers) } : {}),
+          enabled: peers.areMade,
+          ...(peers.clusters.length > 0 ? { clusters: peers.clusters } : {}),
         },
         apiserver: apiserverValues(input),
       },
     },
-    notes: notesOf(input, { explicit, ownCertificates: peers === undefined, handOver }),
+    notes: notesOf(input, peers, handOver),
     handOver,
   };
 }
 
-/** The chart makes a user for each cluster that it knows, also for one that is only let in. */
-function clusterValues(names: readonly string[], peers: readonly Record<string, unknown>[] = []) {
-  return names.map((name) => peers.find((peer) => peer.name === name) ?? { name });
-}
-
-function notesOf(
-  { snapshot, install }: HelmInput,
-  {
-    explicit,
-    ownCertificates,
-    handOver,
-  }: { explicit: boolean; ownCertificates: boolean; handOver: string | undefined },
-): string[] {
-  const names = knownPeers(snapshot).join(', ');
+function notesOf({ snapshot, install }: HelmInput, peers: HelmPeers, handOver: string | undefined): string[] {
   const notes: string[] = [];
   if (handOver) {
     notes.push(
@@ -95,12 +71,8 @@ function notesOf(
         `which cuts no peer off: ${handOver}`,
     );
   }
-  if (ownCertificates && explicit) {
-    notes.push(`${names}: Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls`);
-  } else if (ownCertificates) {
-    notes.push(`${names}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`);
-  }
-  if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
+  notes.push(...peers.notes);
+  if (!peers.areMade && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
         `create it: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
@@ -111,24 +83,6 @@ function notesOf(
   );
   if (set.length > 0) notes.push(`${set.join(', ')}: what was --set has no counterpart among the values of the chart`);
   return notes;
-}
-
-/** Whether the objects that hold the peers are made from a chart: by Helm, or by what renders it for Git's sake. */
-function madeByHelm({ snapshot: { objects, namespace }, install }: HelmInput): boolean {
-  const refs = [
-    // Before that it has them whether it knows the peers' certificates or not.
-    ...(leavesUsersOut(install) ? [configMapRef(namespace, REMOTE_USERS_CONFIGMAP)] : []),
-    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
-  ];
-  return refs.some((ref) => RENDERERS.has(toolOf(objects.get(keyOf(ref)))?.kind));
-}
-
-const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux-helm', 'argo-cd']);
-
-/** Since 1.19 the chart makes the users only where it knows the peers. */
-export function leavesUsersOut({ version }: CiliumInstall): boolean {
-  const since = parseVersion('1.19.0-pre.0');
-  return since !== undefined && compareVersions(version, since) >= 0;
 }
 
 function apiserverValues({ snapshot, install, settings, image, serviceAddresses }: HelmInput): Record<string, unknown> {
@@ -216,23 +170,4 @@ function issuingValues(snapshot: ClusterSnapshot): Record<string, unknown> {
   const name = mark('name');
   const issuer = { group: mark('group') ?? 'cert-manager.io', kind: mark('kind') ?? 'Issuer', name };
   return { method: 'certmanager', ...(name === undefined ? {} : { certManagerIssuerRef: issuer }) };
-}
-
-/** The peers as the chart takes them; undefined when one has a certificate of its own, whose key would have to be a value. */
-function sharedPeers(snapshot: ClusterSnapshot): Record<string, unknown>[] | undefined {
-  const files = configuredPeers(snapshot).map((name) => ({ name, file: dialingFile(snapshot, name)?.text ?? '' }));
-  if (files.some(({ file }) => !file.includes(`/${COMMON_PREFIX}etcd-client`))) return undefined;
-  return files.map(({ name, file }) => {
-    const endpoints = [...file.matchAll(/^\s*-\s*"?https:\/\/(\S+):(\d+)"?\s*$/gm)];
-    const hosts = endpoints.map(([, host = '']) => host.replace(/^\[|\]$/g, ''));
-    const aliases = [...file.matchAll(/^\s*-\s*"?([0-9a-fA-F.:]+)"?\s*$/gm)].map(([, ip = '']) => ip);
-    const ips = [...hosts, ...aliases].filter(isIpAddress);
-    const address = hosts.find((host) => !isIpAddress(host) && !host.endsWith('.mesh.cilium.io'));
-    return {
-      name,
-      port: Number(endpoints[0]?.[2] ?? 2379),
-      ...(address === undefined ? {} : { address }),
-      ...(ips.length > 0 ? { ips } : {}),
-    };
-  });
 }
