@@ -250,7 +250,9 @@ describe('--all', () => {
   it('says of values for Helm what they are not for', async () => {
     const { stderr, stdout, exitCode } = await meshctl('clustermesh helm-values --all -n mesh-3=nowhere', grown);
     expect(stderr).toContain('context "down" is left out: cannot reach the API server');
+    expect(stdout).toMatch(/^# context mesh-1\n# helm takes only the first of several documents/);
     expect(stdout).toContain('# context mesh-2');
+    expect(stderr).toContain('give it the values of one cluster at a time');
     expect(exitCode).toBe(3);
   });
 

@@ -17,6 +17,10 @@ import type { HELM_VALUES } from './helm-values-spec.ts';
 /** As the repository is called in Cilium's documentation. */
 const CHART = 'cilium/cilium';
 
+/** It would give one cluster the name and id of another. */
+const ONE_DOCUMENT =
+  'helm takes only the first of several documents, whichever cluster it is for: give it the values of one cluster at a time';
+
 /** `meshctl clustermesh helm-values`: the values with which Cilium's chart makes the same mesh. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VALUES>): Promise<CommandResult> {
   const choices = choicesOf(flags);
@@ -42,6 +46,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
       const comments = [`These values are for: ${printable(command)}`, ...notes];
       clusters.push({ context: target.client.context, values, comments });
     }
+    if (flags.output !== 'json' && clusters.length > 1) context.progress.warn(ONE_DOCUMENT);
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
     return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
   });
@@ -68,7 +73,7 @@ interface ClusterValues {
 /** A document for each cluster. */
 function yamlOf(clusters: readonly ClusterValues[]): string {
   const documents = clusters.map(({ context, values, comments }) => {
-    const heads = [...(clusters.length > 1 ? [`context ${context}`] : []), ...comments];
+    const heads = [...(clusters.length > 1 ? [`context ${context}`, ONE_DOCUMENT] : []), ...comments];
     return `${heads.map((line) => `# ${line}\n`).join('')}${stringify(values)}`;
   });
   return documents.join('---\n');
