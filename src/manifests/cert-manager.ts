@@ -8,9 +8,6 @@ export interface IssuerRef {
   name: string;
 }
 
-/** The one that Cilium's chart makes from Secret cilium-ca (templates/clustermesh-apiserver/tls-certmanager). */
-export const CHART_ISSUER: IssuerRef = { kind: 'Issuer', name: 'clustermesh-apiserver-issuer' };
-
 /** Cilium's: three years. */
 const DURATION = '26280h0m0s';
 

@@ -18,7 +18,7 @@ export const RENDER = {
     },
     {
       line: `meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 \\
-    --platform gke --certificates cert-manager --server-name 10.0.0.7`,
+    --platform gke --certificates cert-manager --issuer ClusterIssuer/mesh --server-name 10.0.0.7`,
       what: 'with an internal load balancer, and certificates that cert-manager keeps',
     },
   ],
@@ -58,9 +58,7 @@ export const RENDER = {
     {
       flags: '--issuer <[kind/]name>',
       group: 'certificates',
-      description:
-        'issuer for --certificates cert-manager, e.g. ClusterIssuer/mesh (default: the Issuer of Cilium’s chart, ' +
-        'clustermesh-apiserver-issuer)',
+      description: 'issuer for --certificates cert-manager, which needs one, e.g. ClusterIssuer/mesh',
     },
     {
       flags: '--server-name <address>',

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { CHART_ISSUER, certificateObject, type IssuerRef } from '../../../manifests/cert-manager.ts';
+import { certificateObject, type IssuerRef } from '../../../manifests/cert-manager.ts';
 import { loadTemplates } from '../../../manifests/load.ts';
 import { renderClusterMesh } from '../../../manifests/render.ts';
 import type { RenderValues } from '../../../manifests/values.ts';
@@ -52,10 +52,10 @@ async function withCertificates(
   objects: readonly KubeObject[],
   values: RenderValues,
   flags: RenderFlags,
-  issuer: IssuerRef,
+  issuer: IssuerRef | undefined,
   { progress, now }: CommandContext,
 ): Promise<KubeObject[]> {
-  const { certificates, issuer: named } = flags;
+  const { certificates } = flags;
   const serviceAddresses = serverNamesOf(flags);
   if (certificates === 'inline') {
     progress.warn('the output contains private keys, including that of the CA: keep it out of repositories');
@@ -64,7 +64,7 @@ async function withCertificates(
     );
     if (serviceAddresses.length === 0) {
       progress.warn(
-        `the server certificate covers none of the Service's addresses, which are not known here; once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}; or name them with --server-name`,
+        `the server certificate covers none of the Service's addresses, which are not known here: name each with --server-name, or once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}`,
       );
     }
     const filled = structuredClone([...objects]);
@@ -78,20 +78,14 @@ async function withCertificates(
     );
   }
   const kept = objects.filter(({ kind, type }) => kind !== 'Secret' || type !== 'kubernetes.io/tls').map(withoutPeers);
-  if (certificates === 'none') return kept;
-  if (named === undefined) {
-    progress.warn(
-      `the Certificates name ${issuer.kind} ${issuer.name}, which Cilium's chart makes from Secret ${CA_SECRET} with tls.auto.method=certmanager: it must be there, or name another one with --issuer`,
-    );
-  } else {
-    progress.warn(
-      `peers trust the CA of Secret ${CA_SECRET} in a mesh that runs: if ${issuer.kind} ${issuer.name} signs with another one, they are cut off`,
-    );
-  }
+  if (issuer === undefined) return kept;
+  progress.warn(
+    `peers trust the CA of Secret ${CA_SECRET} in a mesh that runs: if ${issuer.kind} ${issuer.name} signs with another one, they are cut off`,
+  );
   if (serviceAddresses.length === 0) {
     progress.warn(
       "the server certificate covers none of the Service's addresses, which are not known here: peers that dial one, as those that meshctl has connected do, are refused from their next connection on; " +
-        `name each with --server-name (those of a mesh that runs, its sans: ${meshctlCommand('clustermesh certs list', {}, ['-o', 'yaml'])})`,
+        `name each with --server-name; the certificate of a mesh that runs has them among its sans: ${meshctlCommand('clustermesh certs list', {}, ['-o', 'yaml'])}`,
     );
   }
   const specs = certificateSpecs({ ...values, serviceAddresses });
@@ -117,15 +111,21 @@ function serverNamesOf({ certificates, serverName = [], loadBalancerIp }: Render
   return [...serverName, ...(loadBalancerIp === undefined ? [] : [loadBalancerIp])];
 }
 
-/** @throws MeshctlError `Usage` */
-function issuerOf({ certificates, issuer }: RenderFlags): IssuerRef {
-  if (issuer === undefined) return CHART_ISSUER;
+/** Whoever signs for cert-manager; undefined where it is not asked. @throws MeshctlError `Usage` */
+function issuerOf({ certificates, issuer }: RenderFlags): IssuerRef | undefined {
+  if (issuer === undefined && certificates === 'cert-manager') {
+    // The chart has none of its own either (`certManagerIssuerRef` in its validate.yaml).
+    throw new MeshctlError('Usage', '--certificates cert-manager needs --issuer', {
+      hint: `Name an issuer that signs with the CA of Secret ${CA_SECRET}, like --issuer ClusterIssuer/mesh.`,
+    });
+  }
+  if (issuer === undefined) return undefined;
   if (certificates !== 'cert-manager') {
     throw new MeshctlError('Usage', '--issuer is for --certificates cert-manager', {
       hint: 'Add --certificates cert-manager, or leave --issuer out.',
     });
   }
-  const [name = '', kind = CHART_ISSUER.kind] = issuer.split('/').reverse();
+  const [name = '', kind = 'Issuer'] = issuer.split('/').reverse();
   if (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) && /^[A-Za-z]+$/.test(kind) && issuer.split('/').length < 3) {
     return { kind, name };
   }
