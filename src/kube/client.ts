@@ -82,6 +82,11 @@ export interface ClusterClient {
   exec(options: ExecOptions): Promise<ExecResult>;
   /** A connection to a port of a pod. Destroy it when done. */
   portForward(options: PortForwardOptions): Promise<Duplex>;
+  /**
+   * Has the next request log in again, also where a credential plugin has just failed: for what is to take a run back. Other
+   * requests are told the same failure for a while, so that a plugin is not run for each of them.
+   */
+  tryLoginAgain(): void;
   /** Closes idle and open connections. */
   close(): void;
 }
@@ -109,6 +114,6 @@ export interface ClientOptions {
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   retry?: RetryPolicy | undefined;
-  /** For waits between attempts and looks; default: the machine's. */
-  clock?: Pick<Clock, 'sleep'> | undefined;
+  /** For waits between attempts and looks, and how long a login that failed is not tried again; default: the machine's. */
+  clock?: Clock | undefined;
 }

@@ -24,10 +24,10 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
   const { requestTimeoutMs, userAgent, signal, debug, warn, onClock, env = {} } = options;
-  const { retry = DEFAULT_RETRY, clock = { sleep } } = options;
+  const { retry = DEFAULT_RETRY, clock = { sleep, ms: () => Math.round(performance.now()) } } = options;
   const proxy = proxyFor(server, context.cluster.proxyUrl, env);
   const { as, asGroup } = options;
-  const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, signal });
+  const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, ms: clock.ms });
   for (const warning of context.warnings) warn?.(warning);
   const shown = withoutPassword(server);
   let aheadMs = 0;
@@ -222,6 +222,8 @@ function clientOver(
     exec: (options) => execInPod(transport, at, options),
 
     portForward: (options) => forwardPort(transport, at, options),
+
+    tryLoginAgain: () => transport.tryLoginAgain(),
 
     close: () => transport.close(),
   };

@@ -1,5 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
@@ -10,9 +13,11 @@ let sandbox: TestSandbox;
 let one: SandboxCluster;
 let two: SandboxCluster;
 let meshctl: Meshctl;
+/** While set, gets the cluster of each request, and may refuse it. */
+let intercept: ((context: string) => undefined) | undefined;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
+  sandbox = await startTestSandbox({ nodes: 1, intercept: async (context) => intercept?.(context) });
   one = found(sandbox.clusters[0], 'mesh-1');
   two = found(sandbox.clusters[1], 'mesh-2');
   meshctl = meshctlWith(sandbox.kubeconfigPath);
@@ -67,6 +72,18 @@ function expectInterrupted({ exitCode, stdout, stderr }: CliResult, after = /^$/
   expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
 }
 
+/** The same clusters, to which a credential plugin logs in. @returns the path of such a kubeconfig, beside the other */
+async function withPlugins(kubeconfigPath: string): Promise<string> {
+  const config = parse(await readFile(kubeconfigPath, 'utf8')) as { users: { user: Record<string, unknown> }[] };
+  const args = [JSON.stringify({ kind: 'ExecCredential', status: { token: 'of the plugin' } })];
+  for (const entry of config.users) {
+    entry.user = { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'echo', args } };
+  }
+  const path = `${kubeconfigPath}.plugins`;
+  await writeFile(path, stringify(config));
+  return path;
+}
+
 const objectSets = () => Promise.all([objectSet(sandbox.client('mesh-1')), objectSet(sandbox.client('mesh-2'))]);
 
 describe('Ctrl-C', () => {
@@ -98,6 +115,27 @@ describe('Ctrl-C', () => {
   ])('makes connect put everything back: %s', async (_when, interrupt) => {
     const before = await objectSets();
     expectInterrupted(await interrupt(), /^(|.*all is as before\.)$/);
+    expect(await objectSets()).toEqual(before);
+  });
+
+  it('makes connect put everything back where the login has expired by then', async () => {
+    const before = await objectSets();
+    const kubeconfig = await withPlugins(sandbox.kubeconfigPath);
+    const ctrlC = new AbortController();
+    const refused = new Set<string>();
+    intercept = (context) => {
+      if (!ctrlC.signal.aborted || refused.has(context)) return;
+      refused.add(context);
+      throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+    };
+    const result = await meshctl([...connect('mesh-1', 'mesh-2'), '--kubeconfig', kubeconfig], {
+      signal: ctrlC.signal,
+      env: { PATH: process.env.PATH },
+      onOutput: (text) => text.includes('The peering files are written') && ctrlC.abort(),
+    });
+    intercept = undefined;
+    expectInterrupted(result, /all is as before\.$/);
+    expect([...refused].sort()).toEqual(['mesh-1', 'mesh-2']);
     expect(await objectSets()).toEqual(before);
   });
 

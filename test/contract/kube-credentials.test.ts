@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -145,6 +145,88 @@ describe('credentials', () => {
         message: expect.stringContaining('its answer is not an ExecCredential'),
       });
       expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cret');
+    });
+
+    describe('whose login has expired', () => {
+      const unauthorised = failure(401, 'Unauthorized', 'Unauthorized');
+
+      /** A plugin that counts its runs, the first of which succeeds; of the later ones, what they do. */
+      async function countingPlugin(later: string) {
+        const folder = await mkdtemp(join(tmpdir(), 'meshctl-plugin-'));
+        closeLater({ close: () => rm(folder, { recursive: true }) });
+        const runs = join(folder, 'runs');
+        await writeFile(runs, '');
+        const script = `const fs = require('fs'), runs = ${JSON.stringify(runs)};
+          fs.appendFileSync(runs, 'x');
+          const run = fs.readFileSync(runs, 'utf8').length;
+          const give = () => console.log(JSON.stringify({ status: { token: 'token-' + run } }));
+          const fail = () => { console.error('the session is over'); process.exit(1); };
+          if (run === 1) give(); else { ${later} }`;
+        return { user: plugin(script), runs: async () => (await readFile(runs, 'utf8')).length };
+      }
+
+      /** Refuses all logins but those that fit. */
+      const only = (fits: RegExp) =>
+        serve(({ headers }, response) =>
+          fits.test(headers.authorization ?? '')
+            ? sendJson(response, 200, secretNamed('cilium-ca'))
+            : sendJson(response, 401, unauthorised),
+        );
+
+      test('is run again for what goes on after Ctrl-C', async () => {
+        const ctrlC = new AbortController();
+        const { user } = await countingPlugin('give()');
+        const client = open((await only(/token-2/)).url, user, { signal: ctrlC.signal });
+        ctrlC.abort();
+        await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Interrupted' });
+        await expect(client.get(SECRET, { signal: new AbortController().signal })).resolves.toMatchObject({});
+      });
+
+      test('and is running at Ctrl-C: what goes on after it runs it anew', async () => {
+        const ctrlC = new AbortController();
+        const { user, runs } = await countingPlugin('if (run === 2) setInterval(() => {}, 1000); else give()');
+        const client = open((await only(/token-3/)).url, user, { signal: ctrlC.signal });
+        const asked = client.get(SECRET).catch((error: unknown) => error);
+        await expect.poll(runs).toBe(2);
+        ctrlC.abort();
+        expect(await asked).toMatchObject({ code: 'Interrupted' });
+        await expect(client.get(SECRET, { signal: new AbortController().signal })).resolves.toBeDefined();
+      });
+
+      test.each([
+        ['fails from then on', 'fail()', 2, /the session is over/],
+        ['gives what is refused as well', 'give()', 2, /Unauthorized|refuse|not accept/i],
+      ])('%s: is not run for each request, and once more for a rollback', async (_name, later, runsOfAll, words) => {
+        const { user, runs } = await countingPlugin(later);
+        const client = open((await only(/never/)).url, user);
+        const ask = () => expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Unauthenticated' });
+        for (let request = 0; request < 3; request++) await ask();
+        await expect(client.get(SECRET)).rejects.toThrow(words);
+        expect(await runs()).toBe(runsOfAll);
+        client.tryLoginAgain();
+        await ask();
+        await ask();
+        expect(await runs()).toBe(runsOfAll + 1);
+      });
+
+      test('fails, and is run again after a while', async () => {
+        let ms = 0;
+        const { user, runs } = await countingPlugin('if (run === 2) fail(); else give()');
+        const clock = { sleep: async () => undefined, ms: () => ms };
+        const client = open((await only(/token-3/)).url, user, { clock });
+        await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Unauthenticated' });
+        ms += 9_999;
+        await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Unauthenticated' });
+        expect(await runs()).toBe(2);
+        ms += 1;
+        await expect(client.get(SECRET)).resolves.toBeDefined();
+      });
+
+      test('is slow: the API server is not blamed for its time', async () => {
+        const { user } = await countingPlugin('setTimeout(give, 700)');
+        const client = open((await only(/token-2/)).url, user, { requestTimeoutMs: 600 });
+        await expect(client.get(SECRET)).rejects.toThrow(/credential plugin .* did not end within 0.6 s/);
+      });
     });
 
     test('one that hangs does not outlast Ctrl-C', async () => {

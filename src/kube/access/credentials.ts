@@ -2,12 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { Clock } from '../../mesh/clock.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type AuthKind, authKindOf } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 import { plainLogin } from './plain-login.ts';
 import type { ServerProxy } from './proxy.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
+import { shareLogin } from './shared-login.ts';
 
 /** What every connection to one API server needs. Holds secrets: never printed. */
 export interface Credentials {
@@ -28,12 +30,16 @@ export interface Impersonation {
 export interface CredentialSource {
   readonly auth: AuthKind;
   /**
-   * Throws `Unauthenticated` (a plugin failed), `KubeconfigInvalid` (a file is missing or unreadable), or what the signal's
-   * abortion means.
+   * Got for whoever asks, until the last who waits for it gives up.
+   * @param signal of the request that wants it: a rollback has another one than the run, whose user has pressed Ctrl-C
+   * @throws MeshctlError `Unauthenticated` (a plugin failed), `KubeconfigInvalid` (a file is missing or unreadable), for a
+   * while also for the requests that come after; what the signal's abortion means
    */
-  get(): Promise<Credentials>;
+  get(signal: AbortSignal): Promise<Credentials>;
   /** Forgets what the API server refused with 401. False when asking again cannot give anything else. */
   renew(refused: Credentials): boolean;
+  /** Lets the next request try again what has just failed. */
+  tryAgain(): void;
   /** Closes all connections. */
   close(): void;
 }
@@ -43,8 +49,7 @@ export interface CredentialOptions extends Impersonation {
   proxy?: ServerProxy | undefined;
   /** For a credential plugin, in milliseconds. */
   timeoutMs: number;
-  /** Ends a credential plugin. */
-  signal: AbortSignal;
+  ms: Clock['ms'];
 }
 
 /**
@@ -57,34 +62,18 @@ export function openCredentials(context: SelectedContext, options: CredentialOpt
   const agents = new Set<http.Agent>();
   // A connection to a proxy is no agent's before the proxy has answered.
   const closing = new AbortController();
-  let current: Promise<Credentials> | undefined;
-  let settled: Credentials | undefined;
+  const login = shareLogin(async (signal) => {
+    const credentials = await obtain(context, auth, impersonationHeaders, { ...options, signal });
+    Object.assign(credentials.agent, { proxyRequestOptions: { signal: closing.signal } });
+    agents.add(credentials.agent);
+    return credentials;
+  }, options.ms);
   return {
     auth,
-    get() {
-      current ??= obtain(context, auth, impersonationHeaders, options).then(
-        (credentials) => {
-          Object.assign(credentials.agent, { proxyRequestOptions: { signal: closing.signal } });
-          agents.add(credentials.agent);
-          settled = credentials;
-          return credentials;
-        },
-        (error: unknown) => {
-          current = undefined;
-          throw error;
-        },
-      );
-      return current;
-    },
-    renew(refused) {
-      if (auth.kind !== 'exec' && auth.kind !== 'token file' && auth.kind !== 'auth provider') return false;
-      // Of several requests refused together, the first one renews for all.
-      if (settled === refused) {
-        settled = undefined;
-        current = undefined;
-      }
-      return true;
-    },
+    get: login.get,
+    renew: (refused) =>
+      (auth.kind === 'exec' || auth.kind === 'token file' || auth.kind === 'auth provider') && login.renew(refused),
+    tryAgain: login.tryAgain,
     close() {
       closing.abort();
       for (const agent of agents) agent.destroy();
@@ -113,7 +102,7 @@ async function obtain(
   context: SelectedContext,
   auth: AuthKind,
   impersonationHeaders: Record<string, string | string[]>,
-  { proxy, timeoutMs, signal }: CredentialOptions,
+  { proxy, timeoutMs, signal }: CredentialOptions & { signal: AbortSignal },
 ): Promise<Credentials> {
   const limits = { timeoutMs, signal };
   const { cluster, user } = await withFilesRead(context, limits);

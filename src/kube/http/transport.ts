@@ -30,6 +30,8 @@ export interface Transport {
   openWebSocket(request: Pick<ApiRequest, 'action' | 'path' | 'signal'>, protocols: string[]): Promise<WebSocket>;
   /** The signal that holds for a request, or for what it has opened; to be unlinked in the end. */
   signalOf(own: AbortSignal | undefined): LinkedSignal;
+  /** Has the next request log in again, also where that has just failed. */
+  tryLoginAgain(): void;
   close(): void;
 }
 
@@ -46,6 +48,14 @@ export interface TransportOptions extends Exchange {
   onClock?: ((aheadMs: number) => void) | undefined;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
+}
+
+/** What a request runs under. */
+interface Limits {
+  signal: AbortSignal;
+  /** Ends an attempt; of one that stores something, the caller's wish does not. */
+  ofAttempt: AbortSignal;
+  logIn(): Promise<Credentials>;
 }
 
 /**
@@ -67,15 +77,15 @@ export function createTransport(options: TransportOptions): Transport {
    */
   async function answered<T extends { status: number; retryAfter?: string | undefined }>(
     request: Pick<ApiRequest, 'action' | 'idempotent' | 'path'> & { method: string },
-    signal: AbortSignal,
+    { signal, logIn }: Limits,
     attempt: (login: Credentials) => Promise<T>,
     discard: (answer: T) => void,
-  ): Promise<T & { repeated: boolean }> {
+  ): Promise<T & { repeated: boolean; login: Credentials }> {
     let renewed = false;
     let repeated = false;
     for (let count = 1; ; count++) {
       if (signal.aborted) throw errorOfAbort(signal);
-      const login = await abortable(credentials.get(), signal);
+      const login = await logIn();
       const startedMs = performance.now();
       const note = (outcome: unknown) =>
         options.debug?.(
@@ -93,7 +103,7 @@ export function createTransport(options: TransportOptions): Transport {
           const outcome = { kind: 'response' as const, status: answer.status, retryAfter: answer.retryAfter };
           waitMs = retryDelayMs(outcome, { attempt: count, idempotent: request.idempotent, policy: options.retry });
         }
-        if (waitMs === undefined) return { ...answer, repeated };
+        if (waitMs === undefined) return { ...answer, repeated, login };
         repeated ||= answer.status >= 500;
         discard(answer);
       } catch (error) {
@@ -111,8 +121,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function refusal(request: ApiRequest, status: number, body: string): Promise<MeshctlError> {
-    const login = await credentials.get();
+  function refusal(request: ApiRequest, status: number, login: Credentials, body: string): MeshctlError {
     const identity = { auth: credentials.auth, certificateNotAfter: login.certificateNotAfter };
     return errorOfRefusal(request.action, { status, body }, identity);
   }
@@ -122,26 +131,31 @@ export function createTransport(options: TransportOptions): Transport {
   const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
   /**
-   * Runs one request under what may end it: the caller's wish, closing, and the time for one request.
-   * @param work gets all of it, and what ends an attempt: of one that stores something, the caller's wish does not
+   * Runs one request under what may end it: the caller's wish, closing, and the time for one request. A login has a time of
+   * its own, so that an API server is not blamed for a slow plugin.
    */
   async function limited<T>(
     { action, signal: own = options.signal, stores = false }: Pick<ApiRequest, 'action' | 'signal' | 'stores'>,
-    work: (signal: AbortSignal, ofAttempt: AbortSignal) => Promise<T>,
+    work: (limits: Limits) => Promise<T>,
   ): Promise<T> {
     const all = linkSignals(own, closed.signal);
     const links = stores ? [all, linkSignals(closed.signal)] : [all];
     const [, ofAttempt = all] = links;
-    let timer: NodeJS.Timeout | undefined;
+    const time = stopwatch(options.requestTimeoutMs, () => {
+      for (const link of links) link.abort(errorOfTimeout(action, options.requestTimeoutMs));
+    });
+    const logIn = async () => {
+      time.halt();
+      try {
+        return await credentials.get(all.signal);
+      } finally {
+        time.run();
+      }
+    };
     try {
-      // A plugin has a time of its own, so that an API server is not blamed for it.
-      await abortable(credentials.get(), all.signal);
-      timer = setTimeout(() => {
-        for (const link of links) link.abort(errorOfTimeout(action, options.requestTimeoutMs));
-      }, options.requestTimeoutMs);
-      return await work(all.signal, ofAttempt.signal);
+      return await work({ signal: all.signal, ofAttempt: ofAttempt.signal, logIn });
     } finally {
-      clearTimeout(timer);
+      time.halt();
       for (const link of links) link.unlink();
     }
   }
@@ -151,13 +165,13 @@ export function createTransport(options: TransportOptions): Transport {
 
     request: (request) =>
       place(() =>
-        limited(request, async (signal, ofAttempt) => {
+        limited(request, async (limits) => {
           const answer = await answered(
             request,
-            signal,
+            limits,
             async (login) => {
               request.onSend?.();
-              const response = await exchange(options, request, login, ofAttempt);
+              const response = await exchange(options, request, login, limits.ofAttempt);
               const { dateMs, ...head } = headOf(response);
               if (dateMs !== undefined) options.onClock?.(Date.now() - dateMs);
               return { ...head, text: await bodyText(response) };
@@ -165,7 +179,7 @@ export function createTransport(options: TransportOptions): Transport {
             () => undefined,
           );
           if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
-            throw withRepeated(await refusal(request, answer.status, answer.text), answer.repeated);
+            throw withRepeated(refusal(request, answer.status, answer.login, answer.text), answer.repeated);
           }
           if (answer.status >= 300 && answer.status < 400) {
             throw errorOfProtocol(request.action, `it redirects to ${redirectTarget(answer.location)}`);
@@ -178,17 +192,17 @@ export function createTransport(options: TransportOptions): Transport {
       // Outlives the request: whoever reads the body may be told to stop.
       const own = signalOf(request.signal);
       try {
-        const response = await limited({ ...request, signal: own.signal }, async (signal) => {
-          const { response, status } = await answered(
+        const response = await limited({ ...request, signal: own.signal }, async (limits) => {
+          const { response, status, login } = await answered(
             request,
-            signal,
+            limits,
             async (login) => {
-              const response = await exchange(options, request, login, signal);
+              const response = await exchange(options, request, login, limits.signal);
               return { ...headOf(response), response };
             },
             (answer) => answer.response.resume(),
           );
-          if (status >= 400) throw await refusal(request, status, await bodyText(response));
+          if (status >= 400) throw refusal(request, status, login, await bodyText(response));
           return response;
         });
         const stop = () => response.destroy(errorOfAbort(own.signal));
@@ -203,19 +217,27 @@ export function createTransport(options: TransportOptions): Transport {
     },
 
     openWebSocket: (request, protocols) =>
-      limited(request, async (signal) => {
+      limited(request, async (limits) => {
         const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
-        const { status, socket, text } = await answered(
+        const { status, socket, text, login } = await answered(
           get,
-          signal,
+          limits,
           (login) =>
-            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, signal),
+            upgrade(
+              `${base.replace(/^http/, 'ws')}${request.path}`,
+              protocols,
+              login,
+              options.userAgent,
+              limits.signal,
+            ),
           () => undefined,
         );
         if (socket) return socket;
         if (status < 400) throw errorOfProtocol(request.action, `it answers ${status} instead of opening a WebSocket`);
-        throw await refusal(get, status, text ?? '');
+        throw refusal(get, status, login, text ?? '');
       }),
+
+    tryLoginAgain: () => credentials.tryAgain(),
 
     close() {
       closed.abort(new MeshctlError('Interrupted', 'the connection to the cluster was closed'));
@@ -240,13 +262,23 @@ function parseBody(request: ApiRequest, answer: { status: number; text: string }
   }
 }
 
-/** Waits for something that cannot itself be aborted (a credential plugin). */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(errorOfAbort(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
+/** Calls when so much time has gone by between `run` and `halt`. */
+function stopwatch(ms: number, onEnd: () => void): { run(): void; halt(): void } {
+  let leftMs = ms;
+  let since = 0;
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    run() {
+      since = performance.now();
+      timer = setTimeout(onEnd, leftMs);
+    },
+    halt() {
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      timer = undefined;
+      leftMs = Math.max(0, leftMs - (performance.now() - since));
+    },
+  };
 }
 
 /** Of a word of a program that is run in a pod, at most. */
