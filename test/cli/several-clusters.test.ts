@@ -525,19 +525,40 @@ describe('the namespace of Cilium', () => {
 });
 
 describe('whoever may not read namespace kube-system', () => {
-  it('is told that contexts are told apart by their address', async () => {
-    intercept = (_context, { resource, name }) => {
-      if (resource === 'namespaces' && name === 'kube-system') {
-        throw new ApiError(
-          403,
-          'Forbidden',
-          'namespaces "kube-system" is forbidden: User "ann" cannot get resource "namespaces" in API group ""',
-        );
-      }
+  /** By the contexts of such clusters, as often as is said. */
+  const refuse = (clusters: string, times = Number.POSITIVE_INFINITY) => {
+    let left = times;
+    intercept = (context, { resource, name }) => {
+      if (resource !== 'namespaces' || name !== 'kube-system' || !clusters.includes(context) || left-- <= 0) return;
+      throw new ApiError(
+        403,
+        'Forbidden',
+        'namespaces "kube-system" is forbidden: User "ann" cannot get resource "namespaces" in API group ""',
+      );
     };
-    const { contexts, stderr, exitCode } = await listed('--context mesh-1,mesh-2,alias', grown);
-    expect({ contexts, exitCode }).toEqual({ contexts: ['mesh-1', 'mesh-2'], exitCode: 0 });
-    expect(stderr).toContain('"mesh-1", "mesh-2": namespace kube-system may not be read');
+  };
+
+  it.each([
+    ['by all of the contexts', Number.POSITIVE_INFINITY],
+    ['by one of the contexts of a cluster', 1],
+  ])('tells clusters apart all the same: %s', async (_who, times) => {
+    refuse('mesh-1,mesh-2', times);
+    const { contexts, stderr, exitCode } = await listed('--context alias,mesh-1,mesh-2', grown);
+    expect({ contexts, exitCode }).toEqual({ contexts: ['alias', 'mesh-1'], exitCode: 0 });
+    expect(stderr).toContain('contexts "alias" and "mesh-2" are the same cluster: "alias" is used');
+    expect(stderr).not.toContain('may not be read');
+  });
+
+  it('does not connect a cluster with itself either', async () => {
+    refuse('mesh-2', 1);
+    const { exitCode, says } = failureOf(await meshctl(connect('mesh-2', 'alias').join(' '), grown));
+    expect({ exitCode, says }).toEqual({ exitCode: 2, says: expect.stringContaining('are the same cluster') });
+  });
+
+  it('is told where nothing else of a cluster tells it from another than its address', async () => {
+    refuse('mesh-3');
+    const { stderr } = await meshctl('clustermesh certs list --context mesh-1,mesh-3 -n kube-system', grown);
+    expect(stderr).toContain('"mesh-3": namespace kube-system may not be read');
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { lookAtCluster } from '../../src/flows/targets/first-look.ts';
+import { type FirstLook, isSameCluster, lookAtCluster } from '../../src/flows/targets/first-look.ts';
 import { parseCiliumNamespaces } from '../../src/mesh/cilium/namespaces.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
@@ -136,4 +136,23 @@ it.each([
 
 it.each(['', 'a,b', '=cilium', 'a=', 'a,', 'A', 'a/b', '..'])('refuses "%s"', (text) => {
   expect(() => parseCiliumNamespaces(text)).toThrow(expect.objectContaining({ code: 'Usage' }));
+});
+
+describe('whether two contexts lead to one cluster', () => {
+  const look = (server: string, uid?: string, configUid?: string, namespace = 'kube-system') =>
+    ({ client: { server }, namespace, uid, config: configUid && { metadata: { uid: configUid } } }) as FirstLook;
+
+  it.each([
+    ['the same namespace kube-system, by another address', look('a', 'u1', 'c1'), look('b', 'u1', 'c1'), true],
+    ['another one, behind the same proxy', look('a', 'u1', 'c1'), look('a', 'u2', 'c2'), false],
+    ['one may not read that, by another address', look('a', 'u1', 'c1'), look('b', undefined, 'c1'), true],
+    ['one may not read that, behind the same proxy', look('a', undefined, 'c1'), look('a', 'u2', 'c2'), false],
+    ['neither may', look('a', undefined, 'c1'), look('a', undefined, 'c1'), true],
+    ['one may not read that, without Cilium', look('a', 'u1'), look('a'), true],
+    ['one may not read that, without Cilium, elsewhere', look('a', 'u1'), look('b'), false],
+    ['Cilium was looked for in two namespaces', look('a', 'u1', 'c1'), look('a', undefined, 'c2', 'cilium'), true],
+  ])('%s', (_name, one, other, same) => {
+    expect(isSameCluster(one, other)).toBe(same);
+    expect(isSameCluster(other, one)).toBe(same);
+  });
 });

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
-import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
+import { type FirstLook, isSameCluster, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
@@ -194,20 +194,20 @@ async function look(
 
 /** Each cluster once; with `all`, those that run Cilium. */
 function each(context: CommandContext, looks: readonly (FirstLook | SilentCluster)[], all: boolean): Found {
-  const answered = new Map<string, FirstLook>();
+  const answered: FirstLook[] = [];
   for (const look of looks) {
     if ('error' in look) continue;
     const name = look.client.context;
-    const first = answered.get(clusterKeyOf(look));
+    const first = answered.find((other) => isSameCluster(other, look));
     if (first) {
       context.progress.warn(
         `contexts "${first.client.context}" and "${name}" are the same cluster: "${first.client.context}" is used`,
       );
     } else if (all && (look.cluster === undefined || look.elsewhere)) {
       leaveOut(context, name, absenceOf(look));
-    } else answered.set(clusterKeyOf(look), look);
+    } else answered.push(look);
   }
-  const unnamed = [...answered.values()].filter(({ uid }) => uid === undefined);
+  const unnamed = answered.filter(({ uid, config }) => uid === undefined && config?.metadata.uid === undefined);
   if (looks.length > 1 && unnamed.length > 0) {
     const names = unnamed.map(({ client }) => `"${client.context}"`).join(', ');
     context.progress.warn(
@@ -216,12 +216,12 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
   }
   const silent = looks.flatMap((look) => {
     if (!('error' in look)) return [];
-    const other = all ? [...answered.values()].find(({ client }) => client.server === look.server) : undefined;
+    const other = all ? answered.find(({ client }) => client.server === look.server) : undefined;
     if (!other) return [look];
     leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
     return [];
   });
-  return { answered: [...answered.values()], silent };
+  return { answered, silent };
 }
 
 /** For commands that are not about the clusters that are left out. */
@@ -270,11 +270,6 @@ async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): 
     if (isWithoutCilium(error)) return [];
     throw error;
   }
-}
-
-/** What two contexts of one cluster have in common: the UID of kube-system, else the server's address. */
-export function clusterKeyOf({ uid, client }: FirstLook): string {
-  return uid ?? client.server;
 }
 
 /** Says that a context is not part of a run. */

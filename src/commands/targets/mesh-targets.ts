@@ -1,5 +1,5 @@
 import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
-import type { FirstLook } from '../../flows/targets/first-look.ts';
+import { type FirstLook, isSameCluster } from '../../flows/targets/first-look.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
@@ -7,14 +7,7 @@ import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { MESH_OPTIONS } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import {
-  clusterKeyOf,
-  type Found,
-  requireNamed,
-  type SilentCluster,
-  sayLeftOut,
-  withFoundClusters,
-} from './find-clusters.ts';
+import { type Found, requireNamed, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
@@ -83,7 +76,7 @@ function destinationsOf(
   if (flags.all) sayLeftOut(context, silent);
   const found = [...answered, ...(flags.all ? [] : silent.flatMap(({ target }) => target ?? []))];
   const name = source?.client.context;
-  const same = source && answered.find((other) => clusterKeyOf(other) === clusterKeyOf(source));
+  const same = source && answered.find((other) => isSameCluster(other, source));
   const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
   if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
   if (same && !flags.all) {

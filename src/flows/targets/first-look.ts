@@ -51,6 +51,18 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   return found.length > 0 ? { ...look, elsewhere: found } : look;
 }
 
+/**
+ * Whether two contexts lead to one cluster: by the UID of kube-system, where one of them may not read that by Cilium's
+ * ConfigMap, else by the server's address, which other clusters behind the same proxy may have too.
+ */
+export function isSameCluster(one: FirstLook, other: FirstLook): boolean {
+  if (one.uid !== undefined && other.uid !== undefined) return one.uid === other.uid;
+  const [config, otherConfig] = [one.config?.metadata.uid, other.config?.metadata.uid];
+  if (config !== undefined && otherConfig !== undefined && one.namespace === other.namespace)
+    return config === otherConfig;
+  return one.client.server === other.client.server;
+}
+
 /** A cluster for the one pass that follows the look at once: what that has read is not asked for again. */
 export function asLooked({ client, namespace, config }: FirstLook): Target {
   return { client: rememberReads(client, config ? [config] : []), namespace };
