@@ -97,6 +97,13 @@ describe('checks of the network', () => {
     ['native-routes', 'pass', observed({ routes: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] }), NATIVE],
     ['native-routes', 'pass', observed({ routes: [{ destination: 'default', via: '10.0.0.1' }] }), NATIVE],
     ['native-routes', 'fail', observed({ routes: [{ destination: '10.1.0.0/24' }] }), NATIVE],
+    [
+      'native-routes',
+      'fail',
+      observed({ routes: [{ destination: '10.2.0.0/16', drops: 'blackhole' }, { destination: 'default' }] }),
+      NATIVE,
+    ],
+    ['native-routes', 'fail', observed({ routes: [{ destination: 'default', drops: 'unreachable' }] }), NATIVE],
     ['native-routes', 'skip', observed({ routes: [] }), {}],
   ])('%s: %s', (id, severity, observation, more) => {
     expect(severities(id, inputOf(observation, { ciliumConfig: config(1, more) }))).toEqual([severity]);

@@ -37,6 +37,29 @@ describe('routeTo', () => {
     expect(routeTo('10.2.0.0/15', ROUTES, undefined).source).toBeUndefined();
   });
 
+  const via = (dst: string, metric?: number) => ({ dst, gateway: '10.0.0.2', dev: 'eth0', metric });
+  const drop = (type: string, dst: string, metric?: number) => ({ type, dst, protocol: 'bird', flags: [], metric });
+  it.each([
+    ['a blackhole', [drop('blackhole', '10.2.0.0/16')], { dropped: 'blackhole' }],
+    [
+      'one that hides a wider route',
+      [via('10.0.0.0/8'), drop('unreachable', '10.2.0.0/16')],
+      { dropped: 'unreachable' },
+    ],
+    ['a route within one', [via('10.2.1.0/24'), drop('blackhole', '10.2.0.0/16')], { source: 'kernel' }],
+    ['a route before one', [drop('unreachable', '10.2.0.0/16', 99), via('10.2.0.0/16', 20)], { source: 'kernel' }],
+    ['one before a route', [via('10.2.0.0/16', 99), drop('prohibit', '10.2.0.0/16', 20)], { dropped: 'prohibit' }],
+    ['a local route', [{ type: 'local', dst: '10.2.1.0/24', dev: 'lo' }], { source: 'kernel' }],
+  ] as const)('takes no route that drops packets for one: %s', (_what, entries, expected) => {
+    const { dropped, source } = routeTo('10.2.1.0/24', readRoutes(entries) ?? [], undefined);
+    expect({ dropped, source }).toEqual({ dropped: undefined, source: undefined, ...expected });
+  });
+
+  it('finds the tunnel where a route drops what is not wrapped', () => {
+    const routes = readRoutes([drop('unreachable', '10.0.0.0/8')]) ?? [];
+    expect(routeTo('10.2.1.0/24', routes, { connected: true }).source).toBe('tunnel');
+  });
+
   it('takes nothing else for routes', () => {
     expect(readRoutes({ dst: '10.0.0.0/8' })).toBeUndefined();
     expect(readRoutes(undefined)).toBeUndefined();
@@ -62,6 +85,14 @@ describe('routesText', () => {
       [],
       false,
       '❌ 1 of 2 routes is missing; not connected: a → b',
+    ],
+    [
+      'a blackhole',
+      ['a', 'b'],
+      [route('a', 'b', { dropped: 'blackhole' }), route('b', 'a')],
+      [],
+      false,
+      '❌ 1 of 2 routes is missing',
     ],
     [
       'a cluster without pod ranges',

@@ -86,9 +86,11 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     judge: (told, _cluster, others) =>
       told.flatMap(({ node, answer: routes }) =>
         others.flatMap((other) =>
-          podCidrsOf(other)
-            .filter((cidr) => !routeTo(cidr, routes, undefined).source && !routes.some(isDefault))
-            .map((cidr) => `${node} has none to ${cidr} of ${other.context}`),
+          podCidrsOf(other).flatMap((cidr) => {
+            const { source, dropped } = routeTo(cidr, routes, undefined);
+            if (dropped) return [`${node} drops what goes to ${cidr} of ${other.context} (${dropped})`];
+            return source || routes.some(isDefault) ? [] : [`${node} has none to ${cidr} of ${other.context}`];
+          }),
         ),
       ),
     hint: ({ context }, others) =>
@@ -184,8 +186,8 @@ export function usesBgp(ciliumConfig: ClusterSnapshot['ciliumConfig']): boolean 
   return ciliumConfig?.['enable-bgp-control-plane'] === 'true';
 }
 
-function isDefault({ destination }: { destination: string }): boolean {
-  return destination === 'default';
+function isDefault({ destination, drops }: NodeRoute): boolean {
+  return destination === 'default' && drops === undefined;
 }
 
 function holds(prefix: string, cidr: string): boolean {

@@ -8,7 +8,16 @@ export interface NodeRoute {
   via?: string | undefined;
   device?: string | undefined;
   protocol?: string | undefined;
+  /** Packets to the destination go nowhere, also where a wider route leads there. */
+  drops?: DroppingRoute | undefined;
+  /** Of equal destinations the lowest counts; absent: 0. */
+  metric?: number | undefined;
 }
+
+/** Types of routes by which a node drops packets; routers put them where they announce a range of which they have parts. */
+const DROPPING = ['blackhole', 'unreachable', 'prohibit', 'throw'] as const;
+
+export type DroppingRoute = (typeof DROPPING)[number];
 
 /** How a node gets packets to a remote pod range. */
 export type RouteSource = 'kernel' | 'bgp' | 'tunnel';
@@ -24,6 +33,8 @@ export interface RouteToPods {
   via?: string | undefined;
   device?: string | undefined;
   source?: RouteSource | undefined;
+  /** Why there is a gap: the node drops what goes there. */
+  dropped?: DroppingRoute | undefined;
   /** The node is not connected to the cluster, so its tunnel does not lead there. */
   connected?: false | undefined;
 }
@@ -81,16 +92,24 @@ const LONGEST_WORD = 64;
 export function readRoutes(document: unknown): NodeRoute[] | undefined {
   if (!Array.isArray(document)) return undefined;
   return document.slice(0, MOST_ROUTES).flatMap((entry: unknown) => {
-    const { dst, gateway, dev, protocol } = (entry ?? {}) as Record<string, unknown>;
+    const { dst, gateway, dev, protocol, type, metric } = (entry ?? {}) as Record<string, unknown>;
     if (typeof dst !== 'string') return [];
-    return [{ destination: short(dst) ?? '', via: short(gateway), device: short(dev), protocol: short(protocol) }];
+    const drops = DROPPING.find((one) => one === type);
+    return [
+      {
+        ...{ destination: short(dst) ?? '', via: short(gateway), device: short(dev), protocol: short(protocol) },
+        ...(drops ? { drops } : {}),
+        ...(typeof metric === 'number' ? { metric } : {}),
+      },
+    ];
   });
 }
 
 /**
  * The route to a range: the most specific one that holds all of it. The default route counts only where nothing says that
  * pods are routed natively over it, and the tunnel only where the node is connected: without that Cilium does not know the
- * nodes at its other end.
+ * nodes at its other end. One that drops packets is none, and hides wider ones, but not the tunnel: what Cilium wraps itself
+ * does not go by the routes to pods.
  * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not
  */
 export function routeTo(
@@ -106,10 +125,11 @@ export function routeTo(
         range && wanted && range.family === wanted.family && range.first <= wanted.first && range.last >= wanted.last;
       return holds ? [{ route, size: range.last - range.first }] : [];
     })
-    .sort((a, b) => (a.size < b.size ? -1 : 1));
+    .sort((a, b) => (a.size === b.size ? (a.route.metric ?? 0) - (b.route.metric ?? 0) : a.size < b.size ? -1 : 1));
   const [best] = holding;
-  if (!best) {
-    if (!tunnel) return { podCidr };
+  const dropped = best?.route.drops;
+  if (!best || dropped) {
+    if (!tunnel) return { podCidr, ...(dropped ? { dropped } : {}) };
     return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
   }
   const { via, device, protocol = '' } = best.route;

@@ -96,7 +96,7 @@ function apartWords(routes: readonly RouteToPods[]): string[] {
   return apart.length > 0 ? [`not connected: ${[...new Set(apart)].join(', ')}`] : [];
 }
 
-function sourceCell({ source, connected }: RouteToPods, theme: Theme): Cell | string {
+function sourceCell({ source, connected, dropped }: RouteToPods, theme: Theme): Cell | string {
   if (source) return source;
-  return { text: connected === false ? '✗ not connected' : '✗ missing', style: theme.fail };
+  return { text: `✗ ${connected === false ? 'not connected' : (dropped ?? 'missing')}`, style: theme.fail };
 }
