@@ -17,7 +17,6 @@ import {
   tlsFacts,
 } from '../support/snapshots.ts';
 
-const node = (podCidr: string) => ({ name: 'node-1', ready: true, labels: {}, addresses: [], podCidrs: [podCidr] });
 const config = (id: number, more: Record<string, string> = {}) => ({
   'cluster-name': `mesh-${id}`,
   'cluster-id': String(id),
@@ -30,8 +29,8 @@ function inputOf(
   first: Parameters<typeof snapshotOf>[0] = {},
 ): MeshCheckInput {
   const clusters: ClusterSnapshot[] = [
-    snapshotOf({ context: 'one', ciliumConfig: config(1), nodes: [node('10.1.0.0/24')], ...first }),
-    snapshotOf({ context: 'two', ciliumConfig: config(2), nodes: [node('10.2.0.0/24')] }),
+    snapshotOf({ context: 'one', ciliumConfig: config(1), ciliumPodCidrs: ['10.1.0.0/24'], ...first }),
+    snapshotOf({ context: 'two', ciliumConfig: config(2), ciliumPodCidrs: ['10.2.0.0/24'] }),
   ];
   return { clusters, now: NOW, observed: new Map([['one', { containers: [], nodes: [], ...observation }]]) };
 }
@@ -109,6 +108,15 @@ describe('checks of the network', () => {
     expect(severities(id, inputOf(observation, { ciliumConfig: config(1, more) }))).toEqual([severity]);
   });
 
+  it('judges no routes to pods of a cluster whose CiliumNodes could not be read', () => {
+    const input = inputOf(observed({ routes: [], bgpPrefixes: [] }), { ciliumConfig: config(1, NATIVE) });
+    const [one, two] = input.clusters;
+    const pools = { ...two?.ciliumConfig, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
+    const unread = { ...two, ciliumPodCidrs: undefined, ciliumConfig: pools } as ClusterSnapshot;
+    for (const id of ['native-routes', 'bgp-pod-cidrs'])
+      expect(severities(id, { ...input, clusters: [one as ClusterSnapshot, unread] })).toEqual(['skip']);
+  });
+
   it('names the node that is not reached and why', () => {
     const input = inputOf(observed({ health: health('connection timed out') }));
     const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', input));
@@ -155,7 +163,7 @@ describe('checks of the clustermesh-apiserver', () => {
     ['linode://1', /^[^<]*\(--load-balancer-source-ranges\)\.$/],
     [undefined, /^[^<]*\(enable --service-annotation\), or let only [^<]*\.$/],
   ])('apiserver-private on %s names what is known to make it private', (providerId, hint) => {
-    const nodes = [{ ...node('10.0.0.0/24'), providerId }];
+    const nodes = [{ name: 'node-1', ready: true, labels: {}, addresses: [], podCidrs: [], providerId }];
     const input = inputOf({}, { live: [loadBalancerService('203.0.113.7')], nodes });
     const [found] = findingsOf('apiserver-private', { ...input, clusters: input.clusters.slice(0, 1) });
     expect(found?.hint).toMatch(hint);

@@ -10,13 +10,18 @@ interface Shape {
   overrides?: Parameters<typeof snapshotOf>[0];
 }
 
+const addressed = (address: string) => ({
+  ...{ name: 'node-1', ready: true, labels: {}, podCidrs: [] },
+  addresses: [{ type: 'InternalIP', address }],
+});
+
 /** Cluster mesh-<id> with pods in 10.<id>.0.0/16. */
 function cluster(id: number, { config = {}, overrides = {} }: Shape = {}): ClusterSnapshot {
   return snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
     ciliumPodCidrs: [`10.${id}.0.0/24`, `10.${id}.1.0/24`],
-    nodes: [],
+    nodes: [addressed(`172.18.${id}.2`)],
     ...overrides,
   });
 }
@@ -50,6 +55,8 @@ describe('what is wrong with a mesh', () => {
     ['encryption on one side', { config: { 'enable-wireguard': 'true' } }, ['warn encryption']],
     ['one family more', { config: { 'enable-ipv6': 'true' } }, ['warn ip-families']],
     ['no common family', { config: { 'enable-ipv4': 'false', 'enable-ipv6': 'true' } }, ['fail ip-families']],
+    ['nodes of another family', { overrides: { nodes: [addressed('fd00::1')] } }, ['fail ip-families']],
+    ['nodes of both families', { overrides: { nodes: [addressed('fd00::1'), addressed('172.19.0.2')] } }, []],
     ['two minors between', { overrides: { agent: agent('v1.18.2') } }, ['fail version-skew']],
     ['one minor between', { overrides: { agent: agent('v1.19.0-rc.1') } }, []],
     [

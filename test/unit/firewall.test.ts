@@ -163,6 +163,45 @@ describe('firewallRules', () => {
     expect(linesOf(report)).toContain('mesh-1>mesh-2 apiserver 172.18.1.0/30>lb.example.com');
   });
 
+  const withAddress = (of: ReturnType<typeof cluster>, ...addresses: string[]) => ({
+    ...of,
+    nodes: of.nodes.map((node) => ({
+      ...node,
+      addresses: addresses.map((address) => ({ type: 'InternalIP', address })),
+    })),
+  });
+  const missingIn = (report: ReturnType<typeof firewallRules>) =>
+    report.unknown.map(({ context, why }) => `${context}: ${why}`);
+
+  it('are missing where two clusters have no IP family in common, and are said to be', () => {
+    const six = withAddress(cluster(2, { live: BALANCED }), 'fd00:2::11');
+    const report = firewallRules([cluster(1, { live: BALANCED }), six]);
+    expect(linesOf(report)).toEqual(['mesh-1>mesh-2 apiserver 172.18.1.0/30>198.51.100.7/32']);
+    expect(missingIn(report)).toEqual([
+      'context-1: its nodes have IPv4 addresses only, and the nodes of mesh-2 IPv6 ones only',
+      'context-2: its nodes have IPv6 addresses only, and the nodes of mesh-1 IPv4 ones only',
+      'context-2: its nodes have IPv6 addresses only, and the clustermesh-apiserver of mesh-1 IPv4 ones only',
+    ]);
+    const dual = withAddress(cluster(2, { live: BALANCED }), '172.18.2.1', 'fd00:2::11');
+    expect(missingIn(firewallRules([cluster(1, { live: BALANCED }), dual]))).toEqual([]);
+  });
+
+  it('have no ranges of pods where CiliumNodes could not be read, whatever Kubernetes gave the nodes', () => {
+    const unread = (id: number, settings: Record<string, string>) => {
+      const { ciliumPodCidrs: _unread, ...of } = cluster(id, { settings: { ...NATIVE, ...settings }, live: BALANCED });
+      return { ...of, nodes: of.nodes.map((node) => ({ ...node, podCidrs: ['192.168.7.0/24'] })) };
+    };
+    const why = (ipam: string) =>
+      `its CiliumNodes could not be read, so the pod ranges of its nodes are not known (ipam: ${ipam})`;
+    const multi = firewallRules([1, 2].map((id) => unread(id, { ipam: 'multi-pool' })));
+    expect(linesOf(multi).filter((line) => line.includes('pod-to-pod'))).toEqual([]);
+    expect(missingIn(multi)).toEqual([1, 2].map((id) => `context-${id}: ${why('multi-pool')}`));
+    const pool = { ipam: 'cluster-pool', 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
+    const shared = firewallRules([1, 2].map((id) => unread(id, pool)));
+    expect(linesOf(shared).filter((line) => line.includes('10.0.0.0/8'))).toEqual([]);
+    expect(missingIn(shared)).toEqual([1, 2].map((id) => `context-${id}: ${why('cluster-pool')}`));
+  });
+
   it('tell clusters apart that have no name of their own yet', () => {
     const report = firewallRules([cluster(1, { name: 'default' }), cluster(2, { name: 'default' })]);
     expect(report.rules[0]).toMatchObject({ from: 'context-1', to: 'context-2' });

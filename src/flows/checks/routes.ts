@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { readBgpSessions } from '../../mesh/checks/agent-answers.ts';
 import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { lacksNodeRanges, podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
+import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -126,9 +126,7 @@ async function routesOfCluster(
         const routes = others.flatMap((other) => {
           const to = clusterNameOf(other);
           const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
-          // By its pools alone nobody can tell what its nodes have.
-          const ranges = lacksNodeRanges(other) ? [] : podCidrsOf(other);
-          return ranges.map((cidr) => ({
+          return podCidrsOf(other).map((cidr) => ({
             from: clusterNameOf(own),
             node: agent.node,
             to,

@@ -1,6 +1,7 @@
+import { parseCidr } from '../cilium/cidr.ts';
 import { type CiliumConfig, encryption, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { groupBy } from '../pairs.ts';
+import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
 import { NO_CONFIG } from './subjects.ts';
 
@@ -114,12 +115,38 @@ export const CONFIG_CHECKS: readonly Check[] = [
       const common = ['IPv4', 'IPv6'].some((family) =>
         clusters.every(({ ciliumConfig }) => familiesOf(ciliumConfig ?? {}).includes(family)),
       );
-      return common ? found : found.map((finding) => ({ ...finding, severity: 'fail' as const }));
+      const ofClusters = common ? found : found.map((finding) => ({ ...finding, severity: 'fail' as const }));
+      return [...ofClusters, ...nodesApart(clusters)];
     },
-    says: ({ severity, args }) =>
-      `${severity === 'fail' ? 'there is no IP family that all clusters have' : 'the IP families differ'} (${listed(args.settings, '; ')})`,
+    says: ({ severity, args }) => {
+      const lacking = args.ofNodes
+        ? 'nodes of these clusters have no IP family in common'
+        : 'there is no IP family that all clusters have';
+      return `${severity === 'fail' ? lacking : 'the IP families differ'} (${listed(args.settings, '; ')})`;
+    },
   },
 ];
+
+/**
+ * Clusters whose nodes have addresses of families that no node of the other has: no packet gets from one to the other. Of a
+ * family in which it has no InternalIP, Cilium takes a node's ExternalIP (pkg/node/types, `GetNodeIP`).
+ */
+function nodesApart(clusters: readonly ClusterSnapshot[]): Finding[] {
+  const known = clusters.flatMap(({ context, nodes }) => {
+    const own = nodes.flatMap(({ addresses }) => addresses.filter(({ type }) => /^(In|Ex)ternalIP$/.test(type)));
+    const families = [...new Set(own.flatMap(({ address }) => parseCidr(address)?.family ?? []))].sort();
+    return families.length > 0 ? [{ context, families }] : [];
+  });
+  return pairsOf(known)
+    .filter(([one, other]) => !one.families.some((family) => other.families.includes(family)))
+    .map((pair) => {
+      const settings = pair.map(({ context, families }) => `${context}: IPv${families.join('+IPv')}`);
+      return { id: 'ip-families', severity: 'fail', args: { settings, ofNodes: true }, hint: NODE_FAMILY_HINT };
+    });
+}
+
+const NODE_FAMILY_HINT =
+  'All packets travel between nodes: give the nodes of one side addresses of the family that those of the other have.';
 
 const FAMILY_HINT = 'Pods reach each other only over families that both clusters have (enable-ipv4, enable-ipv6).';
 

@@ -60,20 +60,25 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
     ...(snapshot.podPools ?? []),
     ...(ipam === 'cluster-pool' ? CLUSTER_POOLS.flatMap((key) => wordsIn(config[key])) : []),
   ];
-  // Where CiliumNodes may not be read and no pool is named, what Kubernetes gave is the best guess.
-  const guessed = own === undefined && pools.length === 0 ? ofNodes : [];
   return {
-    given: rangesIn(own ?? guessed),
+    // Where CiliumNodes could not be read, what Kubernetes gave its nodes says nothing of it.
+    given: rangesIn(own ?? []),
     pools: rangesIn(pools),
-    otherwise: `its nodes have no pod ranges yet (ipam: ${ipam})${notRead}`,
+    otherwise:
+      own === undefined
+        ? `its CiliumNodes could not be read, so the pod ranges of its nodes are not known (ipam: ${ipam})`
+        : `its nodes have no pod ranges yet (ipam: ${ipam})`,
   };
 }
 
 const CLUSTER_POOLS = ['cluster-pool-ipv4-cidr', 'cluster-pool-ipv6-cidr'];
 
-/** The names of a cluster's pod ranges: those of its nodes, else its pools. */
+/**
+ * The names of a cluster's pod ranges, to which packets are sent: those of its nodes; pools only where these have none yet,
+ * and not where nobody could tell.
+ */
 export function podCidrsOf(snapshot: ClusterSnapshot): string[] {
-  return knownRanges(snapshot).map(({ text }) => text);
+  return lacksNodeRanges(snapshot) ? [] : knownRanges(snapshot).map(({ text }) => text);
 }
 
 /** The ranges of a cluster's nodes, else its pools. */

@@ -3,7 +3,7 @@ import { apiserverService } from '../apiserver/live.ts';
 import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
-import { podRanges } from '../cilium/pod-ranges.ts';
+import { knownRanges, lacksNodeRanges, podRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
@@ -86,6 +86,7 @@ export function firewallRules(
         .map(({ kind: _kind, ...more }): MissingRule => more),
     ),
     ...pairs.flatMap(({ client, to }) => withoutPods(client, to)),
+    ...pairs.flatMap(({ client, to }) => needsBetween(client, to).flatMap((need) => familiesApart(need, client, to))),
   ];
   return {
     clusters: places.map(({ snapshot, name, nodes, pods, nodeCount }) => ({
@@ -96,14 +97,15 @@ export function firewallRules(
       nodeRanges: nodes.map(asData),
       podRanges: pods.map(asData),
     })),
-    rules: pairs.flatMap(({ client, to }) =>
-      networkNeeds(client.snapshot, to.snapshot)
-        .filter(({ kind }) => kind !== 'apiserver' || !goneAddress(client.snapshot, to.snapshot))
-        .flatMap((need) => rulesFor(need, client, to)),
-    ),
+    rules: pairs.flatMap(({ client, to }) => needsBetween(client, to).flatMap((need) => rulesFor(need, client, to))),
     unknown: [...new Map(unknown.map((one) => [`${one.context} ${one.why}`, one])).values()],
     unreachable: [...unreachable],
   };
+}
+
+function needsBetween(client: Place, server: Place): NetworkNeed[] {
+  const isGone = goneAddress(client.snapshot, server.snapshot) !== undefined;
+  return networkNeeds(client.snapshot, server.snapshot).filter(({ kind }) => kind !== 'apiserver' || !isGone);
 }
 
 /** A cluster in the network. */
@@ -121,8 +123,9 @@ function placeOf(snapshot: ClusterSnapshot, name: string, all: readonly ClusterS
   const others = all.filter((other) => other !== snapshot);
   const foreign = others.flatMap((other) => [...nodeRanges(other), ...podRanges(other).given]);
   const { given, pools } = podRanges(snapshot);
+  const taken = [...foreign, ...others.filter(lacksNodeRanges).flatMap(knownRanges)];
   // A pool also has what nodes get that are added; unless another cluster takes from it as well.
-  const isOwn = pools.length > 0 && !pools.some((pool) => foreign.some((other) => overlap(pool, other)));
+  const isOwn = pools.length > 0 && !pools.some((pool) => taken.some((other) => overlap(pool, other)));
   const holdsAll = given.every((range) => pools.some((pool) => pool.first <= range.first && pool.last >= range.last));
   return {
     snapshot,
@@ -146,15 +149,40 @@ function nodeRanges(snapshot: ClusterSnapshot): AddressRange[] {
 
 const routesNatively = ({ ciliumConfig }: ClusterSnapshot) => routingMode(ciliumConfig ?? {}) === 'native';
 
-/** A rule for each IP family that both ends have. */
-function rulesFor(need: NetworkNeed, client: Place, server: Place): FirewallRule[] {
-  const { kind, protocol, port, required, why, hosts = [] } = need;
-  const sources = sourcesOf(need, client);
+/** Who sends, and where to: host names have no prefix. */
+function endsOf(need: NetworkNeed, client: Place, server: Place): { sources: Prefix[]; destinations: Prefix[] } {
+  const { kind, hosts = [] } = need;
   const isAtNodes = kind === 'apiserver' && isNodePort(server) && hosts.every((host) => server.addresses.has(host));
   // Of a load balancer nothing beside its very addresses is let through.
   const addresses = hosts.filter(isIpAddress).flatMap((host) => summarise([parseCidr(host) ?? []].flat(), []));
   const destinations =
     kind === 'pod-to-pod' ? server.pods : kind !== 'apiserver' || isAtNodes ? server.nodes : addresses;
+  return { sources: sourcesOf(need, client), destinations };
+}
+
+/** Where no packet can get from one end to the other, so that there is no rule: they have no IP family in common. */
+function familiesApart(need: NetworkNeed, client: Place, server: Place): MissingRule[] {
+  const { sources, destinations } = endsOf(need, client, server);
+  const hasNames = need.hosts?.some((host) => !isIpAddress(host));
+  const [ours, theirs] = [sources, destinations].map((ends) => [...new Set(ends.map(({ family }) => family))]);
+  const [one, other] = [ours?.[0], theirs?.[0]];
+  if (hasNames || one === undefined || other === undefined) return [];
+  if (ours?.some((family) => theirs?.includes(family))) return [];
+  const from = need.from === 'pods' && need.kind === 'pod-to-pod' ? 'pods' : 'nodes';
+  const why = `its ${from} have IPv${one} addresses only, and ${END_WORDS[need.to]} of ${server.name} IPv${other} ones only`;
+  return [{ context: client.snapshot.context, why }];
+}
+
+const END_WORDS: Readonly<Record<NetworkNeed['to'], string>> = {
+  nodes: 'the nodes',
+  pods: 'the pods',
+  apiserver: 'the clustermesh-apiserver',
+};
+
+/** A rule for each IP family that both ends have. */
+function rulesFor(need: NetworkNeed, client: Place, server: Place): FirewallRule[] {
+  const { kind, protocol, port, required, why, hosts = [] } = need;
+  const { sources, destinations } = endsOf(need, client, server);
   const rule = { kind, from: client.name, to: server.name, protocol };
   const more = { ...(port === undefined ? {} : { port }) };
   const byFamily = groupBy(destinations, ({ family }) => family);
@@ -187,7 +215,7 @@ function isNodePort({ snapshot }: Place): boolean {
 function withoutPods(client: Place, server: Place): { context: string; why: string }[] {
   if (!routesNatively(client.snapshot)) return [];
   return [client, server]
-    .filter(({ pods }) => pods.length === 0)
+    .filter(({ pods, snapshot }) => pods.length === 0 || lacksNodeRanges(snapshot))
     .map(({ snapshot }) => ({ context: snapshot.context, why: podRanges(snapshot).otherwise }));
 }
 
