@@ -90,6 +90,8 @@ function cluster(id: number, { settings = {}, scheme, live = [], name = `mesh-${
   });
 }
 
+type Clusters = ReturnType<typeof cluster>;
+
 const BALANCED = [loadBalancerService('198.51.100.7')];
 const NATIVE = { 'routing-mode': 'native' };
 const linesOf = (report: ReturnType<typeof firewallRules>) =>
@@ -240,10 +242,14 @@ const WIDE = firewallRules([
 const HOSTILE_NAME = '$(touch /tmp/x)`"\n${rm}\'%{x}';
 const HOSTILE = printable(firewallRules([cluster(1, { name: HOSTILE_NAME }), cluster(2, { name: '9"; drop' })]));
 
-/** Runs a script with the cloud's tools replaced by one that prints its words; a line for each call. */
-function callsOf(script: string, tool: string): string[][] {
+/**
+ * Runs a script with the cloud's tools replaced by one that prints its words; a line for each call.
+ * @param fails the tool's last words for whatever call has these words
+ */
+function callsOf(script: string, tool: string, fails?: { words: string; says: string }): string[][] {
   const variables = [...script.matchAll(/^: "\$\{(\w+):\?/gm)].map(([, name]) => `${name}=${name?.toLowerCase()}`);
-  const stub = `${tool}() { printf '%s\\t' "$@"; echo; }\n`;
+  const failing = fails ? `case "$*" in *"${fails.words}"*) echo '${fails.says}' >&2; return 254 ;; esac; ` : '';
+  const stub = `${tool}() { ${failing}printf '%s\\t' "$@"; echo; }\n`;
   const run = spawnSync('sh', ['-e', '-c', `${stub}${variables.join('\n')}\n${script}`], { encoding: 'utf8' });
   expect(run.stderr).toBe('');
   expect(run.status).toBe(0);
@@ -267,18 +273,46 @@ describe('as commands', () => {
     },
   );
 
+  const isNew = { words: ' describe ', says: 'NOT_FOUND' };
+
   it('gcloud: one rule for what has the same ends, names that it takes', () => {
     const script = firewallScript(WIDE, 'gcloud');
-    const calls = callsOf(script, 'gcloud');
+    const calls = callsOf(script, 'gcloud', isNew);
     expect(calls.map((words) => words.join(' '))).toContainEqual(
       expect.stringMatching(
-        /^compute firewall-rules create meshctl-mesh-2-to-mesh-1-\d+ --network mesh_1_network --direction INGRESS --action ALLOW --rules udp:8472,udp:51871,tcp:4240,icmp --source-ranges 172\.18\.2\.0\/30 --destination-ranges 172\.18\.1\.0\/30$/,
+        /^compute firewall-rules create meshctl-mesh-2-to-mesh-1-[0-9a-f]{6} --network mesh_1_network --direction INGRESS --action ALLOW --rules udp:8472,udp:51871,tcp:4240,icmp --source-ranges 172\.18\.2\.0\/30 --destination-ranges 172\.18\.1\.0\/30$/,
       ),
     );
-    for (const [, , , name] of [...calls, ...callsOf(firewallScript(HOSTILE, 'gcloud'), 'gcloud')]) {
+    for (const [, , , name] of [...calls, ...callsOf(firewallScript(HOSTILE, 'gcloud'), 'gcloud', isNew)]) {
       expect(name).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
     }
     expect(script).toContain('# mesh-2 runs on AWS: its rules come with -o aws.');
+  });
+
+  it('gcloud: the next run brings the same rules up to date, with what else there may be by then', () => {
+    const names = (report: ReturnType<typeof firewallRules>, fails?: typeof isNew) =>
+      callsOf(firewallScript(report, 'gcloud'), 'gcloud', fails).map(([, , verb, name]) => `${verb} ${name}`);
+    const made = names(WIDE, isNew);
+    expect(new Set(made).size).toBe(made.length);
+    expect(names(WIDE)).toEqual(made.map((call) => call.replace('create', 'update')));
+    const [one, two, added] = [1, 2, 3].map((id) => cluster(id, { live: BALANCED })) as [Clusters, Clusters, Clusters];
+    const before = names(firewallRules([one, two]), isNew);
+    expect(names(firewallRules([added, one, two]), isNew)).toEqual(expect.arrayContaining(before));
+    const alike = ['production-europe-west-1-a', 'production-europe-west-1-b'];
+    const long = names(firewallRules([one, ...alike.map((name, index) => cluster(index + 2, { name }))]), isNew);
+    expect(new Set(long).size).toBe(long.length);
+  });
+
+  it('aws: what is there already is passed over, and what else fails is said', () => {
+    const script = firewallScript(WIDE, 'aws');
+    const all = callsOf(script, 'aws');
+    const fails = { words: '8472', says: 'An error occurred (InvalidPermission.Duplicate) when calling' };
+    const left = callsOf(script, 'aws', fails);
+    expect(left).toEqual(all.filter((words) => !words.join(' ').includes('8472')));
+    expect(left.length).toBeLessThan(all.length);
+    const ranges = all.flatMap((words) => JSON.parse(words.at(-1) ?? '') as Record<string, unknown[]>[]);
+    expect(ranges.every(({ IpRanges = [], Ipv6Ranges = [] }) => IpRanges.length + Ipv6Ranges.length === 1)).toBe(true);
+    expect(() => callsOf(script, 'aws', { ...fails, says: 'ExpiredToken' })).toThrow(/ExpiredToken/);
   });
 
   it('aws: permissions as its API has them', () => {

@@ -6,6 +6,7 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
+  lastingName,
   type NumberedRule,
   PLATFORM_NAMES,
   purposeOf,
@@ -17,6 +18,8 @@ import {
 interface Tool {
   platform: FirewallPlatform;
   notes: readonly string[];
+  /** What the commands call, so that the script can be run again: a function of the shell. */
+  preamble?: readonly string[];
   /** What only the operator knows of a cluster, by the name of the shell's variable. */
   variables(cluster: FirewallCluster): readonly (readonly [name: string, what: string])[];
   commands(cluster: FirewallCluster, rules: readonly NumberedRule[]): string[];
@@ -29,10 +32,24 @@ const variable = ({ name }: FirewallCluster, what: string) =>
     .replaceAll('-', '_')
     .replace(/^(?=\d)/, 'C')}_${what}`;
 
-/** `gcloud compute firewall-rules create`: one rule for what has the same ends. Egress is open unless a rule closes it. */
+/**
+ * `gcloud compute firewall-rules`: one rule for what has the same ends, made or, by a later run, brought up to date. Egress is
+ * open unless a rule closes it.
+ */
 const GCLOUD: Tool = {
   platform: 'gcloud',
   notes: ['Only you know the name of the network (VPC) of each cluster: set it in its variable.'],
+  preamble: [
+    'allow() {',
+    '  name=$1 network=$2',
+    '  shift 2',
+    '  if gcloud compute firewall-rules describe "$name" >/dev/null 2>&1; then',
+    '    gcloud compute firewall-rules update "$name" "$@"',
+    '  else',
+    '    gcloud compute firewall-rules create "$name" --network "$network" --direction INGRESS --action ALLOW "$@"',
+    '  fi',
+    '}',
+  ],
   variables: (cluster) => [[variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`]],
   commands: (cluster, rules) => {
     const same = groupBy(rules, ({ from, sources, destinations }) => [from, sources, destinations].join(' '));
@@ -44,7 +61,7 @@ const GCLOUD: Tool = {
       const words = ['--rules', group.map(gcloudProtocol).join(','), '--source-ranges', sources.join(','), ...to];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        `gcloud compute firewall-rules create ${ruleName(first)} --network "$${variable(cluster, 'NETWORK')}" --direction INGRESS --action ALLOW ${words.map(shellWord).join(' ')}`,
+        `allow ${lastingName(first)} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
       ];
     });
   },
@@ -56,28 +73,44 @@ function gcloudProtocol(rule: NumberedRule): string {
   return port === undefined ? protocol : `${protocol}:${port}`;
 }
 
-/** `aws ec2 authorize-security-group-ingress`: a security group knows sources only. */
+/**
+ * `aws ec2 authorize-security-group-ingress`: a security group knows sources only. A call for each of them, since one that is
+ * there already has the whole call refused.
+ */
 const AWS: Tool = {
   platform: 'aws',
   notes: [
     "Only you know the id of the security group of each cluster's nodes: set it in its variable. Network ACLs and the",
     'security group of a load balancer, if there is one, have to let the same through.',
   ],
+  preamble: [
+    'allow() {',
+    '  if said=$(aws ec2 authorize-security-group-ingress --group-id "$1" --ip-permissions "$2" 2>&1); then',
+    '    printf \'%s\\n\' "$said"',
+    '  else',
+    '    case $said in',
+    '      *InvalidPermission.Duplicate*) ;;',
+    '      *) printf \'%s\\n\' "$said" >&2; return 1 ;;',
+    '    esac',
+    '  fi',
+    '}',
+  ],
   variables: (cluster) => [
     [variable(cluster, 'SECURITY_GROUP'), `id (sg-...) of the security group of ${cluster.name}'s nodes`],
   ],
   commands: (cluster, rules) =>
     [...groupBy(rules, ({ from, sources }) => [from, sources].join(' ')).values()].flatMap((group) => {
-      const permissions = [...new Map(group.map((rule) => [JSON.stringify(awsPermission(rule)), rule])).keys()];
+      const permissions = group.flatMap((rule) => rule.sources.map((cidr) => awsPermission(rule, cidr)));
+      const texts = [...new Set(permissions.map((permission) => JSON.stringify([permission])))];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        `aws ec2 authorize-security-group-ingress --group-id "$${variable(cluster, 'SECURITY_GROUP')}" --ip-permissions ${shellWord(`[${permissions.join(',')}]`)}`,
+        ...texts.map((text) => `allow "$${variable(cluster, 'SECURITY_GROUP')}" ${shellWord(text)}`),
       ];
     }),
 };
 
-function awsPermission(rule: NumberedRule): object {
-  const { from, protocol, port, sources, kind } = rule;
+function awsPermission(rule: NumberedRule, cidr: string): object {
+  const { from, protocol, port, kind } = rule;
   const isV6 = familyOfRule(rule) === 6;
   const ports = {
     udp: { FromPort: port, ToPort: port },
@@ -90,8 +123,8 @@ function awsPermission(rule: NumberedRule): object {
   const name = { udp: 'udp', tcp: 'tcp', icmp: isV6 ? 'icmpv6' : 'icmp', esp: '50', all: '-1' }[protocol];
   const description = { Description: `meshctl ${kind} from ${slug(from)}` };
   const ranges = isV6
-    ? { Ipv6Ranges: sources.map((cidr) => ({ CidrIpv6: cidr, ...description })) }
-    : { IpRanges: sources.map((cidr) => ({ CidrIp: cidr, ...description })) };
+    ? { Ipv6Ranges: [{ CidrIpv6: cidr, ...description }] }
+    : { IpRanges: [{ CidrIp: cidr, ...description }] };
   return { IpProtocol: name, ...ports, ...ranges };
 }
 
@@ -148,7 +181,7 @@ export function isTool(format: string): format is keyof typeof TOOLS {
  * that cannot be told it has the rules.
  */
 export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS): string {
-  const { platform, notes, variables, commands } = TOOLS[format];
+  const { platform, notes, preamble = [], variables, commands } = TOOLS[format] satisfies Tool as Tool;
   const sections = byDestination(report).flatMap(([cluster, rules]) => {
     if (cluster.platform !== platform && cluster.platform !== 'unknown') {
       return [
@@ -162,7 +195,8 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
       ...commands(cluster, rules),
     ];
   });
-  return [...headNotes(report, format, notes).map((line) => `# ${line}`), ...sections].join('\n');
+  const head = headNotes(report, format, notes).map((line) => `# ${line}`);
+  return [...head, ...(preamble.length > 0 ? ['', ...preamble] : []), ...sections].join('\n');
 }
 
 /** What means something within the quotes of a shell is left out: it is a name in a message. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { FirewallCluster, FirewallPlatform, FirewallRule, FirewallRules } from '../../mesh/network/firewall.ts';
 
@@ -31,6 +32,20 @@ export function slug(name: string): string {
 /** `meshctl-mesh-1-to-mesh-2-3`. */
 export function ruleName({ from, to, number }: NumberedRule): string {
   return `meshctl-${slug(from)}-to-${slug(to)}-${number}`;
+}
+
+/** Digits of a digest: with names of that length Google Cloud takes no more. */
+const DIGITS = 6;
+
+/**
+ * A name that the rule also has in a later output, whatever else stands there by then: by the clusters and the ends that it is
+ * for. Names of clusters that begin alike are told apart by the digest.
+ */
+export function lastingName(rule: FirewallRule): string {
+  const { from, to, kind, port, hostnames } = rule;
+  const ends = kind === 'apiserver' ? [kind, port, hostnames ? 'by name' : 'by address'] : [kind === 'pod-to-pod'];
+  const digest = createHash('sha256').update(JSON.stringify([from, to, familyOfRule(rule), ...ends]));
+  return `meshctl-${slug(from)}-to-${slug(to)}-${digest.digest('hex').slice(0, DIGITS)}`;
 }
 
 function numbered(rules: readonly FirewallRule[]): NumberedRule[] {
