@@ -17,19 +17,15 @@ const TABLE = 'inet filter';
  */
 export function firewallNft(report: FirewallRules): string {
   const notes = [
-    `Put in front of your own rules on every node: nft -f FILE. They are in the chains input and forward of ${TABLE}; where`,
-    'yours have other names, change them here. Router and VPN gateways: both in forward.',
+    `Put in front of your own rules on every node: nft -f FILE. They are in the chains input and forward of ${TABLE}, which have`,
+    'to be there; where yours have other names, change them here. Router and VPN gateways: both in forward.',
   ];
   const sections = byDestination(report).flatMap(([cluster, rules]) => [
     ...['', `# ${clusterNote(cluster)}`],
     ...rules.flatMap((rule) => [`# ${purposeOf(rule)}`, ruleLine(rule)]),
   ]);
-  const chains = ['input', 'forward'].map((chain) => `add chain ${TABLE} ${chain}`);
-  return [
-    ...headNotes(report, 'nft', notes).map((line) => `# ${line}`),
-    ...['', `add table ${TABLE}`, ...chains],
-    ...sections,
-  ].join('\n');
+  // No chain is made where there is none: without a hook nobody would run it, and so nft says that it is missing.
+  return [...headNotes(report, 'nft', notes).map((line) => `# ${line}`), ...sections].join('\n');
 }
 
 function ruleLine(rule: NumberedRule): string {
