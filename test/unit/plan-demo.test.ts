@@ -78,6 +78,15 @@ it.each<[string, Partial<DemoCluster>, Partial<DemoCluster>, { code: string; hin
     },
   ],
   [
+    'a connection that one side has parted with',
+    JOINED,
+    { ...JOINED, ...DIALLED },
+    {
+      code: 'Incompatible',
+      hint: 'Connect them again: meshctl clustermesh connect --context c-mesh-2 --destination-context c-mesh-1; or part them on that side too: meshctl clustermesh disconnect --context c-mesh-2 --peer mesh-1',
+    },
+  ],
+  [
     "somebody's namespace",
     {},
     { taken: { record: undefined } },

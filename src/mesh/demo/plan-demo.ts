@@ -1,5 +1,6 @@
 import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { waysOut } from '../peers/parted.ts';
 import { DEMO_NAMESPACE, type DemoRecord } from './record.ts';
 
 /** One of the two clusters, as it was found. */
@@ -54,7 +55,7 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
       'Incompatible',
       `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} are half connected, which the demo could not restore afterwards`,
       {
-        hint: connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional']),
+        hint: wholeAgain(clusters),
         details: { contexts },
       },
     );
@@ -69,6 +70,14 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
     formerly: formerly.length > 0,
     formerlySince: formerly.flatMap(({ taken }) => taken?.since ?? []).sort()[0],
   };
+}
+
+/** How a half connection ends: one that a cluster has parted with may be so on purpose. */
+function wholeAgain([one, other]: DemoPair): string {
+  const [ours, theirs] = [one.knows.includes(other.name), other.knows.includes(one.name)];
+  if (ours && theirs) return connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional']);
+  const hint = ours ? waysOut(one, other) : waysOut(other, one);
+  return `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
 }
 
 /** @throws MeshctlError `Conflict` for a namespace that is not the demo's, and for what another demo left */

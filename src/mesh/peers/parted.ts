@@ -30,17 +30,22 @@ export function beforeExport({ mend }: Parted): string {
   return `before the mesh is exported, ${mend}`;
 }
 
+/** Both ways out where one cluster still has another one that has parted with it: which of them is meant, only the operator knows. */
+export function waysOut(client: { context: string }, server: { context: string; name: string }): string {
+  const join = connectCommand(client.context, server.context);
+  const part = meshctlCommand('clustermesh disconnect', { context: client.context }, ['--peer', server.name]);
+  return `connect them again: ${join}; or part them on that side too: ${part}`;
+}
+
 /**
  * Of a cluster that still dials another one which has parted with it; undefined where it does not, or is let in. Whether they
  * are to be connected only the operator knows.
  */
 export function partedBy(server: ClusterSnapshot, client: ClusterSnapshot): Parted | undefined {
-  const [name, context] = [clusterNameOf(server), client.context];
+  const name = clusterNameOf(server);
   if (!configuredPeers(client).includes(name) || !hasPartedWith(server, client)) return undefined;
-  const join = connectCommand(context, server.context);
-  const part = meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]);
   return {
     why: `${clusterNameOf(client)} dials ${name}, which does not let it in any more`,
-    mend: `connect them again: ${join}; or part them on that side too: ${part}`,
+    mend: waysOut(client, { context: server.context, name }),
   };
 }
