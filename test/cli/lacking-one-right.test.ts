@@ -27,8 +27,8 @@ beforeAll(async () => {
 afterEach(() => grant(undefined));
 afterAll(() => mesh.sandbox.close());
 
-/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource, or with some Secrets only. */
-function grant(without: string | undefined, secrets: readonly string[] = []): void {
+/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource, or with some Secrets only, of all of which none is listed. */
+function grant(without: string | undefined, secrets: readonly string[] | 'all' = []): void {
   for (const { store, name } of mesh.sandbox.clusters) {
     for (const [file, binding] of [
       ['role', 'RoleBinding'],
@@ -41,7 +41,10 @@ function grant(without: string | undefined, secrets: readonly string[] = []): vo
         resources: rule.resources.filter((one) => name !== 'mesh-2' || one !== without),
       }));
       if (name === 'mesh-2' && namespace && secrets.length > 0)
-        rules.push({ apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [...secrets] });
+        rules.push({
+          ...{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+          ...(secrets === 'all' ? {} : { resourceNames: [...secrets] }),
+        });
       const metadata = { name: 'ann', namespace };
       for (const kind of [role.kind, binding]) {
         const ref = { apiVersion: RBAC, kind, name: 'ann', namespace };
@@ -139,4 +142,26 @@ it('with all of them nothing is left out', async () => {
   grant(undefined);
   const status = await mesh.meshctl.ok(['clustermesh', 'status', ...BOTH, ...AS]);
   expect(status.stdout).not.toContain('‼');
+});
+
+it.each([
+  ['disable', ['disable', '--context', 'mesh-2'], 'those that are open stay'],
+  [
+    'a new CA',
+    ['certs', 'rotate', '--ca', ...BOTH],
+    'no answer to one that is open is accepted once the CA is replaced',
+  ],
+  ['disconnect', ['disconnect', '--context', 'mesh-2', '--peer', 'mesh-1'], 'one may have let mesh-1 in'],
+])('without a list of Secrets, %s says that nothing is known of invitations', async (_what, words, says) => {
+  if (words.includes('--peer')) {
+    const oneWay = ['--destination-context', 'mesh-1', '--connection-mode', 'unicast', '--yes', '--no-wait'];
+    await mesh.meshctl(['clustermesh', 'disconnect', '--context', 'mesh-2', ...oneWay]);
+  }
+  grant('secrets', 'all');
+  const { exitCode, stdout, stderr } = await mesh.meshctl(['clustermesh', ...words, ...AS, '--dry-run']);
+  expect(exitCode, stderr).toBe(0);
+  const said = stdout + stderr;
+  expect(said).toContain(`context "mesh-2": its invitations could not be listed: ${says}`);
+  expect(said).toContain('meshctl clustermesh invitations list --as ann --context mesh-2');
+  expect(said).not.toContain('context "mesh-1": its invitations');
 });

@@ -60,15 +60,20 @@ export async function invitationsEnding(
     if (!parting) return [];
     const { snapshot, unserved } = parting;
     const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
-    const open = guests.length > 0 ? await openInvitations(flow, target) : [];
-    return open.filter(({ peer }) => guests.includes(peer)).map((one) => endingNote(target, one));
+    if (guests.length === 0) return [];
+    const kept = await readInvitationsIfAllowed(flow, target);
+    if (!kept) return [unlistedNote(target, `one may have let ${guests.join(', ')} in, and may still be accepted`)];
+    return openAmong(kept, flow.now())
+      .filter(({ peer }) => guests.includes(peer))
+      .map((one) => endingNote(target, one));
   });
   return (await Promise.all(notes)).flat();
 }
 
 /** The same when a cluster leaves the mesh: its Secrets of invitations stay, also of those that have let nobody in yet. */
 export async function invitationsEndingWith(flow: Flow, target: Target): Promise<string[]> {
-  const kept = (await readInvitationsIfAllowed(flow, target)) ?? [];
+  const kept = await readInvitationsIfAllowed(flow, target);
+  if (!kept) return [unlistedNote(target, 'those that are open stay, and may still be accepted')];
   const now = flow.now();
   const { context } = target.client;
   const waiting = kept.filter(
@@ -93,11 +98,13 @@ interface OpenInvitation {
   peer: string;
 }
 
-/** Those that have let another cluster in, and wait for its answer. */
-async function openInvitations(flow: Flow, target: Target): Promise<OpenInvitation[]> {
-  return openAmong((await readInvitationsIfAllowed(flow, target)) ?? [], flow.now());
+/** Where nothing is known of them. @param what may become of them */
+function unlistedNote({ client: { context } }: Target, what: string): string {
+  const list = meshctlCommand('clustermesh invitations list', { context });
+  return `context "${context}": its invitations could not be listed: ${what} → let someone who may list Secrets see to them: ${list}`;
 }
 
+/** Those that have let another cluster in, and wait for its answer. */
 function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation[] {
   return kept.flatMap(({ record: { id, peer, ...record }, isVoid }) =>
     peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],
@@ -106,8 +113,9 @@ function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation
 
 /** What a new CA does to invitations: no answer to one that was signed by the former CA is accepted. */
 export async function endingWithCa({ now, signal }: Flow, target: Target): Promise<string[]> {
-  const kept = (await unlessForbidden(readInvitations(target, signal))) ?? [];
+  const kept = await unlessForbidden(readInvitations(target, signal));
   const { context } = target.client;
+  if (!kept) return [unlistedNote(target, 'no answer to one that is open is accepted once the CA is replaced')];
   return kept
     .filter(({ record }) => isUnanswered(record) && record.expires > now())
     .map(({ record: { id } }) => {
