@@ -170,15 +170,22 @@ describe('a run without --ca that goes on with a rotation', () => {
 });
 
 it.each([
-  [['mesh-1', 'mesh-2'], '✅ The rotation of the CA is finished in mesh-1, mesh-2; no certificate was due'],
-  [[], '✅ No certificate was due'],
-])('a run that issues nothing says what it has done: %j', (contexts, says) => {
+  [['mesh-1', 'mesh-2'], [], '✅ The rotation of the CA is finished in mesh-1, mesh-2\n  • No certificate was due'],
+  [
+    ['mesh-1'],
+    ['mesh-1'],
+    '✅ The CA was not replaced in mesh-1: what was to replace it is no longer trusted\n  • No certificate was due',
+  ],
+  [[], [], '✅ No certificate was due'],
+])('a run that issues nothing says what it has done: %j, of which %j keep their CA', (contexts, staying, says) => {
   const steps = contexts.flatMap((cluster) => [
     { cluster, action: 'update', phase: titleOfPhase('let-go') },
     { cluster, action: 'update', phase: titleOfPhase('let-go') },
   ]) as Step[];
   const kept = { cluster: 'mesh-3', action: 'keep', phase: titleOfPhase('let-go') } as Step;
-  expect(rotationText([], finishedBy([...steps, kept]), PLAIN)).toBe(says);
+  const finished = finishedBy([...steps, kept]);
+  const replaced = finished.filter((one) => !(staying as string[]).includes(one));
+  expect(rotationText([], { replaced, staying }, PLAIN)).toBe(says);
 });
 
 describe('in the middle of a rotation', () => {

@@ -55,10 +55,16 @@ export interface RotationScope {
   due: ReadonlySet<string>;
   /** Contexts whose CA is replaced by this run, or was by one that did not come to its end. */
   changing: ReadonlySet<string>;
+  /** Contexts whose CA stays, although one that was to replace it is trusted already: this run lets go of that one. */
+  staying: ReadonlySet<string>;
   /** How it came about, for people, by context. */
   notes: Readonly<Record<string, readonly string[]>>;
   warnings: readonly string[];
 }
+
+/** Of a CA that is replaced nowhere yet, by a run without --ca. */
+const STAYS =
+  'the CA in Secret cilium-ca stays, and what was to replace it is no longer trusted at the end; --ca replaces it';
 
 /**
  * Decides what is to be made anew, and refuses what cannot be done without cutting a peer off.
@@ -99,20 +105,20 @@ export function scopeRotation(
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const due = dueCertificates(members, choice, now);
+  const staying = choice.ca ? [] : inStage('trusting');
   const notes = [
     ...inStage('replaced').map((one) => [one, 'resumes the rotation of the CA that was interrupted'] as const),
     ...(choice.ca ? finished : []).map(
       (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
     ),
     ...(due.finishes ? inStage('settled') : []).map((one) => [one, FINISHES_ELSEWHERE] as const),
-    ...(choice.ca ? [] : inStage('trusting')).map(
-      (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they will'] as const,
-    ),
+    ...staying.map((one) => [one, STAYS] as const),
   ];
   return {
     replace: new Set(replaced.map(({ snapshot }) => snapshot.context)),
     due: due.certificates,
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
+    staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: members.flatMap((member) => [
       ...strangerWarnings(member, members, contexts, choice.silent),

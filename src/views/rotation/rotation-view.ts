@@ -8,19 +8,28 @@ interface RenewedCertificate {
   peer?: string | undefined;
 }
 
-/**
- * What a rotation has made anew, for people.
- * @param finished contexts where the run has brought the rotation of a CA to its end
- */
+/** The contexts where a run has brought the rotation of a CA to its end. */
+interface EndOfRotation {
+  /** The former CA is no longer trusted. */
+  replaced: readonly string[];
+  /** The CA is what it was, and what was to replace it is no longer trusted. */
+  staying: readonly string[];
+}
+
+/** What a rotation has made anew, for people. */
 export function rotationText(
   certificates: readonly RenewedCertificate[],
-  finished: readonly string[],
+  { replaced, staying }: EndOfRotation,
   theme: Theme,
 ): string {
-  if (certificates.length === 0) {
-    if (finished.length === 0) return '✅ No certificate was due';
-    return `✅ The rotation of the CA is finished in ${finished.join(', ')}; no certificate was due`;
+  if (certificates.length === 0 && replaced.length + staying.length > 0) {
+    return [
+      ...(replaced.length > 0 ? [`✅ The rotation of the CA is finished in ${replaced.join(', ')}`] : []),
+      ...(staying.length > 0 ? [`✅ ${staysText(staying)}`] : []),
+      '  • No certificate was due',
+    ].join('\n');
   }
+  if (certificates.length === 0) return '✅ No certificate was due';
   const lines = certificates.map(
     ({ context, secret, subject, peer }) =>
       `  • ${theme.bold(context)}: ${subject} in Secret ${secret}${peer ? ` (for ${peer})` : ''}`,
@@ -28,5 +37,10 @@ export function rotationText(
   return [
     `✅ Renewed ${certificates.length} ${certificates.length === 1 ? 'certificate' : 'certificates'}`,
     ...lines,
+    ...(staying.length > 0 ? [`  • ${staysText(staying)}`] : []),
   ].join('\n');
+}
+
+function staysText(contexts: readonly string[]): string {
+  return `The CA was not replaced in ${contexts.join(', ')}: what was to replace it is no longer trusted`;
 }

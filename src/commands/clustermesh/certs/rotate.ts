@@ -52,8 +52,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const outcome = await rotateCertificates(context, prepared, options);
     const certificates = printable(outcome.certificates);
-    const finished = printable(finishedBy(outcome.steps));
-    const text = (theme: Theme) => rotationText(certificates, finished, theme);
+    const finished = finishedBy(outcome.steps);
+    const end = printable({
+      replaced: finished.filter((one) => !prepared.scope.staying.has(one)),
+      staying: finished.filter((one) => prepared.scope.staying.has(one)),
+    });
+    const text = (theme: Theme) => rotationText(certificates, end, theme);
     return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, missing);
   });
 }
