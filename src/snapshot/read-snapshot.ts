@@ -1,8 +1,7 @@
-import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
 import { readOr, unlessForbidden } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
-import type { CaFacts, ClusterSnapshot, RemoteUser } from '../mesh/cluster-snapshot.ts';
+import type { CaFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/objects/kube-object.ts';
@@ -20,7 +19,7 @@ import {
   secretRef,
 } from '../mesh/objects/names.ts';
 import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
-import { USERS_FILE } from '../mesh/peers/remote-users.ts';
+import { USERS_FILE, usersLetIn } from '../mesh/peers/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';
@@ -127,6 +126,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
   if (authoritySecret) objects.set(keyOf(secretRef(namespace, CA_SECRET)), withoutPrivateKeys(authoritySecret));
   const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+  const usersText = users && dataOf(users)[USERS_FILE];
   const peers = secretNamed(dialingSecret({ objects, namespace }));
   return {
     context: client.context,
@@ -148,7 +148,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     objects,
     ...readTlsFacts([...objects.values()], peers),
     ca,
-    remoteUsers: users && remoteUsersIn(dataOf(users)[USERS_FILE]),
+    remoteUsers: usersText === undefined ? undefined : usersLetIn(usersText),
     missingAccess,
     unread,
   };
@@ -249,25 +249,4 @@ function identitySetAt({ metadata }: KubeObject): Date | undefined {
   });
   const latest = Math.max(...times);
   return Number.isFinite(latest) ? new Date(latest) : undefined;
-}
-
-/**
- * `users:` of `name` and `role`; entries without a name are passed over, and of several for one name the last one counts
- * (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go).
- */
-function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
-  if (file === undefined) return undefined;
-  let content: unknown;
-  try {
-    content = parse(file ?? '', { logLevel: 'error' });
-  } catch {
-    // Unreadable for the clustermesh-apiserver too: there are no users then.
-    return [];
-  }
-  const entries = (content as { users?: unknown } | null)?.users;
-  if (!Array.isArray(entries)) return [];
-  const users = (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
-    typeof entry?.name === 'string' ? [{ name: entry.name, role: String(entry.role ?? '') }] : [],
-  );
-  return [...new Map(users.map((user) => [user.name, user])).values()];
 }

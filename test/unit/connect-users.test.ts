@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import {
   addUsers,
   addUsersEdit,
+  lackOfUsers,
   namesInUnreadable,
   removeUsers,
   removeUsersEdit,
@@ -10,6 +11,7 @@ import {
   rollbackRemoveUsers,
   userNames,
   userRole,
+  usersLetIn,
 } from '../../src/mesh/peers/remote-users.ts';
 
 const EMPTY = 'users:\n';
@@ -122,6 +124,8 @@ describe.each(OTHER_STYLES)('a list %s', (_what, text, rest) => {
   it('is read, and is as it is where nothing is to change', () => {
     expect(userNames(text).filter((name) => name !== '')).toEqual(['ops', 'remote-a']);
     expect(userRole(configMap(text), 'remote-a')).toBe('remote');
+    expect(usersLetIn(text).map(({ name, role }) => `${name} ${role}`)).toEqual(usersOf(text));
+    expect(lackOfUsers(configMap(text))).toBeUndefined();
     expect(addUsersEdit(['remote-a'])(configMap(text))).toBeUndefined();
     expect(removeUsersEdit(['remote-b'])(configMap(text))).toBeUndefined();
   });
@@ -133,6 +137,13 @@ describe.each(OTHER_STYLES)('a list %s', (_what, text, rest) => {
     expect(usersOf(removeUsers(grown, ['remote-b', 'remote-a']))).toEqual(['ops root', 'remote-c remote']);
     expect(usersOf(addUsers(removeUsers(text, ['ops', 'remote-a']), ['remote-b']))).toEqual(['remote-b remote']);
     expect(usersOf(addUsers(text, ['ops']))).toEqual(['remote-a remote', 'ops remote']);
+  });
+
+  it('is put back to the letter where nobody has changed it since', () => {
+    const textAfter = { data: { 'users.yaml': text } };
+    const [grown, shrunk] = [addUsers(text, ['remote-b']), removeUsers(text, ['ops'])];
+    expect(rollbackAddUsers(['remote-b'])(configMap(text), configMap(grown))).toEqual({ patch: textAfter });
+    expect(rollbackRemoveUsers(['ops'])(configMap(text), configMap(shrunk))).toEqual({ patch: textAfter });
   });
 
   it.each<[which: string, gone: string[]]>([
@@ -152,9 +163,22 @@ describe.each(OTHER_STYLES)('a list %s', (_what, text, rest) => {
   });
 });
 
+it('a list that is JSON is JSON afterwards', () => {
+  expect(JSON.parse(addUsers('{"users":[{"name":"ops","role":"root"}]}', ['remote-b']))).toEqual({
+    users: [
+      { name: 'ops', role: 'root' },
+      { name: 'remote-b', role: 'remote' },
+    ],
+  });
+});
+
 it('anchors are written out where users change, since one of them may be gone', () => {
   const text = 'base: &base {role: remote}\nusers:\n- {name: remote-a, <<: *base}\n- {name: remote-b, <<: *base}\n';
   expect(userRole(configMap(text), 'remote-b')).toBe('remote');
+  expect(usersLetIn(text)).toEqual([
+    { name: 'remote-a', role: 'remote' },
+    { name: 'remote-b', role: 'remote' },
+  ]);
   expect(removeUsers(text, ['remote-c'])).toBe(text);
   expect(parse(removeUsers(text, ['remote-a']))).toEqual({
     base: { role: 'remote' },

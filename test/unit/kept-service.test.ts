@@ -35,6 +35,8 @@ describe('what is noted of a lost Service', () => {
     [{ kvstoremesh: false }, 'kvstoremesh false'],
     [{ constructor: 1 }, 'constructor 1'],
     [{ serviceAnnotations: { a: 1 } }, 'serviceAnnotations {"a":1}'],
+    [{ serviceAnnotations: { 'bad key!': 'x' } }, 'serviceAnnotations {"bad key!":"x"}'],
+    [{ serviceAnnotations: { 'a/b/c': 'x' } }, 'serviceAnnotations {"a/b/c":"x"}'],
     [{ serviceAnnotations: ['a'] }, 'serviceAnnotations ["a"]'],
     [{ nodePort: '31999' }, 'nodePort "31999"'],
     [{ nodePort: 99_999 }, 'nodePort 99999'],

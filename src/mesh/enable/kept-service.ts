@@ -27,10 +27,12 @@ interface Note extends ServiceChoices {
   set?: Readonly<Record<string, unknown>>;
 }
 
+const DOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
 /** What each entry of a note may be: anyone may edit an annotation, and what enable makes of it is written to the cluster. */
 const ENTRIES: Readonly<Record<keyof Note, (value: unknown) => boolean>> = {
   serviceType: isOneOf(SERVICE_TYPES),
-  serviceAnnotations: (value) => isRecord(value) && Object.values(value).every(isText),
+  serviceAnnotations: (value) => isRecord(value) && Object.entries(value).every(isAnnotation),
   nodePort: (value) => Number.isInteger(value) && Number(value) > 0 && Number(value) <= 65_535,
   loadBalancerClass: isText,
   loadBalancerIp: (value) => isText(value) && isAddress(value),
@@ -170,6 +172,14 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** By a key that Kubernetes takes (apimachinery, validation.IsQualifiedName): with any other it refuses the Service. */
+function isAnnotation([key, value]: [string, unknown]): boolean {
+  const [name = '', prefix] = key.split('/').reverse();
+  const isName = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(name);
+  const isPrefix = prefix === undefined || (prefix.length <= 253 && DOMAIN.test(prefix));
+  return isText(value) && isName && isPrefix && key.split('/').length <= 2;
 }
 
 function isText(value: unknown): value is string {

@@ -1,4 +1,6 @@
 import { parse } from 'yaml';
+import type { RemoteUser } from '../cluster-snapshot.ts';
+import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { REMOTE_ROLE } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
@@ -44,7 +46,11 @@ export function removeUsersEdit(names: readonly string[]): (live: KubeObject) =>
 
 /** Takes {@link addUsersEdit} back: whoever was not let in before is shut out, whatever others have added since. */
 export function rollbackAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
-  return (before, live) => editOf(live, withUsersAsBefore(usersFile(before), usersFile(live), names));
+  return (before, live) => {
+    const [former, text] = [usersFile(before), usersFile(live)];
+    // What nobody has changed since is put back to the letter, in whatever style it was.
+    return editOf(live, text === addUsers(former, names) ? former : withUsersAsBefore(former, text, names));
+  };
 }
 
 /** Takes {@link removeUsersEdit} back: whoever was let in before is again, unless somebody else has seen to it. */
@@ -52,9 +58,11 @@ export function rollbackRemoveUsers(
   names: readonly string[],
 ): (before: KubeObject, live: KubeObject) => Edit | undefined {
   return (before, live) => {
-    const present = userNames(usersFile(live));
+    const [former, text] = [usersFile(before), usersFile(live)];
+    if (text === removeUsers(former, names)) return editOf(live, former);
+    const present = userNames(text);
     const absent = names.filter((name) => !present.includes(name));
-    return editOf(live, withUsersAsBefore(usersFile(before), usersFile(live), absent));
+    return editOf(live, withUsersAsBefore(former, text, absent));
   };
 }
 
@@ -123,6 +131,20 @@ export function userNames(text: string): string[] {
   return readUsers(text).map(({ name }) => name);
 }
 
+/**
+ * Whom a text lets in, as the clustermesh-apiserver reads it (clustermesh-apiserver/clustermesh/users_mgmt.go): nobody where it
+ * cannot be read; entries without a name are passed over, and of several for one name the last one counts.
+ */
+export function usersLetIn(text: string): RemoteUser[] {
+  try {
+    const named = readUsers(text).filter(({ name }) => name !== '');
+    return [...new Map(named.map(({ name, role = '' }) => [name, { name, role }])).values()];
+  } catch (error) {
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
+}
+
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
 export function lackOfUsers({ data }: KubeObject): string | undefined {
   const text = (data as Record<string, unknown> | undefined)?.[USERS_FILE];
@@ -131,7 +153,7 @@ export function lackOfUsers({ data }: KubeObject): string | undefined {
 
 const lackIn = remembered((text: string): string | undefined => {
   try {
-    const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
+    const content = parse(text, { logLevel: 'error', merge: true }) as { users?: unknown } | null;
     const users = content?.users;
     if (Array.isArray(users)) {
       return users.every(isUser) ? undefined : 'the list of users cannot be read: an entry of it is no user';

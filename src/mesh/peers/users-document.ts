@@ -108,6 +108,16 @@ function textOf(document: Document, former: string): string {
     lineWidth: 0,
     flowCollectionPadding: /[[{] /.test(former),
     indentSeq: /^ +- /m.test(former),
+    ...(isJson(former) ? { defaultStringType: 'QUOTE_DOUBLE' as const, defaultKeyType: 'QUOTE_DOUBLE' as const } : {}),
   };
   return document.toString(style);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
