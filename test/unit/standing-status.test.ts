@@ -117,6 +117,20 @@ describe('a peer that KVStoreMesh does not know', () => {
   });
 });
 
+it.each([
+  [true, 'connected, but would not come back'],
+  [false, 'would not come back'],
+])('a peer that would not be let in again is called connected where it is: %j', (connected, lead) => {
+  const agent: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: connected, connected }] };
+  const client = { ...judged(['mesh-2'], agent, [agents(9), replicas()]), problems: [], faults: [] };
+  const fault: Fault = {
+    ...{ id: 'peer-user-missing', context: 'two', namespace: 'kube-system', peer: 'mesh-1', component: 'apiserver' },
+    ...{ object: 'ConfigMap clustermesh-remote-users', outage: true, says: 'there is no such user' },
+  };
+  const server = { ...client, context: 'two', cluster: { name: 'mesh-2', id: 2 }, peers: [], faults: [fault] };
+  expect(reasonsOf({ clusters: [client, { ...server, nodes: { total: 1, connected: 1 } }] })).toMatchObject([{ lead }]);
+});
+
 describe('a peer that agents have and no Secret names', () => {
   it('is shown, and would not come back', () => {
     const agent = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] };

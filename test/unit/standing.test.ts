@@ -449,6 +449,16 @@ describe('what would not come back, with the peer read', () => {
   });
 });
 
+it('what is wrong on the way to a peer that has parted with a cluster has both ways out, not only the one that undoes that', () => {
+  const setup = {
+    tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities: ['ca-old', 'ca-mesh-2'].map(authority) }) },
+  };
+  const hints = (other: Setup) => faults(setup, { others: [clusterOf({ id: 2, ...other })] }).map(({ hint }) => hint);
+  expect(hints({})).toEqual(['meshctl clustermesh connect --context context-1 --destination-context context-2']);
+  const parted = { agents: undefined, replicas: undefined, snapshot: { remoteUsers: [] } };
+  expect(hints(parted)).toEqual([expect.stringMatching(/^connect them again: .*; or part them on that side too: /)]);
+});
+
 describe('whose certificate a cluster logs in with', () => {
   const logsInAs = (user: string, name = 'mesh-1', more: Setup = {}) =>
     ids(

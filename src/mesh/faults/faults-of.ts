@@ -1,4 +1,6 @@
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { partedBy } from '../peers/parted.ts';
 import { dialFaults } from './dial-faults.ts';
 import type { Fault, FaultsInput } from './fault.ts';
 import { serveFaults } from './serve-faults.ts';
@@ -9,5 +11,13 @@ import { sizeFaults } from './size-faults.ts';
  * a snapshot without `tlsFiles`) is not known, and is no fault.
  */
 export function faultsOf(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
-  return [...dialFaults(snapshot, input), ...serveFaults(snapshot, input), ...sizeFaults(snapshot, input)];
+  const dialling = dialFaults(snapshot, input).map((fault) => withBothWaysOut(fault, snapshot, input));
+  return [...dialling, ...serveFaults(snapshot, input), ...sizeFaults(snapshot, input)];
+}
+
+/** Of a peer that has parted with this cluster: whatever is wrong with the way there, whether it is wanted is to be decided first. */
+function withBothWaysOut(fault: Fault, snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault {
+  const peer = others.find((other) => clusterNameOf(other) === fault.peer);
+  const parted = peer && partedBy(peer, snapshot);
+  return parted ? { ...fault, hint: parted.mend } : fault;
 }

@@ -120,14 +120,14 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
     };
   });
   const told = new Set(held.flatMap(({ problem: { cause } }) => (cause ? [identityOf(cause)] : [])));
-  const silent = mesh.clusters.flatMap(({ nodes, faults, cluster }) =>
-    faults
+  const silent = mesh.clusters.flatMap((report) =>
+    report.faults
       .filter((fault) => !told.has(identityOf(fault)))
       .map(
         (fault): StatusReason => ({
           id: fault.id,
-          about: fault.peers ?? [fault.peer ?? cluster.name],
-          lead: leadOf(fault, nodes.total > 0 && nodes.connected === nodes.total),
+          about: fault.peers ?? [fault.peer ?? report.cluster.name],
+          lead: leadOf(fault, isConnected(mesh, report, fault)),
           says: describeFault(fault),
           places: [],
           hint: mendOrCheck(fault, around),
@@ -135,6 +135,13 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       ),
   );
   return inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
+}
+
+/** Whether what a fault is about works now: of one by which a cluster does not let a peer in, that is that peer's connection. */
+function isConnected({ clusters }: Clusters, { cluster, nodes }: StatusReport, { component, peer }: Fault): boolean {
+  const client = component === 'apiserver' ? clusters.find((one) => one.cluster.name === peer) : undefined;
+  const agents = client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes;
+  return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
 }
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
