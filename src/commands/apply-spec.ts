@@ -16,7 +16,8 @@ export const APPLY = {
     'Makes one plan for all clusters of the files: enable, connect and services, each as its own command does it. ' +
     'Either everything is applied or, on a failure or Ctrl-C, every cluster is rolled back; once --prune has disconnected ' +
     'clusters, that stays. Running it again changes only what differs. Manual changes to objects that meshctl made are ' +
-    'reverted; what Helm and other tools own is left alone. Before an existing connection would be cut off it asks, or needs --yes.',
+    'reverted; what Helm and other tools own is left alone. Before an existing connection would be cut off, a cluster ' +
+    'opened to more clients, or backends taken from other clusters, it asks, or needs --yes.',
   examples: [
     { line: 'meshctl apply -f mesh.yaml --dry-run', what: 'the plan' },
     { line: 'meshctl apply -f mesh.yaml', what: 'apply it' },

@@ -1,5 +1,6 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
 import { applyMesh, clustersOfMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
+import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
@@ -12,6 +13,7 @@ import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
+import { agreementClauses } from '../mesh/plan/agreement.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
 import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
@@ -141,11 +143,8 @@ async function reportOf(
       ...pruneSteps(prune),
     ],
   );
-  const effects = mergeEffects([
-    ...drafts.flatMap(({ draft }) => draft.effects),
-    ...connections.now.effects,
-    ...prune.effects,
-  ]);
+  const concerns = concernsOf(prepared);
+  const effects = mergeEffects([...concerns.effects, ...prune.effects]);
   const warnings = [
     ...drafts.flatMap(({ draft: { snapshot, doubts } }) => doubts.map((words) => `${snapshot.context}: ${words}`)),
     ...meshWarnings(prepared),
@@ -158,6 +157,7 @@ async function reportOf(
     steps,
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
+    hazards: concerns.hazards,
     notes: Object.fromEntries(
       drafts
         .filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'))
@@ -188,14 +188,15 @@ function againOf(
   return filename.includes(STANDARD_INPUT) ? undefined : context.againWithout(without, ...more);
 }
 
-/** Before a peer is cut, or may be, and before anything is taken away. */
+/** Before a peer is cut, or may be, before a cluster is opened to others, and before anything is taken away. */
 async function agree(
   context: CommandContext,
   report: PlanReport,
   agreement: Agreement,
   prune: PreparedPrune,
-  { drafts }: PreparedMesh,
+  prepared: PreparedMesh,
 ): Promise<void> {
+  const { hazards, doubtful } = concernsOf(prepared);
   const isPruned = pruneSteps(prune).some(({ action }) => action !== 'keep');
   if (isPruned) {
     const { parting, leaving } = prune;
@@ -207,9 +208,11 @@ async function agree(
       ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
       ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
     ];
-    return confirmPlan(context, report, { ...agreement, question: `Apply this, which ${clauses.join(' and ')}?` });
+    const besides = printable(agreementClauses({ hazards, doubtful }));
+    const although = besides.length > 0 ? `, although ${besides.join(', and ')}` : '';
+    const question = `Apply this, which ${clauses.join(' and ')}${although}?`;
+    return confirmPlan(context, report, { ...agreement, question });
   }
-  const doubtful = drafts.some(({ draft }) => draft.doubts.length > 0);
   return confirmCuts(context, report, { ...agreement, doubtful });
 }
 

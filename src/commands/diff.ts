@@ -1,6 +1,8 @@
+import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf } from '../flows/file/differences-of.ts';
 import { meshWarnings, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { countDifferences } from '../mesh/file/differences.ts';
+import { agreementClauses } from '../mesh/plan/agreement.ts';
 import { type DiffReport, diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -34,6 +36,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       files: flags.filename,
       clusters: prepared.members.map(({ wanted: { name, context: at } }) => ({ name, context: at })),
       differences: differencesOf(prepared),
+      agreement: printable(agreementClauses(concernsOf(prepared))),
       unreachable: printable(unreachableData(missing)),
     };
     const { differences, notInFile } = countDifferences(report.differences);

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
-import { cutEffects, endangeredEffects } from '../mesh/plan/peer-effects.ts';
+import { agreementClauses } from '../mesh/plan/agreement.ts';
 import type { Step } from '../mesh/plan/plan.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
@@ -110,7 +110,8 @@ export async function confirmPlan(
 }
 
 /**
- * Asks before connections are cut, or may be; with `--yes`, and where none is, nobody is asked.
+ * Asks before connections are cut, or may be, and before anything else that its operator has to agree to; with `--yes`, and
+ * where there is nothing of that, nobody is asked.
  * @param doubtful others may be cut off too, of whom nobody knows
  * @throws MeshctlError as {@link confirmPlan}; `Usage` names the peers and --yes
  */
@@ -119,15 +120,7 @@ export async function confirmCuts(
   report: PlanReport,
   { doubtful = false, ...agreement }: Agreement & { doubtful?: boolean },
 ): Promise<void> {
-  const { effects = [] } = report;
-  const endangered = printable([...new Set(endangeredEffects(effects).map(({ peer }) => peer))]);
-  if (agreement.yes || (endangered.length === 0 && !doubtful)) return;
-  const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
-  const perhaps = endangered.filter((peer) => !cut.includes(peer));
-  const clauses = [
-    ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
-    ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
-    ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
-  ];
+  const clauses = printable(agreementClauses({ ...report, doubtful }));
+  if (agreement.yes || clauses.length === 0) return;
   await confirmPlan(context, report, { ...agreement, question: `Continue, although ${clauses.join(', and ')}?` });
 }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { serviceSpec } from '../../src/mesh/objects/service.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import type { Meshctl } from '../support/e2e-cli.ts';
 import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
 import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { serviceObjects } from '../support/service-clusters.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -232,6 +234,41 @@ describe('diff', () => {
     const file: WrittenSpec = { ...BOTH, endpoints: [{ to: 'mesh-2', addresses: ['203.0.113.9:2379'] }] };
     expect((await diff(file)).stderr).not.toContain('as chosen');
     await meshctl.ok([...pair, '--destination-endpoint', 'mesh-2=service', '--yes']);
+  });
+
+  it('tells what apply asks for: a load balancer that the file opens to all, and backends that it takes from others', async () => {
+    const ranges = () => serviceSpec(store(0).get(refs.service('clustermesh-apiserver'))).loadBalancerSourceRanges;
+    await meshctl.ok([
+      ...['clustermesh', 'enable', '--context', 'mesh-1', '--load-balancer-source-ranges', '172.18.0.0/16', '--yes'],
+    ]);
+    for (const object of serviceObjects('web')) store(0).create(object);
+    const file: WrittenSpec = { ...BOTH, services: [{ namespace: 'default', name: 'web', shared: false }] };
+    const clauses = [
+      'all clients get in, until now only those in 172.18.0.0/16 (mesh-1)',
+      'other clusters lose the backends of default/web (mesh-1)',
+    ];
+    const told = await diff(file);
+    expect(told.stdout).toContain(`What apply asks for before that:\n${clauses.map((one) => `  ! ${one}\n`).join('')}`);
+    expect(jsonOf(await diff(file, '-o', 'json'))).toMatchObject({ agreement: clauses });
+    const apply = (...words: string[]) => meshctl(['apply', '-f', '-', ...words], { input: meshText(file) });
+    const planned = jsonOf(await apply('--dry-run', '-o', 'json'));
+    expect(planned).toMatchObject({ clusters: [{ hazards: [expect.anything(), expect.anything()] }, {}] });
+    const asked = await apply();
+    expect(asked.exitCode).toBe(2);
+    for (const clause of clauses) expect(asked.stderr).toContain(clause);
+    expect(ranges()).toEqual(['172.18.0.0/16']);
+    const wider = ['clustermesh', 'enable', '--context', 'mesh-1', '--load-balancer-source-ranges', '172.0.0.0/8'];
+    expect(await meshctl(wider)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        'clients in 172.0.0.0/8 get in too, until now only those in 172.18.0.0/16 (mesh-1)',
+      ),
+    });
+    expect((await apply('--yes')).exitCode).toBe(0);
+    expect(ranges()).toBeUndefined();
+    expect((await apply()).stdout).toContain('Nothing to change');
+    for (const { apiVersion, kind, metadata } of serviceObjects('web'))
+      store(0).delete({ apiVersion, kind, ...metadata });
   });
 
   it('exits 2 for a failure of its own', async () => {

@@ -119,6 +119,7 @@ describe('service global', () => {
     const withheld = ['default/base', ...BOTH, '--shared=false'];
     const { exitCode, stderr } = await global(withheld);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
+    expect(stderr).toContain('although other clusters lose the backends of default/base (one, two)');
     expect(annotationsIn('two')).toEqual({ 'service.cilium.io/global': 'true' });
     expect((await global([...withheld, '--yes'])).exitCode).toBe(0);
     expect(annotationsIn('two')).toHaveProperty('service.cilium.io/shared', 'false');

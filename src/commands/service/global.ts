@@ -2,14 +2,14 @@ import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/se
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { readSharing } from '../../mesh/services/annotations.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
+import { withdrawals } from '../../mesh/services/withdrawals.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { parseSwitch } from '../options/option-values.ts';
-import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import type { SERVICE_GLOBAL } from './global-spec.ts';
 import { serviceNamed, withMembers } from './service-clusters.ts';
 
@@ -20,27 +20,19 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const dryRun = dryRunOf(flags);
   return withMembers(context, flags, async (members) => {
     const steps = await planGlobalServiceIn(context, members, service, intent);
+    const report = { steps, hazards: withdrawals(steps) };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
-      return planResult({ steps, ...verdicts }, dryRun, flags.output);
+      return planResult({ ...report, ...verdicts }, dryRun, flags.output);
     }
-    const name = `${service.namespace}/${service.name}`;
-    const question =
-      intent === 'not-global'
-        ? `Take ${name} out of the mesh in these clusters?`
-        : intent.shared === false && steps.some(withdraws)
-          ? `Take the backends of ${name} in these clusters away from the others?`
-          : undefined;
-    if (question) await confirmPlan(context, { steps }, { question, yes: flags.yes, planned: [] });
+    const agreement = { yes: flags.yes, planned: [] };
+    if (intent === 'not-global') {
+      const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
+      await confirmPlan(context, report, { ...agreement, question });
+    } else await confirmCuts(context, report, agreement);
     await applyGlobalService(context, members, steps, { rollback: flags.rollback });
     return result(service, intent, steps);
   });
-}
-
-/** Whether others have had backends there until now. */
-function withdraws({ action, before }: Step): boolean {
-  const { global, shared } = readSharing(before?.metadata.annotations);
-  return action !== 'keep' && global && shared;
 }
 
 function result(

@@ -24,6 +24,7 @@ import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
 import { enableEffects } from '../../mesh/enable/effects/effects.ts';
 import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
+import { openedAccess } from '../../mesh/enable/effects/opened-access.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
@@ -52,6 +53,7 @@ import {
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
@@ -107,6 +109,8 @@ export interface EnableDraft {
   rotation: UnfinishedRotation | undefined;
   /** What may become of others that nobody can name: it is agreed to, as a cut is. */
   doubts: readonly string[];
+  /** Whom it lets in who could not dial this cluster until now. */
+  hazards: readonly Hazard[];
   warnings: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
@@ -217,6 +221,7 @@ export function draftFrom(
     }),
     rotation,
     doubts: doubtsOf(snapshot, plan.steps),
+    hazards: openedAccess(snapshot, plan.steps),
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority, others),

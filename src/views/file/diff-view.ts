@@ -23,12 +23,14 @@ export interface DiffReport {
   clusters: readonly { name: string; context: string }[];
   differences: MeshDifferences;
   unreachable: readonly UnreachableCluster[];
+  /** What `apply` asks for before it makes them as the files say; clauses. */
+  agreement: readonly string[];
   /** What no file can say, as `apply` warns of it. */
   warnings: readonly string[];
 }
 
 /** The differences as data. */
-export function diffData({ clusters, differences, warnings }: DiffReport): Record<string, unknown> {
+export function diffData({ clusters, differences, agreement, warnings }: DiffReport): Record<string, unknown> {
   const { steps, unconnected, missingServices, unserved, extra } = differences;
   const pair = ({ clusters: names, oneWay }: Pair) => ({ clusters: names, oneWay });
   return {
@@ -41,6 +43,7 @@ export function diffData({ clusters, differences, warnings }: DiffReport): Recor
     unconnected: printable(unconnected.map(pair)),
     missingServices: printable(missingServices),
     ...(unserved.length > 0 ? { notEnabled: printable(unserved) } : {}),
+    ...(agreement.length > 0 ? { agreement } : {}),
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
       connections: extra.pairs.map(pair),
@@ -74,6 +77,10 @@ export function diffText(report: DiffReport, theme: Theme): string {
     ...planBlocks({ steps }, theme),
     ...section('Not connected, which the file has:', missingLines(differences, theme)),
     ...section('In the clusters, and not in the file:', extraLines(differences, theme)),
+    ...section(
+      'What apply asks for before that:',
+      report.agreement.map((says) => `  ${theme.warn('!')} ${says}`),
+    ),
     `${[
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),

@@ -2,6 +2,7 @@ import { capital } from '../../mesh/counted.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect, PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
 import { numberOfPhase } from '../../mesh/rotation/phases.ts';
@@ -28,6 +29,8 @@ export interface PlanReport {
   notes?: Readonly<Record<string, readonly string[]>>;
   /** What becomes of the connections with known peers. */
   effects?: readonly PeerEffect[];
+  /** What else the operator has to agree to. */
+  hazards?: readonly Hazard[];
   /** What is planned only once a part of this is done, for people; lines. */
   later?: readonly string[];
   /** Only with `--dry-run=server`. */
@@ -43,11 +46,20 @@ export function planData(report: PlanReport): Record<string, unknown> {
       context,
       ...(notes[context] ? { notes: printable(notes[context]) } : {}),
       ...(effects ? { peers: effects.filter(({ cluster }) => cluster === context).map(peerData) } : {}),
+      ...hazardData(hazardsIn(context, report)),
       steps: steps
         .filter(({ cluster }) => cluster === context)
         .map((step) => ({ ...stepData(step), ...verdictData(verdicts?.get(step)) })),
     })),
   };
+}
+
+function hazardsIn(context: string, { hazards = [] }: PlanReport): string[] {
+  return printable(hazards.filter(({ cluster }) => cluster === context).map(({ says }) => says));
+}
+
+function hazardData(hazards: readonly string[]): { hazards?: readonly string[] } {
+  return hazards.length > 0 ? { hazards } : {};
 }
 
 /** What becomes of one connection, as data. */
@@ -73,6 +85,7 @@ export function planBlocks(report: PlanReport, theme: Theme): string[] {
         theme,
       ),
       ...effects.filter(({ cluster }) => cluster === context).flatMap((effect) => peerLines(effect, theme)),
+      ...hazardsIn(context, report).map((says) => `  ${theme.warn('!')} ${says}`),
     ].join('\n'),
   );
 }

@@ -210,6 +210,7 @@ function reportOf(planned: readonly Planned[]): PlanReport {
   return {
     steps: planned.flatMap(({ draft }) => draft.plan.steps),
     effects: planned.flatMap(({ draft }) => draft.effects),
+    hazards: planned.flatMap(({ draft }) => draft.hazards),
     notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
   };
 }

@@ -32,6 +32,9 @@ export interface PlatformEvidence {
   seen: string;
 }
 
+/** Clients in all regions of the network, and nobody outside of it. */
+const GLOBAL_ACCESS = 'networking.gke.io/internal-load-balancer-allow-global-access';
+
 /**
  * The platforms that are known. Annotations: each provider's documentation of its Service annotations. For AWS both the
  * in-tree controller's and the AWS Load Balancer Controller's are set, because either may be the one that acts.
@@ -42,7 +45,7 @@ export const PLATFORMS: readonly Platform[] = [
     flag: 'gke',
     privateAnnotations: {
       'networking.gke.io/load-balancer-type': 'Internal',
-      'networking.gke.io/internal-load-balancer-allow-global-access': 'true',
+      [GLOBAL_ACCESS]: 'true',
     },
     schemes: ['gce'],
     labels: ['cloud.google.com/gke-'],
@@ -172,6 +175,12 @@ export function privateAnnotationsOf(flag: string): Readonly<Record<string, stri
   if (flag === 'bare-metal') return {};
   const { privateAnnotations = {} } = PLATFORMS.find((platform) => platform.flag === flag) ?? {};
   return Object.keys(privateAnnotations).length > 0 ? privateAnnotations : undefined;
+}
+
+/** Whether an annotation of a Service keeps its load balancer off the public internet; GKE's global access is within it. */
+export function keepsPrivate(name: string, value: string | undefined): boolean {
+  if (name === GLOBAL_ACCESS) return false;
+  return value !== undefined && PLATFORMS.some(({ privateAnnotations }) => privateAnnotations?.[name] === value);
 }
 
 /** What tells where a cluster runs, the strongest first. The context's name is not evidence: anyone may call it anything. */

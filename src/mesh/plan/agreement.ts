@@ -1,0 +1,35 @@
+import { groupBy } from '../pairs.ts';
+import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
+
+/**
+ * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, or takes
+ * from other clusters what they use.
+ */
+export interface Hazard {
+  /** The context of the cluster that the plan changes. */
+  cluster: string;
+  /** One clause, without the cluster. */
+  says: string;
+}
+
+/** What of a plan its operator may have to agree to. */
+export interface Concerns {
+  effects?: readonly PeerEffect[];
+  hazards?: readonly Hazard[];
+  /** Others may be cut off too, of whom nobody knows. */
+  doubtful?: boolean;
+}
+
+/** What the operator has to agree to before a plan is carried out, each a clause; none where nobody need be asked. */
+export function agreementClauses({ effects = [], hazards = [], doubtful = false }: Concerns): string[] {
+  const namesOf = (of: readonly PeerEffect[]) => [...new Set(of.map(({ peer }) => peer))];
+  const cut = namesOf(cutEffects(effects));
+  const perhaps = namesOf(endangeredEffects(effects)).filter((peer) => !cut.includes(peer));
+  const bySays = groupBy(hazards, ({ says }) => says);
+  return [
+    ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
+    ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
+    ...[...bySays].map(([says, of]) => `${says} (${[...new Set(of.map(({ cluster }) => cluster))].join(', ')})`),
+    ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
+  ];
+}

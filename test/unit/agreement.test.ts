@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { openedAccess } from '../../src/mesh/enable/effects/opened-access.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { apiserverServiceRef } from '../../src/mesh/objects/names.ts';
+import type { ServiceSpec } from '../../src/mesh/objects/service.ts';
+import { agreementClauses } from '../../src/mesh/plan/agreement.ts';
+import { applyChanges } from '../../src/mesh/plan/diff.ts';
+import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { withdrawals } from '../../src/mesh/services/withdrawals.ts';
+import { apiserverDeployment, snapshotOf } from '../support/snapshots.ts';
+
+const REF = apiserverServiceRef('kube-system');
+
+function service(spec: ServiceSpec, annotations: Record<string, string> = {}): KubeObject {
+  const fields = (of: object) => Object.fromEntries(Object.keys(of).map((name) => [`f:${name}`, {}]));
+  const fieldsV1 = { 'f:metadata': { 'f:annotations': fields(annotations) }, 'f:spec': fields(spec) };
+  const managedFields = [{ manager: 'meshctl', operation: 'Apply' as const, fieldsV1 }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'kube-system', name: REF.name, annotations, managedFields },
+    spec,
+  };
+}
+
+const balanced = (...ranges: string[]): ServiceSpec => ({
+  type: 'LoadBalancer',
+  ...(ranges.length > 0 ? { loadBalancerSourceRanges: ranges } : {}),
+});
+
+function opened(before: KubeObject | undefined, wanted: KubeObject, note?: object): string[] {
+  const deployment = apiserverDeployment();
+  deployment.metadata.annotations = note ? { 'meshctl.io/service': JSON.stringify(note) } : {};
+  const changes = before ? applyChanges(before, wanted, 'meshctl') : [];
+  const step: Step = {
+    cluster: 'one',
+    action: before ? 'update' : 'create',
+    object: REF,
+    changes,
+    why: '',
+    before,
+    wanted,
+  };
+  const snapshot = snapshotOf({ live: [deployment, ...(before ? [before] : [])] });
+  return openedAccess(snapshot, [step]).map(({ says }) => says);
+}
+
+describe('whom a changed Service lets in', () => {
+  it.each<[string, string[], string[], string[]]>([
+    ['all', ['10.0.0.0/8'], [], ['all clients get in, until now only those in 10.0.0.0/8']],
+    [
+      'more',
+      ['10.0.0.0/8'],
+      ['10.0.0.0/8', '11.0.0.0/8'],
+      [expect.stringContaining('clients in 11.0.0.0/8 get in too')],
+    ],
+    ['all by name', ['10.0.0.0/8'], ['0.0.0.0/0'], [expect.stringContaining('clients in 0.0.0.0/0 get in too')]],
+    ['another family', ['10.0.0.0/8'], ['::/0'], [expect.stringContaining('clients in ::/0 get in too')]],
+    ['fewer', ['10.0.0.0/8'], ['10.1.0.0/16'], []],
+    ['the same', ['10.0.0.0/8'], ['10.0.0.0/8'], []],
+    ['some of all', [], ['10.0.0.0/8'], []],
+  ])('%s', (_what, before, after, says) => {
+    expect(opened(service(balanced(...before)), service(balanced(...after)))).toEqual(says);
+    // A Service that is lost was as it is noted.
+    const note = before.length > 0 ? { loadBalancerSourceRanges: before } : undefined;
+    expect(opened(undefined, service(balanced(...after)), note)).toEqual(says);
+  });
+
+  it.each(['ClusterIP', 'NodePort'] as const)('is nobody new where it becomes one of type %s', (type) => {
+    expect(opened(service(balanced('10.0.0.0/8')), service({ type }))).toEqual([]);
+  });
+
+  it.each([
+    ['networking.gke.io/load-balancer-type', 'Internal', 'External', true],
+    ['networking.gke.io/load-balancer-type', 'Internal', undefined, true],
+    ['networking.gke.io/load-balancer-type', 'External', 'Internal', false],
+    ['networking.gke.io/internal-load-balancer-allow-global-access', 'true', undefined, false],
+    ['service.beta.kubernetes.io/azure-load-balancer-internal', 'true', 'false', true],
+    ['example.net/note', 'true', 'false', false],
+  ])('is the public internet where %s goes from %s to %s: %s', (name, from, to, isPublic) => {
+    const [before, after] = [from, to].map((value) =>
+      service(balanced(), value === undefined ? {} : { [name]: value }),
+    );
+    if (!before || !after) throw new Error('two Services');
+    expect(opened(before, after)).toHaveLength(isPublic ? 1 : 0);
+  });
+});
+
+describe('backends that are withdrawn', () => {
+  const of = (annotations: Record<string, string>): KubeObject => {
+    const named = Object.entries(annotations).map(([key, value]) => [`service.cilium.io/${key}`, value]);
+    const metadata = { namespace: 'default', name: 'web', annotations: Object.fromEntries(named) };
+    return { apiVersion: 'v1', kind: 'Service', metadata };
+  };
+  const GLOBAL = { global: 'true' };
+  const WITHHELD = { global: 'true', shared: 'false' };
+  it.each([
+    ['are kept at home now', GLOBAL, WITHHELD, true],
+    ['are in no mesh any more', GLOBAL, {}, true],
+    ['were kept at home', WITHHELD, {}, false],
+    ['were in no mesh', {}, WITHHELD, false],
+    ['are preferred', GLOBAL, { global: 'true', affinity: 'local' }, false],
+  ])('%s', (_what, before, wanted, isTold) => {
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+    const step: Step = {
+      cluster: 'one',
+      action: 'update',
+      object,
+      changes: [],
+      why: '',
+      before: of(before),
+      wanted: of(wanted),
+    };
+    const says = 'other clusters lose the backends of default/web';
+    expect(withdrawals([step])).toEqual(isTold ? [{ cluster: 'one', says }] : []);
+    expect(withdrawals([{ ...step, action: 'keep' }])).toEqual([]);
+  });
+});
+
+describe('what has to be agreed to', () => {
+  const effect = (peer: string, becomes: PeerEffect['becomes']): PeerEffect => ({
+    cluster: 'one',
+    peer,
+    becomes,
+    why: '',
+  });
+  it('is each thing once, with the clusters that it is about', () => {
+    const says = 'all clients get in';
+    expect(
+      agreementClauses({
+        effects: [effect('b', 'cut'), effect('b', 'unknown'), effect('c', 'unknown'), effect('d', 'moved')],
+        hazards: ['one', 'two', 'one'].map((cluster) => ({ cluster, says })),
+        doubtful: true,
+      }),
+    ).toEqual([
+      'b is cut off',
+      'c may be cut off',
+      'all clients get in (one, two)',
+      'clusters that are not known here may be cut off',
+    ]);
+    expect(agreementClauses({ effects: [effect('d', 'moved'), effect('e', 'lost')] })).toEqual([]);
+  });
+});
