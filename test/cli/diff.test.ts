@@ -224,16 +224,30 @@ describe('diff', () => {
     expect((await diff(BOTH)).exitCode).toBe(0);
   });
 
-  it('does not warn of an address that was chosen and that the file chooses no longer', async () => {
+  it('asks for an address that was chosen and that the file chooses no longer, and does not warn of it', async () => {
     const chosen = ['--destination-endpoint', 'mesh-2=203.0.113.9:2379', '--no-proof', '--yes'];
     const pair = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
     await meshctl.ok([...pair, ...chosen]);
     const service = await diff(BOTH);
     expect(service.stdout).toContain('meshctl.io/endpoint.mesh-2');
     expect(service.stderr).not.toContain('as chosen');
+    expect(service.stdout).toContain('What apply asks for before that:\n  ! mesh-2 may be cut off\n');
+    const apply = (spec: WrittenSpec, ...words: string[]) =>
+      meshctl(['apply', '-f', '-', ...words], { input: meshText(spec) });
+    const planned = await apply(BOTH, '--dry-run');
+    expect(planned.stdout).toContain(
+      '? peer mesh-2 may be cut off: 203.0.113.9:2379 was chosen for it, which the file leaves out (endpoints), and 172.18.2.100:2379 has not been tried from there',
+    );
+    expect(planned.stdout).toContain(`→ meshctl ${pair.join(' ')} --destination-endpoint mesh-2=203.0.113.9:2379\n`);
+    expect(await apply(BOTH)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('mesh-2 may be cut off') });
     const file: WrittenSpec = { ...BOTH, endpoints: [{ to: 'mesh-2', addresses: ['203.0.113.9:2379'] }] };
     expect((await diff(file)).stderr).not.toContain('as chosen');
-    await meshctl.ok([...pair, '--destination-endpoint', 'mesh-2=service', '--yes']);
+    expect((await diff(file)).stdout).not.toContain('What apply asks');
+    expect((await apply(BOTH, '--yes')).exitCode).toBe(0);
+    expect((await apply(BOTH)).stdout).toContain('Nothing to change');
+    // Who names the Service has chosen it.
+    await meshctl.ok([...pair, ...chosen]);
+    await meshctl.ok([...pair, '--destination-endpoint', 'mesh-2=service']);
   });
 
   it('tells what apply asks for: a load balancer that the file opens to all, and backends that it takes from others', async () => {

@@ -6,10 +6,12 @@ import type { Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { unreadyAmong } from '../../mesh/faults/unready.ts';
+import { droppedEndpoints } from '../../mesh/file/dropped-endpoints.ts';
 import { requireServed, type UnservedCluster } from '../../mesh/file/made-elsewhere.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
+import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { judgeMesh, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
@@ -75,7 +77,8 @@ export async function planConnections(
       proof: options.proof,
       now: flow.now(),
     });
-    parts.push({ ...planned, targets: ready.map(({ target }) => target), spared: [] });
+    const effects = mergeEffects([...planned.effects, ...droppedEndpoints(planned.directions)]);
+    parts.push({ ...planned, effects, targets: ready.map(({ target }) => target), spared: [] });
   }
   const planned = new Set(
     parts.flatMap(({ directions }) =>

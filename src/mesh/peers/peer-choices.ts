@@ -107,6 +107,11 @@ export function choosesEndpoints(peer: string, marks: Marks): boolean {
   return annotationOf('endpoint', peer) in marks;
 }
 
+/** Whether marks take a choice of addresses back. */
+export function dropsEndpoints(peer: string, marks: Marks): boolean {
+  return marks[annotationOf('endpoint', peer)] === null;
+}
+
 /** Takes every mark of a peer away. */
 export function noMarks(peer: string): Marks {
   return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
