@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
@@ -67,11 +69,20 @@ describe('mesh files in a folder', () => {
       `apiVersion: v1\nkind: ConfigMap\n---\n${meshText({ defaults: { kubeconfig: three }, clusters: [{ name: 'mesh-3' }], topology: { type: 'mesh' } }, 'b')}`,
     );
     await folder.write('notes.txt', 'no YAML: {');
+    await mkdir(join(folder.path, 'below'));
     const applied = await meshctl('apply', '-f', '.');
     expect(applied.exitCode, applied.stderr).toBe(0);
     expect(applied.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as . says');
     expect(applied.stdout).toContain('Connections: 1 pair of clusters');
+    expect(applied.stderr).toContain('passed over, as no mesh: ConfigMap, the folder below\n');
     expect((await meshctl('diff', '-f', '.')).exitCode).toBe(0);
+    await folder.write('c.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'c').replace('Mesh', 'mesh'));
+    const misspelt = failureOf(await meshctl('diff', '-f', '.'));
+    expect(misspelt).toEqual({
+      exitCode: 2,
+      says: expect.stringContaining('c.yaml:2:7: kind: is "mesh", and must be Mesh'),
+    });
+    await folder.write('c.yaml', '');
   });
 
   it('are told of as far as clusters answer, and written to all or none of them', async () => {

@@ -318,6 +318,33 @@ topology: {type: hubs, hubs: [alpha]}
   });
 });
 
+describe('a document in a folder', () => {
+  const CRD = 'apiVersion: example.net/v1\n';
+  const OURS = 'apiVersion: meshctl.io/v1alpha1\n';
+  const BODY = 'spec: {clusters: [], topology: {type: mesh}}\n';
+  it.each<[string, string, string | undefined]>([
+    ['a kind that is misspelt', `${OURS}kind: mesh\n`, undefined],
+    ['a kind that is nearly it', `${OURS}kind: Meshes\n`, undefined],
+    ['no kind', OURS, undefined],
+    ['another kind with what a mesh has', `${OURS}kind: Network\n${BODY}`, undefined],
+    ['an API that is nearly it', `apiVersion: meshctl/v1\nkind: mesh\n${BODY}`, undefined],
+    ['no API', `kind: mesh\n${BODY}`, undefined],
+    ['only what a mesh has', BODY, undefined],
+    ['another version', 'apiVersion: meshctl.io/v1\nkind: Mesh\n', undefined],
+    ['too many aliases', `${OURS}kind: Mesh\nspec: {a: &a [1], b: [${'*a, '.repeat(200)}*a]}\n`, undefined],
+    ['an invitation', `${OURS}kind: ClusterMeshInvitation\nspec: {}\n`, 'ClusterMeshInvitation'],
+    ['a result of meshctl', `${OURS}kind: MeshDiff\nclusters: []\n`, 'MeshDiff'],
+    ['a kind of others', `${CRD}kind: mesh\n${BODY}`, 'mesh'],
+    ['values of a chart', 'replicas: 1\n', 'a document without kind'],
+    ['a list', '- 1\n', 'a document without kind'],
+  ])('with %s is a fault, or is passed over and named', (_what, text, kind) => {
+    const { documents, faults, others } = parseMeshText({ file: 'x', text }, SCHEMA, { passOver: true });
+    expect(others).toEqual(kind === undefined ? [] : [kind]);
+    expect(faults.length > 0).toBe(kind === undefined);
+    expect(documents).toHaveLength(kind === undefined ? 1 : 0);
+  });
+});
+
 describe('topologies', () => {
   const names = ['a', 'b', 'c', 'd'];
   const pairs = (topology: Parameters<typeof connectionsOf>[0]) =>

@@ -1,5 +1,7 @@
 import { type Document, isNode, LineCounter, type Node, parseAllDocuments, type YAMLParseError } from 'yaml';
-import type { MeshDocument } from './document.ts';
+import { probablyMeant } from '../nearest.ts';
+import { isRecord } from '../record.ts';
+import { MESH_KIND, type MeshDocument } from './document.ts';
 import { type FieldPath, type FileFault, pathText } from './fault.ts';
 import { referenceFaults } from './references.ts';
 import { type NodeFault, resolver, type Schema, schemaFaults } from './schema.ts';
@@ -32,7 +34,7 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 /**
  * Reads all documents of a text. Everything that is wrong with them is told at once, each with line and column; nothing that a
  * file holds is told but short values.
- * @param passOver documents of other kinds are no faults: in a folder there may be others
+ * @param passOver documents that are not meant as a mesh are no faults: in a folder there may be others
  * @param references false checks nothing but the schema
  */
 export function parseMeshText(
@@ -74,9 +76,10 @@ export function parseMeshText(
     }
     if (document.contents === null) continue;
     const value = dataOf(document);
-    const kind = kindOf(value);
-    if (passOver && kind !== 'Mesh') {
-      others.push(kind);
+    // What aliases make too large is judged by its first fields.
+    const head = value === undefined ? { apiVersion: document.get('apiVersion'), kind: document.get('kind') } : value;
+    if (passOver && !isMeantAsMesh(head)) {
+      others.push(kindOf(head));
       continue;
     }
     const resolve = resolver((alias) =>
@@ -115,9 +118,26 @@ function dataOf(document: Document): unknown {
   }
 }
 
+/** What people call a mesh. */
+const LIKE_MESH: readonly string[] = [MESH_KIND, 'Meshes', 'ClusterMesh'];
+
+/**
+ * Whether a document in a folder shall be a mesh, be it written wrongly: it is called so, nearly so or not at all, or has what
+ * only a mesh has. What else meshctl writes, as invitations, has other names.
+ */
+function isMeantAsMesh(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { apiVersion, kind, spec } = value;
+  if (kind === MESH_KIND) return true;
+  if (typeof apiVersion === 'string' && !/meshctl/i.test(apiVersion)) return false;
+  if (isRecord(spec) && 'clusters' in spec && 'topology' in spec) return true;
+  if (typeof apiVersion !== 'string') return false;
+  return typeof kind !== 'string' || probablyMeant(kind, LIKE_MESH) !== undefined;
+}
+
 function kindOf(value: unknown): string {
-  const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
-  return typeof kind === 'string' ? kind : 'no kind';
+  const kind = isRecord(value) ? value.kind : undefined;
+  return typeof kind === 'string' ? kind : 'a document without kind';
 }
 
 function nodeAt(document: Document, path: FieldPath): Node | undefined {
