@@ -285,6 +285,45 @@ describe('diff', () => {
       store(0).delete({ apiVersion, kind, ...metadata });
   });
 
+  it("passes over Services that Cilium's operator derives, as export and --prune do; service global refuses them", async () => {
+    const name = 'derived-h1nr3c9j2k';
+    const owner = { apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceImport', name: 'web', uid: 'u' };
+    const [derived, slice] = serviceObjects(name);
+    if (!derived || !slice) throw new Error('a Service and its slice');
+    derived.metadata.ownerReferences = [{ ...owner, controller: true, blockOwnerDeletion: true }];
+    const ref = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name };
+    store(0).create(slice);
+    // Only where it is exported the operator gives it a selector.
+    const { selector: _selector, ...spec } = derived.spec as Record<string, unknown>;
+    store(0).create(derived);
+    store(1).create({ ...derived, spec });
+    const file: WrittenSpec = { ...BOTH, services: [] };
+    expect(await diff(file)).toMatchObject({ exitCode: 0 });
+    const pruned = await meshctl(['apply', '-f', '-', '--prune', '--yes'], { input: meshText(file) });
+    expect(pruned.stdout).toContain('Nothing to change');
+    const contexts = ['--context', 'mesh-1,mesh-2'];
+    expect((await meshctl.ok(['export', ...contexts])).stdout).not.toContain(name);
+    for (const more of [
+      ['--affinity', 'local'],
+      ['--remove', '--yes'],
+    ]) {
+      const says = expect.stringContaining(`Cilium's operator derives Service default/${name} from ServiceImport web`);
+      const refused = await meshctl(['service', 'global', `default/${name}`, ...contexts, ...more]);
+      expect(failureOf(refused)).toEqual({ exitCode: 1, says });
+    }
+    const listed = await meshctl.ok(['service', 'list', ...contexts]);
+    expect(listed.stdout).toContain(`${name} (ServiceImport web)`);
+    expect(listed.stdout).toContain('1 global service in mesh-1, mesh-2\n');
+    const described = await meshctl.ok(['service', 'describe', `default/${name}`, ...contexts]);
+    expect(described.stdout).toContain("\nCilium's operator derives it from ServiceImport web\n");
+    expect(jsonOf(await meshctl.ok(['service', 'list', ...contexts, '-o', 'json']))).toMatchObject({
+      services: [{ name, serviceImport: 'web', warnings: [] }],
+    });
+    expect(store(0).get(ref)?.metadata.annotations).toEqual({ 'service.cilium.io/global': 'true' });
+    for (const index of [0, 1]) store(index).delete(ref);
+    store(0).delete({ ...ref, apiVersion: slice.apiVersion, kind: slice.kind, name: slice.metadata.name });
+  });
+
   it('exits 2 for a failure of its own', async () => {
     const wrong = failureOf(
       await diff({ clusters: [{ name: 'mesh-9', context: 'mesh-1' }], topology: { type: 'mesh' } }),

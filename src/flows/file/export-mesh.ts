@@ -7,6 +7,7 @@ import { counted } from '../../mesh/counted.ts';
 import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ExportedCluster, type ExportedMesh, exportMesh } from '../../mesh/file/export.ts';
+import { serviceImportOf } from '../../mesh/services/derived.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -44,9 +45,13 @@ async function readCluster(flow: Flow, { client, namespace }: Target): Promise<E
   const refs = templateRefs(await loadTemplates(flow.installation), namespace);
   const [snapshot, services] = await Promise.all([
     readSnapshot(client, { namespace, purpose: 'enable', refs }),
-    client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata }) => [
-      [serviceKey({ namespace: metadata.namespace ?? '', name: metadata.name }), metadata.annotations ?? {}] as const,
-    ]),
+    client.collect({ apiVersion: 'v1', kind: 'Service' }, (service) => {
+      const { namespace: home = '', name, annotations = {} } = service.metadata;
+      // What its ServiceImport says is nobody's to write down.
+      return serviceImportOf(service) === undefined
+        ? [[serviceKey({ namespace: home, name }), annotations] as const]
+        : [];
+    }),
   ]);
   requireCilium(snapshot);
   requireIdentity(snapshot);

@@ -2,6 +2,7 @@ import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import { isGoing, requireStaying } from '../plan/going.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, SERVICE_ANNOTATIONS } from '../services/annotations.ts';
+import { serviceImportOf } from '../services/derived.ts';
 import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
 import { serviceKey } from '../services/services.ts';
 import type { FileService, MeshSpec } from './mesh-spec.ts';
@@ -29,10 +30,14 @@ export interface FileServicesPlan {
 
 /** Whether a Service is worth keeping of all that a cluster has. */
 export function isOfFile(service: KubeObject, spec: MeshSpec): boolean {
-  const { namespace, name, annotations } = service.metadata;
-  return (
-    readSharing(annotations).global || spec.services.some((one) => one.namespace === namespace && one.name === name)
-  );
+  const { namespace, name } = service.metadata;
+  const isNamed = spec.services.some((one) => one.namespace === namespace && one.name === name);
+  return isNamed || isOwnGlobal(service);
+}
+
+/** Whether it is global by the will of whoever keeps the file: what Cilium's operator derives is not. */
+function isOwnGlobal(service: KubeObject): boolean {
+  return readSharing(service.metadata.annotations).global && serviceImportOf(service) === undefined;
 }
 
 /**
@@ -60,7 +65,7 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
   const globalIn = new Map<string, string[]>();
   for (const { cluster, services } of managed) {
     for (const [key, service] of services) {
-      if (!readSharing(service.metadata.annotations).global || wanted.get(key)?.has(cluster)) continue;
+      if (!isOwnGlobal(service) || wanted.get(key)?.has(cluster)) continue;
       globalIn.set(key, [...(globalIn.get(key) ?? []), cluster]);
     }
   }

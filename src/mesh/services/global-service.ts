@@ -5,6 +5,7 @@ import { serviceSpec } from '../objects/service.ts';
 import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
 import { type Affinity, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
+import { serviceImportOf } from './derived.ts';
 import { ownClusterOnly } from './own-cluster.ts';
 
 /** A Service as one cluster has it, for planning. */
@@ -37,13 +38,14 @@ export function serviceRef(namespace: string, name: string): ObjectRef {
  * The steps that make a Service global in all these clusters, or no longer global. Annotations under their older names
  * get the newer ones, with the value that counts.
  * @throws MeshctlError `NotFound` where a cluster lacks the Service (unless it may be copied) or its namespace, `Rejected`
- * for one that has no backends of its own to share or that is of use in its own cluster only, `Conflict` for one that is being deleted
+ * for one that has no backends of its own to share, that is of use in its own cluster only or that Cilium's operator derives, `Conflict` for one that is being deleted
  */
 export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[], intent: GlobalIntent): Plan {
   const source = sites.find(({ live }) => live)?.live;
   if (!source) throw missing(ref, sites, 'Check its name and namespace, or name the contexts that have it.');
   const lacking = sites.filter(({ live }) => !live);
   if (lacking.length > 0) requireCopyable(ref, lacking, intent);
+  refuseDerived(ref, sites);
   for (const { context, live } of sites) {
     if (live && serviceSpec(live).type === 'ExternalName') {
       throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} is of type ExternalName`, {
@@ -68,6 +70,22 @@ function refuseOwnClusterOnly(ref: ObjectRef, sites: readonly ServiceSite[]): vo
       hint: 'Global, it would lead into other clusters too, which do not let them in or answer for themselves.',
       details: { context, object: describeRef(ref) },
     });
+  }
+}
+
+/** What the operator keeps as its ServiceImport has it would be put back by it. */
+function refuseDerived(ref: ObjectRef, sites: readonly ServiceSite[]): void {
+  for (const { context, live } of sites) {
+    const source = live && serviceImportOf(live);
+    if (source === undefined) continue;
+    throw new MeshctlError(
+      'Rejected',
+      `context "${context}": Cilium's operator derives ${describeRef(ref)} from ServiceImport ${source}, and keeps it as that says`,
+      {
+        hint: `It is there, and global, as long as a cluster has ServiceExport ${ref.namespace}/${source}.`,
+        details: { context, object: describeRef(ref) },
+      },
+    );
   }
 }
 

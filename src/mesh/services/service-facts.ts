@@ -17,6 +17,8 @@ export interface ServiceBackend extends Backend {
 export interface ServiceFacts {
   namespace: string;
   name: string;
+  /** Of one that Cilium's operator derives: the name of what from. */
+  serviceImport?: string | undefined;
   type: string;
   /** Only those that Cilium reads for the mesh. */
   annotations: Readonly<Record<string, string>>;

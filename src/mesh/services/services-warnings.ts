@@ -47,7 +47,7 @@ type Rule = (
  * @param unread by cluster, the others whose Services its agents read and that were not read here
  */
 export function warningsOf(
-  service: { namespace: string; name: string },
+  service: { namespace: string; name: string; serviceImport?: string },
   clusters: readonly ServiceInCluster[],
   annotations: AllAnnotations,
   unread: ReadonlyMap<string, readonly string[]>,
@@ -57,12 +57,13 @@ export function warningsOf(
   const own = ownClusterOnlyIn(service, defined);
   // What else is wrong with it need not be mended.
   if (own.length > 0) return own;
-  return [
-    ...unknownValues(annotations),
-    ...RULES.flatMap((rule) => rule(defined, clusters, annotations)).map((warning) => withUnread(warning, unread)),
-    ...legacyNames(annotations),
-  ];
+  const found = RULES.flatMap((rule) => rule(defined, clusters, annotations)).map((one) => withUnread(one, unread));
+  if (service.serviceImport !== undefined) return found.filter(({ id }) => OF_DERIVED.includes(id));
+  return [...unknownValues(annotations), ...found, ...legacyNames(annotations)];
 }
+
+/** Of a Service that Cilium's operator keeps: what comes of it. How it is written is as it is meant to be. */
+const OF_DERIVED: readonly ServiceWarningId[] = ['namespace-not-global', 'headless', 'no-ready-backend', 'unserved'];
 
 /** What clusters have that were not read may make it untrue. */
 const OF_ALL_CLUSTERS: readonly ServiceWarningId[] = ['one-cluster', 'not-shared', 'no-ready-backend', 'unserved'];

@@ -10,6 +10,7 @@ import {
   stateOf,
   usesOthers,
 } from './backends.ts';
+import { serviceImportOf } from './derived.ts';
 import type {
   ClusterServices,
   ServiceBackend,
@@ -24,6 +25,8 @@ import { type ServiceWarning, warningsOf } from './services-warnings.ts';
 export interface MeshService {
   namespace: string;
   name: string;
+  /** The ServiceImport that Cilium's operator derives it from. */
+  serviceImport?: string;
   /** Every cluster that was read, in the order given. */
   clusters: readonly ServiceInCluster[];
   warnings: readonly ServiceWarning[];
@@ -70,8 +73,10 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
     };
   });
   const unread = new Map(clusters.map((of) => [of.cluster, unreadPeers(of, clusters)]));
-  const warnings = warningsOf({ namespace, name }, joined, annotationsOf(clusters, key), unread);
-  return { namespace, name, clusters: joined, warnings };
+  const [serviceImport] = clusters.flatMap(({ services }) => services.get(key)?.serviceImport ?? []);
+  const service = { namespace, name, ...(serviceImport === undefined ? {} : { serviceImport }) };
+  const warnings = warningsOf(service, joined, annotationsOf(clusters, key), unread);
+  return { ...service, clusters: joined, warnings };
 }
 
 /** The clusters that a cluster's agents read and this report does not. */
@@ -191,6 +196,7 @@ export function serviceFacts(service: KubeObject): ServiceFacts {
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
+    serviceImport: serviceImportOf(service),
     type,
     annotations: Object.fromEntries(
       Object.entries(metadata.annotations ?? {}).filter(([name]) => MESH_ANNOTATIONS.has(name)),

@@ -35,8 +35,13 @@ function withStates(definition: ServiceDefinition): Record<string, unknown> {
 export function serviceDescribeText(description: ServiceDescription, theme: Theme): string {
   const { service, unreachable } = description;
   const title = theme.bold(`${service.namespace}/${service.name}`);
+  const source =
+    service.serviceImport === undefined
+      ? []
+      : [`Cilium's operator derives it from ServiceImport ${service.serviceImport}`];
   return [
     title,
+    ...source,
     ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
     '',
     ...warningLines(service, theme),

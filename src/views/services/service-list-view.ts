@@ -79,7 +79,7 @@ export function serviceListText(
   const rows = services.flatMap((service) =>
     service.clusters.map((entry): (Cell | string)[] => [
       service.namespace,
-      service.name,
+      service.serviceImport === undefined ? service.name : `${service.name} (ServiceImport ${service.serviceImport})`,
       entry.cluster,
       ...definitionCells(entry, wide, theme),
     ]),
