@@ -242,7 +242,12 @@ describe('service global', () => {
     addService(clusters.stores.one, 'lonely', {
       mesh: {},
       annotations: { 'example.com/team': 'a' },
-      spec: { type: 'NodePort', ports: [{ name: 'http', port: 80, targetPort: 'web', nodePort: 30080 }] },
+      spec: {
+        type: 'NodePort',
+        ipFamilyPolicy: 'RequireDualStack',
+        ipFamilies: ['IPv4', 'IPv6'],
+        ports: [{ name: 'http', port: 80, targetPort: 'web', nodePort: 30080 }],
+      },
     });
     const argv = ['default/lonely', ...BOTH, '--create-missing', '--affinity', 'local'];
     expect((await global(argv)).exitCode).toBe(0);
@@ -253,6 +258,7 @@ describe('service global', () => {
     });
     expect(copy?.spec).toMatchObject({
       type: 'ClusterIP',
+      ipFamilyPolicy: 'PreferDualStack',
       selector: { app: 'lonely' },
       ports: [{ name: 'http', port: 80, targetPort: 'web' }],
     });

@@ -99,6 +99,14 @@ describe("a service's backends", () => {
     expect((await described('dual'))['mesh-1']).toMatchObject({ ready: 2, uses: [{ cluster: 'mesh-1', backends: 2 }] });
   });
 
+  it('are used over their own family of addresses only', async () => {
+    addService(clusters.stores.one, 'astride', { spec: { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } });
+    const v6 = { ipFamilies: ['IPv6'], ipFamilyPolicy: 'SingleStack' };
+    addService(clusters.stores.two, 'astride', { ready: 0, spec: v6 });
+    const { 'mesh-1': one, 'mesh-2': two } = await described('astride');
+    expect([one?.uses, two?.uses]).toEqual([[{ cluster: 'mesh-1', backends: 1 }], []]);
+  });
+
   it('count an address once that is in two slices', async () => {
     expect((await described('moving'))['mesh-1']?.backends.map(({ address }) => address).sort()).toEqual([
       '10.0.0.1',

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { IpFamily } from '../../src/mesh/services/backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
 import type { BrokenLink } from '../../src/mesh/status/links.ts';
+import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
 type Port = { name?: string; port: number; protocol?: string };
 
@@ -46,6 +48,52 @@ describe('a service when a cluster goes, and a connection of the others is broke
     const clusters = [cluster('mesh-1', 2, []), cluster('mesh-2', 1, []), cluster('mesh-3', 0, broken)];
     const [service] = survivalOf(clusters, 'mesh-2');
     expect(service).toMatchObject({ now, losses: [{ without: 'mesh-2', survives }] });
+  });
+});
+
+// mesh-1 has no backend of its own: it lives on those of mesh-2, over their own family of addresses only.
+describe('a service whose addresses are not of the same families in each cluster', () => {
+  const [V4, V6, BOTH]: IpFamily[][] = [['IPv4'], ['IPv6'], ['IPv6', 'IPv4']];
+  const of = (name: string, backends: number, families: IpFamily[] = []): ClusterServices => {
+    const made = cluster(name, 0, []);
+    const facts = made.services.get('default/shared');
+    if (!facts) throw new Error('a Service');
+    // A dual-stack pod has an address of each.
+    const all = families.flatMap((family) =>
+      Array.from({ length: backends }, (_, index) => ({
+        ...{ address: `${family}-${index}`, family, ready: true, serving: true, terminating: false },
+      })),
+    );
+    return { ...made, services: new Map([['default/shared', { ...facts, families, backends: all }]]) };
+  };
+  it.each<[string, IpFamily[] | undefined, IpFamily[] | undefined, uses: number, unserved: string[] | undefined]>([
+    ['the same', V4, V4, 2, undefined],
+    ['both in each', BOTH, BOTH, 2, undefined],
+    ['another one', V6, V4, 0, undefined],
+    ['both here', BOTH, V4, 2, ['TCP over IPv6']],
+    ['both there', V4, BOTH, 2, undefined],
+  ])('%s', (what, here, there, uses, unserved) => {
+    const clusters = [of('mesh-1', 0, here), of('mesh-2', 2, there), of('mesh-3', 1, there)];
+    const [service] = joinServices(clusters.slice(0, 2));
+    const inFirst = service?.clusters[0]?.definition?.uses ?? [];
+    expect(inFirst.reduce((sum, { backends }) => sum + backends, 0)).toBe(uses);
+    expect(service?.clusters[1]?.definition?.ready).toBe(2);
+    const warnings = service?.warnings.map(({ id }) => id);
+    const isSame = JSON.stringify(here) === JSON.stringify(there);
+    expect(warnings, what).toEqual([...(isSame ? [] : ['families-differ']), ...(uses === 0 ? ['unserved'] : [])]);
+    const [loss] = survivalOf(clusters, 'mesh-3')[0]?.losses ?? [];
+    expect(loss).toMatchObject({ survives: uses > 0 && !unserved, served: [unserved ? { unserved } : {}, {}] });
+  });
+
+  it('is told with the commands that give it both families where it has one', () => {
+    const [service] = joinServices([of('mesh-1', 0, BOTH), of('mesh-2', 2, V4)]);
+    const [warning] = service?.warnings ?? [];
+    if (!service || !warning) throw new Error('a warning');
+    const { message, hint } = warningData(warning, service);
+    expect(message).toContain('mesh-1 (IPv4, IPv6), mesh-2 (IPv4)');
+    expect(hint).toBe(
+      `In clusters that have both families, give it both: kubectl --context mesh-2 -n default patch service shared --patch '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'`,
+    );
   });
 });
 

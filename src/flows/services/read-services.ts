@@ -207,7 +207,7 @@ async function readBackends(
     for await (const slice of client.list(selection)) {
       const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL]}`;
       const facts = services.get(key);
-      if (!facts || slice.addressType !== (facts.ipFamily ?? slice.addressType)) continue;
+      if (!facts) continue;
       const backends = found.get(key) ?? new Map<string, ServiceBackend>();
       for (const backend of backendsIn(slice)) backends.set(backend.address, backend);
       found.set(key, backends);

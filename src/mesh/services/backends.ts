@@ -2,13 +2,19 @@
  * Which backends a Cilium agent sends a Service's new connections to, from what each cluster says about that Service.
  * The rules are those of Cilium 1.20: operator/watchers/service_sync.go (what a cluster publishes),
  * pkg/loadbalancer/reflectors/conversions.go (states), pkg/clustermesh/selectbackends.go (affinity) and
- * pkg/loadbalancer/reconciler/bpf_reconciler.go (what a connection can reach).
+ * pkg/loadbalancer/reconciler/bpf_reconciler.go (what a connection can reach), pkg/loadbalancer/writer/writer.go (a frontend has
+ * backends of its own family only, and affinity is judged by these).
  */
 
 import type { Affinity, Sharing } from './annotations.ts';
 
+/** A family of addresses, as Kubernetes writes it. */
+export type IpFamily = 'IPv4' | 'IPv6';
+
 /** A backend, as its EndpointSlice has it. */
 export interface Backend {
+  /** Of its address; absent: whatever is asked for. */
+  family?: IpFamily | undefined;
   ready: boolean;
   /** Ready, were it not terminating. */
   serving: boolean;
@@ -33,6 +39,8 @@ export interface ClusterService<B extends Backend = Backend> {
   headless: boolean;
   /** Whether its namespace takes part in the mesh: see {@link isNamespaceGlobal}. Decides what is published only. */
   namespaceGlobal: boolean;
+  /** Of its addresses, each a frontend of its own for each port; absent: as if there were one, for all backends. */
+  families?: readonly IpFamily[] | undefined;
   /** Each is a frontend of its own; absent where backends are looked at without them. */
   ports?: readonly NamedPort[] | undefined;
   backends: readonly B[];
@@ -58,23 +66,27 @@ export function publishedBackends<B extends Backend>(service: ClusterService<B>)
  * The backends that new connections go to from a pod in `localCluster`.
  * @param services of the clusters that the local agents read, itself included; those without the Service are absent
  * @param port of the local Service: only what serves it; absent: whatever the ports
+ * @param family of the address that is dialled: only what has one of it; absent: all
  * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend
  */
 export function selectBackends<B extends Backend>(
   services: readonly ClusterService<B>[],
   localCluster: string,
   port?: NamedPort,
+  family?: IpFamily,
 ): SelectedBackend<B>[] {
   const local = services.find(({ cluster }) => cluster === localCluster);
   if (!local || local.headless) return [];
-  const localActive = ofState(local, local.backends, 'active');
-  const localTerminating = ofState(local, local.backends, 'terminating');
+  const isOfFamily = (backend: B) => family === undefined || (backend.family ?? family) === family;
+  const own = local.backends.filter(isOfFamily);
+  const localActive = ofState(local, own, 'active');
+  const localTerminating = ofState(local, own, 'terminating');
   // A published backend is active to the others, whatever it was called at home.
   const remote = local.sharing.global
     ? services
         .filter((service) => service !== local && (!port || serves(service, port)))
         .flatMap((service) => publishedBackends(service).map((backend) => ({ cluster: service.cluster, backend })))
-        .filter(({ backend }) => !backend.unhealthy)
+        .filter(({ backend }) => !backend.unhealthy && isOfFamily(backend))
     : [];
   const active = preferred(local.sharing.affinity, localActive, remote);
   return active.length > 0 ? active : localTerminating;
@@ -89,8 +101,10 @@ function serves({ ports }: ClusterService, port: NamedPort): boolean {
 }
 
 /** Whether a cluster's agents use what other clusters have of this Service, if they have any. */
-export function usesOthers({ sharing, headless, backends }: ClusterService): boolean {
-  const nearEnough = sharing.affinity === 'local' && backends.some((backend) => stateOf(backend) === 'active');
+export function usesOthers({ sharing, headless, backends, families = [] }: ClusterService): boolean {
+  const active = backends.filter((backend) => stateOf(backend) === 'active');
+  const isServed = (family: IpFamily) => active.some((backend) => (backend.family ?? family) === family);
+  const nearEnough = sharing.affinity === 'local' && active.length > 0 && families.every(isServed);
   return sharing.global && !headless && !nearEnough;
 }
 
@@ -106,6 +120,12 @@ function ofState<B extends Backend>(
   state: 'active' | 'terminating',
 ): SelectedBackend<B>[] {
   return backends.filter((backend) => stateOf(backend) === state).map((backend) => ({ cluster, backend }));
+}
+
+/** How many backends there are: one that has an address of each family counts once. */
+export function countBackends(backends: readonly Backend[]): number {
+  const ofFamily = (family: IpFamily) => backends.filter((one) => one.family === family).length;
+  return backends.filter(({ family }) => family === undefined).length + Math.max(ofFamily('IPv4'), ofFamily('IPv6'));
 }
 
 /**

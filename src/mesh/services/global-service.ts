@@ -224,6 +224,7 @@ function edited(present: Annotations, edits: Readonly<Record<string, string | nu
 
 interface CopiedSpec {
   clusterIP?: string;
+  ipFamilyPolicy?: string;
   selector?: Record<string, string>;
   ports?: { nodePort?: number; [field: string]: unknown }[];
 }
@@ -234,7 +235,7 @@ interface CopiedSpec {
  */
 function copyOf(source: KubeObject, annotations: Record<string, string>): KubeObject {
   const { namespace, name } = source.metadata;
-  const { clusterIP, selector, ports = [] } = (source.spec ?? {}) as CopiedSpec;
+  const { clusterIP, ipFamilyPolicy = 'SingleStack', selector, ports = [] } = (source.spec ?? {}) as CopiedSpec;
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -242,6 +243,8 @@ function copyOf(source: KubeObject, annotations: Record<string, string>): KubeOb
     spec: {
       type: 'ClusterIP',
       ...(clusterIP === 'None' ? { clusterIP } : {}),
+      // A cluster of one family refuses one that requires both, and backends are used over their own family only.
+      ...(ipFamilyPolicy === 'SingleStack' ? {} : { ipFamilyPolicy: 'PreferDualStack' }),
       ...(selector ? { selector } : {}),
       ports: ports.map(({ nodePort: _nodePort, ...port }) => port),
     },

@@ -1,6 +1,6 @@
 import type { BrokenLink } from '../status/links.ts';
 import type { Sharing } from './annotations.ts';
-import type { Backend, NamedPort } from './backends.ts';
+import type { Backend, IpFamily, NamedPort } from './backends.ts';
 
 export interface ServicePort extends NamedPort {
   port: number;
@@ -23,8 +23,8 @@ export interface ServiceFacts {
   /** Only those that Cilium reads for the mesh. */
   annotations: Readonly<Record<string, string>>;
   headless: boolean;
-  /** The first one where there are two: a dual-stack pod is one backend. */
-  ipFamily?: string | undefined;
+  /** Of its addresses, the first one first; absent where the API server has set none. */
+  families?: readonly IpFamily[] | undefined;
   ports: readonly ServicePort[];
   /** Empty: its backends are made by hand. */
   selector: Readonly<Record<string, string>>;
@@ -62,6 +62,8 @@ export interface Use {
 export interface ServiceDefinition extends Sharing {
   type: string;
   headless: boolean;
+  /** Of its addresses; absent where that is not known. */
+  families?: readonly IpFamily[] | undefined;
   /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
   published: boolean;
   namespaceGlobal: boolean;
@@ -69,6 +71,7 @@ export interface ServiceDefinition extends Sharing {
   selector: Readonly<Record<string, string>>;
   /** Ready backends. */
   ready: number;
+  /** Of a dual-stack pod one: the first family's. */
   backends: readonly ServiceBackend[];
   /** What new connections from this cluster's pods go to, as far as clusters were read. */
   uses: readonly Use[];

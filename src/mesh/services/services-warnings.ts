@@ -10,6 +10,7 @@ export type ServiceWarningId =
   | 'annotations-differ'
   | 'ports-differ'
   | 'port-numbers-differ'
+  | 'families-differ'
   | 'selectors-differ'
   | 'legacy-annotations'
   | 'unknown-affinity'
@@ -94,6 +95,10 @@ const RULES: readonly Rule[] = [
     const differ = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, inWords));
     const matched = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, portOf)).length === 0;
     return matched ? differ.map((warning) => ({ ...warning, id: 'port-numbers-differ' as const })) : differ;
+  },
+  (defined) => {
+    const global = defined.filter(({ definition: { global, headless, families } }) => global && !headless && families);
+    return differing('families-differ', global, ({ families = [] }) => [...families].sort().join(', '));
   },
   (defined) =>
     differing('selectors-differ', defined, ({ selector }) =>

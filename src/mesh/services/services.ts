@@ -1,8 +1,11 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
+import { groupBy } from '../pairs.ts';
 import { isMeantGlobal, isNamespaceGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import {
   type ClusterService,
+  countBackends,
+  type IpFamily,
   isPublished,
   type NamedPort,
   type SelectedBackend,
@@ -90,17 +93,19 @@ function define(
   inputs: readonly ClusterService[],
   unread: readonly string[],
 ): ServiceDefinition {
-  const { annotations, type, headless, ports, selector, backends } = facts;
-  const namespaceGlobal = isGlobalIn(of, facts.namespace);
+  const { type, headless, ports, selector, families } = facts;
   const uses = usesIn(of, inputs);
-  const input = { cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends };
+  const input = inputOf(of, facts);
+  const [first] = families ?? [];
+  const backends = facts.backends.filter(({ family }) => first === undefined || (family ?? first) === first);
   return {
     ...input.sharing,
     type,
     headless,
     published: isPublished(input),
-    namespaceGlobal,
+    namespaceGlobal: input.namespaceGlobal,
     ports,
+    ...(families ? { families } : {}),
     selector,
     ready: backends.filter((backend) => stateOf(backend) === 'active').length,
     backends,
@@ -116,49 +121,79 @@ function define(
 export function selectionInputs(clusters: readonly ClusterServices[], key: string): ClusterService[] {
   return clusters.flatMap((of) => {
     const facts = of.services.get(key);
-    if (!facts) return [];
-    const { annotations, headless, ports, backends, namespace } = facts;
-    const namespaceGlobal = isGlobalIn(of, namespace);
-    return [{ cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, ports, backends }];
+    return facts ? [inputOf(of, facts)] : [];
   });
 }
 
+function inputOf(of: ClusterServices, facts: ServiceFacts): ClusterService {
+  const { annotations, headless, ports, families, backends, namespace } = facts;
+  const namespaceGlobal = isGlobalIn(of, namespace);
+  return {
+    cluster: of.cluster,
+    sharing: readSharing(annotations),
+    headless,
+    namespaceGlobal,
+    ports,
+    families,
+    backends,
+  };
+}
+
 /**
- * What the agents of a cluster use of a Service for any of its ports, counted by the backends' clusters; none behind a broken
- * connection.
+ * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters; none behind a
+ * broken connection.
  */
 export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
   const { broken = [] } = of;
   const used = new Map(
-    portsIn(of, inputs).flatMap((port) =>
-      selectionFor(of, inputs, port).map(({ backend, cluster }) => [backend, cluster] as const),
+    frontendsIn(of, inputs).flatMap((frontend) =>
+      selectionFor(of, inputs, frontend).map(({ backend, cluster }) => [backend, cluster] as const),
     ),
   );
-  const counts = new Map<string, number>();
-  for (const cluster of used.values()) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
-  return [...counts].map(([name, backends]) => ({
+  return [...groupBy([...used], ([, cluster]) => cluster)].map(([name, selected]) => ({
     cluster: name,
-    backends,
+    backends: countBackends(selected.map(([backend]) => backend)),
     ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
   }));
 }
 
-/** The ports of a cluster's Service that no backend serves which its agents could use. */
-export function unservedPorts(of: ClusterServices, inputs: readonly ClusterService[]): NamedPort[] {
-  return portsIn(of, inputs).filter((port) => selectionFor(of, inputs, port).length === 0);
+/** What a pod of a cluster can dial of a Service: a port, at an address of a family. */
+interface Frontend {
+  port: NamedPort;
+  family?: IpFamily | undefined;
 }
 
-function portsIn({ cluster }: ClusterServices, inputs: readonly ClusterService[]): readonly NamedPort[] {
-  return inputs.find((input) => input.cluster === cluster)?.ports ?? [];
+/**
+ * The ports of a cluster's Service for which there is no backend that its agents could use, by name or else protocol; with
+ * the family where those of another one have some.
+ */
+export function unservedPorts(of: ClusterServices, inputs: readonly ClusterService[]): string[] {
+  const byPort = groupBy(frontendsIn(of, inputs), ({ port }) => port);
+  return [...byPort].flatMap(([{ name, protocol }, frontends]) => {
+    const words = name || protocol;
+    const unserved = frontends.filter((one) => selectionFor(of, inputs, one).length === 0);
+    if (unserved.length === frontends.length) return [words];
+    return unserved.map(({ family }) => `${words} over ${family}`);
+  });
 }
 
-function selectionFor(of: ClusterServices, inputs: readonly ClusterService[], port: NamedPort): SelectedBackend[] {
+function frontendsIn({ cluster }: ClusterServices, inputs: readonly ClusterService[]): Frontend[] {
+  const own = inputs.find((input) => input.cluster === cluster);
+  const families: readonly (IpFamily | undefined)[] = own?.families ?? [undefined];
+  return (own?.ports ?? []).flatMap((port) => families.map((family) => ({ port, family })));
+}
+
+function selectionFor(
+  of: ClusterServices,
+  inputs: readonly ClusterService[],
+  { port, family }: Frontend,
+): SelectedBackend[] {
   const { cluster, peers } = of;
   const read = inputs.filter(
     (other) =>
       other.cluster === cluster || ((peers?.includes(other.cluster) ?? true) && !isDisconnected(of, other.cluster)),
   );
-  return selectBackends(read, cluster, port);
+  return selectBackends(read, cluster, port, family);
 }
 
 function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
@@ -203,11 +238,15 @@ export function serviceFacts(service: KubeObject): ServiceFacts {
     ),
     headless:
       type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
-    ipFamily: ipFamilies?.[0],
+    families: ipFamilies?.filter(isFamily),
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,
     backends: [],
   };
+}
+
+function isFamily(text: unknown): text is IpFamily {
+  return text === 'IPv4' || text === 'IPv6';
 }
 
 interface SliceEndpoint {
@@ -222,11 +261,12 @@ interface SliceEndpoint {
 const WEIGHT_ANNOTATION = 'service.cilium.io/weight';
 
 /** The backends in an EndpointSlice, one for each address. Absent conditions count as Kubernetes has them. */
-export function backendsIn({ metadata, endpoints }: KubeObject): ServiceBackend[] {
+export function backendsIn({ metadata, addressType, endpoints }: KubeObject): ServiceBackend[] {
   const maintenance = Number(metadata.annotations?.[WEIGHT_ANNOTATION] || NaN) === 0;
   return ((endpoints ?? []) as SliceEndpoint[]).flatMap(({ addresses = [], conditions, nodeName, zone, targetRef }) =>
     addresses.map((address) => ({
       address,
+      ...(isFamily(addressType) ? { family: addressType } : {}),
       ready: conditions?.ready ?? true,
       serving: conditions?.serving ?? true,
       terminating: conditions?.terminating ?? false,

@@ -1,4 +1,4 @@
-import { type ClusterService, stateOf } from './backends.ts';
+import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import {
   afterRestart,
@@ -14,7 +14,7 @@ import {
 export interface Survivor {
   cluster: string;
   uses: readonly Use[];
-  /** Ports for which none of these serves, by name or else protocol; absent where there is none. */
+  /** Ports for which none of these serves, of {@link unservedPorts}; absent where there is none. */
   unserved?: readonly string[] | undefined;
 }
 
@@ -66,14 +66,14 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
       const headless = inputs.find((one) => one.headless && one.cluster === of.cluster);
       if (headless) return { cluster: of.cluster, uses: usesByName(headless) };
       const uses = usesIn(of, inputs);
-      const unserved = unservedPorts(of, inputs).map(({ name, protocol }) => name || protocol);
+      const unserved = unservedPorts(of, inputs);
       return { cluster: of.cluster, uses, ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}) };
     });
 }
 
 /** What DNS gives for a headless Service: its own cluster's ready backends, and no other cluster's. */
 function usesByName({ cluster, backends }: ClusterService): Use[] {
-  const ready = backends.filter((backend) => stateOf(backend) === 'active').length;
+  const ready = countBackends(backends.filter((backend) => stateOf(backend) === 'active'));
   return ready > 0 ? [{ cluster, backends: ready }] : [];
 }
 

@@ -68,6 +68,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `Cilium does not know these values, and takes them for false, or none: ${byCluster(values)}`,
     hint: mendingHint(service, mends),
   }),
+  'families-differ': ({ values = {} }, service) => ({
+    message: `its addresses are of other families in other clusters, and backends are used over their own family only: ${byCluster(values)}`,
+    hint: `In clusters that have both families, give it both: ${bothFamilies(service, values)}`,
+  }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${enumerated(clusters)}: the other clusters get no backends from there`,
     hint: all
@@ -98,6 +102,15 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `requests from ${enumerated(clusters)} fail${withoutUnread(unread)}: no backend that can be used from there is ready`,
   }),
 };
+
+/** The commands by which a Service gets addresses of all the families that its cluster has. */
+function bothFamilies({ namespace, name, clusters }: MeshService, values: Readonly<Record<string, string>>): string {
+  const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'PreferDualStack' } });
+  return clusters
+    .filter(({ cluster }) => values[cluster] !== undefined && !values[cluster].includes(','))
+    .map(({ context }) => kubectlCommand({ context, namespace }, ['patch', 'service', name, '--patch', patch]))
+    .join(' && ');
+}
 
 function withoutUnread(unread: readonly string[] = []): string {
   return unread.length > 0 ? `, as far as is known without ${enumerated(unread)}` : '';
