@@ -268,6 +268,15 @@ describe('service global', () => {
     });
   });
 
+  it('copies how backends are chosen, and says where no selector gives any', async () => {
+    const choosing = { sessionAffinity: 'ClientIP', publishNotReadyAddresses: true, internalTrafficPolicy: 'Local' };
+    addService(clusters.stores.one, 'by-hand', { mesh: {}, spec: { ...choosing, selector: {} } });
+    const made = await global(['default/by-hand', ...BOTH, '--create-missing']);
+    expect(made.exitCode).toBe(0);
+    expect(made.stdout).toContain('two: created, with the ports that it has elsewhere; as there, no selector');
+    expect(serviceIn('two', 'by-hand')?.spec).toMatchObject(choosing);
+  });
+
   it('copies nothing into a namespace that is missing', async () => {
     clusters.stores.one?.create(namespaceObject('shop'));
     addService(clusters.stores.one, 'cart', { namespace: 'shop', mesh: {} });

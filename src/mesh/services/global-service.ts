@@ -225,17 +225,29 @@ function edited(present: Annotations, edits: Readonly<Record<string, string | nu
 interface CopiedSpec {
   clusterIP?: string;
   ipFamilyPolicy?: string;
+  sessionAffinity?: string;
+  sessionAffinityConfig?: object;
+  publishNotReadyAddresses?: boolean;
+  internalTrafficPolicy?: string;
   selector?: Record<string, string>;
   ports?: { nodePort?: number; [field: string]: unknown }[];
 }
 
 /**
- * The Service for another cluster: its selector and ports, inside the cluster only. Addresses, node ports and load
+ * The Service for another cluster: its selector and ports, and how it chooses of its backends, inside the cluster only. Addresses, node ports and load
  * balancers belong to the cluster that it comes from, labels to whatever deploys it there.
  */
 function copyOf(source: KubeObject, annotations: Record<string, string>): KubeObject {
   const { namespace, name } = source.metadata;
-  const { clusterIP, ipFamilyPolicy = 'SingleStack', selector, ports = [] } = (source.spec ?? {}) as CopiedSpec;
+  const {
+    clusterIP,
+    ipFamilyPolicy = 'SingleStack',
+    selector,
+    ports = [],
+    ...spec
+  } = (source.spec ?? {}) as CopiedSpec;
+  const { sessionAffinity, sessionAffinityConfig, publishNotReadyAddresses, internalTrafficPolicy } = spec;
+  const choosing = { sessionAffinity, sessionAffinityConfig, publishNotReadyAddresses, internalTrafficPolicy };
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -245,6 +257,7 @@ function copyOf(source: KubeObject, annotations: Record<string, string>): KubeOb
       ...(clusterIP === 'None' ? { clusterIP } : {}),
       // A cluster of one family refuses one that requires both, and backends are used over their own family only.
       ...(ipFamilyPolicy === 'SingleStack' ? {} : { ipFamilyPolicy: 'PreferDualStack' }),
+      ...Object.fromEntries(Object.entries(choosing).filter(([, value]) => value !== undefined)),
       ...(selector ? { selector } : {}),
       ports: ports.map(({ nodePort: _nodePort, ...port }) => port),
     },

@@ -1,3 +1,4 @@
+import { serviceSpec } from '../../mesh/objects/service.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { annotationChanges } from '../../mesh/services/global-service.ts';
 import { printable } from '../printable.ts';
@@ -18,7 +19,12 @@ export function globalServiceText(
 }
 
 function whatHappened(step: Step, theme: Theme): string {
-  if (step.action === 'create') return 'created, with the selector and ports that it has elsewhere';
+  if (step.action === 'create') {
+    const hasSelector = Object.keys(serviceSpec(step.wanted).selector ?? {}).length > 0;
+    return hasSelector
+      ? 'created, with the selector and ports that it has elsewhere'
+      : 'created, with the ports that it has elsewhere; as there, no selector gives it backends of its own';
+  }
   const changes = printable(annotationChanges(step));
   if (changes.length === 0) return theme.dim('nothing to change');
   return changes
