@@ -52,6 +52,19 @@ function mark(object: string, field: 'annotations' | 'labels', marks: readonly s
   });
 }
 
+it('says whom the values let in who was kept out', async () => {
+  const ranges = (loadBalancerSourceRanges: string[]) =>
+    mesh.one.store.update(refs.service('clustermesh-apiserver'), (service) => {
+      Object.assign(service.spec as object, { loadBalancerSourceRanges });
+    });
+  ranges(['172.18.0.0/16']);
+  const { stdout } = await helmValues('--load-balancer-source-ranges', '0.0.0.0/0');
+  ranges([]);
+  expect(comments(stdout).join('\n')).toContain(
+    'clients in 0.0.0.0/0 get in too, until now only those in 172.18.0.0/16',
+  );
+});
+
 /** What both refuse, in the same words. */
 async function requireRefused(says: RegExp, ...flags: string[]): Promise<void> {
   for (const result of [

@@ -65,7 +65,10 @@ function journalsOfRun() {
 async function spare(look: () => Promise<KubeObject | undefined>) {
   const said: string[] = [];
   const run = journalsOfRun();
-  const targets = NAMES.map((context) => ({ client: { context, get: look }, namespace: 'kube-system' }));
+  const targets = NAMES.map((context) => ({
+    client: { context, get: look, tryLoginAgain: () => undefined },
+    namespace: 'kube-system',
+  }));
   const flow = { progress: { info: (text: string) => said.push(text) } };
   const sparing = await spareOthers(
     flow as unknown as Parameters<typeof spareOthers>[0],

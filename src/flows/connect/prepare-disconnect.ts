@@ -246,7 +246,7 @@ function unfinishedRotations(dials: readonly [DisconnectedCluster, DisconnectedC
     ...['--category', 'tls'],
   ]);
   return [
-    `a rotation of the CA is unfinished, and has to be finished in each cluster separately; to see how → ${look}`,
+    `a rotation of the CA is unfinished, and has to be finished in each cluster with the peers that it has left; to see how → ${look}`,
   ];
 }
 

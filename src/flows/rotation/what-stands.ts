@@ -110,9 +110,13 @@ async function whoIsCut(
   if (expired.length > 0) return `Whoever uses these is cut off: ${expired.join('; ')}`;
   const seen = await lookAgain(flow, prepared, options);
   if (seen === 'nobody-dials') return undefined;
-  if (seen === 'let-in') return 'Nothing is cut off between these clusters: each lets the others in';
-  const context = prepared.targets.map(({ client }) => client.context);
-  return `Whether a peer is cut off is not known: ${seen.unknown} → ${meshctlCommand('clustermesh status', { context })}`;
+  const status = meshctlCommand('clustermesh status', {
+    context: prepared.targets.map(({ client }) => client.context),
+  });
+  // What was looked at: an etcd takes a certificate. That is not the way there.
+  if (seen === 'let-in')
+    return `No certificate cuts anybody off between these clusters: each takes those that the others hold. Whether they are connected → ${status}`;
+  return `Whether a peer is cut off is not known: ${seen.unknown} → ${status}`;
 }
 
 /** Whether a phase stands in part: it could not be taken back everywhere. */

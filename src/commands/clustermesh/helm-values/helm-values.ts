@@ -56,10 +56,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
 async function doubtsOf(
   context: CommandContext,
   flags: FlagsOf<typeof HELM_VALUES>,
-  { doubts, warnings, effects }: EnableDraft,
+  { doubts, warnings, effects, hazards }: EnableDraft,
 ): Promise<string[]> {
   const named = await withMendsNamed(context, flags, effects);
-  const says = [...doubts, ...(await namingContexts(context, flags, warnings)), ...cutSentences(named)];
+  const says = [
+    ...doubts,
+    ...hazards.map((hazard) => hazard.says),
+    ...(await namingContexts(context, flags, warnings)),
+    ...cutSentences(named),
+  ];
   return says.map(printableSentence);
 }
 
