@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { helmWords } from '../../src/mesh/enable/helm-words.ts';
 import { withoutSecretWords } from '../../src/mesh/secret-words.ts';
+import { keyOfNobody } from '../support/key-of-nobody.ts';
 
-const KEY = 'LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFcEFJQkFBS0NBUUVB';
+const KEY = keyOfNobody().trim();
+const [FIRST = '', ...REST] = KEY.split('\n');
+/** As a Secret holds it. */
+const IN_SECRET = Buffer.from(KEY).toString('base64');
+const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+const TOKEN = [part({ alg: 'RS256' }), part({ sub: 'jane' }), Buffer.from('signature').toString('base64url')].join('.');
 
 describe('what other programs say', () => {
   it.each([
-    [`map[ca.key:${KEY}== kind:Secret]`, 'map[ca.key:<hidden> kind:Secret]'],
-    ['a -----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY----- b', 'a <hidden> b'],
-    ['cut short -----BEGIN PRIVATE KEY-----\nMIIE', 'cut short <hidden>'],
-    ['token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqYW5lIn0.c2ln_bmF0dXJl', 'token <hidden>'],
-  ])('%j has no key in it', (said, shown) => {
+    [`map[ca.key:${IN_SECRET} kind:Secret]`, 'map[ca.key:<hidden> kind:Secret]'],
+    [`a ${KEY} b`, 'a <hidden> b'],
+    [`cut short ${FIRST}\n${REST[0]?.slice(0, 4)}`, 'cut short <hidden>'],
+    [`token ${TOKEN}`, 'token <hidden>'],
+  ])('has no key in it: %#', (said, shown) => {
     expect(withoutSecretWords(said)).toBe(shown);
   });
 
@@ -46,9 +52,6 @@ describe("Helm's words", () => {
   });
 
   it('are shown without a key of several lines', () => {
-    expect(shown('key: -----BEGIN PRIVATE KEY-----', 'MIIEshort', '-----END PRIVATE KEY-----', 'done')).toEqual([
-      'key: <hidden>',
-      'done',
-    ]);
+    expect(shown(`key: ${FIRST}`, ...REST, 'done')).toEqual(['key: <hidden>', 'done']);
   });
 });
