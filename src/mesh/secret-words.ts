@@ -1,5 +1,8 @@
+/** Where a block of PEM begins, and where it ends. */
+export const PEM_BEGINS = /-----BEGIN [A-Z0-9 ]+-----/;
+export const PEM_ENDS = /-----END [A-Z0-9 ]+-----/;
 /** From its first line on; what has no end is cut off there, or goes on in later lines. */
-const PEM_BLOCK = /-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)/gs;
+const PEM_BLOCK = new RegExp(`${PEM_BEGINS.source}.*?(?:${PEM_ENDS.source}|$)`, 'gs');
 const TOKEN = /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g;
 /** As Secrets hold their data, and as PEM does: no name, path or digest is as long and as mixed. */
 const BASE64 = /[A-Za-z0-9+/]{32,}={0,2}/g;

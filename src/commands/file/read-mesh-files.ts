@@ -37,12 +37,17 @@ export async function readMeshFiles(
   requireKnown('check', skipChecks, checks);
   const schema = JSON.parse(await readPackageFile(context, MESH_SCHEMA)) as Schema;
   const texts: Found[] = [];
-  for (const path of [...new Set(paths)]) texts.push(...(await textsAt(context, path)));
+  const folders: string[] = [];
+  for (const path of [...new Set(paths)]) {
+    const found = await foundAt(context, path);
+    texts.push(...found.texts);
+    folders.push(...found.folders);
+  }
   const parsed = texts.map(({ inFolder, ...text }) => parseMeshText(text, schema, { passOver: inFolder }));
   refuseFaults(parsed.flatMap(({ faults }) => faults));
   const { spec, faults } = meshSpecOf(parsed.flatMap(({ documents }) => documents));
   refuseFaults(faults);
-  const passedOver = [...parsed.flatMap((one) => one.others), ...(await foldersBelow(context, paths))];
+  const passedOver = [...parsed.flatMap((one) => one.others), ...unread(context, folders, paths)];
   if (spec.clusters.length === 0) {
     const others = countedWords(passedOver);
     throw new MeshctlError(
@@ -63,36 +68,29 @@ function countedWords(words: readonly string[]): string {
   return [...groups].map(([word, { length }]) => (length > 1 ? `${word} (${length})` : word)).join(', ');
 }
 
-/** What is below the folders of `-f`, which is not looked into: a mesh may be there. */
-async function foldersBelow(context: CommandContext, paths: readonly string[]): Promise<string[]> {
-  const below = await Promise.all(
-    [...new Set(paths)].map(async (path) => {
-      if (path === STANDARD_INPUT || !(await isFolder(context, path))) return [];
-      const entries = await readdir(resolve(context.cwd, path), { withFileTypes: true });
-      const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-      const isNamed = (at: string) => paths.some((other) => resolve(context.cwd, other) === resolve(context.cwd, at));
-      const unread = folders.map(({ name }) => join(path, name)).filter((at) => !isNamed(at));
-      return unread.sort().map((at) => `the folder ${at}`);
-    }),
-  );
-  return below.flat();
+/** The folders below those of `-f`, which are not looked into unless they are named too: a mesh may be there. */
+function unread({ cwd }: CommandContext, folders: readonly string[], paths: readonly string[]): string[] {
+  const named = new Set(paths.map((path) => resolve(cwd, path)));
+  return folders.filter((at) => !named.has(resolve(cwd, at))).map((at) => `the folder ${at}`);
 }
 
-async function isFolder({ cwd }: CommandContext, path: string): Promise<boolean> {
-  const found = path === '' ? undefined : await stat(resolve(cwd, path)).catch(() => undefined);
-  return found?.isDirectory() ?? false;
-}
-
-async function textsAt(context: CommandContext, path: string): Promise<Found[]> {
-  if (path === STANDARD_INPUT || !(await isFolder(context, path)))
-    return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
-  const names = (await readdir(resolve(context.cwd, path))).filter((name) => OF_FOLDERS.test(name)).sort();
+/** What is at a path: a text, or those of a folder, and the folders in it. */
+async function foundAt(context: CommandContext, path: string): Promise<{ texts: Found[]; folders: string[] }> {
+  const at = resolve(context.cwd, path);
+  const found = path === STANDARD_INPUT || path === '' ? undefined : await stat(at).catch(() => undefined);
+  if (!found?.isDirectory())
+    return {
+      texts: [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }],
+      folders: [],
+    };
+  const entries = (await readdir(at, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const names = entries.map(({ name }) => name).filter((name) => OF_FOLDERS.test(name));
   if (names.length === 0) throw new MeshctlError('Usage', `there is no YAML or JSON file in ${path}`);
-  return Promise.all(
-    names.map(async (name) => ({
-      file: join(path, name),
-      text: await readTextInput(context, join(path, name), MESH_FILE),
-      inFolder: true,
-    })),
-  );
+  const texts = names.map(async (name) => ({
+    file: join(path, name),
+    text: await readTextInput(context, join(path, name), MESH_FILE),
+    inFolder: true,
+  }));
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+  return { texts: await Promise.all(texts), folders: folders.map(({ name }) => join(path, name)) };
 }

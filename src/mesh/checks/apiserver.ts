@@ -8,8 +8,7 @@ import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { platformEvidence } from '../enable/exposure/platforms.ts';
-import { unfinishedDisable } from '../enable/unfinished-disable.ts';
-import { lacksSigner } from '../faults/serve-faults.ts';
+import { enableObstacles } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
@@ -42,10 +41,9 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
       clusters
         .filter((cluster) => !apiserverDeployment(cluster))
         .map((cluster) => {
-          const unfinished = unfinishedDisable(cluster);
-          const args = unfinished ? { reason: unfinished.says } : {};
-          const unsigned = lacksSigner(cluster, now);
-          const hint = enableAdvice({ ...cluster, unsigned, unfinished }, knownPeers(cluster));
+          const obstacles = enableObstacles(cluster, now);
+          const args = obstacles.unfinished ? { reason: obstacles.unfinished.says } : {};
+          const hint = enableAdvice({ ...cluster, ...obstacles }, knownPeers(cluster));
           return findingOf('apiserver-deployed', 'fail', cluster.context, args, hint);
         }),
     says: ({ args: { context, reason } }) =>

@@ -1,5 +1,6 @@
 import { enableAdvice } from '../certificates/authority.ts';
 import { connectCommand, describeCommand, unnamedContext } from '../command-line.ts';
+import { sinceDisable } from '../enable/unfinished-disable.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { thoseReady } from '../faults/fault-advice.ts';
 import { unreadyIn } from '../faults/unready.ts';
@@ -56,8 +57,11 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   ];
   if (problems.length > 0) return [];
   if (!enabled) {
-    const since = report.unfinished ? `; ${report.unfinished.says}` : '';
-    return fail(`Cluster Mesh is not enabled${since}`, enableAdvice(report), 'apiserver-deployed');
+    return fail(
+      `Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`,
+      enableAdvice(report),
+      'apiserver-deployed',
+    );
   }
   if (isAlone(report)) {
     const unready = unreadyIn(reports);

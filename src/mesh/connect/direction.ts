@@ -12,7 +12,7 @@ import { coversHost } from '../certificates/cluster-certificates.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { enableOnceGone, unfinishedDisable } from '../enable/unfinished-disable.ts';
+import { enableOnceGone, sinceDisable, unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
@@ -178,9 +178,8 @@ export function requireListOfUsers(snapshots: readonly ClusterSnapshot[]): void 
 function describeLack({ snapshot, missing }: { snapshot: ClusterSnapshot; missing: readonly string[] }): string {
   const { context } = snapshot;
   const unfinished = unfinishedDisable(snapshot);
-  if (unfinished) return `context "${context}": Cluster Mesh is not enabled; ${unfinished.says}`;
-  return neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
-    ? `context "${context}": Cluster Mesh is not enabled`
+  return unfinished || neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
+    ? `context "${context}": Cluster Mesh is not enabled${sinceDisable(unfinished)}`
     : `context "${context}": Cluster Mesh is only half enabled (there is no ${missing.join(', no ')})`;
 }
 

@@ -1,4 +1,5 @@
 import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { waysOut } from '../peers/parted.ts';
 import { DEMO_NAMESPACE, type DemoRecord } from './record.ts';
@@ -76,8 +77,7 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
 function wholeAgain([one, other]: DemoPair): string {
   const [ours, theirs] = [one.knows.includes(other.name), other.knows.includes(one.name)];
   if (ours && theirs) return connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional']);
-  const hint = ours ? waysOut(one, other) : waysOut(other, one);
-  return `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
+  return capital(ours ? waysOut(one, other) : waysOut(other, one));
 }
 
 /** @throws MeshctlError `Conflict` for a namespace that is not the demo's, and for what another demo left */

@@ -1,11 +1,9 @@
-import { withoutSecretWords } from '../secret-words.ts';
+import { PEM_BEGINS, PEM_ENDS, withoutSecretWords } from '../secret-words.ts';
 
 /** Under these Helm prints what it makes and is given, private keys too (status.go; with --dry-run, --debug or HELM_DEBUG). */
 const OBJECTS = /^(?:USER-SUPPLIED VALUES|COMPUTED VALUES|HOOKS|MANIFEST):/;
 /** Helm's stderr may come in between. */
 const TROUBLE = /^(?:Error|WARNING): /;
-const PEM_BEGINS = /-----BEGIN [A-Z0-9 ]+-----/;
-const PEM_ENDS = /-----END [A-Z0-9 ]+-----/;
 
 /**
  * Picks out of Helm's output, line by line, what it says: no objects and no values of the chart, among which are the CA's key

@@ -28,6 +28,11 @@ export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable 
   };
 }
 
+/** That a disable is why something is not enabled, as the end of a sentence; empty where there is none. */
+export function sinceDisable(unfinished: UnfinishedDisable | undefined): string {
+  return unfinished === undefined ? '' : `; ${unfinished.says}`;
+}
+
 /** The command line that enables clusters, once what unfinished disables have deleted there is gone. */
 export function enableOnceGone(snapshots: readonly ClusterSnapshot[]): string {
   const waits = snapshots.flatMap((snapshot) => unfinishedDisable(snapshot)?.wait ?? []);

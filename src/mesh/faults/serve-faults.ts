@@ -13,7 +13,7 @@ import { misfitsOf } from '../apiserver/misfits.ts';
 import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, stallOf } from '../apiserver/stall.ts';
-import { authorityState, hasLostSigner } from '../certificates/authority.ts';
+import { authorityState, type EnableObstacles, hasLostSigner } from '../certificates/authority.ts';
 import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
@@ -45,8 +45,7 @@ import { userFaults } from './user-faults.ts';
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   const deployment = apiserverDeployment(snapshot);
-  const unsigned = lacksSigner(snapshot, input.now) ? { unsigned: true } : {};
-  const unfinished = unfinishedDisable(snapshot);
+  const obstacles = enableObstacles(snapshot, input.now);
   const faults = !deployment
     ? absenceFaults(snapshot, input)
     : [
@@ -59,12 +58,18 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
         ...authorityFaults(snapshot, input),
         ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
       ];
-  return faults.map((fault) => ({ ...fault, ...unsigned, ...(unfinished ? { unfinished } : {}) }));
+  return faults.map((fault) => ({ ...fault, ...obstacles }));
 }
 
 /** Whether a cluster needs a certificate that no CA there can issue, so that `enable` alone is refused. */
-export function lacksSigner(snapshot: ClusterSnapshot, now: Date): boolean {
+function lacksSigner(snapshot: ClusterSnapshot, now: Date): boolean {
   return hasLostSigner(snapshot) && certificateFaults(snapshot, apiserverDeployment(snapshot), now).length > 0;
+}
+
+/** Why `enable` alone would be refused by a cluster. */
+export function enableObstacles(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
+  const unfinished = unfinishedDisable(snapshot);
+  return { ...(lacksSigner(snapshot, now) ? { unsigned: true } : {}), ...(unfinished ? { unfinished } : {}) };
 }
 
 type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'hint'> & {

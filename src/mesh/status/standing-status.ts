@@ -1,15 +1,13 @@
 import { missingAccess } from '../apiserver/access.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import type { EnableObstacles } from '../certificates/authority.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
-import { unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
-import { lacksSigner } from '../faults/serve-faults.ts';
+import { enableObstacles } from '../faults/serve-faults.ts';
 import { describeKey, keyOf } from '../objects/kube-object.ts';
 import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import {
@@ -115,7 +113,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   return standing.map(({ report, snapshot, faults, harmless }) => ({
     ...report,
     healthy: report.healthy && faults.length === 0,
-    ...obstaclesOf(snapshot, now),
+    ...enableObstacles(snapshot, now),
     ...unreadIn(snapshot),
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
@@ -132,12 +130,6 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       });
     }),
   }));
-}
-
-/** Why `enable` alone would be refused there. */
-function obstaclesOf(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
-  const unfinished = unfinishedDisable(snapshot);
-  return { ...(lacksSigner(snapshot, now) ? { unsigned: true } : {}), ...(unfinished ? { unfinished } : {}) };
 }
 
 /** What of a cluster may not be read: where that is broken, no fault tells of it. */

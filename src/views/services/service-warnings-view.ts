@@ -1,5 +1,5 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { enumerated } from '../../mesh/counted.ts';
+import { capital, enumerated } from '../../mesh/counted.ts';
 import { AFFINITIES, type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
@@ -162,14 +162,10 @@ function agreementHint(service: MeshService): string {
         way(isCommon ? common : 'so that all of them use and share it, and ', affinity, '--shared=true'),
         `${APART}: ${annotate(service, '--remove')}`,
       ];
-  return capitalised(ways.join('; or '));
+  return capital(ways.join('; or '));
 }
 
 const APART = 'so that each cluster uses its own backends only';
-
-function capitalised(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-}
 
 /**
  * What most of the clusters have, unless it would take the Service away from the others: then, as where there is no

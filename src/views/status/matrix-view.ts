@@ -49,9 +49,9 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const isBeginning = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
   if (first && isBeginning && !off.some(({ unsigned, unfinished }) => unsigned || unfinished)) {
     // Nobody is connected to anybody: one command for all.
-    const others = rest.map(({ context }) => context).join(',');
+    const others = rest.map(({ context }) => context);
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
-    const connect = meshctlCommand('clustermesh connect', first, ['--destination-context', others]);
+    const connect = connectCommand(first.context, others);
     if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme)));
     return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }

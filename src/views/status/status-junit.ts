@@ -1,8 +1,9 @@
+import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
-import { placesOf, sinceDisable } from './status-view.ts';
+import { placesOf } from './status-view.ts';
 
 /**
  * A suite for each cluster with a case for each peer; a cluster without peers fails as such.
@@ -30,7 +31,7 @@ function casesOf(report: StatusReport): JunitCase[] {
   if (!enabled || isAlone(report)) {
     const message = enabled
       ? 'the cluster is connected to no cluster'
-      : `Cluster Mesh is not enabled${sinceDisable(report)}`;
+      : `Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`;
     return [
       { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
     ];

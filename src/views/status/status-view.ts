@@ -1,6 +1,7 @@
 import { enableAdvice } from '../../mesh/certificates/authority.ts';
 import { connectCommand, describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
+import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
@@ -110,16 +111,11 @@ function servedLines({ peers, serves, enabled }: StatusReport, theme: Theme, con
   return hintLines(`their status: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
 }
 
-/** Where a disable is not finished: that, as the end of a sentence. */
-export function sinceDisable({ unfinished }: Pick<StatusReport, 'unfinished'>): string {
-  return unfinished === undefined ? '' : `; ${unfinished.says}`;
-}
-
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */
 export function headline(report: StatusReport, theme: Theme): string {
   const { nodes, cluster, sample } = report;
   if (!report.enabled && report.peers.length === 0)
-    return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}${sinceDisable(report)}`)}`;
+    return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}${sinceDisable(report.unfinished)}`)}`;
   if (isAlone(report)) {
     const { admits = [] } = report;
     const words =
