@@ -82,11 +82,6 @@ export interface ClusterClient {
   exec(options: ExecOptions): Promise<ExecResult>;
   /** A connection to a port of a pod. Destroy it when done. */
   portForward(options: PortForwardOptions): Promise<Duplex>;
-  /**
-   * Has the next request log in again, also where a credential plugin has just failed: for what is to take a run back. Other
-   * requests are told the same failure for a while, so that a plugin is not run for each of them.
-   */
-  tryLoginAgain(): void;
   /** Closes idle and open connections. */
   close(): void;
 }

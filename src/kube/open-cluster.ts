@@ -223,8 +223,6 @@ function clientOver(
 
     portForward: (options) => forwardPort(transport, at, options),
 
-    tryLoginAgain: () => transport.tryLoginAgain(),
-
     close: () => transport.close(),
   };
   return client;

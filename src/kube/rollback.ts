@@ -45,7 +45,6 @@ export async function rollback(
   journal: Journal,
   { signal = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
-  client.tryLoginAgain();
   const results: RollbackResult[] = [];
   const rollBackEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
     const { ref } = entry;

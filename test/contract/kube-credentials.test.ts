@@ -196,18 +196,33 @@ describe('credentials', () => {
       test.each([
         ['fails from then on', 'fail()', 2, /the session is over/],
         ['gives what is refused as well', 'give()', 2, /Unauthorized|refuse|not accept/i],
-      ])('%s: is not run for each request, and once more for a rollback', async (_name, later, runsOfAll, words) => {
-        const { user, runs } = await countingPlugin(later);
-        const client = open((await only(/never/)).url, user);
-        const ask = () => expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Unauthenticated' });
-        for (let request = 0; request < 3; request++) await ask();
-        await expect(client.get(SECRET)).rejects.toThrow(words);
-        expect(await runs()).toBe(runsOfAll);
-        client.tryLoginAgain();
-        await ask();
-        await ask();
-        expect(await runs()).toBe(runsOfAll + 1);
-      });
+      ])(
+        '%s: is not run for each request, and once more for each work under a signal of its own',
+        async (_name, later, runsOfAll, words) => {
+          const { user, runs } = await countingPlugin(later);
+          const client = open((await only(/never/)).url, user);
+          const ask = () => expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Unauthenticated' });
+          for (let request = 0; request < 3; request++) await ask();
+          await expect(client.get(SECRET)).rejects.toThrow(words);
+          expect(await runs()).toBe(runsOfAll);
+          const place = { namespace: 'kube-system', pod: 'cilium-1', container: 'cilium-agent', command: ['true'] };
+          for (const more of [1, 2]) {
+            // A request, and what has a time of its own under the same signal.
+            const { signal } = new AbortController();
+            for (let count = 0; count < 2; count++) {
+              await expect(client.get(SECRET, { signal })).rejects.toMatchObject({ code: 'Unauthenticated' });
+              await expect(client.exec({ ...place, timeoutMs: 5000, signal })).rejects.toMatchObject({
+                code: 'Unauthenticated',
+              });
+              await ask();
+              await expect(client.exec({ ...place, timeoutMs: 5000 })).rejects.toMatchObject({
+                code: 'Unauthenticated',
+              });
+            }
+            expect(await runs()).toBe(runsOfAll + more);
+          }
+        },
+      );
 
       test('fails, and is run again after a while', async () => {
         let ms = 0;

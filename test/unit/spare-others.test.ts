@@ -66,7 +66,7 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
   const said: string[] = [];
   const run = journalsOfRun();
   const targets = NAMES.map((context) => ({
-    client: { context, get: look, tryLoginAgain: () => undefined },
+    client: { context, get: look },
     namespace: 'kube-system',
   }));
   const flow = { progress: { info: (text: string) => said.push(text) } };

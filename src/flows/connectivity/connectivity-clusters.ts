@@ -224,7 +224,6 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
   const { client } = cluster.member;
   const { namespace } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
-  client.tryLoginAgain();
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';

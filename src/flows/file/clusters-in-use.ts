@@ -65,7 +65,6 @@ function hasOthersWork(before: ClusterSnapshot, now: ClusterSnapshot, written: r
 /** What tells who uses a cluster, as it is now; undefined where it does not tell. */
 async function readSince({ client, namespace }: Target, before: ClusterSnapshot): Promise<ClusterSnapshot | undefined> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  client.tryLoginAgain();
   const refs = [
     apiserverDeploymentRef(namespace),
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),

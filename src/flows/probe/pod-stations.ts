@@ -156,7 +156,6 @@ export async function removePods(
   token: string,
 ): Promise<boolean> {
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
-  client.tryLoginAgain();
   const { name } = objects.namespace.metadata;
   for (;;) {
     try {

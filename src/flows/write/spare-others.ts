@@ -70,7 +70,6 @@ async function pairsOfOthers(
   journals: readonly Journal[],
 ): Promise<ReadonlyMap<string, boolean>> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  for (const { client } of targets) client.tryLoginAgain();
   const found = directions.map(async (direction): Promise<[string, boolean][]> => {
     const { client, server } = direction;
     const { context, namespace, objects } = client.snapshot;

@@ -9,9 +9,13 @@ export interface LinkedSignal {
   unlink(): void;
 }
 
+/** At a signal that was linked: the first that it follows. */
+const FOLLOWED = Symbol('followed');
+
 /**
  * A signal that is aborted with the first of these, for the same reason. `AbortSignal.any` would do the same, but each one
  * that it makes stays known to its sources, and the signal of a command lives as long as `--watch` runs.
+ * @param sources the first is that of the work, others limit it
  */
 export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
   const linked = new AbortController();
@@ -28,7 +32,13 @@ export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
   const aborted = sources.find((source) => source.aborted);
   if (aborted) abort(aborted.reason);
   else for (const source of sources) source.addEventListener('abort', follow);
-  return { signal: linked.signal, abort, unlink };
+  return { signal: Object.assign(linked.signal, { [FOLLOWED]: sources[0] }), abort, unlink };
+}
+
+/** The signal of the work that a signal, linked by whoever has a part in it, belongs to. */
+export function signalOfWork(signal: AbortSignal & { [FOLLOWED]?: AbortSignal | undefined }): AbortSignal {
+  const followed = signal[FOLLOWED];
+  return followed ? signalOfWork(followed) : signal;
 }
 
 /** A signal that ends a wait. @param ms also a fraction, as what is left until a deadline is; Node's own takes none */

@@ -7,7 +7,7 @@ import type { CredentialSource, Credentials } from '../access/credentials.ts';
 import { errorOfRefusal } from '../errors.ts';
 import { type ApiRequest, type Exchange, exchange } from './exchange.ts';
 import { bodyText, headOf, redirectTarget } from './http-answer.ts';
-import { type LinkedSignal, linkSignals } from './linked-signal.ts';
+import { type LinkedSignal, linkSignals, signalOfWork } from './linked-signal.ts';
 import { errorOfProtocol, errorOfTimeout, errorOfTransport } from './no-answer.ts';
 import { type RetryPolicy, retryDelayMs } from './retry.ts';
 import { upgrade } from './websocket-upgrade.ts';
@@ -30,8 +30,6 @@ export interface Transport {
   openWebSocket(request: Pick<ApiRequest, 'action' | 'path' | 'signal'>, protocols: string[]): Promise<WebSocket>;
   /** The signal that holds for a request, or for what it has opened; to be unlinked in the end. */
   signalOf(own: AbortSignal | undefined): LinkedSignal;
-  /** Has the next request log in again, also where that has just failed. */
-  tryLoginAgain(): void;
   close(): void;
 }
 
@@ -130,6 +128,20 @@ export function createTransport(options: TransportOptions): Transport {
   const closed = new AbortController();
   const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
+  /** The run's, and those of other works that have asked already. */
+  const known = new WeakSet([signalOfWork(options.signal)]);
+
+  /**
+   * What has a signal of its own takes a run back or tidies up after it: a login that failed for the run does not stand for
+   * that, which tries it once itself. All else is told the same failure for a while, so that a plugin is not run for each request.
+   */
+  function tryAnewForOwnWork(own: AbortSignal): void {
+    const work = signalOfWork(own);
+    if (known.has(work)) return;
+    known.add(work);
+    credentials.tryAgain();
+  }
+
   /**
    * Runs one request under what may end it: the caller's wish, closing, and the time for one request. A login has a time of
    * its own, so that an API server is not blamed for a slow plugin.
@@ -146,6 +158,7 @@ export function createTransport(options: TransportOptions): Transport {
     });
     const logIn = async () => {
       time.halt();
+      tryAnewForOwnWork(own);
       try {
         return await credentials.get(all.signal);
       } finally {
@@ -236,8 +249,6 @@ export function createTransport(options: TransportOptions): Transport {
         if (status < 400) throw errorOfProtocol(request.action, `it answers ${status} instead of opening a WebSocket`);
         throw refusal(get, status, login, text ?? '');
       }),
-
-    tryLoginAgain: () => credentials.tryAgain(),
 
     close() {
       closed.abort(new MeshctlError('Interrupted', 'the connection to the cluster was closed'));
