@@ -1,6 +1,6 @@
 import { grantCommand, kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
-import { admissionHint } from '../mesh/objects/admission-hint.ts';
+import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
 import { type Shape, shaped } from './shape.ts';
 
@@ -114,12 +114,8 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     }));
     return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status) ?? rule, { causes });
   }
-  const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
-  if (calling) {
-    return fail('ApiFailure', `${cannot}: ${said}`, `Is the service behind webhook "${calling[1]}" running?`, {
-      webhook: calling[1],
-    });
-  }
+  const calling = silentWebhook(status?.message ?? '');
+  if (calling) return fail('ApiFailure', `${cannot}: ${said}`, rule, { webhook: calling });
   const hint =
     code === 429
       ? 'The API server is overloaded; try again later.'

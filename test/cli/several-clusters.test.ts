@@ -367,6 +367,21 @@ describe('a cluster that lets the user in, and forbids something', () => {
     );
   });
 
+  it('is waited for where a webhook keeps it from being asked, which may come back, and says so', async () => {
+    intercept = (context, { subresource }) => {
+      if (context !== 'mesh-1' || subresource !== 'exec') return;
+      const silent =
+        'failed calling webhook "exec.example": failed to call webhook: Post "https://x": connection refused';
+      throw new ApiError(500, 'InternalError', `Internal error occurred: ${silent}`);
+    };
+    const waiting = await meshctl('clustermesh status --context mesh-1,mesh-2 --wait --wait-duration 1s');
+    expect(waiting.exitCode).toBe(1);
+    expect(waiting.stderr).toMatch(
+      /context "mesh-1": webhook "exec.example" does not answer the API server; to mend it\n? *→ Bring back the Service/,
+    );
+    expect(waiting.stdout.replaceAll(/\s+/g, ' ')).toContain('→ Bring back the Service that answers for that webhook');
+  });
+
   const fail500 = (where: string, kind: string) => {
     intercept = (context, { resource }) => {
       if (context === where && resource === kind) throw new ApiError(500, 'InternalError', 'etcd leader changed');

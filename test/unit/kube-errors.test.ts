@@ -256,7 +256,8 @@ describe('rejected objects', () => {
     const message = 'Internal error occurred: failed calling webhook "policy.example.com": context deadline exceeded';
     expect(refused(500, failure(500, 'InternalError', message))).toMatchObject({
       code: 'ApiFailure',
-      hint: 'Is the service behind webhook "policy.example.com" running?',
+      hint: "Bring back the Service that answers for that webhook; see which it is: kubectl --context c1 get validatingwebhookconfigurations,mutatingwebhookconfigurations -o 'custom-columns=KIND:.kind,NAME:.metadata.name,WEBHOOKS:.webhooks[*].name,SERVICES:.webhooks[*].clientConfig.service.name'",
+      details: { webhook: 'policy.example.com' },
     });
   });
 

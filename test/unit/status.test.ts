@@ -196,6 +196,10 @@ describe('status', () => {
       'context "one": cannot run x in y: admission webhook "no-exec.example.com" denies it: no',
       /→ Whoever runs that webhook can tell, .*:\n +kubectl --context one get validatingwebhookconfigurations,/,
     ],
+    [
+      'cannot run x in y: Internal error occurred: failed calling webhook "exec.example.com": failed to call webhook: Post "https://x": connection refused',
+      /→ Bring back the Service that answers for that webhook; .*:\n +kubectl --context one get validatingwebhookconfigurations,/,
+    ],
   ])('leads to the rule that refuses to look into pods, which are well: %s', (message, hint) => {
     const dials = new Map([['mesh-2', { class: 'agent-unreachable' as const, message }]]);
     const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];

@@ -58,7 +58,8 @@ export async function proveDialled(
         if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
         if (!isConnected) {
           const rule = ofPeer.flatMap((one) => ruleAgainstAsking(report, one) ?? [])[0];
-          if (rule !== undefined) throw notThrough({ target, own, peer }, ofPeer[0]?.message, rule);
+          if (rule && (last || rule.mayPass === undefined))
+            throw notThrough({ target, own, peer }, ofPeer[0]?.message, rule.hint);
           if (!last) return undefined;
           const problem = await problemWith(flow, target, report, name);
           throw problem && isNotTakenUp(problem)

@@ -131,8 +131,8 @@ export async function waitForHealth(
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
   const told = new Set<string>();
-  const tellOnce = (fault: Fault): void => {
-    const words = `context "${fault.context}": ${describeFault(fault)}; to mend it → ${fault.hint}`;
+  const tellOnce = ({ context, says, hint }: Standstill): void => {
+    const words = `context "${context}": ${says}; to mend it → ${hint}`;
     if (!told.has(words)) flow.progress.warn(words);
     told.add(words);
   };
@@ -144,7 +144,7 @@ export async function waitForHealth(
       const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
       const look = judged(flow, poll);
       if (isHealthy(look)) return look;
-      for (const fault of standstills(look)) tellOnce(fault);
+      for (const standstill of standstills(look)) tellOnce(standstill);
       stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
       if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
@@ -167,7 +167,11 @@ function isPassing({ code }: Pick<MeshctlError, 'code'>): boolean {
 
 /** Whether an API server does not let the user ask, by rights or by a rule: without that no look will find all well. */
 function isRefused({ reports, unreachable }: Look): boolean {
-  const isByRule = (report: StatusReport) => report.problems.some((problem) => ruleAgainstAsking(report, problem));
+  const isByRule = (report: StatusReport) =>
+    report.problems.some((problem) => {
+      const rule = ruleAgainstAsking(report, problem);
+      return rule !== undefined && rule.mayPass === undefined;
+    });
   return unreachable.some((cluster) => !isPassing(cluster)) || reports.some(isByRule);
 }
 
@@ -216,9 +220,25 @@ function mendsAlone({ id }: Fault): boolean {
   return MENDING.includes(id);
 }
 
+interface Standstill {
+  context: string;
+  says: string;
+  hint: string;
+}
+
 /** What is waited for, since somebody may mend it at any time, although it does not mend itself: each has its next step. */
-function standstills({ reports }: Look): Fault[] {
-  return reports.flatMap(({ faults }) => faults.filter((fault) => mendsAlone(fault) && fault.hint !== undefined));
+function standstills({ reports }: Look): Standstill[] {
+  return reports.flatMap((report): Standstill[] => {
+    const { context, faults, problems } = report;
+    const found = faults.flatMap((fault) =>
+      mendsAlone(fault) && fault.hint !== undefined ? [{ context, says: describeFault(fault), hint: fault.hint }] : [],
+    );
+    const silent = problems.flatMap((problem) => {
+      const { hint = '', mayPass: says } = ruleAgainstAsking(report, problem) ?? {};
+      return says === undefined ? [] : [{ context, says, hint }];
+    });
+    return [...found, ...silent];
+  });
 }
 
 function waitingFor({ reports, unreachable }: Look): string {
@@ -234,7 +254,7 @@ function lackOf(report: StatusReport): string {
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
   if (isAlone(report)) return `${context} to be connected to a cluster`;
   const [standstill] = standstills({ reports: [report], unreachable: [] });
-  if (standstill) return `${context} to be fixed: ${describeFault(standstill)}`;
+  if (standstill) return `${context} to be fixed: ${standstill.says}`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;

@@ -4,7 +4,7 @@ import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
 import { unreadyIn } from '../faults/unready.ts';
-import { admissionHint } from '../objects/admission-hint.ts';
+import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
@@ -174,7 +174,7 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
     obstacles,
   });
   const refused = ruleAgainstAsking(report, problem);
-  if (refused) return { ...words, hint: refused };
+  if (refused) return { ...words, hint: refused.hint };
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
@@ -187,13 +187,19 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
 
 /**
  * Where the rule is found by which an API server refuses to look into a pod, which may well be sound; undefined where that is
- * not why it could not be asked. As long as the rule is there, asking again is in vain.
+ * not why it could not be asked. As long as the rule is there, asking again is in vain; but a webhook that is silent may come
+ * back (`mayPass`).
  */
 export function ruleAgainstAsking(
   { context, namespace }: Pick<StatusReport, 'context' | 'namespace'>,
   problem: Pick<StatusProblem, 'class' | 'message'>,
-): string | undefined {
-  return problem.class === 'agent-unreachable' ? admissionHint({ context, namespace }, problem.message) : undefined;
+): { hint: string; mayPass?: string } | undefined {
+  if (problem.class !== 'agent-unreachable') return undefined;
+  const hint = admissionHint({ context, namespace }, problem.message);
+  const webhook = silentWebhook(problem.message);
+  return hint === undefined
+    ? undefined
+    : { hint, ...(webhook === undefined ? {} : { mayPass: `webhook "${webhook}" does not answer the API server` }) };
 }
 
 /** What the status sees as it is, and of which check looks for the cause: taints, policies, routes, admission. */
