@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type FirstLook, isSameCluster, lookAtCluster } from '../../src/flows/targets/first-look.ts';
+import { type FirstLook, isSameCluster, lookAtCluster, sameButForLogin } from '../../src/flows/targets/first-look.ts';
 import { parseCiliumNamespaces } from '../../src/mesh/cilium/namespaces.ts';
+import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
 
@@ -139,8 +140,14 @@ it.each(['', 'a,b', '=cilium', 'a=', 'a,', 'A', 'a/b', '..'])('refuses "%s"', (t
 });
 
 describe('whether two contexts lead to one cluster', () => {
-  const look = (server: string, uid?: string, configUid?: string, namespace = 'kube-system') =>
-    ({ client: { server }, namespace, uid, config: configUid && { metadata: { uid: configUid } } }) as FirstLook;
+  const look = (server: string, uid?: string, configUid?: string, namespace = 'kube-system', cluster?: string) =>
+    ({
+      client: { server },
+      namespace,
+      uid,
+      cluster,
+      config: configUid && { metadata: { uid: configUid } },
+    }) as FirstLook;
 
   it.each([
     ['the same namespace kube-system, by another address', look('a', 'u1', 'c1'), look('b', 'u1', 'c1'), true],
@@ -151,8 +158,25 @@ describe('whether two contexts lead to one cluster', () => {
     ['one may not read that, without Cilium', look('a', 'u1'), look('a'), true],
     ['one may not read that, without Cilium, elsewhere', look('a', 'u1'), look('b'), false],
     ['Cilium was looked for in two namespaces', look('a', 'u1', 'c1'), look('a', undefined, 'c2', 'cilium'), true],
+    [
+      'Cilium was found in two namespaces by two names, behind the same proxy',
+      look('a', 'u1', 'c1', 'kube-system', 'mesh-1'),
+      look('a', undefined, 'c2', 'cilium', 'mesh-2'),
+      false,
+    ],
   ])('%s', (_name, one, other, same) => {
     expect(isSameCluster(one, other)).toBe(same);
     expect(isSameCluster(other, one)).toBe(same);
+  });
+
+  const [first, second] = [look('a', 'u1', 'c1'), look('a', 'u2', 'c2')];
+  it.each<[string, ErrorCode, FirstLook[], FirstLook | undefined]>([
+    ['an expired login to its server', 'Unauthenticated', [first, look('b', 'u3')], first],
+    ['an alias of it was seen too', 'Forbidden', [first, look('a', 'u1', 'c1')], first],
+    ['no cluster there', 'Unauthenticated', [look('b', 'u3')], undefined],
+    ['a server that answers for others: what is behind it is down', 'ApiFailure', [first], undefined],
+    ['several clusters at that address', 'Unauthenticated', [first, second], undefined],
+  ])('of a context that cannot be asked: %s', (_name, code, answered, same) => {
+    expect(sameButForLogin({ server: 'a', error: new MeshctlError(code, 'no') }, answered)).toBe(same);
   });
 });

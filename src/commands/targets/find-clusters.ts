@@ -1,6 +1,12 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
-import { type FirstLook, isSameCluster, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
+import {
+  type FirstLook,
+  isSameCluster,
+  lookAtCluster,
+  sameButForLogin,
+  USUAL_NAMESPACE,
+} from '../../flows/targets/first-look.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
@@ -214,10 +220,11 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
       `context ${names}: namespace kube-system may not be read, so contexts of the same cluster are recognised by its address only`,
     );
   }
+  const seen = looks.flatMap((look) => ('error' in look ? [] : [look]));
   const silent = looks.flatMap((look) => {
     if (!('error' in look)) return [];
-    const other = all ? answered.find(({ client }) => client.server === look.server) : undefined;
-    if (!other) return [look];
+    const other = all ? sameButForLogin(look, seen) : undefined;
+    if (!other || !answered.includes(other)) return [look];
     leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
     return [];
   });

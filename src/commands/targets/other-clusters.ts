@@ -24,8 +24,10 @@ export async function withOtherClusters<T>(
   work: (others: readonly OtherCluster[]) => Promise<T>,
 ): Promise<T> {
   const contexts = own.map(({ client }) => client.context);
-  const servers = own.map(({ client }) => client.server);
   return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+    // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
+    const known = answered.filter(({ client }) => contexts.includes(client.context)).map(({ client }) => client.server);
+    const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
     const others = answered.filter(
       ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
     );

@@ -3,7 +3,7 @@ import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { CiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { shellWord } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { type ErrorCode, MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
 import { findCiliumNamespaces } from '../../snapshot/read-snapshot.ts';
@@ -53,14 +53,32 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
 
 /**
  * Whether two contexts lead to one cluster: by the UID of kube-system, where one of them may not read that by Cilium's
- * ConfigMap, else by the server's address, which other clusters behind the same proxy may have too.
+ * ConfigMap or the cluster's name in it, else by the server's address, which other clusters behind the same proxy may have too.
  */
 export function isSameCluster(one: FirstLook, other: FirstLook): boolean {
   if (one.uid !== undefined && other.uid !== undefined) return one.uid === other.uid;
   const [config, otherConfig] = [one.config?.metadata.uid, other.config?.metadata.uid];
   if (config !== undefined && otherConfig !== undefined && one.namespace === other.namespace)
     return config === otherConfig;
+  if (one.cluster !== undefined && other.cluster !== undefined && one.cluster !== other.cluster) return false;
   return one.client.server === other.client.server;
+}
+
+/** With which a server answers, or would, if another login were sent. */
+const OF_THE_LOGIN: readonly ErrorCode[] = ['KubeconfigInvalid', 'Unauthenticated', 'Forbidden'];
+
+/**
+ * The cluster that a context leads to which cannot be asked, by the server's address: where that is of one cluster alone, and where
+ * it answers all but this login. A proxy that has several clusters at one address tells of one that is down.
+ * @param answered what was seen of each context that could be asked
+ */
+export function sameButForLogin(
+  { server, error }: { server: string | undefined; error: MeshctlError },
+  answered: readonly FirstLook[],
+): FirstLook | undefined {
+  if (!OF_THE_LOGIN.includes(error.code)) return undefined;
+  const [first, ...others] = answered.filter(({ client }) => client.server === server);
+  return first && others.every((other) => isSameCluster(first, other)) ? first : undefined;
 }
 
 /** A cluster for the one pass that follows the look at once: what that has read is not asked for again. */
