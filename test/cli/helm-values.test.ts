@@ -125,8 +125,18 @@ describe('what Helm would do to a mesh that works', () => {
     await mesh.meshctl.ok([...enable('mesh-1'), '--force-conflicts']);
   });
 
-  it('goes on by cert-manager where that issues', async () => {
+  it('goes on by cert-manager where that issues what peers see, and not where it has only issued another certificate', async () => {
     const ref = refs.secret('clustermesh-apiserver-server-cert');
+    const another = refs.secret('clustermesh-apiserver-admin-cert');
+    const mark = { 'cert-manager.io/certificate-name': 'c' };
+    mesh.one.store.update(another, ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, ...mark };
+    });
+    await without(refs.secret('cilium-ca'), () => requireRefused(/Helm would make a new CA and cut every peer off/));
+    expect(parse((await helmValues()).stdout).clustermesh.apiserver.tls.auto.method).toBe('helm');
+    mesh.one.store.update(another, ({ metadata }) => {
+      delete metadata.annotations?.['cert-manager.io/certificate-name'];
+    });
     const marks = { 'certificate-name': 'c', 'issuer-name': 'mesh', 'issuer-kind': 'ClusterIssuer' };
     const names = Object.entries(marks).map(([mark, value]) => [`cert-manager.io/${mark}`, value]);
     mesh.one.store.update(ref, ({ metadata }) => {

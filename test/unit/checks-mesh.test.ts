@@ -51,8 +51,7 @@ function scaledToZero(): KubeObject {
   return { ...deployment, spec: { ...(deployment.spec as object), replicas: 0 }, status: { observedGeneration: 1 } };
 }
 
-function issuedByCertManager(): KubeObject {
-  const name = 'clustermesh-apiserver-server-cert';
+function issuedByCertManager(name = 'clustermesh-apiserver-server-cert'): KubeObject {
   const annotations = { 'cert-manager.io/certificate-name': name };
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'kube-system', annotations } };
 }
@@ -197,6 +196,21 @@ describe('checks of CAs and ownership', () => {
     ['cannot be read', 'fail', { ca: undefined, live: [caSecret({ 'ca.crt': 'x' })] }],
     ["has another one's key", 'fail', { ...signed, ca: { ...caFacts('ca-one'), keyMatches: false } }],
     ["is cert-manager's", 'skip', { ...signed, ca: undefined, live: [issuedByCertManager()] }],
+    [
+      "is gone, and signed one certificate beside cert-manager's",
+      'fail',
+      {
+        ...signed,
+        ca: undefined,
+        live: [
+          issuedByCertManager('clustermesh-apiserver-admin-cert'),
+          {
+            ...caSecret({ 'tls.crt': 'x' }),
+            metadata: { name: 'clustermesh-apiserver-server-cert', namespace: 'kube-system' },
+          },
+        ],
+      },
+    ],
   ])('a CA that %s: %s', (_when, severity, first) => {
     const findings = findingsOf('tls-ca', inputOf({}, first));
     expect(findings.find(({ cluster = 'one' }) => cluster === 'one')?.severity).toBe(severity);

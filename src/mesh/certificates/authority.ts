@@ -6,7 +6,7 @@ import { meshctlCommand } from '../command-line.ts';
 import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
+import { APISERVER, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
@@ -150,11 +150,23 @@ export function hasLostSigner(snapshot: ClusterSnapshot): boolean {
   return authorityState(snapshot) === 'wrong-key' || lostAuthority(snapshot) !== undefined;
 }
 
-/** cert-manager keeps the CA of an issuer wherever that is; it marks what it issues (annotation of its Certificates). */
+/**
+ * Whether cert-manager issues every certificate that is there: it keeps the CA of an issuer wherever that is. One that it has not
+ * issued is of the cluster's own CA.
+ */
 export function isIssuedElsewhere({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
-  return CERTIFICATE_SECRETS.some((name) =>
-    Boolean(objects.get(keyOf(secretRef(namespace, name)))?.metadata.annotations?.['cert-manager.io/certificate-name']),
-  );
+  const there = CERTIFICATE_SECRETS.flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
+  return there.some(isByCertManager) && there.every((secret) => isByCertManager(secret) || isUnfilled(secret));
+}
+
+/** Whether cert-manager issues the certificate that peers see, and goes on with all others where the chart asks it to. */
+export function isServedByCertManager({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return isByCertManager(objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET))));
+}
+
+/** It marks what it issues (annotation of its Certificates). */
+function isByCertManager(secret: KubeObject | undefined): boolean {
+  return Boolean(secret?.metadata.annotations?.['cert-manager.io/certificate-name']);
 }
 
 /** cert-manager keeps the keys of its CAs elsewhere, or issues from one that is nowhere in the cluster. */

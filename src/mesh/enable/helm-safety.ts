@@ -1,4 +1,4 @@
-import { authorityTrouble, isIssuedElsewhere, waysBack } from '../certificates/authority.ts';
+import { authorityTrouble, isServedByCertManager, waysBack } from '../certificates/authority.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -30,7 +30,7 @@ export function requireSafeForHelm(
   const { context, namespace } = snapshot;
   const details = { context, object: `Secret ${namespace}/${CA_SECRET}` };
   // The values name cert-manager then, which keeps its CA elsewhere.
-  if (!isIssuedElsewhere(snapshot)) {
+  if (!isServedByCertManager(snapshot)) {
     if (!authority.step) {
       throw new MeshctlError(
         'CertificateAuthority',

@@ -1,5 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import { isIssuedElsewhere } from '../certificates/authority.ts';
+import { isServedByCertManager } from '../certificates/authority.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
@@ -163,7 +163,7 @@ function tlsValues(
 
 /** Who issues the certificates goes on with it: cert-manager writes its issuer on each Secret. */
 function issuingValues(snapshot: ClusterSnapshot): Record<string, unknown> {
-  if (!isIssuedElsewhere(snapshot)) return { method: 'helm' };
+  if (!isServedByCertManager(snapshot)) return { method: 'helm' };
   const { annotations = {} } =
     snapshot.objects.get(keyOf(secretRef(snapshot.namespace, SERVER_CERT_SECRET)))?.metadata ?? {};
   const mark = (name: string) => annotations[`cert-manager.io/issuer-${name}`];
