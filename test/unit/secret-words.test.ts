@@ -16,6 +16,8 @@ describe('what other programs say', () => {
     [`a ${KEY} b`, 'a <hidden> b'],
     [`cut short ${FIRST}\n${REST[0]?.slice(0, 4)}`, 'cut short <hidden>'],
     [`token ${TOKEN}`, 'token <hidden>'],
+    ['key: Zk3vQ9/tYw0pLr7sXb2/NcVd5hJ8eUgKa1m', 'key: <hidden>'],
+    ['key: ab/Cd/3f/Gh/Ij/5l/Mn/Op/7q/Rs/Tu/9w=', 'key: <hidden>'],
   ])('has no key in it: %#', (said, shown) => {
     expect(withoutSecretWords(said)).toBe(shown);
   });
@@ -24,6 +26,8 @@ describe('what other programs say', () => {
     'quay.io/cilium/clustermesh-apiserver:v1.20.0@sha256:0fbd1a6d0c3a4f29bdb8d4d5a1b46fcb4c2d8d1d4a5b6c7d8e9f00112233aabb',
     'no matches for service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled',
     'open /home/operator/clusters/production/charts/cilium/templates: no such file or directory',
+    'open /Users/Jane/Work/Clusters/Region2/charts/Cilium/templates: no such file or directory',
+    'Get "https://charts/Releases/2026/Cilium/Stable/index": EOF',
     'unknown field spec.loadBalancerSourceRangesAndMore',
     'a3f1c9de-4b52-4e7b-9a0c-0d6f2b8e1c77-worker-nodes-of-region-1',
   ])('%j stays as it is', (said) => {
