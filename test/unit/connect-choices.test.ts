@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseHost } from '../../src/commands/options/option-values.ts';
 import { type Endpoint, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
@@ -170,6 +171,25 @@ describe('endpoints', () => {
 
   it.each(['', 'a:b', 'host:0', 'host:70000', 'https://host:1', 'a=', '[::1'])('%j is none', (text) => {
     expect(() => parseEndpointOverride(text)).toThrow(/is not an endpoint/);
+  });
+
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['2001:DB8::7', '2001:db8::7'],
+    ['Mesh.Example.com.', 'mesh.example.com'],
+    ['my_host.example.com', 'my_host.example.com'],
+    ['10.0.7', undefined],
+    ['010.0.0.1', undefined],
+    ['mesh.example.7', undefined],
+    ['mesh..example.com', undefined],
+    ['2001:db8::/32', undefined],
+    [`${'a'.repeat(64)}.example.com`, undefined],
+  ])('what may be dialled may be in a certificate, and nothing else: %s', (text, name) => {
+    const dialled = () => parseEndpointOverride(text);
+    if (name !== undefined) {
+      expect(dialled()).toMatchObject({ port: 2379 });
+      expect(parseHost(text)).toBe(name);
+    } else for (const read of [dialled, () => parseHost(text)]) expect(read).toThrow(/neither|is not an endpoint/);
   });
 
   it.each([

@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { DNS_LABEL } from '../../mesh/objects/names.ts';
 import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
+import { isHost } from '../../mesh/peers/endpoint-overrides.ts';
 import { sumOf } from '../../mesh/span.ts';
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
@@ -64,10 +64,9 @@ export function parseObjectName(text: string): string {
   throw new MeshctlError('Usage', `"${text}" is not a name: lower-case letters, digits, "-" and "." are allowed`);
 }
 
-/** An IP address, or the name of a host, as certificates have them. */
+/** An IP address, or the name of a host, as certificates have them: in small letters, without the dot at the end. */
 export function parseHost(text: string): string {
-  if (isIP(text) > 0) return text;
-  if (!/^[\d.]+$/.test(text) && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text)) return text;
+  if (isHost(text)) return text.toLowerCase().replace(/\.$/, '');
   throw new MeshctlError('Usage', `"${text}" is neither an IP address nor the name of a host`);
 }
 

@@ -1,5 +1,5 @@
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
-import { overlap, parseCidr } from '../cilium/cidr.ts';
+import { isAddress, overlap, parseCidr } from '../cilium/cidr.ts';
 import { connectCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
@@ -91,13 +91,13 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   return host !== undefined && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function isHost(host: string): boolean {
+/** Whether a text is an IP address, or a name that could be in DNS. */
+export function isHost(host: string): boolean {
   const labels = host.replace(/\.$/, '').split('.');
   // A name that ends in a number is taken for an IPv4 address by all that resolve it (the URL standard, inet_aton).
-  if (host.includes(':')) return parseCidr(host) !== undefined;
+  if (host.includes(':')) return isAddress(host);
   // Not 010.0.0.1 either: some read it as decimal, some as octal.
-  if (/^\d+$/.test(labels.at(-1) ?? ''))
-    return parseCidr(host) !== undefined && !labels.some((part) => /^0\d/.test(part));
+  if (/^\d+$/.test(labels.at(-1) ?? '')) return isAddress(host) && !labels.some((part) => /^0\d/.test(part));
   return host.length <= MOST_CHARACTERS && labels.every((label) => LABEL.test(label));
 }
 
