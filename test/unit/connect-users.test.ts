@@ -60,17 +60,18 @@ describe('users.yaml', () => {
   });
 
   it.each([
-    'peers:\n- a\n',
-    'users:\n- *anchor\n',
-    'users: [{name: remote-a, role: remote}\n',
-    'users:\n- remote-a\n',
-    'users: [{name: [remote-a]}]\n',
-    'users: {name: remote-a}\n',
-    '- name: remote-a\n',
-    'me',
-    '{}',
-    'users: [{name: a}]\n---\nusers: []\n',
-  ])('is not touched where it is no list of users: %j', (text) => {
+    ['peers:\n- a\n', 'it has no "users"'],
+    ['users:\n- *anchor\n', 'it is not valid YAML'],
+    ['users: [{name: remote-a, role: remote}\n', 'it is not valid YAML'],
+    ['users:\n- remote-a\n', 'an entry of it is no user'],
+    ['users: [{name: [remote-a]}]\n', 'an entry of it is no user'],
+    ['users: {name: remote-a}\n', 'it has no "users"'],
+    ['- name: remote-a\n', 'it has no "users"'],
+    ['me', 'it has no "users"'],
+    ['{}', 'it has no "users"'],
+  ])('is not touched where it is no list of users, and it is said why: %j', (text, why) => {
+    expect(lackOfUsers(configMap(text))).toBe(`the list of users cannot be read: ${why}`);
+    expect(usersLetIn(text)).toEqual([]);
     for (const change of [addUsers, removeUsers])
       expect(() => change(text, ['remote-b'])).toThrow(/is not a list of users/);
   });
@@ -161,6 +162,21 @@ describe.each(OTHER_STYLES)('a list %s', (_what, text, rest) => {
       ...['ops root', 'remote-a remote', 'remote-else remote'],
     ]);
   });
+});
+
+it('of several documents the first one is read and changed, as the clustermesh-apiserver reads it', () => {
+  const [second, other] = ['---\nusers:\n- name: remote-b\n  role: remote\n', '---\nx: [\n'];
+  for (const rest of [second, other, '---\n']) {
+    for (const first of [ONE, `---\n${ONE}`, 'users: [{name: remote-a, role: remote}]\n']) {
+      const text = `${first}${rest}`;
+      expect([lackOfUsers(configMap(text)), userNames(text)]).toEqual([undefined, ['remote-a']]);
+      const grown = addUsers(text, ['remote-b']);
+      expect([userNames(grown), grown.endsWith(rest)]).toEqual([['remote-a', 'remote-b'], true]);
+      expect(userNames(removeUsers(grown, ['remote-a']))).toEqual(['remote-b']);
+    }
+  }
+  expect(usersLetIn(`---\n${second}`)).toEqual([]);
+  expect(userNames(addUsers(`---\n${second}`, ['remote-c']))).toEqual(['remote-c']);
 });
 
 it('a list that is JSON is JSON afterwards', () => {

@@ -1,16 +1,14 @@
-import { parse } from 'yaml';
 import type { RemoteUser } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { REMOTE_ROLE } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
-import { remembered } from '../remembered.ts';
 import { remoteUsersFile } from './file/peer-config.ts';
 import {
   addToDocument,
-  isUser,
   type ListedUser,
+  lackInDocument,
   removeFromDocument,
   restoreInDocument,
   usersInDocument,
@@ -148,21 +146,8 @@ export function usersLetIn(text: string): RemoteUser[] {
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
 export function lackOfUsers({ data }: KubeObject): string | undefined {
   const text = (data as Record<string, unknown> | undefined)?.[USERS_FILE];
-  return typeof text === 'string' ? lackIn(text) : 'the list of etcd users for peers is missing';
+  return typeof text === 'string' ? lackInDocument(text) : 'the list of etcd users for peers is missing';
 }
-
-const lackIn = remembered((text: string): string | undefined => {
-  try {
-    const content = parse(text, { logLevel: 'error', merge: true }) as { users?: unknown } | null;
-    const users = content?.users;
-    if (Array.isArray(users)) {
-      return users.every(isUser) ? undefined : 'the list of users cannot be read: an entry of it is no user';
-    }
-    return users === null || content === null ? undefined : 'the list of users cannot be read: it has no "users"';
-  } catch {
-    return 'the list of users cannot be read: it is not valid YAML';
-  }
-}, 200);
 
 /**
  * The names of peers' users in a text that cannot be read as a list, as far as lines of it say them; not those in comments, nor
@@ -208,8 +193,12 @@ function readUsers(text: string): readonly ListedUser[] {
  */
 function linesOfUsers(text: string): Entry[] | undefined {
   const entries: Entry[] = [];
+  let isBegun = false;
   let isHeaded = false;
   for (const [index, line] of linesOf(text).entries()) {
+    // Of a second document nobody reads a line.
+    if (/^---/.test(line) && isBegun) return undefined;
+    isBegun ||= !/^\s*(#.*)?$/.test(line);
     if (/^\s*(#.*|---)?$/.test(line)) continue;
     if (EMPTY_LIST.test(line)) {
       isHeaded = true;

@@ -1,5 +1,5 @@
 /** Users and roles of a clustermesh-apiserver's etcd (Cilium's pkg/kvstore/etcdinit and clustermesh users_mgmt). */
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 
 /** Decides what a user may read. `rangeEnd` is exclusive, absent for the one key. */
 export type MayRead = (key: string, rangeEnd: string | undefined) => boolean;
@@ -56,9 +56,12 @@ export function builtInUsers(cluster: string): Map<string, string> {
 
 /** The users of a `users.yaml`, name to role, without the cluster itself; undefined for text that cannot be read. */
 export function parseUsers(text: string, cluster: string): Map<string, string> | undefined {
-  let document: { users?: { name?: unknown; role?: unknown }[] | null } | null;
+  let document: { users?: { name?: unknown; role?: unknown }[] | null } | null | undefined;
   try {
-    document = parse(text) as typeof document;
+    // As go.yaml.in/yaml/v3 does: merge keys count, and documents after the first do not.
+    const [first] = parseAllDocuments(text, { merge: true });
+    if (first?.errors.length) return undefined;
+    document = first?.toJS() as typeof document;
   } catch {
     return undefined;
   }
