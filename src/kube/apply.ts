@@ -102,6 +102,8 @@ async function carryOut(
       await record(client, { ref, before: seen, write: sent, rollback }, journal, options);
       return;
     } catch (error) {
+      if (seen && error instanceof MeshctlError && error.code === 'NotFound' && error.hint === undefined)
+        throw isGone(client.context, ref);
       if (!isOvertaken(error, write)) throw error;
       live = await client.get(ref, { signal: options.signal });
       // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
@@ -162,11 +164,16 @@ function sentWrite(
         return change && { method: 'patch', patch: change.patch, resourceVersion };
       }
       if (write.create) return { method: 'create', object: write.create };
-      throw new MeshctlError('NotFound', `context "${client.context}": ${describeRef(ref)} is gone`, {
-        hint: 'Run the same command again.',
-        details: { context: client.context, object: describeRef(ref) },
-      });
+      throw isGone(client.context, ref);
   }
+}
+
+/** Of an object that a plan was made from. */
+function isGone(context: string, ref: ObjectRef): MeshctlError {
+  return new MeshctlError('NotFound', `context "${context}": ${describeRef(ref)} is gone`, {
+    hint: 'Run the same command again.',
+    details: { context, object: describeRef(ref) },
+  });
 }
 
 /** Sends a write and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */

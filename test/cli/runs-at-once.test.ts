@@ -150,3 +150,31 @@ it.each<[was: string, peers: string[]]>([
     expect((await ok(kvstoremesh(true))).stderr).not.toContain('meanwhile');
   },
 );
+
+it('a connect that ends after KVStoreMesh was switched on says so, with what moves the peer', async () => {
+  const kvstoremesh = (isOn: boolean) =>
+    clusters.meshctl(['clustermesh', 'enable', '--context', 'mesh-1', `--enable-kvstoremesh=${isOn}`]);
+  expect((await kvstoremesh(false)).exitCode).toBe(0);
+  const other = beforeThe(
+    ({ context, verb, name }) => context === 'mesh-1' && verb !== 'get' && name === 'cilium-clustermesh',
+    () => kvstoremesh(true),
+  );
+  const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-3'));
+  expect(other()?.exitCode, other()?.stderr).toBe(0);
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toMatch(
+    /mesh-3 was connected meanwhile, [\s\S]*connect --context mesh-1 --destination-context mesh-3/,
+  );
+  expect((await clusters.meshctl(connect('mesh-1', 'mesh-3'))).exitCode).toBe(0);
+  expect(Object.keys(secretOf(0, 'cilium-clustermesh') ?? {})).toEqual(['mesh-3']);
+});
+
+it('a connect whose Secret another run has taken away says what to do', async () => {
+  beforeThe(
+    ({ context, verb, name }) => context === 'mesh-1' && verb !== 'get' && name === 'cilium-kvstoremesh',
+    () => clusters.meshctl(['clustermesh', 'enable', '--context', 'mesh-1', '--enable-kvstoremesh=false']),
+  );
+  const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-2'));
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toMatch(/cilium-kvstoremesh is gone\n? *→ Run the same command again/);
+});

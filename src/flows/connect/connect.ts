@@ -1,16 +1,18 @@
 import pLimit from 'p-limit';
+import { runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { counted } from '../../mesh/counted.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { apiserverDeploymentRef, REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { warnOfUnmoved } from '../enable/move-peers.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -103,6 +105,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
       ),
     );
     await requireStanding(targets, directions, options.parallel);
+    await warnOfSwitched(flow, prepared);
     await options.oneSided?.dialled();
     return writer.steps;
   } catch (error) {
@@ -117,6 +120,18 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
       mend: (context) => mendCommand(directions, context),
     });
     throw error;
+  }
+}
+
+/** Warns where KVStoreMesh was switched on since the plan was made: what is written works, but for the agents alone. */
+async function warnOfSwitched(flow: Flow, { targets, members, directions }: PreparedConnect): Promise<void> {
+  const snapshots = members.map(({ snapshot }) => snapshot);
+  const dialling = new Set(directions.map(({ client }) => client.snapshot));
+  for (const snapshot of dialling) {
+    if (dialsThroughKvstoremesh(snapshot)) continue;
+    const target = targets.find(({ client }) => client.context === snapshot.context);
+    const deployment = target && (await target.client.get(apiserverDeploymentRef(target.namespace)));
+    if (target && deployment && runsKvstoremesh(deployment)) await warnOfUnmoved(flow, target, snapshots);
   }
 }
 

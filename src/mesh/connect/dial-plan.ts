@@ -256,10 +256,15 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
   const file = cachedPeerFile(snapshot.namespace);
   const peers = outgoing.map(({ server }) => server.identity.name);
   const stale = peers.filter((peer) => !sameFile(secretText(live, peer), file));
+  // From when the agents dialled the peer themselves: a key that nobody uses, on every node.
+  const unused = peers
+    .flatMap((peer) => Object.values(peerCertificateKeys(peer)))
+    .filter((key) => secretText(live, key) !== undefined);
   const marks = newMarks(live, outgoing, served);
   const base = { cluster: snapshot.context, object: ref, before: live };
   const changes = [
     ...stale.map((peer) => ({ path: `data.${peer}`, ...formerly(live, peer), to: describeFile(file) })),
+    ...unused.map((key) => ({ path: `data.${key}` })),
     ...markChanges(live, marks),
   ];
   if (changes.length === 0) {
@@ -270,8 +275,12 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
     ...base,
     action: live ? 'update' : 'create',
     changes,
-    why: `${stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : WRITES_DOWN}${ownerClause(live)}`,
-    write: { method: 'edit', create: withMarks({ ...newPeerSecret(ref), data }, marks), edit: setKeys(data, marks) },
+    why: `${stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : unused.length > 0 ? 'nothing dials with these keys any more' : WRITES_DOWN}${ownerClause(live)}`,
+    write: {
+      method: 'edit',
+      create: withMarks({ ...newPeerSecret(ref), data }, marks),
+      edit: setKeys({ ...data, ...Object.fromEntries(unused.map((key) => [key, null])) }, marks),
+    },
   };
 }
 
