@@ -94,7 +94,8 @@ async function carryOut(
   for (let round = 1; ; round++) {
     const sent = sentWrite(client, ref, write, live);
     if (!sent) return;
-    if (live && isGoing(live) && write.method !== 'delete') throw beingDeleted(client.context, live);
+    if (live && isGoing(live) && write.method !== 'delete')
+      throw beingDeleted({ context: client.context, object: live });
     const seen = live;
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { requireRolling, stallOf } from '../../src/mesh/apiserver/stall.ts';
 import { enableAdvice, lostAuthority } from '../../src/mesh/certificates/authority.ts';
-import { enableOnceGone, unfinishedDisable } from '../../src/mesh/enable/unfinished-disable.ts';
+import { enableOnceGone, leftOut, unfinishedDisable } from '../../src/mesh/enable/unfinished-disable.ts';
 import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
@@ -80,6 +80,32 @@ describe('what is being deleted', () => {
     else expect(check).not.toThrow();
     expect(() => requireStaying([{ ...step(secret, 'keep'), ...how }])).not.toThrow();
   });
+
+  it('is named and waited for at once, also in several clusters and namespaces', () => {
+    const named = (name: string, namespace: string) => ({ ...going, metadata: { ...going.metadata, name, namespace } });
+    const write = { method: 'patch', patch: {} } as const;
+    const steps = [
+      { ...step(named('a', 'x'), 'update'), write },
+      { ...step(named('b', 'x'), 'keep') },
+      { ...step(named('c', 'y'), 'update'), write },
+      { ...step(named('d', 'x'), 'update'), write, cluster: 'mesh-2' },
+    ];
+    const held = 'is being deleted, held by its finalizer example.com/x';
+    const says = `context "mesh-1": Secret x/a ${held}; Secret x/b ${held}; Secret y/c ${held}; context "mesh-2": Secret x/d ${held}`;
+    const wait = (context: string, namespace: string, names: string) =>
+      `kubectl --context ${context} -n ${namespace} wait --for=delete ${names} --timeout=5m`;
+    const waits = [
+      wait('mesh-1', 'x', 'secret/a secret/b'),
+      wait('mesh-1', 'y', 'secret/c'),
+      wait('mesh-2', 'x', 'secret/d'),
+    ];
+    expect(() => requireStaying(steps)).toThrow(
+      expect.objectContaining({
+        message: says,
+        hint: `Run the same command again once all of it is gone: ${waits.join(' && ')}`,
+      }),
+    );
+  });
 });
 
 describe('a CA that went with the rest', () => {
@@ -125,22 +151,33 @@ describe('an unfinished disable', () => {
   const wait = 'kubectl --context mesh-1 -n kube-system wait --for=delete service/clustermesh-apiserver --timeout=5m';
   const unfinished = unfinishedDisable(snapshot);
 
-  it('is waited for before enable, with which nothing is left that would need its CA back', () => {
+  const enable = `${wait} && meshctl clustermesh enable --context mesh-1`;
+  const disable = `${wait} && meshctl clustermesh disable --context mesh-1`;
+  const both = `finish the disable: ${disable}; or enable it again: ${enable}`;
+
+  it('is finished or taken back, with which nothing is left that would need its CA back', () => {
     expect(unfinished?.wait).toBe(wait);
-    const enable = `${wait} && meshctl clustermesh enable --context mesh-1`;
-    expect(enableAdvice({ ...PLACE, unsigned: true, unfinished })).toBe(enable);
+    expect(enableAdvice({ ...PLACE, unsigned: true, unfinished })).toBe(both);
+  });
+
+  it('is waited for by who wants it enabled', () => {
     const other = snapshotOf({ context: 'mesh-2' });
     expect(enableOnceGone([snapshot, other])).toBe(`${enable},mesh-2`);
     expect(enableOnceGone([other])).toBe('meshctl clustermesh enable --context mesh-2');
   });
 
-  it('is waited for before a cluster that others dial is joined again', () => {
+  it('is why a cluster is left out, with both ways on', () => {
+    const out = 'context "mesh-1" is left out: Cluster Mesh is not enabled there';
+    expect(leftOut(snapshot)).toBe(`${out}; ${unfinished?.says} → ${both}`);
+    expect(leftOut(snapshotOf({ context: 'mesh-1' }))).toBe(out);
+  });
+
+  it('is finished before others forget the cluster, or waited for before it is joined again', () => {
     const place = { ...PLACE, component: 'apiserver', object: '', outage: true, says: '' } as const;
-    expect(mendOf({ id: 'mesh-disabled', ...place, peers: ['mesh-2'], unfinished }, new Map())).toContain(
-      `or join it again: ${wait} && meshctl clustermesh enable --context mesh-1 && meshctl clustermesh connect`,
+    expect(mendOf({ id: 'mesh-disabled', ...place, peers: ['mesh-2'], unfinished }, new Map())).toBe(
+      `finish the disable and forget it: ${disable} && meshctl clustermesh disconnect --context '<context of mesh-2>' --peer mesh-1; ` +
+        `or join it again: ${enable} && meshctl clustermesh connect --context mesh-1 --destination-context '<context of mesh-2>'`,
     );
-    expect(mendOf({ id: 'apiserver-missing', ...place, unfinished }, new Map())).toMatch(
-      /^kubectl .* wait --for=delete/,
-    );
+    expect(mendOf({ id: 'apiserver-missing', ...place, unfinished }, new Map())).toBe(both);
   });
 });

@@ -5,6 +5,7 @@ import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { leftOut } from '../../mesh/enable/unfinished-disable.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type Unanswered, whereAccessible } from '../where-it-succeeds.ts';
@@ -42,8 +43,7 @@ export async function readAccessibleMembers(
   const { done, failed, ...found } = await whereAccessible(flow, targets, read, { parallel, least: 1 });
   const serving = done.filter((snapshot) => apiserverDeployment(snapshot) !== undefined);
   if (serving.length === 0) return { targets: found.targets, members: membersOf(done), failed };
-  for (const { context } of done.filter((snapshot) => !serving.includes(snapshot)))
-    flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
+  for (const snapshot of done.filter((one) => !serving.includes(one))) flow.progress.warn(leftOut(snapshot));
   const isServing = ({ client }: Target) => serving.some(({ context }) => context === client.context);
   return { targets: found.targets.filter(isServing), members: membersOf(serving), failed };
 }

@@ -50,7 +50,7 @@ async function stillThere(
   const { context } = client;
   const now = await Promise.all(held.map((object) => client.get(refOf(object))));
   const left = now.filter((object): object is KubeObject => isGoing(object));
-  const { details } = beingDeleted(context, live);
+  const { details } = beingDeleted({ context, object: live });
   return new MeshctlError('Timeout', `context "${context}": waited ${waitMs / 1000} s for ${words}`, {
     hint: `Run the same command again once ${left.length > 1 ? 'all of it' : 'it'} is gone: ${waitForEnd(context, left.length > 0 ? left : [live])}`,
     details: { ...details, timeoutMs: waitMs },

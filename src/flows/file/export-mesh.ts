@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { counted } from '../../mesh/counted.ts';
-import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
+import { enableOnceGone, leftOut, sinceDisable, unfinishedDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ExportedCluster, type ExportedMesh, exportMesh } from '../../mesh/file/export.ts';
 import { serviceImportOf } from '../../mesh/services/derived.ts';
@@ -27,14 +27,17 @@ export async function exportClusters(flow: Flow, targets: readonly Target[], par
   const contexts = bare.map(({ snapshot }) => snapshot.context);
   if (bare.length === read.length) {
     const named = contexts.map((context) => `"${context}"`).join(', ');
-    throw new MeshctlError('ClusterMeshNotEnabled', `there is no mesh in ${named}: Cluster Mesh is not enabled there`, {
-      hint: enableOnceGone(bare.map(({ snapshot }) => snapshot)),
-      details: { contexts },
-    });
+    const since = bare.map(({ snapshot }) => sinceDisable(unfinishedDisable(snapshot))).join('');
+    throw new MeshctlError(
+      'ClusterMeshNotEnabled',
+      `there is no mesh in ${named}: Cluster Mesh is not enabled there${since}`,
+      {
+        hint: enableOnceGone(bare.map(({ snapshot }) => snapshot)),
+        details: { contexts },
+      },
+    );
   }
-  for (const context of contexts) {
-    flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
-  }
+  for (const { snapshot } of bare) flow.progress.warn(leftOut(snapshot));
   const serving = read.filter((one) => !bare.includes(one));
   const snapshots = serving.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireSettledName(snapshot, snapshots);

@@ -3,7 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { podCaMark } from '../apiserver/pod-marks.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
+import { type UnfinishedDisable, waysOn } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -131,16 +131,15 @@ export interface EnableObstacles {
 }
 
 /**
- * To enable a cluster again; where `enable` alone is refused, its CA comes back first, or what a disable has deleted is gone
- * first: of that cluster nothing is left that would need the CA.
+ * To enable a cluster again; where `enable` alone is refused, its CA comes back first. Where a disable is unfinished, it is
+ * finished or taken back: of that cluster nothing is left that would need the CA.
  */
 export function enableAdvice(
   { unsigned = false, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
-  const enable = meshctlCommand('clustermesh enable', { context: place.context });
-  if (unfinished) return `${unfinished.wait} && ${enable}`;
-  return unsigned ? waysBack(place, peers) : enable;
+  if (unfinished) return waysOn(place, unfinished);
+  return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
 }
 
 /** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */

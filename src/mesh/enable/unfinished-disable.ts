@@ -2,10 +2,10 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { describeRef, keyOf, refOf } from '../objects/kube-object.ts';
+import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { isOurs } from '../objects/ownership.ts';
-import { heldBy, isGoing, waitForEnd } from '../plan/going.ts';
+import { isGoing, saysGoing, waitForEnd } from '../plan/going.ts';
 
 /** What a disable has deleted, and others still hold. */
 export interface UnfinishedDisable {
@@ -21,9 +21,8 @@ export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable 
   if (apiserverDeployment(snapshot) || unread?.has(keyOf(apiserverDeploymentRef(namespace)))) return undefined;
   const held = [...objects.values()].filter((object) => isGoing(object) && isOurs(object));
   if (held.length === 0) return undefined;
-  const what = held.map((object) => `${describeRef(refOf(object))} is being deleted${heldBy(object)}`);
   return {
-    says: `a disable is unfinished: ${what.join('; ')}`,
+    says: `a disable is unfinished: ${held.map(saysGoing).join('; ')}`,
     wait: waitForEnd(context, held),
   };
 }
@@ -31,6 +30,28 @@ export function unfinishedDisable(snapshot: ClusterSnapshot): UnfinishedDisable 
 /** That a disable is why something is not enabled, as the end of a sentence; empty where there is none. */
 export function sinceDisable(unfinished: UnfinishedDisable | undefined): string {
   return unfinished === undefined ? '' : `; ${unfinished.says}`;
+}
+
+/** Both ways on from a disable that is unfinished: whether it is still meant, only the operator knows. */
+export function waysOn({ context }: { context: string }, unfinished: UnfinishedDisable): string {
+  return `finish the disable: ${afterEnd('disable', context, unfinished)}; or enable it again: ${afterEnd('enable', context, unfinished)}`;
+}
+
+/** That a cluster without Cluster Mesh has no part in what is done for several, with what is left of a disable. */
+export function leftOut(snapshot: ClusterSnapshot): string {
+  const unfinished = unfinishedDisable(snapshot);
+  const next = unfinished ? ` → ${waysOn(snapshot, unfinished)}` : '';
+  return `context "${snapshot.context}" is left out: Cluster Mesh is not enabled there${sinceDisable(unfinished)}${next}`;
+}
+
+/** Enables or disables a cluster, once what an unfinished disable has deleted there is gone. */
+export function afterEnd(
+  verb: 'enable' | 'disable',
+  context: string,
+  unfinished: UnfinishedDisable | undefined,
+): string {
+  const command = meshctlCommand(`clustermesh ${verb}`, { context });
+  return unfinished ? `${unfinished.wait} && ${command}` : command;
 }
 
 /** The command line that enables clusters, once what unfinished disables have deleted there is gone. */

@@ -1,6 +1,7 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
 import { connectCommand, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { afterEnd } from '../enable/unfinished-disable.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import type { Fault, FaultId } from './fault.ts';
@@ -48,12 +49,15 @@ const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { con
 const restoreAuthority: Mend = (fault) => waysBack(fault);
 
 /** Those that dial a cluster that left the mesh forget it, each on its own side. */
-const forget: Mend = ({ context, namespace, peers = [], unfinished }, contexts) => {
+const forget: Mend = ({ context, peers = [], unfinished }, contexts) => {
   const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
   const dialling = peers.map((peer) => contextOf(contexts, peer));
   const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
-  const again = [enableAdvice({ context, namespace, unfinished }), connectCommand(context, dialling)];
-  return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
+  const again = [afterEnd('enable', context, unfinished), connectCommand(context, dialling)];
+  const [how, ends] = unfinished
+    ? ['finish the disable and forget it', [afterEnd('disable', context, unfinished)]]
+    : ['forget it', []];
+  return `${how}: ${[...ends, ...parting].join(' && ')}; or join it again: ${again.join(' && ')}`;
 };
 
 /** Which of them is to be installed anew, only the operator knows. */

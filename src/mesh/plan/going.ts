@@ -3,6 +3,7 @@ import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
+import { groupBy } from '../pairs.ts';
 import type { Step } from './plan.ts';
 
 /** Whether an object is on its way out: it was deleted, and something still holds it. */
@@ -31,20 +32,50 @@ export function heldBy({ metadata: { finalizers = [] } }: KubeObject): string {
 /**
  * What is being deleted takes what is written to it along, as soon as its finalizers are done: a plan must neither change nor
  * count on it. What is to be deleted anyway may go.
- * @throws MeshctlError `Conflict`, for the first such object
+ * @throws MeshctlError `Conflict`, naming all such objects
  */
 export function requireStaying(steps: readonly Step[]): void {
-  const going = steps.find(({ write, before }) => write?.method !== 'delete' && isGoing(before));
-  if (going?.before) throw beingDeleted(going.cluster, going.before);
+  const going = steps.flatMap(({ write, before, cluster: context }) =>
+    write?.method !== 'delete' && before && isGoing(before) ? [{ context, object: before }] : [],
+  );
+  const [first, ...more] = going;
+  if (first) throw beingDeleted(first, ...more);
 }
 
-/** Why nothing is written to an object that is on its way out, and how to wait for its end. */
-export function beingDeleted(context: string, object: KubeObject): MeshctlError {
-  const words = describeRef(refOf(object));
-  return new MeshctlError('Conflict', `context "${context}": ${words} is being deleted${heldBy(object)}`, {
-    hint: `Run the same command again once it is gone: ${waitForEnd(context, [object])}`,
-    details: { context, object: words },
+/** An object, and the context that it is in. */
+interface Placed {
+  context: string;
+  object: KubeObject;
+}
+
+/** Why nothing is written to objects that are on their way out, and how to wait for the end of all of them. */
+export function beingDeleted(...going: readonly [Placed, ...Placed[]]): MeshctlError {
+  const [{ context, object }] = going;
+  const says = [...groupBy(going, (one) => one.context)].map(
+    ([where, held]) => `context "${where}": ${held.map((one) => saysGoing(one.object)).join('; ')}`,
+  );
+  // One wait is for objects of one namespace.
+  const homes = groupBy(going, (one) => [one.context, one.object.metadata.namespace].join('/'));
+  const waits = [...homes.values()].flatMap((held) => {
+    const [one] = held;
+    return one
+      ? [
+          waitForEnd(
+            one.context,
+            held.map((each) => each.object),
+          ),
+        ]
+      : [];
   });
+  return new MeshctlError('Conflict', says.join('; '), {
+    hint: `Run the same command again once ${going.length > 1 ? 'all of it' : 'it'} is gone: ${waits.join(' && ')}`,
+    details: { context, object: describeRef(refOf(object)) },
+  });
+}
+
+/** `Secret kube-system/… is being deleted, held by its finalizer …`. */
+export function saysGoing(object: KubeObject): string {
+  return `${describeRef(refOf(object))} is being deleted${heldBy(object)}`;
 }
 
 /** The command line that waits until objects of one namespace, or of none, are gone. */
