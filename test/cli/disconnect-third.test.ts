@@ -152,6 +152,23 @@ describe('a disconnect of two clusters', () => {
     },
   );
 
+  it('warns of nobody where only what a cluster has for its own name is taken out', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const two = found(sandbox.clusters[1], 'mesh-2');
+    const peers = refs.secret('cilium-kvstoremesh');
+    const careless = dataOf(found(one.store.get(peers), 'its peers'));
+    two.store.update(peers, (secret) => {
+      secret.data = { ...(secret.data as object), 'mesh-2': btoa(careless['mesh-2'] ?? '') };
+    });
+    const { stdout, stderr } = await meshctl.ok([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-2', '--yes'],
+    ]);
+    expect(stderr).not.toContain('⚠');
+    expect(stdout).toContain('1 updated');
+    expect(Object.keys(dataOf(found(two.store.get(peers), 'its peers')))).not.toContain('mesh-2');
+    await untilHealthy(sandbox, ['mesh-2']);
+  });
+
   it('has nothing to verify where Cluster Mesh was switched off, and nobody to tell of it there', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     const forget = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--dry-run'];

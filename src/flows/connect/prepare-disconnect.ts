@@ -209,7 +209,9 @@ export function prepareParting(
   const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
-  const common = dials.filter(
+  // What is left there for a cluster's own name connects it to nobody: there is nothing to warn of.
+  const between = dials.filter(([client, server]) => client.name !== server.name);
+  const common = between.filter(
     ([{ snapshot }, { name }]) => snapshot && configuredPeers(snapshot).includes(name) && sharesLogin(snapshot, name),
   );
   return {
@@ -224,8 +226,8 @@ export function prepareParting(
         ([client, server]) =>
           `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: the certificate stays valid after it stops dialling`,
       ),
-      ...openConnections(dials),
-      ...unfinishedRotations(dials),
+      ...openConnections(between),
+      ...unfinishedRotations(between),
       ...foreignHomeNotes(plan.steps, partedOf(partings)),
     ],
   };

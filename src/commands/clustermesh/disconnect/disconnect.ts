@@ -69,10 +69,14 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   });
 }
 
-/** Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not. */
+/**
+ * Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not, nor does the
+ * cluster itself, whose own name may be left there.
+ */
 function untoldNotes({ partings }: PreparedDisconnect, others: readonly ClusterSnapshot[]): string[] {
   return partings.flatMap(({ snapshot, unserved }) =>
     unserved.flatMap((peer) => {
+      if (peer === clusterNameOf(snapshot)) return [];
       const names = namesAtPeer(peer, snapshot, others) ?? [clusterNameOf(snapshot)];
       if (names.length === 0) return [];
       const there = forget(unnamedContext(peer), names);
