@@ -7,6 +7,7 @@ import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
 import type { MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
 import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
@@ -14,6 +15,7 @@ import { planDisable, rotationNotes } from '../../src/mesh/enable/plan-disable.t
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
+  CA_SECRET,
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_USERS_CONFIGMAP,
@@ -34,7 +36,7 @@ import {
 } from '../../src/mesh/rotation/phases.ts';
 import { certificatesFrom } from '../../src/mesh/rotation/rotated-certificates.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
-import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
+import { goesOnWithUnread, unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
 import { rotationText } from '../../src/views/rotation/rotation-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import {
@@ -51,7 +53,7 @@ import {
   type World,
 } from '../support/rotation-model.ts';
 import { CHECKOUT } from '../support/schemas.ts';
-import { NOW } from '../support/snapshots.ts';
+import { NOW, snapshotOf } from '../support/snapshots.ts';
 
 /** The mesh after each write of a rotation. */
 async function afterEachWrite(mesh: World, ca: boolean): Promise<World[]> {
@@ -166,6 +168,22 @@ describe('a run without --ca that goes on with a rotation', () => {
         }),
       );
     },
+  );
+});
+
+it.each([
+  ['begun', true, ' --ca', () => mesh],
+  ['gone on with', false, '', () => states[29] ?? []],
+])('a rotation is %s without a peer that has left the mesh, which is to be forgotten', async (_, ca, flag, world) => {
+  const members = (await membersIn(world())).slice(0, 1);
+  const gone = snapshotOf({ context: 'two', ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' } });
+  const contexts = new Map([['mesh-2', 'two']]);
+  expect(() => scopeRotation(members, { ca, force: false, others: [gone] }, NOW, contexts)).toThrow(
+    expect.objectContaining({
+      hint:
+        'Cluster Mesh is not enabled in mesh-2: forget it, and renew what the others hold together: ' +
+        `meshctl clustermesh disconnect --context mesh-1 --peer mesh-2 && meshctl clustermesh certs rotate --context mesh-1${flag}`,
+    }),
   );
 });
 
@@ -373,6 +391,7 @@ describe('a rotation that two clusters finish, which have parted with the third'
   const bundlesOf = (world: World) => world.map((cluster) => authoritiesIn([cluster]).size);
   const seenOf = async (world: World) =>
     unfinishedRotations((await membersIn(world)).map(({ snapshot }) => snapshot)).map(({ context }) => context);
+  let begun: World;
   let world: World;
   let scope: string[];
 
@@ -380,12 +399,47 @@ describe('a rotation that two clusters finish, which have parted with the third'
     const cuts = await afterEachWrite(await meshOf(3), true);
     const middle = cuts[26];
     if (!middle) throw new Error('it was not cut');
+    begun = middle;
     world = copyOf(middle);
     expect(await seenOf(world)).toEqual(['mesh-1', 'mesh-2', 'mesh-3']);
     partFrom(world.slice(0, 2), 'mesh-3');
     expect(await rotateModel(world.slice(0, 2), { ca: false })).toBe(true);
     const members = await membersIn(world);
     scope = [...scopeRotation(members, { ca: false, force: false }, NOW).warnings];
+  });
+
+  it('is gone on with from one that was read alone with the peers of its peers, where those are in it too', async () => {
+    const apart = copyOf(begun);
+    partFrom(apart.slice(0, 1), 'mesh-3');
+    partFrom(apart.slice(2), 'mesh-1');
+    const [one, two, three] = (await membersIn(apart)).map(({ snapshot }) => snapshot);
+    if (!one || !two || !three) throw new Error('no clusters');
+    const goesOn = (others: readonly ClusterSnapshot[]) => unfinishedRotations([three], others)[0]?.hint;
+    expect(goesOnWithUnread([three])).toBe(true);
+    expect(goesOn([])).toBe("meshctl clustermesh certs rotate --context 'mesh-3,<context of mesh-2>'");
+    // Read for who is concerned, without CA and certificates.
+    const briefly = (snapshot: ClusterSnapshot): ClusterSnapshot => ({
+      ...snapshot,
+      ca: undefined,
+      tlsSecrets: new Map(),
+      unread: new Set([keyOf(secretRef('kube-system', CA_SECRET))]),
+    });
+    const together = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2,mesh-3';
+    for (const others of [
+      [one, two],
+      [briefly(one), briefly(two)],
+    ]) {
+      expect(goesOn(others)).toBe(together);
+      const members = await membersIn(apart.slice(2));
+      expect(() => scopeRotation(members, { ca: false, force: false, others }, NOW)).toThrow(
+        expect.objectContaining({
+          hint: expect.stringContaining(
+            'together: meshctl clustermesh certs rotate --context mesh-3,mesh-2,mesh-1; or forget',
+          ),
+        }),
+      );
+    }
+    expect(goesOnWithUnread([one, two, three])).toBe(false);
   });
 
   it('is over for them, whatever the third still holds, and not for the third', async () => {

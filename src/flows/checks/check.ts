@@ -20,6 +20,7 @@ import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -43,6 +44,8 @@ export interface CheckOptions {
   suppress: readonly string[];
   parallel: number;
   nodeTimeoutMs: number;
+  /** Reads the clusters of the kubeconfig that are not in question, where a next step hangs on them. */
+  readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
 }
 
 /** cilium-health on one node tells of all others; a few nodes are enough to see what is wrong. */
@@ -107,8 +110,10 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         const status = statuses.find((report) => report.context === context);
         return [context, { ...seen, status }];
       });
+      const hangsOnOthers = categories.has('tls') && !pre && goesOnWithUnread(snapshots);
       const input: MeshCheckInput = {
         clusters: snapshots,
+        others: hangsOnOthers ? await options.readOthers?.() : undefined,
         now: flow.now(),
         peerIds: peerIdsIn(described),
         observed: new Map(observations),

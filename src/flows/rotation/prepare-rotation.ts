@@ -1,4 +1,5 @@
 import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -13,6 +14,7 @@ import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts'
 import { strangersTo } from '../../mesh/rotation/rotated-certificates.ts';
 import type { RotationInput } from '../../mesh/rotation/rotated-cluster.ts';
 import { type RotationChoice, type RotationScope, rotationEffects, scopeRotation } from '../../mesh/rotation/scope.ts';
+import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
@@ -29,6 +31,8 @@ export interface RotateOptions extends RotationChoice {
   spare?: boolean | undefined;
   /** The contexts of peers that were not named, for hints. */
   contextsOf?: ((peers: readonly string[]) => Promise<Contexts>) | undefined;
+  /** Reads the clusters that were not named, where it would be refused without them. */
+  readOthers?: ((targets: readonly Target[]) => Promise<readonly ClusterSnapshot[]>) | undefined;
 }
 
 /** A rotation that has been thought through; nothing is written yet. */
@@ -65,7 +69,9 @@ export async function prepareRotation(
   for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
-  const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);
+  const isRefused = strangers.length > 0 && (options.ca || unfinishedRotations(snapshots).length > 0);
+  const others = isRefused ? await options.readOthers?.(targets) : undefined;
+  const scope = scopeRotation(members, { ...options, silent, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = phases.flatMap((phase) => phase.steps);
   requireStaying(steps);

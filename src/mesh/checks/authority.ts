@@ -94,8 +94,8 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     category: 'tls',
     title: 'no rotation of a CA is unfinished',
     subject: rotatedCa,
-    run: ({ clusters }, all) =>
-      unfinishedRotations(all)
+    run: ({ clusters, others }, all) =>
+      unfinishedRotations(all, others)
         .filter(({ context }) => clusters.some((cluster) => cluster.context === context))
         // A warning: what is in place works, also after a restart; only the former CA is not let go of.
         .map(({ context, phase, says, hint }) => findingOf('tls-rotation', 'warn', context, { phase, says }, hint)),

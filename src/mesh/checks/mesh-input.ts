@@ -1,4 +1,5 @@
 import type { NodeRoute } from '../cilium/routes.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import type { StatusReport } from '../status/status.ts';
 import type { Check, CheckInput, Finding, Severity } from './check.ts';
@@ -85,6 +86,8 @@ export interface ClusterObservation {
 export interface MeshCheckInput extends CheckInput {
   /** By context. */
   observed: ReadonlyMap<string, ClusterObservation>;
+  /** Clusters that are not in question, where the next step of one that is hangs on what they say. */
+  others?: readonly ClusterSnapshot[] | undefined;
 }
 
 export type MeshCheck = Check<MeshCheckInput>;

@@ -1,5 +1,7 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { dials } from '../connect/direction.ts';
@@ -7,11 +9,13 @@ import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { type Contexts, contextOf } from '../faults/fault-advice.ts';
 import { CA_SECRET } from '../objects/names.ts';
-import { pairsOf } from '../pairs.ts';
+import { groupBy, pairsOf } from '../pairs.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
+import { expectedPeers } from '../peers/peers.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
+import { isInRotation, withTheirPeers } from './unfinished-rotation.ts';
 
 /** What a run knows of the clusters that it does not reach. */
 interface Reach {
@@ -20,6 +24,8 @@ interface Reach {
   silent?: readonly string[] | undefined;
   /** Whether the run that goes together with them is one with --ca. */
   ca: boolean;
+  /** Clusters that are no members, as far as they were read. */
+  others?: readonly ClusterSnapshot[] | undefined;
 }
 
 /**
@@ -29,7 +35,7 @@ interface Reach {
 export function requireAllPeers(
   changing: readonly Member[],
   members: readonly Member[],
-  { contexts, silent = [], ca }: Reach,
+  { contexts, silent = [], ca, others = [] }: Reach,
 ): void {
   const lacking = changing.flatMap((member) => {
     const strangers = strangersTo(member, members);
@@ -38,11 +44,13 @@ export function requireAllPeers(
   const [first] = lacking;
   if (!first) return;
   // Each of them has to forget its own.
-  const gone = lacking
-    .map(({ member: { snapshot }, strangers }) =>
-      meshctlCommand('clustermesh disconnect', { context: snapshot.context }, ['--peer', strangers.join(',')]),
-    )
-    .join(' && ');
+  const forgetting = (isGone: (peer: string) => boolean) =>
+    lacking.flatMap(({ member: { snapshot }, strangers }) => {
+      const gone = strangers.filter(isGone);
+      if (gone.length === 0) return [];
+      return [meshctlCommand('clustermesh disconnect', { context: snapshot.context }, ['--peer', gone.join(',')])];
+    });
+  const gone = forgetting(() => true).join(' && ');
   const strangers = [...new Set(lacking.flatMap((one) => one.strangers))];
   const unknown = strangers.filter((peer) => !contexts.has(peer));
   const unread = unreadContexts(strangers, contexts, silent);
@@ -60,20 +68,31 @@ export function requireAllPeers(
       },
     );
   }
+  const read = readByName(members, others);
+  const hasLeft = (peer: string) => hasLeftMesh(read.get(peer));
+  const left = strangers.filter(hasLeft);
   const own = members.map((one) => one.snapshot.context);
   const rotate = (context: readonly string[]) =>
     meshctlCommand('clustermesh certs rotate', { context }, ca ? ['--ca'] : []);
   const ofOthers = lacking.flatMap(({ member: { snapshot }, strangers: peers }) => {
     const theirs = peersOfOthers(snapshot);
-    return peers.filter((peer) => theirs.includes(peer)).map((peer) => ({ context: snapshot.context, peer }));
+    return peers
+      .filter((peer) => theirs.includes(peer) && !hasLeft(peer))
+      .map((peer) => ({ context: snapshot.context, peer }));
   });
   const part = ({ context, peer }: (typeof ofOthers)[number]) =>
     meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]);
   const invite = ({ context, peer }: (typeof ofOthers)[number]) =>
     meshctlCommand('clustermesh invite', { context }, ['--peer', peer]);
   const renewable = strangers.filter((peer) => !ofOthers.some((one) => one.peer === peer));
-  const together = rotate([...own, ...renewable.map((peer) => contextOf(contexts, peer))]);
-  const anew = [...ofOthers.map(part), together, ...ofOthers.map(invite)].join(' && ');
+  const all = [...read.values()];
+  // Their peers have to take part as well, or the line would be refused in turn.
+  const joining = withTheirPeers(renewable, read, (one) => ca || isInRotation(one, all)).filter(
+    (peer) => !members.some(({ identity }) => identity.name === peer) && !hasLeft(peer),
+  );
+  const known = new Map([...[...read].map(([name, { context }]) => [name, context] as const), ...contexts]);
+  const together = rotate([...own, ...joining.map((peer) => contextOf(known, peer))]);
+  const anew = [...forgetting(hasLeft), ...ofOthers.map(part), together, ...ofOthers.map(invite)].join(' && ');
   throw new MeshctlError(
     'Usage',
     `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
@@ -81,10 +100,26 @@ export function requireAllPeers(
       hint:
         ofOthers.length > 0
           ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who has to be invited again, which cuts the connection meanwhile: ${anew}`
-          : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+          : left.length > 0
+            ? `Cluster Mesh is not enabled in ${left.join(', ')}: forget ${left.length === 1 ? 'it' : 'them'}, and renew what the others hold together: ${anew}`
+            : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
     },
   );
+}
+
+/** Clusters by name, without those of which two have the same: which of them is the peer, its name does not tell. */
+function readByName(
+  members: readonly Member[],
+  others: readonly ClusterSnapshot[],
+): ReadonlyMap<string, ClusterSnapshot> {
+  const named = groupBy([...members.map(({ snapshot }) => snapshot), ...others], clusterNameOf);
+  return new Map([...named].flatMap(([name, [one, ...more]]) => (one && more.length === 0 ? [[name, one]] : [])));
+}
+
+/** Whether a cluster is read as none of a mesh: it serves nobody, and dials nobody. */
+function hasLeftMesh(snapshot: ClusterSnapshot | undefined): boolean {
+  return snapshot !== undefined && !apiserverDeployment(snapshot) && expectedPeers(snapshot).length === 0;
 }
 
 /**

@@ -3,6 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
@@ -45,6 +46,8 @@ export interface RotationChoice {
   force: boolean;
   /** Contexts that the operator meant too, and that did not answer. */
   silent?: readonly string[] | undefined;
+  /** Clusters that have no part in it, as far as they were read: whose peers would have to take part too. */
+  others?: readonly ClusterSnapshot[] | undefined;
 }
 
 /** What a rotation is about; it stays the same to its end, whatever the plan says by then. */
@@ -97,10 +100,10 @@ export function scopeRotation(
   const changing = choice.peer === undefined ? [...going, ...switching] : going;
   // For one peer, no server's certificate is made.
   if (choice.peer === undefined) {
-    const { silent } = choice;
+    const { silent, others } = choice;
     // What is only to be finished goes on without --ca.
-    requireAllPeers(going, members, { contexts, silent, ca: replaced.length > 0 });
-    requireAllPeers(switching, members, { contexts, silent, ca: choice.ca });
+    requireAllPeers(going, members, { contexts, silent, ca: replaced.length > 0, others });
+    requireAllPeers(switching, members, { contexts, silent, ca: choice.ca, others });
   }
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);

@@ -5,11 +5,11 @@ import { acceptedBeside } from '../certificates/cluster-certificates.ts';
 import { trustedBy, trusts } from '../certificates/trust.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedIn } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { contextOf } from '../faults/fault-advice.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { secretRef } from '../objects/names.ts';
+import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
@@ -143,18 +143,58 @@ export function unfinishedWarning(
   return `${describeUnfinished(rotation)}; certificates of either are kept. To continue → ${goOnCommand(snapshot, all, joining)}`;
 }
 
-/** Of all clusters that are in the middle of one, how far it is and how it goes on. */
+/**
+ * Of all clusters that are in the middle of one, how far it is and how it goes on.
+ * @param others further clusters that were read, for who has to take part
+ */
 export function unfinishedRotations(
   clusters: readonly ClusterSnapshot[],
+  others: readonly ClusterSnapshot[] = [],
 ): { context: string; phase: PhaseName; says: string; hint: string }[] {
   return clusters.flatMap((snapshot) => {
     const rotation = provenRotation(snapshot, clusters);
     if (!rotation) return [];
     const { phase } = rotation;
     return [
-      { context: snapshot.context, phase, says: describeUnfinished(rotation), hint: goOnCommand(snapshot, clusters) },
+      {
+        context: snapshot.context,
+        phase,
+        says: describeUnfinished(rotation),
+        hint: goOnCommand(snapshot, [...clusters, ...others]),
+      },
     ];
   });
+}
+
+/** Whether clusters are in the middle of one with peers that were not read: those may have peers that take part too. */
+export function goesOnWithUnread(clusters: readonly ClusterSnapshot[]): boolean {
+  return unfinishedRotations(clusters).some(({ hint }) => unnamedIn(hint).length > 0);
+}
+
+/**
+ * The clusters, by name, whose certificates hang on each other: those named, and the peers of each that is changed too.
+ * @param isChanged whether the CA of a cluster is replaced, so that its peers have to take part
+ */
+export function withTheirPeers(
+  named: readonly string[],
+  byName: ReadonlyMap<string, ClusterSnapshot>,
+  isChanged: (snapshot: ClusterSnapshot) => boolean,
+): string[] {
+  const names = [...new Set(named)];
+  for (const name of names) {
+    const one = byName.get(name);
+    if (!one || !isChanged(one)) continue;
+    // What another owner's cluster holds, only they renew.
+    const others = peersOfOthers(one);
+    names.push(...knownPeers(one).filter((peer) => !names.includes(peer) && !others.includes(peer)));
+  }
+  return names;
+}
+
+/** Whether a cluster is in the middle of one; where its CA was not read, by what is written into its peering files meanwhile. */
+export function isInRotation(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): boolean {
+  const isUnread = snapshot.unread?.has(keyOf(secretRef(snapshot.namespace, CA_SECRET))) === true;
+  return isUnread ? hasMarkedFiles(snapshot) : provenRotation(snapshot, all) !== undefined;
 }
 
 /**
@@ -167,17 +207,12 @@ function goOnCommand(
   joining: readonly string[] = [],
 ): string {
   const byName = new Map([...all, snapshot].map((one) => [clusterNameOf(one), one]));
-  const names = [...new Set([clusterNameOf(snapshot), ...joining])];
-  let ca = false;
-  for (const name of names) {
+  const isChanged = (one: ClusterSnapshot) => one === snapshot || isInRotation(one, all);
+  const names = withTheirPeers([clusterNameOf(snapshot), ...joining], byName, isChanged);
+  const ca = names.some((name) => {
     const one = byName.get(name);
-    const rotation = one && provenRotation(one, all);
-    if (!one || (one !== snapshot && !rotation)) continue;
-    ca ||= rotation?.stage === 'trusting';
-    // What another owner's cluster holds, only they renew.
-    const others = peersOfOthers(one);
-    names.push(...knownPeers(one).filter((peer) => !names.includes(peer) && !others.includes(peer)));
-  }
+    return one !== undefined && provenRotation(one, all)?.stage === 'trusting';
+  });
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();
   const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];

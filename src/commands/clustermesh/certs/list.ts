@@ -4,7 +4,7 @@ import { certificateFaults, listCertificates } from '../../../mesh/certificates/
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { describeKey } from '../../../mesh/objects/kube-object.ts';
-import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
+import { goesOnWithUnread, unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -12,6 +12,7 @@ import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';
 
@@ -30,7 +31,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const faults = printable(
       await named(found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, contexts))),
     );
-    const rotations = printable(await named(unfinishedRotations(done)));
+    const others = goesOnWithUnread(done) ? await readerOfOthers(context, flags, targets)() : [];
+    const rotations = printable(await named(unfinishedRotations(done, others)));
     const unreachable = printable(unreachableData(unanswered));
     for (const snapshot of done) for (const words of unreadSecrets(snapshot)) context.progress.warn(words);
     if (flags.output === 'name' || !flags.headers) {

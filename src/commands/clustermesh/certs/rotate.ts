@@ -1,3 +1,4 @@
+import type { Target } from '../../../flows/flow.ts';
 import { endingWithCa } from '../../../flows/invitation/pending.ts';
 import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
 import {
@@ -23,13 +24,18 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult, refusalBy } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import { inviteOwner } from '../invitations/invite-owner.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_ROTATE>): Promise<CommandResult> {
-  const base = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
+  const base = {
+    ...optionsOf(flags),
+    contextsOf: contextsFor(context, flags),
+    readOthers: (targets: readonly Target[]) => readerOfOthers(context, flags, targets)(),
+  };
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
     const [only] = targets.length === 1 ? targets : [];

@@ -1,5 +1,5 @@
 import { type Checked, checkClusters } from '../../../flows/checks/check.ts';
-import type { Flow, Target } from '../../../flows/flow.ts';
+import type { Target } from '../../../flows/flow.ts';
 import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
 import {
   type CheckEntry,
@@ -18,6 +18,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { CHECK } from './check-spec.ts';
 
@@ -118,22 +119,33 @@ function resultOf(
   };
 }
 
-async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, deadline: number): Promise<Checked> {
+async function check(
+  context: CommandContext,
+  targets: readonly Target[],
+  flags: CheckFlags,
+  deadline: number,
+): Promise<Checked> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
-  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
+  const read = readerOfOthers(context, flags, targets);
+  let others: ReturnType<typeof read> | undefined;
+  const readOthers = () => {
+    others ??= read();
+    return others;
+  };
+  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout, readOthers };
   let said = '';
   for (;;) {
-    const checked = await checkClusters(flow, targets, options);
+    const checked = await checkClusters(context, targets, options);
     const { entries, failed } = checked;
     if (failed.some(({ error }) => isRefusal(error))) return checked;
-    if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
+    if ((failed.length === 0 && isPassed(entries, flags)) || context.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;
     const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
     const waiting = bad.length > 0 ? bad.map(({ title }) => title) : [SOMETHING_CHECKED];
     const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
-    if (text !== said) flow.progress.info(text);
+    if (text !== said) context.progress.info(text);
     said = text;
-    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
+    await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
   }
 }
 
