@@ -16,16 +16,25 @@ export function withoutSecretWords(text: string): string {
   return text
     .replaceAll(PEM_BLOCK, HIDDEN)
     .replaceAll(TOKEN, HIDDEN)
-    .replaceAll(BASE64, (word) => (isMixed(word) && !isPath(word) ? HIDDEN : word));
+    .replaceAll(BASE64, (word, at: number) => (isMixed(word) && !isPath(word, text[at - 1]) ? HIDDEN : word));
 }
 
-/** Of base64 with slashes in it, one word in a hundred would pass at the shortest, and far less of longer ones. */
+/** Between two slashes of base64 there is as a rule a part as long and mixed: at 32 characters one in a hundred has none. */
 const LONG_PART = 12;
 
-/** Whether its parts are words: between two slashes of base64 there is as a rule much more. */
-function isPath(word: string): boolean {
+/**
+ * Whether a word is of a path or an address: it begins with a slash, or goes on after what base64 has not, and its parts are
+ * names. Of keys, one in some thousands could be taken for that.
+ */
+function isPath(word: string, before = ''): boolean {
+  const isPlaced = word.startsWith('/') || /[-._~%]/.test(before);
   const parts = word.split('/');
-  return parts.length > 1 && !/[+=]/.test(word) && !parts.some((part) => part.length >= LONG_PART && isMixed(part));
+  return (
+    isPlaced &&
+    parts.length > 1 &&
+    !/[+=]/.test(word) &&
+    !parts.some((part) => part.length >= LONG_PART && isMixed(part))
+  );
 }
 
 function isMixed(word: string): boolean {

@@ -17,6 +17,7 @@ describe('what other programs say', () => {
     [`cut short ${FIRST}\n${REST[0]?.slice(0, 4)}`, 'cut short <hidden>'],
     [`token ${TOKEN}`, 'token <hidden>'],
     ['key: Zk3vQ9/tYw0pLr7sXb2/NcVd5hJ8eUgKa1m', 'key: <hidden>'],
+    ['key: wJalr/Utn3FEMI/K7MD/ENGbPx/RfiCY/KEYs1', 'key: <hidden>'],
     ['key: ab/Cd/3f/Gh/Ij/5l/Mn/Op/7q/Rs/Tu/9w=', 'key: <hidden>'],
   ])('has no key in it: %#', (said, shown) => {
     expect(withoutSecretWords(said)).toBe(shown);
@@ -28,6 +29,7 @@ describe('what other programs say', () => {
     'open /home/operator/clusters/production/charts/cilium/templates: no such file or directory',
     'open /Users/Jane/Work/Clusters/Region2/charts/Cilium/templates: no such file or directory',
     'Get "https://charts/Releases/2026/Cilium/Stable/index": EOF',
+    'open ./Releases/2026/Cilium/Stable/Templates/Of/Region: no such file',
     'unknown field spec.loadBalancerSourceRangesAndMore',
     'a3f1c9de-4b52-4e7b-9a0c-0d6f2b8e1c77-worker-nodes-of-region-1',
   ])('%j stays as it is', (said) => {
