@@ -11,7 +11,7 @@ import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
 import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
-import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
+import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
@@ -200,11 +200,14 @@ async function agree(
   const isPruned = pruneSteps(prune).some(({ action }) => action !== 'keep');
   if (isPruned) {
     const { parting, leaving } = prune;
-    const parted = pairsOfDials(parting?.parted ?? []).map(({ clusters }) => printable(clusters).join(' and '));
+    const { apart, oneWay } = afterParting(parting?.parted ?? [], prepared.spec.dials);
+    const parted = apart.map(({ clusters }) => printable(clusters).join(' and '));
+    const halved = printable(oneWay).map(({ from, to }) => `${to}'s way to ${from}`);
     const gone = printable(leaving.map(({ draft }) => draft.name));
     const taken = [...new Set(prune.services.map(({ object }) => `${object.namespace}/${object.name}`))];
     const clauses = [
       ...(parted.length > 0 ? [`disconnects ${parted.join(', ')}`] : []),
+      ...(halved.length > 0 ? [`ends ${halved.join(', ')}`] : []),
       ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
       ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
     ];
@@ -229,6 +232,7 @@ function resultOf(
     meshes: printable(spec.names),
     clusters: members.map(({ wanted: { name, context } }) => ({ name, context })),
     applied,
+    dials: spec.dials,
   };
   return {
     kind: 'ApplyResult',

@@ -216,8 +216,10 @@ describe('apply', () => {
     });
     const [oneWay, both] = [pairs({ from: 'mesh-1', to: 'mesh-2' }), pairs(['mesh-1', 'mesh-2'])];
     expect(await differs(oneWay)).toBe(1);
+    expect(failureOf(await apply(oneWay, '--prune')).says).toContain("Apply this, which ends mesh-2's way to mesh-1?");
     const cut = await apply(oneWay, '--prune', '--yes');
-    expect(cut.stdout, cut.stderr).toContain('Disconnected: mesh-2 and mesh-1');
+    expect(cut.stdout, cut.stderr).toContain('  • One-way: mesh-1 dials mesh-2, which does not dial back\n');
+    expect(cut.stdout).not.toContain('Disconnected');
     expect(await differs(oneWay)).toBe(0);
     expect(await differs(both)).toBe(1);
     expect((await apply(both)).exitCode).toBe(0);

@@ -3,7 +3,7 @@ import type { Step } from '../plan/plan.ts';
 import type { ExtraDial, ExtraPeers } from './extra.ts';
 import type { UnservedCluster } from './made-elsewhere.ts';
 import type { FileServicesPlan } from './services.ts';
-import type { NamedDial } from './topology.ts';
+import { dialKey, type NamedDial } from './topology.ts';
 
 /** What is otherwise in clusters than in their files. */
 export interface MeshDifferences {
@@ -38,6 +38,23 @@ export function pairsOfDials(dials: readonly NamedDial[]): Pair[] {
     const [first] = ways;
     return first ? [{ clusters: [first.from, first.to], oneWay: ways.length === 1 }] : [];
   });
+}
+
+/**
+ * What the end of dials leaves of each pair.
+ * @param ended dials that end
+ * @param stays who dials whom by the file
+ */
+export function afterParting(
+  ended: readonly NamedDial[],
+  stays: readonly NamedDial[],
+): { apart: Pair[]; oneWay: NamedDial[] } {
+  const staying = new Map(stays.map((dial) => [dialKey(dial.from, dial.to), dial]));
+  const reverseOf = ({ from, to }: NamedDial) => staying.get(dialKey(to, from));
+  return {
+    apart: pairsOfDials(ended.filter((dial) => !reverseOf(dial))),
+    oneWay: ended.flatMap((dial) => reverseOf(dial) ?? []),
+  };
 }
 
 /** How many things differ; what is in no file counts apart. */

@@ -11,7 +11,7 @@ import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
-import { beforeExport, partedBy } from '../peers/parted.ts';
+import { partedBy } from '../peers/parted.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { type Affinity, readSharing } from '../services/annotations.ts';
@@ -159,7 +159,8 @@ function halfConnections(clusters: readonly ExportedCluster[]): string[] {
       .filter((server) => server !== client && isHalfOfPeering(client, server))
       .map((server) => {
         const parted = partedBy(server, client);
-        if (parted) return `${parted.why} → ${beforeExport(parted)}`;
+        // A file can only have a dial, or not.
+        if (parted) return `${parted.why} → before the mesh is exported, ${parted.mend}`;
         const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
         return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${connectCommand(server.context, client.context)}`;
       }),

@@ -25,11 +25,6 @@ export interface Parted {
   mend: string;
 }
 
-/** What is to be decided before a mesh is written down that has it: a file can only have a dial, or not. */
-export function beforeExport({ mend }: Parted): string {
-  return `before the mesh is exported, ${mend}`;
-}
-
 /** Both ways out where one cluster still has another one that has parted with it: which of them is meant, only the operator knows. */
 export function waysOut(client: { context: string }, server: { context: string; name: string }): string {
   const join = connectCommand(client.context, server.context);

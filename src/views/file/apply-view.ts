@@ -1,7 +1,8 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
-import { type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
+import { afterParting, type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
+import type { NamedDial } from '../../mesh/file/topology.ts';
 import { hintLines } from '../hint-lines.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
@@ -17,6 +18,8 @@ export interface AppliedFiles {
   /** Of the files. */
   clusters: readonly { name: string; context: string }[];
   applied: AppliedMesh;
+  /** Who dials whom by the files. */
+  dials: readonly NamedDial[];
   /** How many things are in no file, and were left in the clusters. */
   left: number;
 }
@@ -33,7 +36,7 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
 }
 
 /** The result for people. */
-export function appliedText({ files, clusters, applied, left }: AppliedFiles, theme: Theme): string {
+export function appliedText({ files, clusters, applied, dials, left }: AppliedFiles, theme: Theme): string {
   const { steps, verified } = applied;
   const { enabled, parted, disabled } = printable({
     enabled: applied.enabled,
@@ -44,6 +47,7 @@ export function appliedText({ files, clusters, applied, left }: AppliedFiles, th
   const says = `${agreement(clusters, files, theme)}${more}`;
   if (steps.every(({ action }) => action === 'keep')) return `✅ Nothing to change: ${says}`;
   const pairs = pairsOfDials(applied.connections);
+  const { apart, oneWay } = afterParting(parted, printable(dials));
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
   return [
     verified ? `✅ ${says}` : `⚠️  ${says}, but that it has taken effect everywhere could not be verified`,
@@ -51,13 +55,10 @@ export function appliedText({ files, clusters, applied, left }: AppliedFiles, th
       ({ cluster, endpoints }) => `  • Enabled in ${theme.bold(cluster)}, at ${endpoints.join(', ') || 'no address'}`,
     ),
     ...(pairs.length > 0 ? [`  • Connections: ${counted(pairs.length, 'pair')} of clusters`] : []),
-    ...(parted.length > 0
-      ? [
-          `  • Disconnected: ${pairsOfDials(parted)
-            .map(({ clusters: two }) => two.join(' and '))
-            .join(', ')}`,
-        ]
+    ...(apart.length > 0
+      ? [`  • Disconnected: ${apart.map(({ clusters: two }) => two.join(' and ')).join(', ')}`]
       : []),
+    ...oneWay.map(({ from, to }) => `  • One-way: ${from} dials ${to}, which does not dial back`),
     ...(disabled.length > 0 ? [`  • Disabled in ${enumerated(disabled)}`] : []),
     `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ...(applied.connections.length > 0 ? hintLines(`Whether they are connected: ${status}`, theme, 2) : []),

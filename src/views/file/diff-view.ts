@@ -1,12 +1,11 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { capital, counted, enumerated } from '../../mesh/counted.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import type { ExtraDial } from '../../mesh/file/extra.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
 import { unservedHint } from '../../mesh/file/made-elsewhere.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { beforeExport } from '../../mesh/peers/parted.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
@@ -106,7 +105,9 @@ export function halvesLeft({ letIn }: MeshDifferences['extra']): { says: string;
   };
   return [
     ...(restores.length > 0 ? [lost] : []),
-    ...letIn.flatMap(({ parted }) => (parted ? [{ says: parted.why, hint: capital(beforeExport(parted)) }] : [])),
+    ...letIn.flatMap(({ parted }) =>
+      parted ? [{ says: parted.why, hint: `Write the pair in the file as it is meant, and ${parted.mend}` }] : [],
+    ),
   ];
 }
 
