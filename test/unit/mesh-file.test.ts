@@ -4,11 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ENABLE } from '../../src/commands/clustermesh/enable/enable-spec.ts';
+import { meshWarnings, type PreparedMesh } from '../../src/flows/file/prepare-mesh.ts';
 import { faultText, refuseFaults } from '../../src/mesh/file/fault.ts';
 import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { parseMeshText } from '../../src/mesh/file/parse.ts';
 import type { Schema } from '../../src/mesh/file/schema.ts';
 import { connectionsOf, topologyOf } from '../../src/mesh/file/topology.ts';
+import { describeUnfinished, type UnfinishedRotation } from '../../src/mesh/rotation/unfinished-rotation.ts';
 import { blocksOf } from '../support/doc-blocks.ts';
 import { PACKAGE_ROOT, schemaOf } from '../support/schemas.ts';
 
@@ -377,6 +379,30 @@ describe('topologies', () => {
     expect(topologyOf(connectionsOf({ type: 'mesh' }, names), names)).toEqual({ type: 'mesh' });
     const hubs = { type: 'hub', hubs: ['b', 'c'] } as const;
     expect(topologyOf(connectionsOf(hubs, names), names)).toEqual(hubs);
+  });
+});
+
+describe('what is to be said of the clusters of a file', () => {
+  const rotation: UnfinishedRotation = { stage: 'replaced', phase: 'peers', isProven: true };
+  const own = `${describeUnfinished(rotation)}. To continue → meshctl clustermesh certs rotate --context one`;
+  const joining = `context "one": ${own},two`;
+  const warned = (connecting: readonly string[]) => {
+    const snapshot = { context: 'one', namespace: 'kube-system', objects: new Map(), ciliumConfig: {} };
+    const drafts = [{ draft: { snapshot, warnings: [own, 'the key is short'], rotation } }];
+    const connections = { now: { warnings: connecting } };
+    return meshWarnings({ snapshots: [snapshot], drafts, connections } as unknown as PreparedMesh);
+  };
+
+  it.each([
+    ['of a rotation once, with the clusters that join it', [joining], ['one: the key is short', joining]],
+    ['of a rotation where nobody is connected', [], [`one: ${own}`, 'one: the key is short']],
+    [
+      'of each rotation',
+      [joining.replace('"one"', '"two"')],
+      [`one: ${own}`, 'one: the key is short', joining.replace('"one"', '"two"')],
+    ],
+  ])('tells %s', (_what, connecting, told) => {
+    expect(warned(connecting)).toEqual(told);
   });
 });
 

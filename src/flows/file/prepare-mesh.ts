@@ -1,4 +1,5 @@
 import { loadTemplates, type Templates, templateRefs } from '../../manifests/load.ts';
+import { keptForItself } from '../../mesh/checks/peers.ts';
 import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
@@ -9,6 +10,7 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type ClusterServiceObjects, type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
+import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
@@ -206,10 +208,16 @@ async function draftAll(
   return made.map((one) => draftOf(one, others));
 }
 
-/** What is to be said of clusters and connections whether anything is to be written or not. */
-export function meshWarnings({ drafts, connections }: PreparedMesh): string[] {
-  const own = drafts.flatMap(({ draft: { snapshot, warnings } }) =>
-    warnings.map((words) => `${snapshot.context}: ${words}`),
-  );
-  return [...new Set([...own, ...connections.now.warnings])];
+/** What is to be said of clusters and connections whether anything is to be written or not, each thing once. */
+export function meshWarnings({ snapshots, drafts, connections }: PreparedMesh): string[] {
+  const { warnings: connecting } = connections.now;
+  const own = drafts.flatMap(({ draft: { snapshot, warnings, rotation } }) => {
+    // Of a rotation the connections tell too, and know which clusters come to take part in it.
+    const says = rotation && describeUnfinished(rotation);
+    const isTold = says !== undefined && connecting.some((words) => words.includes(`"${snapshot.context}": ${says}`));
+    return warnings
+      .filter((words) => !(isTold && words.startsWith(says)))
+      .map((words) => `${snapshot.context}: ${words}`);
+  });
+  return [...new Set([...own, ...connecting, ...snapshots.flatMap(keptForItself)])];
 }

@@ -181,8 +181,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       otherwise: 'it has no Secret with peering files',
     }),
     run: ({ clusters }) => clusters.flatMap(leftForItself),
-    says: ({ args }) =>
-      `context "${args.context}": Secret ${listed(args.secrets)} has ${listed(args.keys)}, for the cluster itself`,
+    says: saysLeftForItself,
   },
 ];
 
@@ -206,6 +205,15 @@ function leftForItself(cluster: ClusterSnapshot): Finding[] {
   const args = { secrets: left.map(({ secret }) => secret), keys: [...new Set(left.flatMap(({ keys }) => keys))] };
   const hint = meshctlCommand('clustermesh disconnect', { context }, ['--peer', own]);
   return [findingOf('peers-itself', 'warn', context, args, hint)];
+}
+
+function saysLeftForItself({ args }: Finding): string {
+  return `context "${args.context}": Secret ${listed(args.secrets)} has ${listed(args.keys)}, for the cluster itself`;
+}
+
+/** The same as a warning of commands that compare a cluster with its file, which cannot say it. */
+export function keptForItself(cluster: ClusterSnapshot): string[] {
+  return leftForItself(cluster).map((finding) => `${saysLeftForItself(finding)} → ${finding.hint}`);
 }
 
 function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
