@@ -52,6 +52,20 @@ describe('diff', () => {
     expect((await diff(BOTH)).stderr).not.toContain('⚠');
   });
 
+  it('warns of a key that a cluster keeps for itself, which check alone knew of', async () => {
+    const [ref, key] = [refs.secret('cilium-kvstoremesh'), 'mesh-1.etcd-client.key'];
+    store(0).update(ref, (secret) => {
+      secret.data = { ...(secret.data as Record<string, string>), [key]: 'b3RoZXI=' };
+    });
+    const told = await diff(BOTH);
+    store(0).update(ref, (secret) => {
+      delete (secret.data as Record<string, string>)[key];
+    });
+    const words = `context "mesh-1": Secret cilium-kvstoremesh has ${key}, for the cluster itself`;
+    expect(told.stderr).toContain(words);
+    expect(told.stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-1');
+  });
+
   it('finds a field that was changed by hand, an option that was chosen before, and a connection that is missing', async () => {
     store(0).update(refs.service('clustermesh-apiserver'), (service) => {
       service.metadata.annotations = { ...service.metadata.annotations, 'example.net/by-hand': 'yes' };
@@ -65,7 +79,7 @@ describe('diff', () => {
     });
     const result = await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3' }] });
     expect(result.stdout).toContain('spec.replicas: 2 → 1');
-    expect(result.stdout).toContain('+ mesh-1 and mesh-3 dial each other, once they are enabled');
+    expect(result.stdout).toContain('+ mesh-1 and mesh-3 dial each other, once they are as the file says');
     expect(result.stdout).toContain('To make it so, pipe the same document into apply (-f -).');
     expect(result.stdout).not.toContain('meshctl apply');
     expect(result.exitCode, result.stderr).toBe(1);
@@ -190,13 +204,16 @@ describe('diff', () => {
     const { stdout, stderr, exitCode } = await diff(spec);
     expect(exitCode, stderr).toBe(1);
     expect(stdout).toContain('  ! context "mesh-3": Cluster Mesh is not enabled\n');
-    expect(stdout).toContain('  + mesh-1 and mesh-3 dial each other, once they are enabled\n');
+    expect(stdout).toContain('  + mesh-1 and mesh-3 dial each other, once they are as the file says\n');
     const hint = 'make it with that, as before. To have meshctl make it, take connectOnly out';
     expect(stdout.replaceAll(/\n +/g, ' ')).toContain(hint);
     expect(stdout).not.toMatch(/meshctl clustermesh enable|into apply/);
     const data = jsonOf(await diff(spec, '-o', 'json'));
-    expect(data).toMatchObject({ notEnabled: [{ name: 'mesh-3', context: 'mesh-3' }], unconnected: [{}, {}] });
-    expect((await diff(spec, '-o', 'junit')).stdout).toContain('Cluster Mesh is not enabled');
+    const notEnabled = [{ name: 'mesh-3', context: 'mesh-3', hint: expect.stringContaining(hint) }];
+    expect(data).toMatchObject({ notEnabled, unconnected: [{}, {}] });
+    const junit = (await diff(spec, '-o', 'junit')).stdout;
+    expect(junit).toMatch(/classname="cluster" name="mesh-3">\n *<failure type="drift" message="[^"]*is not enabled">/);
+    expect(junit).toContain(hint);
     const alone: WrittenSpec = { ...spec, topology: { type: 'pairs', pairs: [['mesh-1', 'mesh-2']] } };
     expect((await diff(alone)).stdout).toContain('  ! context "mesh-3": Cluster Mesh is not enabled\n');
     const apply = (...more: string[]) => meshctl(['apply', '-f', '-', ...more], { input: meshText(spec) });
@@ -221,7 +238,8 @@ describe('diff', () => {
     breaks();
     const { exitCode, stdout, stderr } = await diff(BOTH);
     expect(exitCode, stderr).toBe(1);
-    expect(stdout).toContain('+ mesh-1 and mesh-2 dial each other, once they are enabled');
+    // They are enabled, and connected.
+    expect(stdout).not.toContain('Not connected');
     const applied = await meshctl(['apply', '-f', '-', '--yes'], { input: meshText(BOTH) });
     expect(applied.exitCode, applied.stderr).toBe(0);
     expect((await diff(BOTH)).exitCode).toBe(0);
@@ -267,6 +285,7 @@ describe('diff', () => {
     const told = await diff(file);
     expect(told.stdout).toContain(`What apply asks for before that:\n${clauses.map((one) => `  ! ${one}\n`).join('')}`);
     expect(jsonOf(await diff(file, '-o', 'json'))).toMatchObject({ agreement: clauses });
+    expect((await diff(file, '-o', 'junit')).stdout).toContain(`message="${clauses.join('; ')}"`);
     const apply = (...words: string[]) => meshctl(['apply', '-f', '-', ...words], { input: meshText(file) });
     const planned = jsonOf(await apply('--dry-run', '-o', 'json'));
     expect(planned).toMatchObject({ clusters: [{ hazards: [expect.anything(), expect.anything()] }, {}] });

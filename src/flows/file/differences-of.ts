@@ -1,9 +1,10 @@
-import { type MeshDifferences, pairsOfDials } from '../../mesh/file/differences.ts';
+import { type MeshDifferences, missingDials, pairsOfDials } from '../../mesh/file/differences.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What a plan comes to as differences. */
-export function differencesOf({ members, drafts, connections, services, extra }: PreparedMesh): MeshDifferences {
+export function differencesOf(prepared: PreparedMesh): MeshDifferences {
+  const { members, snapshots, drafts, connections, services, extra } = prepared;
   const { serve, dial } = connections.now;
   const steps = [
     ...drafts.flatMap(({ draft }) => draft.plan.steps),
@@ -16,7 +17,7 @@ export function differencesOf({ members, drafts, connections, services, extra }:
       members.map(({ target }) => target.client.context),
       steps,
     ),
-    unconnected: pairsOfDials(connections.later),
+    unconnected: pairsOfDials(missingDials(connections.later, snapshots)),
     missingServices: services.missing,
     unserved: connections.unserved,
     extra: {

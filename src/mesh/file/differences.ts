@@ -1,4 +1,7 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
+import { expectedPeers } from '../peers/peers.ts';
 import type { Step } from '../plan/plan.ts';
 import type { ExtraDial, ExtraPeers } from './extra.ts';
 import type { UnservedCluster } from './made-elsewhere.ts';
@@ -9,7 +12,7 @@ import { dialKey, type NamedDial } from './topology.ts';
 export interface MeshDifferences {
   /** Objects that are to be written, in the order of the clusters; none that is kept. */
   steps: readonly Step[];
-  /** Pairs that are to be connected once their clusters are enabled. */
+  /** Pairs that are not connected, and are to be once their clusters are as the files say. */
   unconnected: readonly Pair[];
   /** Services that the files name and clusters lack. */
   missingServices: FileServicesPlan['missing'];
@@ -55,6 +58,12 @@ export function afterParting(
     apart: pairsOfDials(ended.filter((dial) => !reverseOf(dial))),
     oneWay: ended.flatMap((dial) => reverseOf(dial) ?? []),
   };
+}
+
+/** Of dials that cannot be planned before their clusters are mended, those that are not there: the others are only looked at again. */
+export function missingDials(later: readonly NamedDial[], snapshots: readonly ClusterSnapshot[]): NamedDial[] {
+  const dialled = new Map(snapshots.map((snapshot) => [clusterNameOf(snapshot), expectedPeers(snapshot)]));
+  return later.filter(({ from, to }) => !dialled.get(from)?.includes(to));
 }
 
 /** How many things differ; what is in no file counts apart. */

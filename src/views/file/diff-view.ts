@@ -41,7 +41,9 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
     })),
     unconnected: printable(unconnected.map(pair)),
     missingServices: printable(missingServices),
-    ...(unserved.length > 0 ? { notEnabled: printable(unserved) } : {}),
+    ...(unserved.length > 0
+      ? { notEnabled: printable(unserved.map((one) => ({ ...one, hint: unservedHint([one]) }))) }
+      : {}),
     ...(agreement.length > 0 ? { agreement } : {}),
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
@@ -143,7 +145,7 @@ function section(title: string, lines: readonly string[]): string[] {
 function missingLines({ unconnected, missingServices, unserved }: MeshDifferences, theme: Theme): string[] {
   return [
     ...printable(unserved).map(({ says }) => `  ${theme.fail('!')} ${says}`),
-    ...unconnected.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}, once they are enabled`),
+    ...unconnected.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}, once they are as the file says`),
     ...printable(missingServices).map(
       ({ service, clusters }) => `  ${theme.fail('!')} there is no Service ${service} in ${enumerated(clusters)}`,
     ),
@@ -180,18 +182,25 @@ export function pairWords(pair: Pair): string {
   return pair.oneWay ? `${from} dials ${to}` : `${from} and ${to} dial each other`;
 }
 
-/** A case for each cluster, and one each for what the files have and clusters do not, and the other way round. */
-export function diffJunit({ clusters, differences, unreachable }: DiffReport): string {
+/**
+ * A case for each cluster, and one each for what the files have and clusters do not, for the other way round, and for what
+ * has to be agreed to before it is mended, where that is something.
+ */
+export function diffJunit({ clusters, differences, agreement: asked, unreachable }: DiffReport): string {
   const plain: Theme = { ok: same, warn: same, fail: same, dim: same, bold: same };
   const own = clusters.map(({ name, context }): JunitCase => {
     const steps = differences.steps.filter(({ cluster }) => cluster === context);
+    const unserved = differences.unserved.filter((one) => one.context === context);
+    const changed = `${counted(steps.length, 'object')} differ: ${steps.map(({ object }) => describeRef(object)).join(', ')}`;
+    const messages = [...printable(unserved).map(({ says }) => says), ...(steps.length > 0 ? [changed] : [])];
+    const hints = unserved.map((one) => printable(unservedHint([one])));
     const failure =
-      steps.length === 0
+      messages.length === 0
         ? undefined
         : {
             type: 'drift',
-            message: `${counted(steps.length, 'object')} differ: ${steps.map(({ object }) => describeRef(object)).join(', ')}`,
-            text: planBlocks({ steps }, plain).join('\n'),
+            message: messages.join('; '),
+            text: [...(steps.length > 0 ? planBlocks({ steps }, plain) : []), ...hints].join('\n'),
           };
     return { className: 'cluster', name: printable(name), failure };
   });
@@ -215,6 +224,7 @@ export function diffJunit({ clusters, differences, unreachable }: DiffReport): s
     ...silent,
     listCase('what the file has is there', missingLines(differences, plain)),
     listCase('what is there, the file has', extraLines(differences, plain)),
+    ...(asked.length > 0 ? [listCase('apply asks for nothing before it makes it so', asked)] : []),
   ];
   return junitXml([{ name: 'meshctl diff', cases }]);
 }
