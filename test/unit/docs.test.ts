@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Invocation, parseCommandLine } from '../../src/cli/program.ts';
+import { optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 import { blocksOf, commandLinesOf, docPages, patternOf, readPage, runsOf, wordsOf } from '../support/doc-blocks.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
@@ -51,6 +52,29 @@ describe('documentation', () => {
       .flatMap((text) => commandLinesOf({ text }));
     expect(lines.length).toBeGreaterThan(60);
     expect(await misread(lines)).toEqual([]);
+  });
+
+  it('names only flags that there are', () => {
+    const ofOthers = ['--help', '--previous'];
+    const ours = COMMANDS.flatMap(optionsOf).flatMap((option) => [
+      ...(option.flags.match(/--[a-z-]+/g) ?? []),
+      ...(option.also ?? []),
+    ]);
+    const named = pages.flatMap((file) =>
+      [...readPage(file).matchAll(/`(--[a-z-]+)[^`\n]*`/g)].map(([, flag = '']) => flag),
+    );
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.filter((flag) => ![...ours, ...ofOthers].includes(flag))).toEqual([]);
+  });
+
+  it('names this version where it names one', () => {
+    const named = [...pages, 'templates/in-cluster/3-jobs.yaml'].flatMap((file) =>
+      [...readPage(file).matchAll(/(?:meshctl@|\/|meshctl_)v?(\d+\.\d+\.\d+)(?=[/_\s\]])/g)].map(
+        ([, version]) => version,
+      ),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect([...new Set(named)]).toEqual([JSON.parse(readPage('package.json')).version]);
   });
 
   it("names the namespace in what kubectl is to do with what is Cilium's", () => {
