@@ -159,8 +159,16 @@ export function isIssuedElsewhere({ objects, namespace }: Pick<ClusterSnapshot, 
 }
 
 /** Whether cert-manager issues the certificate that peers see, and goes on with all others where the chart asks it to. */
-export function isServedByCertManager({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
-  return isByCertManager(objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET))));
+export function isServedByCertManager(snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return issuesElsewhere(snapshot, SERVER_CERT_SECRET);
+}
+
+/** Whether cert-manager issues one certificate, which so hangs on no CA of the cluster. */
+export function issuesElsewhere(
+  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  name: string,
+): boolean {
+  return isByCertManager(objects.get(keyOf(secretRef(namespace, name))));
 }
 
 /** It marks what it issues (annotation of its Certificates). */

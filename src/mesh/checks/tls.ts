@@ -1,7 +1,7 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { hasLostSigner, waysBack } from '../certificates/authority.ts';
+import { hasLostSigner, issuesElsewhere, waysBack } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, coversHost, LOOPBACK, renewBeforeMs } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault, waysToAgree } from '../certificates/foreign-authority.ts';
@@ -20,7 +20,7 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secrets: [string, ...string[]]): string {
   const ways = waysToAgree(cluster, all);
   if (ways) return ways;
-  if (hasLostSigner(cluster)) {
+  if (hasLostSigner(cluster) && !secrets.every((name) => issuesElsewhere(cluster, name))) {
     const others = all.filter((other) => other !== cluster);
     return `no CA can issue it: ${signingFault(cluster, others)?.ways ?? waysBack(cluster, knownPeers(cluster))}`;
   }

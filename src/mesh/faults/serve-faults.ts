@@ -13,7 +13,7 @@ import { misfitsOf } from '../apiserver/misfits.ts';
 import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, stallOf } from '../apiserver/stall.ts';
-import { authorityState, type EnableObstacles, hasLostSigner } from '../certificates/authority.ts';
+import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
@@ -208,7 +208,8 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject | u
     if (!found) return [];
     // Of what somebody else makes, enable is not the way to a new one.
     const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
-    const mend = isForeign && !isLost ? { hint: reissueAdvice(snapshot, [name]) } : {};
+    const canReissue = !isLost || issuesElsewhere(snapshot, name);
+    const mend = isForeign && canReissue ? { hint: reissueAdvice(snapshot, [name]) } : {};
     return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });
 }
