@@ -240,6 +240,16 @@ describe('checks of CAs and ownership', () => {
     expect(first).toMatchObject({ severity, cluster: 'one' });
   });
 
+  it('a user of a cluster that was let in by choice is no orphan, also when that cluster has lost its files', () => {
+    const marked = secretObject('cilium-clustermesh', {});
+    marked.metadata.annotations = { 'meshctl.io/mode.mesh-2': 'served' };
+    const input = inputOf(
+      { invited: [] },
+      { live: [apiserverDeployment(), marked], remoteUsers: [{ name: 'remote-mesh-2', role: 'remote' }] },
+    );
+    expect(severities('tls-orphaned-users', input)).not.toContain('warn');
+  });
+
   it('a user of nobody beside that of a peer is no pass: it may be of a cluster that was not read', () => {
     const file = secretObject('cilium-kvstoremesh', { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' });
     const agents = secretObject('cilium-clustermesh', { 'mesh-2': cachedPeerFile('kube-system') });

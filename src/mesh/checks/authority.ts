@@ -9,7 +9,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
-import { servedPeers } from '../peers/peer-choices.ts';
+import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
@@ -213,7 +213,10 @@ function strangersOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]):
   return all.filter((other) => other !== cluster && users.has(remoteUserName(clusterNameOf(other))));
 }
 
+/** Whether two clusters are connected, or were to be: whom a cluster has let in by choice may have lost its own files. */
 function isPeer(cluster: ClusterSnapshot, other: ClusterSnapshot): boolean {
   const [own, its] = [clusterNameOf(cluster), clusterNameOf(other)];
-  return configuredPeers(other).includes(own) || configuredPeers(cluster).includes(its);
+  return (
+    configuredPeers(other).includes(own) || configuredPeers(cluster).includes(its) || peersLetIn(cluster).includes(its)
+  );
 }
