@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { uncoveredHosts } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
 import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -43,4 +44,14 @@ it.each([
   const [finding] = runChecks(check, { clusters: [cluster], now: NOW, observed: new Map() });
   expect([finding?.args.reason, finding?.hint]).toEqual([reason, hint]);
   expect(finding?.severity).toBe(reason ? 'warn' : 'pass');
+});
+
+it.each([
+  ['*.elb.example.com', []],
+  ['*.example.com', ['A.elb.example.com']],
+  ['a.ELB.example.com', []],
+])('a certificate for %s lacks %j of the names that are dialled', (name, lacking) => {
+  const { certificate } = tlsFacts('ca-one', { commonName: 'x', dnsNames: [name], ipAddresses: ['::1'] });
+  const spec = { commonName: 'x', usages: [], dnsNames: ['A.elb.example.com'], ipAddresses: ['0:0::1'] };
+  expect(uncoveredHosts(certificate, spec)).toEqual(lacking);
 });

@@ -113,12 +113,7 @@ function reasonOfContent(certificate: CertificateFacts, spec: CertificateSpec): 
   }
   const usages = spec.usages.filter((usage) => !certificate.usages.includes(usage));
   if (usages.length > 0) return `it is not for ${usages.join(' and ')} use`;
-  const dnsNames = new Set(certificate.dnsNames.map((name) => name.toLowerCase()));
-  const ipAddresses = new Set(certificate.ipAddresses.map(canonicalIp));
-  const missing = [
-    ...spec.dnsNames.filter((name) => !dnsNames.has(name.toLowerCase())),
-    ...spec.ipAddresses.filter((address) => !ipAddresses.has(canonicalIp(address))),
-  ];
+  const missing = uncoveredHosts(certificate, spec);
   return missing.length > 0 ? `it does not cover ${missing.join(', ')}` : undefined;
 }
 
@@ -164,6 +159,11 @@ export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Da
 /** A certificate with which a client logs in to etcd as the user that its CN names. */
 export function clientSpec(commonName: string): CertificateSpec {
   return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
+}
+
+/** What a certificate is to be good for and is not: names, then addresses. */
+export function uncoveredHosts(certificate: CertificateFacts, { dnsNames, ipAddresses }: CertificateSpec): string[] {
+  return [...dnsNames, ...ipAddresses].filter((host) => !coversHost(certificate, host));
 }
 
 /** Whether a server certificate is good for a host that is dialled: its addresses, else its names. */

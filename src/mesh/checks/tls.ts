@@ -3,7 +3,13 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, issuesElsewhere, waysBack } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import { certificateSpecs, coversHost, LOOPBACK, renewBeforeMs } from '../certificates/cluster-certificates.ts';
+import {
+  certificateSpecs,
+  coversHost,
+  LOOPBACK,
+  renewBeforeMs,
+  uncoveredHosts,
+} from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault, waysToAgree } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { trusts } from '../certificates/trust.ts';
@@ -126,14 +132,10 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     'server certificates cover the addresses that peers dial',
     ({ facts, spec, secret }, cluster) => {
       const { objects, namespace } = cluster;
-      const covered = new Set(facts.certificate.dnsNames.map(lower));
-      const missing = [
-        ...spec.dnsNames.filter((name) => !covered.has(lower(name))),
-        ...spec.ipAddresses.filter((ip) => !LOOPBACK.includes(ip) && !coversHost(facts.certificate, ip)),
-      ];
+      const missing = uncoveredHosts(facts.certificate, spec).filter((host) => !LOOPBACK.includes(host));
       if (missing.length === 0) return undefined;
       // Peers can dial <cluster>.mesh.cilium.io instead where that is covered.
-      const severity = covered.has('*.mesh.cilium.io') ? 'warn' : 'fail';
+      const severity = coversHost(facts.certificate, '*.mesh.cilium.io') ? 'warn' : 'fail';
       const names = missing.join(', ');
       // enable leaves it to them which addresses theirs covers.
       const owner = ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
@@ -161,8 +163,4 @@ export function expiry(
   // Before that, what is meant to renew it would not.
   if (notAfter.getTime() - now.getTime() > renewBeforeMs(certificate)) return undefined;
   return { severity: 'warn', reason: `it expires on ${day}` };
-}
-
-function lower(name: string): string {
-  return name.toLowerCase();
 }
