@@ -87,6 +87,12 @@ describe('documentation', () => {
     expect(ofCilium.filter((line) => !/ (-n|--namespace) /.test(line))).toEqual([]);
   });
 
+  it('calls peers by their names, and never by the contexts of the pages', () => {
+    const lines = [...typed, ...inProse].filter((line) => /--peer[ =]/.test(line));
+    expect(lines.length).toBeGreaterThan(8);
+    expect(lines.filter((line) => /--peer[ =](gke|eks|onprem)\b/.test(line))).toEqual([]);
+  });
+
   it('marks each block by what is done with it', () => {
     expect([...new Set(blocks.map(({ language }) => language))].sort()).toEqual(['console', 'sh', 'yaml']);
   });
