@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { docPages, readPage } from '../support/doc-blocks.ts';
 
 const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 const LITERALS = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g;
@@ -32,5 +33,18 @@ it('what operators read has one word for each thing', () => {
       return INSTEAD.filter(([words]) => words.test(text)).map(([, better]) => `${file}: ${text} → ${better}`);
     }),
   );
+  expect(odd).toEqual([]);
+});
+
+it('has them in the pages, too', () => {
+  const odd = [...docPages(), 'CHANGELOG.md'].flatMap((file) => {
+    const prose = readPage(file)
+      .replaceAll(/^ *```[\s\S]*?^ *```$/gm, '')
+      .replaceAll(/`[^`]*`/g, '…');
+    return INSTEAD.flatMap(([words, better]) => {
+      const [found] = words.exec(prose) ?? [];
+      return found ? [`${file}: ${found} → ${better}`] : [];
+    });
+  });
   expect(odd).toEqual([]);
 });
