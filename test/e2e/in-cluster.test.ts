@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
+import type { AccessRule } from '../../src/mesh/objects/access-rules.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { CA_SECRET } from '../../src/mesh/objects/names.ts';
+import { PEER_SECRETS } from '../../src/mesh/peers/peers.ts';
 import { type CliResult, runCli } from '../support/cli.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
@@ -114,6 +118,13 @@ describe('the jobs in a cluster', () => {
   });
 
   it('may do nothing else', async () => {
+    const roles = (await documents('1-rights.yaml')) as (KubeObject & { rules?: AccessRule[] })[];
+    const ofSecrets = roles.flatMap(({ rules = [] }) => rules.filter(({ resources }) => resources.includes('secrets')));
+    expect(ofSecrets).toHaveLength(2);
+    for (const { verbs, resourceNames = [] } of ofSecrets) {
+      expect(resourceNames).toEqual(expect.arrayContaining([...PEER_SECRETS, CA_SECRET, ...CERTIFICATE_SECRETS]));
+      expect(verbs).not.toContain('list');
+    }
     for (const name of ['meshctl-diff', 'meshctl-rotate']) {
       const { exitCode } = await run(name, {}, [
         'clustermesh',
