@@ -102,7 +102,12 @@ describe('nodes', () => {
 
 describe('network policies', () => {
   const labels = { 'k8s-app': 'clustermesh-apiserver', 'app.kubernetes.io/part-of': 'cilium' };
-  const target = { namespace: 'kube-system', labels, port: 2379, portName: 'etcd' };
+  const target = {
+    ...{ namespace: 'kube-system', labels, port: 2379, portName: 'etcd' },
+    ...{ namespaceLabels: { team: 'net' }, serviceAccount: 'clustermesh-apiserver', cluster: 'mesh-1' },
+  };
+  const ofPods = (key: string, operator: string, value: string) =>
+    wide({ endpointSelector: { matchExpressions: [{ key, operator, values: [value] }] }, ingress: [{}] });
   const policy = (kind: string, spec: unknown, namespace = 'kube-system'): KubeObject => ({
     apiVersion: kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'cilium.io/v2',
     kind,
@@ -163,8 +168,47 @@ describe('network policies', () => {
         }),
       ],
     ],
+    ['a denial of all addresses', 'nobody', [cilium({ ingressDeny: [{ fromCIDR: ['0.0.0.0/0', '::/0'] }] })]],
+    ['a denial of IPv4 from outside', 'nobody', [cilium({ ingressDeny: [{ fromEntities: ['world-ipv4'] }] })]],
+    [
+      'a denial of all addresses but some',
+      'all',
+      [
+        cilium({
+          enableDefaultDeny: { ingress: false },
+          ingressDeny: [{ fromCIDRSet: [{ cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] }] }],
+        }),
+      ],
+    ],
+    [
+      'a rule for ICMP only',
+      'nobody',
+      [cilium({ ingress: [{ fromEntities: ['world'], icmps: [{ fields: [{ type: 8 }] }] }] })],
+    ],
+    ['one by a label of the namespace', 'nobody', [ofPods('k8s:io.cilium.k8s.namespace.labels.team', 'In', 'net')]],
+    [
+      "one by the namespace's name among its labels",
+      'all',
+      [ofPods('k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name', 'NotIn', 'kube-system')],
+    ],
+    [
+      'one by service account',
+      'nobody',
+      [ofPods('io.cilium.k8s.policy.serviceaccount', 'In', 'clustermesh-apiserver')],
+    ],
+    ['one of another cluster', 'all', [ofPods('io.cilium.k8s.policy.cluster', 'In', 'mesh-2')]],
+    ['one by what is not known', 'unknown', [ofPods('io.cilium.k8s.policy.name', 'In', 'x')]],
+    ['one by what is not known, beside one that denies everything', 'nobody', [DENY, ofPods('reserved:x', 'In', '')]],
   ])('%s: %s', (_when, lets, policies, enforcement) => {
     expect(ingressVerdict(policies, target, enforcement).lets).toBe(lets);
+  });
+
+  it('that hang on labels of the namespace, which may not be read, are no pass', () => {
+    const policies = [ofPods('io.cilium.k8s.namespace.labels.team', 'In', 'net')];
+    expect(judged('apiserver-policy', { policies })).toMatchObject({
+      severity: 'skip',
+      message: expect.stringContaining('whether CiliumClusterwideNetworkPolicy p selects its pods hangs on labels'),
+    });
   });
 
   it('that shut peers out are named, with the policy that lets them in', () => {

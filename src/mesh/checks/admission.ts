@@ -104,11 +104,23 @@ function securedDeployment(cluster: ClusterSnapshot): Subject {
 }
 
 function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVerdict>[0]): Finding[] {
-  const { context, namespace, ciliumConfig } = cluster;
-  const labels = templateOf(cluster)?.metadata?.labels ?? POD_LABELS;
-  const target = { namespace, labels, port: ETCD_PORT, portName: 'etcd' };
-  const { lets, by } = ingressVerdict(policies, target, ciliumConfig?.['enable-policy']);
+  const { context, namespace, namespaceLabels, ciliumConfig } = cluster;
+  const template = templateOf(cluster);
+  const { lets, by } = ingressVerdict(
+    policies,
+    {
+      ...{ namespace, namespaceLabels, labels: template?.metadata?.labels ?? POD_LABELS },
+      serviceAccount: template?.spec?.serviceAccountName ?? APISERVER,
+      cluster: ciliumConfig?.['cluster-name'],
+      ...{ port: ETCD_PORT, portName: 'etcd' },
+    },
+    ciliumConfig?.['enable-policy'],
+  );
   if (lets === 'all') return [];
+  if (lets === 'unknown') {
+    const reason = `whether ${listed(by)} selects its pods hangs on labels that are not known here`;
+    return [findingOf('apiserver-policy', 'skip', context, { reason })];
+  }
   const severity = lets === 'pods' ? 'warn' : 'fail';
   const apply = kubectlCommand({ context, namespace }, ['apply', '-f', '-']);
   const hint = `Let connections in: echo ${shellWord(JSON.stringify(allowingPolicy()))} | ${apply}`;

@@ -3,24 +3,37 @@ import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 /**
  * Whether network policies let connections from outside a cluster in to a port of a pod: those of peers come from nodes,
  * or through a load balancer, of which the cluster knows nothing before it is connected. Source: Kubernetes' reference of
- * NetworkPolicy; Cilium's docs, "Policy Enforcement Modes", "Layer 3 Policies" and "Layer 4 Policies".
+ * NetworkPolicy; Cilium's docs, "Policy Enforcement Modes", "Layer 3 Policies" and "Layer 4 Policies"; the labels that it
+ * adds to those of a pod: pkg/k8s/apis/cilium.io/const.go.
  */
 
 /** The pod in question. */
 export interface PolicyTarget {
   namespace: string;
   labels: Readonly<Record<string, string>>;
+  /** What Cilium makes labels of besides: a policy that asks for what is not known here may select the pod or not. */
+  namespaceLabels?: Readonly<Record<string, string>> | undefined;
+  serviceAccount?: string | undefined;
+  cluster?: string | undefined;
   port: number;
   /** The port's name in the pod, which policies may use. */
   portName?: string | undefined;
 }
 
 export interface IngressVerdict {
-  /** `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. */
-  lets: 'all' | 'pods' | 'nobody';
-  /** The policies that close the pod, in words. Empty where Cilium closes every pod by itself. */
+  /**
+   * `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. `unknown`: it hangs on
+   * labels that are not known.
+   */
+  lets: Lets | 'unknown';
+  /** The policies that close the pod, or may, in words. Empty where Cilium closes every pod by itself. */
   by: readonly string[];
 }
+
+/** Of a label: what is not known here. */
+const UNKNOWN = Symbol('unknown');
+
+type Lets = 'all' | 'pods' | 'nobody';
 
 interface LabelSelector {
   matchLabels?: Record<string, string>;
@@ -39,6 +52,8 @@ interface NetworkPolicySpec {
 interface CiliumIngress {
   fromEndpoints?: unknown[];
   fromEntities?: string[];
+  fromCIDR?: string[];
+  fromCIDRSet?: { cidr?: string; except?: string[] }[];
   toPorts?: { ports?: { port?: string | number; endPort?: number; protocol?: string }[] }[];
   [from: string]: unknown;
 }
@@ -53,9 +68,13 @@ interface CiliumSpec {
 /** What one policy has to say of the pod. */
 interface Word {
   closes: boolean;
-  lets: IngressVerdict['lets'];
+  lets: Lets;
   denies: boolean;
+  /** Whether it is of the pod at all hangs on labels that are not known. */
+  unsure?: boolean;
 }
+
+type Said = Word & { by: string };
 
 /**
  * @param policies NetworkPolicies, CiliumNetworkPolicies and CiliumClusterwideNetworkPolicies, of any namespace
@@ -70,6 +89,12 @@ export function ingressVerdict(
   const said = policies.flatMap((policy) =>
     wordsOf(policy, target).map((word) => ({ ...word, by: describeRef(refOf(policy)) })),
   );
+  const unsure = said.filter((word) => word.unsure);
+  const [without, withAll] = [said.filter((word) => !word.unsure), said].map((some) => verdictOf(some, enforcement));
+  return without && without.lets === withAll?.lets ? without : { lets: 'unknown', by: namesOf(unsure) };
+}
+
+function verdictOf(said: readonly Said[], enforcement: string): { lets: Lets; by: string[] } {
   const denying = said.filter(({ denies }) => denies);
   if (denying.length > 0) return { lets: 'nobody', by: namesOf(denying) };
   const closing = said.filter(({ closes }) => closes);
@@ -94,7 +119,8 @@ function networkPolicyWords(
   { podSelector, policyTypes, ingress = [] }: NetworkPolicySpec,
   target: PolicyTarget,
 ): Word[] {
-  if (!selects(podSelector ?? {}, target.labels) || (policyTypes && !policyTypes.includes('Ingress'))) return [];
+  if (!selects(podSelector ?? {}, (key) => target.labels[key]) || (policyTypes && !policyTypes.includes('Ingress')))
+    return [];
   const open = ingress.filter(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
   const outside = open.some(({ from = [] }) => from.length === 0 || from.some(({ ipBlock }) => ipBlock !== undefined));
   return [{ closes: true, denies: false, lets: outside ? 'all' : open.length > 0 ? 'pods' : 'nobody' }];
@@ -104,8 +130,9 @@ function ciliumWords(
   { endpointSelector, enableDefaultDeny, ingress, ingressDeny }: CiliumSpec,
   target: PolicyTarget,
 ): Word[] {
-  const labels = { ...target.labels, 'io.kubernetes.pod.namespace': target.namespace };
-  if (!endpointSelector || !selects(endpointSelector, labels) || (!ingress && !ingressDeny)) return [];
+  if (!endpointSelector || (!ingress && !ingressDeny)) return [];
+  const isOfPod = selects(endpointSelector, (key) => labelIn(target, key));
+  if (isOfPod === false) return [];
   const open = (ingress ?? []).filter((rule) => appliesToPort(rule, target));
   const denied = (ingressDeny ?? []).filter((rule) => appliesToPort(rule, target));
   return [
@@ -113,14 +140,30 @@ function ciliumWords(
       closes: enableDefaultDeny?.ingress !== false,
       denies: denied.some(meansWorld),
       lets: open.some(meansOutside) ? 'all' : open.length > 0 ? 'pods' : 'nobody',
+      unsure: isOfPod === UNKNOWN,
     },
   ];
 }
 
+const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
+
+/** A label as Cilium has it of a pod; without the prefixes for where labels come from. */
+function labelIn(target: PolicyTarget, label: string): string | undefined | typeof UNKNOWN {
+  const key = label.replace(/^(k8s|any):/, '');
+  const { namespace, namespaceLabels, serviceAccount = UNKNOWN, cluster = UNKNOWN } = target;
+  if (key === 'io.kubernetes.pod.namespace' || key === `${NAMESPACE_LABELS}kubernetes.io/metadata.name`)
+    return namespace;
+  if (key === 'io.cilium.k8s.policy.serviceaccount') return serviceAccount;
+  if (key === 'io.cilium.k8s.policy.cluster') return cluster;
+  if (key.startsWith(NAMESPACE_LABELS))
+    return namespaceLabels ? namespaceLabels[key.slice(NAMESPACE_LABELS.length)] : UNKNOWN;
+  return /^(io\.cilium\.|reserved:)/.test(key) ? UNKNOWN : target.labels[key];
+}
+
 /** Of an empty rule nobody is let in: that is how Cilium's policies say "deny everything". */
 function appliesToPort(rule: CiliumIngress, target: PolicyTarget): boolean {
-  const { toPorts } = rule;
-  if (!toPorts) return sourcesOf(rule).length > 0;
+  const { toPorts, icmps } = rule;
+  if (!toPorts) return sourcesOf(rule).length > 0 && !icmps;
   return toPorts.some(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
 }
 
@@ -136,8 +179,13 @@ function meansOutside(rule: CiliumIngress): boolean {
   return sources.some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
 }
 
+/** From where nodes and load balancers of other clusters come; an IPv6 half alone is not all of it. */
+const WORLD = new Set(['all', 'world', 'world-ipv4', '0.0.0.0/0']);
+
 function meansWorld(rule: CiliumIngress): boolean {
-  return sourcesOf(rule).length === 0 || (rule.fromEntities?.some((one) => one === 'all' || one === 'world') ?? false);
+  const { fromEntities = [], fromCIDR = [], fromCIDRSet = [] } = rule;
+  const ranges = fromCIDRSet.flatMap(({ cidr = '', except = [] }) => (except.length === 0 ? [cidr] : []));
+  return sourcesOf(rule).length === 0 || [...fromEntities, ...fromCIDR, ...ranges].some((one) => WORLD.has(one));
 }
 
 function coversPort(
@@ -151,20 +199,22 @@ function coversPort(
   return first === target.port || (endPort !== undefined && first <= target.port && target.port <= endPort);
 }
 
-/** Whether labels match a selector; Cilium's prefixes for where labels come from (`k8s:`, `any:`) do not count. */
+/** Whether labels match a selector; UNKNOWN where that hangs on one that is not known. */
 function selects(
   { matchLabels = {}, matchExpressions = [] }: LabelSelector,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const labelOf = (key: string) => labels[key.replace(/^(k8s|any):/, '')];
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labelOf(key) === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labelOf(key);
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      const isListed = value !== undefined && values.includes(value);
-      return operator === 'In' ? isListed : !isListed;
-    })
-  );
+  labelOf: (key: string) => string | undefined | typeof UNKNOWN,
+): boolean | typeof UNKNOWN {
+  const judged = [
+    ...Object.entries(matchLabels).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
+    ...matchExpressions,
+  ].map(({ key, operator, values = [] }) => {
+    const value = labelOf(key);
+    if (value === UNKNOWN) return UNKNOWN;
+    if (operator === 'Exists') return value !== undefined;
+    if (operator === 'DoesNotExist') return value === undefined;
+    const isListed = value !== undefined && values.includes(value);
+    return operator === 'In' ? isListed : !isListed;
+  });
+  if (judged.includes(false)) return false;
+  return judged.includes(UNKNOWN) ? UNKNOWN : true;
 }

@@ -53,10 +53,14 @@ export function allowsOutside(store: Store, target: Pod, port: number): boolean 
   );
   const ports = target.spec.containers.flatMap((container) => container.ports ?? []);
   const portName = ports.find(({ containerPort }) => containerPort === port)?.name;
-  return (
-    ingressVerdict(policies, { namespace, labels, port, portName }, ciliumConfigOf(store)['enable-policy']).lets ===
-    'all'
-  );
+  const config = ciliumConfigOf(store);
+  const on = {
+    ...{ namespace, labels, port, portName },
+    namespaceLabels: store.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace })?.metadata.labels ?? {},
+    serviceAccount: target.spec.serviceAccountName ?? 'default',
+    cluster: config['cluster-name'],
+  };
+  return ingressVerdict(policies, on, config['enable-policy']).lets === 'all';
 }
 
 function rulesOf({ spec, specs }: KubeObject): Rule[] {
