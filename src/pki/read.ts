@@ -73,21 +73,50 @@ export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
 }
 
 /**
- * Reads TLS files. What is wrong with a file is said; of a CA bundle, the CA that signed the certificate counts, else the
- * first.
+ * Reads TLS files. What is wrong with a file is said; of a CA bundle, the CA that the certificate's chain ends at counts,
+ * else the first. A certificate is good as long as each link of its chain is.
  */
 export function readTlsFiles(files: TlsTexts): TlsFiles {
-  const [certificate] = readable(files.certificate ?? '');
+  const [certificate, ...links] = readable(files.certificate ?? '');
   const authorities = readable(files.ca ?? '');
-  const signer = certificate && authorities.find((ca) => signed(certificate, ca));
-  const ca = signer ?? authorities[0];
+  const chain = certificate && chainOf(certificate, links, authorities);
+  const ca = chain?.signer ?? authorities[0];
+  const facts = certificate && readFacts(certificate);
   return {
-    certificate: (certificate && readFacts(certificate)) ?? lackOf(files.certificate),
+    certificate: facts ? asLongAs(chain?.links ?? [], facts) : lackOf(files.certificate),
     privateKey: keyStateOf(files) ?? lackOf(files.privateKey),
     ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
-    signedByCa: signer !== undefined,
+    signedByCa: chain !== undefined,
     authorities: authorities.flatMap((one) => readFacts(one) ?? []),
   };
+}
+
+interface Chain {
+  /** CA certificates between the certificate and its signer, as the file with the certificate has them. */
+  links: readonly X509Certificate[];
+  signer: X509Certificate;
+}
+
+/**
+ * How a certificate leads to one of the CAs, which every TLS implementation looks for: by CA certificates that are sent along
+ * with it. Undefined where it leads to none.
+ */
+function chainOf(
+  certificate: X509Certificate,
+  sent: readonly X509Certificate[],
+  authorities: readonly X509Certificate[],
+): Chain | undefined {
+  const signer = authorities.find((ca) => signed(certificate, ca));
+  if (signer) return { links: [], signer };
+  for (const link of sent.filter((one) => one.ca && signed(certificate, one))) {
+    const rest = chainOf(
+      link,
+      sent.filter((one) => one !== link),
+      authorities,
+    );
+    if (rest) return { links: [link, ...rest.links], signer: rest.signer };
+  }
+  return undefined;
 }
 
 /** Whether a private key belongs to the (first) certificate; undefined when it is not readable. */
@@ -113,6 +142,16 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A certificate's facts, with the time in which its chain is valid too. */
+function asLongAs(links: readonly X509Certificate[], facts: CertificateFacts): CertificateFacts {
+  const all = [facts, ...links.flatMap((link) => readFacts(link) ?? [])];
+  return {
+    ...facts,
+    notBefore: new Date(Math.max(...all.map(({ notBefore }) => notBefore.getTime()))),
+    notAfter: new Date(Math.min(...all.map(({ notAfter }) => notAfter.getTime()))),
+  };
 }
 
 const factsOf = remembered((certificate: X509Certificate): CertificateFacts => {

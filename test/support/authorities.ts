@@ -13,28 +13,38 @@ import {
 
 type Name = ReturnType<typeof decode>;
 
-/** A self-signed CA with any key and subject, as cert-manager or a company's PKI would make it. */
+interface Keys {
+  publicKey: KeyObject;
+  privateKey: KeyObject;
+}
+
+/** A self-signed CA with any key and subject, as cert-manager or a company's PKI would make it; with `by` one that another CA has signed. */
 export function authorityWith(
   subject: Name,
-  keys: { publicKey: KeyObject; privateKey: KeyObject },
-  { notAfter = new Date('2035-01-01T00:00:00Z'), ca = true, format = 'pkcs8' as 'pkcs8' | 'sec1' } = {},
+  keys: Keys,
+  {
+    notAfter = new Date('2035-01-01T00:00:00Z'),
+    ca = true,
+    format = 'pkcs8',
+    by = { subject, keys },
+  }: { notAfter?: Date; ca?: boolean; format?: 'pkcs8' | 'sec1'; by?: { subject: Name; keys: Keys } } = {},
 ): Authority {
   const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' });
   const certificate = buildCertificate(
     {
       subject,
-      issuer: subject,
+      issuer: by.subject,
       notBefore: new Date('2020-01-01T00:00:00Z'),
       notAfter,
       publicKey,
-      authorityKeyIdentifier: keyIdentifierOf(publicKey),
+      authorityKeyIdentifier: keyIdentifierOf(by.keys.publicKey.export({ type: 'spki', format: 'der' })),
       extensions: [
         extension(OID.basicConstraints, ca ? sequence(boolean(true)) : sequence(), { critical: true }),
         // keyCertSign, cRLSign.
         extension(OID.keyUsage, bits(Buffer.from([0b0000_0110]), 1), { critical: true }),
       ],
     },
-    keys.privateKey,
+    by.keys.privateKey,
   );
   return { certificate, privateKey: keys.privateKey.export({ type: format, format: 'pem' }).toString() };
 }

@@ -108,6 +108,25 @@ describe('tlsSecretFacts', () => {
     expect(unsigned?.ca?.sha256).toBe(readCertificate(stranger.certificate).sha256);
   });
 
+  it('follows the chain that is sent along, as long as each link of it is a CA and valid', async () => {
+    const root = { subject: distinguishedName('Root'), keys: KEY_PAIRS['P-256']() };
+    const ends = new Date('2026-05-01T00:00:00Z');
+    const own = KEY_PAIRS['P-256']();
+    const made = (ca: boolean) => authorityWith(distinguishedName('Issuing'), own, { by: root, notAfter: ends, ca });
+    const { certificate: rootCertificate } = authorityWith(root.subject, root.keys);
+    const issued = await issueCertificate(made(true), SPEC, { now: NOW });
+    const of = (ca: string, ...chain: string[]) =>
+      readTlsSecret({ ...issued, certificate: [issued.certificate, ...chain].join(''), ca });
+    const link = made(true).certificate;
+    const read = of(rootCertificate, stranger.certificate, link);
+    expect(read).toMatchObject({ signedByCa: true, keyMatches: true, certificate: { notAfter: ends } });
+    expect(read?.ca?.commonName).toBe('Root');
+    expect(of(rootCertificate)?.signedByCa).toBe(false);
+    expect(of(stranger.certificate, link)?.signedByCa).toBe(false);
+    expect(of(rootCertificate, made(false).certificate)?.signedByCa).toBe(false);
+    expect(of(rootCertificate, link, link)?.signedByCa).toBe(true);
+  });
+
   it('has every CA of the bundle, in its order, and the size of RSA keys', () => {
     const facts = readTlsSecret({ ...leaf, ca: stranger.certificate + authority.certificate });
     const shas = [stranger, authority].map(({ certificate }) => readCertificate(certificate).sha256);
