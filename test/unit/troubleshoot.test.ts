@@ -43,6 +43,26 @@ describe('what fails when peers are dialled anew', () => {
     });
   });
 
+  it.each([
+    [
+      'tls-client-rejected',
+      ['Cannot establish TLS connection to a:2379: client certificate is not signed by any acceptable CA'],
+    ],
+    [
+      'cannot-resolve',
+      [
+        'Cannot resolve hostname: lookup a.example on 10.96.0.10:53: read udp 10.0.1.7:4->10.96.0.10:53: i/o timeout',
+        'Cannot establish TCP connection to a.example:2379: dial tcp: lookup a.example on 10.96.0.10:53: i/o timeout',
+      ],
+    ],
+    ['unknown', ['Cannot establish TLS connection to a:2379: something that nobody has seen']],
+    ['timed-out', []],
+  ])('is %s by what the addresses say, before the time limit of etcd’s client', (expected, lines) => {
+    const steps = lines.map((line) => `     ❌ ${line}\n`).join('');
+    const output = `Cluster "mesh-2":\n🔌 Endpoints:\n${steps}\n⚙️ Etcd client:\n   ❌ Failed to establish connection: context deadline exceeded\n`;
+    expect(inShort(output)).toEqual({ 'mesh-2': expected });
+  });
+
   it('is told by the words of Cilium 1.16 too', () => {
     expect(inShort(OUTPUT.replaceAll('Cluster "', 'Remote cluster "'))).toEqual(inShort(OUTPUT));
   });

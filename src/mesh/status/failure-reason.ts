@@ -44,10 +44,15 @@ const PATTERNS: readonly [FailureClass, RegExp][] = [
   ['tls-expired', /certificate has expired|not yet valid|expired certificate/i],
   ['tls-name', /certificate is (not )?valid for|doesn't contain any IP SANs|cannot validate certificate for/i],
   ['tls-usage', /incompatible key usage/i],
-  ['tls-client-rejected', /remote error: tls|bad certificate|certificate required|tls: (unknown|bad) certificate/i],
+  // The client itself gives up where no CA that the server names has issued its certificate (pkg/kvstore/etcd_debug.go).
+  [
+    'tls-client-rejected',
+    /not signed by any acceptable CA|remote error: tls|bad certificate|certificate required|tls: (unknown|bad) certificate/i,
+  ],
   ['tls-unknown-ca', /unknown authority|self[- ]signed certificate|unable to verify|crypto\/rsa: verification error/i],
   ['permission-denied', /permission denied|authentication failed|invalid auth token|user name is empty/i],
-  ['cannot-resolve', /no such host|server misbehaving|ENOTFOUND|name resolution/i],
+  // A DNS server that is silent gives time-outs of its own: they say nothing of the peer.
+  ['cannot-resolve', /no such host|server misbehaving|ENOTFOUND|name resolution|resolve hostname|\blookup \S+ on /i],
   // A load balancer without a backend may take the connection and reset or close it.
   ['refused', /connection refused|connection reset|ECONNREFUSED|ECONNRESET|connection: EOF|: EOF$|to \S+: EOF/i],
   ['timed-out', /i\/o timeout|deadline exceeded|timed out|no route to host|network is unreachable|ETIMEDOUT/i],

@@ -13,6 +13,9 @@ export function vagueProblems({ problems }: StatusReport): StatusProblem[] {
   return problems.filter((problem) => VAGUE.includes(problem.class) && !isConsequence(problem, problems));
 }
 
+/** What etcd's client ends with whatever keeps it from its connection: it tries again until then. */
+const DEADLINE = /^Failed to establish connection: context deadline exceeded/;
+
 /** What failed, by the `❌` lines of a troubleshoot output; undefined when all went well. */
 export function reasonIn(output: string): FailureReason | undefined {
   const failures = output
@@ -21,7 +24,8 @@ export function reasonIn(output: string): FailureReason | undefined {
     .filter((line) => line.startsWith('❌'))
     .map((line) => line.replace(/^❌\s*/, ''));
   const reasons = failures.map((message) => ({ class: classifyFailure(message), message }));
-  return reasons.find((reason) => reason.class !== 'unknown') ?? reasons[0];
+  const telling = reasons.filter(({ message }) => !DEADLINE.test(message));
+  return telling.find((reason) => reason.class !== 'unknown') ?? telling[0] ?? reasons[0];
 }
 
 /** What came of a new connection to a peer. */
