@@ -144,8 +144,8 @@ function wellObservation(id: number, peer: number): ClusterObservation {
         cluster: `mesh-${id}`,
         startedAt: NOW,
         health: [
-          { node: `mesh-${id}/node-1`, problems: [] },
-          { node: `mesh-${peer}/node-1`, problems: [] },
+          { node: `mesh-${id}/node-1`, probed: true, problems: [] },
+          { node: `mesh-${peer}/node-1`, probed: true, problems: [] },
         ],
         bgpSessions: [{ peer: '172.18.0.1', state: 'established' }],
         bgpPrefixes: [`10.${peer}.0.0/24`],

@@ -69,11 +69,18 @@ describe('checks of the network', () => {
       ],
     });
 
+  const unprobed =
+    readHealth({
+      nodes: [{ name: 'mesh-2/node-2', host: { 'primary-address': { ip: '10.0.9.1' } }, 'health-endpoint': {} }],
+    }) ?? [];
+
   it.each([
     ['node-health', 'pass', observed({ health: health('') }), {}],
     ['node-health', 'fail', observed({ health: health('connection timed out') }), {}],
     ['node-health', 'warn', observed({ health: health('', 'connection timed out') }), {}],
     ['node-health', 'skip', observed({}), {}],
+    ['node-health', 'skip', observed({ health: [...(health('') ?? []), ...unprobed] }), {}],
+    ['node-health', 'fail', observed({ health: [...(health('connection timed out') ?? []), ...unprobed] }), {}],
     ['bgp-sessions', 'skip', observed({}), {}],
     ['bgp-sessions', 'skip', observed({ bgpSessions: [] }), NATIVE],
     ['node-health', 'skip', observed({ health: readHealth({ nodes: [{ name: 'mesh-1/node-2' }] }) }), {}],

@@ -6,7 +6,8 @@ const LONGEST_WORD = 128;
 
 /**
  * Nodes in the answer of `cilium-health status -o json` (Cilium's api/v1/health): a probe that went through has no
- * status text. @param document parsed, not trusted
+ * status text; a node that was not probed yet has addresses alone, until the interval after its first probes (prober.go of
+ * pkg/health/server). @param document parsed, not trusted
  */
 export function readHealth(document: unknown): NodeHealth[] | undefined {
   const nodes = recordOf(document).nodes;
@@ -15,11 +16,10 @@ export function readHealth(document: unknown): NodeHealth[] | undefined {
     const node = recordOf(entry);
     const host = recordOf(recordOf(node.host)['primary-address']);
     const endpoint = recordOf(recordOf(node['health-endpoint'])['primary-address']);
-    const problems = [
-      ...problemsOf('node', host),
-      ...problemsOf('endpoint', Object.keys(endpoint).length > 0 ? endpoint : recordOf(node.endpoint)),
-    ];
-    return { node: wordOf(node.name), problems };
+    const paths = { node: host, endpoint: Object.keys(endpoint).length > 0 ? endpoint : recordOf(node.endpoint) };
+    const problems = [...problemsOf('node', paths.node), ...problemsOf('endpoint', paths.endpoint)];
+    const probed = Object.values(paths).some((path) => PROBES.some((probe) => path[probe] !== undefined));
+    return { node: wordOf(node.name), probed, problems };
   });
 }
 
@@ -29,8 +29,10 @@ export function readOwnCluster(document: unknown): string | undefined {
   return cluster;
 }
 
+const PROBES = ['icmp', 'http'] as const;
+
 function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>): HealthProblem[] {
-  return (['icmp', 'http'] as const).flatMap((probe) => {
+  return PROBES.flatMap((probe) => {
     const status = recordOf(path[probe]).status;
     return typeof status === 'string' && status !== '' ? [{ of, probe, says: wordOf(status) }] : [];
   });

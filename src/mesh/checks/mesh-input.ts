@@ -8,6 +8,8 @@ import type { Check, CheckInput, Finding, Severity } from './check.ts';
 export interface NodeHealth {
   /** `<cluster>/<node>`. */
   node: string;
+  /** Whether any probe of it has come back or been given up: one that an agent has just learnt of waits for its turn. */
+  probed: boolean;
   /** The probes that did not go through. */
   problems: readonly HealthProblem[];
 }

@@ -33,6 +33,8 @@ interface NodeQuestion<Answer> {
   /** What of the answers is judged; all of it by default. `nothing` is the reason when that is nothing. */
   about?(answer: Answer, cluster: ClusterSnapshot): boolean;
   nothing?: string;
+  /** Why it is not said that all is well, where nothing is wrong in what was answered. */
+  unknown?(told: readonly Told<Answer>[]): string | undefined;
   severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
@@ -107,6 +109,17 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent could run cilium-health',
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'its agents know no node of another cluster',
+    unknown: (told) => {
+      const waiting = new Set(
+        told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node]))),
+      );
+      const names = listed([...waiting].slice(0, MOST_SHOWN));
+      const more = waiting.size > MOST_SHOWN ? ` and ${waiting.size - MOST_SHOWN} more` : '';
+      return (
+        names &&
+        `its agents have not probed ${names}${more} yet: what they find shows a minute or two after they connect`
+      );
+    },
     // The mesh works without ping.
     severity: (told) => (problemsIn(told).every(({ probe }) => probe === 'icmp') ? 'warn' : 'fail'),
     judge: (told) =>
@@ -144,7 +157,7 @@ function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
 
 /** A check of what the agents of a cluster said. */
 function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
-  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
+  const { id, title, unasked, answer, silent, about, nothing = silent, unknown, severity, judge, hint } = question;
   const toldBy = (cluster: ClusterSnapshot, { observed }: MeshCheckInput): Told<Answer>[] =>
     (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
       const said = answer(node);
@@ -167,7 +180,10 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         const others = all.filter((other) => other !== cluster);
         const told = toldBy(cluster, input);
         const cases = judge(told, cluster, others);
-        if (cases.length === 0) return [];
+        if (cases.length === 0) {
+          const reason = unknown?.(told);
+          return reason ? [findingOf(id, 'skip', cluster.context, { reason })] : [];
+        }
         const weight = typeof severity === 'function' ? severity(told) : severity;
         return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
       }),
