@@ -97,10 +97,17 @@ it('without services, a junit report has a case that was skipped', async () => {
 
 it('without a Secret, certs list says what it does not list', async () => {
   grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh', 'clustermesh-apiserver-server-cert']);
-  const { stderr } = await mesh.meshctl(['clustermesh', 'certs', 'list', ...BOTH, ...AS]);
+  const { exitCode, stderr } = await mesh.meshctl(['clustermesh', 'certs', 'list', ...BOTH, ...AS]);
+  expect(exitCode).toBe(3);
   expect(stderr).toContain('context "mesh-2": may not be read, and are not listed: Secret kube-system/');
   expect(stderr).toContain('Secret kube-system/cilium-ca');
   expect(stderr).not.toMatch(/server-cert|mesh-1/);
+  grant('secrets', ['cilium-clustermesh']);
+  const none = ['clustermesh', 'certs', 'list', '--context', 'mesh-2', ...AS];
+  expect((await mesh.meshctl(none)).stdout).toContain('No certificates of Cluster Mesh that may be read');
+  expect(jsonOf(await mesh.meshctl([...none, '-o', 'json']))).toMatchObject({
+    unread: [{ context: 'mesh-2', secrets: expect.arrayContaining(['Secret kube-system/cilium-ca']) }],
+  });
 });
 
 it('without a list of Secrets, status says that nothing is known of invitations', async () => {

@@ -10,7 +10,7 @@ it.each([
   [true, 'No certificates of Cluster Mesh'],
   [false, 'No cluster could be read'],
 ])('a list of certificates says of nothing why it is nothing: read %s', (read, text) => {
-  expect(certificatesText({ certificates: [], faults: [], rotations: [], read }, PLAIN)).toBe(text);
+  expect(certificatesText({ certificates: [], faults: [], rotations: [], unread: [], read }, PLAIN)).toBe(text);
 });
 
 it('a reason that names its context already is not given it twice', () => {

@@ -10,11 +10,18 @@ const SERIAL_DIGITS = 8;
 /** The widest columns: the table fits 100 of a terminal's. */
 const WIDEST = { context: 20, role: 15, subject: 22, issuer: 12 };
 
+/** Secrets of a cluster that may not be read, in words. */
+export interface UnreadSecrets {
+  context: string;
+  secrets: readonly string[];
+}
+
 interface CertificatesReport {
   certificates: readonly CertificateEntry[];
   faults: readonly CertificateFault[];
   /** Rotations of CAs that have not come to their end. */
   rotations: readonly { context: string; says: string; hint: string }[];
+  unread: readonly UnreadSecrets[];
   /** Whether any cluster could be read; else nothing is known of certificates. */
   read: boolean;
 }
@@ -24,12 +31,14 @@ interface CertificatesReport {
  * Names, users and whole serial numbers are in the data.
  */
 export function certificatesText(
-  { certificates: entries, faults, rotations, read }: CertificatesReport,
+  { certificates: entries, faults, rotations, unread, read }: CertificatesReport,
   theme: Theme,
   { headers }: { headers: boolean } = { headers: true },
 ): string {
   if (entries.length === 0 && faults.length === 0) {
-    return headers ? (read ? 'No certificates of Cluster Mesh' : 'No cluster could be read') : '';
+    if (!headers) return '';
+    if (!read) return 'No cluster could be read';
+    return `No certificates of Cluster Mesh${unread.length > 0 ? ' that may be read' : ''}`;
   }
   const head = ['CONTEXT', 'ROLE', 'SUBJECT', 'ISSUER', 'SERIAL', 'EXPIRES IN'].map((text) => ({
     text,
@@ -55,6 +64,11 @@ export function certificatesText(
     lines.push(`${theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
   return lines.join('\n');
+}
+
+/** What is not in the table, and may be in the cluster. */
+export function unreadWords({ context, secrets }: UnreadSecrets): string {
+  return `context "${context}": may not be read, and are not listed: ${secrets.join(', ')}`;
 }
 
 /** `secret/NAME` of each Secret that holds a certificate, a line each: of several clusters the same name counts once. */

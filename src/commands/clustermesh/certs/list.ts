@@ -3,10 +3,17 @@ import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
+import { exitCodeOf } from '../../../mesh/errors.ts';
 import { describeKey } from '../../../mesh/objects/kube-object.ts';
 import { goesOnWithUnread, unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
-import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
+import {
+  certificateNotes,
+  certificateSecrets,
+  certificatesText,
+  type UnreadSecrets,
+  unreadWords,
+} from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -16,7 +23,10 @@ import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';
 
-/** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */
+/**
+ * `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use, 3
+ * where some may not be read: nobody is to take that for none.
+ */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_LIST>): Promise<CommandResult> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'health' });
@@ -34,27 +44,36 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const others = goesOnWithUnread(done) ? await readerOfOthers(context, flags, targets)() : [];
     const rotations = printable(await named(unfinishedRotations(done, others)));
     const unreachable = printable(unreachableData(unanswered));
-    for (const snapshot of done) for (const words of unreadSecrets(snapshot)) context.progress.warn(words);
+    const unread = printable(done.flatMap(unreadSecrets));
+    for (const words of unread) context.progress.warn(unreadWords(words));
     if (flags.output === 'name' || !flags.headers) {
       for (const note of certificateNotes({ faults, rotations })) context.progress.warn(note);
       warnOfMissing(context, unreachable);
     }
     return {
       kind: 'CertificateList',
-      data: { certificates, faults, rotations, ...(unreachable.length > 0 ? { unreachable } : {}) },
+      data: {
+        ...{ certificates, faults, rotations },
+        ...(unread.length > 0 ? { unread } : {}),
+        ...(unreachable.length > 0 ? { unreachable } : {}),
+      },
       text: (theme) => {
         if (flags.output === 'name')
           return certificateSecrets({ certificates }, flags.all || targets.length + silent.length > 1);
-        const table = certificatesText({ certificates, faults, rotations, read: done.length > 0 }, theme, flags);
+        const table = certificatesText(
+          { certificates, faults, rotations, unread, read: done.length > 0 },
+          theme,
+          flags,
+        );
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
-      exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
+      exitCode: exitCodeWith(unreachable) || (unread.length > 0 ? exitCodeOf('Forbidden') : faults.length > 0 ? 1 : 0),
     };
   });
 }
 
 /** Secrets that may not be read: no row and no fault tells of them. */
-function unreadSecrets({ context, unread = new Set() }: ClusterSnapshot): string[] {
+function unreadSecrets({ context, unread = new Set() }: ClusterSnapshot): UnreadSecrets[] {
   const secrets = [...unread].filter((key) => key.startsWith('Secret/')).map(describeKey);
-  return secrets.length > 0 ? [`context "${context}": may not be read, and are not listed: ${secrets.join(', ')}`] : [];
+  return secrets.length > 0 ? [{ context, secrets }] : [];
 }
