@@ -257,6 +257,26 @@ describe('checks of CAs and ownership', () => {
     expect(severities('tls-orphaned-users', input)).not.toContain('warn');
   });
 
+  it.each([
+    ['of a peer of the same owner', {}, /connect --context one --destination-context '<context of mesh-3>'$/],
+    ['of a peer of another owner', { 'meshctl.io/joined.mesh-3': 'invitation' }, /invite --context one --peer mesh-3$/],
+  ])(
+    'a client certificate that ends soon is told, also where its peer is not among the clusters: %s',
+    (_who, annotations, hint) => {
+      const ends = new Date(NOW.getTime() + 3 * 24 * 60 * 60 * 1000);
+      const file = secretObject('cilium-kvstoremesh', { 'mesh-3': 'endpoints:\n- https://203.0.113.7:2379\n' });
+      const agents = secretObject('cilium-clustermesh', { 'mesh-3': cachedPeerFile('kube-system') });
+      agents.metadata.annotations = annotations;
+      const peerCertificates = new Map([
+        ['mesh-3', tlsFacts('ca-three', { commonName: 'remote-mesh-1', notAfter: ends })],
+      ]);
+      const input = inputOf({}, { live: [apiserverDeployment(), file, agents], peerCertificates });
+      const alone = { ...input, clusters: input.clusters.slice(0, 1) };
+      const [finding] = findingsOf('peers-certificate', alone);
+      expect(finding).toMatchObject({ severity: 'warn', args: { peer: 'mesh-3' }, hint: expect.stringMatching(hint) });
+    },
+  );
+
   it('a user of nobody beside that of a peer is no pass: it may be of a cluster that was not read', () => {
     const file = secretObject('cilium-kvstoremesh', { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' });
     const agents = secretObject('cilium-clustermesh', { 'mesh-2': cachedPeerFile('kube-system') });

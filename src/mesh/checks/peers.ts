@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -27,8 +27,9 @@ import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.t
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { partedBy } from '../peers/parted.ts';
-import { choicesFor, servedPeers } from '../peers/peer-choices.ts';
+import { choicesFor, peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { type Finding, listed, type Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -79,8 +80,12 @@ function perPeer(
           return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason, ...cause }, hint)];
         }),
       ),
-    says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
+    says: saysOfPeer,
   };
+}
+
+function saysOfPeer({ args }: Finding): string {
+  return `context "${args.context}", peer ${args.peer}: ${args.reason}`;
 }
 
 function withoutPeers(cluster: ClusterSnapshot): string {
@@ -128,22 +133,30 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       return chosen || reachableEndpoints(to) ? undefined : `the Service of ${to.context} has no address`;
     },
   ),
-  perPeer(
-    'peers-certificate',
-    'client certificates for peers are valid and from the CA that checks them',
-    (from, to, now) => {
-      const facts = from.peerCertificates.get(clusterNameOf(to));
-      if (!facts) return undefined;
-      // Files that are not there, or no certificates, are what makes them not go together.
-      const cause = causeIn(from, clusterNameOf(to), ['peer-certificate-missing', 'peer-certificate-unreadable'], now);
-      if (!facts.keyMatches)
-        return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
-      if (!facts.signedByCa)
-        return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
-      return expiry(facts.certificate, now);
-    },
-    sharesCertificate,
-  ),
+  {
+    id: 'peers-certificate',
+    category: 'peers',
+    title: 'client certificates for peers are valid and from the CA that checks them',
+    saidBy: IDENTITY_OF_CLUSTERS,
+    // They are the cluster's own: the peers need not be among the clusters.
+    subject: (from) => ({
+      things: configuredPeers(from).filter((peer) => from.peerCertificates.has(peer)),
+      otherwise: configuredPeers(from).length > 0 ? NO_CERTIFICATE : withoutPeers(from),
+    }),
+    run: ({ clusters, now }, all) =>
+      clusters.flatMap((from) =>
+        configuredPeers(from).flatMap((peer): Finding[] => {
+          const found = judgeCertificate(from, peer, now);
+          if (!found) return [];
+          const { severity, reason, cause = {} } = found;
+          const to = all.find((other) => clusterNameOf(other) === peer);
+          const connect = connectCommand(from.context, unnamedContext(peer));
+          const hint = to ? reconnect(from, to) : forOtherOwners(connect, from.context, peersOfOthers(from));
+          return [findingOf('peers-certificate', severity, from.context, { peer, reason, ...cause }, hint)];
+        }),
+      ),
+    says: saysOfPeer,
+  },
   perPeer(
     'peers-user',
     'peers have an etcd user for the certificate that dials them',
@@ -216,10 +229,23 @@ export function keptForItself(cluster: ClusterSnapshot): string[] {
   return leftForItself(cluster).map((finding) => `${saysLeftForItself(finding)} → ${finding.hint}`);
 }
 
+const NO_CERTIFICATE = 'it has no readable client certificate of its own for the peer';
+
 function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
-  return from.peerCertificates.has(clusterNameOf(to))
-    ? undefined
-    : 'it has no readable client certificate of its own for the peer';
+  return from.peerCertificates.has(clusterNameOf(to)) ? undefined : NO_CERTIFICATE;
+}
+
+/** The certificate that a cluster has for one of its peers alone. */
+function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): Verdict | undefined {
+  const facts = from.peerCertificates.get(peer);
+  if (!facts) return undefined;
+  // Files that are not there, or no certificates, are what makes them not go together.
+  const cause = causeIn(from, peer, ['peer-certificate-missing', 'peer-certificate-unreadable'], now);
+  if (!facts.keyMatches)
+    return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
+  if (!facts.signedByCa)
+    return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
+  return expiry(facts.certificate, now);
 }
 
 /** Whether the file by which a peer is dialled leads to it. */
