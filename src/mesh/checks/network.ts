@@ -110,15 +110,9 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'its agents know no node of another cluster',
     unknown: (told) => {
-      const waiting = new Set(
-        told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node]))),
-      );
-      const names = listed([...waiting].slice(0, MOST_SHOWN));
-      const more = waiting.size > MOST_SHOWN ? ` and ${waiting.size - MOST_SHOWN} more` : '';
-      return (
-        names &&
-        `its agents have not probed ${names}${more} yet: what they find shows a minute or two after they connect`
-      );
+      const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
+      if (waiting.length === 0) return undefined;
+      return `its agents have not probed ${someOf(waiting)} yet: what they find shows a minute or two after they connect`;
     },
     // The mesh works without ping.
     severity: (told) => (problemsIn(told).every(({ probe }) => probe === 'icmp') ? 'warn' : 'fail'),
@@ -155,6 +149,25 @@ function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
   return others.some((other) => podCidrsOf(other).length > 0) ? undefined : 'no pod ranges of other clusters are known';
 }
 
+/** Why it is not known of all nodes, where agents of some were asked in vain. */
+function silentAgents(
+  { context }: ClusterSnapshot,
+  { observed }: MeshCheckInput,
+  told: readonly Told<unknown>[],
+): string | undefined {
+  const answered = new Set(told.map(({ node }) => node));
+  const silent = (observed.get(context)?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.has(node));
+  return silent.length === 0
+    ? undefined
+    : `the agents of ${someOf(silent)} did not answer; those that did see nothing wrong`;
+}
+
+function someOf(names: readonly string[]): string {
+  const all = [...new Set(names)];
+  const more = all.length > MOST_SHOWN ? ` and ${all.length - MOST_SHOWN} more` : '';
+  return `${listed(all.slice(0, MOST_SHOWN))}${more}`;
+}
+
 /** A check of what the agents of a cluster said. */
 function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
   const { id, title, unasked, answer, silent, about, nothing = silent, unknown, severity, judge, hint } = question;
@@ -181,7 +194,7 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         const told = toldBy(cluster, input);
         const cases = judge(told, cluster, others);
         if (cases.length === 0) {
-          const reason = unknown?.(told);
+          const reason = unknown?.(told) ?? silentAgents(cluster, input, told);
           return reason ? [findingOf(id, 'skip', cluster.context, { reason })] : [];
         }
         const weight = typeof severity === 'function' ? severity(told) : severity;
