@@ -89,6 +89,25 @@ describe('what is wrong with a Service of which not all clusters were read', () 
   });
 });
 
+test('one that a cluster cannot use because it dials nobody fails there now, and is not blamed on a loss', () => {
+  const services = [
+    { ...oneCluster('none', false), peers: [] },
+    { ...oneCluster('none', true), context: 'four', cluster: 'mesh-4', peers: ['mesh-1', 'mesh-5'] },
+    { ...oneCluster('none', true), context: 'five', cluster: 'mesh-5', peers: ['mesh-1', 'mesh-4'] },
+  ];
+  const clusters = services.map(({ cluster, context, peers }) => ({
+    cluster,
+    context,
+    unread: [],
+    peers,
+    brokenLinks: [],
+  }));
+  const text = failoverText({ clusters, unreachable: [], services: survivalOf(services) }, plain, { isRequired: true });
+  expect(text).toMatch(/^ {3}shop\/cart: already now for mesh-1$/m);
+  expect(text).toContain('mesh-1 does not dial mesh-4 and mesh-5, so that no backend there counts for it\n');
+  expect(text).toContain('meshctl clustermesh status --context one,four,five');
+});
+
 describe('clusters that could not be read', () => {
   const refused = { context: 'three', code: 'Forbidden', message: 'context "three": not allowed' } as const;
   const read = { cluster: 'mesh-1', context: 'one', unread: ['mesh-3'] };

@@ -35,6 +35,8 @@ export interface ServiceSurvival {
   name: string;
   /** Backends that new connections can go to now, from anywhere, each counted once. */
   now: number;
+  /** Clusters whose pods it does not serve now, or not at each of its ports, whoever goes; absent where there is none. */
+  failing?: readonly string[];
   losses: readonly ClusterLoss[];
 }
 
@@ -45,16 +47,26 @@ export interface ServiceSurvival {
  */
 export function survivalOf(clusters: readonly ClusterServices[], without?: string): ServiceSurvival[] {
   const lost = without === undefined ? clusters.map(({ cluster }) => cluster) : [without];
-  return joinServices(clusters).map((service) => ({
-    namespace: service.namespace,
-    name: service.name,
-    now: capacity(survivors(clusters, service)),
-    losses: lost.map((cluster) => {
-      const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
-      const survives = served.length > 0 && served.every(({ uses, unserved }) => uses.length > 0 && !unserved);
-      return { without: cluster, survives, served, left: capacity(served) };
-    }),
-  }));
+  return joinServices(clusters).map((service) => {
+    const present = survivors(clusters, service);
+    const failing = present.filter((survivor) => !isServed(survivor)).map(({ cluster }) => cluster);
+    return {
+      namespace: service.namespace,
+      name: service.name,
+      now: capacity(present),
+      ...(failing.length > 0 ? { failing } : {}),
+      losses: lost.map((cluster) => {
+        const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
+        const survives = served.length > 0 && served.every(isServed);
+        return { without: cluster, survives, served, left: capacity(served) };
+      }),
+    };
+  });
+}
+
+/** Whether a cluster's pods are served, at each port. */
+export function isServed({ uses, unserved }: Survivor): boolean {
+  return uses.length > 0 && !unserved;
 }
 
 function survivors(clusters: readonly ClusterServices[], service: MeshService): Survivor[] {

@@ -1,5 +1,5 @@
-import { counted } from '../../mesh/counted.ts';
-import type { ClusterLoss, ServiceSurvival, Survivor } from '../../mesh/services/survival.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
+import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -87,17 +87,28 @@ function servedBy({ cluster, uses, unserved }: Survivor): string {
   return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
 }
 
+/** What fails already is not for the loss of a cluster to explain. */
+function whenFailing({ now, failing = [], losses }: ServiceSurvival): string {
+  if (now === 0) return 'already now: it has no ready backend in any cluster';
+  const lost = losses
+    .filter(
+      ({ served }) => served.length === 0 || served.some((one) => !isServed(one) && !failing.includes(one.cluster)),
+    )
+    .map(({ without }) => without);
+  return [
+    ...(failing.length > 0 ? [`already now for ${enumerated(failing)}`] : []),
+    ...(lost.length > 0 ? [`without ${lost.join(', or without ')}`] : []),
+  ].join('; ');
+}
+
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const { services, clusters, unreachable } = report;
   const doubts = doubtsOf(report);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const isPartial = unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
-  const failing = services.flatMap(({ namespace, name, now, losses }) => {
-    const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
-    if (lost.length === 0) return [];
-    const when =
-      now === 0 ? 'already now: it has no ready backend in any cluster' : `without ${lost.join(', or without ')}`;
-    return [`   ${namespace}/${name}: ${when}`];
+  const failing = services.flatMap((service) => {
+    if (service.losses.every(({ survives }) => survives)) return [];
+    return [`   ${service.namespace}/${service.name}: ${whenFailing(service)}`];
   });
   const total = counted(services.length, 'global service');
   if (failing.length === 0 && unreachable.length > 0) {

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted } from '../../mesh/counted.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
@@ -163,13 +163,25 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme,
 function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
   const pairs = pairsOf(clusters);
   const apart = pairs.filter(([one, other]) => isApart(one, other) && isApart(other, one));
-  if (apart.length === 0) return [];
+  const oneWay = oneWayLines(clusters, theme);
+  if (apart.length === 0) return oneWay;
   if (apart.length === pairs.length) {
     const words = `${clusters.length === 2 ? 'These clusters are' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
     return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
   }
   const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');
-  return [theme.dim(`not connected with each other, so that neither uses the other's backends: ${words}`)];
+  return [theme.dim(`not connected with each other, so that neither uses the other's backends: ${words}`), ...oneWay];
+}
+
+/** Of clusters that are dialled and do not dial back, by choice or not: that is why backends there do not count for them. */
+function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+  const lines = clusters.flatMap((one) => {
+    const peers = clusters.filter((other) => other !== one && isApart(one, other) && !isApart(other, one));
+    if (peers.length === 0) return [];
+    const names = enumerated(peers.map(({ cluster }) => cluster));
+    return [theme.dim(`${one.cluster} does not dial ${names}, so that no backend there counts for it`)];
+  });
+  return lines.length > 0 ? [...lines, ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme)] : [];
 }
 
 function isApart({ peers }: ReadCluster, { cluster }: ReadCluster): boolean {
