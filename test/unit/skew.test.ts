@@ -74,6 +74,12 @@ describe('versions', () => {
       true,
     ],
     ['are not all known', [cluster('a', { latest: 1, '1.18.0': 1 })], ['warn version-unknown a'], undefined],
+    [
+      'are not known of the clustermesh-apiserver',
+      [cluster('a', { '1.18.0': 1 }, { apiserver: { image: 'clustermesh-apiserver:latest' } })],
+      ['warn version-unknown a'],
+      undefined,
+    ],
     ['may not be read', [cluster('a', {}, { agents: undefined }), cluster('b', { '1.18.0': 1 })], [], undefined],
     ['are none', [cluster('a', {})], ['warn agents-none a'], undefined],
   ])('%s', (_when, clusters, expected, supported) => {

@@ -91,8 +91,10 @@ export function areSupported(
   if (findings.some(({ severity }) => severity === 'fail')) return false;
   const withCilium = clusters.filter(({ agents, cluster }) => cluster !== undefined || agents?.length !== 0);
   const known = withCilium.every(
-    ({ agents = [], unread = [] }) =>
-      unread.length === 0 && agents.length > 0 && agents.every(({ version }) => version !== undefined),
+    ({ agents = [], apiserver, unread = [] }) =>
+      unread.length === 0 &&
+      agents.length > 0 &&
+      [...agents, ...(apiserver ? [apiserver] : [])].every(({ version }) => version !== undefined),
   );
   return withCilium.length > 0 && known ? true : undefined;
 }
@@ -108,13 +110,20 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   const place = `context "${context}": `;
   const versions = agentVersions(cluster);
   const [oldest, newest] = [versions[0], versions.at(-1)];
-  const unknown = agents.filter(({ version }) => version === undefined);
-  const findings: SkewFinding[] = unknown.map(({ image }) => ({
-    id: 'version-unknown',
-    severity: 'warn',
-    contexts,
-    message: `${place}Cilium's version cannot be told from the agents' image ${image}`,
-  }));
+  const programs = [
+    ...agents.map((agent) => ({ ...agent, whose: "Cilium's version cannot be told from the agents' image" })),
+    ...(apiserver
+      ? [{ ...apiserver, whose: "the clustermesh-apiserver's version cannot be told from its image" }]
+      : []),
+  ];
+  const findings: SkewFinding[] = programs
+    .filter(({ version }) => version === undefined)
+    .map(({ image, whose }) => ({
+      id: 'version-unknown',
+      severity: 'warn',
+      contexts,
+      message: `${place}${whose} ${image}`,
+    }));
   if (apiserver?.pods === 0) {
     const message = `${place}no pod of the clustermesh-apiserver runs: the version is the one that its Deployment has`;
     const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'apiserver']);
