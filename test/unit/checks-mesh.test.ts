@@ -116,12 +116,15 @@ describe('checks of the network', () => {
   });
 
   it('judges no routes to pods of a cluster whose CiliumNodes could not be read', () => {
-    const input = inputOf(observed({ routes: [], bgpPrefixes: [] }), { ciliumConfig: config(1, NATIVE) });
-    const [one, two] = input.clusters;
+    const routes = [{ destination: '10.3.0.0/16', via: '10.0.0.9' }];
+    const seen = inputOf(observed({ routes, bgpPrefixes: ['10.3.0.0/16'] }), { ciliumConfig: config(1, NATIVE) });
+    const [one, two] = seen.clusters;
     const pools = { ...two?.ciliumConfig, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
     const unread = { ...two, ciliumPodCidrs: undefined, ciliumConfig: pools } as ClusterSnapshot;
+    const third = snapshotOf({ context: 'three', ciliumConfig: config(3), ciliumPodCidrs: ['10.3.0.0/24'] });
     for (const id of ['native-routes', 'bgp-pod-cidrs'])
-      expect(severities(id, { ...input, clusters: [one as ClusterSnapshot, unread] })).toEqual(['skip']);
+      for (const others of [[unread], [unread, third]])
+        expect(severities(id, { ...seen, clusters: [one as ClusterSnapshot, ...others] })).toEqual(['skip']);
   });
 
   it('names the node that is not reached and why', () => {

@@ -34,7 +34,7 @@ interface NodeQuestion<Answer> {
   about?(answer: Answer, cluster: ClusterSnapshot): boolean;
   nothing?: string;
   /** Why it is not said that all is well, where nothing is wrong in what was answered. */
-  unknown?(told: readonly Told<Answer>[]): string | undefined;
+  unknown?(told: readonly Told<Answer>[], others: readonly ClusterSnapshot[]): string | undefined;
   severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
@@ -67,6 +67,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
       !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(others),
     answer: ({ bgpPrefixes }) => bgpPrefixes,
     silent: 'no agent reported its BGP routes',
+    unknown: (_told, others) => rangesUnknownOf(others),
     severity: 'warn',
     judge: (told, _cluster, others) =>
       told.flatMap(({ node, answer }) =>
@@ -84,6 +85,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(others)),
     answer: ({ routes }) => routes,
     silent: 'no agent reported its routes',
+    unknown: (_told, others) => rangesUnknownOf(others),
     severity: 'fail',
     judge: (told, _cluster, others) =>
       told.flatMap(({ node, answer: routes }) =>
@@ -149,6 +151,14 @@ function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
   return others.some((other) => podCidrsOf(other).length > 0) ? undefined : 'no pod ranges of other clusters are known';
 }
 
+/** Of some of the others; of all of them {@link withoutRanges} says so. */
+function rangesUnknownOf(others: readonly ClusterSnapshot[]): string | undefined {
+  const unknown = others.filter((other) => podCidrsOf(other).length === 0).map(({ context }) => context);
+  return unknown.length === 0
+    ? undefined
+    : `the pod ranges of ${someOf(unknown)} are not known; for the others nothing is wrong`;
+}
+
 /** Why it is not known of all nodes, where agents of some were asked in vain. */
 function silentAgents(
   { context }: ClusterSnapshot,
@@ -194,7 +204,7 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         const told = toldBy(cluster, input);
         const cases = judge(told, cluster, others);
         if (cases.length === 0) {
-          const reason = unknown?.(told) ?? silentAgents(cluster, input, told);
+          const reason = unknown?.(told, others) ?? silentAgents(cluster, input, told);
           return reason ? [findingOf(id, 'skip', cluster.context, { reason })] : [];
         }
         const weight = typeof severity === 'function' ? severity(told) : severity;
