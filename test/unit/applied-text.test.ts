@@ -6,8 +6,21 @@ it.each([
   [true, /^✅ /],
   [false, /^⚠️ {2}.*, but that it has taken effect everywhere could not be verified$/m],
 ])('apply is green only where what it took away was seen to be gone: %s', (verified, head) => {
-  const step = { cluster: 'one', action: 'delete' as const, object: { apiVersion: 'v1', kind: 'Secret', name: 'a' } };
+  const step = {
+    cluster: 'one',
+    action: 'delete' as const,
+    object: { apiVersion: 'v1', kind: 'Secret', name: 'a' },
+    changes: [],
+    why: '',
+  };
   const applied = { enabled: [], connections: [], parted: [], disabled: [], steps: [step], warnings: [], verified };
-  const shown = { files: ['mesh.yaml'], meshes: ['a'], clusters: [{ name: 'mesh-1', context: 'one' }], applied };
-  expect(appliedText(shown as never, PLAIN)).toMatch(head);
+  const shown = {
+    files: ['mesh.yaml'],
+    meshes: ['a'],
+    clusters: [{ name: 'mesh-1', context: 'one' }],
+    applied,
+    dials: [],
+    left: 0,
+  };
+  expect(appliedText(shown, PLAIN)).toMatch(head);
 });

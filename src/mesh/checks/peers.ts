@@ -140,12 +140,12 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     saidBy: IDENTITY_OF_CLUSTERS,
     // They are the cluster's own: the peers need not be among the clusters.
     subject: (from) => ({
-      things: configuredPeers(from).filter((peer) => from.peerCertificates.has(peer)),
-      otherwise: configuredPeers(from).length > 0 ? NO_CERTIFICATE : withoutPeers(from),
+      things: otherPeers(from).filter((peer) => from.peerCertificates.has(peer)),
+      otherwise: otherPeers(from).length > 0 ? NO_CERTIFICATE : withoutPeers(from),
     }),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((from) =>
-        configuredPeers(from).flatMap((peer): Finding[] => {
+        otherPeers(from).flatMap((peer): Finding[] => {
           const found = judgeCertificate(from, peer, now);
           if (!found) return [];
           const { severity, reason, cause = {} } = found;
@@ -233,6 +233,11 @@ const NO_CERTIFICATE = 'it has no readable client certificate of its own for the
 
 function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
   return from.peerCertificates.has(clusterNameOf(to)) ? undefined : NO_CERTIFICATE;
+}
+
+/** Whom a cluster dials; what it has for itself is another check's. */
+function otherPeers(from: ClusterSnapshot): string[] {
+  return configuredPeers(from).filter((peer) => peer !== clusterNameOf(from));
 }
 
 /** The certificate that a cluster has for one of its peers alone. */
