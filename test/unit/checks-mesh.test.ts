@@ -79,6 +79,7 @@ describe('checks of the network', () => {
     ['node-health', 'fail', observed({ health: health('connection timed out') }), {}],
     ['node-health', 'warn', observed({ health: health('', 'connection timed out') }), {}],
     ['node-health', 'skip', observed({}), {}],
+    ['node-health', 'skip', observed({ health: readHealth({ nodes: null }) }), {}],
     ['node-health', 'skip', observed({ health: [...(health('') ?? []), ...unprobed] }), {}],
     ['node-health', 'skip', { nodes: [...(observed({ health: health('') }).nodes ?? []), { node: 'node-2' }] }, {}],
     ['node-health', 'fail', observed({ health: [...(health('connection timed out') ?? []), ...unprobed] }), {}],

@@ -11,6 +11,8 @@ const LONGEST_WORD = 128;
  */
 export function readHealth(document: unknown): NodeHealth[] | undefined {
   const nodes = recordOf(document).nodes;
+  // Before its first round it has none.
+  if (nodes === null) return [];
   if (!Array.isArray(nodes)) return undefined;
   return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
     const node = recordOf(entry);

@@ -110,7 +110,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     answer: ({ health }) => health,
     silent: 'no agent could run cilium-health',
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
-    nothing: 'its agents know no node of another cluster',
+    nothing: 'the health checks of its agents know no node of another cluster, or none yet',
     unknown: (told) => {
       const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
       if (waiting.length === 0) return undefined;
