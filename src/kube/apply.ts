@@ -2,6 +2,7 @@ import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../mesh/objects/kube-object.ts';
 import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
 import type { Edit, ReadyWrite, Step } from '../mesh/plan/plan.ts';
+import { changedMeanwhile } from './changed-meanwhile.ts';
 import type { ClusterClient } from './client.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
 
@@ -109,13 +110,15 @@ async function carryOut(
       live = await client.get(ref, { signal: options.signal });
       // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
       if (seen && isDone(write, live)) return;
+      if (write.method === 'apply' && seen && live && error.details.repeated !== true)
+        if (changedMeanwhile(seen, live, write.object)) throw isChanged(client.context, ref);
       if (isForOneVersion(write) || isAnother(write, seen, live) || round === MOST_ROUNDS) throw error;
     }
   }
 }
 
 /** Whether the API server refused a write because the object is no longer as it was. */
-function isOvertaken(error: unknown, { method }: ReadyWrite): boolean {
+function isOvertaken(error: unknown, { method }: ReadyWrite): error is MeshctlError {
   if (!(error instanceof MeshctlError) || error.code !== 'Conflict') return false;
   // Of server-side apply, the other conflict is with the owners of fields; of a create, with whoever made the object.
   return method === 'edit' || (method !== 'create' && error.details.conflicts === undefined);
@@ -167,6 +170,18 @@ function sentWrite(
       if (write.create) return { method: 'create', object: write.create };
       throw isGone(client.context, ref);
   }
+}
+
+/** Of an object that a plan was made from, and that another run has written since: what becomes of that, no plan says. */
+function isChanged(context: string, ref: ObjectRef): MeshctlError {
+  return new MeshctlError(
+    'Conflict',
+    `context "${context}": ${describeRef(ref)} was changed by someone else meanwhile`,
+    {
+      hint: 'Run the same command again.',
+      details: { context, object: describeRef(ref) },
+    },
+  );
 }
 
 /** Of an object that a plan was made from. */

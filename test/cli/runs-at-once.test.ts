@@ -4,6 +4,7 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { CliResult } from '../support/cli.ts';
 import { type ConnectClusters, type SeenRequest, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** Two runs of two operators: the second comes between what the first has read and what it writes. */
@@ -52,6 +53,50 @@ it('no run writes over the certificate that another one has issued since', async
   // As it says.
   expect((await dial('mesh-3', '203.0.113.3')).exitCode).toBe(0);
   for (const address of ['203.0.113.2', '203.0.113.3']) expect(certificate().checkIP(address)).toBeDefined();
+});
+
+const enabling = (...more: string[]) => clusters.meshctl(['clustermesh', 'enable', '--context', 'mesh-1', ...more]);
+const beforeDeployment = ({ context, verb, resource }: SeenRequest) =>
+  context === 'mesh-1' && verb === 'patch' && resource === 'deployments';
+const containers = () => {
+  const { spec } = found(clusters.clusters[0]?.store.get(refs.deployment('clustermesh-apiserver')), 'the Deployment');
+  const { template } = spec as { template: { spec: { containers: { name: string }[] } } };
+  return template.spec.containers.map(({ name }) => name);
+};
+
+it('an enable or apply does not take back the KVStoreMesh that another run has switched on since, nor what it stands on', async () => {
+  expect((await enabling('--enable-kvstoremesh=false')).exitCode).toBe(0);
+  expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  const other = beforeThe(beforeDeployment, () => enabling('--enable-kvstoremesh'));
+  const text = meshText({
+    clusters: [{ name: 'mesh-1', enable: { replicas: 2 } }, { name: 'mesh-2' }],
+    topology: { type: 'mesh' },
+  });
+  const applied = await clusters.meshctl(['apply', '-f', '-', '--yes'], { input: text });
+  expect(other()?.exitCode, other()?.stderr).toBe(0);
+  expect(applied).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('in use by another run') });
+  const back = beforeThe(beforeDeployment, () => enabling('--enable-kvstoremesh=false'));
+  const first = await enabling('--replicas', '2');
+  expect(back()?.exitCode, back()?.stderr).toBe(0);
+  expect(first).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('→ Run the same command again.') });
+  expect(containers()).not.toContain('kvstoremesh');
+  expect((await enabling('--replicas', '2')).exitCode).toBe(0);
+  expect(secretOf(0, 'clustermesh-apiserver-server-cert')).toBeDefined();
+});
+
+it('an enable does not open to all what another run has closed since', async () => {
+  const other = beforeThe(
+    ({ context, verb, resource }) => context === 'mesh-1' && verb === 'patch' && resource === 'services',
+    () => enabling('--load-balancer-source-ranges', '172.18.0.0/16', '--yes'),
+  );
+  const first = await enabling('--service-annotation', 'example.com/team=net', '--yes');
+  expect(other()?.exitCode, other()?.stderr).toBe(0);
+  expect(first).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('was changed by someone else meanwhile'),
+  });
+  const service = clusters.clusters[0]?.store.get(refs.service('clustermesh-apiserver'));
+  expect(service?.spec).toMatchObject({ loadBalancerSourceRanges: ['172.18.0.0/16'] });
 });
 
 it.each<[string, string[]]>([

@@ -1,4 +1,5 @@
 import type { JournalEntry } from '../../kube/apply.ts';
+import { isAppliedAlike } from '../../kube/changed-meanwhile.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
@@ -54,12 +55,16 @@ export async function clustersInUse(
 const LOOK_TIMEOUT_MS = 30_000;
 
 /**
- * Whether something has come since a cluster was read that this run has not written: then another run enables it too. What both
- * write alike shows nothing of that, and may be what the other one stands on.
+ * Whether something has come since a cluster was read that this run has not written, or meshctl has applied other fields than it
+ * had: then another run enables it too. What both write alike shows nothing of that, and may be what the other one stands on.
  */
 function hasOthersWork(before: ClusterSnapshot, now: ClusterSnapshot, written: readonly JournalEntry[]): boolean {
-  const own = new Set(written.map(({ ref }) => keyOf(ref)));
-  return [...now.objects.keys()].some((key) => !before.objects.has(key) && !own.has(key));
+  // Of a write without an answer it is not known what was stored.
+  const own = new Map(written.map(({ ref, certain, after }) => [keyOf(ref), certain ? after : undefined]));
+  return [...now.objects].some(([key, live]) => {
+    const known = own.has(key) ? own.get(key) : before.objects.get(key);
+    return known ? !isAppliedAlike(known, live) : !own.has(key);
+  });
 }
 
 /** What tells who uses a cluster, as it is now; undefined where it does not tell. */
