@@ -131,21 +131,25 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
       wanted: object,
     };
   }
-  const changes = Object.entries(edits)
-    .filter(([name, value]) => (present[name] ?? null) !== value)
-    .map(([name, value]) => changeOf(name, present[name], value));
+  const changes = changesBy(edits, present);
   const wanted = manifestOf(live, edits);
   if (changes.length === 0)
     return { cluster: context, action: 'keep', object: ref, changes, why: 'as it should be', before: live, wanted };
   const why = intent === 'not-global' ? 'takes no part in the mesh any more' : 'takes part in the mesh';
-  const patch = { metadata: { annotations: edits } };
   return {
     cluster: context,
     action: 'update',
     object: ref,
     changes,
     why,
-    write: { method: 'patch', patch },
+    // Anew for what is there by then: a former name may have another value, which goes over to the present one.
+    write: {
+      method: 'edit',
+      edit({ metadata: { annotations = {} } }) {
+        const now = annotationEdits(annotations, intent);
+        return changesBy(now, annotations).length === 0 ? undefined : { patch: { metadata: { annotations: now } } };
+      },
+    },
     before: live,
     wanted,
   };
@@ -179,6 +183,12 @@ const ANNOTATION_PATH = /^metadata\.annotations\[(.+)\]$/;
 function changeOf(name: string, from: string | undefined, to: string | null): Change {
   const path = `metadata.annotations[${name}]`;
   return { path, ...(from === undefined ? {} : { from }), ...(to === null ? {} : { to }) };
+}
+
+function changesBy(edits: Readonly<Record<string, string | null>>, present: Annotations): Change[] {
+  return Object.entries(edits)
+    .filter(([name, value]) => (present[name] ?? null) !== value)
+    .map(([name, value]) => changeOf(name, present[name], value));
 }
 
 /** The annotations that a step changes: absent `from`, it is new; absent `to`, it goes. */

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { planGlobalService, serviceRef } from '../../src/mesh/services/global-service.ts';
+
+it('an annotation under its former name goes over with the value that it has when it is written', () => {
+  const service = (annotations: Record<string, string>) => ({
+    ...{ apiVersion: 'v1', kind: 'Service', metadata: { namespace: 'shop', name: 'web', annotations } },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+  });
+  const live = service({ 'io.cilium/global-service': 'true', 'io.cilium/shared-service': 'true' });
+  const sites = [{ context: 'one', live, namespaceExists: true }];
+  const [step] = planGlobalService(serviceRef('shop', 'web'), sites, { createMissing: false }).steps;
+  if (step?.write?.method !== 'edit') throw new Error('no edit');
+  const meanwhile = service({ 'io.cilium/global-service': 'true', 'io.cilium/shared-service': 'false' });
+  expect(step.write.edit(meanwhile)).toEqual({
+    patch: {
+      metadata: {
+        annotations: {
+          'io.cilium/global-service': null,
+          'io.cilium/shared-service': null,
+          'service.cilium.io/global': 'true',
+          'service.cilium.io/shared': 'false',
+        },
+      },
+    },
+  });
+  expect(step.write.edit(service({ 'service.cilium.io/global': 'true' }))).toBeUndefined();
+});
