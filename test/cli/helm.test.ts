@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
@@ -140,6 +142,28 @@ describe('enable --via-helm', () => {
     ]);
     const values = parse(await readFile(join(directory, 'values'), 'utf8')) as Record<string, unknown>;
     expect(values).toMatchObject({ clustermesh: { useAPIServer: true } });
+  });
+
+  it('gives Helm no list of peers that is out of date by the time that another cluster took', async () => {
+    const [begun, on] = [join(directory, 'begun'), join(directory, 'on')];
+    await execa('mkfifo', [on]);
+    const wait = `case "$*" in *mesh-2*) : > ${begun}; read -r _ < ${on};; *) exit 9;; esac`;
+    await writeFile(join(directory, 'helm'), `#!/bin/sh\n${wait}\n`);
+    const run = meshctl('enable', '--context', 'mesh-2,mesh-1', '--via-helm', '--yes', '--wait-duration', '5s');
+    await expect.poll(() => existsSync(begun)).toBe(true);
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const users = refs.configMap('clustermesh-remote-users');
+    const data = { 'users.yaml': 'users:\n- name: remote-mesh-9\n  role: remote\n' };
+    store.create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: users.name, namespace: 'kube-system' },
+      data,
+    });
+    await writeFile(on, 'on\n');
+    const result = await run;
+    expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('mesh-9 was connected meanwhile') });
+    store.delete(users);
   });
 
   it('says with --dry-run what it would run', async () => {

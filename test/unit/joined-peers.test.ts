@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { joinedPeers, requireNoneEndangered, requireNoneJoined } from '../../src/mesh/peers/joined-peers.ts';
+import {
+  joinedPeers,
+  requireNoneEndangered,
+  requireNoneJoined,
+  requireSamePeers,
+} from '../../src/mesh/peers/joined-peers.ts';
 import type { PeerEffect, PeerOutcome } from '../../src/mesh/plan/peer-effects.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
@@ -31,6 +36,13 @@ describe('peers that came after a plan was made', () => {
       }),
     );
     requireNoneJoined([{ before: looks.now, now: looks.before }].map((two) => ({ ...two, now: letting('mesh-2') })));
+  });
+
+  it('and those that have gone are refused where a list of peers is handed over', () => {
+    requireSamePeers({ before: looks.now, now: looks.now });
+    expect(() => requireSamePeers(looks)).toThrow('mesh-3, mesh-4 were connected meanwhile');
+    const gone = { before: letting('mesh-2', 'mesh-9'), now: letting('mesh-2') };
+    expect(() => requireSamePeers(gone)).toThrow('context "one": mesh-9 was disconnected meanwhile');
   });
 
   it.each<[string, PeerEffect[], string[]]>([

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
+import { requireNoneJoined, requireSamePeers } from '../../mesh/peers/joined-peers.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import type { Target } from '../flow.ts';
 
@@ -19,6 +19,14 @@ export function plannedClusters(targets: readonly Target[], snapshots: readonly 
     const snapshot = snapshots.find(({ context }) => context === target.client.context);
     return snapshot ? [{ target, snapshot }] : [];
   });
+}
+
+/**
+ * Looks once more who the peers of one cluster are, before a list of them is handed over.
+ * @throws MeshctlError `Conflict` where further ones have come, or some have gone
+ */
+export async function requireSamePeersSince({ target, snapshot: before }: PlannedCluster): Promise<void> {
+  requireSamePeers({ before, now: await readForParting(target.client, target.namespace) });
 }
 
 /**

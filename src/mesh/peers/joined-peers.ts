@@ -29,6 +29,15 @@ export function requireNoneJoined(looks: readonly TwoLooks[]): void {
 }
 
 /**
+ * The same where a list of the peers is handed over as it was: who has gone since would be let in again by it.
+ * @throws MeshctlError `Conflict`, naming them
+ */
+export function requireSamePeers({ before, now }: TwoLooks): void {
+  requireNoneJoined([{ before, now }]);
+  refuse([{ context: now.context, peers: joinedPeers({ before: now, now: before }) }], 'disconnected');
+}
+
+/**
  * The same where a plan was made anew in the middle of a run: those count that it would cut off, or may.
  * @param effects of the plan as it is now
  */
@@ -43,11 +52,14 @@ export function requireNoneEndangered(looks: readonly TwoLooks[], effects: reado
   );
 }
 
-function refuse(all: readonly { context: string; peers: readonly string[] }[]): void {
+function refuse(
+  all: readonly { context: string; peers: readonly string[] }[],
+  became: 'connected' | 'disconnected' = 'connected',
+): void {
   const joined = all.filter(({ peers }) => peers.length > 0);
   if (joined.length === 0) return;
   const clauses = joined.map(({ context, peers }) => {
-    return `context "${context}": ${peers.join(', ')} ${peers.length === 1 ? 'was' : 'were'} connected meanwhile`;
+    return `context "${context}": ${peers.join(', ')} ${peers.length === 1 ? 'was' : 'were'} ${became} meanwhile`;
   });
   throw new MeshctlError('Conflict', `${clauses.join('; ')}, and the plan does not say what becomes of that`, {
     hint: 'Run the same command again: its plan says it.',

@@ -1,6 +1,7 @@
 import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
 import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';
@@ -68,7 +69,11 @@ export async function runViaHelm(
       for (const note of printableLines(helmValuesOf(draft, options, helm.release).notes)) context.progress.info(note);
     }
   } else {
-    for (const { target, draft } of planned) await enableViaHelm(context, target, draft, options, helm);
+    for (const [index, { target, draft }] of planned.entries()) {
+      // Helm takes minutes for each one, and who the peers of the next one are was read before.
+      if (index > 0) await requireSamePeersSince({ target, snapshot: draft.snapshot });
+      await enableViaHelm(context, target, draft, options, helm);
+    }
   }
   return {
     kind: 'HelmResult',
