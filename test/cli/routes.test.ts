@@ -40,6 +40,23 @@ describe('routes', () => {
     expect(one.stderr).toContain('→ meshctl clustermesh routes --all');
   });
 
+  it('name a node whose agent does not run, and are not complete without it', async () => {
+    const one = found(sandbox.clusters[0], 'mesh-1');
+    const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: 'cilium-late' };
+    one.store.create({
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: { name: pod.name, namespace: pod.namespace, labels: { 'k8s-app': 'cilium' } },
+      spec: { nodeName: 'mesh-1-node-late', containers: [] },
+    });
+    const { exitCode, stdout } = await meshctl(['clustermesh', 'routes', ...BOTH]);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 1,
+      stdout: expect.stringContaining('but not all nodes were asked'),
+    });
+    expect(stdout).toContain('mesh-1: skipped: mesh-1-node-late: no agent that runs there told all its routes');
+    one.store.delete(pod);
+  });
+
   it('draws itself', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'mermaid']);
     expect(stdout).toContain('["mesh-1-node-1<br/>mesh-1"]');

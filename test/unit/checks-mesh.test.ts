@@ -82,7 +82,6 @@ describe('checks of the network', () => {
     ['node-health', 'skip', observed({ health: readHealth({ nodes: null }) }), {}],
     ['node-health', 'skip', observed({ health: [...(health('') ?? []), ...unprobed] }), {}],
     ['node-health', 'skip', { nodes: [...(observed({ health: health('') }).nodes ?? []), { node: 'node-2' }] }, {}],
-    ['node-health', 'fail', observed({ health: [...(health('connection timed out') ?? []), ...unprobed] }), {}],
     ['bgp-sessions', 'skip', observed({}), {}],
     ['bgp-sessions', 'skip', observed({ bgpSessions: [] }), NATIVE],
     ['node-health', 'skip', observed({ health: readHealth({ nodes: [{ name: 'mesh-1/node-2' }] }) }), {}],
@@ -99,33 +98,63 @@ describe('checks of the network', () => {
       observed({ bgpSessions: readBgpSessions([{ 'peer-address': '10.0.0.1', 'session-state': 'active' }]) }),
       NATIVE,
     ],
-    ['bgp-pod-cidrs', 'pass', observed({ bgpPrefixes: readBgpPrefixes([{ prefix: '10.2.0.0/16' }]) }), NATIVE],
-    ['bgp-pod-cidrs', 'warn', observed({ bgpPrefixes: readBgpPrefixes([{ prefix: '10.3.0.0/16' }]) }), NATIVE],
-    ['native-routes', 'pass', observed({ routes: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] }), NATIVE],
-    ['native-routes', 'pass', observed({ routes: [{ destination: 'default', via: '10.0.0.1' }] }), NATIVE],
-    ['native-routes', 'fail', observed({ routes: [{ destination: '10.1.0.0/24' }] }), NATIVE],
+    ['bgp-pod-cidrs', 'pass', observed({ bgpPrefixes: { 4: readBgpPrefixes([{ prefix: '10.2.0.0/16' }]) } }), NATIVE],
+    ['bgp-pod-cidrs', 'warn', observed({ bgpPrefixes: { 4: readBgpPrefixes([{ prefix: '10.3.0.0/16' }]) } }), NATIVE],
+    ['native-routes', 'pass', observed({ routes: { 4: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] } }), NATIVE],
+    ['native-routes', 'pass', observed({ routes: { 4: [{ destination: 'default', via: '10.0.0.1' }] } }), NATIVE],
+    ['native-routes', 'fail', observed({ routes: { 4: [{ destination: '10.1.0.0/24' }] } }), NATIVE],
     [
       'native-routes',
       'fail',
-      observed({ routes: [{ destination: '10.2.0.0/16', drops: 'blackhole' }, { destination: 'default' }] }),
+      observed({ routes: { 4: [{ destination: '10.2.0.0/16', drops: 'blackhole' }, { destination: 'default' }] } }),
       NATIVE,
     ],
-    ['native-routes', 'fail', observed({ routes: [{ destination: 'default', drops: 'unreachable' }] }), NATIVE],
-    ['native-routes', 'skip', observed({ routes: [] }), {}],
+    ['native-routes', 'fail', observed({ routes: { 4: [{ destination: 'default', drops: 'unreachable' }] } }), NATIVE],
+    ['native-routes', 'skip', observed({ routes: { 4: [] } }), {}],
   ])('%s: %s', (id, severity, observation, more) => {
     expect(severities(id, inputOf(observation, { ciliumConfig: config(1, more) }))).toEqual([severity]);
   });
 
   it('judges no routes to pods of a cluster whose CiliumNodes could not be read', () => {
-    const routes = [{ destination: '10.3.0.0/16', via: '10.0.0.9' }];
-    const seen = inputOf(observed({ routes, bgpPrefixes: ['10.3.0.0/16'] }), { ciliumConfig: config(1, NATIVE) });
-    const [one, two] = seen.clusters;
+    const input = inputOf(observed({ routes: { 4: [] }, bgpPrefixes: { 4: [] } }), { ciliumConfig: config(1, NATIVE) });
+    const [one, two] = input.clusters;
     const pools = { ...two?.ciliumConfig, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
     const unread = { ...two, ciliumPodCidrs: undefined, ciliumConfig: pools } as ClusterSnapshot;
-    const third = snapshotOf({ context: 'three', ciliumConfig: config(3), ciliumPodCidrs: ['10.3.0.0/24'] });
     for (const id of ['native-routes', 'bgp-pod-cidrs'])
-      for (const others of [[unread], [unread, third]])
-        expect(severities(id, { ...seen, clusters: [one as ClusterSnapshot, ...others] })).toEqual(['skip']);
+      expect(severities(id, { ...input, clusters: [one as ClusterSnapshot, unread] })).toEqual(['skip']);
+    // Beside one that is known it is named, and what is known is judged all the same.
+    const known = snapshotOf({ context: 'three', ciliumConfig: config(3), ciliumPodCidrs: ['10.3.0.0/24'] });
+    const three = { ...input, clusters: [one as ClusterSnapshot, unread, known] };
+    const reason = expect.stringContaining('no pod ranges of two are known');
+    for (const id of ['native-routes', 'bgp-pod-cidrs']) {
+      expect(severities(id, three)).toEqual([id === 'native-routes' ? 'fail' : 'warn', 'skip']);
+      expect(findingsOf(id, three)).toContainEqual(
+        expect.objectContaining({ severity: 'skip', cluster: 'one', args: expect.objectContaining({ reason }) }),
+      );
+    }
+  });
+
+  it.each([
+    ['a default route of the other family is none', { 4: [{ destination: 'default' }], 6: [] }, ['fail']],
+    ['its own default route is one', { 4: [], 6: [{ destination: 'default' }] }, ['pass']],
+    ['its own route is one', { 4: [], 6: [{ destination: 'fd00:2::/48' }] }, ['pass']],
+    ['routes that nobody told are not judged', { 4: [{ destination: 'default' }] }, ['skip']],
+  ] as const)('routes to pods with IPv6: %s', (_what, routes, expected) => {
+    const input = inputOf(observed({ routes }), { ciliumConfig: config(1, { ...NATIVE, 'enable-ipv6': 'true' }) });
+    const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
+    const six = { ...two, ciliumPodCidrs: ['fd00:2::/64'] };
+    expect(severities('native-routes', { ...input, clusters: [one, six] })).toEqual(expected);
+  });
+
+  it.each([
+    [{ 4: [], 6: ['fd00:2::/48'] }, 'pass'],
+    [{ 4: ['10.2.0.0/16'], 6: [] }, 'warn'],
+    [{ 4: ['10.2.0.0/16'] }, 'skip'],
+  ] as const)('BGP prefixes with IPv6: %j', (bgpPrefixes, expected) => {
+    const input = inputOf(observed({ bgpPrefixes }), { ciliumConfig: config(1, { ...NATIVE, 'enable-ipv6': 'true' }) });
+    const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
+    const six = { ...two, ciliumPodCidrs: ['fd00:2::/64'] };
+    expect(severities('bgp-pod-cidrs', { ...input, clusters: [one, six] })).toEqual([expected]);
   });
 
   it('names the node that is not reached and why', () => {

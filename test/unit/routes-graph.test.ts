@@ -111,6 +111,19 @@ describe('routesText', () => {
   });
 });
 
+it('nodes of which nobody told the routes are named, and it is not complete', () => {
+  const report = {
+    clusters: ['a', 'b'].map(cluster),
+    routes: [route('a', 'b'), route('b', 'a')],
+    untold: [{ from: 'a', node: 'node-3' }],
+    unreachable: [],
+  };
+  expect(isComplete(report)).toBe(false);
+  const says = 'a: skipped: node-3: no agent that runs there told all its routes';
+  expect(routesText({ complete: false, ...report }, PLAIN)).toContain(says);
+  expect(routesNotes({ complete: false, ...report })).toEqual(['2 routes found, but not all nodes were asked', says]);
+});
+
 it('notes of bare rows have an arrow only before their next step', () => {
   const routes = [route('a', 'b', { connected: false }), route('b', 'a')];
   const report = { clusters: ['a', 'b', 'c'].map(cluster), routes, unreachable: [], complete: false };

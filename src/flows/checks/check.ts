@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { loadTemplates } from '../../manifests/load.ts';
-import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/agent-answers.ts';
+import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/agent-answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
 import { runChecks } from '../../mesh/checks/check.ts';
 import type {
@@ -10,7 +10,6 @@ import type {
   NodeObservation,
 } from '../../mesh/checks/mesh-input.ts';
 import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
-import { readRoutes } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
@@ -34,6 +33,7 @@ import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
+import { askBgpPrefixes, askRoutes } from './ask-families.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -237,9 +237,9 @@ async function observeNodes(
     routes: network && !isTunnel(snapshot),
   };
   if (!Object.values(questions).includes(true)) return [];
-  const agents = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  const { agents } = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
   const limit = pLimit(AGENTS_AT_A_TIME);
-  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, questions))));
+  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot, questions))));
 }
 
 /** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
@@ -247,14 +247,15 @@ const STARTED_WITH_ID = '/tmp/cilium/config-map/cluster-id';
 
 async function observeNode(
   agent: Agent,
+  cluster: ClusterSnapshot,
   asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
 ): Promise<NodeObservation> {
   const [health, id, sessions, prefixes, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
     asked.health ? agent.json(['cat', STARTED_WITH_ID]) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
-    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
-    asked.routes ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
+    asked.bgp ? askBgpPrefixes(agent, cluster) : undefined,
+    asked.routes ? askRoutes(agent, cluster) : undefined,
   ]);
   return {
     node: agent.node,
@@ -263,7 +264,7 @@ async function observeNode(
     clusterId: typeof id === 'number' ? id : undefined,
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
-    bgpPrefixes: prefixes === undefined ? undefined : readBgpPrefixes(prefixes),
-    routes: readRoutes(routes),
+    bgpPrefixes: prefixes,
+    routes,
   };
 }

@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
 import { readBgpSessions } from '../../mesh/checks/agent-answers.ts';
 import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
+import { ipFamilies } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
-import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
+import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
+import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
@@ -12,13 +13,12 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { listAgents } from '../status/ask-agents.ts';
 import { pollStatus } from '../status/poll-status.ts';
+import { askRoutes } from './ask-families.ts';
 
 export interface RoutesOptions {
   parallel: number;
   nodeTimeoutMs: number;
 }
-
-type BgpPeers = NonNullable<RoutesReport['bgpPeers']>;
 
 /** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
 interface Seen {
@@ -71,6 +71,7 @@ export async function readMeshRoutes(
         seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, othersOf(one), options))),
       );
       const perCluster = asked.flat();
+      const untold = perCluster.flatMap((one) => one.untold);
       const report = {
         clusters: perCluster.map(({ snapshot, nodes }) => ({
           context: snapshot.context,
@@ -80,6 +81,7 @@ export async function readMeshRoutes(
           nodes,
         })),
         routes: perCluster.flatMap(({ routes }) => routes),
+        ...(untold.length > 0 ? { untold } : {}),
         ...(unpaired.length > 0 ? { unpaired } : {}),
         ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
           ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
@@ -102,38 +104,46 @@ async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: Rou
   return { target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
 }
 
+type RoutesTold = { [Part in 'routes' | 'bgpPeers' | 'untold']-?: NonNullable<RoutesReport[Part]> };
+
+/** What a cluster's nodes told. */
+interface RoutesOfCluster extends RoutesTold {
+  snapshot: ClusterSnapshot;
+  nodes: number;
+}
+
 async function routesOfCluster(
   flow: Flow,
   { target, snapshot: own, connected }: Seen,
   others: readonly ClusterSnapshot[],
   { parallel, nodeTimeoutMs: timeoutMs }: RoutesOptions,
-): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; bgpPeers: BgpPeers; nodes: number }> {
-  const agents = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
+): Promise<RoutesOfCluster> {
+  const { agents, silent } = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
   const limit = pLimit(parallel);
+  const from = clusterNameOf(own);
+  const families = ipFamilies(own.ciliumConfig ?? {});
   const perNode = await Promise.all(
     agents.map((agent) =>
       limit(async () => {
-        const [sessions, ...answers] = await Promise.all([
+        const [sessions, told] = await Promise.all([
           usesBgp(own.ciliumConfig) ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
-          agent.json(['ip', '-json', 'route', 'show']),
-          own.ciliumConfig?.['enable-ipv6'] === 'true' ? agent.json(['ip', '-json', '-6', 'route', 'show']) : [],
+          askRoutes(agent, own),
         ]);
-        const known = answers.flatMap((answer) => readRoutes(answer) ?? []);
         const bgpPeers = (readBgpSessions(sessions) ?? []).map((session) => ({
-          ...{ from: clusterNameOf(own), node: agent.node },
+          ...{ from, node: agent.node },
           ...session,
         }));
         const routes = others.flatMap((other) => {
           const to = clusterNameOf(other);
           const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
-          return podCidrsOf(other).map((cidr) => ({
-            from: clusterNameOf(own),
-            node: agent.node,
-            to,
-            ...routeTo(cidr, known, tunnel),
-          }));
+          // What nobody told is no gap.
+          return podRangesTo(own, other).flatMap(({ family, text }) => {
+            const known = told[family];
+            return known ? [{ from, node: agent.node, to, ...routeTo(text, known, tunnel) }] : [];
+          });
         });
-        return { routes, bgpPeers };
+        const isTold = families.every((family) => told[family] !== undefined);
+        return { routes, bgpPeers, untold: isTold ? [] : [agent.node] };
       }),
     ),
   );
@@ -141,6 +151,7 @@ async function routesOfCluster(
     snapshot: own,
     routes: perNode.flatMap(({ routes }) => routes),
     bgpPeers: perNode.flatMap(({ bgpPeers }) => bgpPeers),
-    nodes: agents.length,
+    untold: [...silent, ...perNode.flatMap(({ untold }) => untold)].sort().map((node) => ({ from, node })),
+    nodes: agents.length + silent.length,
   };
 }

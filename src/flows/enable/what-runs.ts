@@ -37,7 +37,7 @@ async function readServedUsers(flow: Flow, target: Target, snapshot: ClusterSnap
 
 /** By the names of peers that `status` goes by, too. */
 async function readMountedPeers(flow: Flow, target: Target): Promise<string[]> {
-  const agents = await listAgents(flow, target, { most: AGENTS_ASKED, timeoutMs: AGENT_TIMEOUT_MS });
+  const { agents } = await listAgents(flow, target, { most: AGENTS_ASKED, timeoutMs: AGENT_TIMEOUT_MS });
   const answers = await Promise.all(agents.map((agent) => agent.json(AGENTS.command)));
   const names = answers.flatMap((answer) => AGENTS.parse(answer)?.map(({ name }) => name) ?? []);
   return [...new Set(names.filter((name) => checkClusterName(name) === undefined))].sort();

@@ -10,18 +10,26 @@ export interface Agent {
   json(command: readonly string[]): Promise<unknown>;
 }
 
-/** The running agents, evenly spread over the list when there are more than `most`. */
+/**
+ * The running agents, evenly spread over the list when there are more than `most`.
+ * @returns also the nodes whose agent does not run: nobody there can be asked
+ */
 export async function listAgents(
   flow: Flow,
   { client, namespace }: Target,
   { most, timeoutMs }: { most: number; timeoutMs: number },
-): Promise<Agent[]> {
+): Promise<{ agents: Agent[]; silent: string[] }> {
   const agents: Agent[] = [];
+  const waiting = new Set<string>();
   for await (const pod of client.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR })) {
-    if (!isPodRunning(pod)) continue;
     const { name } = pod.metadata;
+    const node = nodeOf(pod) ?? name;
+    if (!isPodRunning(pod)) {
+      waiting.add(node);
+      continue;
+    }
     agents.push({
-      node: nodeOf(pod) ?? name,
+      node,
       startedAt: startedAt(pod),
       async json(command) {
         try {
@@ -38,7 +46,10 @@ export async function listAgents(
       },
     });
   }
-  if (agents.length <= most) return agents;
+  // One that is being replaced is on its node twice.
+  const silent = [...waiting].filter((node) => !agents.some((agent) => agent.node === node));
+  if (agents.length <= most) return { agents, silent };
   const step = agents.length / most;
-  return Array.from({ length: most }, (_, index) => agents[Math.floor(index * step)]).filter((agent) => !!agent);
+  const spread = Array.from({ length: most }, (_, index) => agents[Math.floor(index * step)]);
+  return { agents: spread.filter((agent) => !!agent), silent };
 }

@@ -1,5 +1,5 @@
 import { parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, encryption, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
+import { type CiliumConfig, encryption, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
@@ -151,11 +151,9 @@ const NODE_FAMILY_HINT =
 const FAMILY_HINT = 'Pods reach each other only over families that both clusters have (enable-ipv4, enable-ipv6).';
 
 function familiesOf(config: CiliumConfig): string {
-  const families = [
-    ...(isOn(config, 'enable-ipv4', true) ? ['IPv4'] : []),
-    ...(isOn(config, 'enable-ipv6') ? ['IPv6'] : []),
-  ];
-  return families.join('+');
+  return ipFamilies(config)
+    .map((family) => `IPv${family}`)
+    .join('+');
 }
 
 /** A cluster's setting as what is looked at. */

@@ -41,9 +41,12 @@ export interface NodeObservation {
   health?: readonly NodeHealth[] | undefined;
   bgpSessions?: readonly BgpSession[] | undefined;
   /** Prefixes among the advertised and learned routes of its BGP routers. */
-  bgpPrefixes?: readonly string[] | undefined;
-  routes?: readonly NodeRoute[] | undefined;
+  bgpPrefixes?: ByFamily<string> | undefined;
+  routes?: ByFamily<NodeRoute> | undefined;
 }
+
+/** What was told of each family of addresses; absent for one that nobody asked for, or was told of. */
+export type ByFamily<T> = { readonly [Family in 4 | 6]?: readonly T[] | undefined };
 
 /** A container of a clustermesh-apiserver pod. */
 export interface ContainerFacts {

@@ -1,13 +1,14 @@
 import { parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
-import { podCidrsOf } from '../cilium/pod-ranges.ts';
+import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { type Finding, listed } from './check.ts';
 import {
   type BgpSession,
+  type ByFamily,
   findingOf,
   type HealthProblem,
   type MeshCheck,
@@ -33,11 +34,11 @@ interface NodeQuestion<Answer> {
   /** What of the answers is judged; all of it by default. `nothing` is the reason when that is nothing. */
   about?(answer: Answer, cluster: ClusterSnapshot): boolean;
   nothing?: string;
-  /** Why it is not said that all is well, where nothing is wrong in what was answered. */
-  unknown?(told: readonly Told<Answer>[], others: readonly ClusterSnapshot[]): string | undefined;
   severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  /** What of the question nobody could judge, one clause each. */
+  unjudged?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
 }
 
@@ -60,43 +61,35 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
         ...['exec', 'ds/cilium', '-c', 'cilium-agent', '--', 'cilium-dbg', 'bgp', 'peers'],
       ]),
   }),
-  askNodes<string>({
+  askNodes<OfFamily<string>>({
     id: 'bgp-pod-cidrs',
     title: 'pod ranges are among the BGP routes',
     unasked: (cluster, others) =>
-      !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(others),
-    answer: ({ bgpPrefixes }) => bgpPrefixes,
+      !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others),
+    answer: ({ bgpPrefixes }) => eachFamily(bgpPrefixes),
     silent: 'no agent reported its BGP routes',
-    unknown: (_told, others) => rangesUnknownOf(others),
     severity: 'warn',
-    judge: (told, _cluster, others) =>
-      told.flatMap(({ node, answer }) =>
-        others.flatMap((other) =>
-          podCidrsOf(other)
-            .filter((cidr) => !answer.some((prefix) => holds(prefix, cidr)))
-            .map((cidr) => `${node} lacks ${cidr} of ${other.context}`),
-        ),
+    judge: (told, cluster, others) =>
+      rangesTold(told, cluster, others).flatMap(({ node, range, of, list }) =>
+        list.some((prefix) => holds(prefix, range)) ? [] : [`${node} lacks ${range.text} of ${of}`],
       ),
+    unjudged: (told, cluster, others) => unjudgedRanges(told, cluster, others, 'BGP routes'),
     hint: () => 'Let the routers of both sides exchange the pod ranges (CiliumBGPAdvertisement of type PodCIDR).',
   }),
-  askNodes<NodeRoute>({
+  askNodes<OfFamily<NodeRoute>>({
     id: 'native-routes',
     title: 'nodes have a route to every remote pod range',
-    unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(others)),
-    answer: ({ routes }) => routes,
+    unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others)),
+    answer: ({ routes }) => eachFamily(routes),
     silent: 'no agent reported its routes',
-    unknown: (_told, others) => rangesUnknownOf(others),
     severity: 'fail',
-    judge: (told, _cluster, others) =>
-      told.flatMap(({ node, answer: routes }) =>
-        others.flatMap((other) =>
-          podCidrsOf(other).flatMap((cidr) => {
-            const { source, dropped } = routeTo(cidr, routes, undefined);
-            if (dropped) return [`${node} drops what goes to ${cidr} of ${other.context} (${dropped})`];
-            return source || routes.some(isDefault) ? [] : [`${node} has none to ${cidr} of ${other.context}`];
-          }),
-        ),
-      ),
+    judge: (told, cluster, others) =>
+      rangesTold(told, cluster, others).flatMap(({ node, range: { text }, of, list }) => {
+        const { source, dropped } = routeTo(text, list, undefined);
+        if (dropped) return [`${node} drops what goes to ${text} of ${of} (${dropped})`];
+        return source || list.some(isDefault) ? [] : [`${node} has none to ${text} of ${of}`];
+      }),
+    unjudged: (told, cluster, others) => unjudgedRanges(told, cluster, others, 'routes'),
     hint: ({ context }, others) =>
       meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] }),
   }),
@@ -111,10 +104,12 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent could run cilium-health',
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'the health checks of its agents know no node of another cluster, or none yet',
-    unknown: (told) => {
+    unjudged: (told) => {
       const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
-      if (waiting.length === 0) return undefined;
-      return `its agents have not probed ${someOf(waiting)} yet: what they find shows a minute or two after they connect`;
+      if (waiting.length === 0) return [];
+      return [
+        `its agents have not probed ${someOf(waiting)} yet: what they find shows a minute or two after they connect`,
+      ];
     },
     // The mesh works without ping.
     severity: (told) => (problemsIn(told).every(({ probe }) => probe === 'icmp') ? 'warn' : 'fail'),
@@ -147,16 +142,60 @@ function problemWord({ of, probe, says }: HealthProblem): string {
   return `${of} ${probe}: ${says}`;
 }
 
-function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
-  return others.some((other) => podCidrsOf(other).length > 0) ? undefined : 'no pod ranges of other clusters are known';
+/** What an agent told of one family of addresses. */
+interface OfFamily<T> {
+  family: 4 | 6;
+  list: readonly T[];
 }
 
-/** Of some of the others; of all of them {@link withoutRanges} says so. */
-function rangesUnknownOf(others: readonly ClusterSnapshot[]): string | undefined {
+/** Undefined where it told of none. */
+function eachFamily<T>(told: ByFamily<T> = {}): OfFamily<T>[] | undefined {
+  const found = ([4, 6] as const).flatMap((family) => {
+    const list = told[family];
+    return list ? [{ family, list }] : [];
+  });
+  return found.length > 0 ? found : undefined;
+}
+
+/** Each range to which pods send, beside what each node told of its family. */
+function rangesTold<T>(
+  told: readonly Told<OfFamily<T>>[],
+  cluster: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+) {
+  return told.flatMap(({ node, answer }) =>
+    others.flatMap((other) =>
+      podRangesTo(cluster, other).flatMap((range) => {
+        const list = answer.find(({ family }) => family === range.family)?.list;
+        return list ? [{ node, range, of: other.context, list }] : [];
+      }),
+    ),
+  );
+}
+
+function unjudgedRanges(
+  told: readonly Told<OfFamily<unknown>>[],
+  cluster: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  what: string,
+): string[] {
   const unknown = others.filter((other) => podCidrsOf(other).length === 0).map(({ context }) => context);
-  return unknown.length === 0
-    ? undefined
-    : `the pod ranges of ${someOf(unknown)} are not known; for the others nothing is wrong`;
+  const wanted = new Set(others.flatMap((other) => podRangesTo(cluster, other).map(({ family }) => family)));
+  const untold = [...wanted].filter(
+    (family) => !told.some(({ answer }) => answer.some((one) => one.family === family)),
+  );
+  return [
+    ...(unknown.length > 0 ? [`no pod ranges of ${unknown.join(', ')} are known`] : []),
+    ...untold.map((family) => `no agent reported its IPv${family} ${what}`),
+  ];
+}
+
+function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  if (others.some((other) => podRangesTo(cluster, other).length > 0)) return undefined;
+  const isKnown = others.some((other) => podCidrsOf(other).length > 0);
+  return isKnown
+    ? 'other clusters have no pod ranges of an IP family that it has'
+    : 'no pod ranges of other clusters are known';
 }
 
 /** Why it is not known of all nodes, where agents of some were asked in vain. */
@@ -164,12 +203,10 @@ function silentAgents(
   { context }: ClusterSnapshot,
   { observed }: MeshCheckInput,
   told: readonly Told<unknown>[],
-): string | undefined {
+): string[] {
   const answered = new Set(told.map(({ node }) => node));
   const silent = (observed.get(context)?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.has(node));
-  return silent.length === 0
-    ? undefined
-    : `the agents of ${someOf(silent)} did not answer; those that did see nothing wrong`;
+  return silent.length === 0 ? [] : [`the agents of ${someOf(silent)} did not answer`];
 }
 
 function someOf(names: readonly string[]): string {
@@ -180,7 +217,7 @@ function someOf(names: readonly string[]): string {
 
 /** A check of what the agents of a cluster said. */
 function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
-  const { id, title, unasked, answer, silent, about, nothing = silent, unknown, severity, judge, hint } = question;
+  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
   const toldBy = (cluster: ClusterSnapshot, { observed }: MeshCheckInput): Told<Answer>[] =>
     (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
       const said = answer(node);
@@ -203,12 +240,12 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         const others = all.filter((other) => other !== cluster);
         const told = toldBy(cluster, input);
         const cases = judge(told, cluster, others);
-        if (cases.length === 0) {
-          const reason = unknown?.(told, others) ?? silentAgents(cluster, input, told);
-          return reason ? [findingOf(id, 'skip', cluster.context, { reason })] : [];
-        }
+        const reasons = [...(question.unjudged?.(told, cluster, others) ?? []), ...silentAgents(cluster, input, told)];
+        const reason = reasons.join('; ');
+        const skips = reason === '' ? [] : [findingOf(id, 'skip', cluster.context, { reason })];
+        if (cases.length === 0) return skips;
         const weight = typeof severity === 'function' ? severity(told) : severity;
-        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
+        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told)), ...skips];
       }),
     says: ({ args }) =>
       `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,
@@ -229,9 +266,9 @@ function isDefault({ destination, drops }: NodeRoute): boolean {
   return destination === 'default' && drops === undefined;
 }
 
-function holds(prefix: string, cidr: string): boolean {
-  const [outer, inner] = [parseCidr(prefix), parseCidr(cidr)];
-  return !!outer && !!inner && outer.family === inner.family && outer.first <= inner.first && outer.last >= inner.last;
+function holds(prefix: string, inner: NamedRange): boolean {
+  const outer = parseCidr(prefix);
+  return !!outer && outer.family === inner.family && outer.first <= inner.first && outer.last >= inner.last;
 }
 
 function shown(cases: readonly string[]): Finding['args'] {

@@ -12,6 +12,14 @@ export function isOn(config: CiliumConfig, key: string, absent = false): boolean
   return (config[key] ?? String(absent)) === 'true';
 }
 
+/** The families of addresses that pods have. */
+export function ipFamilies(config: CiliumConfig): (4 | 6)[] {
+  return [
+    ...(isOn(config, 'enable-ipv4', true) ? [4 as const] : []),
+    ...(isOn(config, 'enable-ipv6') ? [6 as const] : []),
+  ];
+}
+
 /** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
 export function routingMode(config: CiliumConfig): string {
   return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');

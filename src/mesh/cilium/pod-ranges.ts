@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type AddressRange, overlap, parseCidr } from './cidr.ts';
+import { ipFamilies } from './datapath.ts';
 
 /** A range of addresses as it is written. */
 export interface NamedRange extends AddressRange {
@@ -79,6 +80,15 @@ const CLUSTER_POOLS = ['cluster-pool-ipv4-cidr', 'cluster-pool-ipv6-cidr'];
  */
 export function podCidrsOf(snapshot: ClusterSnapshot): string[] {
   return lacksNodeRanges(snapshot) ? [] : knownRanges(snapshot).map(({ text }) => text);
+}
+
+/**
+ * Those of them to which another cluster's pods can send: of the families of addresses that it has itself.
+ * @param to whose ranges they are
+ */
+export function podRangesTo(from: ClusterSnapshot, to: ClusterSnapshot): readonly NamedRange[] {
+  const families = ipFamilies(from.ciliumConfig ?? {});
+  return lacksNodeRanges(to) ? [] : knownRanges(to).filter(({ family }) => families.includes(family));
 }
 
 /** The ranges of a cluster's nodes, else its pools. */

@@ -45,6 +45,8 @@ export interface RoutesReport {
   complete: boolean;
   clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
   routes: RouteToPods[];
+  /** Nodes that could not be asked for all their routes: their agent does not run, or gave no answer. */
+  untold?: { from: string; node: string }[] | undefined;
   /** Clusters that are to have no connection, so that no tunnel is to lead there: `[from, to]`, by name. */
   unpaired?: [string, string][] | undefined;
   /** The BGP sessions of nodes, where Cilium speaks BGP. */
@@ -72,10 +74,11 @@ export function unjudgedPairs({
 
 /** Whether all that there is to compare was compared, and every route is there. */
 export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
-  const { routes, unreachable } = report;
+  const { routes, unreachable, untold = [] } = report;
   return (
     routes.length > 0 &&
     unreachable.length === 0 &&
+    untold.length === 0 &&
     routes.every(({ source }) => source !== undefined) &&
     unjudgedPairs(report).length === 0
   );

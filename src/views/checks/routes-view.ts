@@ -1,6 +1,7 @@
 import { type RoutesReport, type RouteToPods, unjudgedPairs } from '../../mesh/cilium/routes.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted, partOf } from '../../mesh/counted.ts';
+import { counted, firstOf, partOf } from '../../mesh/counted.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -11,7 +12,7 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   const head = ['CLUSTER', 'NODE', 'TO', 'POD RANGE', 'VIA', 'DEVICE', 'SOURCE'];
   const table = tableLines([head.map((text) => ({ text, style: theme.bold })), ...rowsOf(report, theme)]);
   const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
-  lines.push(...skippedWords(report).map((says) => `${theme.warn('⚠️ ')} ${says}`));
+  lines.push(...[...skippedWords(report), ...untoldWords(report)].map((says) => `${theme.warn('⚠️ ')} ${says}`));
   lines.push(...unpairedWords(report).map((says) => theme.dim(says)));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
@@ -25,7 +26,9 @@ export function routesRows(report: RoutesReport, theme: Theme): string {
 export function routesNotes(report: RoutesReport): string[] {
   const { level, says, next } = verdictOf(report);
   // In a note, an arrow is what its next step comes behind.
-  const [words = '', ...skipped] = [says, ...skippedWords(report)].map((text) => text.replaceAll(' → ', ' to '));
+  const [words = '', ...skipped] = [says, ...skippedWords(report), ...untoldWords(report)].map((text) =>
+    text.replaceAll(' → ', ' to '),
+  );
   return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped];
 }
 
@@ -39,6 +42,19 @@ function skippedWords(report: RoutesReport): string[] {
   if (report.clusters.length < 2) return [];
   return unjudgedPairs(report).map(
     ([from, to]) => `${from} → ${to}: skipped: no agent of ${from} runs, or no pod range of ${to} is known`,
+  );
+}
+
+const MOST_NAMED = 5;
+
+/** `mesh-1: node-1, node-2: …`: of each cluster those nodes of which nobody told the routes. */
+function untoldWords({ untold = [] }: RoutesReport): string[] {
+  return [...groupBy(untold, ({ from }) => from)].map(
+    ([from, nodes]) =>
+      `${from}: skipped: ${firstOf(
+        nodes.map(({ node }) => node),
+        MOST_NAMED,
+      )}: no agent that runs there told all its routes`,
   );
 }
 
@@ -63,7 +79,8 @@ interface Verdict {
 }
 
 /** What all routes come to. */
-function verdictOf({ routes, clusters, complete, unreachable, unpaired = [] }: RoutesReport): Verdict {
+function verdictOf(report: RoutesReport): Verdict {
+  const { routes, clusters, complete, unreachable, unpaired = [], untold = [] } = report;
   const nodes = clusters.reduce((sum, cluster) => sum + cluster.nodes, 0);
   if (complete) {
     const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
@@ -80,11 +97,14 @@ function verdictOf({ routes, clusters, complete, unreachable, unpaired = [] }: R
     const names = clusters.map(({ name }) => name).join(', ');
     return { level: 'warn', says: `There is nothing to compare: ${names} are no peers of each other` };
   }
+  const compared = untold.length > 0 && unreachable.length === 0 && unjudgedPairs(report).length === 0;
   const missing = routes.filter(({ source }) => !source).length;
   const words = [
     ...(missing > 0
       ? [`${partOf(missing, routes.length, 'route', ['is', 'are'])} missing`]
-      : [`${counted(routes.length, 'route')} found, but not all clusters were compared`]),
+      : [
+          `${counted(routes.length, 'route')} found, but not all ${compared ? 'nodes were asked' : 'clusters were compared'}`,
+        ]),
     ...apartWords(routes),
   ];
   return { level: missing > 0 ? 'fail' : 'warn', says: words.join('; ') };
