@@ -75,6 +75,21 @@ describe('a cluster that is known by its message', () => {
     expect(judged).toEqual(expected);
   });
 
+  it.each([
+    ['cluster-pool', { 'cluster-pool-ipv4-cidr': '10.2.0.0/16' }],
+    ['multi-pool', {}],
+    ['eni', {}],
+  ])('has no pod ranges where nobody could read them, which is not none: ipam %s', (ipam, config) => {
+    const unread = cluster(2, { config: { ...config, ipam }, ciliumPodCidrs: undefined });
+    const reasonOf = (other: ClusterSnapshot) =>
+      runChecks(COMPATIBILITY_CHECKS, { clusters: [cluster(1), other], now: NOW }).flatMap(
+        ({ id, severity, cluster: of, args }) =>
+          id === 'pod-cidr-overlap' && severity === 'skip' && of === other.context ? [args.reason] : [],
+      );
+    expect(reasonOf(byMessage(unread))).toEqual(reasonOf(unread));
+    expect(reasonOf(unread)).toEqual([expect.stringContaining('its CiliumNodes ')]);
+  });
+
   it('has no version where its image does not tell', () => {
     const agent = { image: 'registry.example/cilium@sha256:00', desired: 1, ready: 1 };
     expect(wrong([cluster(1), byMessage(cluster(2, { agent }))])).toEqual(wrong([cluster(1), cluster(2, { agent })]));

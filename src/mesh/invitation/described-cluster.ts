@@ -48,8 +48,12 @@ export function describeCluster({ snapshot, identity, endpoints }: Member, ca: s
     id: identity.id,
     ciliumVersion: version && formatVersion(version),
     settings: Object.fromEntries(settings),
-    podRanges: given.map(({ text }) => text),
-    podPools: pools.map(({ text }) => text),
+    // What could not be read is no empty list: the other owner would take it for a cluster without pods.
+    podRanges: isUnread(given, snapshot.ciliumPodCidrs) ? undefined : given.map(({ text }) => text),
+    podPools:
+      isUnread(pools, snapshot.podPools) && ciliumConfig.ipam === 'multi-pool'
+        ? undefined
+        : pools.map(({ text }) => text),
     serviceRanges: serviceCidrs,
     nodeAddresses: nodes.flatMap(({ addresses }) =>
       addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
@@ -57,6 +61,11 @@ export function describeCluster({ snapshot, identity, endpoints }: Member, ca: s
     endpoints: endpoints.map(({ host, port }) => hostPort(host, port)),
     ca,
   };
+}
+
+/** A cluster may have other ranges than those of Cilium's own objects. */
+function isUnread(ranges: readonly unknown[], own: readonly string[] | undefined): boolean {
+  return ranges.length === 0 && own === undefined;
 }
 
 /**
@@ -86,7 +95,7 @@ export function memberOf(cluster: DescribedCluster, authorities: readonly Certif
       podCidrs: [],
     })),
     ciliumPodCidrs: cluster.podRanges,
-    podSubnets: cluster.podRanges.map((cidr) => ({ cidr })),
+    podSubnets: cluster.podRanges?.map((cidr) => ({ cidr })),
     podPools: cluster.podPools,
     serviceCidrs: cluster.serviceRanges,
     apiGroups: [],

@@ -22,9 +22,9 @@ export interface DescribedCluster {
   ciliumVersion?: string | undefined;
   /** Keys of its cilium-config that clusters of a mesh must, or should, agree in. */
   settings: Readonly<Record<string, string>>;
-  /** Ranges of addresses as CIDRs. */
-  podRanges: readonly string[];
-  podPools: readonly string[];
+  /** Ranges of addresses as CIDRs; absent where they could not be read. */
+  podRanges?: readonly string[] | undefined;
+  podPools?: readonly string[] | undefined;
   /** Absent where the cluster does not tell. */
   serviceRanges?: readonly string[] | undefined;
   nodeAddresses: readonly string[];
