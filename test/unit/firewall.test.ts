@@ -8,6 +8,7 @@ import { firewallNft } from '../../src/views/network/firewall-nft.ts';
 import { firewallScript } from '../../src/views/network/firewall-scripts.ts';
 import { firewallTerraform } from '../../src/views/network/firewall-terraform.ts';
 import { firewallText } from '../../src/views/network/firewall-view.ts';
+import { byDestination } from '../../src/views/network/firewall-words.ts';
 import { printable } from '../../src/views/printable.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import { requireValid } from '../support/schemas.ts';
@@ -347,6 +348,38 @@ describe('as commands', () => {
   });
 });
 
+describe('of a later run', () => {
+  const calls = (report: ReturnType<typeof firewallRules>) =>
+    callsOf(firewallScript(report, 'az'), 'az').map((words) => words.slice(0, words.indexOf('--direction')).join(' '));
+  const blocks = (report: ReturnType<typeof firewallRules>) =>
+    [...firewallTerraform(report).matchAll(/^resource [\s\S]*?^}$/gm)].map(([text]) => text);
+
+  it.each([
+    ['az', calls, undefined],
+    ['Terraform for Azure', blocks, 'azure'],
+    ['Terraform for Google Cloud', blocks, 'gce'],
+    ['Terraform for AWS', blocks, 'aws'],
+  ] as const)('%s has what was there under the same name and number, with whatever else', (_form, of, scheme) => {
+    const mesh = (ids: readonly number[], live = BALANCED) =>
+      of(firewallRules(ids.map((id) => cluster(id, { live, ...(scheme ? { scheme } : {}) }))));
+    const before = mesh([1, 2]);
+    expect(before.length).toBeGreaterThan(6);
+    expect(mesh([9, 1, 3, 2])).toEqual(expect.arrayContaining(before));
+    // The first rule is another one: no address is known any more.
+    expect(before).toEqual(expect.arrayContaining(mesh([2, 1], [])));
+    const many = mesh([1, 2, 3, 4, 5, 6]);
+    expect(new Set(many.map((text) => text.split('\n')[0])).size).toBe(many.length);
+  });
+
+  it('no two rules into one cluster have the same priority', () => {
+    const many = firewallRules(Array.from({ length: 40 }, (_, index) => cluster(index + 1, { live: BALANCED })));
+    for (const [, rules] of byDestination(many)) {
+      expect(new Set(rules.map(({ priority }) => priority)).size).toBe(rules.length);
+      for (const { priority } of rules) expect(priority).toBeLessThan(4000);
+    }
+  });
+});
+
 function has(program: string): boolean {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 }
@@ -354,9 +387,9 @@ function has(program: string): boolean {
 describe('as Terraform', () => {
   it("has each cluster's cloud, and no template of another's words", () => {
     const text = firewallTerraform(WIDE);
-    expect(text).toContain('resource "google_compute_firewall" "mesh_2_to_mesh_1_');
-    expect(text).toContain('resource "aws_vpc_security_group_ingress_rule" "mesh_1_to_mesh_2_');
-    expect(text).toContain('resource "azurerm_network_security_rule" "mesh_1_to_mesh_3_');
+    expect(text).toContain('resource "google_compute_firewall" "meshctl_mesh_2_to_mesh_1_');
+    expect(text).toContain('resource "aws_vpc_security_group_ingress_rule" "meshctl_mesh_1_to_mesh_2_');
+    expect(text).toContain('resource "azurerm_network_security_rule" "meshctl_mesh_1_to_mesh_3_');
     expect(text).toContain('meshctl_into_mesh_4 = [');
     expect(firewallTerraform(HOSTILE)).not.toMatch(/^[^#]*[^$]\$\{/m);
   });

@@ -4,7 +4,7 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
-  type NumberedRule,
+  type NamedRule,
   purposeOf,
   slug,
 } from './firewall-words.ts';
@@ -28,7 +28,7 @@ export function firewallNft(report: FirewallRules): string {
   return [...headNotes(report, 'nft', notes).map((line) => `# ${line}`), ...sections].join('\n');
 }
 
-function ruleLine(rule: NumberedRule): string {
+function ruleLine(rule: NamedRule): string {
   const { kind, from, to, sources, destinations } = rule;
   const family = familyOfRule(rule) === 6 ? 'ip6' : 'ip';
   const set = (prefixes: readonly string[]) => `{ ${prefixes.join(', ')} }`;
@@ -41,7 +41,7 @@ function ruleLine(rule: NumberedRule): string {
   ].join(' ');
 }
 
-function protocolMatch(rule: NumberedRule): string[] {
+function protocolMatch(rule: NamedRule): string[] {
   const { protocol, port } = rule;
   if (protocol === 'all') return [];
   if (protocol === 'esp') return ['meta l4proto esp'];

@@ -6,11 +6,11 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
-  lastingName,
-  type NumberedRule,
+  type NamedRule,
+  nameOfEnds,
   PLATFORM_NAMES,
+  PRIORITY_RANGE,
   purposeOf,
-  ruleName,
   slug,
 } from './firewall-words.ts';
 
@@ -22,7 +22,7 @@ interface Tool {
   preamble?: readonly string[];
   /** What only the operator knows of a cluster, by the name of the shell's variable. */
   variables(cluster: FirewallCluster): readonly (readonly [name: string, what: string])[];
-  commands(cluster: FirewallCluster, rules: readonly NumberedRule[]): string[];
+  commands(cluster: FirewallCluster, rules: readonly NamedRule[]): string[];
 }
 
 /** `MESH_1_NETWORK`. */
@@ -61,13 +61,13 @@ const GCLOUD: Tool = {
       const words = ['--rules', group.map(gcloudProtocol).join(','), '--source-ranges', sources.join(','), ...to];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        `allow ${lastingName(first)} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
+        `allow ${nameOfEnds(first)} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
       ];
     });
   },
 };
 
-function gcloudProtocol(rule: NumberedRule): string {
+function gcloudProtocol(rule: NamedRule): string {
   const { protocol, port } = rule;
   if (protocol === 'icmp' && familyOfRule(rule) === 6) return '58';
   return port === undefined ? protocol : `${protocol}:${port}`;
@@ -109,7 +109,7 @@ const AWS: Tool = {
     }),
 };
 
-function awsPermission(rule: NumberedRule, cidr: string): object {
+function awsPermission(rule: NamedRule, cidr: string): object {
   const { from, protocol, port, kind } = rule;
   const isV6 = familyOfRule(rule) === 6;
   const ports = {
@@ -128,15 +128,12 @@ function awsPermission(rule: NumberedRule, cidr: string): object {
   return { IpProtocol: name, ...ports, ...ranges };
 }
 
-/** Of rules in a network security group, each of which needs a number of its own. */
-const FIRST_PRIORITY = 1000;
-
-/** `az network nsg rule create`. */
+/** `az network nsg rule create`, which brings up to date what has the name already. */
 const AZ: Tool = {
   platform: 'az',
   notes: [
     "Only you know the name and the resource group of the network security group of each cluster's nodes: set them in their",
-    `variables. The priorities from ${FIRST_PRIORITY} on have to be free in it.`,
+    `variables. Each rule has a priority of its own from ${PRIORITY_RANGE}, which no other rule in it may have.`,
   ],
   variables: (cluster) => [
     [variable(cluster, 'RESOURCE_GROUP'), `resource group of ${cluster.name}'s network security group`],
@@ -149,10 +146,10 @@ const AZ: Tool = {
     ]),
 };
 
-function azWords(rule: NumberedRule): string[] {
-  const { sources, destinations, port, number } = rule;
+function azWords(rule: NamedRule): string[] {
+  const { name, priority, sources, destinations, port } = rule;
   return [
-    ...['--name', ruleName(rule), '--priority', String(FIRST_PRIORITY + number), '--direction', 'Inbound'],
+    ...['--name', name, '--priority', String(priority), '--direction', 'Inbound'],
     ...['--access', 'Allow', '--protocol', azProtocol(rule), '--source-address-prefixes', ...sources],
     ...['--source-port-ranges', '*', '--destination-address-prefixes', ...(destinations[0] ? destinations : ['*'])],
     ...['--destination-port-ranges', port === undefined ? '*' : String(port)],
@@ -160,13 +157,8 @@ function azWords(rule: NumberedRule): string[] {
 }
 
 /** As Azure spells a protocol, with its tool and in Terraform. */
-export function azProtocol({ protocol }: NumberedRule): string {
+export function azProtocol({ protocol }: NamedRule): string {
   return { udp: 'Udp', tcp: 'Tcp', icmp: 'Icmp', esp: 'Esp', all: '*' }[protocol];
-}
-
-/** The priority of a rule in its network security group. */
-export function azPriority({ number }: NumberedRule): number {
-  return FIRST_PRIORITY + number;
 }
 
 const TOOLS = { gcloud: GCLOUD, aws: AWS, az: AZ } as const;

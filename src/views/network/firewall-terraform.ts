@@ -1,13 +1,12 @@
 import type { FirewallCluster, FirewallRules } from '../../mesh/network/firewall.ts';
-import { azPriority, azProtocol } from './firewall-scripts.ts';
+import { azProtocol } from './firewall-scripts.ts';
 import {
   byDestination,
   clusterNote,
   familyOfRule,
   headNotes,
-  type NumberedRule,
+  type NamedRule,
   purposeOf,
-  ruleName,
   slug,
 } from './firewall-words.ts';
 
@@ -32,14 +31,14 @@ const variableName = ({ name }: FirewallCluster, what: string) => `${identifier(
 const reference = (cluster: FirewallCluster, what: string): Raw => ({ raw: `var.${variableName(cluster, what)}` });
 
 const FORMS: Readonly<
-  Record<FirewallCluster['platform'], (cluster: FirewallCluster, rules: readonly NumberedRule[]) => string[]>
+  Record<FirewallCluster['platform'], (cluster: FirewallCluster, rules: readonly NamedRule[]) => string[]>
 > = {
   gcloud: (cluster, rules) => [
     ...variableBlock(cluster, 'network', `VPC network of ${cluster.name}`),
     ...rules.flatMap((rule) => {
       const protocol = rule.protocol === 'icmp' && familyOfRule(rule) === 6 ? '58' : rule.protocol;
       return resource('google_compute_firewall', rule, [
-        ['name', ruleName(rule)],
+        ['name', rule.name],
         ['network', reference(cluster, 'network')],
         ['direction', 'INGRESS'],
         ['source_ranges', rule.sources],
@@ -65,10 +64,10 @@ const FORMS: Readonly<
     ...variableBlock(cluster, 'network_security_group', `network security group of ${cluster.name}'s nodes`),
     ...rules.flatMap((rule) =>
       resource('azurerm_network_security_rule', rule, [
-        ['name', ruleName(rule)],
+        ['name', rule.name],
         ['resource_group_name', reference(cluster, 'resource_group')],
         ['network_security_group_name', reference(cluster, 'network_security_group')],
-        ['priority', azPriority(rule)],
+        ['priority', rule.priority],
         ['direction', 'Inbound'],
         ['access', 'Allow'],
         ['protocol', azProtocol(rule)],
@@ -104,7 +103,7 @@ const FORMS: Readonly<
   ],
 };
 
-function awsProtocol(rule: NumberedRule): (readonly [string, Value])[] {
+function awsProtocol(rule: NamedRule): (readonly [string, Value])[] {
   const isV6 = familyOfRule(rule) === 6;
   const ports = (from: number, to: number): (readonly [string, Value])[] => [
     ['from_port', from],
@@ -117,7 +116,7 @@ function awsProtocol(rule: NumberedRule): (readonly [string, Value])[] {
 
 type Field = readonly [string, Value | readonly (readonly [string, Value])[]];
 
-function resource(type: string, rule: NumberedRule, fields: readonly Field[]): string[] {
+function resource(type: string, rule: NamedRule, fields: readonly Field[]): string[] {
   const lines: string[] = [];
   let run: (readonly [string, Value])[] = [];
   for (const [key, value] of fields) {
@@ -130,7 +129,7 @@ function resource(type: string, rule: NumberedRule, fields: readonly Field[]): s
   }
   return [
     ...['', `# ${purposeOf(rule)}`],
-    `resource "${type}" "${identifier(rule.from)}_to_${identifier(rule.to)}_${rule.number}" {`,
+    `resource "${type}" "${rule.name.replaceAll('-', '_')}" {`,
     ...[...lines, ...aligned(run, '  '), '}'],
   ];
 }

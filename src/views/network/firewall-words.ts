@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { FirewallCluster, FirewallPlatform, FirewallRule, FirewallRules } from '../../mesh/network/firewall.ts';
 
-/** What stands at the end of a rule's name and keeps it apart from all others of the output. */
-export interface NumberedRule extends FirewallRule {
-  number: number;
+/** A rule under what it also has in a later output, whatever else stands there by then. */
+export interface NamedRule extends FirewallRule {
+  /** `meshctl-mesh-1-to-mesh-2-0a1b2c`: of no other rule of the output. */
+  name: string;
+  /** Where the rules of a cluster need numbers of their own. */
+  priority: number;
 }
 
 /** Whose rules a format has, with the other clusters' platforms in words. */
@@ -29,27 +32,53 @@ export function slug(name: string): string {
   );
 }
 
-/** `meshctl-mesh-1-to-mesh-2-3`. */
-export function ruleName({ from, to, number }: NumberedRule): string {
-  return `meshctl-${slug(from)}-to-${slug(to)}-${number}`;
-}
-
 /** Digits of a digest: with names of that length Google Cloud takes no more. */
 const DIGITS = 6;
 
 /**
- * A name that the rule also has in a later output, whatever else stands there by then: by the clusters and the ends that it is
- * for. Names of clusters that begin alike are told apart by the digest.
+ * A name by the clusters and what the rule is for. Names of clusters that begin alike are told apart by the digest.
+ * @param ends what keeps it apart from the others between the same clusters
  */
-export function lastingName(rule: FirewallRule): string {
-  const { from, to, kind, port, hostnames } = rule;
-  const ends = kind === 'apiserver' ? [kind, port, hostnames ? 'by name' : 'by address'] : [kind === 'pod-to-pod'];
-  const digest = createHash('sha256').update(JSON.stringify([from, to, familyOfRule(rule), ...ends]));
-  return `meshctl-${slug(from)}-to-${slug(to)}-${digest.digest('hex').slice(0, DIGITS)}`;
+function lastingName({ from, to }: FirewallRule, ends: readonly unknown[]): string {
+  return `meshctl-${slug(from)}-to-${slug(to)}-${digestOf([from, to, ...ends]).slice(0, DIGITS)}`;
 }
 
-function numbered(rules: readonly FirewallRule[]): NumberedRule[] {
-  return rules.map((rule, index) => ({ ...rule, number: index + 1 }));
+function digestOf(words: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(words)).digest('hex');
+}
+
+/** Of a clustermesh-apiserver there may be several at the same ends. */
+function endsOfServer({ kind, port, hostnames }: FirewallRule): unknown[] {
+  return kind === 'apiserver' ? [kind, port, hostnames ? 'by name' : 'by address'] : [];
+}
+
+/** The name of the rule that stands for all that have the same ends. */
+export function nameOfEnds(rule: FirewallRule): string {
+  const ends = rule.kind === 'apiserver' ? endsOfServer(rule) : [rule.kind === 'pod-to-pod'];
+  return lastingName(rule, [familyOfRule(rule), ...ends]);
+}
+
+/** The first of the numbers that rules get, and how many there are: Azure takes 100 to 4096. */
+const FIRST_PRIORITY = 1000;
+const PRIORITIES = 3000;
+
+/** For the comment of a form: which numbers have to be free. */
+export const PRIORITY_RANGE = `${FIRST_PRIORITY} to ${FIRST_PRIORITY + PRIORITIES - 1}`;
+
+/** Rules into one cluster. A number that two names lead to is given to one, and to the other the next that is free. */
+function named(rules: readonly FirewallRule[]): NamedRule[] {
+  const names = rules.map((rule) => {
+    const ends = rule.kind === 'apiserver' ? endsOfServer(rule) : [rule.kind];
+    return { ...rule, name: lastingName(rule, [familyOfRule(rule), 'alone', ...ends]) };
+  });
+  const taken = new Map<number, string>();
+  for (const { name } of [...names].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    let number = Number.parseInt(digestOf([name]).slice(0, 8), 16) % PRIORITIES;
+    while (taken.has(number)) number = (number + 1) % PRIORITIES;
+    taken.set(number, name);
+  }
+  const numbers = new Map([...taken].map(([number, name]) => [name, number]));
+  return names.map((rule) => ({ ...rule, priority: FIRST_PRIORITY + (numbers.get(rule.name) ?? 0) }));
 }
 
 /** The IP family of a rule, which is that of its sources. */
@@ -81,7 +110,6 @@ export function purposeOf({ kind, why, required, hostnames }: FirewallRule): str
 }
 
 /** Rules by the cluster that they lead into, in the clusters' order. */
-export function byDestination({ clusters, rules }: FirewallRules): [FirewallCluster, NumberedRule[]][] {
-  const all = numbered(rules);
-  return clusters.map((cluster) => [cluster, all.filter(({ to }) => to === cluster.name)]);
+export function byDestination({ clusters, rules }: FirewallRules): [FirewallCluster, NamedRule[]][] {
+  return clusters.map((cluster) => [cluster, named(rules.filter(({ to }) => to === cluster.name))]);
 }
