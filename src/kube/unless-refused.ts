@@ -19,6 +19,16 @@ export async function readOr<T, A, F>(reading: Promise<T>, { absent, forbidden }
   }
 }
 
+/** What was read, or the refusal where it may not be. @throws MeshctlError whatever else fails */
+export async function orRefusal<T>(reading: Promise<T>): Promise<T | MeshctlError> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Forbidden') return error;
+    throw error;
+  }
+}
+
 /** What was read, or undefined where it may not be. @throws MeshctlError whatever else fails */
 export async function unlessForbidden<T>(reading: Promise<T>): Promise<T | undefined> {
   try {

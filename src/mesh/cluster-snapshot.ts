@@ -78,6 +78,8 @@ export interface ClusterSnapshot {
   ciliumPodCidrs?: readonly string[] | undefined;
   /** The subnets of the nodes' cloud interfaces, from the status of CiliumNodes; undefined as above. */
   podSubnets?: readonly PodSubnet[] | undefined;
+  /** How to be let read those objects, where that was refused. */
+  podRangesRefused?: string | undefined;
   /** The ranges of CiliumPodIPPools (`ipam: multi-pool`); undefined when they were not read, or may not be. */
   podPools?: readonly string[] | undefined;
   /**

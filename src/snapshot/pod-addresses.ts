@@ -1,44 +1,56 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { readOr } from '../kube/unless-refused.ts';
+import { orRefusal, readOr } from '../kube/unless-refused.ts';
 import { givenToNodes } from '../mesh/cilium/nodes.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
-type PodAddresses = Pick<ClusterSnapshot, 'ciliumPodCidrs' | 'podSubnets' | 'podPools'>;
+type PodAddresses = Pick<ClusterSnapshot, 'ciliumPodCidrs' | 'podSubnets' | 'podPools' | 'podRangesRefused'>;
 
 /**
  * Where the pods of a cluster have their addresses from, as Cilium's own objects tell. Nothing of it where the user may
- * not look, or the kinds are not there.
+ * not look, but the way to be let, or the kinds are not there.
+ * @param nodes all CiliumNodes, as they were read
  * @param ipam the option of Cilium's cilium-config
  */
 export async function readPodAddresses(
   client: ClusterClient,
-  nodes: readonly KubeObject[] | undefined,
+  nodes: readonly KubeObject[] | MeshctlError | undefined,
   ipam: string | undefined,
 ): Promise<PodAddresses> {
   const pools =
-    ipam === 'multi-pool' ? await listIfAllowed(client, 'cilium.io/v2alpha1', 'CiliumPodIPPool') : undefined;
-  const podPools = pools?.flatMap(({ spec }) => {
+    ipam === 'multi-pool' ? await listOrRefusal(client, 'cilium.io/v2alpha1', 'CiliumPodIPPool') : undefined;
+  const podRangesRefused = [nodes, pools].flatMap((read) => (read instanceof MeshctlError ? (read.hint ?? []) : []))[0];
+  const podPools = found(pools)?.flatMap(({ spec }) => {
     const { ipv4, ipv6 } = (spec ?? {}) as { ipv4?: { cidrs?: string[] }; ipv6?: { cidrs?: string[] } };
     return [...(ipv4?.cidrs ?? []), ...(ipv6?.cidrs ?? [])];
   });
-  if (!nodes) return { podPools };
-  const { podCidrs, addresses, subnets } = givenToNodes(nodes);
-  return { ciliumPodCidrs: ipam === 'crd' ? addresses : podCidrs, podSubnets: subnets, podPools };
+  const own = found(nodes);
+  if (!own) return { podPools, podRangesRefused };
+  const { podCidrs, addresses, subnets } = givenToNodes(own);
+  return { ciliumPodCidrs: ipam === 'crd' ? addresses : podCidrs, podSubnets: subnets, podPools, podRangesRefused };
 }
 
-/** All CiliumNodes; undefined where they may not be listed. */
-export function readCiliumNodes(client: ClusterClient): Promise<KubeObject[] | undefined> {
-  return listIfAllowed(client, 'cilium.io/v2', 'CiliumNode');
+function found(read: readonly KubeObject[] | MeshctlError | undefined): readonly KubeObject[] | undefined {
+  return read instanceof MeshctlError ? undefined : read;
+}
+
+/** All CiliumNodes; undefined where there is no such kind, or the refusal where they may not be listed. */
+export function readCiliumNodes(client: ClusterClient): Promise<KubeObject[] | MeshctlError | undefined> {
+  return listOrRefusal(client, 'cilium.io/v2', 'CiliumNode');
 }
 
 /** The ranges of all ServiceCIDRs; undefined where there are none, or they may not be listed. */
 export async function readServiceCidrs(client: ClusterClient): Promise<string[] | undefined> {
-  const found = await listIfAllowed(client, 'networking.k8s.io/v1', 'ServiceCIDR');
-  const ranges = found?.flatMap(({ spec }) => ((spec ?? {}) as { cidrs?: string[] }).cidrs ?? []) ?? [];
+  const read = await listOrRefusal(client, 'networking.k8s.io/v1', 'ServiceCIDR');
+  const ranges = found(read)?.flatMap(({ spec }) => ((spec ?? {}) as { cidrs?: string[] }).cidrs ?? []) ?? [];
   return ranges.length > 0 ? ranges : undefined;
 }
 
-function listIfAllowed(client: ClusterClient, apiVersion: string, kind: string): Promise<KubeObject[] | undefined> {
-  return readOr(client.listAll({ apiVersion, kind }), { absent: undefined, forbidden: undefined });
+function listOrRefusal(
+  client: ClusterClient,
+  apiVersion: string,
+  kind: string,
+): Promise<KubeObject[] | MeshctlError | undefined> {
+  return readOr(orRefusal(client.listAll({ apiVersion, kind })), { absent: undefined, forbidden: undefined });
 }

@@ -84,8 +84,14 @@ it.each<[resource: string, says: string, checks: string[]]>([
 
 it('without ciliumnodes, routes does not judge by pools', async () => {
   grant('ciliumnodes');
-  const { complete, routes } = jsonOf(await mesh.meshctl(['clustermesh', 'routes', ...BOTH, ...AS, '-o', 'json']));
+  const report = jsonOf(await mesh.meshctl(['clustermesh', 'routes', ...BOTH, ...AS, '-o', 'json']));
+  requireValid(report);
+  const { complete, routes, clusters } = report;
   expect(complete).toBe(false);
+  // The right that is lacking is in what is printed.
+  const hint = expect.stringContaining('--verb=list --resource=ciliumnodes.cilium.io');
+  expect((clusters as { name: string }[]).find(({ name }) => name === 'mesh-2')).toMatchObject({ hint });
+  expect((clusters as { name: string }[]).find(({ name }) => name === 'mesh-1')).not.toHaveProperty('hint');
   expect((routes as { to: string }[]).filter(({ to }) => to === 'mesh-2')).toEqual([]);
 });
 

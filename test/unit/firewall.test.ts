@@ -199,6 +199,8 @@ describe('firewallRules', () => {
     const multi = firewallRules([1, 2].map((id) => unread(id, { ipam: 'multi-pool' })));
     expect(linesOf(multi).filter((line) => line.includes('pod-to-pod'))).toEqual([]);
     expect(missingIn(multi)).toEqual([1, 2].map((id) => `context-${id}: ${why('multi-pool')}`));
+    const refused = [1, 2].map((id) => ({ ...unread(id, { ipam: 'multi-pool' }), podRangesRefused: `grant ${id}` }));
+    expect(firewallRules(refused).unknown.map(({ hint }) => hint)).toEqual(['grant 1', 'grant 2']);
     const pool = { ipam: 'cluster-pool', 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
     const shared = firewallRules([1, 2].map((id) => unread(id, pool)));
     expect(linesOf(shared).filter((line) => line.includes('10.0.0.0/8'))).toEqual([]);

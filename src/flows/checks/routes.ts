@@ -79,6 +79,7 @@ export async function readMeshRoutes(
           mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
           podCidrs: podCidrsOf(snapshot).length,
           nodes,
+          ...(snapshot.podRangesRefused === undefined ? {} : { hint: snapshot.podRangesRefused }),
         })),
         routes: perCluster.flatMap(({ routes }) => routes),
         ...(untold.length > 0 ? { untold } : {}),

@@ -43,7 +43,15 @@ export interface RouteToPods {
 export interface RoutesReport {
   /** Every node of every cluster has a route to every remote pod range, and there are some for each two clusters. */
   complete: boolean;
-  clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
+  clusters: {
+    context: string;
+    name: string;
+    mode: 'tunnel' | 'native';
+    podCidrs: number;
+    nodes: number;
+    /** How to be let read its pod ranges. */
+    hint?: string | undefined;
+  }[];
   routes: RouteToPods[];
   /** Nodes that could not be asked for all their routes: their agent does not run, or gave no answer. */
   untold?: { from: string; node: string }[] | undefined;

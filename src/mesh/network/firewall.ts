@@ -212,11 +212,14 @@ function isNodePort({ snapshot }: Place): boolean {
   return serviceSpec(apiserverService(snapshot)).type === 'NodePort';
 }
 
-function withoutPods(client: Place, server: Place): { context: string; why: string }[] {
+function withoutPods(client: Place, server: Place): MissingRule[] {
   if (!routesNatively(client.snapshot)) return [];
   return [client, server]
     .filter(({ pods, snapshot }) => pods.length === 0 || lacksNodeRanges(snapshot))
-    .map(({ snapshot }) => ({ context: snapshot.context, why: podRanges(snapshot).otherwise }));
+    .map(({ snapshot }) => {
+      const { context, podRangesRefused: hint } = snapshot;
+      return { context, why: podRanges(snapshot).otherwise, ...(hint === undefined ? {} : { hint }) };
+    });
 }
 
 function cidrsOf(prefixes: readonly Prefix[]): string[] {

@@ -2,6 +2,7 @@ import { type RoutesReport, type RouteToPods, unjudgedPairs } from '../../mesh/c
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf, partOf } from '../../mesh/counted.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -13,6 +14,7 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   const table = tableLines([head.map((text) => ({ text, style: theme.bold })), ...rowsOf(report, theme)]);
   const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
   lines.push(...[...skippedWords(report), ...untoldWords(report)].map((says) => `${theme.warn('⚠️ ')} ${says}`));
+  lines.push(...report.clusters.flatMap(({ hint }) => (hint === undefined ? [] : hintLines(hint, theme))));
   lines.push(...unpairedWords(report).map((says) => theme.dim(says)));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
@@ -29,7 +31,10 @@ export function routesNotes(report: RoutesReport): string[] {
   const [words = '', ...skipped] = [says, ...skippedWords(report), ...untoldWords(report)].map((text) =>
     text.replaceAll(' → ', ' to '),
   );
-  return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped];
+  const hints = report.clusters.flatMap(({ hint, name }) =>
+    hint === undefined ? [] : [`no pod range of ${name} could be read → ${hint}`],
+  );
+  return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped, ...hints];
 }
 
 function unpairedWords({ unpaired = [] }: RoutesReport): string[] {
