@@ -151,10 +151,16 @@ describe('apply', () => {
     expect((await apply(chosen)).exitCode).toBe(0);
     expect(specOf()).toMatchObject({ replicas: 2, minReadySeconds: 1 });
     expect(await differs(chosen)).toBe(0);
+    const marks = () => Object.keys(store(0).get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {});
+    expect(marks()).toContain('meshctl.io/credentials.mesh-2');
     expect((await apply(MESH)).exitCode).toBe(0);
     expect(specOf()).toMatchObject({ replicas: 1 });
     expect(specOf().minReadySeconds ?? 0).toBe(0);
     expect(await differs(MESH)).toBe(0);
+    // With which certificates they log in stays as it was chosen until a file says otherwise.
+    expect(marks()).toContain('meshctl.io/credentials.mesh-2');
+    expect((await apply({ ...MESH, credentials: 'auto' })).exitCode).toBe(0);
+    expect(marks()).not.toContain('meshctl.io/credentials.mesh-2');
   });
 
   it.each([2, 5])('puts a mesh that stands back as it was, when a change of it is cut at write %i', async (write) => {

@@ -8,8 +8,9 @@ import type { WrittenCredentials } from './document.ts';
 import type { FileDial } from './mesh-spec.ts';
 
 /**
- * What a file wants of a dial, as connect takes it. What was chosen before and the file does not say is chosen no longer; what a
- * tool wrote into a peering file is no such choice.
+ * What a file wants of a dial, as connect takes it. Addresses that were chosen before and that the file leaves out are chosen no
+ * longer, which its operator agrees to; what a tool wrote into a peering file is no such choice. Credentials stay as they were
+ * chosen until a file names others: a certificate that all peers share cannot be revoked for one of them.
  */
 export function wishOf(
   { credentials, endpoints, oneWay }: FileDial,
@@ -26,8 +27,7 @@ export function wishOf(
 
 function credentialsOf(written: WrittenCredentials | undefined, isChosen: boolean): CredentialChoice | undefined {
   if (written === 'kept') return undefined;
-  if (written !== undefined && written !== 'auto') return written;
-  return isChosen ? 'auto' : undefined;
+  return written === 'auto' && !isChosen ? undefined : written;
 }
 
 /**
