@@ -325,6 +325,9 @@ describe('diff', () => {
     expect(pruned.stdout).toContain('Nothing to change');
     const contexts = ['--context', 'mesh-1,mesh-2'];
     expect((await meshctl.ok(['export', ...contexts])).stdout).not.toContain(name);
+    // An older export has it.
+    const named = { ...BOTH, services: [{ namespace: 'default', name, affinity: 'local' as const }] };
+    expect((await diff(named)).stderr).toContain(`Take default/${name} out of the file (services).`);
     for (const more of [
       ['--affinity', 'local'],
       ['--remove', '--yes'],

@@ -3,7 +3,7 @@ import { isGoing, requireStaying } from '../plan/going.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, SERVICE_ANNOTATIONS } from '../services/annotations.ts';
 import { serviceImportOf } from '../services/derived.ts';
-import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
+import { type GlobalIntent, planGlobalService, refuseDerived, serviceRef } from '../services/global-service.ts';
 import { serviceKey } from '../services/services.ts';
 import type { FileService, MeshSpec } from './mesh-spec.ts';
 
@@ -42,7 +42,8 @@ function isOwnGlobal(service: KubeObject): boolean {
 
 /**
  * The annotations that make the services of a file global where it says so.
- * @throws MeshctlError `Rejected` for one that has no backends of its own to share
+ * @throws MeshctlError `Rejected` for one that has no backends of its own to share, and for one that Cilium's operator derives and keeps
+ * otherwise
  */
 export function planServices(clusters: readonly ClusterServiceObjects[], spec: MeshSpec): FileServicesPlan {
   const wanted = new Map<string, Set<string>>();
@@ -58,6 +59,7 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
       const live = services.get(key);
       const ref = serviceRef(service.namespace, service.name);
       if (live && isAsWritten(service, live)) return [keepStep(context, ref, live)];
+      refuseDerived(ref, [{ context, live }], `Take ${key} out of the file (services).`);
       return planGlobalService(ref, [{ context, namespaceExists: true, live }], intentFor(service, live)).steps;
     });
   });

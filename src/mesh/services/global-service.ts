@@ -73,8 +73,16 @@ function refuseOwnClusterOnly(ref: ObjectRef, sites: readonly ServiceSite[]): vo
   }
 }
 
-/** What the operator keeps as its ServiceImport has it would be put back by it. */
-function refuseDerived(ref: ObjectRef, sites: readonly ServiceSite[]): void {
+/**
+ * What the operator keeps as its ServiceImport has it would be put back by it.
+ * @param advice what to do first, as a sentence
+ * @throws MeshctlError `Rejected`
+ */
+export function refuseDerived(
+  ref: ObjectRef,
+  sites: readonly Pick<ServiceSite, 'context' | 'live'>[],
+  advice?: string,
+): void {
   for (const { context, live } of sites) {
     const source = live && serviceImportOf(live);
     if (source === undefined) continue;
@@ -82,7 +90,10 @@ function refuseDerived(ref: ObjectRef, sites: readonly ServiceSite[]): void {
       'Rejected',
       `context "${context}": Cilium's operator derives ${describeRef(ref)} from ServiceImport ${source}, and keeps it as that says`,
       {
-        hint: `It is there, and global, as long as a cluster has ServiceExport ${ref.namespace}/${source}.`,
+        hint: [
+          ...(advice ? [advice] : []),
+          `It is there, and global, as long as a cluster has ServiceExport ${ref.namespace}/${source}.`,
+        ].join(' '),
         details: { context, object: describeRef(ref) },
       },
     );
