@@ -1,7 +1,7 @@
 import type { CommandContext, CommandResult, ParsedOptions } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
-import { shellWord } from '../mesh/command-line.ts';
+import { contextList, entriesOfList, shellWord } from '../mesh/command-line.ts';
 
 /** By what this run reached its clusters: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
@@ -86,8 +86,8 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     return [flag, ciliumNamespace];
   };
   // Each once; the run's own, where it has none, is undefined.
-  const kubeconfigsOf = (rest: string): (string | undefined)[] => {
-    const contexts = [...contextsAfter('context', rest), ...contextsAfter('destination-context', rest)];
+  const kubeconfigsOf = (of: Pick<Line, 'command' | 'rest'>): (string | undefined)[] => {
+    const contexts = [...contextsAfter('context', of), ...contextsAfter('destination-context', of)];
     return contexts.length === 0
       ? [kubeconfig]
       : [...new Set(contexts.map((name) => elsewhere.get(name) ?? kubeconfig))];
@@ -95,9 +95,9 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
   const addRunFlags = ({ command, rest, at }: Line): string => {
     if (has(rest, 'kubeconfig')) return command + rest;
     const isThere = at === 'there';
-    const files = kubeconfigsOf(rest);
+    const files = kubeconfigsOf({ command, rest });
     const path = isThere ? destination?.kubeconfig : at === 'here' && files.length === 1 ? files[0] : undefined;
-    const others = PAIRING.test(command) && !isThere ? contextsAfter('destination-context', rest) : [];
+    const others = PAIRING.test(command) && !isThere ? contextsAfter('destination-context', { command, rest }) : [];
     const access = [
       ...(path === undefined ? [] : ['--kubeconfig', path]),
       ...(destination && others.some(destination.holds) && !has(rest, 'destination-kubeconfig')
@@ -117,7 +117,7 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     return text.replace(line, (_line: string, ...groups: unknown[]) => {
       const { command, rest } = groups.at(-1) as { command: string; rest: string };
       return linesFor(command, rest, destination)
-        .map((one) => addRunFlags({ ...one, rest: withoutContext(one.rest, unnamedContext) }))
+        .map((one) => addRunFlags({ ...one, rest: withoutContext(one, unnamedContext) }))
         .join(' && ');
     });
   };
@@ -144,19 +144,22 @@ function filesTogether(files: readonly (string | undefined)[]): string {
  * told together, and a pair is named from its source.
  */
 function linesFor(command: string, rest: string, destination: Destination | undefined): Line[] {
-  const contexts = contextsAfter('context', rest);
+  const contexts = contextsAfter('context', { command, rest });
   const there = destination ? contexts.filter(destination.holds) : [];
   if (there.length === 0) return [{ command, rest, at: 'here' }];
-  const others = contextsAfter('destination-context', rest);
+  const others = contextsAfter('destination-context', { command, rest });
   if (others.length > 0 && !others.some((name) => destination?.holds(name))) {
-    const swapped = withContexts('destination-context', withContexts('context', rest, others), contexts);
+    const named = { command, rest: withContexts('context', { command, rest }, others) };
+    const swapped = withContexts('destination-context', named, contexts);
     return [{ command, rest: swapped, at: 'here' }];
   }
   const here = contexts.filter((name) => !there.includes(name));
   if (here.length > 0 && BETWEEN.test(command)) return [{ command, rest, at: 'both' }];
   return [
-    ...(here.length > 0 ? [{ command, rest: withContexts('context', rest, here), at: 'here' as const }] : []),
-    { command, rest: withContexts('context', rest, there), at: 'there' },
+    ...(here.length > 0
+      ? [{ command, rest: withContexts('context', { command, rest }, here), at: 'here' as const }]
+      : []),
+    { command, rest: withContexts('context', { command, rest }, there), at: 'there' },
   ];
 }
 
@@ -165,24 +168,31 @@ const has = (rest: string, flag: string) => new RegExp(` --${flag}[ =]`).test(re
 
 const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`);
 
-/** The contexts that a flag names, without the shell's quotes. */
-function contextsAfter(flag: string, rest: string): string[] {
+/** The contexts that a flag names, without the shell's quotes: kubectl takes one, whatever is in its name. */
+function contextsAfter(flag: string, { command, rest }: Pick<Line, 'command' | 'rest'>): string[] {
   const [word] = flagPattern(flag).exec(rest) ?? [];
   const text = word?.replaceAll(
     /'([^']*)'|\\(')/g,
     (_all, quoted: string | undefined, quote: string) => quoted ?? quote,
   );
-  return text?.split(',') ?? [];
+  if (text === undefined) return [];
+  return command === 'kubectl' ? [text] : entriesOfList(text);
 }
 
 /** Without `--context`, where that names only what is meant without it too. */
-function withoutContext(rest: string, context: string | undefined): string {
-  if (context === undefined || contextsAfter('context', rest).join() !== context) return rest;
+function withoutContext({ command, rest }: Line, context: string | undefined): string {
+  const [only, ...others] = contextsAfter('context', { command, rest });
+  if (context === undefined || others.length > 0 || only !== context) return rest;
   return rest.replace(/ --context (?:\\'|[^\s']|'[^']*')+/, '');
 }
 
-function withContexts(flag: string, rest: string, contexts: readonly string[]): string {
-  return rest.replace(flagPattern(flag), () => shellWord(contexts.join(',')));
+function withContexts(
+  flag: string,
+  { command, rest }: Pick<Line, 'command' | 'rest'>,
+  contexts: readonly string[],
+): string {
+  const word = command === 'kubectl' ? contexts.join() : contextList(contexts);
+  return rest.replace(flagPattern(flag), () => shellWord(word));
 }
 
 /** The flag by which a command takes Cilium's namespace; undefined where it needs none. */

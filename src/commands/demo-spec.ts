@@ -1,6 +1,6 @@
 import { DEMO_NAMESPACE } from '../mesh/demo/record.ts';
 import type { CommandSpec } from './command-spec.ts';
-import { parseDuration, parseList, parseNamespace } from './options/option-values.ts';
+import { parseContexts, parseDuration, parseNamespace } from './options/option-values.ts';
 import { CILIUM_NAMESPACE_APART, waitDuration, YES } from './options/shared-options.ts';
 
 export const DEMO = {
@@ -21,7 +21,7 @@ export const DEMO = {
     {
       flags: '--context <contexts>',
       description: 'kubeconfig contexts of your two clusters, comma-separated or repeated (default: a sandbox)',
-      parse: parseList,
+      parse: parseContexts,
       complete: 'contexts',
       repeatable: 'lists',
       group: 'clusters',

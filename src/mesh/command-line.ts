@@ -35,6 +35,16 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** Contexts as one word of a flag that takes several: `a,b`, where a comma within a name is written `\,`. */
+export function contextList(contexts: readonly string[]): string {
+  return contexts.map((name) => name.replaceAll(',', '\\,')).join(',');
+}
+
+/** The entries of such a word. */
+export function entriesOfList(text: string): string[] {
+  return text.split(/(?<!\\),/).map((entry) => entry.replaceAll('\\,', ','));
+}
+
 /**
  * `meshctl clustermesh enable --context a,b --replicas 2`.
  * @param command its path, e.g. `clustermesh enable`
@@ -42,7 +52,7 @@ export function shellWord(text: string): string {
  */
 export function meshctlCommand(command: string, { context }: CommandPlace = {}, words: readonly string[] = []): string {
   const contexts = context === undefined ? [] : typeof context === 'string' ? [context] : context;
-  const flags = contexts.length > 0 ? ['--context', contexts.join(',')] : [];
+  const flags = contexts.length > 0 ? ['--context', contextList(contexts)] : [];
   return ['meshctl', command, ...[...flags, ...words].map(shellWord)].join(' ');
 }
 
@@ -56,7 +66,11 @@ export function connectCommand(
   to: string | readonly string[],
   more: readonly string[] = [],
 ): string {
-  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', [to].flat().join(','), ...more]);
+  return meshctlCommand('clustermesh connect', { context }, [
+    '--destination-context',
+    contextList([to].flat()),
+    ...more,
+  ]);
 }
 
 /** `kubectl --context a -n kube-system get pods`. @param words one word each */

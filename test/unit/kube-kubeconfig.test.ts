@@ -127,6 +127,15 @@ describe('selectContext', () => {
     );
   });
 
+  test('a part of a name that has a comma', async () => {
+    const kubeconfig = await load({ path: await write('c', config(['team,gke', 'eks'])) });
+    expect(() => selectContext(kubeconfig, 'team')).toThrow(
+      expect.objectContaining({
+        hint: String.raw`A comma within the name of a context is written \,: --context 'team\,gke'`,
+      }),
+    );
+  });
+
   test('a context whose cluster or user is missing', async () => {
     const text = JSON.stringify({
       clusters: [{ name: 'c', cluster: { server: 'https://c' } }],

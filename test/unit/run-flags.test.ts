@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type RunFlags, runFlagsAdder, runFlagsOf } from '../../src/cli/run-flags.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
+import { parseContext, parseContexts } from '../../src/commands/options/option-values.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { kubeconfigOf } from '../../src/commands/targets/cluster-flags.ts';
-import { kubectlCommand, meshctlCommand, shellWord } from '../../src/mesh/command-line.ts';
+import { parseCiliumNamespaces } from '../../src/mesh/cilium/namespaces.ts';
+import { connectCommand, contextList, kubectlCommand, meshctlCommand, shellWord } from '../../src/mesh/command-line.ts';
 
 const FLAGS = { kubeconfig: '/tmp/my configs/a', ciliumNamespace: 'cilium', as: 'jane', asGroup: ['ops'] };
 const addRunFlags = runFlagsAdder(FLAGS, COMMANDS);
@@ -37,6 +39,35 @@ describe('command lines', () => {
     expect(kubectlCommand({ context: 'a', namespace: 'cilium' }, ['get', 'pods'])).toBe(
       'kubectl --context a -n cilium get pods',
     );
+  });
+});
+
+describe('a context whose name has a comma', () => {
+  const names = ['team,mesh-1', 'a'];
+
+  it('is one in what is printed and typed', () => {
+    for (const list of [names, ['team,mesh-1'], ['a', 'b']]) expect(parseContexts(contextList(list))).toEqual(list);
+    expect(meshctlCommand('clustermesh status', { context: names })).toBe(
+      String.raw`meshctl clustermesh status --context 'team\,mesh-1,a'`,
+    );
+    expect(connectCommand('a', 'team,mesh-1')).toContain(String.raw`--destination-context 'team\,mesh-1'`);
+    expect(parseContext(contextList(['team,mesh-1']))).toBe('team,mesh-1');
+    expect(kubectlCommand({ context: 'team,mesh-1' }, ['get', 'nodes'])).toContain('--context team,mesh-1 ');
+    expect([...parseCiliumNamespaces(String.raw`team\,mesh-1=cilium,a=kube-system`).of.keys()]).toEqual(names);
+  });
+
+  it('stays one where a line gets the flags of a run', () => {
+    const elsewhere = new Map([['team,mesh-1', '/tmp/b']]);
+    const add = runFlagsAdder({ kubeconfig: '/tmp/a', elsewhere }, COMMANDS);
+    expect(add(meshctlCommand('clustermesh status', { context: 'team,mesh-1' }))).toContain('--kubeconfig /tmp/b ');
+    expect(add(kubectlCommand({ context: 'team,mesh-1' }, ['get', 'nodes']))).toContain('--kubeconfig /tmp/b ');
+    const here = runFlagsAdder({ unnamedContext: 'team,mesh-1' }, COMMANDS);
+    expect(here(meshctlCommand('clustermesh status', { context: 'team,mesh-1' }))).toBe('meshctl clustermesh status');
+    const holds = (name: string) => name === 'team,mesh-1';
+    const apart = runFlagsAdder({ destination: { kubeconfig: '/tmp/b', holds } }, COMMANDS);
+    const both = apart(meshctlCommand('clustermesh check', { context: names }));
+    expect(both).toContain(String.raw`--kubeconfig /tmp/b --context 'team\,mesh-1'`);
+    expect(both).toContain('check --context a');
   });
 });
 

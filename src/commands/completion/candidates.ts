@@ -1,3 +1,4 @@
+import { entriesOfList } from '../../mesh/command-line.ts';
 import type { OptionSpec, ValueSource } from '../command-spec.ts';
 import { flagNameOf } from '../options/shared-options.ts';
 import { isGlob } from '../targets/context-patterns.ts';
@@ -87,7 +88,7 @@ export function named(value: string): Candidate {
 /** The contexts that a line names already, for a flag that would name another one of the same clusters. */
 function contextsTaken({ given }: TypedLine, flag = ''): string[] {
   if (!CLUSTER_FLAGS.includes(flag)) return [];
-  return CLUSTER_FLAGS.flatMap((name) => given.get(name) ?? []).flatMap((text) => text.split(','));
+  return CLUSTER_FLAGS.flatMap((name) => given.get(name) ?? []).flatMap(entriesOfList);
 }
 
 function lastOfList(text: string): { before: string[]; last: string } {

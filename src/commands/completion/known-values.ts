@@ -1,5 +1,6 @@
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
+import { entriesOfList } from '../../mesh/command-line.ts';
 import type { CommandContext } from '../command.ts';
 import { matchesAny } from '../targets/context-patterns.ts';
 import { type Candidate, type CompletionQuestion, named } from './candidates.ts';
@@ -113,7 +114,7 @@ async function valuesInClusters(
 
 /** The contexts of the clusters that a line is about so far. */
 function contextsNamed({ contexts, currentContext }: Kubeconfig, line: TypedLine): (string | undefined)[] {
-  const patterns = (line.given.get('--context') ?? []).flatMap((text) => text.split(','));
+  const patterns = (line.given.get('--context') ?? []).flatMap(entriesOfList);
   const names = contexts.map(({ name }) => name);
   if (patterns.length > 0) return names.filter((name) => matchesAny(name, patterns)).slice(0, CLUSTERS_ASKED);
   return line.given.has('--all') ? names.slice(0, CLUSTERS_ASKED) : [currentContext];

@@ -11,7 +11,7 @@ import { noteConnected, noteEnabled } from '../../flows/demo/demo-objects.ts';
 import { makeNamespace } from '../../flows/own-namespace.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
 import { echoDeploymentName } from '../../manifests/connectivity.ts';
-import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
+import { contextList, meshctlCommand, spanWord } from '../../mesh/command-line.ts';
 import type { Expectation, Scenario, ScenarioResult } from '../../mesh/connectivity/connectivity.ts';
 import { type DemoPair, type DemoPlan, requireUnmade } from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -114,7 +114,7 @@ export function storyOnClusters(
             plan.enable,
             meshctl(
               'Prepare what is not prepared yet. Each cluster keeps its own CA; how to expose the apiserver is detected.',
-              ...['clustermesh', 'enable', '--context', plan.enable.join(',')],
+              ...['clustermesh', 'enable', '--context', contextList(plan.enable)],
             ),
           ),
         ]

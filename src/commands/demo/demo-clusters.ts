@@ -1,6 +1,7 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
+import { contextList } from '../../mesh/command-line.ts';
 import {
   cleanUpCommand,
   type DemoPair,
@@ -32,7 +33,7 @@ export async function runOnClusters(context: CommandContext, flags: DemoFlags, p
   const text = demoPlanText(plan, { keep, image }, context.theme);
   // What would be refused anyway is not worth the check before it.
   if (!flags.dryRun && !context.canAsk) await agree(context, flags, text);
-  const contexts = plan.clusters.map(({ context: name }) => name).join(',');
+  const contexts = contextList(plan.clusters.map(({ context: name }) => name));
   const tells = 'Before anything is changed: can these clusters become a mesh?';
   const { meshctl } = demoLines(context, flags);
   await playScene(context, meshctl(tells, 'clustermesh', 'check', '--pre', '--context', contexts), paceMs);

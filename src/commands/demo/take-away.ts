@@ -4,7 +4,7 @@ import type { Target } from '../../flows/flow.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
 import {
   areKnown,
   cleanUpCommand,
@@ -126,7 +126,7 @@ async function takeAwayFrom(
     );
   }
   if (alone.length > 0) {
-    const words = ['clustermesh', 'disable', '--context', alone.join(','), '--yes'];
+    const words = ['clustermesh', 'disable', '--context', contextList(alone), '--yes'];
     await playScene(context, meshctl('The demo enabled Cluster Mesh, so it disables it again.', ...words), 0);
   }
   const last = {

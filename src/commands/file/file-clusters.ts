@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { FileMember } from '../../flows/file/file-member.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
+import { contextList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { FileCluster, MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -75,7 +76,7 @@ function kubeconfigPath({ cwd }: CommandContext, { kubeconfig }: FileCluster): s
 
 function accessOf(flags: FileFlags, path: string | undefined, clusters: readonly FileCluster[]): FileFlags {
   const own = clusters.flatMap(({ context, namespace }) =>
-    namespace === undefined ? [] : [`${context}=${namespace}`],
+    namespace === undefined ? [] : [`${contextList([context])}=${namespace}`],
   );
   const namespaces = [...(flags.namespace === undefined ? [] : [flags.namespace]), ...own];
   return {

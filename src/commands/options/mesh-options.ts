@@ -1,6 +1,6 @@
 import { CONNECTION_MODES } from '../../mesh/peers/connection-mode.ts';
 import type { OptionSpec } from '../command-spec.ts';
-import { parseList } from './option-values.ts';
+import { parseContexts } from './option-values.ts';
 import { ALL, CONTEXT, parallel } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
@@ -10,7 +10,7 @@ export const MESH_OPTIONS = [
     flags: '--destination-context <contexts>',
     group: 'clusters',
     description: 'kubeconfig contexts of the other clusters, comma-separated or repeated; * and ? match several',
-    parse: parseList,
+    parse: parseContexts,
     complete: 'contexts',
     repeatable: 'lists',
   },

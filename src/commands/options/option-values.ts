@@ -1,3 +1,4 @@
+import { entriesOfList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { DNS_LABEL } from '../../mesh/objects/names.ts';
 import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
@@ -93,6 +94,18 @@ export function parseList(text: string): string[] {
   const entries = text.split(',').map((entry) => entry.trim());
   if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
   return [...new Set(entries)];
+}
+
+/** Names of contexts, or globs, as {@link contextList} writes them. */
+export function parseContexts(text: string): string[] {
+  const entries = entriesOfList(text).map((entry) => entry.trim());
+  if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
+  return [...new Set(entries)];
+}
+
+/** The name of one context, which may have the comma of a list. */
+export function parseContext(text: string): string {
+  return text.replaceAll('\\,', ',');
 }
 
 /** `key=value`; the value may be empty and may contain `=`. */

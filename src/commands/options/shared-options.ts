@@ -1,7 +1,8 @@
 import { parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
+import { entriesOfList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandSpec, OptionGroup, OptionSpec } from '../command-spec.ts';
-import { parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
+import { parseContext, parseContexts, parseCount, parseDuration, parseTimeLimit } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
 
@@ -19,7 +20,7 @@ const CONTEXT_VARIABLE = {
 
 /** In a shell the variable is there for all commands, also those that take several. */
 function parseOneContext(text: string): string {
-  if (!text.includes(',')) return text;
+  if (entriesOfList(text).length === 1) return parseContext(text);
   throw new MeshctlError('Usage', `"${text}" names several contexts, and this command starts from one`, {
     hint: 'Name that one with --context, which wins over the variable.',
   });
@@ -28,6 +29,7 @@ function parseOneContext(text: string): string {
 export const CONTEXT = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
+  parse: parseContext,
   env: { ...CONTEXT_VARIABLE, parse: parseOneContext },
   complete: 'context',
   once: true,
@@ -46,7 +48,7 @@ export const CLUSTERS = [
   {
     flags: '--context <contexts>',
     description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
-    parse: parseList,
+    parse: parseContexts,
     env: CONTEXT_VARIABLE,
     complete: 'contexts',
     repeatable: 'lists',

@@ -1,6 +1,6 @@
 import { delimiter, join, resolve } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
-import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { contextList, kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
@@ -186,6 +186,9 @@ const MAX_CONTEXTS_IN_HINT = 10;
 function contextsHint(kubeconfig: Kubeconfig, wanted: string): string {
   const names = kubeconfig.contexts.map((context) => context.name);
   if (names.length === 0) return 'the kubeconfig holds no contexts';
+  const whole = names.find((name) => name.includes(',') && name.split(',').includes(wanted));
+  if (whole !== undefined)
+    return `A comma within the name of a context is written \\,: --context ${shellWord(contextList([whole]))}`;
   const listed = wanted.split(',');
   if (listed.length > 1 && listed.every((name) => names.includes(name))) {
     return `This takes one context: ${listed.slice(0, -1).join(', ')} or ${listed.at(-1)}.`;

@@ -69,7 +69,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     const others = thoseReady(enabled, ({ cluster }) => unready.has(cluster.name)).map((other) => other.context);
     const { admits = [], ofOthers, invitations: [pending] = [] } = report;
     const admitted = admits.map(unnamedContext);
-    const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
+    const known = others.length > 0 ? others : admitted;
+    const destinations = known.length > 0 ? known : ['<context>'];
     const connect = connectCommand(context, destinations);
     const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);
     const lacks =

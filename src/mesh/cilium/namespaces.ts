@@ -1,3 +1,4 @@
+import { entriesOfList } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { DNS_LABEL } from '../objects/names.ts';
 
@@ -16,7 +17,7 @@ export interface CiliumNamespaces {
 export function parseCiliumNamespaces(text: string): CiliumNamespaces {
   const of = new Map<string, string>();
   let others: string | undefined;
-  for (const entry of text.split(',')) {
+  for (const entry of entriesOfList(text)) {
     // A context may have `=` in its name, a namespace has none.
     const at = entry.lastIndexOf('=');
     const name = entry.slice(0, Math.max(at, 0)).trim();

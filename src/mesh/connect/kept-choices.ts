@@ -1,5 +1,5 @@
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { contextList, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -48,7 +48,7 @@ function connectionCommand(
 ): string {
   return meshctlCommand(`clustermesh ${verb}`, { context: snapshot.context }, [
     '--destination-context',
-    others.map((other) => other.snapshot.context).join(','),
+    contextList(others.map((other) => other.snapshot.context)),
     '--connection-mode',
     mode,
   ]);

@@ -1,4 +1,12 @@
-import { COMMAND_LINES, meshctlCommand, shellWord, unnamedContext, unnamedIn } from '../command-line.ts';
+import {
+  COMMAND_LINES,
+  contextList,
+  entriesOfList,
+  meshctlCommand,
+  shellWord,
+  unnamedContext,
+  unnamedIn,
+} from '../command-line.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 
 const ROTATION = meshctlCommand('clustermesh certs rotate');
@@ -59,9 +67,11 @@ function theirWords(line: string): string {
 }
 
 function contextsIn(flag: RegExp, line: string): string[] {
-  return flag.exec(line)?.[1]?.replaceAll("'", '').split(',') ?? [];
+  const word = flag.exec(line)?.[1]?.replaceAll("'", '');
+  if (word === undefined) return [];
+  return line.startsWith('kubectl ') ? [word] : entriesOfList(word);
 }
 
 function withContexts(flag: RegExp, line: string, contexts: readonly string[]): string {
-  return line.replace(flag, (word, value: string) => word.replace(value, () => shellWord(contexts.join(','))));
+  return line.replace(flag, (word, value: string) => word.replace(value, () => shellWord(contextList(contexts))));
 }

@@ -71,7 +71,8 @@ export function beginningLines(
   }
   if (!isAlone(report) || report.invitations) return [];
   const admitted = admits.map((name) => contextOf(contexts, name));
-  const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
+  const known = others.length > 0 ? others : admitted;
+  const destinations = known.length > 0 ? known : ['<context>'];
   const connect = connectCommand(report.context, destinations);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
