@@ -28,6 +28,23 @@ describe('the proxy of a server', () => {
     expect(proxyFor(SERVER, proxyUrl, env)?.url).toBe(url);
   });
 
+  test.each(['jane:s3cret@', 'http://', 'ftp://jane:s3cret@proxy', 'http://proxy:s3cret'])(
+    'a variable that is no URL of a proxy is named, and not told: %s',
+    (value) => {
+      const refusal = (env: Record<string, string>) => {
+        try {
+          return proxyFor(SERVER, undefined, env);
+        } catch (error) {
+          return error;
+        }
+      };
+      const error = refusal({ https_proxy: value });
+      expect(error).toMatchObject({ code: 'Usage', message: expect.stringContaining('the variable https_proxy ') });
+      expect(JSON.stringify(error) + String(error)).not.toContain('s3cret');
+      expect(refusal({ HTTPS_PROXY: value, NO_PROXY: 'example.com' })).toBeUndefined();
+    },
+  );
+
   test.each([
     ['https://10.1.2.3', '10.0.0.0/8', false],
     ['https://10.1.2.3', '10.2.0.0/16', true],

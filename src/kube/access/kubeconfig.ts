@@ -6,6 +6,7 @@ import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
 import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
 import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';
+import { isProxyUrl, isUrl } from './proxy.ts';
 import type { ReadLimits } from './read-text-file.ts';
 
 export type { KubeconfigUser } from './kubeconfig-entries.ts';
@@ -150,15 +151,9 @@ function requireUsable(name: string, cluster: Cluster, user: KubeconfigUser, fil
   };
   if (!isUrl(cluster.server, ['http:', 'https:']))
     fail(`cluster "${cluster.name}" has no server with an http or https URL`);
-  if (cluster.proxyUrl && !isUrl(cluster.proxyUrl, PROXY_PROTOCOLS))
+  if (cluster.proxyUrl && !isProxyUrl(cluster.proxyUrl))
     fail(`the proxy-url of cluster "${cluster.name}" is not an http, https or socks5 URL`);
   if (user.plugin && user.plugin.command === '') fail(`the exec entry of user "${user.name}" names no command`);
-}
-
-const PROXY_PROTOCOLS = ['http:', 'https:', 'socks:', 'socks5:', 'socks5h:', 'socks4:', 'socks4a:'];
-
-function isUrl(text: string, protocols: readonly string[]): boolean {
-  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
 }
 
 /**

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { MeshctlError } from '../../mesh/errors.ts';
 
 export interface ServerProxy {
   url: string;
@@ -11,16 +12,35 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The proxy by which a server is reached, as kubectl decides it: the kubeconfig's proxy-url, else HTTPS_PROXY or for plain
  * HTTP HTTP_PROXY, unless NO_PROXY has the host (golang.org/x/net/http/httpproxy). Loopback is never proxied.
+ * @throws MeshctlError `Usage` for a variable that is no URL; its value, in which a password may be, is not told
  */
 export function proxyFor(server: string, proxyUrl: string | undefined, env: Environment): ServerProxy | undefined {
   if (proxyUrl) return { url: proxyUrl, setBy: 'proxy-url in the kubeconfig' };
   const { protocol, hostname, port } = new URL(server);
   const variable = protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const value = env[variable] || env[variable.toLowerCase()];
+  const setBy = env[variable] ? variable : variable.toLowerCase();
+  const value = env[setBy];
   if (!value) return undefined;
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const exempt = isLoopback(host) || noProxy(host, port || (protocol === 'https:' ? '443' : '80'), env);
-  return exempt ? undefined : { url: value.includes('://') ? value : `http://${value}`, setBy: variable };
+  if (exempt) return undefined;
+  const url = value.includes('://') ? value : `http://${value}`;
+  if (isProxyUrl(url)) return { url, setBy };
+  throw new MeshctlError('Usage', `the variable ${setBy} is not an http, https or socks5 URL`, {
+    hint: `Write it like http://proxy.example.com:3128, unset it, or name ${hostname} in NO_PROXY.`,
+  });
+}
+
+const PROXY_PROTOCOLS = ['http:', 'https:', 'socks:', 'socks5:', 'socks5h:', 'socks4:', 'socks4a:'];
+
+/** Whether a text is the URL of a proxy, with a host. */
+export function isProxyUrl(text: string): boolean {
+  return isUrl(text, PROXY_PROTOCOLS);
+}
+
+/** @param protocols with their colon */
+export function isUrl(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
 }
 
 /** A URL without the user and the password in it, for messages. */
