@@ -114,7 +114,7 @@ describe('why there is no address that peers could dial', () => {
       'a load balancer that has none',
       [loadBalancerService()],
       'has no address that peers could dial',
-      new RegExp(`: ${look}; .*: meshctl clustermesh enable --context one --service-type NodePort$`),
+      /^Wait for it, .*: meshctl clustermesh enable --context one; .*: meshctl clustermesh enable --context one --service-type NodePort$/,
     ],
     [
       'a NodePort of nodes that are not ready',

@@ -245,6 +245,14 @@ describe('status', () => {
     const of = (others: string[], known = report) => statusText(known, plain, new Map(), others);
     expect(of(['two'])).toContain('connect --context one --destination-context two');
     expect(of([])).toContain("--destination-context '<context>'");
+    // Without an address nobody can be connected to it: enable waits for one.
+    const waiting = of(['two'], { ...report, unaddressed: true });
+    expect(waiting).toContain('enable --context one && meshctl clustermesh connect --context one');
+    expect(waiting).toContain('one: its Service has no address yet');
+    const two = { ...report, context: 'two', cluster: { ...report.cluster, name: 'mesh-2' }, unaddressed: true };
+    expect(meshStatusText(evaluateMesh([report, two], []), plain)).toContain(
+      'meshctl clustermesh enable --context two && meshctl clustermesh connect --context one --destination-context two',
+    );
     // Whom it lets in is whom it was connected to.
     expect(of(['two'], { ...report, admits: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
   });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { requireEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
+import { awaitsEndpoints, requireEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import { certificateFaults } from '../../src/mesh/certificates/inventory.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
@@ -8,13 +8,14 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { requireEnabled, requireListOfUsers } from '../../src/mesh/connect/direction.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
-import { unreadyAmong, unreadyIn } from '../../src/mesh/faults/unready.ts';
+import { halfEnabledAmong, unreadyAmong, unreadyIn } from '../../src/mesh/faults/unready.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import {
   apiserverDeployment,
   certificateFacts,
+  loadBalancerService,
   NOW,
   secretObject,
   serviceObject,
@@ -87,6 +88,15 @@ const CLUSTERS: [string, Parts, boolean][] = [
   ],
   ['without a Service', { service: undefined }, true],
   ['with a headless Service', { service: serviceObject({ clusterIP: 'None', ports: [{ port: 2379 }] }) }, true],
+  ['whose load balancer has no address yet', { service: loadBalancerService() }, true],
+  [
+    'with a NodePort of nodes that are not ready',
+    {
+      service: serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] }),
+      snapshot: { nodes: [{ name: 'n', ready: false, labels: {}, addresses: [], podCidrs: [] }] },
+    },
+    true,
+  ],
   [
     'with a Service that is a name',
     { service: serviceObject({ type: 'ExternalName', externalName: 'a.example' }) },
@@ -111,9 +121,12 @@ it.each(CLUSTERS)(
     const snapshot = clusterOf(parts);
     expect(refuses(snapshot)).toBe(refused);
     expect([...unreadyAmong([snapshot])]).toEqual(refused ? ['mesh-1'] : []);
+    // Without an address of its own it may be dialled at another one, and so a file with that is planned at once.
+    expect(halfEnabledAmong([snapshot]).size > 0).toBe(refused && !awaitsEndpoints(snapshot));
     const report = {
       cluster: { name: 'mesh-1' },
       enabled: parts.deployment !== undefined || !('deployment' in parts),
+      unaddressed: awaitsEndpoints(snapshot),
       faults: faultsOf(snapshot, { now: NOW }),
     };
     // Status has no other word for a Secret that is gone than that its files were not read.

@@ -5,7 +5,7 @@ import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { unreadyAmong } from '../../mesh/faults/unready.ts';
+import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { droppedEndpoints } from '../../mesh/file/dropped-endpoints.ts';
 import { requireServed, type UnservedCluster } from '../../mesh/file/made-elsewhere.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
@@ -47,7 +47,7 @@ export async function planConnections(
     requireEnabled(members.map(({ snapshot }) => snapshot));
   }
   // What enable is yet to mend is connected after that, as what it is yet to make.
-  const unready = unreadyAmong(members.filter(({ wanted }) => !wanted.connectOnly).map(({ snapshot }) => snapshot));
+  const unready = halfEnabledAmong(members.filter(({ wanted }) => !wanted.connectOnly).map(({ snapshot }) => snapshot));
   const isReady = ({ wanted: { name } }: FileMember) =>
     options.enabled === true || !(unready.has(name) || unserved.some((one) => one.name === name));
   const parts: PreparedConnect[] = [];

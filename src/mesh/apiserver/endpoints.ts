@@ -125,10 +125,27 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
   if (type === 'NodePort') {
     return { says: `${says}: no node is ready`, hint: kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide']) };
   }
-  const look = `See why it has none: ${describeCommand({ context, namespace }, 'service', { name: APISERVER })}`;
-  if (type !== 'LoadBalancer') return { says, hint: look };
+  if (type !== 'LoadBalancer') {
+    const look = describeCommand({ context, namespace }, 'service', { name: APISERVER });
+    return { says, hint: `See why it has none: ${look}` };
+  }
+  const wait = meshctlCommand('clustermesh enable', { context });
   const without = meshctlCommand('clustermesh enable', { context }, ['--service-type', 'NodePort']);
-  return { says, hint: `${look}; a node port needs no load balancer: ${without}` };
+  return {
+    says,
+    hint: `Wait for it, or hear why it has none: ${wait}; or take a node port, which needs no load balancer: ${without}`,
+  };
+}
+
+/**
+ * Whether a cluster has a Service that is as it should be and still has no address, so that nobody can be connected to it at
+ * that. Of a NodePort that is not known without the nodes.
+ */
+export function awaitsEndpoints(snapshot: ClusterSnapshot): boolean {
+  const service = apiserverService(snapshot);
+  if (!service || lackOfService(snapshot, service)) return false;
+  const isUnseen = serviceSpec(service).type === 'NodePort' && snapshot.nodes.length === 0;
+  return !isUnseen && serviceEndpoints(snapshot) === undefined;
 }
 
 /** `host:port`, with brackets around IPv6. */

@@ -3,7 +3,7 @@ import { connectCommand, describeCommand, unnamedContext } from '../command-line
 import { sinceDisable } from '../enable/unfinished-disable.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { thoseReady } from '../faults/fault-advice.ts';
-import { unreadyIn } from '../faults/unready.ts';
+import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { APISERVER } from '../objects/names.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
@@ -71,7 +71,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     const admitted = admits.map(unnamedContext);
     const known = others.length > 0 ? others : admitted;
     const destinations = known.length > 0 ? known : ['<context>'];
-    const connect = connectCommand(context, destinations);
+    const connect = onceAddressed(connectCommand(context, destinations), [context, ...destinations], reports);
     const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);
     const lacks =
       admits.length > 0

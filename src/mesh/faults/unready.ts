@@ -1,5 +1,7 @@
+import { awaitsEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { lackOfServer } from '../connect/direction.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { rememberedOf } from '../remembered.ts';
@@ -25,21 +27,51 @@ export function isRefusedByConnect({ id, object }: Pick<Fault, 'id' | 'object'>)
 /** None of these faults comes with time. */
 const AT_ANY_TIME = { now: new Date(0) };
 
-const isUnready = rememberedOf(
+const isHalfEnabled = rememberedOf(
   (snapshot: ClusterSnapshot) =>
     lackOfServer(snapshot) !== undefined ||
     serveFaults(snapshot, AT_ANY_TIME).some((fault) => isRefusedByConnect(fault)),
 );
 
-/** The clusters to which nobody can be connected as they are, by name: `connect` would refuse them. */
+/** The clusters that are not enabled, or not wholly, by name. */
+export function halfEnabledAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
+  return new Set(snapshots.filter(isHalfEnabled).map(clusterNameOf));
+}
+
+/**
+ * The clusters to which nobody can be connected as they are, by name: `connect` would refuse them. At an address that is given,
+ * it would not where only the Service has none yet.
+ */
 export function unreadyAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
-  return new Set(snapshots.filter(isUnready).map(clusterNameOf));
+  const unready = snapshots.filter((snapshot) => isHalfEnabled(snapshot) || awaitsEndpoints(snapshot));
+  return new Set(unready.map(clusterNameOf));
 }
 
 /** The same of clusters of which only the faults are at hand. */
 export function unreadyIn(
-  clusters: readonly { cluster: { name: string }; enabled: boolean; faults: readonly Fault[] }[],
+  clusters: readonly {
+    cluster: { name: string };
+    enabled: boolean;
+    unaddressed?: boolean | undefined;
+    faults: readonly Fault[];
+  }[],
 ): Set<string> {
-  const unready = clusters.filter(({ enabled, faults }) => !enabled || faults.some(isRefusedByConnect));
+  const unready = clusters.filter(
+    ({ enabled, unaddressed, faults }) => !enabled || unaddressed || faults.some(isRefusedByConnect),
+  );
   return new Set(unready.map(({ cluster }) => cluster.name));
+}
+
+/**
+ * A line that connects clusters, after one that waits for the addresses that some of them have not got yet.
+ * @param among the contexts that it names
+ */
+export function onceAddressed(
+  connect: string,
+  among: readonly string[],
+  clusters: readonly { context: string; unaddressed?: boolean | undefined }[],
+): string {
+  const waiting = clusters.filter(({ context, unaddressed }) => unaddressed && among.includes(context));
+  if (waiting.length === 0) return connect;
+  return `${meshctlCommand('clustermesh enable', { context: waiting.map(({ context }) => context) })} && ${connect}`;
 }

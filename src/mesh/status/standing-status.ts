@@ -1,4 +1,5 @@
 import { missingAccess } from '../apiserver/access.ts';
+import { awaitsEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -113,6 +114,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   return standing.map(({ report, snapshot, faults, harmless }) => ({
     ...report,
     healthy: report.healthy && faults.length === 0,
+    ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
     ...enableObstacles(snapshot, now),
     ...unreadIn(snapshot),
     faults: [...faults, ...harmless],

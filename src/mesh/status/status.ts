@@ -107,6 +107,8 @@ export interface StatusReport extends EnableObstacles {
   cluster: { name: string; id: number };
   healthy: boolean;
   enabled: boolean;
+  /** Its Service has no address yet: nobody can be connected to it at that. */
+  unaddressed?: boolean | undefined;
   sample?: NodeSample | undefined;
   nodes: { total: number; connected: number };
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };

@@ -1,7 +1,7 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
 import { type Contexts, thoseReady } from '../../mesh/faults/fault-advice.ts';
-import { unreadyIn } from '../../mesh/faults/unready.ts';
+import { onceAddressed, unreadyIn } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
@@ -17,6 +17,7 @@ import {
   headline as ownHeadline,
   reasonLines,
   replicaLines,
+  unaddressedLines,
   unseenLines,
 } from './status-view.ts';
 
@@ -40,6 +41,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   if (wrong.length > 0) lines.push('', ...wrong);
   const waiting = report.clusters.flatMap((cluster) => [
     ...unseenLines(cluster, theme),
+    ...unaddressedLines(cluster, theme),
     ...invitationLines(cluster, theme),
   ]);
   if (waiting.length > 0) lines.push('', ...waiting);
@@ -51,7 +53,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     // Nobody is connected to anybody: one command for all.
     const others = rest.map(({ context }) => context);
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
-    const connect = connectCommand(first.context, others);
+    const connect = onceAddressed(connectCommand(first.context, others), [first.context, ...others], report.clusters);
     if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme)));
     return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }

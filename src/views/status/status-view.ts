@@ -3,6 +3,7 @@ import { connectCommand, describeCommand, meshctlCommand } from '../../mesh/comm
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
+import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
@@ -44,6 +45,7 @@ export function statusText(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
     ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...unseenLines(report, theme),
+    ...unaddressedLines(report, theme),
     ...invitationLines(report, theme),
     ...servedLines(report, theme, contexts),
     ...explainLines(reasons, theme),
@@ -73,7 +75,7 @@ export function beginningLines(
   const admitted = admits.map((name) => contextOf(contexts, name));
   const known = others.length > 0 ? others : admitted;
   const destinations = known.length > 0 ? known : ['<context>'];
-  const connect = connectCommand(report.context, destinations);
+  const connect = onceAddressed(connectCommand(report.context, destinations), [report.context], [report]);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
 }
@@ -88,6 +90,11 @@ export function unseenLines({ context, unread = [], invitationsUnread }: StatusR
     `${theme.warn('‼')} ${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`,
     ...unlisted,
   ];
+}
+
+/** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */
+export function unaddressedLines({ context, unaddressed }: StatusReport, theme: Theme): string[] {
+  return unaddressed ? [`${theme.warn('‼')} ${context}: its Service has no address yet that peers could dial`] : [];
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */
