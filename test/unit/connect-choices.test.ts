@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseHost } from '../../src/commands/options/option-values.ts';
+import { parseHost } from '../../src/commands/options/host-value.ts';
 import { type Endpoint, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';

@@ -2,7 +2,6 @@ import { entriesOfList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { DNS_LABEL } from '../../mesh/objects/names.ts';
 import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
-import { isHost } from '../../mesh/peers/endpoint-overrides.ts';
 import { sumOf } from '../../mesh/span.ts';
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
@@ -63,12 +62,6 @@ export function parseImageName(text: string): string {
 export function parseObjectName(text: string): string {
   if (text.length <= 253 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text)) return text;
   throw new MeshctlError('Usage', `"${text}" is not a name: lower-case letters, digits, "-" and "." are allowed`);
-}
-
-/** An IP address, or the name of a host, as certificates have them: in small letters, without the dot at the end. */
-export function parseHost(text: string): string {
-  if (isHost(text)) return text.toLowerCase().replace(/\.$/, '');
-  throw new MeshctlError('Usage', `"${text}" is neither an IP address nor the name of a host`);
 }
 
 /** A whole number from 1 on. */

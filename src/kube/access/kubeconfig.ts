@@ -6,7 +6,7 @@ import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
 import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
 import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';
-import { isProxyUrl, isUrl } from './proxy.ts';
+import { isProxyUrl, isUrl } from './proxy-url.ts';
 import type { ReadLimits } from './read-text-file.ts';
 
 export type { KubeconfigUser } from './kubeconfig-entries.ts';

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { isProxyUrl } from './proxy-url.ts';
 
 export interface ServerProxy {
   url: string;
@@ -29,18 +30,6 @@ export function proxyFor(server: string, proxyUrl: string | undefined, env: Envi
   throw new MeshctlError('Usage', `the variable ${setBy} is not an http, https or socks5 URL`, {
     hint: `Write it like http://proxy.example.com:3128, unset it, or name ${hostname} in NO_PROXY.`,
   });
-}
-
-const PROXY_PROTOCOLS = ['http:', 'https:', 'socks:', 'socks5:', 'socks5h:', 'socks4:', 'socks4a:'];
-
-/** Whether a text is the URL of a proxy, with a host. */
-export function isProxyUrl(text: string): boolean {
-  return isUrl(text, PROXY_PROTOCOLS);
-}
-
-/** @param protocols with their colon */
-export function isUrl(text: string, protocols: readonly string[]): boolean {
-  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
 }
 
 /** A URL without the user and the password in it, for messages. */

@@ -1,7 +1,8 @@
 import { PLATFORM_FLAGS } from '../../../mesh/enable/exposure/platforms.ts';
 import type { CommandSpec } from '../../command-spec.ts';
 import { apiserverOptions, RENDER_DEFAULTS } from '../../options/apiserver-options.ts';
-import { parseCount, parseHost, parseNamespace } from '../../options/option-values.ts';
+import { parseHost } from '../../options/host-value.ts';
+import { parseCount, parseNamespace } from '../../options/option-values.ts';
 import { CILIUM_NAMESPACE_VARIABLE } from '../../options/shared-options.ts';
 
 export const RENDER = {
