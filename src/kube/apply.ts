@@ -110,8 +110,8 @@ async function carryOut(
       live = await client.get(ref, { signal: options.signal });
       // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
       if (seen && isDone(write, live)) return;
-      if (write.method === 'apply' && seen && live && error.details.repeated !== true)
-        if (changedMeanwhile(seen, live, write.object)) throw isChanged(client.context, ref);
+      // What an attempt of ours has stored looks the same.
+      if (error.details.repeated !== true && isOutdated(write, seen, live)) throw isChanged(client.context, ref);
       if (isForOneVersion(write) || isAnother(write, seen, live) || round === MOST_ROUNDS) throw error;
     }
   }
@@ -127,6 +127,11 @@ function isOvertaken(error: unknown, { method }: ReadyWrite): error is MeshctlEr
 /** Whether the plan holds for the object as it was and for no other: then the caller plans anew. */
 function isForOneVersion(write: ReadyWrite): boolean {
   return (write.method === 'patch' || write.method === 'delete') && write.resourceVersion !== undefined;
+}
+
+/** Whether another run has changed what is to be applied: the plan does not say what becomes of that. */
+function isOutdated(write: ReadyWrite, seen: KubeObject | undefined, live: KubeObject | undefined): boolean {
+  return write.method === 'apply' && !!seen && !!live && changedMeanwhile(seen, live, write.object);
 }
 
 /** Whether what was to be deleted has gone, and an object of the same name is in its place. */

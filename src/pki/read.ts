@@ -146,6 +146,7 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
 
 /** A certificate's facts, with the time in which its chain is valid too. */
 function asLongAs(links: readonly X509Certificate[], facts: CertificateFacts): CertificateFacts {
+  if (links.length === 0) return facts;
   const all = [facts, ...links.flatMap((link) => readFacts(link) ?? [])];
   return {
     ...facts,

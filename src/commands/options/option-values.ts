@@ -84,14 +84,16 @@ export function parsePercent(text: string): number {
 
 /** `a,b,c` as a list without empty entries. */
 export function parseList(text: string): string[] {
-  const entries = text.split(',').map((entry) => entry.trim());
-  if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
-  return [...new Set(entries)];
+  return eachOnce(text, text.split(','));
 }
 
 /** Names of contexts, or globs, as {@link contextList} writes them. */
 export function parseContexts(text: string): string[] {
-  const entries = entriesOfList(text).map((entry) => entry.trim());
+  return eachOnce(text, entriesOfList(text));
+}
+
+function eachOnce(text: string, written: readonly string[]): string[] {
+  const entries = written.map((entry) => entry.trim());
   if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
   return [...new Set(entries)];
 }

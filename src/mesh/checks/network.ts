@@ -5,6 +5,7 @@ import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.t
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { type Finding, listed } from './check.ts';
 import {
   type BgpSession,
@@ -108,7 +109,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
       const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
       if (waiting.length === 0) return [];
       return [
-        `its agents have not probed ${someOf(waiting)} yet: what they find shows a minute or two after they connect`,
+        `its agents have not probed ${firstOf([...new Set(waiting)], MOST_SHOWN)} yet: what they find shows a minute or two after they connect`,
       ];
     },
     // The mesh works without ping.
@@ -206,13 +207,7 @@ function silentAgents(
 ): string[] {
   const answered = new Set(told.map(({ node }) => node));
   const silent = (observed.get(context)?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.has(node));
-  return silent.length === 0 ? [] : [`the agents of ${someOf(silent)} did not answer`];
-}
-
-function someOf(names: readonly string[]): string {
-  const all = [...new Set(names)];
-  const more = all.length > MOST_SHOWN ? ` and ${all.length - MOST_SHOWN} more` : '';
-  return `${listed(all.slice(0, MOST_SHOWN))}${more}`;
+  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent, MOST_SHOWN)} did not answer`];
 }
 
 /** A check of what the agents of a cluster said. */

@@ -260,6 +260,8 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
   const unused = peers
     .flatMap((peer) => Object.values(peerCertificateKeys(peer)))
     .filter((key) => secretText(live, key) !== undefined);
+  const cleared = unused.length > 0 ? 'nothing dials with these keys any more' : WRITES_DOWN;
+  const why = stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : cleared;
   const marks = newMarks(live, outgoing, served);
   const base = { cluster: snapshot.context, object: ref, before: live };
   const changes = [
@@ -275,7 +277,7 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
     ...base,
     action: live ? 'update' : 'create',
     changes,
-    why: `${stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : unused.length > 0 ? 'nothing dials with these keys any more' : WRITES_DOWN}${ownerClause(live)}`,
+    why: `${why}${ownerClause(live)}`,
     write: {
       method: 'edit',
       create: withMarks({ ...newPeerSecret(ref), data }, marks),
