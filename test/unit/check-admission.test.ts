@@ -114,6 +114,11 @@ describe('network policies', () => {
     metadata: { name: 'p', ...(kind.includes('Clusterwide') ? {} : { namespace }) },
     spec,
   });
+  const opening = (key: string, operator: string, value: string) =>
+    wide({
+      endpointSelector: { matchExpressions: [{ key, operator, values: [value] }] },
+      ingress: [{ toPorts: toEtcd }],
+    });
   const DENY = policy('NetworkPolicy', { podSelector: {}, policyTypes: ['Ingress'] });
   const network = (ingress: unknown[]) => policy('NetworkPolicy', { podSelector: {}, ingress });
   const cilium = (spec: object) => policy('CiliumNetworkPolicy', { endpointSelector: {}, ...spec });
@@ -198,6 +203,16 @@ describe('network policies', () => {
     ],
     ['one of another cluster', 'all', [ofPods('io.cilium.k8s.policy.cluster', 'In', 'mesh-2')]],
     ['one by what is not known', 'unknown', [ofPods('io.cilium.k8s.policy.name', 'In', 'x')]],
+    [
+      'two by what is not known, of which one closes what the other opens',
+      'unknown',
+      [ofPods('io.cilium.k8s.policy.name', 'In', 'x'), opening('io.cilium.k8s.policy.uid', 'In', 'y')],
+    ],
+    [
+      'one that opens by what is not known, beside one that opens',
+      'all',
+      [DENY, cilium({ ingress: [{ toPorts: toEtcd }] }), opening('io.cilium.k8s.policy.uid', 'In', 'y')],
+    ],
     ['one by what is not known, beside one that denies everything', 'nobody', [DENY, ofPods('reserved:x', 'In', '')]],
   ])('%s: %s', (_when, lets, policies, enforcement) => {
     expect(ingressVerdict(policies, target, enforcement).lets).toBe(lets);

@@ -89,9 +89,16 @@ export function ingressVerdict(
   const said = policies.flatMap((policy) =>
     wordsOf(policy, target).map((word) => ({ ...word, by: describeRef(refOf(policy)) })),
   );
-  const unsure = said.filter((word) => word.unsure);
-  const [without, withAll] = [said.filter((word) => !word.unsure), said].map((some) => verdictOf(some, enforcement));
-  return without && without.lets === withAll?.lets ? without : { lets: 'unknown', by: namesOf(unsure) };
+  // Those that may not be of the pod at all either only let in, or only keep out.
+  const best = verdictOf(
+    said.map((word) => (word.unsure ? { ...word, closes: false, denies: false } : word)),
+    enforcement,
+  );
+  const worst = verdictOf(
+    said.map((word) => (word.unsure ? { ...word, lets: 'nobody' } : word)),
+    enforcement,
+  );
+  return best.lets === worst.lets ? best : { lets: 'unknown', by: namesOf(said.filter(({ unsure }) => unsure)) };
 }
 
 function verdictOf(said: readonly Said[], enforcement: string): { lets: Lets; by: string[] } {
