@@ -20,6 +20,7 @@ import {
   oidOf,
   parseCertificateDer,
 } from './certificate-der.ts';
+import { chainOf } from './chain.ts';
 import { certificatesOf } from './pem.ts';
 
 /** Certificates and pairs of files whose reading is remembered. */
@@ -91,34 +92,6 @@ export function readTlsFiles(files: TlsTexts): TlsFiles {
   };
 }
 
-interface Chain {
-  /** CA certificates between the certificate and its signer, as the file with the certificate has them. */
-  links: readonly X509Certificate[];
-  signer: X509Certificate;
-}
-
-/**
- * How a certificate leads to one of the CAs, which every TLS implementation looks for: by CA certificates that are sent along
- * with it. Undefined where it leads to none.
- */
-function chainOf(
-  certificate: X509Certificate,
-  sent: readonly X509Certificate[],
-  authorities: readonly X509Certificate[],
-): Chain | undefined {
-  const signer = authorities.find((ca) => signed(certificate, ca));
-  if (signer) return { links: [], signer };
-  for (const link of sent.filter((one) => one.ca && signed(certificate, one))) {
-    const rest = chainOf(
-      link,
-      sent.filter((one) => one !== link),
-      authorities,
-    );
-    if (rest) return { links: [link, ...rest.links], signer: rest.signer };
-  }
-  return undefined;
-}
-
 /** Whether a private key belongs to the (first) certificate; undefined when it is not readable. */
 const keyStateOf = remembered(
   ({ certificate, privateKey }: Pick<TlsTexts, 'certificate' | 'privateKey'>) => {
@@ -184,10 +157,6 @@ function usagesOf(extendedKeyUsage: Buffer | undefined): CertificateUsage[] {
     ...(allows(OID.serverAuth) ? ['server' as const] : []),
     ...(allows(OID.clientAuth) ? ['client' as const] : []),
   ];
-}
-
-function signed(certificate: X509Certificate, ca: X509Certificate): boolean {
-  return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
 }
 
 function readable(pem: string): X509Certificate[] {

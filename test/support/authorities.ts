@@ -6,6 +6,7 @@ import {
   boolean,
   type decode,
   extension,
+  integer,
   keyIdentifierOf,
   OID,
   sequence,
@@ -27,7 +28,14 @@ export function authorityWith(
     ca = true,
     format = 'pkcs8',
     by = { subject, keys },
-  }: { notAfter?: Date; ca?: boolean; format?: 'pkcs8' | 'sec1'; by?: { subject: Name; keys: Keys } } = {},
+    mostBelow,
+  }: {
+    notAfter?: Date;
+    ca?: boolean;
+    format?: 'pkcs8' | 'sec1';
+    by?: { subject: Name; keys: Keys };
+    mostBelow?: number;
+  } = {},
 ): Authority {
   const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' });
   const certificate = buildCertificate(
@@ -39,7 +47,14 @@ export function authorityWith(
       publicKey,
       authorityKeyIdentifier: keyIdentifierOf(by.keys.publicKey.export({ type: 'spki', format: 'der' })),
       extensions: [
-        extension(OID.basicConstraints, ca ? sequence(boolean(true)) : sequence(), { critical: true }),
+        extension(
+          OID.basicConstraints,
+          sequence(
+            ...(ca ? [boolean(true)] : []),
+            ...(mostBelow === undefined ? [] : [integer(Buffer.from([mostBelow]))]),
+          ),
+          { critical: true },
+        ),
         // keyCertSign, cRLSign.
         extension(OID.keyUsage, bits(Buffer.from([0b0000_0110]), 1), { critical: true }),
       ],

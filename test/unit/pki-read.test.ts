@@ -127,6 +127,29 @@ describe('tlsSecretFacts', () => {
     expect(of(rootCertificate, link, link)?.signedByCa).toBe(true);
   });
 
+  it('follows no chain that is longer than a CA of it allows, and ends with copies that lead to each other', async () => {
+    const keysOf = () => KEY_PAIRS['P-256']();
+    const root = { subject: distinguishedName('Root'), keys: keysOf() };
+    const upper = { subject: distinguishedName('Upper'), keys: keysOf() };
+    const lower = { subject: distinguishedName('Lower'), keys: keysOf() };
+    const ca = authorityWith(root.subject, root.keys).certificate;
+    const made = authorityWith(lower.subject, lower.keys, { by: upper });
+    const issued = await issueCertificate(made, SPEC, { now: NOW });
+    const isGood = (mostBelow?: number) => {
+      const top = authorityWith(upper.subject, upper.keys, {
+        by: root,
+        ...(mostBelow === undefined ? {} : { mostBelow }),
+      });
+      const certificate = issued.certificate + made.certificate + top.certificate;
+      return readTlsSecret({ ...issued, certificate, ca })?.signedByCa;
+    };
+    expect([isGood(), isGood(1), isGood(0)]).toEqual([true, true, false]);
+    const copies = Array.from({ length: 9 }, () => authorityWith(lower.subject, lower.keys).certificate);
+    expect(readTlsSecret({ ...issued, certificate: [issued.certificate, ...copies].join(''), ca })?.signedByCa).toBe(
+      false,
+    );
+  });
+
   it('has every CA of the bundle, in its order, and the size of RSA keys', () => {
     const facts = readTlsSecret({ ...leaf, ca: stranger.certificate + authority.certificate });
     const shas = [stranger, authority].map(({ certificate }) => readCertificate(certificate).sha256);
