@@ -1,5 +1,5 @@
 /** The peering files that an agent or KVStoreMesh finds in its configuration directory. */
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { remembered } from '../../mesh/remembered.ts';
 import { type ClientFiles, ConnectionFailure } from './etcd-session.ts';
 
@@ -28,8 +28,12 @@ export function peersIn(files: Files, directory: string): Map<string, string> {
   return peers;
 }
 
-/** Every dial of every agent reads its file anew. */
-const documentIn = remembered((text: string) => Object(parse(text)) as Record<string, unknown>, 100);
+/** Every dial of every agent reads its file anew: by go-yaml v2, which takes the first document, and the last of equal keys. */
+const documentIn = remembered((text: string) => {
+  const [first] = parseAllDocuments(text, { merge: true, uniqueKeys: false, logLevel: 'error' });
+  if (first?.errors[0] !== undefined) throw first.errors[0];
+  return Object(first?.toJS()) as Record<string, unknown>;
+}, 100);
 
 /** Reads an etcd client configuration. Throws ConnectionFailure for one that Cilium could not use. */
 export function parsePeerFile(text: string): PeerFile {

@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { ETCD_PORT, serviceHostname } from '../../objects/names.ts';
 import { isRecord } from '../../record.ts';
 import { remembered } from '../../remembered.ts';
@@ -7,6 +7,9 @@ import { remembered } from '../../remembered.ts';
 const DEFAULT_PORT = '443';
 /** Peering files of one run that are known by their text: those of some meshes of the largest size. */
 const MOST_FILES = 2000;
+
+/** In place of a document's content. */
+const NOT_YAML = Symbol('not YAML');
 
 /** What a peering file says, whoever wrote it. */
 export interface PeerFile {
@@ -33,12 +36,8 @@ export interface UnreadablePeerFile {
 export const readPeerFile: (text: string) => PeerFile | UnreadablePeerFile = remembered(readAnew, MOST_FILES);
 
 function readAnew(text: string): PeerFile | UnreadablePeerFile {
-  let content: unknown;
-  try {
-    content = parse(text, { logLevel: 'error' });
-  } catch {
-    return { unreadable: 'it is not valid YAML' };
-  }
+  const content = firstDocument(text);
+  if (content === NOT_YAML) return { unreadable: 'it is not valid YAML' };
   if (!isRecord(content)) return { unreadable: 'it is not a mapping of settings' };
   const { endpoints } = content;
   if (!Array.isArray(endpoints) || endpoints.length === 0) return { unreadable: 'it names no endpoints' };
@@ -52,6 +51,20 @@ function readAnew(text: string): PeerFile | UnreadablePeerFile {
     keyFile: textOf('key-file'),
     hostAliases: aliasesIn(content['cilium-host-aliases']),
   };
+}
+
+/**
+ * Etcd's `clientyaml` reads by sigs.k8s.io/yaml `Unmarshal`, and that by go-yaml v2: the first document alone, with merge keys,
+ * and of a key that is there twice the last one.
+ */
+function firstDocument(text: string): unknown {
+  try {
+    const [first] = parseAllDocuments(text, { merge: true, uniqueKeys: false, logLevel: 'error' });
+    return first === undefined || first.errors.length === 0 ? first?.toJS() : NOT_YAML;
+  } catch {
+    // An anchor that there is not.
+    return NOT_YAML;
+  }
 }
 
 /** `host:port` of each endpoint of a peering file, IPv6 in brackets; none for a file that cannot be read. */
