@@ -28,12 +28,16 @@ const ALIASES = [
 const FILES = { b: 'endpoints: [https://b.mesh.cilium.io:2379]\n', c: 'endpoints: [https://c.mesh.cilium.io:2379]\n' };
 const secret = (files: Readonly<Record<string, string>>) => secretObject('cilium-clustermesh', files);
 
-const member = (name: string) => ({
-  snapshot: snapshotOf({ context: name, ciliumConfig: { 'cluster-name': name, 'cluster-id': '1' }, live: [agents()] }),
+const member = (name: string, planned: readonly KubeObject[] = []) => ({
+  snapshot: snapshotOf({
+    context: name,
+    ciliumConfig: { 'cluster-name': name, 'cluster-id': '1' },
+    live: [agents(), ...planned],
+  }),
   identity: { name, id: 1 },
   endpoints: [],
 });
-const [a, b, c] = NAMES.map(member);
+const [a, b, c] = NAMES.map((name) => member(name));
 const DIRECTIONS = [b, c].map((server) => ({
   ...{ client: a, server, credential: { user: 'remote-a' }, marks: {} },
 })) as unknown as Direction[];
@@ -126,5 +130,47 @@ describe('a rollback', () => {
       );
     expect([aliases.rollback?.(agents(ALIASES)), files.rollback?.(secret(FILES))]).toEqual([undefined, undefined]);
     expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([undefined, undefined]);
+  });
+
+  describe('of a run that had switched KVStoreMesh off before it connected', () => {
+    const CACHED = { b: 'endpoints: [https://clustermesh-apiserver.kube-system.svc:2379]\n' };
+    const MOVED = { b: FILES.b };
+    const AGAIN = { b: 'endpoints: [https://10.0.0.2:2379]\n' };
+    const written = (before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>) => ({
+      cluster: 'a',
+      entries: [{ ref: refOf(secret(after)), before: secret(before), after: secret(after), certain: true }],
+    });
+
+    it.each<
+      [
+        string,
+        { planned: Readonly<Record<string, string>>; own: Journal[]; live: Readonly<Record<string, string>> },
+        string[],
+      ]
+    >([
+      ['takes its file back', { planned: MOVED, own: [written(CACHED, MOVED)], live: MOVED }, []],
+      [
+        'takes back what it wrote twice',
+        { planned: MOVED, own: [written(CACHED, MOVED), written(MOVED, AGAIN)], live: AGAIN },
+        [],
+      ],
+      ['leaves what others wrote after it', { planned: MOVED, own: [written(CACHED, MOVED)], live: OTHERS_B }, ['b']],
+      [
+        'leaves what others wrote before it planned',
+        { planned: { b: OTHERS_B.b }, own: [written(CACHED, MOVED)], live: { b: OTHERS_B.b } },
+        ['b'],
+      ],
+      [
+        'leaves what others wrote in between',
+        { planned: MOVED, own: [written(CACHED, MOVED), written({ b: OTHERS_B.b }, AGAIN)], live: AGAIN },
+        ['b'],
+      ],
+    ])('%s', async (_what, { planned, own, live }, expected) => {
+      const client = member('a', [secret(planned)]);
+      const directions = [{ client, server: b, credential: { user: 'remote-a' }, marks: {} }] as unknown as Direction[];
+      const targets = [{ client: { context: 'a', get: lives(live) }, namespace: 'kube-system' }] as unknown as Target[];
+      const flow = { progress: { info: () => undefined } } as unknown as Parameters<typeof spareOthers>[0];
+      expect(await spareOthers(flow, targets, directions, own)).toEqual(expected);
+    });
   });
 });

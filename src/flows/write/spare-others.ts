@@ -76,19 +76,33 @@ async function pairsOfOthers(
     const target = targets.find((one) => one.client.context === context);
     const name = dialingSecret(client.snapshot);
     const fileIn = (secret: KubeObject | undefined) => secretText(secret, server.identity.name);
-    // A run of several parts may have written it before, and have taken others out of it after.
-    const written = entriesOf(journals, context).findLast(
-      ({ ref, before, after }) => ref.name === name && fileIn(after) !== undefined && fileIn(before) !== fileIn(after),
-    );
     const planned = fileIn(objects.get(keyOf(secretRef(namespace, name))));
+    const own = entriesOf(journals, context)
+      .filter(({ ref }) => ref.name === name)
+      .map(({ before, after }) => [fileIn(before), fileIn(after)] as const)
+      .filter(([before, after]) => before !== after);
     const secret = target && (await liveOrNone(target, secretRef(target.namespace, name), signal));
     if (secret === 'silent') return [[pairOf(direction), false]];
     const live = fileIn(secret);
-    const isOthers = written ? fileIn(written.before) !== planned || live !== fileIn(written.after) : live !== planned;
-    return live !== undefined && isOthers ? [[pairOf(direction), true]] : [];
+    return live !== undefined && !isOwnWay(planned, own, live) ? [[pairOf(direction), true]] : [];
   });
   // What was seen counts before what was not.
   return new Map((await Promise.all(found)).flat().sort(([, a], [, b]) => Number(a) - Number(b)));
+}
+
+/**
+ * Whether a file has come from what this run found there to what it is by the run's own writes alone.
+ * @param planned what was there when the connection was planned: a run of several parts may have written it itself by then
+ * @param own the run's writes of that file, each from what to what
+ */
+function isOwnWay(
+  planned: string | undefined,
+  own: readonly (readonly [before: string | undefined, after: string | undefined])[],
+  live: string,
+): boolean {
+  const states = own.length > 0 ? [own[0]?.[0], ...own.map(([, after]) => after)] : [planned];
+  const isUnbroken = own.every(([before], index) => before === states[index]);
+  return isUnbroken && states.includes(planned) && live === states.at(-1);
 }
 
 /** The files of a pair stay, with what else there is for the peer: the other run has found them there. */
