@@ -5,6 +5,7 @@ import type { Edit } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch } from './merge-patch.ts';
+import { restoreOwners } from './rollback-owners.ts';
 
 /** What became of one object of a journal. */
 export interface RollbackResult {
@@ -118,7 +119,11 @@ async function rollBackOnce(
   if (!edit) return entry.shared ? 'shared' : 'unchanged';
   if (edit === 'left') return edit;
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
-  await client.patch(ref, edit.patch, { resourceVersion, signal });
+  const restored = await client.patch(ref, edit.patch, { resourceVersion, signal });
+  // Of a write without an answer it is only known that all in the object is as it was to be.
+  const left = certain || !equal(contentOf(live), contentOf(stored)) ? after : live;
+  if (before && !isMixed(entry, live, stored))
+    await restoreOwners(client, { before, after: left, live }, restored, signal);
   if (entry.shared) return 'shared';
   return before ? 'restored' : 'left';
 }
@@ -130,19 +135,23 @@ async function moveOn(client: ClusterClient, live: KubeObject, signal: AbortSign
   await client.patch(refOf(live), marked(null), { signal });
 }
 
-function rollbackEdit(
-  { before, rollback: takeBack, shared }: JournalEntry,
-  live: KubeObject,
-  after: KubeObject,
-): Edit | 'left' | undefined {
-  // While nobody else has written, what was there comes back to the byte.
-  if (takeBack && (shared || !equal(contentOf(live), contentOf(after)))) return takeBack(live);
+function rollbackEdit(entry: JournalEntry, live: KubeObject, after: KubeObject): Edit | 'left' | undefined {
+  const { before, rollback: takeBack } = entry;
+  if (takeBack && isMixed(entry, live, after)) return takeBack(live);
   if (!before && isStillOurs(live, after)) return 'delete';
   // Of an object that was not there, others have something in it now: it stays theirs, without the keys that are not.
   const own = before ? restorable : ownPart;
   const patch = inversePatch(own(before), own(after), own(live));
   if (patch) return { patch };
   return before ? undefined : 'left';
+}
+
+/**
+ * Whether what was written may be one with what others have written, so that only the plan tells what of it to take back. While
+ * nobody else has written, what was there comes back to the byte.
+ */
+function isMixed({ rollback: takeBack, shared }: JournalEntry, live: KubeObject, after: KubeObject): boolean {
+  return takeBack !== undefined && (shared === true || !equal(contentOf(live), contentOf(after)));
 }
 
 /** Whether the object of that name is not the one that was written. */
@@ -176,7 +185,8 @@ function ownPart(object: KubeObject | undefined): Record<string, unknown> {
 
 async function recreate(client: ClusterClient, before: KubeObject, signal: AbortSignal): Promise<boolean> {
   try {
-    await client.create(restorable(before) as KubeObject, { signal });
+    const created = await client.create(restorable(before) as KubeObject, { signal });
+    await restoreOwners(client, { before, after: undefined, live: undefined }, created, signal);
   } catch (error) {
     if (!alreadyExists(error)) throw error;
     throw new MeshctlError(

@@ -259,6 +259,24 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
       expect(conflict.message).toBe('Apply failed with 1 conflict: conflict with "editor" using v1: .data.x');
     });
 
+    test('a client hands fields back to an applier, who then gives them up', async () => {
+      const { body: applied } = await apply(server, `${CONFIGS}/h`, config('h', { x: '1', gone: '1' }), 'first');
+      await apply(server, `${CONFIGS}/h`, config('h', { x: '2' }), 'first');
+      const byEditor = (body: object) =>
+        call(server, `${CONFIGS}/h?fieldManager=first`, { method: 'PATCH', body, type: TYPES.merge });
+      const { body: edited } = await byEditor({ data: { x: '1', gone: '1' } });
+      // Fields that a patch sets are the patch's, whatever owners it brings along: so this is one of its own.
+      const { managedFields } = applied.metadata;
+      const { body: given } = await byEditor({
+        metadata: { managedFields, resourceVersion: edited.metadata.resourceVersion },
+      });
+      expect(given.metadata.managedFields).toMatchObject([
+        { manager: 'first', operation: 'Apply', fieldsV1: { 'f:data': { 'f:gone': {}, 'f:x': {} } } },
+      ]);
+      expect(given.metadata.managedFields).toHaveLength(1);
+      expect((await apply(server, `${CONFIGS}/h`, config('h', { x: '2' }), 'first')).body.data).toEqual({ x: '2' });
+    });
+
     test('the manager of a client that names none is its user agent', async () => {
       const headers = { 'user-agent': 'kubectl-edit/v1.36 (linux)' };
       const { body } = await call(server, CONFIGS, { method: 'POST', body: config('agent', { a: '1' }), headers });

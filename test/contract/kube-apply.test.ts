@@ -232,6 +232,72 @@ describe('rollback', () => {
     expect(dataOf('a')).toMatchObject({ a: '2', more: 'm' });
   });
 
+  /** Who owns which keys. */
+  const ownersOf = (name: string) =>
+    (sandbox.store.get(ref(name))?.metadata.managedFields ?? []).map(({ manager, operation, fieldsV1 = {} }) => [
+      `${manager} ${operation}`,
+      Object.keys((fieldsV1['f:data'] ?? {}) as object).flatMap((key) => (key === '.' ? [] : [key.slice(2)])),
+    ]);
+
+  test.each<[string, Record<string, string>, () => Step]>([
+    [
+      'an apply that gives fields up',
+      { a: '1', gone: 'g' },
+      () => step('a', { method: 'apply', object: configMap('a', { a: '2' }) }),
+    ],
+    ['a deletion', { a: '1', gone: 'g' }, () => step('a', { method: 'delete' })],
+    [
+      'a patch of what others have set',
+      { a: '1' },
+      () => step('a', { method: 'patch', patch: { data: { a: '2', theirs: '2' } } }),
+    ],
+  ])('gives the fields back to whom they belonged: %s', async (_what, had, written) => {
+    await run([step('a', { method: 'apply', object: configMap('a', had) }, 'create')]);
+    sandbox.store.update(
+      ref('a'),
+      (live) => {
+        live.data = { ...(live.data as object), theirs: '1' };
+      },
+      'kubectl',
+    );
+    const [before, data] = [ownersOf('a'), dataOf('a')];
+    const { journal } = await run([written()]);
+    expect(ownersOf('a')).not.toEqual(before);
+    await undo(journal);
+    expect([ownersOf('a'), dataOf('a')]).toEqual([before, data]);
+    // So that the same apply does what it did the first time.
+    await run([step('a', { method: 'apply', object: configMap('a', { a: '2' }) })]);
+    expect(dataOf('a')).toEqual({ a: '2', theirs: '1' });
+  });
+
+  test('leaves to others what they have taken since, also while it gives back', async () => {
+    await run([step('a', { method: 'apply', object: configMap('a', { a: '1', gone: 'g' }) }, 'create')]);
+    const { journal } = await run([step('a', { method: 'apply', object: configMap('a', { a: '2' }) })]);
+    const theirs = (key: string) =>
+      sandbox.store.update(
+        ref('a'),
+        (live) => {
+          live.data = { ...(live.data as object), [key]: key };
+        },
+        'kubectl',
+      );
+    theirs('x');
+    let patches = 0;
+    faults.set('patch', () => {
+      if (++patches === 2) theirs('y');
+      return undefined;
+    });
+    expect(await undo(journal)).toEqual(['a restored']);
+    expect(dataOf('a')).toEqual({ a: '1', gone: 'g', x: 'x', y: 'y' });
+    expect(ownersOf('a')).toEqual(
+      expect.arrayContaining([
+        ['meshctl Apply', ['a', 'gone']],
+        ['kubectl Update', ['x', 'y']],
+      ]),
+    );
+    expect(ownersOf('a')).toHaveLength(2);
+  });
+
   test("leaves others' later writes alone", async () => {
     sandbox.store.create(configMap('a', { mine: '1' }));
     const { journal } = await run([
