@@ -17,6 +17,13 @@ export interface JournalEntry {
   certain: boolean;
   /** What takes it back from the object as it is then; absent: field by field. */
   rollback?: ((live: KubeObject) => Edit | undefined) | undefined;
+  /**
+   * What has to be seen before it is taken back, because connections hang on it; where it throws, what was written stays.
+   * It has its own deadline.
+   */
+  awaitBefore?: (() => Promise<void>) | undefined;
+  /** What is waited for once it is taken back, before anything else is. */
+  awaitAfter?: (() => Promise<void>) | undefined;
   /** Others stand on what was written: `rollback` counts also where nobody has written since. */
   shared?: boolean | undefined;
 }

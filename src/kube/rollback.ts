@@ -7,15 +7,18 @@ import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch } from './merge-patch.ts';
 import { restoreOwners } from './rollback-owners.ts';
 
+type RolledBack = 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'shared';
+
 /** What became of one object of a journal. */
 export interface RollbackResult {
   ref: ObjectRef;
   /**
    * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
    * object's creation was never answered, and nothing can refuse it if it still comes. `left`: it was not there before, and is
-   * now, as someone else's by what is in it. `shared`: something of it stays, since others stand on it.
+   * now, as someone else's by what is in it. `shared`: something of it stays, since others stand on it. `kept`: all of it stays,
+   * since what it would be taken back for has not come; `error` says what.
    */
-  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'shared' | 'failed';
+  outcome: RolledBack | 'kept' | 'failed';
   error?: MeshctlError | undefined;
 }
 
@@ -44,16 +47,26 @@ const MOVED_ON = 'meshctl.io/moved-on';
 export async function rollback(
   client: ClusterClient,
   journal: Journal,
-  { signal = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
+  options: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
+  const newSignal = () => options.signal ?? AbortSignal.timeout(ROLLBACK_TIMEOUT_MS);
+  let signal = newSignal();
   const rollBackEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
-    const { ref } = entry;
+    const { ref, awaitBefore, awaitAfter } = entry;
+    let isAwaited = awaitBefore === undefined;
     try {
-      return { ref, outcome: await rollBackPersistently(client, entry, signal) };
+      await awaitBefore?.();
+      isAwaited = true;
+      // Waiting takes nothing of the time that the rest has.
+      if (awaitBefore) signal = newSignal();
+      const outcome = await rollBackPersistently(client, entry, signal);
+      await awaitAfter?.();
+      if (awaitAfter) signal = newSignal();
+      return { ref, outcome };
     } catch (error) {
       const known = error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });
-      return { ref, outcome: 'failed', error: known };
+      return { ref, outcome: isAwaited ? 'failed' : 'kept', error: known };
     }
   };
   const late: JournalEntry[] = [];
@@ -85,7 +98,7 @@ async function rollBackPersistently(
   client: ClusterClient,
   entry: JournalEntry,
   signal: AbortSignal,
-): Promise<Exclude<RollbackResult['outcome'], 'failed'>> {
+): Promise<RolledBack> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await rollBackOnce(client, entry, signal);
@@ -96,11 +109,7 @@ async function rollBackPersistently(
   }
 }
 
-async function rollBackOnce(
-  client: ClusterClient,
-  entry: JournalEntry,
-  signal: AbortSignal,
-): Promise<Exclude<RollbackResult['outcome'], 'failed'>> {
+async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: AbortSignal): Promise<RolledBack> {
   const { ref, before, after, certain } = entry;
   const live = await client.get(ref, { signal });
   if (!certain && !before && !live) return 'may-arrive';

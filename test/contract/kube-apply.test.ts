@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { applySteps, type Journal } from '../../src/kube/apply.ts';
 import { rollback } from '../../src/kube/rollback.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { ReadyWrite, Step } from '../../src/mesh/plan/plan.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
@@ -296,6 +297,26 @@ describe('rollback', () => {
       ]),
     );
     expect(ownersOf('a')).toHaveLength(2);
+  });
+
+  test('waits before and after what has somebody hanging on it, and leaves it where that does not come', async () => {
+    for (const name of ['a', 'b', 'c']) sandbox.store.create(configMap(name, { a: '1' }));
+    const patch = { method: 'patch', patch: { data: { a: '2' } } } as const;
+    const { journal } = await run(['a', 'b', 'c'].map((name) => step(name, patch)));
+    const said: string[] = [];
+    const look = (when: string) => async () => {
+      said.push(`${when}: ${['a', 'b', 'c'].map((name) => (dataOf(name) as { a: string }).a).join('')}`);
+    };
+    const [a, b] = journal.entries;
+    Object.assign(a ?? {}, { awaitBefore: () => Promise.reject(new MeshctlError('Timeout', 'it has not come')) });
+    Object.assign(b ?? {}, { awaitBefore: look('before b'), awaitAfter: look('after b') });
+    expect(await rollback(sandbox.client, journal)).toMatchObject([
+      { ref: { name: 'c' }, outcome: 'restored' },
+      { ref: { name: 'b' }, outcome: 'restored' },
+      { ref: { name: 'a' }, outcome: 'kept', error: { code: 'Timeout' } },
+    ]);
+    expect(said).toEqual(['before b: 221', 'after b: 211']);
+    expect(dataOf('a')).toEqual({ a: '2' });
   });
 
   test("leaves others' later writes alone", async () => {

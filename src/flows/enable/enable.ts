@@ -28,6 +28,7 @@ import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
+import { guardWayBack } from './move-back.ts';
 import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
 
 /** What became of one cluster. */
@@ -191,8 +192,21 @@ interface MovingRun {
  * let go. At every moment somebody dials (Cilium keeps a peer's state while its connection is made anew).
  */
 async function applyWithMove(flow: Flow, target: Target, run: MovingRun): Promise<void> {
-  const { apply, rest, move, waitMs, journals } = run;
+  const { move, waitMs, journals } = run;
   await requireDiallersConnected(flow, target, move);
+  const begun = journals.length;
+  try {
+    await applyInTurn(flow, target, run);
+  } finally {
+    guardWayBack(flow, target, { move, waitMs, written: journals.slice(begun) });
+  }
+}
+
+async function applyInTurn(
+  flow: Flow,
+  target: Target,
+  { apply, rest, move, waitMs, journals }: MovingRun,
+): Promise<void> {
   const at = (step: Step) => rest.indexOf(step);
   await apply(rest.slice(0, at(move.before)));
   if (move.to === 'agents') {

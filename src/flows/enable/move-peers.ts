@@ -3,7 +3,7 @@ import { applySteps, type Journal } from '../../kube/apply.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { noteOfUnmoved, type PeerMove } from '../../mesh/enable/effects/peer-move.ts';
-import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
+import { isRefusal, MeshctlError, warningOf } from '../../mesh/errors.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
@@ -58,9 +58,6 @@ export async function switchAgents(
   { move, waitMs }: { move: PeerMove; waitMs: number },
 ): Promise<Journal> {
   const { client } = target;
-  const cached = move.to === 'kvstoremesh';
-  const arrived = (report: RemoteClusterReport) =>
-    isConnected(report) && (report.config?.kvstoremesh === true) === cached;
   const write = async (): Promise<Journal> => {
     const { error, journal } = await applySteps(client, [step], {
       materialise: async ({ write }) => write as ReadyWrite,
@@ -68,15 +65,16 @@ export async function switchAgents(
     });
     try {
       if (error) throw error;
-      await nudgePods(flow, target, { pods: 'apiserver-and-agents' });
-      await awaitPeers(flow, target, { of: AGENTS, peers: move.peers, accept: arrived, waitMs });
+      await awaitAgents(flow, target, move, waitMs);
       return journal;
     } catch (failure) {
+      for (const entry of journal.entries)
+        entry.awaitAfter = () => seeAgentsBack(uninterrupted(flow), target, move, waitMs);
       await rollBackClusters(flow, [target], [journal], failure, { mounted: true });
       throw failure;
     }
   };
-  const way = cached ? 'read its peers from KVStoreMesh' : 'dial its peers themselves';
+  const way = move.to === 'kvstoremesh' ? 'read its peers from KVStoreMesh' : 'dial its peers themselves';
   return during(
     flow,
     { doing: `${client.context}: letting the agents ${way}`, done: `${client.context}: the agents ${way}` },
@@ -85,12 +83,44 @@ export async function switchAgents(
 }
 
 /**
+ * Waits until every agent is connected with these peers in the way that it is to be, by what is written already.
+ * @throws MeshctlError `Timeout`, naming agents and peers
+ */
+export async function awaitAgents(
+  flow: Flow,
+  target: Target,
+  { to, peers }: Pick<PeerMove, 'to' | 'peers'>,
+  waitMs: number,
+): Promise<void> {
+  const accept = (report: RemoteClusterReport) =>
+    isConnected(report) && (report.config?.kvstoremesh === true) === (to === 'kvstoremesh');
+  await nudgePods(flow, target, { pods: 'apiserver-and-agents', signal: flow.signal });
+  await awaitPeers(flow, target, { of: AGENTS, peers, accept, waitMs });
+}
+
+/** Waits until the agents are connected as before a move that was taken back, and warns where they are not in time. */
+export async function seeAgentsBack(flow: Flow, target: Target, move: PeerMove, waitMs: number): Promise<void> {
+  const to = move.to === 'agents' ? 'kvstoremesh' : 'agents';
+  try {
+    await awaitAgents(flow, target, { to, peers: move.peers }, waitMs);
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    flow.progress.warn(warningOf(error));
+  }
+}
+
+/** For what is to come to its end after Ctrl-C, which may be why something is rolled back. */
+export function uninterrupted(flow: Flow): Flow {
+  return { ...flow, signal: new AbortController().signal };
+}
+
+/**
  * Waits until every replica of KVStoreMesh has all of these peers' state, so that agents can read it there.
  * @throws MeshctlError `Timeout`, naming replicas and peers
  */
 export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove, waitMs: number): Promise<void> {
   const { context } = target.client;
-  await nudgePods(flow, target, { pods: 'apiserver' });
+  await nudgePods(flow, target, { pods: 'apiserver', signal: flow.signal });
   await during(
     flow,
     {
@@ -149,7 +179,9 @@ async function lackingPeers(
 ): Promise<{ pod: string; peer: string }[]> {
   const limit = pLimit(EXECS_AT_A_TIME);
   const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: of.selector };
-  const pods = (await client.listAll(selection)).filter((pod) => isPodRunning(pod) && !pod.metadata.deletionTimestamp);
+  const pods = (await client.listAll(selection, { signal: flow.signal })).filter(
+    (pod) => isPodRunning(pod) && !pod.metadata.deletionTimestamp,
+  );
   if (pods.length === 0) return peers.map((peer) => ({ pod: `no ${of.component}`, peer }));
   const looks = pods.map(({ metadata: { name: pod } }) =>
     limit(async () => {

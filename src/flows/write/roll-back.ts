@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { type RollbackResult, rollback } from '../../kube/rollback.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { MeshctlError, warningOf } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
@@ -37,8 +37,8 @@ export interface ClusterRollbackOptions {
   resumes?: boolean | undefined;
 }
 
-/** Two minutes, whatever the command's own signal says: it may be why there is something to roll back. */
-const UNDO_TIMEOUT_MS = 120_000;
+/** Whatever the command's own signal says: it may be why there is something to roll back. */
+const NUDGE_TIMEOUT_MS = 120_000;
 
 /**
  * Puts every cluster back as the journals say and tells so per cluster; what could not be put back, with the command that
@@ -81,9 +81,8 @@ async function rollBackCluster(
   { mounted, mend }: ClusterRollbackOptions,
 ): Promise<ClusterRollback> {
   const { context } = target.client;
-  const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
   const task = flow.progress.start(`${context}: rolling back ${countOf(journal)}`);
-  const undone = await rollback(target.client, journal, { signal });
+  const undone = await rollback(target.client, journal);
   const objects = undone.map(({ ref, outcome, error }) => ({
     object: describeRef(ref),
     outcome,
@@ -92,7 +91,7 @@ async function rollBackCluster(
   const named = (outcome: RollbackResult['outcome']): string =>
     listOf(objects.filter((object) => object.outcome === outcome).map(({ object }) => object));
   const failed = undone.find(({ outcome }) => outcome === 'failed');
-  if (mounted && !failed) await nudgeAgain(flow, target, signal);
+  if (mounted && !failed) await nudgeAgain(flow, target);
   const command = mend?.(context);
   const late = named('may-arrive');
   if (late) {
@@ -107,6 +106,13 @@ async function rollBackCluster(
       ? "stays: it was not there before, and by what is in it, it is someone else's now"
       : "stay: they were not there before, and by what is in them, they are someone else's now";
     flow.progress.warn(`context "${context}": ${theirs} ${why}`);
+  }
+  const kept = undone.filter(({ outcome }) => outcome === 'kept');
+  // One reason for all of them.
+  for (const { error } of kept.slice(0, 1)) if (error) flow.progress.warn(warningOf(error));
+  if (kept.length > 0 && !failed) {
+    task.fail(`${context}: is not as before: ${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`);
+    return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
   }
   if (!failed) {
     const shared = named('shared');
@@ -128,7 +134,8 @@ async function rollBackCluster(
 }
 
 /** Kubelets would keep what was put back from the pods for a minute. It is no failure if they do. */
-async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Promise<void> {
+async function nudgeAgain(flow: Flow, target: Target): Promise<void> {
+  const signal = AbortSignal.timeout(NUDGE_TIMEOUT_MS);
   try {
     await nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true, signal });
   } catch (error) {
