@@ -1,22 +1,20 @@
 import pLimit from 'p-limit';
-import { runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { counted } from '../../mesh/counted.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef, REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
-import { warnOfUnmoved } from '../enable/move-peers.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
+import { type ClusterWriter, createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -25,6 +23,7 @@ import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
+import { requireUnchangedSince, warnOfSwitched } from './what-changed.ts';
 
 export interface ConnectOutcome {
   clusters: { context: string; name: string; id: number; endpoints: string[] }[];
@@ -87,9 +86,13 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
   const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
+  const writeUnchanged: ClusterWriter['write'] = async (...write) => {
+    await requireUnchangedSince(prepared, writer.steps, options.parallel);
+    await writer.write(...write);
+  };
   try {
     await duringChange(flow, SERVING, serve.steps.some(isChange), () =>
-      writer.write(
+      writeUnchanged(
         serve.steps,
         (step) => materialise(step, authorities, flow.now()),
         (target) => nudgePods(flow, target, { pods: 'apiserver' }),
@@ -98,14 +101,14 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     if (options.oneSided) await options.oneSided.served();
     else if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
-      writer.write(
+      writeUnchanged(
         dial.steps,
         async (step) => readyWrite(issued, step),
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );
     await requireStanding(targets, directions, options.parallel);
-    await warnOfSwitched(flow, prepared);
+    await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();
     return writer.steps;
   } catch (error) {
@@ -120,18 +123,6 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
       mend: (context) => mendCommand(directions, context),
     });
     throw error;
-  }
-}
-
-/** Warns where KVStoreMesh was switched on since the plan was made: what is written works, but for the agents alone. */
-async function warnOfSwitched(flow: Flow, { targets, members, directions }: PreparedConnect): Promise<void> {
-  const snapshots = members.map(({ snapshot }) => snapshot);
-  const dialling = new Set(directions.map(({ client }) => client.snapshot));
-  for (const snapshot of dialling) {
-    if (dialsThroughKvstoremesh(snapshot)) continue;
-    const target = targets.find(({ client }) => client.context === snapshot.context);
-    const deployment = target && (await target.client.get(apiserverDeploymentRef(target.namespace)));
-    if (target && deployment && runsKvstoremesh(deployment)) await warnOfUnmoved(flow, target, snapshots);
   }
 }
 
