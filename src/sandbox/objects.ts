@@ -140,6 +140,7 @@ export interface Service extends KubeObject {
     externalIPs?: string[];
     loadBalancerIP?: string;
     externalTrafficPolicy?: string;
+    internalTrafficPolicy?: string;
     ports?: ServicePort[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] } };

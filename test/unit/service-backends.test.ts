@@ -13,7 +13,7 @@ import {
   publishedBackends,
   selectBackends,
 } from '../../src/mesh/services/backends.ts';
-import { isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
+import { inReachOf, isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
 
 const STATES = {
   none: undefined,
@@ -281,7 +281,10 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
   const service = fc.record({
     annotations,
     namespaceGlobal: fc.boolean(),
-    backends: fc.array(backend, { maxLength: 3 }),
+    nodeLocal: fc.boolean(),
+    backends: fc.array(fc.record({ conditions: backend, node: fc.constantFrom('node-1', 'node-2', undefined) }), {
+      maxLength: 3,
+    }),
   });
 
   it('publish and use the same backends as meshctl says', () => {
@@ -292,18 +295,25 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
           cluster: `mesh-${index}`,
           sharing: readSharing(one.annotations),
           headless: false,
+          nodeLocal: one.nodeLocal,
           namespaceGlobal: one.namespaceGlobal,
-          backends: one.backends.map((conditions, at) => ({ ...conditions, at })),
+          backends: one.backends.map(({ conditions, node }, at) => ({ ...conditions, node, at })),
         }));
-        const said = selectBackends(told, 'mesh-0').map(({ cluster, backend: { at } }) => `${cluster}/${at}`);
+        const said = selectBackends(told, 'mesh-0', { node: 'node-1' }).map(
+          ({ cluster, backend: { at } }) => `${cluster}/${at}`,
+        );
         const known = services.flatMap((one, index) => {
           const cluster = `mesh-${index}`;
-          const all = one.backends.map((conditions, at) => ({ cluster, conditions, name: `${cluster}/${at}` }));
+          const all = one.backends.map(({ conditions, node }, at) => {
+            return { cluster, conditions, nodeName: node, name: `${cluster}/${at}` };
+          });
           if (index === 0) return all;
           const isPublished = one.namespaceGlobal && isShared(one.annotations);
           return isPublished ? all.filter(isOffered).map(({ name }) => ({ cluster, name })) : [];
         });
-        const used = usedBackends('mesh-0', services[0].annotations, known).map(({ name }) => name);
+        const policy = services[0].nodeLocal ? 'Local' : 'Cluster';
+        const near = inReachOf('node-1', policy, known);
+        const used = usedBackends('mesh-0', services[0].annotations, near).map(({ name }) => name);
         expect(said.sort()).toEqual(used.sort());
       }),
       { numRuns: 2000 },

@@ -127,3 +127,53 @@ describe('a service whose ports are not the same in each cluster', () => {
     expect(facts.headless).toBe(true);
   });
 });
+
+// Backends of mesh-1 are on node-1 and node-2 of its three; what mesh-2 publishes names no node.
+describe('a service with internalTrafficPolicy Local, which keeps pods of its cluster to the backends of their node', () => {
+  type Case = { mesh?: Record<string, string>; nodes?: string[]; on?: string[]; there?: number };
+  const of = ({ mesh = {}, nodes = ['node-1', 'node-2', 'node-3'], on = ['node-1', 'node-2'], there = 1 }: Case) => {
+    const made = cluster('mesh-1', 0, []);
+    const spec = { ports: [{ name: 'http', port: 80 }], internalTrafficPolicy: 'Local' };
+    const annotations = { 'service.cilium.io/global': 'true', ...mesh };
+    const metadata = { namespace: 'default', name: 'shared', annotations };
+    const facts = serviceFacts({ apiVersion: 'v1', kind: 'Service', metadata, spec });
+    const backends = on.map((node, index) => ({
+      ...{ address: `10.0.0.${index + 1}`, ready: true, serving: true, terminating: false, node },
+    }));
+    const services = new Map([['default/shared', { ...facts, backends }]]);
+    return [
+      { ...made, ...(nodes.length > 0 ? { nodes } : {}), services },
+      cluster('mesh-2', there, [], [{ name: 'http', port: 80 }]),
+    ];
+  };
+  const near = { mesh: { 'service.cilium.io/affinity': 'local' } };
+  const far = { mesh: { 'service.cilium.io/affinity': 'remote' } };
+  it.each<[string, Case, uses: string, unserved: string[] | undefined, survivesAlone: boolean]>([
+    ['those of each node, and of other clusters', {}, 'mesh-1:2 mesh-2:1', undefined, false],
+    ['affinity is judged on each node: one without asks the others', near, 'mesh-1:2 mesh-2:1', undefined, false],
+    ['affinity remote', far, 'mesh-2:1', undefined, false],
+    ['each node has one', { nodes: ['node-1', 'node-2'] }, 'mesh-1:2 mesh-2:1', undefined, true],
+    ['no other cluster has one', { there: 0 }, 'mesh-1:2', ['http from node-3'], false],
+    ['no node is known', { nodes: [], there: 0 }, 'mesh-1:2', ['http from nodes without a backend'], false],
+    ['many nodes', { on: ['node-9'], there: 0 }, 'mesh-1:1', ['http from node-1, node-2, node-3'], false],
+    ['none of its own', { on: [], there: 1 }, 'mesh-2:1', undefined, false],
+  ])('%s', (_what, given, uses, unserved, survivesAlone) => {
+    const clusters = of(given);
+    const [service] = joinServices(clusters);
+    const definition = service?.clusters[0]?.definition;
+    const told = definition?.uses.map((use) => `${use.cluster}:${use.backends}`).sort();
+    expect(told?.join(' ')).toBe(uses);
+    expect(definition?.unserved).toEqual(unserved);
+    expect(survivalOf(clusters, 'mesh-2')[0]?.losses[0]?.survives).toBe(survivesAlone);
+    const warning = service?.warnings.find(({ id }) => id === 'node-local');
+    if (!service || !warning) throw new Error('no warning');
+    expect(warning).toEqual({
+      id: 'node-local',
+      clusters: ['mesh-1'],
+      ...(unserved ? { values: { 'mesh-1': unserved.join(', ') } } : {}),
+    });
+    expect(warningData(warning, service).hint).toBe(
+      `So that they use those of every node: kubectl --context mesh-1 -n default patch service shared --patch '{"spec":{"internalTrafficPolicy":"Cluster"}}'`,
+    );
+  });
+});

@@ -12,9 +12,12 @@ import {
   secretRef,
 } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
+import { repels } from '../../mesh/objects/taints.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
+import { readSharing } from '../../mesh/services/annotations.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { backendsIn, meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
+import { readNodes } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readLinks } from './read-links.ts';
 
@@ -122,11 +125,30 @@ export async function readServices(
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {
       const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
-      const backends = await orNone(member, readBackends(member.client, services, scope), onFailure);
-      return backends.map((of) => ({ ...cluster, services: withBackends(services, of) }));
+      const reading = Promise.all([
+        readBackends(member.client, services, scope),
+        keepsToNodes(services) ? readPodNodes(flow, member) : undefined,
+      ]);
+      const read = await orNone(member, reading, onFailure);
+      return read.map(([backends, nodes]) => ({ ...cluster, nodes, services: withBackends(services, backends) }));
     }),
   );
   return complete.flat();
+}
+
+function keepsToNodes(services: ReadonlyMap<string, ServiceFacts>): boolean {
+  return [...services.values()].some(({ nodeLocal, annotations }) => nodeLocal && readSharing(annotations).global);
+}
+
+/** The nodes that any pod may be on, so none with a taint; undefined where they may not be listed. */
+async function readPodNodes(flow: Flow, { client, cluster }: ServiceCluster): Promise<string[] | undefined> {
+  const nodes = await unlessForbidden(readNodes(client));
+  if (!nodes) {
+    flow.progress.warn(
+      `context "${client.context}": nodes may not be listed; taking ${cluster} to have pods on nodes without a backend`,
+    );
+  }
+  return nodes?.filter(({ taints = [] }) => !taints.some((taint) => repels(taint, []))).map(({ name }) => name);
 }
 
 function withBackends(

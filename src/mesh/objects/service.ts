@@ -10,6 +10,7 @@ export interface ServiceSpec {
   selector?: Record<string, string>;
   ports?: { name?: string; port: number; targetPort?: number | string; nodePort?: number; protocol?: string }[];
   externalTrafficPolicy?: 'Cluster' | 'Local';
+  internalTrafficPolicy?: 'Cluster' | 'Local';
   loadBalancerClass?: string;
   loadBalancerIP?: string;
   loadBalancerSourceRanges?: string[];

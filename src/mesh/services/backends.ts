@@ -3,7 +3,8 @@
  * The rules are those of Cilium 1.20: operator/watchers/service_sync.go (what a cluster publishes),
  * pkg/loadbalancer/reflectors/conversions.go (states), pkg/clustermesh/selectbackends.go (affinity) and
  * pkg/loadbalancer/reconciler/bpf_reconciler.go (what a connection can reach), pkg/loadbalancer/writer/writer.go (a frontend has
- * backends of its own family only, and affinity is judged by these).
+ * backends of its own family only, with internalTrafficPolicy Local also of its own node only, and affinity is judged by these; a
+ * backend of which no node is known counts for each: what another cluster publishes never has one).
  */
 
 import type { Affinity, Sharing } from './annotations.ts';
@@ -15,6 +16,8 @@ export type IpFamily = 'IPv4' | 'IPv6';
 export interface Backend {
   /** Of its address; absent: whatever is asked for. */
   family?: IpFamily | undefined;
+  /** That it runs on; absent: none is known. */
+  node?: string | undefined;
   ready: boolean;
   /** Ready, were it not terminating. */
   serving: boolean;
@@ -37,6 +40,8 @@ export interface ClusterService<B extends Backend = Backend> {
   sharing: Sharing;
   /** Without frontends: agents balance nothing. */
   headless: boolean;
+  /** `internalTrafficPolicy: Local`: its cluster's pods use no backends of other nodes of their cluster. */
+  nodeLocal?: boolean | undefined;
   /** Whether its namespace takes part in the mesh: see {@link isNamespaceGlobal}. Decides what is published only. */
   namespaceGlobal: boolean;
   /** Of its addresses, each a frontend of its own for each port; absent: as if there were one, for all backends. */
@@ -44,6 +49,16 @@ export interface ClusterService<B extends Backend = Backend> {
   /** Each is a frontend of its own; absent where backends are looked at without them. */
   ports?: readonly NamedPort[] | undefined;
   backends: readonly B[];
+}
+
+/** What a pod dials of a Service, and from where; what is absent narrows nothing. */
+export interface Frontend {
+  /** Of the local Service: only what serves it. */
+  port?: NamedPort | undefined;
+  /** Of the address that is dialled. */
+  family?: IpFamily | undefined;
+  /** That the pod is on: it counts where the Service is {@link ClusterService.nodeLocal}. */
+  node?: string | undefined;
 }
 
 /** A backend and the cluster that it runs in. */
@@ -65,20 +80,18 @@ export function publishedBackends<B extends Backend>(service: ClusterService<B>)
 /**
  * The backends that new connections go to from a pod in `localCluster`.
  * @param services of the clusters that the local agents read, itself included; those without the Service are absent
- * @param port of the local Service: only what serves it; absent: whatever the ports
- * @param family of the address that is dialled: only what has one of it; absent: all
  * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend
  */
 export function selectBackends<B extends Backend>(
   services: readonly ClusterService<B>[],
   localCluster: string,
-  port?: NamedPort,
-  family?: IpFamily,
+  { port, family, node }: Frontend = {},
 ): SelectedBackend<B>[] {
   const local = services.find(({ cluster }) => cluster === localCluster);
   if (!local || local.headless) return [];
   const isOfFamily = (backend: B) => family === undefined || (backend.family ?? family) === family;
-  const own = local.backends.filter(isOfFamily);
+  const isNear = (backend: B) => !local.nodeLocal || node === undefined || (backend.node ?? node) === node;
+  const own = local.backends.filter((backend) => isOfFamily(backend) && isNear(backend));
   const localActive = ofState(local, own, 'active');
   const localTerminating = ofState(local, own, 'terminating');
   // A published backend is active to the others, whatever it was called at home.
@@ -101,10 +114,11 @@ function serves({ ports }: ClusterService, port: NamedPort): boolean {
 }
 
 /** Whether a cluster's agents use what other clusters have of this Service, if they have any. */
-export function usesOthers({ sharing, headless, backends, families = [] }: ClusterService): boolean {
+export function usesOthers({ sharing, headless, nodeLocal, backends, families = [] }: ClusterService): boolean {
   const active = backends.filter((backend) => stateOf(backend) === 'active');
   const isServed = (family: IpFamily) => active.some((backend) => (backend.family ?? family) === family);
-  const nearEnough = sharing.affinity === 'local' && active.length > 0 && families.every(isServed);
+  // Where pods keep to their own node, one without a backend asks the others.
+  const nearEnough = sharing.affinity === 'local' && !nodeLocal && active.length > 0 && families.every(isServed);
   return sharing.global && !headless && !nearEnough;
 }
 

@@ -8,7 +8,6 @@ export interface ServicePort extends NamedPort {
 
 export interface ServiceBackend extends Backend {
   address: string;
-  node?: string | undefined;
   zone?: string | undefined;
   pod?: string | undefined;
 }
@@ -23,6 +22,8 @@ export interface ServiceFacts {
   /** Only those that Cilium reads for the mesh. */
   annotations: Readonly<Record<string, string>>;
   headless: boolean;
+  /** `internalTrafficPolicy: Local`; externalTrafficPolicy is about clients from outside the clusters. */
+  nodeLocal?: true | undefined;
   /** Of its addresses, the first one first; absent where the API server has set none. */
   families?: readonly IpFamily[] | undefined;
   ports: readonly ServicePort[];
@@ -44,6 +45,8 @@ export interface ClusterServices {
   broken?: readonly BrokenLink[] | undefined;
   /** What of the cluster may not be read, in words: one of its connections may be at risk without a word of it. */
   unseen?: readonly string[] | undefined;
+  /** That any pod may be on; absent where none of its Services keeps to nodes, or they may not be listed. */
+  nodes?: readonly string[] | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */
@@ -62,6 +65,8 @@ export interface Use {
 export interface ServiceDefinition extends Sharing {
   type: string;
   headless: boolean;
+  /** `internalTrafficPolicy: Local`. */
+  nodeLocal?: true | undefined;
   /** Of its addresses; absent where that is not known. */
   families?: readonly IpFamily[] | undefined;
   /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
@@ -75,6 +80,8 @@ export interface ServiceDefinition extends Sharing {
   backends: readonly ServiceBackend[];
   /** What new connections from this cluster's pods go to, as far as clusters were read. */
   uses: readonly Use[];
+  /** Ports for which none of these serves, as a {@link Survivor} has them; absent where there is none. */
+  unserved?: readonly string[] | undefined;
   /** Clusters whose backends its agents would use, were they connected to them. */
   usesDisconnected: readonly string[];
   /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */

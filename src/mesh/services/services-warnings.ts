@@ -18,6 +18,7 @@ export type ServiceWarningId =
   | 'namespace-not-global'
   | 'not-shared'
   | 'headless'
+  | 'node-local'
   | 'own-cluster-only'
   | 'no-ready-backend'
   | 'unserved';
@@ -26,7 +27,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails. */
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
@@ -64,10 +65,22 @@ export function warningsOf(
 }
 
 /** Of a Service that Cilium's operator keeps: what comes of it. How it is written is as it is meant to be. */
-const OF_DERIVED: readonly ServiceWarningId[] = ['namespace-not-global', 'headless', 'no-ready-backend', 'unserved'];
+const OF_DERIVED: readonly ServiceWarningId[] = [
+  'namespace-not-global',
+  'headless',
+  'node-local',
+  'no-ready-backend',
+  'unserved',
+];
 
 /** What clusters have that were not read may make it untrue. */
-const OF_ALL_CLUSTERS: readonly ServiceWarningId[] = ['one-cluster', 'not-shared', 'no-ready-backend', 'unserved'];
+const OF_ALL_CLUSTERS: readonly ServiceWarningId[] = [
+  'one-cluster',
+  'not-shared',
+  'node-local',
+  'no-ready-backend',
+  'unserved',
+];
 
 function withUnread(warning: ServiceWarning, unread: ReadonlyMap<string, readonly string[]>): ServiceWarning {
   const missing = [...new Set(warning.clusters.flatMap((cluster) => unread.get(cluster) ?? []))];
@@ -121,6 +134,14 @@ const RULES: readonly Rule[] = [
     return global.every(({ definition }) => !definition.shared) ? [about('not-shared', global)] : [];
   },
   (defined) => someGlobal('headless', defined, ({ headless }) => headless),
+  (defined) => {
+    const local = defined.filter(({ definition: { global, headless, nodeLocal } }) => global && !headless && nodeLocal);
+    const fails = local.flatMap(({ cluster, definition: { unserved } }) =>
+      unserved ? [[cluster, unserved.join(', ')]] : [],
+    );
+    if (local.length === 0) return [];
+    return [{ ...about('node-local', local), ...(fails.length > 0 ? { values: Object.fromEntries(fails) } : {}) }];
+  },
   (defined) => {
     if (defined.every(({ definition }) => definition.ready === 0)) return [about('no-ready-backend', defined)];
     return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless);

@@ -1,18 +1,7 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { groupBy } from '../pairs.ts';
-import { isMeantGlobal, isNamespaceGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
-import {
-  type ClusterService,
-  countBackends,
-  type IpFamily,
-  isPublished,
-  type NamedPort,
-  type SelectedBackend,
-  selectBackends,
-  stateOf,
-  usesOthers,
-} from './backends.ts';
+import { isMeantGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
+import { type ClusterService, type IpFamily, isPublished, stateOf, usesOthers } from './backends.ts';
 import { serviceImportOf } from './derived.ts';
 import type {
   ClusterServices,
@@ -20,9 +9,9 @@ import type {
   ServiceDefinition,
   ServiceFacts,
   ServiceInCluster,
-  Use,
 } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
+import { inputOf, isDisconnected, selectionInputs, unservedPorts, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
 export interface MeshService {
@@ -93,8 +82,9 @@ function define(
   inputs: readonly ClusterService[],
   unread: readonly string[],
 ): ServiceDefinition {
-  const { type, headless, ports, selector, families } = facts;
+  const { type, headless, nodeLocal, ports, selector, families } = facts;
   const uses = usesIn(of, inputs);
+  const unserved = uses.length > 0 ? unservedPorts(of, inputs) : [];
   const input = inputOf(of, facts);
   const [first] = families ?? [];
   const backends = facts.backends.filter(({ family }) => first === undefined || (family ?? first) === first);
@@ -102,6 +92,7 @@ function define(
     ...input.sharing,
     type,
     headless,
+    ...(nodeLocal ? { nodeLocal } : {}),
     published: isPublished(input),
     namespaceGlobal: input.namespaceGlobal,
     ports,
@@ -110,103 +101,12 @@ function define(
     ready: backends.filter((backend) => stateOf(backend) === 'active').length,
     backends,
     uses,
+    ...(unserved.length > 0 ? { unserved } : {}),
     usesDisconnected: usesIn({ ...of, broken: undefined }, inputs)
       .map(({ cluster }) => cluster)
       .filter((cluster) => isDisconnected(of, cluster) && !uses.some((use) => use.cluster === cluster)),
     usesUnread: usesOthers(input) ? unread : [],
   };
-}
-
-/** What {@link selectBackends} needs of one Service, for each cluster that has it. */
-export function selectionInputs(clusters: readonly ClusterServices[], key: string): ClusterService[] {
-  return clusters.flatMap((of) => {
-    const facts = of.services.get(key);
-    return facts ? [inputOf(of, facts)] : [];
-  });
-}
-
-function inputOf(of: ClusterServices, facts: ServiceFacts): ClusterService {
-  const { annotations, headless, ports, families, backends, namespace } = facts;
-  const namespaceGlobal = isGlobalIn(of, namespace);
-  return {
-    cluster: of.cluster,
-    sharing: readSharing(annotations),
-    headless,
-    namespaceGlobal,
-    ports,
-    families,
-    backends,
-  };
-}
-
-/**
- * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters; none behind a
- * broken connection.
- */
-export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
-  const { broken = [] } = of;
-  const used = new Map(
-    frontendsIn(of, inputs).flatMap((frontend) =>
-      selectionFor(of, inputs, frontend).map(({ backend, cluster }) => [backend, cluster] as const),
-    ),
-  );
-  return [...groupBy([...used], ([, cluster]) => cluster)].map(([name, selected]) => ({
-    cluster: name,
-    backends: countBackends(selected.map(([backend]) => backend)),
-    ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
-  }));
-}
-
-/** What a pod of a cluster can dial of a Service: a port, at an address of a family. */
-interface Frontend {
-  port: NamedPort;
-  family?: IpFamily | undefined;
-}
-
-/**
- * The ports of a cluster's Service for which there is no backend that its agents could use, by name or else protocol; with
- * the family where those of another one have some.
- */
-export function unservedPorts(of: ClusterServices, inputs: readonly ClusterService[]): string[] {
-  const byPort = groupBy(frontendsIn(of, inputs), ({ port }) => port);
-  return [...byPort].flatMap(([{ name, protocol }, frontends]) => {
-    const words = name || protocol;
-    const unserved = frontends.filter((one) => selectionFor(of, inputs, one).length === 0);
-    if (unserved.length === frontends.length) return [words];
-    return unserved.map(({ family }) => `${words} over ${family}`);
-  });
-}
-
-function frontendsIn({ cluster }: ClusterServices, inputs: readonly ClusterService[]): Frontend[] {
-  const own = inputs.find((input) => input.cluster === cluster);
-  const families: readonly (IpFamily | undefined)[] = own?.families ?? [undefined];
-  return (own?.ports ?? []).flatMap((port) => families.map((family) => ({ port, family })));
-}
-
-function selectionFor(
-  of: ClusterServices,
-  inputs: readonly ClusterService[],
-  { port, family }: Frontend,
-): SelectedBackend[] {
-  const { cluster, peers } = of;
-  const read = inputs.filter(
-    (other) =>
-      other.cluster === cluster || ((peers?.includes(other.cluster) ?? true) && !isDisconnected(of, other.cluster)),
-  );
-  return selectBackends(read, cluster, port, family);
-}
-
-function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
-  return broken.some(({ peer, state }) => peer === cluster && state === 'disconnected');
-}
-
-/** The same cluster when all have been restarted: what is at risk did not come back. */
-export function afterRestart(of: ClusterServices): ClusterServices {
-  return { ...of, broken: of.broken?.map((link) => ({ ...link, state: 'disconnected' })) };
-}
-
-function isGlobalIn({ namespaces, globalByDefault }: ClusterServices, namespace: string): boolean {
-  return isNamespaceGlobal(namespaces.get(namespace), globalByDefault);
 }
 
 function annotationsOf(clusters: readonly ClusterServices[], key: string): Map<string, ServiceFacts['annotations']> {
@@ -227,7 +127,7 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 /** A Service as facts, without backends. */
 export function serviceFacts(service: KubeObject): ServiceFacts {
   const { metadata } = service;
-  const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {} } = serviceSpec(service);
+  const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {}, ...spec } = serviceSpec(service);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -238,6 +138,7 @@ export function serviceFacts(service: KubeObject): ServiceFacts {
     ),
     headless:
       type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
+    ...(spec.internalTrafficPolicy === 'Local' ? { nodeLocal: true } : {}),
     families: ipFamilies?.filter(isFamily),
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,

@@ -1,14 +1,7 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
-import {
-  afterRestart,
-  joinServices,
-  type MeshService,
-  selectionInputs,
-  serviceKey,
-  unservedPorts,
-  usesIn,
-} from './services.ts';
+import { joinServices, type MeshService, serviceKey } from './services.ts';
+import { afterRestart, selectionInputs, unservedPorts, usesIn } from './uses.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
 export interface Survivor {

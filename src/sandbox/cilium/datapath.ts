@@ -5,7 +5,7 @@ import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, isEndpointReady, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
-import { type KnownBackend, usedBackends } from './load-balancing.ts';
+import { inReachOf, type KnownBackend, usedBackends } from './load-balancing.ts';
 import { type PeerState, statePrefix } from './peer-state.ts';
 
 export interface Datapath {
@@ -67,7 +67,11 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
       const selected = usedBackends(
         cluster,
         service.metadata.annotations,
-        knownBackends(service, servicePort.name ?? ''),
+        inReachOf(
+          from.spec.nodeName ?? '',
+          service.spec.internalTrafficPolicy,
+          knownBackends(service, servicePort.name ?? ''),
+        ),
       );
       // Cilium chooses at random; taking turns, what a few requests show does not depend on luck.
       const chosen = selected[turn++ % Math.max(1, selected.length)];
@@ -85,8 +89,8 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     const own = localSlices(store, service).flatMap((slice) => {
       const port = slice.ports.find((entry) => (entry.name ?? '') === portName)?.port;
       if (port === undefined) return [];
-      return slice.endpoints.flatMap(({ addresses, conditions }) =>
-        addresses.map((address) => ({ cluster, ...(conditions && { conditions }), address, port })),
+      return slice.endpoints.flatMap(({ addresses, conditions, nodeName }) =>
+        addresses.map((address) => ({ cluster, ...(conditions && { conditions }), nodeName, address, port })),
       );
     });
     const others = [...remotes].flatMap(([peer, state]) => {

@@ -1,8 +1,8 @@
 /**
  * What Cilium's programs make of global Services. Written from Cilium's own rules, not with meshctl's reading of them in
  * `mesh/services`, so that the two can disagree: pkg/annotation (the annotations), operator/watchers/service_sync.go (what is
- * published), pkg/clustermesh/selectbackends.go (which of the known backends an agent keeps), and
- * pkg/loadbalancer/reconciler (terminating ones take new connections only where no active one is left).
+ * published), pkg/loadbalancer/writer (which an agent with a traffic policy looks at), pkg/clustermesh/selectbackends.go (which of
+ * these it keeps), and pkg/loadbalancer/reconciler (terminating ones take new connections only where no active one is left).
  */
 
 import { type EndpointConditions, isEndpointReady } from '../objects.ts';
@@ -12,6 +12,8 @@ export interface KnownBackend {
   /** The cluster that it runs in. */
   cluster: string;
   conditions?: EndpointConditions;
+  /** That its EndpointSlice names; nothing that a peer published has one. */
+  nodeName?: string | undefined;
 }
 
 type Annotations = Readonly<Record<string, string>> | undefined;
@@ -61,6 +63,16 @@ function stateOf(backend: KnownBackend): State {
   const { terminating, serving } = backend.conditions ?? {};
   if (isEndpointReady(backend)) return 'active';
   return terminating && serving ? 'terminating' : 'quarantined';
+}
+
+/** What an agent looks at at all: with the internal policy Local, of the backends whose node it knows only those on its own. */
+export function inReachOf<B extends KnownBackend>(
+  nodeName: string,
+  policy: string | undefined,
+  known: readonly B[],
+): B[] {
+  if (policy !== 'Local') return [...known];
+  return known.filter((backend) => !backend.nodeName || backend.nodeName === nodeName);
 }
 
 /** Those that new connections go to from a pod of cluster `own`. */

@@ -55,10 +55,13 @@ export function serviceDescribeText(description: ServiceDescription, theme: Them
 function clusterLines({ cluster, context, namespaceExists, definition }: ServiceInCluster, theme: Theme): string[] {
   const head = `${theme.bold(cluster)} (context ${context})`;
   if (!definition) return [`${head}: ${namespaceExists ? 'not defined' : 'has no such namespace'}`];
-  const { type, headless, ports, selector, backends, ready } = definition;
+  const { type, headless, nodeLocal, ports, selector, backends, ready } = definition;
   const facts: [string, string][] = [
     ['Sharing', sharingText(definition)],
-    ['Type', headless ? `${type}, headless` : type],
+    [
+      'Type',
+      [type, ...(headless ? ['headless'] : []), ...(nodeLocal ? ['internalTrafficPolicy Local'] : [])].join(', '),
+    ],
     ['Ports', ports.map(({ name, port, protocol }) => `${name ? `${name} ` : ''}${port}/${protocol}`).join(', ')],
     [
       'Selector',
@@ -66,7 +69,7 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
         .map((pair) => pair.join('='))
         .join(',') || 'none',
     ],
-    ['Uses now', headless ? 'what DNS gives' : usesNowText(definition) || theme.fail('nothing')],
+    ['Uses now', headless ? 'what DNS gives' : servedText(definition, theme)],
     ['Backends', `${ready} of ${backends.length} ready`],
   ];
   return [
@@ -77,6 +80,11 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
     ),
     ...(backends.length > 0 ? backendLines(backends, theme) : []),
   ];
+}
+
+function servedText(definition: ServiceDefinition, theme: Theme): string {
+  const uses = usesNowText(definition) || theme.fail('nothing');
+  return definition.unserved ? `${uses}, but ${theme.fail(`nothing for ${definition.unserved.join(', ')}`)}` : uses;
 }
 
 function sharingText({ global, shared, affinity, published, namespaceGlobal }: ServiceDefinition): string {

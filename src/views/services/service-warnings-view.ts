@@ -88,6 +88,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   headless: ({ clusters }) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
   }),
+  'node-local': ({ clusters, values, unread }, service) => ({
+    message: `has internalTrafficPolicy Local in ${enumerated(clusters)}: its pods use the backends of their own node and of other clusters, and none of other nodes${values ? `; requests fail${withoutUnread(unread)}: ${byCluster(values)}` : ''}`,
+    hint: `So that they use those of every node: ${patchIn(service, clusters, { internalTrafficPolicy: 'Cluster' })}`,
+  }),
   'own-cluster-only': ({ clusters, values = {} }, service) => ({
     message: `${Object.values(values)[0]}, and is global in ${enumerated(clusters)}: some connections end in other clusters, which do not let them in`,
     hint: annotate(
@@ -104,10 +108,20 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
 };
 
 /** The commands by which a Service gets addresses of all the families that its cluster has. */
-function bothFamilies({ namespace, name, clusters }: MeshService, values: Readonly<Record<string, string>>): string {
-  const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'PreferDualStack' } });
+function bothFamilies(service: MeshService, values: Readonly<Record<string, string>>): string {
+  const ofOne = Object.entries(values).filter(([, families]) => !families.includes(','));
+  return patchIn(
+    service,
+    ofOne.map(([cluster]) => cluster),
+    { ipFamilyPolicy: 'PreferDualStack' },
+  );
+}
+
+/** The commands that change a Service's spec in some of the clusters. */
+function patchIn({ namespace, name, clusters }: MeshService, those: readonly string[], spec: object): string {
+  const patch = JSON.stringify({ spec });
   return clusters
-    .filter(({ cluster }) => values[cluster] !== undefined && !values[cluster].includes(','))
+    .filter(({ cluster }) => those.includes(cluster))
     .map(({ context }) => kubectlCommand({ context, namespace }, ['patch', 'service', name, '--patch', patch]))
     .join(' && ');
 }
