@@ -157,7 +157,7 @@ async function reportOf(
     steps,
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
-    hazards: concerns.hazards,
+    hazards: [...concerns.hazards, ...prune.withdrawals],
     notes: Object.fromEntries(
       drafts
         .filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'))
@@ -196,7 +196,8 @@ async function agree(
   prune: PreparedPrune,
   prepared: PreparedMesh,
 ): Promise<void> {
-  const { hazards, doubtful } = concernsOf(prepared);
+  const { hazards = [] } = report;
+  const { doubtful } = concernsOf(prepared);
   const isPruned = pruneSteps(prune).some(({ action }) => action !== 'keep');
   if (isPruned) {
     const { parting, leaving } = prune;

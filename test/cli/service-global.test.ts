@@ -127,6 +127,26 @@ describe('service global', () => {
     expect((await global(withheld)).exitCode).toBe(0);
   });
 
+  it.each([
+    ['backends are withheld', 'one', ['--shared=false'], 'mesh-2'],
+    ['it goes out of the mesh', 'one', ['--remove'], 'mesh-2'],
+    ['a cluster that has none goes out of the mesh', 'two', ['--remove'], 'mesh-2'],
+  ])('names the cluster that is left without any backend when %s, also where it is not named', async (...given) => {
+    const [, context, how, stranded] = given;
+    for (const [at, ready] of Object.entries({ one: 2, two: 0 })) {
+      clusters.stores[at]?.delete({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'base' });
+      addService(clusters.stores[at], 'base', { ready });
+    }
+    const words = ['default/base', '--context', context, ...how];
+    const clause = `requests from ${stranded} for default/base fail, which no other backends serve`;
+    expect((await global([...words, '--dry-run'])).stdout).toContain(`  ! ${clause}\n`);
+    expect((await global(words)).exitCode).toBe(2);
+    expect(annotationsIn(context)).toEqual({ 'service.cilium.io/global': 'true' });
+    const asked = await global(words, { answers: ['no'] });
+    expect(asked.exitCode).toBe(1);
+    expect(asked.stderr).toContain(clause);
+  });
+
   it('renames annotations under their older names', async () => {
     clusters.stores.one?.update({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'base' }, (object) => {
       object.metadata.annotations = {

@@ -7,7 +7,9 @@ import { agreementClauses } from '../../src/mesh/plan/agreement.ts';
 import { applyChanges } from '../../src/mesh/plan/diff.ts';
 import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { withdrawals } from '../../src/mesh/services/withdrawals.ts';
+import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
+import { serviceFacts } from '../../src/mesh/services/services.ts';
+import { strandings, withdrawals } from '../../src/mesh/services/withdrawals.ts';
 import { apiserverDeployment, snapshotOf } from '../support/snapshots.ts';
 
 const REF = apiserverServiceRef('kube-system');
@@ -115,6 +117,50 @@ describe('backends that are withdrawn', () => {
     const says = 'other clusters lose the backends of default/web';
     expect(withdrawals([step])).toEqual(isTold ? [{ cluster: 'one', says }] : []);
     expect(withdrawals([{ ...step, action: 'keep' }])).toEqual([]);
+  });
+
+  const ready = { ready: true, serving: true, terminating: false };
+  /** A cluster with the Service and so many backends. */
+  const cluster = (context: string, mesh: Record<string, string>, backends: number): ClusterServices => {
+    const service = { ...of(mesh), spec: { ports: [{ name: 'http', port: 80 }] } };
+    const all = Array.from({ length: backends }, (_, index) => ({ address: `10.0.0.${index + 1}`, ...ready }));
+    return {
+      ...{ context, cluster: `mesh-${context}`, globalByDefault: true, namespaces: new Map([['default', {}]]) },
+      services: new Map([['default/web', { ...serviceFacts(service), backends: all }]]),
+    };
+  };
+  type Had = Record<string, [mesh: Record<string, string>, backends: number]>;
+  it.each<[string, Had, changed: Record<string, Record<string, string>>, stranded: string | undefined]>([
+    ['the only ones there are', { one: [GLOBAL, 1], two: [GLOBAL, 0] }, { one: WITHHELD }, 'mesh-two'],
+    ['of which others have more', { one: [GLOBAL, 1], two: [GLOBAL, 1] }, { one: WITHHELD }, undefined],
+    [
+      'the last of several',
+      { one: [GLOBAL, 1], two: [GLOBAL, 1], three: [GLOBAL, 0] },
+      { one: {}, two: {} },
+      'mesh-three',
+    ],
+    ['one of several', { one: [GLOBAL, 1], two: [GLOBAL, 1], three: [GLOBAL, 0] }, { one: {} }, undefined],
+    ['its own, without any', { one: [GLOBAL, 0], two: [GLOBAL, 1] }, { one: {} }, 'mesh-one'],
+    ['its own, that were kept at home, without any', { one: [WITHHELD, 0], two: [GLOBAL, 1] }, { one: {} }, 'mesh-one'],
+    ['where nobody had any', { one: [GLOBAL, 0], two: [GLOBAL, 0] }, { one: WITHHELD }, undefined],
+    ['where no other has the Service', { one: [GLOBAL, 1] }, { one: {} }, undefined],
+    [
+      'for two',
+      { one: [GLOBAL, 1], two: [GLOBAL, 0], three: [GLOBAL, 0] },
+      { one: WITHHELD },
+      'mesh-two and mesh-three',
+    ],
+  ])('strand whom no other backends serve: %s', (_what, had, changed, stranded) => {
+    const clusters = Object.entries(had).map(([context, [mesh, backends]]) => cluster(context, mesh, backends));
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+    const steps = Object.entries(changed).map(([context, mesh]): Step => {
+      const before = of(had[context]?.[0] ?? {});
+      return { cluster: context, action: 'update', object, changes: [], why: '', before, wanted: of(mesh) };
+    });
+    const says = `requests from ${stranded} for default/web fail, which no other backends serve`;
+    expect(strandings(steps, clusters)).toEqual(
+      stranded === undefined ? [] : steps.map((step) => ({ cluster: step.cluster, says })),
+    );
   });
 });
 

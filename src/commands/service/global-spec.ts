@@ -8,7 +8,8 @@ export const SERVICE_GLOBAL = {
   summary: 'Make a service global in all named clusters, or change how it is shared',
   description:
     'Annotates the service of that name in every named cluster. Settings that are not given stay as they are; ' +
-    'annotations with older names are renamed. With --remove, and with --shared=false where it was shared, it asks first. ' +
+    'annotations with older names are renamed. With --remove, and with --shared=false where it was shared, it asks first, ' +
+    'and names the clusters that no backends would be left for. ' +
     'If anything fails, or on Ctrl-C, every cluster is rolled back.',
   examples: [
     { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },

@@ -1,15 +1,17 @@
+import { readWithdrawals } from '../../flows/services/read-withdrawals.ts';
 import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
-import { withdrawals } from '../../mesh/services/withdrawals.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { parseSwitch } from '../options/option-values.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import { withOtherTargets } from '../targets/other-clusters.ts';
+import { openingOf } from '../targets/several-clusters.ts';
 import type { SERVICE_GLOBAL } from './global-spec.ts';
 import { serviceNamed, withMembers } from './service-clusters.ts';
 
@@ -20,7 +22,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const dryRun = dryRunOf(flags);
   return withMembers(context, flags, async (members) => {
     const steps = await planGlobalServiceIn(context, members, service, intent);
-    const report = { steps, hazards: withdrawals(steps) };
+    const hazards = await readWithdrawals(context, members, steps, (work) =>
+      withOtherTargets(context, openingOf(flags), members, work),
+    );
+    const report = { steps, hazards };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
       return planResult({ ...report, ...verdicts }, dryRun, flags.output);

@@ -5,6 +5,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
+import { withinWait } from './several-clusters.ts';
 
 /** A cluster that is not what the command is about, but stands on it. */
 export interface OtherCluster {
@@ -23,14 +24,7 @@ export async function withOtherClusters<T>(
   own: readonly Target[],
   work: (others: readonly OtherCluster[]) => Promise<T>,
 ): Promise<T> {
-  const contexts = own.map(({ client }) => client.context);
-  return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
-    // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
-    const known = answered.filter(({ client }) => contexts.includes(client.context)).map(({ client }) => client.server);
-    const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
-    const others = answered.filter(
-      ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
-    );
+  return withOthers(context, flags, own, async (others) => {
     const read = others.map(async (target): Promise<OtherCluster[]> => {
       try {
         const { client, namespace } = target;
@@ -42,6 +36,34 @@ export async function withOtherClusters<T>(
       }
     });
     return work((await Promise.all(read)).flat());
+  });
+}
+
+/** As {@link withOtherClusters}, for who reads them by itself; those that do not answer within ten seconds are left out. */
+export function withOtherTargets<T>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  own: readonly Target[],
+  work: (others: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  return withOthers(context, withinWait(flags, LONGEST_READ_MS), own, work);
+}
+
+async function withOthers<T>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  own: readonly Target[],
+  work: (others: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  const contexts = own.map(({ client }) => client.context);
+  return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+    // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
+    const known = answered.filter(({ client }) => contexts.includes(client.context)).map(({ client }) => client.server);
+    const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
+    const others = answered.filter(
+      ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
+    );
+    return work(others);
   });
 }
 
@@ -57,6 +79,8 @@ export function readerOfOthers(
   flags: ClusterFlags,
   targets: readonly Target[],
 ): () => Promise<readonly ClusterSnapshot[]> {
-  const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_READ_MS) };
-  return () => withOtherClusters(context, briefly, targets, async (read) => read.map(({ snapshot }) => snapshot));
+  return () =>
+    withOtherClusters(context, withinWait(flags, LONGEST_READ_MS), targets, async (read) =>
+      read.map(({ snapshot }) => snapshot),
+    );
 }

@@ -10,6 +10,7 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type ClusterServiceObjects, type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -18,6 +19,7 @@ import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft
 import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { readWithdrawals } from '../services/read-withdrawals.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import type { FileMember } from './file-member.ts';
 import { authoritiesFor } from './given-authorities.ts';
@@ -56,6 +58,8 @@ export interface PreparedMesh {
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
   services: FileServicesPlan;
+  /** What the steps about services take from whom. */
+  withdrawals: readonly Hazard[];
   /** What that was planned from. */
   serviceObjects: readonly ClusterServiceObjects[];
   /** Peers that the file does not have. */
@@ -101,6 +105,8 @@ export async function prepareMesh(
     services: own,
   }));
   const snapshots = read.map(({ connect }) => connect);
+  const services = planServices(serviceObjects, spec);
+  const targets = members.map(({ target }) => target);
   return {
     members,
     snapshots,
@@ -108,7 +114,8 @@ export async function prepareMesh(
     drafts,
     connections,
     serviceObjects,
-    services: planServices(serviceObjects, spec),
+    services,
+    withdrawals: await readWithdrawals(flow, targets, services.steps),
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };

@@ -9,6 +9,7 @@ import { planExtraServices } from '../../mesh/file/services.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -21,6 +22,7 @@ import {
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
+import { readWithdrawals } from '../services/read-withdrawals.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What `--prune` takes away: what clusters have and their files do not. */
@@ -31,12 +33,21 @@ export interface PreparedPrune {
   leaving: readonly { target: Target; draft: DisableDraft }[];
   /** Services that no file names are global no longer. */
   services: readonly Step[];
+  /** What that takes from whom. */
+  withdrawals: readonly Hazard[];
   effects: readonly PeerEffect[];
   warnings: readonly string[];
 }
 
 /** Without `--prune`. */
-export const NO_PRUNE: PreparedPrune = { parting: undefined, leaving: [], services: [], effects: [], warnings: [] };
+export const NO_PRUNE: PreparedPrune = {
+  parting: undefined,
+  leaving: [],
+  services: [],
+  withdrawals: [],
+  effects: [],
+  warnings: [],
+};
 
 /**
  * Plans that peers go which no file has. What has gone from a file can only be seen by the peers that are left of it.
@@ -48,8 +59,10 @@ export async function preparePrune(
   outside: readonly Target[],
   { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
+  const inFiles = members.map(({ target }) => target);
   const removed = planExtraServices(serviceObjects, services);
-  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed };
+  const withdrawals = await readWithdrawals(flow, [...inFiles, ...outside], removed);
+  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed, withdrawals };
   const own = snapshots.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
@@ -77,7 +90,7 @@ export async function preparePrune(
     named(to),
   ]);
   requireListOfUsers(serversOf(dials));
-  const targets = [...members.map(({ target }) => target), ...outside];
+  const targets = [...inFiles, ...outside];
   const begun = [
     ...connections.now.directions.map(({ client, server }) => ({
       from: client.identity.name,
@@ -103,6 +116,7 @@ export async function preparePrune(
     parting,
     leaving,
     services: removed,
+    withdrawals,
     effects: [...cutBy(dials), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,

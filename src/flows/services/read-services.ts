@@ -97,7 +97,8 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
 }
 
 /**
- * Reads the Services in scope from all clusters in parallel, their backends only for those that matter.
+ * Reads the Services in scope from all clusters in parallel, their backends only for those that matter; their agents are asked
+ * whom they are connected to.
  * @param onFailure hears of a cluster that cannot be read and is left out then; without it the error is thrown
  */
 export async function readServices(
@@ -106,21 +107,56 @@ export async function readServices(
   scope: ServiceScope,
   onFailure?: OnFailure,
 ): Promise<ClusterServices[]> {
+  const read = await readAllDefinitions(flow, members, scope, onFailure);
+  // Of clusters that could be read: the others would only be waited for again.
+  const links = await readLinks(
+    flow,
+    read.map(({ member }) => member),
+  );
+  const found = read.map(({ member, cluster }) => ({
+    member,
+    cluster: { ...cluster, ...links.get(member.client.context) },
+  }));
+  return readAllBackends(flow, found, scope, onFailure);
+}
+
+/** As {@link readServices}, but no agent is asked: clusters are taken to be connected as their peering files say. */
+export async function readConfiguredServices(
+  flow: Flow,
+  members: readonly ServiceCluster[],
+  scope: ServiceScope,
+  onFailure?: OnFailure,
+): Promise<ClusterServices[]> {
+  return readAllBackends(flow, await readAllDefinitions(flow, members, scope, onFailure), scope, onFailure);
+}
+
+/** A cluster with what was read of it. */
+interface ReadCluster {
+  member: ServiceCluster;
+  cluster: ClusterServices;
+}
+
+async function readAllDefinitions(
+  flow: Flow,
+  members: readonly ServiceCluster[],
+  scope: ServiceScope,
+  onFailure: OnFailure | undefined,
+): Promise<ReadCluster[]> {
   const read = await Promise.all(
     members.map(async (member) => {
       const definitions = await orNone(member, readDefinitions(flow, member, scope), onFailure);
       return definitions.map((cluster) => ({ member, cluster }));
     }),
   );
-  // Of clusters that could be read: the others would only be waited for again.
-  const links = await readLinks(
-    flow,
-    read.flat().map(({ member }) => member),
-  );
-  const found = read.flat().map(({ member, cluster }) => ({
-    member,
-    cluster: { ...cluster, ...links.get(member.client.context) },
-  }));
+  return read.flat();
+}
+
+async function readAllBackends(
+  flow: Flow,
+  found: readonly ReadCluster[],
+  scope: ServiceScope,
+  onFailure: OnFailure | undefined,
+): Promise<ClusterServices[]> {
   const wanted = scope.name === undefined ? meantKeys(found.map(({ cluster }) => cluster)) : undefined;
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {

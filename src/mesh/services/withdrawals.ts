@@ -1,7 +1,10 @@
+import { enumerated } from '../counted.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import type { Step } from '../plan/plan.ts';
-import { readSharing } from './annotations.ts';
-import { serviceKey } from './services.ts';
+import { readSharing, type Sharing } from './annotations.ts';
+import type { ClusterServices } from './service-facts.ts';
+import { serviceFacts, serviceKey } from './services.ts';
+import { survivalOf } from './survival.ts';
 
 /** Of the steps about Services, those that take their backends away from the other clusters. */
 export function withdrawals(steps: readonly Step[]): Hazard[] {
@@ -10,10 +13,54 @@ export function withdrawals(steps: readonly Step[]): Hazard[] {
   });
 }
 
+/** Of the steps about Services, those after which a cluster may have no backends: others lose them, or it loses those of others. */
+export function retreats(steps: readonly Step[]): Step[] {
+  return steps.filter((step) => withdraws(step) || leaves(step));
+}
+
+/**
+ * The clusters in which requests are served until now, and are not after these steps, all of them together.
+ * @param clusters that were read, with the Services that the steps are about; what others have is not known
+ */
+export function strandings(steps: readonly Step[], clusters: readonly ClusterServices[]): Hazard[] {
+  const retreating = retreats(steps);
+  const before = failingBy(clusters);
+  const after = failingBy(clusters.map((of) => afterSteps(of, steps)));
+  return retreating.flatMap(({ cluster, object: { namespace = '', name } }) => {
+    const key = serviceKey({ namespace, name });
+    const stranded = (after.get(key) ?? []).filter((one) => !before.get(key)?.includes(one));
+    if (stranded.length === 0) return [];
+    return [{ cluster, says: `requests from ${enumerated(stranded)} for ${key} fail, which no other backends serve` }];
+  });
+}
+
 /** Whether others have had backends there until now, and have none any more. */
-function withdraws({ action, before, wanted }: Step): boolean {
+function withdraws(step: Step): boolean {
+  return loses(step, ({ global, shared }) => global && shared);
+}
+
+/** Whether its pods have had the backends of others until now, and have none of them any more. */
+function leaves(step: Step): boolean {
+  return loses(step, ({ global }) => global);
+}
+
+function loses({ action, before, wanted }: Step, has: (sharing: Sharing) => boolean): boolean {
   if (action === 'keep' || !before) return false;
-  const [former, next] = [before, wanted].map((object) => readSharing(object?.metadata.annotations));
-  const isOffered = (sharing: typeof former) => sharing?.global === true && sharing.shared;
-  return isOffered(former) && !isOffered(next);
+  return has(readSharing(before.metadata.annotations)) && !has(readSharing(wanted?.metadata.annotations));
+}
+
+/** By Service: the clusters whose pods it does not serve, or not at each of its ports. */
+function failingBy(clusters: readonly ClusterServices[]): Map<string, readonly string[]> {
+  return new Map(survivalOf(clusters).map((service) => [serviceKey(service), service.failing ?? []]));
+}
+
+function afterSteps(of: ClusterServices, steps: readonly Step[]): ClusterServices {
+  const services = new Map(of.services);
+  for (const { cluster, wanted } of steps) {
+    if (cluster !== of.context || !wanted) continue;
+    const { annotations, ...facts } = serviceFacts(wanted);
+    const present = services.get(serviceKey(facts));
+    if (present) services.set(serviceKey(facts), { ...present, annotations });
+  }
+  return { ...of, services };
 }
