@@ -74,6 +74,9 @@ describe('services behind a broken connection', () => {
     expect(shared?.clusters[0]?.definition.uses).toEqual([{ cluster: 'mesh-1', backends: 2 }]);
     expect(shared?.clusters[1]?.definition.uses).toHaveLength(2);
 
+    const failover = await service('failover', 'default/borrowed');
+    expect(failover.stdout).toMatch(/^⚠️ {2}1 of 1 global service fails already:$/m);
+    expect(failover.stdout).toContain('default/borrowed: already now for mesh-1 (no connection to mesh-2)');
     const text = (await service('list')).stdout;
     expect(text).toContain('nothing, mesh-2 (not connected)');
     expect(text).toMatch(

@@ -51,6 +51,46 @@ describe('a service when a cluster goes, and a connection of the others is broke
   });
 });
 
+// mesh-1 has no backend of its own.
+describe('a service that a missing connection keeps from being served', () => {
+  it.each<[string, Partial<ClusterServices>, missing: string[] | undefined]>([
+    ['all is well', { peers: ['mesh-2'], broken: [] }, undefined],
+    ['it dials nobody', { peers: [], broken: [] }, ['mesh-2']],
+    ['it is not connected', { peers: ['mesh-2'], broken: [link('mesh-2', 'disconnected')] }, ['mesh-2']],
+  ])('%s', (_, links, missing) => {
+    const own = { ...cluster('mesh-1', 0, []), ...links };
+    const clusters = [own, cluster('mesh-2', 1, [])];
+    const [service] = joinServices(clusters);
+    if (!service) throw new Error('a Service');
+    expect(service.clusters[0]?.definition?.usesDisconnected).toEqual(missing ?? []);
+    const [warning] = service.warnings;
+    expect(warning?.values).toEqual(missing && { 'mesh-1': 'mesh-2' });
+    if (missing && warning) {
+      expect(warningData(warning, service)).toMatchObject({
+        message:
+          'requests from mesh-1 fail: no backend that can be used from there is ready, and there is no connection from mesh-1 to mesh-2, whose backends would serve',
+        hint: 'Why: meshctl clustermesh status --context mesh-1,mesh-2',
+      });
+    }
+    const [survival] = survivalOf(clusters);
+    expect(survival?.failing).toEqual(missing && ['mesh-1']);
+    expect(survival?.unconnected).toEqual(missing && { 'mesh-1': missing });
+  });
+
+  it('is not to be served by one that is gone, nor by one whose backends it would not use', () => {
+    const near = cluster('mesh-1', 1, []);
+    const facts = near.services.get('default/shared');
+    if (!facts) throw new Error('a Service');
+    const annotations = { ...facts.annotations, 'service.cilium.io/affinity': 'local' };
+    const own = { ...near, peers: [], services: new Map([['default/shared', { ...facts, annotations }]]) };
+    const [service] = joinServices([own, cluster('mesh-2', 1, [])]);
+    expect(service?.clusters[0]?.definition?.usesDisconnected).toEqual([]);
+    const alone = { ...cluster('mesh-1', 0, []), peers: [] };
+    const [survival] = survivalOf([alone, cluster('mesh-2', 1, [])], 'mesh-2');
+    expect(survival?.losses[0]?.served).toEqual([{ cluster: 'mesh-1', uses: [] }]);
+  });
+});
+
 // mesh-1 has no backend of its own: it lives on those of mesh-2, over their own family of addresses only.
 describe('a service whose addresses are not of the same families in each cluster', () => {
   const [V4, V6, BOTH]: IpFamily[][] = [['IPv4'], ['IPv6'], ['IPv6', 'IPv4']];

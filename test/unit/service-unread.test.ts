@@ -67,8 +67,8 @@ describe('what is wrong with a Service of which not all clusters were read', () 
   });
 
   test.each([
-    [['mesh-2'], '1 of 1 global service would fail, unless a cluster that was not read serves them:'],
-    [[], '1 of 1 global service would fail:'],
+    [['mesh-2'], '1 of 1 global service fails already, unless a cluster that was not read serves them:'],
+    [[], '1 of 1 global service fails already:'],
   ])('without %s, one that has no backend fails now, whoever goes', (peers, words) => {
     const services = [
       { ...oneCluster('none', false), peers },
@@ -86,6 +86,7 @@ describe('what is wrong with a Service of which not all clusters were read', () 
     });
     expect(text).toContain(`❌ ${words}\n   shop/cart: already now: it has no ready backend in any cluster`);
     expect(text).not.toContain('or without');
+    if (peers.length === 0) expect(text).toContain('These clusters are not connected with each other');
   });
 });
 
@@ -103,9 +104,24 @@ test('one that a cluster cannot use because it dials nobody fails there now, and
     brokenLinks: [],
   }));
   const text = failoverText({ clusters, unreachable: [], services: survivalOf(services) }, plain, { isRequired: true });
-  expect(text).toMatch(/^ {3}shop\/cart: already now for mesh-1$/m);
+  expect(text).toContain(
+    '❌ 1 of 1 global service fails already:\n   shop/cart: already now for mesh-1 (no connection to mesh-4 and mesh-5)',
+  );
   expect(text).toContain('mesh-1 does not dial mesh-4 and mesh-5, so that no backend there counts for it\n');
   expect(text).toContain('meshctl clustermesh status --context one,four,five');
+});
+
+test('one that fails in a cluster already, and would in others, is told of both', () => {
+  const services = [
+    { ...oneCluster('none', false), peers: ['mesh-4'] },
+    { ...oneCluster('none', false), context: 'five', cluster: 'mesh-5', peers: [] },
+    { ...oneCluster('none', true), context: 'four', cluster: 'mesh-4', peers: ['mesh-1'] },
+  ];
+  const clusters = services.map(({ cluster, context }) => ({ cluster, context, unread: [], brokenLinks: [] }));
+  const text = failoverText({ clusters, unreachable: [], services: survivalOf(services) }, plain, { isRequired: true });
+  expect(text).toContain(
+    '❌ 1 of 1 global service fails already or would fail:\n   shop/cart: already now for mesh-5 (no connection to mesh-4); without mesh-4',
+  );
 });
 
 describe('clusters that could not be read', () => {

@@ -1,3 +1,4 @@
+import { enumerated } from '../counted.ts';
 import { readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import { ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
@@ -27,7 +28,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails; of `unserved`, to whom connections are missing. */
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
@@ -144,7 +145,14 @@ const RULES: readonly Rule[] = [
   },
   (defined) => {
     if (defined.every(({ definition }) => definition.ready === 0)) return [about('no-ready-backend', defined)];
-    return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless);
+    return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless).map((warning) => {
+      const missing = defined
+        .filter(
+          ({ cluster, definition }) => warning.clusters.includes(cluster) && definition.usesDisconnected.length > 0,
+        )
+        .map(({ cluster, definition }) => [cluster, enumerated(definition.usesDisconnected)]);
+      return missing.length > 0 ? { ...warning, values: Object.fromEntries(missing) } : warning;
+    });
   },
 ];
 

@@ -11,7 +11,7 @@ import type {
   ServiceInCluster,
 } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
-import { inputOf, isDisconnected, selectionInputs, unservedPorts, usesIn } from './uses.ts';
+import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
 export interface MeshService {
@@ -102,9 +102,7 @@ function define(
     backends,
     uses,
     ...(unserved.length > 0 ? { unserved } : {}),
-    usesDisconnected: usesIn({ ...of, broken: undefined }, inputs)
-      .map(({ cluster }) => cluster)
-      .filter((cluster) => isDisconnected(of, cluster) && !uses.some((use) => use.cluster === cluster)),
+    usesDisconnected: unconnectedFor(of, inputs),
     usesUnread: usesOthers(input) ? unread : [],
   };
 }

@@ -1,7 +1,7 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import { joinServices, type MeshService, serviceKey } from './services.ts';
-import { afterRestart, selectionInputs, unservedPorts, usesIn } from './uses.ts';
+import { afterRestart, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
 export interface Survivor {
@@ -9,6 +9,8 @@ export interface Survivor {
   uses: readonly Use[];
   /** Ports for which none of these serves, of {@link unservedPorts}; absent where there is none. */
   unserved?: readonly string[] | undefined;
+  /** Where it is not served: clusters whose backends would serve it, were it connected to them; absent where there is none. */
+  unconnected?: readonly string[] | undefined;
 }
 
 /** A Service without one of the clusters. */
@@ -30,6 +32,8 @@ export interface ServiceSurvival {
   now: number;
   /** Clusters whose pods it does not serve now, or not at each of its ports, whoever goes; absent where there is none. */
   failing?: readonly string[];
+  /** Those of them that are not connected to clusters whose backends would serve them, with these; absent where there is none. */
+  unconnected?: Readonly<Record<string, readonly string[]>>;
   losses: readonly ClusterLoss[];
 }
 
@@ -42,12 +46,14 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
   const lost = without === undefined ? clusters.map(({ cluster }) => cluster) : [without];
   return joinServices(clusters).map((service) => {
     const present = survivors(clusters, service);
-    const failing = present.filter((survivor) => !isServed(survivor)).map(({ cluster }) => cluster);
+    const failing = present.filter((survivor) => !isServed(survivor));
+    const unconnected = failing.flatMap(({ cluster, unconnected: to }) => (to ? [[cluster, to] as const] : []));
     return {
       namespace: service.namespace,
       name: service.name,
       now: capacity(present),
-      ...(failing.length > 0 ? { failing } : {}),
+      ...(failing.length > 0 ? { failing: failing.map(({ cluster }) => cluster) } : {}),
+      ...(unconnected.length > 0 ? { unconnected: Object.fromEntries(unconnected) } : {}),
       losses: lost.map((cluster) => {
         const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
         const survives = served.length > 0 && served.every(isServed);
@@ -72,7 +78,13 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
       if (headless) return { cluster: of.cluster, uses: usesByName(headless) };
       const uses = usesIn(of, inputs);
       const unserved = unservedPorts(of, inputs);
-      return { cluster: of.cluster, uses, ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}) };
+      const unconnected = uses.length === 0 || unserved.length > 0 ? unconnectedFor(of, inputs) : [];
+      return {
+        cluster: of.cluster,
+        uses,
+        ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}),
+        ...(unconnected.length > 0 ? { unconnected } : {}),
+      };
     });
 }
 

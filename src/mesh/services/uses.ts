@@ -53,6 +53,14 @@ export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): 
   }));
 }
 
+/** The clusters whose backends a cluster's agents do not use for want of a connection: it does not dial them, or it is broken. */
+export function unconnectedFor(of: ClusterServices, inputs: readonly ClusterService[]): string[] {
+  const used = usesIn(of, inputs);
+  return usesIn({ ...of, peers: undefined, broken: undefined }, inputs)
+    .map(({ cluster }) => cluster)
+    .filter((cluster) => !used.some((use) => use.cluster === cluster));
+}
+
 /**
  * The ports of a cluster's Service for which there is no backend that its agents could use, by name or else protocol; with
  * the family, and the nodes, where those of another one have some.
@@ -103,8 +111,7 @@ function selectionFor(of: ClusterServices, inputs: readonly ClusterService[], fr
   return selectBackends(read, cluster, frontend);
 }
 
-/** Whether a connection of a cluster is known to be broken now. */
-export function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
+function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
   return broken.some(({ peer, state }) => peer === cluster && state === 'disconnected');
 }
 

@@ -81,24 +81,45 @@ function lossCells({ namespace, name, now }: ServiceSurvival, loss: ClusterLoss,
 }
 
 /** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
-function servedBy({ cluster, uses, unserved }: Survivor): string {
-  if (uses.length === 0) return `${cluster} by none`;
+function servedBy({ cluster, uses, unserved, unconnected }: Survivor): string {
+  if (uses.length === 0) return `${cluster} by none${withoutConnection(unconnected)}`;
   const servers = uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ');
-  return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
+  return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody${withoutConnection(unconnected)}` : ''}`;
+}
+
+/** ` (no connection to mesh-2)`; nothing where that is not what is missing. */
+function withoutConnection(to: readonly string[] | undefined): string {
+  return to ? ` (no connection to ${enumerated(to)})` : '';
 }
 
 /** What fails already is not for the loss of a cluster to explain. */
-function whenFailing({ now, failing = [], losses }: ServiceSurvival): string {
+function whenFailing(service: ServiceSurvival): string {
+  const { now, failing = [], unconnected } = service;
   if (now === 0) return 'already now: it has no ready backend in any cluster';
-  const lost = losses
+  const lost = lossesToCome(service);
+  const present = failing.map((cluster) => `${cluster}${withoutConnection(unconnected?.[cluster])}`);
+  return [
+    ...(failing.length > 0 ? [`already now for ${enumerated(present)}`] : []),
+    ...(lost.length > 0 ? [`without ${lost.join(', or without ')}`] : []),
+  ].join('; ');
+}
+
+/** The clusters whose loss would be what a Service fails by, for some cluster that it serves now. */
+function lossesToCome({ now, failing = [], losses }: ServiceSurvival): string[] {
+  if (now === 0) return [];
+  return losses
     .filter(
       ({ served }) => served.length === 0 || served.some((one) => !isServed(one) && !failing.includes(one.cluster)),
     )
     .map(({ without }) => without);
-  return [
-    ...(failing.length > 0 ? [`already now for ${enumerated(failing)}`] : []),
-    ...(lost.length > 0 ? [`without ${lost.join(', or without ')}`] : []),
-  ].join('; ');
+}
+
+/** `would fail`, `fails already`, or both. */
+function failingVerb(services: readonly ServiceSurvival[]): string {
+  const already = services.filter(({ now, failing }) => now === 0 || failing !== undefined);
+  const isToCome = services.some((service) => lossesToCome(service).length > 0);
+  if (already.length === 0) return 'would fail';
+  return `${services.length === 1 ? 'fails' : 'fail'} already${isToCome ? ' or would fail' : ''}`;
 }
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
@@ -106,10 +127,7 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
   const doubts = doubtsOf(report);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const isPartial = unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
-  const failing = services.flatMap((service) => {
-    if (service.losses.every(({ survives }) => survives)) return [];
-    return [`   ${service.namespace}/${service.name}: ${whenFailing(service)}`];
-  });
+  const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
   const total = counted(services.length, 'global service');
   if (failing.length === 0 && unreachable.length > 0) {
     return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
@@ -120,6 +138,7 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
   const others = isPartial ? `, unless a cluster that ${missing} serves them` : '';
-  const words = `${failing.length} of ${total} would fail${others}:`;
-  return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...failing];
+  const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
+  const lines = failing.map((service) => `   ${service.namespace}/${service.name}: ${whenFailing(service)}`);
+  return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...lines];
 }

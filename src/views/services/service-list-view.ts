@@ -166,7 +166,7 @@ function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
   const oneWay = oneWayLines(clusters, theme);
   if (apart.length === 0) return oneWay;
   if (apart.length === pairs.length) {
-    const words = `${clusters.length === 2 ? 'These clusters are' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
+    const words = `${clusters.length === 2 ? 'These clusters are not' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
     return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
   }
   const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');

@@ -102,8 +102,11 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   'no-ready-backend': ({ unread }) => ({
     message: `has no ready backend in any cluster${withoutUnread(unread)}: requests fail`,
   }),
-  unserved: ({ clusters, unread }) => ({
-    message: `requests from ${enumerated(clusters)} fail${withoutUnread(unread)}: no backend that can be used from there is ready`,
+  unserved: ({ clusters, unread, values }, { clusters: all }) => ({
+    message: `requests from ${enumerated(clusters)} fail${withoutUnread(unread)}: no backend that can be used from there is ready${values ? `, and there is no connection ${pathsOf(values)}, whose backends would serve` : ''}`,
+    ...(values
+      ? { hint: `Why: ${meshctlCommand('clustermesh status', { context: all.map(({ context }) => context) })}` }
+      : {}),
   }),
 };
 
@@ -124,6 +127,13 @@ function patchIn({ namespace, name, clusters }: MeshService, those: readonly str
     .filter(({ cluster }) => those.includes(cluster))
     .map(({ context }) => kubectlCommand({ context, namespace }, ['patch', 'service', name, '--patch', patch]))
     .join(' && ');
+}
+
+/** `from mesh-1 to mesh-2 or from mesh-3 to mesh-2`. */
+function pathsOf(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([from, to]) => `from ${from} to ${to}`)
+    .join(' or ');
 }
 
 function withoutUnread(unread: readonly string[] = []): string {
