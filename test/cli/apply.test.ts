@@ -126,10 +126,13 @@ describe('apply', () => {
     }
   });
 
-  it('mends what was changed by hand', async () => {
+  it('mends what was changed by hand, an option where the file names it', async () => {
+    const named: WrittenSpec = { ...MESH, defaults: { enable: { replicas: 1 } } };
     store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
       (deployment.spec as { replicas: number }).replicas = 2;
     });
+    expect(await differs(named)).toBe(1);
+    expect((await apply(named)).exitCode).toBe(0);
     store(1).update(refs.secret('cilium-kvstoremesh'), (secret) => {
       secret.data = Object.fromEntries(
         Object.entries(secret.data as Record<string, string>).filter(([key]) => !key.startsWith('mesh-1')),
@@ -141,7 +144,7 @@ describe('apply', () => {
     expect(await differs(MESH)).toBe(0);
   });
 
-  it('changes options, and takes them back when they are gone from the file', async () => {
+  it('changes options, which stay when they are gone from the file, until it says otherwise', async () => {
     const chosen: WrittenSpec = {
       ...MESH,
       defaults: { enable: { replicas: 2, set: { 'Deployment/clustermesh-apiserver:spec.minReadySeconds': 1 } } },
@@ -153,10 +156,14 @@ describe('apply', () => {
     expect(await differs(chosen)).toBe(0);
     const marks = () => Object.keys(store(0).get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {});
     expect(marks()).toContain('meshctl.io/credentials.mesh-2');
-    expect((await apply(MESH)).exitCode).toBe(0);
+    expect(await differs(MESH)).toBe(0);
+    expect((await apply(MESH)).stdout).toContain('Nothing to change');
+    expect(specOf()).toMatchObject({ replicas: 2, minReadySeconds: 1 });
+    const back: WrittenSpec = { ...MESH, defaults: { enable: { replicas: 1, set: {} } } };
+    expect(await differs(back)).toBe(1);
+    expect((await apply(back)).exitCode).toBe(0);
     expect(specOf()).toMatchObject({ replicas: 1 });
     expect(specOf().minReadySeconds ?? 0).toBe(0);
-    expect(await differs(MESH)).toBe(0);
     // With which certificates they log in stays as it was chosen until a file says otherwise.
     expect(marks()).toContain('meshctl.io/credentials.mesh-2');
     expect((await apply({ ...MESH, credentials: 'auto' })).exitCode).toBe(0);
