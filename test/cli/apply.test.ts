@@ -113,17 +113,43 @@ describe('apply', () => {
   });
 
   it('begins nothing where a Service that the file names is missing; a dry run says so, with the plan', async () => {
-    const spec: WrittenSpec = { ...MESH, services: [{ name: 'absent', namespace: 'default', clusters: ['mesh-1'] }] };
-    for (const more of [['--dry-run'], []]) {
-      const { exitCode, stdout, stderr } = await apply(spec, ...more);
-      expect({ exitCode, refused: stdout.includes('a run is refused') }).toEqual({
-        exitCode: 1,
-        refused: more.length > 0,
-      });
-      expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
-        'no Service default/absent in mesh-1 → Deploy the missing Services there first',
-      );
+    const names = (clusters?: string[]): WrittenSpec => ({
+      ...MESH,
+      services: [{ name: 'absent', namespace: 'default', ...(clusters ? { clusters } : {}) }],
+    });
+    const hint =
+      'Take out of the file what none of its clusters has (services: default/absent), or create it, here with port 80:';
+    const create = 'kubectl --context mesh-1 -n default create service clusterip absent --tcp 80';
+    for (const [spec, lacking] of [
+      [names(), 'mesh-1, mesh-2, mesh-3'],
+      [names(['mesh-1']), 'mesh-1'],
+    ] as const) {
+      for (const more of [['--dry-run'], []]) {
+        const { exitCode, stdout, stderr } = await apply(spec, ...more);
+        expect({ exitCode, refused: stdout.includes('a run is refused') }).toEqual({
+          exitCode: 1,
+          refused: more.length > 0,
+        });
+        expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`no Service default/absent in ${lacking} → ${hint} ${create}`);
+      }
+      const told = (await run(['diff'], spec)).stdout.replaceAll(/\s+/g, ' ');
+      expect(told).toContain(`→ ${hint} ${create}`);
     }
+  });
+
+  it('tells how a Service that some clusters have is copied to those that are to have it, which mends it', async () => {
+    const { namespace, name } = { namespace: 'default', name: 'copied' };
+    const ref = { apiVersion: 'v1', kind: 'Service', namespace, name };
+    const spec = { ports: [{ port: 80 }], selector: { app: name } };
+    store(1).create({ apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec });
+    const file: WrittenSpec = { ...MESH, services: [{ namespace, name, clusters: ['mesh-1', 'mesh-2'] }] };
+    const refused = await apply(file);
+    const [, words = ''] = /or copy it:\s+meshctl (.*)/.exec(refused.stderr) ?? [];
+    expect(words).toBe('service global --context mesh-2,mesh-1 default/copied --create-missing');
+    const copied = await clusters.meshctl(words.split(' '));
+    expect(copied.exitCode, copied.stderr).toBe(0);
+    expect(await differs(file)).toBe(0);
+    for (const index of [0, 1]) store(index).delete(ref);
   });
 
   it('mends what was changed by hand, an option where the file names it', async () => {

@@ -6,7 +6,7 @@ import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireServed } from '../../mesh/file/made-elsewhere.ts';
-import { SERVICES_FIRST } from '../../mesh/file/services.ts';
+import { missingServicesHint } from '../../mesh/file/services.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -54,8 +54,8 @@ export function requireApplicable(
   if (!missing) return;
   const words = services.missing.map(({ service, clusters }) => `no Service ${service} in ${clusters.join(', ')}`);
   throw new MeshctlError('NotFound', words.join('; '), {
-    hint: SERVICES_FIRST,
-    details: { services: services.missing },
+    hint: missingServicesHint(services.missing),
+    details: { services: services.missing.map(({ service, clusters }) => ({ service, clusters })) },
   });
 }
 

@@ -1,3 +1,5 @@
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { enumerated } from '../counted.ts';
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import { isGoing, requireStaying } from '../plan/going.ts';
 import type { Step } from '../plan/plan.ts';
@@ -7,9 +9,36 @@ import { type GlobalIntent, planGlobalService, refuseDerived, serviceRef } from 
 import { serviceKey } from '../services/services.ts';
 import type { FileService, MeshSpec } from './mesh-spec.ts';
 
+/** A Service that a file names and clusters do not have. */
+export interface MissingService {
+  service: string;
+  /** That lack it. */
+  clusters: readonly string[];
+  /** Where it has to come to, for the file to be applied. */
+  contexts: readonly string[];
+  /** Contexts of the file's clusters that have it, which can be copied from. */
+  having: readonly string[];
+}
+
 /** What has to be done before a file that names missing Services is applied: without it, nothing of the file is. */
-export const SERVICES_FIRST =
-  'Deploy the missing Services there first, or name in the file the clusters that have them.';
+export function missingServicesHint(missing: readonly MissingService[]): string {
+  const [nowhere, elsewhere] = [true, false].map((is) => missing.filter(({ having }) => (having.length === 0) === is));
+  const commands = [...(nowhere ?? []).flatMap(creating), ...(elsewhere ?? []).map(copying)].join(' && ');
+  if (!nowhere?.length) return `Name in the file the clusters that have it, or copy it: ${commands}`;
+  const names = enumerated(nowhere.map(({ service }) => service));
+  const others = elsewhere?.length ? ', and copy the others' : '';
+  return `Take out of the file what none of its clusters has (services: ${names}), or create it, here with port 80${others}: ${commands}`;
+}
+
+function creating({ service, contexts }: MissingService): string[] {
+  const [namespace = '', name = ''] = service.split('/');
+  const words = ['create', 'service', 'clusterip', name, '--tcp', '80'];
+  return contexts.map((context) => kubectlCommand({ context, namespace }, words));
+}
+
+function copying({ service, contexts, having }: MissingService): string {
+  return meshctlCommand('service global', { context: [...having, ...contexts] }, [service, '--create-missing']);
+}
 
 /** The Services of one cluster that are global, or that the file names. */
 export interface ClusterServiceObjects {
@@ -23,7 +52,7 @@ export interface ClusterServiceObjects {
 export interface FileServicesPlan {
   steps: readonly Step[];
   /** What the file names and clusters do not have: by hand or by whatever deploys it, it has to come first. */
-  missing: readonly { service: string; clusters: readonly string[] }[];
+  missing: readonly MissingService[];
   /** What is global and the file does not name. */
   extra: readonly { service: string; clusters: readonly string[] }[];
 }
@@ -47,13 +76,21 @@ function isOwnGlobal(service: KubeObject): boolean {
  */
 export function planServices(clusters: readonly ClusterServiceObjects[], spec: MeshSpec): FileServicesPlan {
   const wanted = new Map<string, Set<string>>();
-  const missing: { service: string; clusters: string[] }[] = [];
+  const missing: MissingService[] = [];
   const steps = spec.services.flatMap((service) => {
     const key = serviceKey(service);
     const named = clusters.filter(({ cluster }) => (service.clusters ?? service.among).includes(cluster));
     const having = named.filter(({ services }) => services.has(key));
     const lacking = service.clusters || having.length === 0 ? named.filter((one) => !having.includes(one)) : [];
-    if (lacking.length > 0) missing.push({ service: key, clusters: lacking.map(({ cluster }) => cluster) });
+    if (lacking.length > 0) {
+      missing.push({
+        service: key,
+        clusters: lacking.map(({ cluster }) => cluster),
+        // Of one that is global wherever it is, one will do.
+        contexts: (service.clusters ? lacking : lacking.slice(0, 1)).map(({ context }) => context),
+        having: clusters.filter(({ services }) => services.has(key)).map(({ context }) => context),
+      });
+    }
     wanted.set(key, new Set([...(wanted.get(key) ?? []), ...having.map(({ cluster }) => cluster)]));
     return having.flatMap(({ context, services }) => {
       const live = services.get(key);

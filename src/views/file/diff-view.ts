@@ -4,7 +4,7 @@ import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/fi
 import type { ExtraDial } from '../../mesh/file/extra.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
 import { unservedHint } from '../../mesh/file/made-elsewhere.ts';
-import { SERVICES_FIRST } from '../../mesh/file/services.ts';
+import { missingServicesHint } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -40,7 +40,9 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
       steps: steps.filter(({ cluster }) => cluster === context).map(stepData),
     })),
     unconnected: printable(unconnected.map(pair)),
-    missingServices: printable(missingServices),
+    missingServices: printable(
+      missingServices.map(({ service, clusters: lacking }) => ({ service, clusters: lacking })),
+    ),
     ...(unserved.length > 0
       ? { notEnabled: printable(unserved.map((one) => ({ ...one, hint: unservedHint([one]) }))) }
       : {}),
@@ -70,7 +72,7 @@ export function diffText(report: DiffReport, theme: Theme): string {
   const { missingServices, unserved } = differences;
   const firsts = [
     ...(unserved.length > 0 ? [unservedHint(unserved)] : []),
-    ...(missingServices.length > 0 ? [SERVICES_FIRST] : []),
+    ...(missingServices.length > 0 ? [missingServicesHint(missingServices)] : []),
   ];
   const refused = firsts.length > 0;
   const prunable = isTypeable && !refused && notInFile > 0;
