@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parseCidr } from '../../src/mesh/cilium/cidr.ts';
-import { firewallRules } from '../../src/mesh/network/firewall.ts';
+import { type FirewallRule, firewallRules } from '../../src/mesh/network/firewall.ts';
 import { summarise } from '../../src/mesh/network/prefixes.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { firewallNft } from '../../src/views/network/firewall-nft.ts';
@@ -277,6 +277,13 @@ describe('as commands', () => {
   );
 
   const isNew = { words: ' describe ', says: 'NOT_FOUND' };
+  /** Of the rule of a kind between two clusters. */
+  const endsOf = (kind: string, { from, to }: FirewallRule) => {
+    const { rules } = firewallRules([1, 2].map((id) => cluster(id, { live: BALANCED })));
+    const { sources = [], destinations = [] } =
+      rules.find((one) => one.kind === kind && one.from === from && one.to === to) ?? {};
+    return { sources, destinations };
+  };
 
   it('gcloud: one rule for what has the same ends, names that it takes', () => {
     const script = firewallScript(WIDE, 'gcloud');
@@ -305,6 +312,33 @@ describe('as commands', () => {
     const long = names(firewallRules([one, ...alike.map((name, index) => cluster(index + 2, { name }))]), isNew);
     expect(new Set(long).size).toBe(long.length);
   });
+
+  it.each<[string, (rule: FirewallRule) => FirewallRule[], isGone?: boolean]>([
+    ['the server at another port too', (rule) => [{ ...rule, port: 2380 }, rule]],
+    ['the server among the nodes', (rule) => [{ ...rule, ...endsOf('tunnel', rule) }]],
+    ['the server by name too', (rule) => [{ ...rule, destinations: [], hostnames: ['lb.example.net'] }, rule]],
+    ['nothing of the server', () => [], true],
+  ])(
+    'gcloud: what a rule lets through goes by the same name with another one: %s',
+    (_what, servers, isGone = false) => {
+      const report = firewallRules([1, 2].map((id) => cluster(id, { live: BALANCED })));
+      const changed = (first: boolean) => {
+        const rules = report.rules.filter(({ kind }) => kind !== 'apiserver');
+        const added = report.rules.filter(({ kind }) => kind === 'apiserver').flatMap(servers);
+        return { ...report, rules: first ? [...added, ...rules] : [...rules, ...added] };
+      };
+      const named = (of: ReturnType<typeof firewallRules>) =>
+        callsOf(firewallScript(of, 'gcloud'), 'gcloud', isNew).flatMap((words) =>
+          (words[words.indexOf('--rules') + 1] ?? '').split(',').map((what) => `${words[3]} ${what}`),
+        );
+      const kept = named(report).filter((line) => !isGone || !line.endsWith(':2379'));
+      for (const first of [true, false]) {
+        const names = named(changed(first));
+        expect(new Set(names).size).toBe(names.length);
+        expect(names).toEqual(expect.arrayContaining(kept));
+      }
+    },
+  );
 
   it('aws: what is there already is passed over, and what else fails is said', () => {
     const script = firewallScript(WIDE, 'aws');

@@ -33,8 +33,8 @@ const variable = ({ name }: FirewallCluster, what: string) =>
     .replace(/^(?=\d)/, 'C')}_${what}`;
 
 /**
- * `gcloud compute firewall-rules`: one rule for what has the same ends, made or, by a later run, brought up to date. Egress is
- * open unless a rule closes it.
+ * `gcloud compute firewall-rules`: one rule for what always has the same ends, whatever these are, made or, by a later run,
+ * brought up to date. Egress is open unless a rule closes it.
  */
 const GCLOUD: Tool = {
   platform: 'gcloud',
@@ -51,20 +51,16 @@ const GCLOUD: Tool = {
     '}',
   ],
   variables: (cluster) => [[variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`]],
-  commands: (cluster, rules) => {
-    const same = groupBy(rules, ({ from, sources, destinations }) => [from, sources, destinations].join(' '));
-    return [...same.values()].flatMap((group) => {
-      const [first] = group;
-      if (!first) return [];
-      const { sources, destinations } = first;
+  commands: (cluster, rules) =>
+    [...groupBy(rules, nameOfEnds)].flatMap(([name, group]) => {
+      const [{ sources, destinations } = { sources: [], destinations: [] }] = group;
       const to = destinations.length > 0 ? ['--destination-ranges', destinations.join(',')] : [];
       const words = ['--rules', group.map(gcloudProtocol).join(','), '--source-ranges', sources.join(','), ...to];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        `allow ${nameOfEnds(first)} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
+        `allow ${name} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
       ];
-    });
-  },
+    }),
 };
 
 function gcloudProtocol(rule: NamedRule): string {

@@ -52,7 +52,10 @@ function endsOfServer({ kind, port, hostnames }: FirewallRule): unknown[] {
   return kind === 'apiserver' ? [kind, port, hostnames ? 'by name' : 'by address'] : [];
 }
 
-/** The name of the rule that stands for all that have the same ends. */
+/**
+ * The name of the rule that stands for all that always have the same ends: those between nodes, those between pods, and each way to a
+ * clustermesh-apiserver, also where its address is a node's now.
+ */
 export function nameOfEnds(rule: FirewallRule): string {
   const ends = rule.kind === 'apiserver' ? endsOfServer(rule) : [rule.kind === 'pod-to-pod'];
   return lastingName(rule, [familyOfRule(rule), ...ends]);
