@@ -236,6 +236,30 @@ describe('--all', () => {
     expect((await meshctl(line, path)).stdout).toContain(hint);
   });
 
+  it('ends with a usage fault that none of the contexts can be used with, and takes no context for wrong', async () => {
+    const line = 'clustermesh status --all --as-group admins';
+    const { exitCode, stdout, stderr } = await meshctl(line, plain);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('a group can be impersonated only together with a user');
+    expect(stderr).toContain('Add --as USER to --as-group.');
+    expect(stderr).not.toContain('delete-context');
+    // The proxy is for some of the servers only.
+    const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+    config.clusters.push({ name: 'far', cluster: { server: 'https://far.example:9' } });
+    config.contexts.push({ name: 'far', context: { cluster: 'far', user: config.users[0]?.name ?? '' } });
+    const path = join(dirname(plain), 'far.yaml');
+    await writeFile(path, stringify(config));
+    const env = { KUBECONFIG: path, HTTPS_PROXY: 'ftp://proxy', NO_PROXY: '127.0.0.1' };
+    const some = await runCli('clustermesh status --all -n mesh-3=nowhere -o json'.split(' '), { env });
+    expect(some.exitCode, some.stderr).toBe(3);
+    expect(jsonOf(some).unreachable).toEqual([
+      {
+        ...{ context: 'far', code: 'Usage', message: expect.stringContaining('HTTPS_PROXY is not') },
+        hint: expect.stringMatching(/^Write it like /),
+      },
+    ]);
+  });
+
   it('leaves a context out that is not complete where another one leads to the same server', async () => {
     const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
     const { cluster } = found(config.contexts.find(({ name }) => name === 'mesh-1')?.context, 'mesh-1');

@@ -74,6 +74,9 @@ export async function withFoundClusters<T>(
         torn.push(tornContext(kubeconfig, name, error));
       }
     }
+    // What no context can be used with is no fault of any of them.
+    const unusable = torn.find(({ error }) => error.code === 'Usage');
+    if (unusable && clients.length === 0) throw unusable.error;
     const alone = clients.length === 1 && !choice.all && !choice.besides;
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
     const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
@@ -170,13 +173,17 @@ function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: 
   return [...new Set(expanded)];
 }
 
-/** A context that is not complete: where it leads to cannot be asked, as with a cluster that does not answer. */
-function tornContext(kubeconfig: Kubeconfig, name: string, { code, message, details }: MeshctlError): SilentCluster {
+/**
+ * A context that cannot be opened: where it leads to cannot be asked, as with a cluster that does not answer. One that is not complete
+ * may as well go; what is wrong with a flag or variable says how that is put right.
+ */
+function tornContext(kubeconfig: Kubeconfig, name: string, cause: MeshctlError): SilentCluster {
   const entry = kubeconfig.contexts.find((one) => one.name === name);
+  const { code, message, details } = cause;
   const hint = `Put that right, or take the context out: ${kubectlCommand({}, ['config', 'delete-context', name])}`;
   return {
     context: name,
-    error: new MeshctlError(code, message, { hint, details }),
+    error: code === 'KubeconfigInvalid' ? new MeshctlError(code, message, { hint, details }) : cause,
     server: kubeconfig.clusters.find((cluster) => cluster.name === entry?.cluster)?.server,
   };
 }
