@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { printedCommands } from '../support/printed-commands.ts';
-import { found, refs } from '../support/sandbox-mesh.ts';
+import { found, issueInto, refs, setUsers } from '../support/sandbox-mesh.ts';
 
 /** Clusters that were given one CA, as Cilium's own guide has it. */
 let clusters: ConnectClusters;
 
 const ok = async (...argv: string[]) => {
   const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
+  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
   return result;
 };
 const mesh = (...argv: string[]) => ok('clustermesh', ...argv);
@@ -106,6 +107,59 @@ describe('a peer that logs in with what all of one CA share', () => {
     clusters.network.cutLink('mesh-1', 'mesh-2');
     clusters.network.mendLink('mesh-1', 'mesh-2');
     await expect.poll(statusOf2).toContain('Cannot establish TLS connection to 172.18.1.100:2379');
+  });
+});
+
+describe('clusters of one CA that each log in as themselves (authMode cluster of the chart)', () => {
+  const BOTH = ['--context', 'mesh-1,mesh-2'];
+  const REMOTE_CERT = 'clustermesh-apiserver-remote-cert';
+  const CHECK = ['clustermesh', 'check', ...BOTH, '--category', 'tls,standing,peers'];
+
+  beforeAll(async () => {
+    clusters = await startBareClusters(2);
+    await mesh('enable', '--context', 'mesh-1');
+    await mesh('enable', '--context', 'mesh-2', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
+    const signer = found(clusters.clusters[0], 'mesh-1');
+    for (const cluster of clusters.clusters) {
+      await issueInto(cluster, REMOTE_CERT, clientSpec(`remote-${cluster.name}`), {}, signer);
+    }
+    await ok(...connect('mesh-1', 'mesh-2'));
+    await mesh('status', ...BOTH, '--wait');
+  });
+  afterAll(() => clusters?.close());
+
+  it('are well, and stay so when their certificates are renewed', async () => {
+    await ok(...CHECK);
+    const { stdout } = await mesh('enable', ...BOTH, '--dry-run', '-o', 'json');
+    const plan = JSON.parse(stdout) as { clusters: { steps: { action: string }[] }[] };
+    const steps = plan.clusters.flatMap((cluster) => cluster.steps);
+    expect(steps.filter(({ action }) => action !== 'keep')).toEqual([]);
+    await mesh('certs', 'rotate', ...BOTH);
+    await mesh('status', ...BOTH, '--wait');
+    await ok(...CHECK);
+  });
+
+  it('are cut off when their user is gone, which status and check say, and what they print mends it', async () => {
+    setUsers(found(clusters.clusters[1], 'mesh-2'), []);
+    const status = await clusters.meshctl(['clustermesh', 'status', ...BOTH, '-o', 'json']);
+    expect(status.stdout).toContain('mesh-1 logs in as remote-mesh-1, and there is no such user');
+    const check = await clusters.meshctl(CHECK);
+    expect(check.stdout).toContain('there is no etcd user remote-mesh-1');
+    await ok(...connect('mesh-1', 'mesh-2'));
+    await mesh('status', ...BOTH, '--wait');
+    await ok(...CHECK);
+  });
+
+  it('are shut out by disconnect', async () => {
+    const { stdout, stderr } = await mesh(
+      'disconnect',
+      '--context',
+      'mesh-1',
+      '--destination-context',
+      'mesh-2',
+      '--yes',
+    );
+    expect(`${stdout}${stderr}`).not.toContain('other clusters');
   });
 });
 

@@ -70,6 +70,15 @@ describe('certificateSpecs', () => {
     expect(secrets).toHaveLength(3);
   });
 
+  it.each([
+    ['one of its own stays, as in authMode cluster', 'remote-mesh-1', 'remote-mesh-1'],
+    ['that of another cluster does not', 'remote-mesh-2', 'remote'],
+    ['the one that all share stays', 'remote', 'remote'],
+  ])('the user of the common certificate: %s', (_what, commonName, user) => {
+    const tlsSecrets = new Map([['clustermesh-apiserver-remote-cert', withLeaf({ commonName })]]);
+    expect(certificateSpecs({ ...CLUSTER, tlsSecrets }).at(-1)?.spec.commonName).toBe(user);
+  });
+
   it('follows the namespace', () => {
     const [server] = certificateSpecs({ ...CLUSTER, namespace: 'cilium' });
     expect(server?.spec.commonName).toBe('clustermesh-apiserver.cilium.svc');

@@ -9,6 +9,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
+import { tlsSecretFacts } from '../../src/pki/read.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -79,6 +80,8 @@ function clusterOf(setup: Setup = {}): ClusterSnapshot {
     [`cilium-kvstoremesh/${peer}`]: tlsOf(`ca-${peer}`, {}, `remote-${own}`),
     ...setup.tls,
   };
+  const presented = tls[`cilium-kvstoremesh/${peer}`];
+  const certificate = presented && tlsSecretFacts(presented);
   return snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': own, 'cluster-id': String(id) },
@@ -90,6 +93,7 @@ function clusterOf(setup: Setup = {}): ClusterSnapshot {
       ...(users === undefined ? [] : [object('ConfigMap', 'clustermesh-remote-users', { 'users.yaml': users })]),
     ],
     remoteUsers: users === undefined ? undefined : [{ name: `remote-${peer}`, role: 'remote' }],
+    peerCertificates: new Map(certificate ? [[peer, certificate]] : []),
     tlsFiles: new Map(Object.entries(tls).flatMap(([name, files]) => (files ? [[name, files] as const] : []))),
     ...setup.snapshot,
   });
@@ -450,9 +454,8 @@ describe('what would not come back, with the peer read', () => {
 });
 
 it('what is wrong on the way to a peer that has parted with a cluster has both ways out, not only the one that undoes that', () => {
-  const setup = {
-    tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities: ['ca-old', 'ca-mesh-2'].map(authority) }) },
-  };
+  const authorities = ['ca-old', 'ca-mesh-2'].map(authority);
+  const setup = { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities }, 'remote-mesh-1') } };
   const hints = (other: Setup) => faults(setup, { others: [clusterOf({ id: 2, ...other })] }).map(({ hint }) => hint);
   expect(hints({})).toEqual(['meshctl clustermesh connect --context context-1 --destination-context context-2']);
   const parted = { agents: undefined, replicas: undefined, snapshot: { remoteUsers: [] } };

@@ -10,7 +10,7 @@ import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { isLetIn, logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
+import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import {
@@ -134,8 +134,10 @@ function isEtcdDeployed({ objects, unread, namespace }: Parting['snapshot']): bo
  * refuse it by its time: that proves nothing.
  */
 function certificateFor(dialler: Parting['snapshot'], peer: string, now: Date): ClientCertificate | undefined {
-  const facts = dialler.peerCertificates.get(peer)?.certificate;
-  if (!facts || !logsInAsItself(dialler, peer) || now < facts.notBefore || now > facts.notAfter) return undefined;
+  const facts = loginCertificate(dialler, peer);
+  const isForPeer = facts === dialler.peerCertificates.get(peer)?.certificate;
+  if (!facts || !isForPeer || !logsInAsItself(dialler, peer) || now < facts.notBefore || now > facts.notAfter)
+    return undefined;
   const texts = secretTexts(dialler.objects.get(keyOf(secretRef(dialler.namespace, dialingSecret(dialler)))));
   const keys = peerCertificateKeys(peer);
   const { [keys.ca]: ca, [keys.certificate]: certificate, [keys.privateKey]: privateKey } = texts;

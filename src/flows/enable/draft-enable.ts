@@ -188,6 +188,7 @@ export function draftFrom(
     namespace,
     serviceAddresses: serviceEndpoints(planned)?.hosts ?? [],
     kvstoremesh: settings.kvstoremesh,
+    tlsSecrets: snapshot.tlsSecrets,
   });
   const ca = caFingerprint({ snapshot, planned, authority, certificates, now });
   const marks = podMarks({ snapshot, identity, certificates, ca, replacesCa: authority.replaces, now });

@@ -6,8 +6,10 @@ import {
   localUserName,
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
+  SHARED_USER,
   serviceHostname,
 } from '../objects/names.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
 import { isSameKey, trustedBy, trusts } from './trust.ts';
 
@@ -36,14 +38,16 @@ export interface SecretCertificate {
  * Names and usages are those of Cilium's chart (templates/clustermesh-apiserver/tls-helm); the addresses of the Service are
  * meshctl's addition, so that peers can dial them directly.
  * @param serviceAddresses IP addresses and host names at which peers reach the Service
+ * @param tlsSecrets what is there by now, which may tell as whom the cluster logs in by the common certificate
  */
 export function certificateSpecs(cluster: {
   clusterName: string;
   namespace: string;
   serviceAddresses: readonly string[];
   kvstoremesh: boolean;
+  tlsSecrets?: ClusterSnapshot['tlsSecrets'];
 }): SecretCertificate[] {
-  const { clusterName, namespace, serviceAddresses, kvstoremesh } = cluster;
+  const { clusterName, namespace, serviceAddresses, kvstoremesh, tlsSecrets } = cluster;
   const hostname = serviceHostname(namespace);
   const hostNames = serviceAddresses.filter((address) => !isIpAddress(address));
   const server: CertificateSpec = {
@@ -57,7 +61,7 @@ export function certificateSpecs(cluster: {
     { secret: ADMIN_CERT_SECRET, spec: clientSpec(`admin-${clusterName}`) },
     // Without KVStoreMesh there is no cache for the agents to read.
     ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(localUserName(clusterName)) }] : []),
-    { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
+    { secret: REMOTE_CERT_SECRET, spec: clientSpec(commonUser(clusterName, tlsSecrets?.get(REMOTE_CERT_SECRET))) },
   ];
 }
 
@@ -159,6 +163,16 @@ export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Da
 /** A certificate with which a client logs in to etcd as the user that its CN names. */
 export function clientSpec(commonName: string): CertificateSpec {
   return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
+}
+
+/**
+ * As whom a cluster logs in to peers by the certificate that it has for all of its CA: the user that they share, which every
+ * etcd has, or one of its own, as Cilium's chart has it in authMode `cluster` (templates/clustermesh-apiserver/_helpers.tpl).
+ * Nothing but the certificate that is there tells which.
+ */
+function commonUser(clusterName: string, present: TlsSecretFacts | undefined): string {
+  const own = remoteUserName(clusterName);
+  return present?.certificate.commonName === own ? own : SHARED_USER;
 }
 
 /** What a certificate is to be good for and is not: names, then addresses. */

@@ -28,7 +28,7 @@ import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { partedBy } from '../peers/parted.ts';
 import { choicesFor, peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, loginCertificate, PEER_SECRETS } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { type Finding, listed, type Severity } from './check.ts';
@@ -161,7 +161,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     'peers-user',
     'peers have an etcd user for the certificate that dials them',
     (from, to) => {
-      const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
+      const user = loginCertificate(from, clusterNameOf(to))?.commonName;
       const found = to.remoteUsers?.find(({ name }) => name === user);
       if (found?.role === REMOTE_ROLE) return undefined;
       const expected = remoteUserName(clusterNameOf(from));
@@ -178,10 +178,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
     },
     (from, to) => {
-      const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
+      const user = loginCertificate(from, clusterNameOf(to))?.commonName;
       if (user === SHARED_USER) return 'it logs in as the user that every cluster has';
       // Without a ConfigMap of users the peer's Cilium does not use them.
-      return to.remoteUsers === undefined ? `${to.context} has no ConfigMap of users` : sharesCertificate(from, to);
+      if (to.remoteUsers === undefined) return `${to.context} has no ConfigMap of users`;
+      return user === undefined ? NO_CERTIFICATE : undefined;
     },
   ),
   {
@@ -230,10 +231,6 @@ export function keptForItself(cluster: ClusterSnapshot): string[] {
 }
 
 const NO_CERTIFICATE = 'it has no readable client certificate of its own for the peer';
-
-function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
-  return from.peerCertificates.has(clusterNameOf(to)) ? undefined : NO_CERTIFICATE;
-}
 
 /** Whom a cluster dials; what it has for itself is another check's. */
 function otherPeers(from: ClusterSnapshot): string[] {

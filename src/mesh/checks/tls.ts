@@ -42,6 +42,7 @@ function certificatesOf(cluster: ClusterSnapshot) {
     namespace: cluster.namespace,
     serviceAddresses: serviceEndpoints(cluster)?.hosts ?? [],
     kvstoremesh: runsKvstoremesh(deployment) ?? false,
+    tlsSecrets: cluster.tlsSecrets,
   }).map(({ secret, spec }) => ({ secret, spec, facts: cluster.tlsSecrets.get(secret) }));
 }
 

@@ -207,6 +207,9 @@ function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedClus
   if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
   if (!isSameKey(own.ca, signing))
     return `the remote-cert of context "${client.snapshot.context}" is from a different CA`;
+  const user = own.certificate.commonName;
+  if (user !== SHARED_USER && !managesUsers(server.snapshot))
+    return `the remote-cert of context "${client.snapshot.context}" is for the user "${user}", and context "${server.snapshot.context}" makes no users for peers`;
   return reasonAgainstCertificate(own, now);
 }
 

@@ -12,7 +12,7 @@ import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.t
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { configuredPeers, expectedPeers, isLetIn, ownUser, PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -137,7 +137,7 @@ export function disconnectEffects(
 /** The users as which a cluster logs in to another one, by any name that it knows it by; none where it does not dial it. */
 function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
   return namesOf(server).flatMap((name) => {
-    const user = client.peerCertificates.get(name)?.certificate.commonName;
+    const user = loginCertificate(client, name)?.commonName;
     return user !== undefined && configuredPeers(client).includes(name) ? [user] : [];
   });
 }

@@ -1,13 +1,12 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
-import { dialingSecret } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, SHARED_USER } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { partedBy } from '../peers/parted.ts';
-import { expectedPeers } from '../peers/peers.ts';
+import { expectedPeers, loginCertificate } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
 import type { Fault, FaultsInput } from './fault.ts';
 
@@ -27,8 +26,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
   const own = clusterNameOf(snapshot);
   return others.flatMap((peer): Fault[] => {
     if (!expectedPeers(peer).includes(own)) return [];
-    const facts = peer.tlsFiles?.get(`${dialingSecret(peer)}/${own}`)?.certificate;
-    const user = typeof facts === 'object' ? facts.commonName : SHARED_USER;
+    const user = loginCertificate(peer, own)?.commonName ?? SHARED_USER;
     if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
     const found = remoteUsers.find(({ name }) => name === user);
     const why = found ? `that user has the role "${found.role}", not "${REMOTE_ROLE}"` : 'there is no such user';

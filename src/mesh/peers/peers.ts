@@ -1,11 +1,12 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
-import { peerCertificateKeys, peersIn, remoteUserName } from './file/peer-config.ts';
+import { COMMON_PREFIX, peerCertificateKeys, peersIn, remoteUserName } from './file/peer-config.ts';
 import { dialsOwnCache, readPeerFile } from './file/peer-file.ts';
 import { peersLetIn } from './peer-choices.ts';
 
@@ -110,10 +111,18 @@ export function peersOfSharedUser(snapshot: ClusterSnapshot, peers: readonly str
   );
 }
 
-/** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */
-export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapshot, peer: string): boolean {
-  const { name } = identityOf(ciliumConfig ?? {});
-  return peerCertificates.get(peer)?.certificate.commonName === remoteUserName(name);
+/**
+ * The certificate by which a cluster logs in to a peer, whose CN is its user there: the one for all of its CA where the
+ * peering file names that, else the one for this peer. Undefined where it is not there, or cannot be read.
+ */
+export function loginCertificate(snapshot: ClusterSnapshot, peer: string): CertificateFacts | undefined {
+  const isCommon = certificateNamed(snapshot, peer)?.startsWith(COMMON_PREFIX);
+  return (isCommon ? snapshot.tlsSecrets.get(REMOTE_CERT_SECRET) : snapshot.peerCertificates.get(peer))?.certificate;
+}
+
+/** Whether a cluster logs in to a peer as a user that is its own, so that the peer can shut it out and no other. */
+export function logsInAsItself(snapshot: ClusterSnapshot, peer: string): boolean {
+  return loginCertificate(snapshot, peer)?.commonName === remoteUserName(clusterNameOf(snapshot));
 }
 
 /**
@@ -121,9 +130,14 @@ export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapsh
  * then nothing tells which one it was.
  */
 export function sharesLogin(snapshot: ClusterSnapshot, peer: string): boolean {
-  if (snapshot.peerCertificates.has(peer)) return !logsInAsItself(snapshot, peer);
+  if (loginCertificate(snapshot, peer)) return !logsInAsItself(snapshot, peer);
+  const named = certificateNamed(snapshot, peer);
+  return named !== undefined && named !== peerCertificateKeys(peer).certificate;
+}
+
+/** The certificate file, without its folder, that a peering file names; undefined where there is none that can be read. */
+function certificateNamed(snapshot: ClusterSnapshot, peer: string): string | undefined {
   const text = dialingFile(snapshot, peer)?.text;
   const file = text === undefined ? undefined : readPeerFile(text);
-  if (!file || 'unreadable' in file) return false;
-  return file.certFile?.split('/').at(-1) !== peerCertificateKeys(peer).certificate;
+  return file && !('unreadable' in file) ? file.certFile?.split('/').at(-1) : undefined;
 }

@@ -87,6 +87,7 @@ function ownCertificates(holder: Member): RotatedCertificate[] {
     namespace: snapshot.namespace,
     serviceAddresses: endpoints.map(({ host }) => host),
     kvstoremesh: dialsThroughKvstoremesh(snapshot),
+    tlsSecrets: snapshot.tlsSecrets,
   });
   return specs.map(({ secret, spec }) => {
     const facts = snapshot.tlsSecrets.get(secret);

@@ -7,7 +7,7 @@ import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../objects/names.ts';
 import { namesOf } from '../../peers/concerned-peers.ts';
 import { peerOfUser, remoteUserName } from '../../peers/file/peer-config.ts';
 import { choicesFor, peersLetIn } from '../../peers/peer-choices.ts';
-import { configuredPeers, knownPeers, ownUser } from '../../peers/peers.ts';
+import { configuredPeers, knownPeers, loginCertificate, ownUser } from '../../peers/peers.ts';
 import { lackOfUsers, namesInUnreadable, usersFile } from '../../peers/remote-users.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 
@@ -28,9 +28,7 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
   // An etcd that has users still has all of them: who is none of them was shut out, whatever they hold.
   const dialling = servedUsers.some(isRemote)
     ? []
-    : others.flatMap(({ peerCertificates }) =>
-        own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
-      );
+    : others.flatMap((other) => own.flatMap((name) => loginCertificate(other, name)?.commonName ?? []));
   const named = namesInUnreadable(textOf(snapshot) ?? '').filter((user) => isServed(peerOfUser(user)));
   const users = [
     ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
