@@ -36,6 +36,7 @@ export function chainOf(
   return undefined;
 }
 
+/** By names, key identifiers and the key usage of the CA, which is to sign certificates where it has one; then by the signature. */
 function signed(certificate: X509Certificate, ca: X509Certificate): boolean {
   return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
 }

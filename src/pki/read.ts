@@ -20,7 +20,7 @@ import {
   oidOf,
   parseCertificateDer,
 } from './certificate-der.ts';
-import { chainOf } from './chain.ts';
+import { type Chain, chainOf } from './chain.ts';
 import { certificatesOf } from './pem.ts';
 
 /** Certificates and pairs of files whose reading is remembered. */
@@ -84,7 +84,7 @@ export function readTlsFiles(files: TlsTexts): TlsFiles {
   const ca = chain?.signer ?? authorities[0];
   const facts = certificate && readFacts(certificate);
   return {
-    certificate: facts ? asLongAs(chain?.links ?? [], facts) : lackOf(files.certificate),
+    certificate: facts ? (chain ? inChain(chain, facts) : facts) : lackOf(files.certificate),
     privateKey: keyStateOf(files) ?? lackOf(files.privateKey),
     ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
     signedByCa: chain !== undefined,
@@ -117,14 +117,23 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
   }
 }
 
-/** A certificate's facts, with the time in which its chain is valid too. */
-function asLongAs(links: readonly X509Certificate[], facts: CertificateFacts): CertificateFacts {
-  if (links.length === 0) return facts;
-  const all = [facts, ...links.flatMap((link) => readFacts(link) ?? [])];
+/**
+ * A certificate's facts, with the time in which its chain is valid too, and without the usages that a CA of the chain does not
+ * have: an extended key usage limits what is below it, as Go's crypto/x509 and OpenSSL have it.
+ */
+function inChain({ links, signer }: Chain, facts: CertificateFacts): CertificateFacts {
+  const between = links.flatMap((link) => readFacts(link) ?? []);
+  const above = [...between, readFacts(signer) ?? []].flat();
+  const usages = facts.usages.filter((usage) => above.every((ca) => ca.usages.includes(usage)));
+  if (between.length === 0 && usages.length === facts.usages.length) return facts;
+  const all = [facts, ...between];
+  const first = all.reduce((one, other) => (other.notAfter < one.notAfter ? other : one));
   return {
     ...facts,
+    usages,
     notBefore: new Date(Math.max(...all.map(({ notBefore }) => notBefore.getTime()))),
-    notAfter: new Date(Math.min(...all.map(({ notAfter }) => notAfter.getTime()))),
+    notAfter: first.notAfter,
+    ...(first === facts ? {} : { endsWith: first.commonName }),
   };
 }
 

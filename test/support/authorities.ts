@@ -9,6 +9,7 @@ import {
   integer,
   keyIdentifierOf,
   OID,
+  objectIdentifier,
   sequence,
 } from '../../src/pki/certificate-der.ts';
 
@@ -29,12 +30,18 @@ export function authorityWith(
     format = 'pkcs8',
     by = { subject, keys },
     mostBelow,
+    signs = true,
+    uses,
   }: {
     notAfter?: Date;
     ca?: boolean;
     format?: 'pkcs8' | 'sec1';
     by?: { subject: Name; keys: Keys };
     mostBelow?: number;
+    /** Whether its key usage is to sign certificates. */
+    signs?: boolean;
+    /** Object identifiers of its extended key usage; absent: it has none. */
+    uses?: readonly string[];
   } = {},
 ): Authority {
   const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' });
@@ -55,8 +62,9 @@ export function authorityWith(
           ),
           { critical: true },
         ),
-        // keyCertSign, cRLSign.
-        extension(OID.keyUsage, bits(Buffer.from([0b0000_0110]), 1), { critical: true }),
+        // keyCertSign, cRLSign; else digitalSignature.
+        extension(OID.keyUsage, bits(Buffer.from([signs ? 0b0000_0110 : 0b1000_0000]), 1), { critical: true }),
+        ...(uses ? [extension(OID.extendedKeyUsage, sequence(...uses.map(objectIdentifier)))] : []),
       ],
     },
     by.keys.privateKey,

@@ -146,7 +146,6 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
     status: ['tls-usage', 'certificate-usage'],
     check: ['tls-usage'],
     certs: [`${TWO} server certificate-usage`],
-    connect: 'keeps',
-    unconcerned: ['connect'],
+    connect: 'changes',
   },
 ];

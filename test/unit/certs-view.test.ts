@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
+import { listCertificates } from '../../src/mesh/certificates/inventory.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
+import { REMOTE_CERT_SECRET } from '../../src/mesh/objects/names.ts';
 import { certificatesText } from '../../src/views/certificates/certs-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
+import { NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const same = (text: string) => text;
 const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
@@ -11,6 +14,16 @@ it.each([
   [false, 'No cluster could be read'],
 ])('a list of certificates says of nothing why it is nothing: read %s', (read, text) => {
   expect(certificatesText({ certificates: [], faults: [], rotations: [], unread: [], read }, PLAIN)).toBe(text);
+});
+
+it('a certificate that ends with an intermediate CA of its chain says so', () => {
+  const snapshot = snapshotOf({
+    ca: undefined,
+    tlsSecrets: new Map([[REMOTE_CERT_SECRET, tlsFacts('ca', { notAfter: NOW, endsWith: 'Issuing' })]]),
+  });
+  const certificates = listCertificates(snapshot, NOW);
+  const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, PLAIN);
+  expect(text).toContain('0 d, with CA Issuing');
 });
 
 it('a reason that names its context already is not given it twice', () => {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
+import { OID } from '../../src/pki/certificate-der.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
 import { keyMatches, readCertificate, readTlsFiles, type TlsTexts, tlsSecretFacts } from '../../src/pki/read.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
@@ -148,6 +149,53 @@ describe('tlsSecretFacts', () => {
     expect(readTlsSecret({ ...issued, certificate: [issued.certificate, ...copies].join(''), ca })?.signedByCa).toBe(
       false,
     );
+  });
+
+  describe.each(['link', 'signer'] as const)('of a %s of the chain', (place) => {
+    const [root, issuing] = ['Root', 'Issuing'].map((name) => ({
+      subject: distinguishedName(name),
+      keys: KEY_PAIRS['P-256'](),
+    })) as [Issuer, Issuer];
+    type Issuer = { subject: ReturnType<typeof distinguishedName>; keys: ReturnType<(typeof KEY_PAIRS)['P-256']> };
+    const read = async (more: Parameters<typeof authorityWith>[2]) => {
+      const top = authorityWith(root.subject, root.keys, place === 'signer' ? more : {});
+      const link = authorityWith(issuing.subject, issuing.keys, { by: root, ...(place === 'link' ? more : {}) });
+      // Issued by what has the same key and may issue.
+      const issuer = authorityWith(issuing.subject, issuing.keys, { by: root });
+      const issued = await issueCertificate(issuer, { ...SPEC, usages: ['server', 'client'] }, { now: NOW });
+      return readTlsSecret({
+        ...issued,
+        certificate: issued.certificate + link.certificate,
+        ca: top.certificate,
+      });
+    };
+
+    it.each([
+      ['none', undefined, ['server', 'client']],
+      ['any', [OID.anyExtendedKeyUsage], ['server', 'client']],
+      ['one', [OID.clientAuth], ['client']],
+      ['another', ['1.3.6.1.5.5.7.3.3'], []],
+    ])('the extended key usage limits what the certificate is for: %s', async (_what, uses, expected) => {
+      expect((await read({ ...(uses ? { uses } : {}) }))?.certificate.usages).toEqual(expected);
+    });
+
+    it('the key usage has to be to sign certificates', async () => {
+      expect((await read({ signs: false }))?.signedByCa).toBe(false);
+    });
+  });
+
+  it.each([
+    ['before it', '2026-05-01T00:00:00Z', 'Issuing'],
+    ['after it', '2035-01-01T00:00:00Z', undefined],
+  ])('names the intermediate CA that ends %s', async (_what, ends, expected) => {
+    const root = { subject: distinguishedName('Root'), keys: KEY_PAIRS['P-256']() };
+    const own = KEY_PAIRS['P-256']();
+    const made = authorityWith(distinguishedName('Issuing'), own, { by: root, notAfter: new Date(ends) });
+    const long = authorityWith(distinguishedName('Issuing'), own, { by: root });
+    const issued = await issueCertificate(long, SPEC, { now: NOW });
+    const ca = authorityWith(root.subject, root.keys).certificate;
+    const facts = readTlsSecret({ ...issued, certificate: issued.certificate + made.certificate, ca });
+    expect(facts?.certificate.endsWith).toBe(expected);
   });
 
   it('has every CA of the bundle, in its order, and the size of RSA keys', () => {

@@ -148,6 +148,7 @@ describe('what a rotation makes anew', () => {
     const leaf = certificateFacts({ notBefore: NOW, notAfter, keyBits: 2048 });
     const authority = certificateFacts({ notAfter });
     expect(lifetimeOf(leaf, ca === undefined ? undefined : authority)).toEqual({ keySize: 2048, validityMs });
+    expect(lifetimeOf({ ...leaf, endsWith: 'Issuing' })).toEqual({ keySize: 2048 });
   });
 
   it('knows what has expired, wherever it is, so that nobody is told that nothing is cut off', () => {

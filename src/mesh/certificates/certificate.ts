@@ -28,6 +28,8 @@ export interface CertificateFacts {
   isCa: boolean;
   notBefore: Date;
   notAfter: Date;
+  /** The name of the CA between it and its signer by which it ends, where it would be valid for longer by itself. */
+  endsWith?: string | undefined;
   /** SHA-256 of the DER bytes, lower-case hexadecimal. */
   sha256: string;
   /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */

@@ -131,10 +131,10 @@ function reasonOfTime(
   const soon = new Date(now.getTime() + renewBeforeMs(certificate));
   // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
   if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
-    return `it expires on ${dayOf(certificate.notAfter)}`;
+    return `it expires on ${endOf(certificate)}`;
   }
   if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
-    return `the CA certificate stored with it expires on ${dayOf(present.notAfter)}`;
+    return `the CA certificate stored with it expires on ${endOf(present)}`;
   }
   return undefined;
 }
@@ -155,8 +155,9 @@ export function validityWarnings(validityMs: number | undefined): string[] {
 }
 
 /** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
-export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Date): string | undefined {
-  if (notAfter <= now) return `expired on ${dayOf(notAfter)}`;
+export function validityFault(certificate: CertificateFacts, now: Date): string | undefined {
+  const { notBefore, notAfter } = certificate;
+  if (notAfter <= now) return `expired on ${endOf(certificate)}`;
   return notBefore > now ? `is not valid before ${notBefore.toISOString()}` : undefined;
 }
 
@@ -195,8 +196,10 @@ function canonicalIp(address: string): string {
   return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
 }
 
-function dayOf(date: Date): string {
-  return date.toISOString().slice(0, 10);
+/** The day on which a certificate ends, with the intermediate CA by which it does, where it is not by itself. */
+export function endOf({ notAfter, endsWith }: CertificateFacts): string {
+  const day = notAfter.toISOString().slice(0, 10);
+  return endsWith === undefined ? day : `${day} (with the intermediate CA "${endsWith}")`;
 }
 
 function unique(values: readonly string[]): string[] {

@@ -30,6 +30,8 @@ export interface CertificateEntry {
   issuer: string;
   serial: string;
   notAfter: string;
+  /** The intermediate CA of its chain with which it ends; absent where it does by itself. */
+  endsWith?: string | undefined;
   /** Whole days; negative when it has expired. */
   expiresInDays: number;
   usedBy: string;
@@ -68,6 +70,7 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     issuer: facts.issuerCommonName,
     serial: facts.serial,
     notAfter: facts.notAfter.toISOString(),
+    ...(facts.endsWith === undefined ? {} : { endsWith: facts.endsWith }),
     expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
   });
   const peersSecret = dialingSecret(snapshot);

@@ -247,6 +247,8 @@ function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): Verdi
     return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
   if (!facts.signedByCa)
     return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
+  if (!facts.certificate.usages.includes('client'))
+    return { severity: 'fail', reason: 'the client certificate, or a CA of its chain, is not for client use' };
   return expiry(facts.certificate, now);
 }
 

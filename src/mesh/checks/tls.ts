@@ -6,9 +6,11 @@ import type { CertificateFacts, TlsSecretFacts } from '../certificates/certifica
 import {
   certificateSpecs,
   coversHost,
+  endOf,
   LOOPBACK,
   renewBeforeMs,
   uncoveredHosts,
+  validityFault,
 } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault, waysToAgree } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
@@ -157,11 +159,9 @@ export function expiry(
   certificate: CertificateFacts,
   now: Date,
 ): { severity: 'warn' | 'fail'; reason: string } | undefined {
-  const { notBefore, notAfter } = certificate;
-  const day = notAfter.toISOString().slice(0, 10);
-  if (notBefore > now) return { severity: 'fail', reason: `it is not valid before ${notBefore.toISOString()}` };
-  if (notAfter <= now) return { severity: 'fail', reason: `it expired on ${day}` };
+  const invalid = validityFault(certificate, now);
+  if (invalid) return { severity: 'fail', reason: `it ${invalid}` };
   // Before that, what is meant to renew it would not.
-  if (notAfter.getTime() - now.getTime() > renewBeforeMs(certificate)) return undefined;
-  return { severity: 'warn', reason: `it expires on ${day}` };
+  if (certificate.notAfter.getTime() - now.getTime() > renewBeforeMs(certificate)) return undefined;
+  return { severity: 'warn', reason: `it expires on ${endOf(certificate)}` };
 }

@@ -2,6 +2,7 @@ import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import type { TlsSecretFacts } from '../certificates/certificate.ts';
+import { endOf } from '../certificates/cluster-certificates.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
 import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -219,5 +220,5 @@ function reasonAgainstCertificate(
 ): string | undefined {
   if (!keyMatches) return 'its private key is missing or belongs to a different certificate';
   if (!signedByCa) return 'it is not signed by the CA stored with it';
-  return certificate.notAfter <= now ? `it expired on ${certificate.notAfter.toISOString().slice(0, 10)}` : undefined;
+  return certificate.notAfter <= now ? `it expired on ${endOf(certificate)}` : undefined;
 }

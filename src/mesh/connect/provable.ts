@@ -2,7 +2,7 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import { coversHost } from '../certificates/cluster-certificates.ts';
+import { coversHost, validityFault } from '../certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { isSameKey, trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -101,9 +101,8 @@ interface ServerFault {
 function serverFault(direction: Direction, now: Date): ServerFault | undefined {
   const serving = direction.server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   if (!serving) return undefined;
-  const { notBefore, notAfter } = serving.certificate;
-  if (notAfter <= now) return { says: `expired on ${notAfter.toISOString().slice(0, 10)}`, reason: 'tls-expired' };
-  if (notBefore > now) return { says: `is not valid before ${notBefore.toISOString()}`, reason: 'tls-expired' };
+  const invalid = validityFault(serving.certificate, now);
+  if (invalid) return { says: invalid, reason: 'tls-expired' };
   const trusted = authoritiesOf(direction);
   const { ca } = serving;
   // Of an intermediate CA the certificate may bring the way to a root that is trusted.

@@ -47,7 +47,8 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   const lacking = [...needed].filter((host) => !coversHost(present.certificate, host));
   const spec = {
     commonName,
-    usages,
+    // Whatever it was for: a new one is to serve.
+    usages: [...new Set([...usages, 'server' as const])],
     dnsNames: [...dnsNames, ...lacking.filter((host) => !isIpAddress(host))],
     ipAddresses: [...ipAddresses, ...lacking.filter(isIpAddress)],
   };

@@ -2,7 +2,7 @@ import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
-import { reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { endOf, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { trustedBy } from '../certificates/trust.ts';
@@ -56,7 +56,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   // Peers reach what others have made by its name in the mesh: their certificates cover no addresses.
   const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
   const reason = reissueReason(present, certificate, needed, input);
-  const until = `valid until ${dayOf(present?.certificate.notAfter)}`;
+  const until = `valid until ${present ? endOf(present.certificate) : 'an unknown day'}`;
   if (!reason) return { ...base, action: 'keep', changes: [], why: owner ? `${until}, made by ${owner}` : until };
   if (!authority.makes && isUsable(present, spec, input.now) && !canIssue(snapshot)) {
     return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}` };
@@ -182,8 +182,4 @@ function withPresentNames(
     dnsNames: [...new Set([...spec.dnsNames, ...present.dnsNames])],
     ipAddresses: [...new Set([...spec.ipAddresses, ...present.ipAddresses])],
   };
-}
-
-function dayOf(date: Date | undefined): string {
-  return date?.toISOString().slice(0, 10) ?? 'an unknown day';
 }

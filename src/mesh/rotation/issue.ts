@@ -1,4 +1,4 @@
-import { reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { endOf, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
@@ -141,7 +141,7 @@ function reasonOf({ peer, spec }: RotatedCertificate, fault: string | undefined)
 }
 
 function validityOf({ facts, peer }: RotatedCertificate): string {
-  const until = facts ? `valid until ${facts.certificate.notAfter.toISOString().slice(0, 10)}` : 'there is none';
+  const until = facts ? `valid until ${endOf(facts.certificate)}` : 'there is none';
   return peer === undefined ? until : `for ${peer} ${until}`;
 }
 

@@ -91,7 +91,7 @@ function entryCells(entry: CertificateEntry, theme: Theme): (Cell | string)[] {
     shortened(entry.subject, WIDEST.subject),
     shortened(entry.issuer, WIDEST.issuer),
     `${entry.serial.slice(0, SERIAL_DIGITS)}${entry.serial.length > SERIAL_DIGITS ? '…' : ''}`,
-    { text: expiryText(entry.expiresInDays), style: styleOf(entry.expiresInDays, theme) },
+    { text: expiryText(entry), style: styleOf(entry.expiresInDays, theme) },
   ];
 }
 
@@ -105,8 +105,9 @@ function placeCells({ context, role, peer }: Pick<CertificateEntry, 'context' | 
   return [shortened(context, WIDEST.context), shortened(peer === undefined ? role : `${role} ${peer}`, WIDEST.role)];
 }
 
-function expiryText(days: number): string {
-  return days < 0 ? `expired ${-days} d` : `${days} d`;
+function expiryText({ expiresInDays: days, endsWith }: CertificateEntry): string {
+  const left = days < 0 ? `expired ${-days} d` : `${days} d`;
+  return endsWith === undefined ? left : `${left}, with CA ${shortened(endsWith, WIDEST.issuer)}`;
 }
 
 function styleOf(days: number, theme: Theme): (text: string) => string {
