@@ -25,7 +25,7 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
-import { isHalfOfPeering } from '../peers/lost-halves.ts';
+import { isHalfOfPeering, mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
 import { partedBy } from '../peers/parted.ts';
 import { choicesFor, peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, loginCertificate, PEER_SECRETS } from '../peers/peers.ts';
@@ -56,9 +56,8 @@ function perPeer(
   judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => Verdict | undefined,
   /** Why there is nothing to judge of a peer; undefined where there is. */
   lack: (from: ClusterSnapshot, to: ClusterSnapshot) => string | undefined = () => undefined,
+  peersAmong = dialledAmong,
 ): MeshCheck {
-  const peersAmong = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]) =>
-    all.filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)));
   return {
     id,
     category: 'peers',
@@ -82,6 +81,10 @@ function perPeer(
       ),
     says: saysOfPeer,
   };
+}
+
+function dialledAmong(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  return all.filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)));
 }
 
 function saysOfPeer({ args }: Finding): string {
@@ -115,11 +118,19 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       unconnected(clusters.flatMap(({ context }) => observed.get(context)?.status ?? [])),
     says: saysUnconnected,
   },
-  perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    // By the name that it had.
-    isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
-      ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
-      : undefined,
+  perPeer(
+    'peers-mutual',
+    'peers are configured in both directions',
+    (from, to) => {
+      if (undialledServers(from, [to]).length > 0)
+        return { severity: 'warn', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
+      // By the name that it had.
+      return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
+        ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
+        : undefined;
+    },
+    undefined,
+    (from, all) => [...dialledAmong(from, all), ...undialledServers(from, all)],
   ),
   perPeer(
     'peers-endpoint',

@@ -18,6 +18,7 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
+import { mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
@@ -106,6 +107,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...withoutAgents(report, snapshot),
       ...found.filter(({ outage }) => outage),
       ...unconfigured(report, snapshot),
+      ...undialled(report, snapshot, others),
       ...renamed(snapshot, others),
     ];
     const harmless = found.filter(({ outage }) => !outage);
@@ -155,7 +157,10 @@ function withServed(report: StatusReport, snapshot: ClusterSnapshot, all: readon
     const peer = all.find((other) => clusterNameOf(other) === name);
     return !peer || expectedPeers(peer).includes(own);
   });
-  return { ...report, serves, healthy: report.healthy && !isAlone({ ...report, serves }) };
+  const alone = isAlone({ ...report, serves });
+  // Those that do not dial it are let in all the same.
+  const admits = alone && report.serves.length > 0 ? { admits: report.serves } : {};
+  return { ...report, ...admits, serves, healthy: report.healthy && !alone };
 }
 
 /** Peers that agents or KVStoreMesh have by what they mounted, and that is not there any more. */
@@ -175,6 +180,22 @@ function unconfigured({ peers, context }: StatusReport, snapshot: ClusterSnapsho
       object: `Secret ${agents.configured > 0 ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET}`,
       outage: true,
       says: 'what has been mounted still names it, and no Secret does any more',
+    }));
+}
+
+/** Peers that wait for this cluster to dial them, as it was chosen, where nothing names them here any more. */
+function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const { context, namespace, unread } = snapshot;
+  const secret = dialingSecret(snapshot);
+  const component = dialsThroughKvstoremesh(snapshot) ? ('kvstoremesh' as const) : ('agent' as const);
+  if (unread?.has(keyOf(secretRef(namespace, secret)))) return [];
+  return undialledServers(snapshot, others)
+    .filter((server) => !peers.some(({ name }) => name === clusterNameOf(server)))
+    .map((server) => ({
+      ...{ id: 'peering-file-missing' as const, context, namespace, component, outage: true },
+      ...{ object: `Secret ${secret}`, key: clusterNameOf(server), peer: clusterNameOf(server) },
+      says: saysUndialled(snapshot, server),
+      hint: mendUndialled(snapshot, server),
     }));
 }
 
