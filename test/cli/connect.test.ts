@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
@@ -319,5 +320,30 @@ describe('disconnect', () => {
     expect(both.exitCode, both.stderr).toBe(0);
     expect(both.stderr).not.toContain('still open');
     expect(clusters.objects()).toEqual(before);
+  });
+});
+
+describe('a Secret of peers that was lost', () => {
+  it.each([
+    ['both ways', []],
+    ['one-way', ['--connection-mode', 'unicast']],
+  ])('is as enable makes it once connect has brought it back, and disconnect emptied it: %s', async (_what, mode) => {
+    const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
+    await ok(connect(...pair, ...mode));
+    const { store } = found(clusters.clusters[0], 'mesh-1');
+    for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) store.delete(refs.secret(name));
+    await ok(connect(...pair));
+    await ok(disconnect(...pair, '--yes'));
+    for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) {
+      const { metadata, data = {} } = found(store.get(refs.secret(name)), name) as KubeObject & { data?: object };
+      expect([metadata.labels, metadata.annotations ?? {}, data]).toEqual([
+        { 'app.kubernetes.io/managed-by': 'meshctl' },
+        {},
+        {},
+      ]);
+    }
+    const check = ['clustermesh', 'check', '--context', 'mesh-1', '--category', 'ownership', '-o', 'json'];
+    const { checks } = jsonOf(await clusters.meshctl(check)) as { checks: { id: string; severity: string }[] };
+    expect(checks.find(({ id }) => id === 'ownership-drift')?.severity).toBe('pass');
   });
 });

@@ -92,7 +92,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], served: Marks,
       data: Object.assign({}, ...entries.map(({ data }) => data)) as Record<string, string>,
       remove: entries.flatMap(({ remove }) => remove),
       marks,
-      secret: newPeerSecret(ref),
+      secret: newPeerSecret(ref, snapshot),
       into: 'patch',
     },
   };
@@ -245,7 +245,7 @@ export function markSteps({ snapshot }: Pick<Member, 'snapshot'>, served: Marks)
       action: live ? 'update' : 'create',
       changes: markChanges(live, marks),
       why: `${WRITES_DOWN}${ownerClause(live)}`,
-      write: { method: 'edit', create: withMarks(newPeerSecret(ref), marks), edit: setKeys({}, marks) },
+      write: { method: 'edit', create: withMarks(newPeerSecret(ref, snapshot), marks), edit: setKeys({}, marks) },
     },
   ];
 }
@@ -280,7 +280,7 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
     why: `${why}${ownerClause(live)}`,
     write: {
       method: 'edit',
-      create: withMarks({ ...newPeerSecret(ref), data }, marks),
+      create: withMarks({ ...newPeerSecret(ref, snapshot), data }, marks),
       edit: setKeys({ ...data, ...Object.fromEntries(unused.map((key) => [key, null])) }, marks),
     },
   };

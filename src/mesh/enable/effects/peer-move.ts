@@ -170,7 +170,7 @@ function movingStep(
     const file = data[peer] === undefined ? '' : decodeText(data[peer]);
     return { path: `data.${peer}`, to: `dials ${addressesIn(file).join(', ')}` };
   });
-  const create = { ...(rendered ?? newPeerSecret(object)), data };
+  const create = { ...(rendered ?? newPeerSecret(object, snapshot)), data };
   return { ...base, action: before ? 'update' : 'create', changes, why, write: { method: 'edit', create, edit } };
 }
 

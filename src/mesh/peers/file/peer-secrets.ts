@@ -1,16 +1,24 @@
+import { apiserverDeployment } from '../../apiserver/live.ts';
 import type { KubeObject, ObjectRef } from '../../objects/kube-object.ts';
+import { isOurs, MANAGED_BY } from '../../objects/ownership.ts';
 import { dataKeys, dataOf, emptySecret } from '../../objects/secret-data.ts';
-import type { Edit } from '../../plan/plan.ts';
+import { type Edit, FIELD_MANAGER } from '../../plan/plan.ts';
 import { differingMarks, isMarkedAfter, type Marks } from '../peer-choices.ts';
 
-/** On Secrets that connect had to make, so that disconnect knows that they go when they are empty. */
+/** On Secrets that connect had to make where enable would not, so that disconnect knows that they go when they are empty. */
 const CREATED_BY = 'meshctl.io/created-by';
 const CONNECT = 'connect';
 
-/** A Secret for peers that was not there: enable, like Cilium's chart, makes them as a rule. */
-export function newPeerSecret(ref: ObjectRef): KubeObject {
-  const secret = emptySecret(ref, 'Opaque');
-  return { ...secret, metadata: { ...secret.metadata, annotations: { [CREATED_BY]: CONNECT } } };
+/**
+ * A Secret for peers that was not there: enable, like Cilium's chart, makes them as a rule. One that was lost where meshctl has
+ * enabled Cluster Mesh comes back as enable makes it, and stays when it is empty.
+ */
+export function newPeerSecret(ref: ObjectRef, cluster: Parameters<typeof apiserverDeployment>[0]): KubeObject {
+  const { metadata, ...secret } = emptySecret(ref, 'Opaque');
+  const marks = isOurs(apiserverDeployment(cluster))
+    ? { labels: { ...metadata.labels, [MANAGED_BY]: FIELD_MANAGER } }
+    : { annotations: { [CREATED_BY]: CONNECT } };
+  return { ...secret, metadata: { ...metadata, ...marks } };
 }
 
 /** A copy of a Secret with choices as annotations, which it is to have from its start. */
