@@ -203,7 +203,7 @@ it.each([
   const kept = { cluster: 'mesh-3', action: 'keep', phase: titleOfPhase('let-go') } as Step;
   const finished = finishedBy([...steps, kept]);
   const replaced = finished.filter((one) => !(staying as string[]).includes(one));
-  expect(rotationText([], { replaced, staying }, PLAIN)).toBe(says);
+  expect(rotationText([], { replaced, staying, parted: [] }, PLAIN)).toBe(says);
 });
 
 describe('in the middle of a rotation', () => {

@@ -16,6 +16,7 @@ import {
   type TrustedAuthority,
 } from '../../mesh/rotation/rotated-certificates.ts';
 import { successorName } from '../../mesh/rotation/rotated-cluster.ts';
+import { type PartedPeer, partedPeers } from '../../mesh/rotation/scope.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { readMembers } from '../connect/read-members.ts';
 import { requireProvable } from '../connect/require-provable.ts';
@@ -45,6 +46,8 @@ export interface RotationOutcome {
   certificates: readonly Rotation[];
   /** As they were carried out, phase by phase. */
   steps: readonly Step[];
+  /** Who has parted with whom by the end of it, also while it ran. */
+  parted: readonly PartedPeer[];
 }
 
 /** More rounds than phases: someone else writes all the time. */
@@ -73,7 +76,7 @@ export async function rotateCertificates(
     );
     const successors = successorsIn(authorities, prepared);
     await carryOut(flow, prepared, options, { authorities, successors, progress });
-    return { certificates: renewedBy(steps), steps };
+    return { certificates: renewedBy(steps), steps, parted: partedPeers(progress.members) };
   } catch (error) {
     await sayWhatStands(flow, prepared, options, { ...progress, error });
     throw error;

@@ -5,6 +5,7 @@ import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
+import { partedPeers } from '../../mesh/rotation/scope.ts';
 import type { Flow } from '../flow.ts';
 import { lookAgain } from './look-again.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
@@ -91,6 +92,8 @@ export async function sayWhatStands(
   if (!began && !isLeft) return;
   const effect = await whoIsCut(flow, prepared, options, members);
   if (effect !== undefined) flow.progress.warn(effect);
+  for (const { context, says, hint } of partedPeers(members))
+    flow.progress.warn(`context "${context}": ${says} → ${hint}`);
   if (!began) return;
   const trusted = prepared.scope.changing.size > 0 && !isLeft ? ['The new CA and the former one are both trusted'] : [];
   // An error that names who has to take part now says itself how it goes on.

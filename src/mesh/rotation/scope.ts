@@ -123,13 +123,15 @@ export function scopeRotation(
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
-    warnings: members.flatMap((member) => [
-      ...strangerWarnings(member, members, contexts, choice.silent),
-      ...missingSecrets(member, members, contexts, choice.silent),
-      ...foreignWarnings(member, members),
-      ...partedWarnings(member, members),
-      ...silenceWarnings(member),
-    ]),
+    warnings: [
+      ...members.flatMap((member) => [
+        ...strangerWarnings(member, members, contexts, choice.silent),
+        ...missingSecrets(member, members, contexts, choice.silent),
+        ...foreignWarnings(member, members),
+        ...silenceWarnings(member),
+      ]),
+      ...partedPeers(members).map(({ context, says, hint }) => `context "${context}": ${says} → ${hint}`),
+    ],
   };
 }
 
@@ -193,16 +195,27 @@ function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
   });
 }
 
-/** What a member holds of another one that has parted with it is not renewed: it would open nothing. */
-function partedWarnings({ snapshot, identity }: Member, members: readonly Member[]): string[] {
-  return members.flatMap((client) => {
-    const parted = partedBy(snapshot, client.snapshot);
-    if (!parted) return [];
-    const { context } = client.snapshot;
-    return [
-      `context "${context}": ${parted.why}, so the certificate for dialling ${identity.name} stays → ${parted.mend}`,
-    ];
-  });
+/** A peer that a cluster still dials, and that has parted with it by itself. */
+export interface PartedPeer {
+  /** Of who dials. */
+  context: string;
+  peer: string;
+  /** As a clause. */
+  says: string;
+  /** Both ways out. */
+  hint: string;
+}
+
+/** What members hold of others that have parted with them is not renewed: it would open nothing. */
+export function partedPeers(members: readonly Member[]): PartedPeer[] {
+  return members.flatMap(({ snapshot, identity: { name: peer } }) =>
+    members.flatMap((client): PartedPeer[] => {
+      const parted = partedBy(snapshot, client.snapshot);
+      if (!parted) return [];
+      const says = `${parted.why}, so the certificate for dialling ${peer} stays`;
+      return [{ context: client.snapshot.context, peer, says, hint: parted.mend }];
+    }),
+  );
 }
 
 /** Where no pod serves, what is renewed has been proved by nobody. */

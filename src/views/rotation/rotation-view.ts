@@ -1,3 +1,5 @@
+import type { PartedPeer } from '../../mesh/rotation/scope.ts';
+import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
 /** A certificate that was made anew. */
@@ -8,8 +10,9 @@ interface RenewedCertificate {
   peer?: string | undefined;
 }
 
-/** The contexts where a run has brought the rotation of a CA to its end. */
+/** The contexts where a run has brought the rotation of a CA to its end, and who has parted with whom by then. */
 interface EndOfRotation {
+  parted: readonly PartedPeer[];
   /** The former CA is no longer trusted. */
   replaced: readonly string[];
   /** The CA is what it was, and what was to replace it is no longer trusted. */
@@ -17,9 +20,17 @@ interface EndOfRotation {
 }
 
 /** What a rotation has made anew, for people. */
-export function rotationText(
+export function rotationText(certificates: readonly RenewedCertificate[], end: EndOfRotation, theme: Theme): string {
+  const parted = end.parted.flatMap(({ context, says, hint }) => [
+    `${theme.warn('‼')} ${context}: ${says}`,
+    ...hintLines(hint, theme),
+  ]);
+  return [renewedText(certificates, end, theme), ...parted].join('\n');
+}
+
+function renewedText(
   certificates: readonly RenewedCertificate[],
-  { replaced, staying }: EndOfRotation,
+  { replaced, staying }: Omit<EndOfRotation, 'parted'>,
   theme: Theme,
 ): string {
   if (certificates.length === 0 && replaced.length + staying.length > 0) {

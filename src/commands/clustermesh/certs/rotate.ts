@@ -63,8 +63,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
       replaced: finished.filter((one) => !prepared.scope.staying.has(one)),
       staying: finished.filter((one) => prepared.scope.staying.has(one)),
     });
-    const text = (theme: Theme) => rotationText(certificates, end, theme);
-    return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, missing);
+    const { parted } = outcome;
+    const text = (theme: Theme) => rotationText(certificates, { ...end, parted }, theme);
+    const data = { certificates, ...(parted.length > 0 ? { parted } : {}) };
+    return withUnanswered({ kind: 'RotationResult', data, text }, missing);
   });
 }
 
