@@ -6,6 +6,8 @@ export interface JunitCase {
   className: string;
   failure?: { type: string; message: string; text: string } | undefined;
   skipped?: string | undefined;
+  /** What is to be known of one that passed. */
+  output?: string | undefined;
 }
 
 /** A JUnit report (the format of Jenkins and GitLab). Texts must be printable already: XML allows no control characters. */
@@ -23,7 +25,7 @@ export function junitXml(suites: readonly { name: string; cases: readonly JunitC
   ].join('\n');
 }
 
-function caseLines({ name, className, failure, skipped }: JunitCase): string[] {
+function caseLines({ name, className, failure, skipped, output }: JunitCase): string[] {
   const open = `    <testcase classname="${escapedXml(className)}" name="${escapedXml(name)}"`;
   if (failure) {
     const { type, message, text } = failure;
@@ -35,6 +37,8 @@ function caseLines({ name, className, failure, skipped }: JunitCase): string[] {
   }
   if (skipped !== undefined)
     return [`${open}>`, `      <skipped message="${escapedXml(skipped)}"/>`, '    </testcase>'];
+  if (output !== undefined)
+    return [`${open}>`, `      <system-out>${escapedXml(output)}</system-out>`, '    </testcase>'];
   return [`${open}/>`];
 }
 

@@ -149,7 +149,7 @@ async function observe(
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const asksPeers = categories.has('peers') && snapshot.ciliumConfig !== undefined;
   const asksUsers = categories.has('tls') && !pre;
-  const [containers, nodes, polled, planned, policies, operators, etcdUsers, invitations] = await Promise.all([
+  const [containers, agents, polled, planned, policies, operators, etcdUsers, invitations] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(remembered) : [],
     observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
     asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
@@ -162,7 +162,7 @@ async function observe(
   const now = flow.now();
   return {
     containers,
-    nodes,
+    ...agents,
     polled: polled && { ...polled, report: withInvitations(polled.report, invitations, now) },
     policies,
     operators,
@@ -228,7 +228,7 @@ async function observeNodes(
   snapshot: ClusterSnapshot,
   categories: ReadonlySet<string>,
   { timeoutMs, pre }: { timeoutMs: number; pre: boolean },
-): Promise<NodeObservation[]> {
+): Promise<Pick<ClusterObservation, 'nodes' | 'asked'>> {
   const network = categories.has('network');
   const questions = {
     // With it come the name and the id that the agent has for its cluster.
@@ -236,10 +236,14 @@ async function observeNodes(
     bgp: network && usesBgp(snapshot.ciliumConfig),
     routes: network && !isTunnel(snapshot),
   };
-  if (!Object.values(questions).includes(true)) return [];
-  const { agents } = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  if (!Object.values(questions).includes(true)) return { nodes: [] };
+  const { agents, running, silent } = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
   const limit = pLimit(AGENTS_AT_A_TIME);
-  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot, questions))));
+  const told = await Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot, questions))));
+  return {
+    nodes: [...told, ...silent.map((node) => ({ node }))],
+    asked: agents.length < running ? { agents: agents.length, of: running } : undefined,
+  };
 }
 
 /** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */

@@ -12,13 +12,13 @@ export interface Agent {
 
 /**
  * The running agents, evenly spread over the list when there are more than `most`.
- * @returns also the nodes whose agent does not run: nobody there can be asked
+ * @returns also how many run, and the nodes whose agent does not: nobody there can be asked
  */
 export async function listAgents(
   flow: Flow,
   { client, namespace }: Target,
   { most, timeoutMs }: { most: number; timeoutMs: number },
-): Promise<{ agents: Agent[]; silent: string[] }> {
+): Promise<{ agents: Agent[]; running: number; silent: string[] }> {
   const agents: Agent[] = [];
   const waiting = new Set<string>();
   for await (const pod of client.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR })) {
@@ -48,8 +48,9 @@ export async function listAgents(
   }
   // One that is being replaced is on its node twice.
   const silent = [...waiting].filter((node) => !agents.some((agent) => agent.node === node));
-  if (agents.length <= most) return { agents, silent };
-  const step = agents.length / most;
+  const running = agents.length;
+  if (running <= most) return { agents, running, silent };
+  const step = running / most;
   const spread = Array.from({ length: most }, (_, index) => agents[Math.floor(index * step)]);
-  return { agents: spread.filter((agent) => !!agent), silent };
+  return { agents: spread.filter((agent) => !!agent), running, silent };
 }

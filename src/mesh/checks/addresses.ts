@@ -15,8 +15,7 @@ import { serviceSpec } from '../objects/service.ts';
 import { pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 import { NO_SERVICE } from './exposure.ts';
-import { findingOf } from './mesh-input.ts';
-import { NO_CONFIG } from './subjects.ts';
+import { NO_CONFIG, unknownPodRanges } from './subjects.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [
@@ -25,18 +24,13 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod address ranges do not overlap',
     subject: besideOthers(podRangesOf),
-    run: ({ clusters }) => [
-      ...overlapsBetween(clusters, {
+    run: ({ clusters }) =>
+      overlapsBetween(clusters, {
         id: 'pod-cidr-overlap',
         hint: 'Each cluster of a mesh needs pod ranges of its own; they are chosen when a cluster is made.',
         rangesOf: podRanges,
         between: podOverlaps,
       }),
-      ...clusters.flatMap((cluster) => {
-        const reason = lackOfRanges(cluster);
-        return reason === undefined ? [] : [findingOf('pod-cidr-overlap', 'skip', cluster.context, { reason })];
-      }),
-    ],
     says: (finding) =>
       saysOverlap(
         finding,
@@ -75,9 +69,10 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
     subject: (cluster, { clusters }) => {
-      const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
       if (serviceRanges(cluster).ranges.length === 0) return { things: [], otherwise: NO_SERVICE_RANGE };
-      return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
+      const beside = podsBeside(cluster, clusters);
+      // One address of a range says where it is, and nothing of where it is not.
+      return cluster.serviceCidrs ? beside : { ...beside, unseen: [ONE_ADDRESS, ...beside.unseen] };
     },
     run: servicesAmongPods,
     says: ({ args }) =>
@@ -89,9 +84,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     title: 'ipv4-native-routing-cidr covers the pods of the other clusters',
     subject: (cluster, { clusters }) => {
       const otherwise = notMasked(cluster);
-      const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
-      if (otherwise !== undefined) return { things: [], otherwise };
-      return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
+      return otherwise === undefined ? podsBeside(cluster, clusters) : { things: [], otherwise };
     },
     run: maskedPods,
     says: ({ args }) =>
@@ -101,27 +94,45 @@ export const ADDRESS_CHECKS: readonly Check[] = [
 
 const NO_SERVICE_RANGE = `no ServiceCIDR of it could be read, and ${NO_SERVICE}`;
 const ONE_ADDRESS =
-  "no ServiceCIDR of it could be read, and that the clustermesh-apiserver's address is in no pod range elsewhere says nothing of the others";
+  "no ServiceCIDR of it could be read, and one address, the clustermesh-apiserver's, says nothing of the others";
 
+/** Pools alone are not what is in use, nor do nodes tell what further ones get. */
 function podRangesOf(cluster: ClusterSnapshot): Subject {
   const { given, pools, otherwise } = podRanges(cluster);
-  return { things: [...given, ...pools].map(({ text }) => text), otherwise };
+  const { ciliumConfig, podPools } = cluster;
+  const later =
+    podPools === undefined && ciliumConfig?.ipam === 'multi-pool'
+      ? ['its CiliumPodIPPools could not be listed, so the ranges that nodes get later are not known']
+      : [];
+  const unread = unreadRanges(cluster);
+  return {
+    things: [...given, ...pools].map(({ text }) => text),
+    otherwise,
+    unseen: unread.length > 0 ? unread : later,
+  };
 }
 
-/** What of a cluster's pod ranges was not to be had: pools alone are not what is in use, nor do nodes tell what further ones get. */
-function lackOfRanges(cluster: ClusterSnapshot): string | undefined {
-  if (lacksNodeRanges(cluster)) {
-    return 'its CiliumNodes could not be listed, so what its nodes have of its ranges is not known';
-  }
-  const { ciliumConfig, podPools } = cluster;
-  if (podPools === undefined && ciliumConfig?.ipam === 'multi-pool') {
-    return 'its CiliumPodIPPools could not be listed, so the ranges that nodes get later are not known';
-  }
-  return undefined;
+function unreadRanges(cluster: ClusterSnapshot): string[] {
+  if (!lacksNodeRanges(cluster)) return [];
+  return ['its CiliumNodes could not be listed, so what its nodes have of its ranges is not known'];
 }
 
 function nodesOf(cluster: ClusterSnapshot): Subject {
-  return { things: nodeRanges(cluster).map(({ text }) => text), otherwise: 'no InternalIP of its nodes is known' };
+  return {
+    things: nodeRanges(cluster).map(({ text }) => text),
+    otherwise: 'no InternalIP of its nodes is known',
+    unseen: unreadRanges(cluster),
+  };
+}
+
+/** The other clusters as those with pods, as far as their ranges are known. */
+function podsBeside(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
+  const others = all.filter((other) => other !== cluster);
+  return {
+    things: others.filter((other) => knownRanges(other).length > 0).map(({ context }) => context),
+    otherwise: 'no pod ranges of other clusters are known',
+    unseen: unknownPodRanges(others),
+  };
 }
 
 /** Ranges that nodes have are in use; pools that meet mean that they will be, as nodes are added. */
@@ -188,9 +199,9 @@ function andMore({ more }: Finding['args']): string {
  */
 function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
-    const { context, serviceCidrs } = cluster;
+    const { context } = cluster;
     const { ranges, knownFrom } = serviceRanges(cluster);
-    const found = all
+    return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
         const overlaps = commonRanges(ranges, knownRanges(other));
@@ -205,11 +216,6 @@ function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapsh
           },
         ];
       });
-    if (found.length > 0 || serviceCidrs) return found;
-    // One address of a range says where it is, and nothing of where it is not.
-    return [
-      { id: 'service-address-overlap', severity: 'skip', cluster: context, args: { context, reason: ONE_ADDRESS } },
-    ];
   });
 }
 

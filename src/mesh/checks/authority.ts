@@ -11,10 +11,12 @@ import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import type { Check, Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { peersNotAmong } from './subjects.ts';
 import { expiry } from './tls.ts';
 
 const NO_CA = 'there is no readable Secret cilium-ca';
@@ -68,10 +70,22 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     id: 'tls-ca-trust',
     category: 'tls',
     title: 'clusters trust the CA of each of their peers',
-    subject: (cluster, { clusters }) => ({
-      things: trustsOf(cluster, clusters).map(({ peer }) => clusterNameOf(peer)),
-      otherwise: "for no peer could both the CA trusted here and the peer's CA be read",
-    }),
+    subject: (cluster, { clusters }) => {
+      const things = trustsOf(cluster, clusters).map(({ peer }) => clusterNameOf(peer));
+      const unread = peersOutside(cluster, clusters);
+      // Those that log in with a certificate of all clusters trust their own CA by it.
+      const lacking = [...cluster.peerCertificates.keys()].filter((peer) => ![...things, ...unread].includes(peer));
+      return {
+        things,
+        otherwise: "for no peer could both the CA trusted here and the peer's CA be read",
+        unseen: [
+          ...peersNotAmong(unread.filter((peer) => cluster.peerCertificates.has(peer))),
+          ...(lacking.length > 0
+            ? [`the CA of ${lacking.join(', ')}, or the one trusted for it, could not be read`]
+            : []),
+        ],
+      };
+    },
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster) =>
         trustsOf(cluster, all)
@@ -107,10 +121,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     title: 'every etcd user belongs to a peer',
     subject: knownUsers,
     run: ({ clusters, observed }, all) =>
-      clusters.flatMap((cluster) => [
-        ...orphansOf(cluster, all, observed.get(cluster.context)?.invited),
-        ...unknownUsers(cluster, all),
-      ]),
+      clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context)?.invited)),
     says: ({ args }) =>
       `context "${args.context}": etcd user ${args.user} may log in, but ${args.peer} is not connected to this cluster`,
   },
@@ -170,7 +181,11 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
     : users.length === 0
       ? 'it lets no peer in by a user of its own'
       : `${users.join(', ')} may belong to clusters outside this check`;
-  return { things: strangersOf(cluster, clusters).map(clusterNameOf), otherwise };
+  return {
+    things: strangersOf(cluster, clusters).map(clusterNameOf),
+    otherwise,
+    unseen: unknownUsers(cluster, clusters),
+  };
 }
 
 /** Users of clusters that are no peers. Whom an invitation has let in is on its way to be one, and is not to be locked out. */
@@ -197,14 +212,12 @@ function orphansOf(
 }
 
 /** Of users of clusters that this one neither dials nor has let in one-way, nothing is known where those were not read. */
-function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
+function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
   const dialled = configuredPeers(cluster);
   const known = [...dialled, ...servedPeers(cluster, dialled), ...all.map(clusterNameOf)].map(remoteUserName);
   const users = (cluster.remoteUsers ?? []).map(({ name }) => name);
   const unknown = users.filter((name) => name !== SHARED_USER && !known.includes(name));
-  if (unknown.length === 0) return [];
-  const reason = `${unknown.join(', ')} may belong to clusters outside this check`;
-  return [findingOf('tls-orphaned-users', 'skip', cluster.context, { reason })];
+  return unknown.length === 0 ? [] : [`${unknown.join(', ')} may belong to clusters outside this check`];
 }
 
 /** The clusters, among those that were read, that have a user here. */

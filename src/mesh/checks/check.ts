@@ -33,6 +33,13 @@ export interface Subject {
   things: readonly string[];
   /** Why there are none, in one clause about the cluster: the reason of the skip. */
   otherwise: string;
+  /**
+   * What of it was not to be had, in clauses about the cluster: which agents did not answer, whose ranges are not known. What
+   * is wrong with the rest is found all the same; that all is well nobody can say, so that instead of a pass it is a skip.
+   */
+  unseen?: readonly string[] | undefined;
+  /** How much of it is looked at where a part says enough, e.g. `10 of 300 agents`: what passes says so. */
+  sample?: string | undefined;
 }
 
 /** One check as a record; pure. `Input` is wider for checks that need more than snapshots. */
@@ -90,9 +97,9 @@ export function besideOthers<Input extends CheckInput>(
 /**
  * Runs checks in their order.
  * @param skip ids that the operator does not want to hear of
- * @returns at least one finding for each check: `skip` for each cluster in which it had nothing to look at, or that lacks
- * what it needs; `pass` where it looked at something and found nothing, with those clusters in `args.contexts` when there
- * are skipped ones beside them
+ * @returns at least one finding for each check: `skip` for each cluster in which it had nothing to look at, did not see all
+ * that there is, or that lacks what it needs; `pass` where it looked at something and found nothing, with those clusters in
+ * `args.contexts` when there are skipped ones beside them, and with the samples that it rests on in `args.samples`
  */
 export function runChecks<Input extends CheckInput>(
   checks: readonly Check<Input>[],
@@ -135,21 +142,35 @@ function runOne<Input extends CheckInput>(
   const all = input.clusters.filter(({ context }) => lackOf(context) === undefined);
   const skips: Finding[] = [];
   const clusters: ClusterSnapshot[] = [];
+  const samples = new Map<string, string>();
   for (const cluster of input.clusters) {
-    const missing = lackOf(cluster.context);
-    const { things, otherwise } =
-      missing === undefined ? check.subject(cluster, { ...input, clusters: all }) : { things: [], otherwise: '' };
+    const { context } = cluster;
+    const missing = lackOf(context);
+    if (missing !== undefined) {
+      skips.push(skipped({ needs: missing }, context));
+      continue;
+    }
+    const { things, otherwise, unseen = [], sample } = check.subject(cluster, { ...input, clusters: all });
     if (things.length > 0) clusters.push(cluster);
-    else skips.push(skipped(missing === undefined ? { reason: otherwise } : { needs: missing }, cluster.context));
+    if (things.length > 0 && sample !== undefined) samples.set(context, sample);
+    // What is missing altogether is said by its own reason.
+    const reasons = things.length > 0 ? unseen : [otherwise];
+    if (reasons.length > 0) skips.push(skipped({ reason: reasons.join('; ') }, context));
   }
   if (clusters.length === 0) return skips;
   const found = check.run({ ...input, clusters }, all);
-  if (found.some(({ severity }) => severity !== 'skip')) return [...found, ...skips];
-  // What a check could not judge of a cluster after all is no pass of it.
-  const judged = clusters.filter(({ context }) => !found.some(({ cluster }) => cluster === context));
   const unjudged = [...found, ...skips];
+  if (found.some(({ severity }) => severity !== 'skip')) return unjudged;
+  // What a check could not judge of a cluster after all is no pass of it.
+  const judged = clusters
+    .map(({ context }) => context)
+    .filter((one) => !unjudged.some(({ cluster }) => cluster === one));
   if (judged.length === 0) return unjudged;
-  const args = unjudged.length > 0 ? { contexts: judged.map(({ context }) => context) } : {};
+  const partly = judged.flatMap((context) => (samples.has(context) ? [`${context}: ${samples.get(context)}`] : []));
+  const args = {
+    ...(unjudged.length > 0 ? { contexts: judged } : {}),
+    ...(partly.length > 0 ? { samples: partly } : {}),
+  };
   return [{ id, severity: 'pass', args }, ...unjudged];
 }
 

@@ -13,9 +13,10 @@ import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, theCluster } from './check.ts';
-import { configOf, othersKnown } from './subjects.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
+import { configOf, othersKnown, peersNotAmong } from './subjects.ts';
 
 /** The checks that find a cluster with another name than its certificates, users and files are made for. */
 export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;
@@ -68,7 +69,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'cluster ids are unique',
     needs: ['cluster-identity'],
-    subject: othersKnown,
+    subject: idsKnown,
     run: (input) =>
       pairsOf(knownClusters(input))
         .filter(([one, other]) => one.id === other.id && one.name !== other.name)
@@ -93,9 +94,15 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       const missing = known
         ? 'it has no record of the other clusters'
         : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
+      const dialled = configuredPeers(cluster).filter((peer) => peer !== clusterNameOf(cluster));
+      const unrecorded = dialled.filter((peer) => !known?.has(peer));
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
-        otherwise: configuredPeers(cluster).length > 0 ? missing : 'it dials no cluster',
+        otherwise: dialled.length > 0 ? missing : 'it dials no cluster',
+        unseen: [
+          ...(unrecorded.length > 0 ? [`it has no record of ${unrecorded.join(', ')}`] : []),
+          ...peersNotAmong(peersOutside(cluster, clusters).filter((peer) => known?.has(peer))),
+        ],
       };
     },
     run: differentPeers,
@@ -110,6 +117,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     subject: (cluster, { clusters }) => ({
       things: clusters.length > 1 ? configuredPeers(cluster) : [],
       otherwise: clusters.length > 1 ? 'it dials no cluster' : 'there is no other cluster to compare it with',
+      unseen: peersNotAmong(peersOutside(cluster, clusters)),
     }),
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster) =>
@@ -151,6 +159,15 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
 
 function othersThan(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   return all.filter((other) => other !== cluster);
+}
+
+/** An id that nobody can tell may be that of another cluster. */
+function idsKnown(cluster: ClusterSnapshot, input: CheckInput): Subject {
+  const { things, otherwise } = othersKnown(cluster, input);
+  const told = [...(input.peerIds?.values() ?? [])].flatMap((ids) => [...ids.keys()]);
+  const untold = peersOutside(cluster, input.clusters).filter((peer) => !told.includes(peer));
+  const unseen = untold.length === 0 ? [] : [`the ids of its peers ${untold.join(', ')} are not known`];
+  return { things, otherwise: unseen[0] ?? otherwise, unseen };
 }
 
 interface KnownCluster {

@@ -61,8 +61,10 @@ export interface ContainerFacts {
 /** What a cluster showed beyond its snapshot. */
 export interface ClusterObservation {
   containers: readonly ContainerFacts[];
-  /** Some of the nodes, in a large cluster. */
+  /** What agents said, each its part; of a node whose agent does not run its name alone. Some of them in a large cluster. */
   nodes: readonly NodeObservation[];
+  /** How many of the agents that run were asked; absent where all were. */
+  asked?: { agents: number; of: number } | undefined;
   status?: StatusReport | undefined;
   /** When the programs of Cilium's operator that run were started; undefined where they were not looked at. */
   operators?: readonly Date[] | undefined;

@@ -17,6 +17,7 @@ import {
   type NodeHealth,
   type NodeObservation,
 } from './mesh-input.ts';
+import { sampleOf, silentAgents, unknownPodRanges } from './subjects.ts';
 
 const MOST_SHOWN = 3;
 
@@ -38,8 +39,8 @@ interface NodeQuestion<Answer> {
   severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
-  /** What of the question nobody could judge, one clause each. */
-  unjudged?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  /** What of it is not known beside the answers of silent agents, one clause each. */
+  unseen?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
 }
 
@@ -74,7 +75,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
       rangesTold(told, cluster, others).flatMap(({ node, range, of, list }) =>
         list.some((prefix) => holds(prefix, range)) ? [] : [`${node} lacks ${range.text} of ${of}`],
       ),
-    unjudged: (told, cluster, others) => unjudgedRanges(told, cluster, others, 'BGP routes'),
+    unseen: (told, cluster, others) => unseenRanges(told, cluster, others, 'BGP routes'),
     hint: () => 'Let the routers of both sides exchange the pod ranges (CiliumBGPAdvertisement of type PodCIDR).',
   }),
   askNodes<OfFamily<NodeRoute>>({
@@ -90,7 +91,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
         if (dropped) return [`${node} drops what goes to ${text} of ${of} (${dropped})`];
         return source || list.some(isDefault) ? [] : [`${node} has none to ${text} of ${of}`];
       }),
-    unjudged: (told, cluster, others) => unjudgedRanges(told, cluster, others, 'routes'),
+    unseen: (told, cluster, others) => unseenRanges(told, cluster, others, 'routes'),
     hint: ({ context }, others) =>
       meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] }),
   }),
@@ -105,7 +106,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent could run cilium-health',
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'the health checks of its agents know no node of another cluster, or none yet',
-    unjudged: (told) => {
+    unseen: (told) => {
       const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
       if (waiting.length === 0) return [];
       return [
@@ -174,21 +175,17 @@ function rangesTold<T>(
   );
 }
 
-function unjudgedRanges(
+function unseenRanges(
   told: readonly Told<OfFamily<unknown>>[],
   cluster: ClusterSnapshot,
   others: readonly ClusterSnapshot[],
   what: string,
 ): string[] {
-  const unknown = others.filter((other) => podCidrsOf(other).length === 0).map(({ context }) => context);
   const wanted = new Set(others.flatMap((other) => podRangesTo(cluster, other).map(({ family }) => family)));
   const untold = [...wanted].filter(
     (family) => !told.some(({ answer }) => answer.some((one) => one.family === family)),
   );
-  return [
-    ...(unknown.length > 0 ? [`no pod ranges of ${unknown.join(', ')} are known`] : []),
-    ...untold.map((family) => `no agent reported its IPv${family} ${what}`),
-  ];
+  return [...unknownPodRanges(others), ...untold.map((family) => `no agent reported its IPv${family} ${what}`)];
 }
 
 function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
@@ -197,17 +194,6 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
   return isKnown
     ? 'other clusters have no pod ranges of an IP family that it has'
     : 'no pod ranges of other clusters are known';
-}
-
-/** Why it is not known of all nodes, where agents of some were asked in vain. */
-function silentAgents(
-  { context }: ClusterSnapshot,
-  { observed }: MeshCheckInput,
-  told: readonly Told<unknown>[],
-): string[] {
-  const answered = new Set(told.map(({ node }) => node));
-  const silent = (observed.get(context)?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.has(node));
-  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent, MOST_SHOWN)} did not answer`];
 }
 
 /** A check of what the agents of a cluster said. */
@@ -228,19 +214,23 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
       if (reason !== undefined) return { things: [], otherwise: reason };
       const told = toldBy(cluster, input);
       const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
-      return { things: seen.map(({ node }) => node), otherwise: told.length > 0 ? nothing : silent };
+      const observation = input.observed.get(cluster.context);
+      const answered = told.map(({ node }) => node);
+      return {
+        things: seen.map(({ node }) => node),
+        otherwise: told.length > 0 ? nothing : silent,
+        unseen: [...(question.unseen?.(told, cluster, others) ?? []), ...silentAgents(observation, answered)],
+        sample: sampleOf(observation),
+      };
     },
     run: (input, all) =>
       input.clusters.flatMap((cluster): Finding[] => {
         const others = all.filter((other) => other !== cluster);
         const told = toldBy(cluster, input);
         const cases = judge(told, cluster, others);
-        const reasons = [...(question.unjudged?.(told, cluster, others) ?? []), ...silentAgents(cluster, input, told)];
-        const reason = reasons.join('; ');
-        const skips = reason === '' ? [] : [findingOf(id, 'skip', cluster.context, { reason })];
-        if (cases.length === 0) return skips;
+        if (cases.length === 0) return [];
         const weight = typeof severity === 'function' ? severity(told) : severity;
-        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told)), ...skips];
+        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
       }),
     says: ({ args }) =>
       `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,

@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -26,80 +26,18 @@ import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { isHalfOfPeering, mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
-import { partedBy } from '../peers/parted.ts';
-import { choicesFor, peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers, loginCertificate, PEER_SECRETS } from '../peers/peers.ts';
-import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { choicesFor } from '../peers/peer-choices.ts';
+import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
-import { type Finding, listed, type Severity } from './check.ts';
+import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { type Lack, ofBoth, type PeerVerdict, perPeer } from './per-peer.ts';
 import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
 
-const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
-  partedBy(to, from)?.mend ?? connectCommand(from.context, to.context);
-
-interface Verdict {
-  severity: Severity;
-  reason: string;
-  /** Default: to connect the two anew. */
-  hint?: string;
-  /** What another check says, where that is why. */
-  cause?: { foundBy: string; foundIn: string } | undefined;
-}
-
-/** For each cluster and each of its peers that is among the clusters. */
-function perPeer(
-  id: string,
-  title: string,
-  judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => Verdict | undefined,
-  /** Why there is nothing to judge of a peer; undefined where there is. */
-  lack: (from: ClusterSnapshot, to: ClusterSnapshot) => string | undefined = () => undefined,
-  peersAmong = dialledAmong,
-): MeshCheck {
-  return {
-    id,
-    category: 'peers',
-    title,
-    // Files and users are named for clusters.
-    saidBy: IDENTITY_OF_CLUSTERS,
-    subject(from, { clusters }) {
-      const peers = peersAmong(from, clusters);
-      const [reason = withoutPeers(from)] = peers.flatMap((to) => lack(from, to) ?? []);
-      const judged = peers.filter((to) => lack(from, to) === undefined);
-      return { things: judged.map(clusterNameOf), otherwise: reason };
-    },
-    run: ({ clusters, now }, all) =>
-      clusters.flatMap((from) =>
-        peersAmong(from, all).flatMap((to): Finding[] => {
-          const found = lack(from, to) === undefined ? judge(from, to, now) : undefined;
-          if (!found) return [];
-          const { severity, reason, hint = reconnect(from, to), cause = {} } = found;
-          return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason, ...cause }, hint)];
-        }),
-      ),
-    says: saysOfPeer,
-  };
-}
-
-function dialledAmong(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
-  return all.filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)));
-}
-
-function saysOfPeer({ args }: Finding): string {
-  return `context "${args.context}", peer ${args.peer}: ${args.reason}`;
-}
-
-function withoutPeers(cluster: ClusterSnapshot): string {
-  const dialled = configuredPeers(cluster);
-  if (dialled.length > 0) return 'none of its peers is among the clusters being checked';
-  const served = servedPeers(cluster, dialled).join(', ');
-  return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
-}
-
 /** The fault of a cluster's files for a peer, of these, that another check finds. */
-function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): Verdict['cause'] {
+function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): PeerVerdict['cause'] {
   const found = dialFaults(from, { now }).find((fault) => fault.peer === peer && ids.includes(fault.id));
   return found && { foundBy: found.id, foundIn: from.context };
 }
@@ -118,84 +56,42 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       unconnected(clusters.flatMap(({ context }) => observed.get(context)?.status ?? [])),
     says: saysUnconnected,
   },
-  perPeer(
-    'peers-mutual',
-    'peers are configured in both directions',
-    (from, to) => {
+  perPeer({
+    id: 'peers-mutual',
+    title: 'peers are configured in both directions',
+    also: undialledServers,
+    ...ofBoth((from, to) => {
       if (undialledServers(from, [to]).length > 0)
         return { severity: 'warn', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
       // By the name that it had.
       return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
         ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
         : undefined;
-    },
-    undefined,
-    (from, all) => [...dialledAmong(from, all), ...undialledServers(from, all)],
-  ),
-  perPeer(
-    'peers-endpoint',
-    "peering files have the address that was chosen, or that the peer's Service has now",
-    judgeEndpoint,
-    (from, to) => {
-      const file = dialledBy(from, clusterNameOf(to));
-      if (file === undefined) return undefined;
-      if (addressesIn(file).length === 0) return 'no address can be read from its peering file';
-      const { endpoints: chosen } = choicesFor(from, clusterNameOf(to));
-      return chosen || reachableEndpoints(to) ? undefined : `the Service of ${to.context} has no address`;
-    },
-  ),
-  {
-    id: 'peers-certificate',
-    category: 'peers',
-    title: 'client certificates for peers are valid and from the CA that checks them',
-    saidBy: IDENTITY_OF_CLUSTERS,
-    // They are the cluster's own: the peers need not be among the clusters.
-    subject: (from) => ({
-      things: otherPeers(from).filter((peer) => from.peerCertificates.has(peer)),
-      otherwise: otherPeers(from).length > 0 ? NO_CERTIFICATE : withoutPeers(from),
     }),
-    run: ({ clusters, now }, all) =>
-      clusters.flatMap((from) =>
-        otherPeers(from).flatMap((peer): Finding[] => {
-          const found = judgeCertificate(from, peer, now);
-          if (!found) return [];
-          const { severity, reason, cause = {} } = found;
-          const to = all.find((other) => clusterNameOf(other) === peer);
-          const connect = connectCommand(from.context, unnamedContext(peer));
-          const hint = to ? reconnect(from, to) : forOtherOwners(connect, from.context, peersOfOthers(from));
-          return [findingOf('peers-certificate', severity, from.context, { peer, reason, ...cause }, hint)];
-        }),
-      ),
-    says: saysOfPeer,
-  },
-  perPeer(
-    'peers-user',
-    'peers have an etcd user for the certificate that dials them',
-    (from, to) => {
+  }),
+  perPeer({
+    id: 'peers-endpoint',
+    title: "peering files have the address that was chosen, or that the peer's Service has now",
+    ...ofBoth(judgeEndpoint, lackOfEndpoint),
+  }),
+  perPeer({
+    id: 'peers-certificate',
+    title: 'client certificates for peers are valid and from the CA that checks them',
+    // They are the cluster's own: the peers need not be among the clusters.
+    judge: (from, { name }, now) => judgeCertificate(from, name, now),
+    lack: (from, { name }) => lackOfCertificate(from, name),
+  }),
+  perPeer({
+    id: 'peers-user',
+    title: 'peers have an etcd user for the certificate that dials them',
+    ...ofBoth(judgeUser, (from, to) => {
       const user = loginCertificate(from, clusterNameOf(to))?.commonName;
-      const found = to.remoteUsers?.find(({ name }) => name === user);
-      if (found?.role === REMOTE_ROLE) return undefined;
-      const expected = remoteUserName(clusterNameOf(from));
-      const reason = found
-        ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
-        : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
-      const users = to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP)));
-      const owner = toolOwner(users);
-      const cause = { foundBy: 'users-unreadable', foundIn: to.context };
-      if (!users || owner === undefined) return { severity: 'fail', reason, cause };
-      // connect mends it, until the owner writes the users again.
-      const forGood = `for good, ${lastingPeers(to.context, users, [clusterNameOf(from)])}`;
-      const lasting = `${owner} makes the users there, and takes it out again at its next sync`;
-      return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
-    },
-    (from, to) => {
-      const user = loginCertificate(from, clusterNameOf(to))?.commonName;
-      if (user === SHARED_USER) return 'it logs in as the user that every cluster has';
+      if (user === SHARED_USER) return { says: 'it logs in as the user that every cluster has', isUnseen: false };
       // Without a ConfigMap of users the peer's Cilium does not use them.
-      if (to.remoteUsers === undefined) return `${to.context} has no ConfigMap of users`;
-      return user === undefined ? NO_CERTIFICATE : undefined;
-    },
-  ),
+      if (to.remoteUsers === undefined) return { says: `${to.context} has no ConfigMap of users`, isUnseen: false };
+      return user === undefined ? lackOfCertificate(from, clusterNameOf(to)) : undefined;
+    }),
+  }),
   {
     id: 'peers-itself',
     category: 'peers',
@@ -241,15 +137,36 @@ export function keptForItself(cluster: ClusterSnapshot): string[] {
   return leftForItself(cluster).map((finding) => `${saysLeftForItself(finding)} → ${finding.hint}`);
 }
 
-const NO_CERTIFICATE = 'it has no readable client certificate of its own for the peer';
+/** A cluster that logs in by the certificate for all of its CA has none for the peer alone. */
+function lackOfCertificate(from: ClusterSnapshot, peer: string): Lack | undefined {
+  if (from.peerCertificates.has(peer)) return undefined;
+  return {
+    says: 'it has no readable client certificate of its own for the peer',
+    isUnseen: !loginCertificate(from, peer) && !sharesLogin(from, peer),
+  };
+}
 
-/** Whom a cluster dials; what it has for itself is another check's. */
-function otherPeers(from: ClusterSnapshot): string[] {
-  return configuredPeers(from).filter((peer) => peer !== clusterNameOf(from));
+/** Whether the peer lets the cluster in by the certificate that it has. */
+function judgeUser(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | undefined {
+  const user = loginCertificate(from, clusterNameOf(to))?.commonName;
+  const found = to.remoteUsers?.find(({ name }) => name === user);
+  if (found?.role === REMOTE_ROLE) return undefined;
+  const expected = remoteUserName(clusterNameOf(from));
+  const reason = found
+    ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
+    : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
+  const users = to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP)));
+  const owner = toolOwner(users);
+  const cause = { foundBy: 'users-unreadable', foundIn: to.context };
+  if (!users || owner === undefined) return { severity: 'fail', reason, cause };
+  // connect mends it, until the owner writes the users again.
+  const forGood = `for good, ${lastingPeers(to.context, users, [clusterNameOf(from)])}`;
+  const lasting = `${owner} makes the users there, and takes it out again at its next sync`;
+  return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
 }
 
 /** The certificate that a cluster has for one of its peers alone. */
-function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): Verdict | undefined {
+function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): PeerVerdict | undefined {
   const facts = from.peerCertificates.get(peer);
   if (!facts) return undefined;
   // Files that are not there, or no certificates, are what makes them not go together.
@@ -263,8 +180,18 @@ function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): Verdi
   return expiry(facts.certificate, now);
 }
 
+function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
+  const file = dialledBy(from, clusterNameOf(to));
+  if (file === undefined) return undefined;
+  if (addressesIn(file).length === 0) return { says: 'no address can be read from its peering file', isUnseen: true };
+  const { endpoints: chosen } = choicesFor(from, clusterNameOf(to));
+  return chosen || reachableEndpoints(to)
+    ? undefined
+    : { says: `the Service of ${to.context} has no address`, isUnseen: true };
+}
+
 /** Whether the file by which a peer is dialled leads to it. */
-function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): Verdict | undefined {
+function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): PeerVerdict | undefined {
   const peer = clusterNameOf(to);
   const file = dialledBy(from, peer);
   if (file === undefined) {

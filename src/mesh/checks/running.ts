@@ -7,6 +7,7 @@ import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER, localUserName } from '../objects/names.ts';
 import { type Finding, listed, type Subject } from './check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './mesh-input.ts';
+import { sampleOf, silentAgents } from './subjects.ts';
 
 /** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [
@@ -89,24 +90,26 @@ function agentsOf({ ciliumConfig = {} }: ClusterSnapshot, seen: ClusterObservati
 
 /** A clustermesh-apiserver that says nothing may run as anything: that its agents are right does not speak for it. */
 function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInput, 'observed'>): Subject {
-  const { context, namespace, ciliumConfig = {} } = cluster;
-  const seen = observed.get(context);
+  const seen = observed.get(cluster.context);
   const served = servedNames(cluster, seen);
-  const agents = [...agentsOf(cluster, seen).keys()];
-  const areRight = agents.every((name) => name === identityOf(ciliumConfig).name);
-  const isSilent = apiserverDeployment(cluster) && served.length === 0 && areRight && !seen?.isOfAnother;
-  if (isSilent && seen?.published === undefined) {
-    const otherwise =
-      "the name that its clustermesh-apiserver runs with could not be read from its etcd, which takes a ready pod, the right to port-forward and, for the agents' certificate, KVStoreMesh";
-    return { things: [], otherwise };
-  }
-  if (isSilent) {
-    const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
-    const otherwise = `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
-    return { things: [], otherwise };
-  }
-  const otherwise = 'neither its clustermesh-apiserver nor an agent reported the name that it runs with';
-  return { things: [...served.map(([name]) => name), ...agents, ...(seen?.isOfAnother ? ['etcd'] : [])], otherwise };
+  const agents = agentsOf(cluster, seen);
+  const silent = served.length === 0 && !seen?.isOfAnother ? silentApiserver(cluster, seen) : undefined;
+  return {
+    things: [...served.map(([name]) => name), ...agents.keys(), ...(seen?.isOfAnother ? ['etcd'] : [])],
+    otherwise: silent ?? 'neither its clustermesh-apiserver nor an agent reported the name that it runs with',
+    unseen: [...(silent === undefined ? [] : [silent]), ...silentAgents(seen, [...agents.values()].flat())],
+    sample: sampleOf(seen),
+  };
+}
+
+/** Why it is not known what the clustermesh-apiserver runs as; undefined where there is none. */
+function silentApiserver(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): string | undefined {
+  const { context, namespace } = cluster;
+  if (!apiserverDeployment(cluster)) return undefined;
+  if (seen?.published === undefined)
+    return "the name that its clustermesh-apiserver runs with could not be read from its etcd, which takes a ready pod, the right to port-forward and, for the agents' certificate, KVStoreMesh";
+  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  return `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
 }
 
 /** The names and ids under which the clustermesh-apiserver serves, by its own word, or else by the mark of another name. */

@@ -1,5 +1,8 @@
+import { podCidrsOf } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { firstOf } from '../counted.ts';
 import type { CheckInput, Subject } from './check.ts';
+import type { ClusterObservation } from './mesh-input.ts';
 
 /** Why nothing can be said of a cluster's settings. */
 export const NO_CONFIG = 'there is no ConfigMap cilium-config';
@@ -15,4 +18,28 @@ export function othersKnown(cluster: ClusterSnapshot, { clusters, peerIds }: Che
   const others = clusters.filter((other) => other !== cluster && other.ciliumConfig).map(({ context }) => context);
   const peers = peerIds?.get(cluster.context)?.keys() ?? [];
   return { things: [...others, ...peers], otherwise: 'no other cluster is known' };
+}
+
+const MOST_NAMED = 3;
+
+/** Whose agents did not tell what they were asked, as what is unseen of a cluster. @param answered nodes whose agents did */
+export function silentAgents(seen: ClusterObservation | undefined, answered: readonly string[]): string[] {
+  const silent = (seen?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.includes(node));
+  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent, MOST_NAMED)} did not answer`];
+}
+
+/** How many agents a verdict rests on; undefined where it rests on all of them. */
+export function sampleOf(seen: ClusterObservation | undefined): string | undefined {
+  return seen?.asked && `${seen.asked.agents} of ${seen.asked.of} agents asked`;
+}
+
+/** The clusters of which it is not known to which addresses packets for their pods go, as what is unseen beside them. */
+export function unknownPodRanges(others: readonly ClusterSnapshot[]): string[] {
+  const unknown = others.filter((other) => podCidrsOf(other).length === 0).map(({ context }) => context);
+  return unknown.length === 0 ? [] : [`no pod ranges of ${unknown.join(', ')} are known`];
+}
+
+/** Peers whose clusters were not read, as what is unseen of a cluster that has them. */
+export function peersNotAmong(peers: readonly string[]): string[] {
+  return peers.length === 0 ? [] : [`${firstOf(peers, MOST_NAMED)}: not among the clusters being checked`];
 }

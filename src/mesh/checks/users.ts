@@ -24,8 +24,12 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
       if (!makesRemoteUsers(apiserverDeployment(cluster)) || !cluster.remoteUsers) {
         return { things: [], otherwise: 'its clustermesh-apiserver makes no users of its own for peers' };
       }
-      const pods = [...(observed.get(cluster.context)?.etcdUsers?.keys() ?? [])];
-      return { things: pods, otherwise: 'no etcd of its clustermesh-apiserver told which users it has' };
+      const { etcdUsers, etcdsUnasked = [] } = observed.get(cluster.context) ?? {};
+      return {
+        things: [...(etcdUsers?.keys() ?? [])],
+        otherwise: 'no etcd of its clustermesh-apiserver told which users it has',
+        unseen: etcdsUnasked.map((pod) => `etcd of ${pod} did not tell which users it has`),
+      };
     },
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => differing(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
@@ -42,11 +46,7 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
   const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
   // A new one would let nobody in where the list cannot be read.
   const cause = { foundBy: 'users-unreadable', foundIn: context };
-  const { etcdUsers = new Map<string, readonly string[]>(), etcdsUnasked = [] } = seen ?? {};
-  const silent = etcdsUnasked.map((pod) =>
-    findingOf('tls-users-made', 'skip', context, { reason: `etcd of ${pod} did not tell which users it has` }),
-  );
-  const found = [...etcdUsers].flatMap(([pod, present]): Finding[] => {
+  return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {
     const missing = wanted.filter((name) => !present.includes(name));
     const strangers = present.filter((name) => !wanted.includes(name) && !BUILT_IN.test(name));
     const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn') =>
@@ -58,5 +58,4 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
       ...about(strangers, 'still lets in', 'which is not in', 'warn'),
     ];
   });
-  return [...found, ...silent];
 }

@@ -94,11 +94,17 @@ function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
   const { severity, title, id, hint, args } = entry;
   const paint = { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
   const where = severity === 'pass' && Array.isArray(args.contexts) ? ` (${args.contexts.join(', ')})` : '';
+  const samples = samplesOf(entry);
   return [
-    `${paint(MARKS[severity])} ${title}${where}`,
+    `${paint(MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
     ...messages.map((message) => `    ${message} ${theme.dim(`(${id})`)}`),
     ...(hint && severity !== 'skip' ? hintLines(hint, theme, 4) : []),
   ];
+}
+
+/** Of how much of each cluster it is known that the check passes, where that is not all. */
+function samplesOf({ severity, args: { samples } }: CheckEntry): string | undefined {
+  return severity === 'pass' && Array.isArray(samples) ? samples.join('; ') : undefined;
 }
 
 function summary(entries: readonly Shown[], theme: Theme): string {
@@ -124,9 +130,10 @@ export function checkJunit(entries: readonly CheckEntry[]): string {
   );
 }
 
-function caseOf({ id, category, cluster, severity, title, message = '', hint = '' }: CheckEntry): JunitCase {
+function caseOf(entry: CheckEntry): JunitCase {
+  const { id, category, cluster, severity, title, message = '', hint = '' } = entry;
   const name = cluster ? `${title} (${cluster})` : title;
   const className = `${category}.${id}`;
   if (severity === 'fail') return { name, className, failure: { type: id, message, text: `${message}\n→ ${hint}` } };
-  return { name, className, ...(severity === 'skip' ? { skipped: message } : {}) };
+  return { name, className, ...(severity === 'skip' ? { skipped: message } : { output: samplesOf(entry) }) };
 }

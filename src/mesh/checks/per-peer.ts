@@ -1,0 +1,128 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand, unnamedContext } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
+import { groupBy } from '../pairs.ts';
+import { partedBy } from '../peers/parted.ts';
+import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
+import type { Finding, Severity } from './check.ts';
+import { IDENTITY_OF_CLUSTERS } from './identity.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+
+/** What is wrong with a peer. */
+export interface PeerVerdict {
+  severity: Severity;
+  reason: string;
+  /** Default: to connect the two anew. */
+  hint?: string;
+  /** What another check says, where that is why. */
+  cause?: { foundBy: string; foundIn: string } | undefined;
+}
+
+/** A cluster that another one dials. */
+interface Peer {
+  name: string;
+  /** Undefined where it is not among the clusters that were read. */
+  cluster: ClusterSnapshot | undefined;
+}
+
+/** Why nothing is judged of a peer. */
+export interface Lack {
+  says: string;
+  /** Something that there is to judge was not to be had; else there is nothing. */
+  isUnseen: boolean;
+}
+
+/** What a check asks of each cluster and each of its peers. */
+export interface PeerQuestion {
+  id: string;
+  title: string;
+  judge(from: ClusterSnapshot, peer: Peer, now: Date): PeerVerdict | undefined;
+  /** Undefined where there is something to judge. */
+  lack(from: ClusterSnapshot, peer: Peer): Lack | undefined;
+  /** Peers that the cluster does not dial; default: none. */
+  also?(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[];
+}
+
+const NOT_AMONG: Lack = { says: 'not among the clusters being checked', isUnseen: true };
+
+/** What a question about two clusters that were read is to all peers of one. */
+export function ofBoth(
+  judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => PeerVerdict | undefined,
+  lack: (from: ClusterSnapshot, to: ClusterSnapshot) => Lack | undefined = () => undefined,
+): Pick<PeerQuestion, 'judge' | 'lack'> {
+  return {
+    judge: (from, { cluster }, now) => cluster && judge(from, cluster, now),
+    lack: (from, { cluster }) => (cluster ? lack(from, cluster) : NOT_AMONG),
+  };
+}
+
+/** A check of each cluster and each peer that it dials. What a cluster has for itself is another check's. */
+export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestion): MeshCheck {
+  const peersOf = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] => [
+    ...dialledBy(from, all),
+    ...also(from, all).map((cluster) => ({ name: clusterNameOf(cluster), cluster })),
+  ];
+  return {
+    id,
+    category: 'peers',
+    title,
+    // Files and users are named for clusters.
+    saidBy: IDENTITY_OF_CLUSTERS,
+    subject(from, { clusters }) {
+      const peers = peersOf(from, clusters).map((peer) => ({ name: peer.name, lack: lack(from, peer) }));
+      const [reason = withoutPeers(from)] = peers.flatMap((one) =>
+        one.lack === NOT_AMONG ? [] : (one.lack?.says ?? []),
+      );
+      const unseen = groupBy(
+        peers.filter((one) => one.lack?.isUnseen),
+        (one) => one.lack?.says ?? '',
+      );
+      return {
+        things: peers.filter((one) => one.lack === undefined).map(({ name }) => name),
+        otherwise: reason,
+        unseen: [...unseen].map(([says, same]) => `${namesOf(same)}: ${says}`),
+      };
+    },
+    run: ({ clusters, now }, all) =>
+      clusters.flatMap((from) =>
+        peersOf(from, all).flatMap((peer): Finding[] => {
+          const found = lack(from, peer) === undefined ? judge(from, peer, now) : undefined;
+          if (!found) return [];
+          const { severity, reason, hint = reconnect(from, peer), cause = {} } = found;
+          return [findingOf(id, severity, from.context, { peer: peer.name, reason, ...cause }, hint)];
+        }),
+      ),
+    says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
+  };
+}
+
+const MOST_NAMED = 3;
+
+function namesOf(peers: readonly { name: string }[]): string {
+  return firstOf(
+    peers.map(({ name }) => name),
+    MOST_NAMED,
+  );
+}
+
+function dialledBy(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] {
+  return configuredPeers(from)
+    .filter((name) => name !== clusterNameOf(from))
+    .map((name) => ({ name, cluster: all.find((to) => to !== from && clusterNameOf(to) === name) }));
+}
+
+function reconnect(from: ClusterSnapshot, { name, cluster: to }: Peer): string {
+  if (to) return partedBy(to, from)?.mend ?? connectCommand(from.context, to.context);
+  const connect = connectCommand(from.context, unnamedContext(name));
+  return forOtherOwners(connect, from.context, peersOfOthers(from));
+}
+
+function withoutPeers(cluster: ClusterSnapshot): string {
+  const dialled = configuredPeers(cluster);
+  if (dialled.length > 0) return 'none of its peers is among the clusters being checked';
+  const served = servedPeers(cluster, dialled).join(', ');
+  return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
+}
