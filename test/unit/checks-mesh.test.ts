@@ -13,6 +13,7 @@ import {
   loadBalancerService,
   NOW,
   secretObject,
+  serviceObject,
   snapshotOf,
   tlsFacts,
 } from '../support/snapshots.ts';
@@ -175,6 +176,9 @@ describe('checks of the network', () => {
   });
 });
 
+const balanced = (...ingress: object[]) =>
+  serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] }, { loadBalancer: { ingress } });
+
 describe('checks of the clustermesh-apiserver', () => {
   const ready = [{ pod: 'p', container: 'etcd', ready: true, restarts: 0 }];
 
@@ -190,9 +194,33 @@ describe('checks of the clustermesh-apiserver', () => {
     ['apiserver-address', 'fail', [apiserverDeployment(), loadBalancerService()]],
     ['apiserver-private', 'pass', [loadBalancerService('10.0.0.1', 'fd00::1')]],
     ['apiserver-private', 'warn', [loadBalancerService('203.0.113.7')]],
+    ['apiserver-private', 'skip', [balanced({ hostname: 'lb.example' })]],
+    ['apiserver-private', 'skip', [balanced({ ip: '10.0.0.1' }, { hostname: 'lb.example' })]],
+    ['apiserver-private', 'skip', [balanced({ ip: '10.0.0.1', hostname: 'lb.example' })]],
   ])('%s: %s', (id, severity, live) => {
     const input = inputOf({ containers: ready }, { live });
     expect(severities(id, { ...input, clusters: input.clusters.slice(0, 1) })).toEqual([severity]);
+  });
+
+  it('apiserver-private warns of a public address beside a name that cannot be judged', () => {
+    const live = [balanced({ ip: '203.0.113.7' }, { hostname: 'lb.example' })];
+    const input = inputOf({}, { live });
+    expect(severities('apiserver-private', { ...input, clusters: input.clusters.slice(0, 1) })).toEqual([
+      'warn',
+      'skip',
+    ]);
+  });
+
+  it('apiserver-private looks at every node that serves a NodePort, not only at those that peers dial', () => {
+    const node = (index: number, address: string) => ({
+      ...{ name: `node-${index}`, ready: true, labels: {}, podCidrs: [] },
+      addresses: [{ type: 'InternalIP', address }],
+    });
+    const nodes = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '203.0.113.4'].map((address, index) => node(index, address));
+    const live = [serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] })];
+    const input = inputOf({}, { live, nodes });
+    const [found] = findingsOf('apiserver-private', { ...input, clusters: input.clusters.slice(0, 1) });
+    expect(found).toMatchObject({ severity: 'warn', args: { addresses: ['203.0.113.4'] } });
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
-import { addressLack, isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { addressLack, isIpAddress, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { stallOf } from '../apiserver/stall.ts';
@@ -7,16 +7,19 @@ import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { platformEvidence } from '../enable/exposure/platforms.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
-import { serviceSpec } from '../objects/service.ts';
+import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
-import { type Finding, listed, type Subject, theCluster } from './check.ts';
+import { type Finding, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 /** More restarts of etcd than this are not chance. */
 const TOLERATED_RESTARTS = 3;
+
+const MOST_NAMED = 3;
 
 /** Ranges that the internet does not route: RFC 1918, 6598, 3927, 4193, loopback. */
 const PRIVATE_RANGES = [
@@ -86,11 +89,11 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-private',
     category: 'apiserver',
     title: 'the clustermesh-apiserver is not exposed to the internet',
-    subject: dialledAddresses,
+    subject: exposedAddresses,
     run: ({ clusters }) =>
       clusters.flatMap((cluster) => {
         const { context } = cluster;
-        const addresses = dialledAddresses(cluster).things.filter((host) => !isPrivate(host));
+        const addresses = exposedAddresses(cluster).things.filter((host) => !isPrivate(host));
         if (addresses.length === 0) return [];
         const type = typeOf(cluster);
         const hint =
@@ -100,7 +103,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         return [findingOf('apiserver-private', 'warn', context, { addresses, type }, hint)];
       }),
     says: ({ args }) =>
-      `context "${args.context}": the ${args.type === 'LoadBalancer' ? 'load balancer has' : 'nodes that peers dial have'} public addresses (${listed(args.addresses)})`,
+      `context "${args.context}": the ${args.type === 'LoadBalancer' ? 'load balancer has' : 'nodes that serve its NodePort have'} public addresses (${firstOf(args.addresses as readonly string[], MOST_NAMED)})`,
   },
   {
     id: 'apiserver-etcd',
@@ -181,15 +184,19 @@ function typeOf(cluster: ClusterSnapshot): string {
   return serviceSpec(apiserverService(cluster)).type ?? '';
 }
 
-/** The addresses at which peers dial from outside, as far as they say whether the internet leads there. */
-function dialledAddresses(cluster: ClusterSnapshot): Subject {
+/** The addresses at which it can be dialled from outside, as far as they say whether the internet leads there. */
+function exposedAddresses(cluster: ClusterSnapshot): Subject {
   const type = typeOf(cluster);
   if (type === '') return { things: [], otherwise: 'there is no Service clustermesh-apiserver' };
   if (type === 'ClusterIP') return { things: [], otherwise: 'its Service has an address inside the cluster only' };
-  const hosts = serviceEndpoints(cluster)?.hosts ?? [];
-  const otherwise =
-    hosts.length === 0 ? 'its Service has no address yet' : `what is behind ${hosts.join(', ')} cannot be seen here`;
-  return { things: hosts.filter(isIpAddress), otherwise };
+  // A load balancer may have names beside the addresses that peers dial, and more nodes serve a NodePort than they do.
+  const hosts =
+    type === 'LoadBalancer'
+      ? ingressOf(apiserverService(cluster)).flatMap(({ ip, hostname }) => [ip ?? [], hostname ?? []].flat())
+      : (reachableEndpoints(cluster) ?? []).map(({ host }) => host);
+  const names = hosts.filter((host) => !isIpAddress(host));
+  const unseen = names.length === 0 ? [] : [`what is behind ${names.join(', ')} cannot be seen here`];
+  return { things: hosts.filter(isIpAddress), otherwise: unseen[0] ?? 'its Service has no address yet', unseen };
 }
 
 function isPrivate(host: string): boolean {

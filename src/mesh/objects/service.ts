@@ -26,6 +26,6 @@ export function serviceSpec(service: KubeObject | undefined): ServiceSpec {
 }
 
 /** What a load balancer has given a Service: addresses and host names. */
-export function ingressOf(service: KubeObject): { ip?: string; hostname?: string }[] {
-  return ((service.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];
+export function ingressOf(service: KubeObject | undefined): { ip?: string; hostname?: string }[] {
+  return ((service?.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];
 }
