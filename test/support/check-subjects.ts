@@ -254,12 +254,12 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'datapath-mode': noConfig,
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
   encryption: noConfig,
-  'policy-default-local-cluster': setting('policy-default-local-cluster'),
+  'policy-default-local-cluster': each(({ ciliumConfig = {} }) => {
+    const { 'policy-default-local-cluster': _taken, ...rest } = ciliumConfig;
+    return { ciliumConfig: rest, agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } };
+  }),
   'tunnel-port': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
-  'global-namespaces': {
-    settings: { 'clustermesh-default-global-namespace': 'true' },
-    takeAway: setting('clustermesh-default-global-namespace').takeAway,
-  },
+  'global-namespaces': noConfig,
   'mcs-api': noConfig,
   'cluster-id-of-eni': {
     settings: { 'cni-chaining-mode': 'aws-cni' },

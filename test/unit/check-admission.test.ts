@@ -270,6 +270,10 @@ describe('settings that do not go together', () => {
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...more },
   });
   const both = (one: Record<string, string>, two: Record<string, string> = {}) => [config(1, one), config(2, two)];
+  const of = (tag: string, id: number, setting?: string) => ({
+    ...config(id, setting === undefined ? {} : { 'policy-default-local-cluster': setting }),
+    agent: { image: `quay.io/cilium/cilium:${tag}`, desired: 1, ready: 1 },
+  });
   const WIREGUARD = { 'enable-wireguard': 'true', 'kube-proxy-replacement': 'true', 'encrypt-node': 'true' };
   const withoutKvstoremesh = { live: [apiserverDeployment({ kvstoremesh: false })] };
 
@@ -281,6 +285,15 @@ describe('settings that do not go together', () => {
       'warn',
       both({ 'clustermesh-default-global-namespace': 'true' }, { 'clustermesh-default-global-namespace': 'false' }),
     ],
+    ['global-namespaces', 'pass', both({ 'clustermesh-default-global-namespace': 'true' })],
+    ['global-namespaces', 'warn', both({ 'clustermesh-default-global-namespace': 'false' })],
+    ['policy-default-local-cluster', 'pass', [of('v1.18.4', 1), of('v1.17.0', 2)]],
+    ['policy-default-local-cluster', 'warn', [of('v1.18.4', 1), of('v1.19.0', 2)]],
+    ['policy-default-local-cluster', 'pass', [of('v1.20.0', 1), of('v1.21.0-pre.0', 2)]],
+    ['policy-default-local-cluster', 'pass', [of('v1.20.0', 1), of('v1.18.0', 2, 'true')]],
+    ['policy-default-local-cluster', 'warn', [of('v1.20.0', 1, 'false'), of('v1.20.0', 2)]],
+    ['policy-default-local-cluster', 'pass', [of('latest', 1, 'true'), of('v1.19.0', 2)]],
+    ['policy-default-local-cluster', 'skip', [of('latest', 1), of('v1.19.0', 2)]],
     ['mcs-api', 'warn', both({ 'clustermesh-enable-mcs-api': 'true' })],
     ['cluster-id-of-eni', 'warn', [config(128, { ipam: 'eni' })]],
     ['cluster-id-of-eni', 'pass', [config(127, { ipam: 'eni' })]],

@@ -57,7 +57,11 @@ describe('what is wrong with a mesh', () => {
     ['no common family', { config: { 'enable-ipv4': 'false', 'enable-ipv6': 'true' } }, ['fail ip-families']],
     ['nodes of another family', { overrides: { nodes: [addressed('fd00::1')] } }, ['fail ip-families']],
     ['nodes of both families', { overrides: { nodes: [addressed('fd00::1'), addressed('172.19.0.2')] } }, []],
-    ['two minors between', { overrides: { agent: agent('v1.18.2') } }, ['fail version-skew']],
+    [
+      'two minors between',
+      { overrides: { agent: agent('v1.18.2') } },
+      ['warn policy-default-local-cluster', 'fail version-skew'],
+    ],
     ['one minor between', { overrides: { agent: agent('v1.19.0-rc.1') } }, []],
     [
       'the same pod range',

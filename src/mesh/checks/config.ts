@@ -1,5 +1,6 @@
 import { parseCidr } from '../cilium/cidr.ts';
 import { type CiliumConfig, encryption, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
+import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
@@ -10,7 +11,7 @@ interface Agreement {
   title: string;
   severity: Severity;
   /** The setting in words; undefined where it does not apply. Cilium's defaults stand for absent keys. */
-  read(config: CiliumConfig): string | undefined;
+  read(config: CiliumConfig, cluster: ClusterSnapshot): string | undefined;
   /** Why it does not apply. */
   otherwise?: string;
   /** What comes of a difference. */
@@ -64,17 +65,18 @@ const AGREEMENTS: readonly Agreement[] = [
     id: 'policy-default-local-cluster',
     title: 'policies select clusters in the same way everywhere',
     severity: 'warn',
-    read: (config) => config['policy-default-local-cluster'],
-    otherwise: 'it does not set policy-default-local-cluster',
+    read: (_config, cluster) => selectsLocalCluster(cluster)?.toString(),
+    otherwise:
+      "it does not set policy-default-local-cluster, and its default hangs on the agents' version, which is not known",
     consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
-    hint: 'Set policy-default-local-cluster to the same value in ConfigMap cilium-config of all clusters.',
+    hint: 'Set policy-default-local-cluster to the same value in ConfigMap cilium-config of all clusters: where it is absent, Cilium before 1.19 takes false and later ones true.',
   },
   {
     id: 'global-namespaces',
     title: 'namespaces are global everywhere or nowhere',
     severity: 'warn',
-    read: (config) => config['clustermesh-default-global-namespace'],
-    otherwise: 'it does not set clustermesh-default-global-namespace',
+    // Before Cilium 1.20 all are, and there is no setting.
+    read: (config) => String(isOn(config, 'clustermesh-default-global-namespace', true)),
     consequence: 'clustermesh-default-global-namespace differs, so one side shares Services that the other does not',
     hint: 'Set clustermesh-default-global-namespace to the same value in ConfigMap cilium-config of all clusters.',
   },
@@ -157,12 +159,9 @@ function familiesOf(config: CiliumConfig): string {
 }
 
 /** A cluster's setting as what is looked at. */
-function settingOf(
-  { ciliumConfig }: ClusterSnapshot,
-  { read, otherwise = '' }: Pick<Agreement, 'read' | 'otherwise'>,
-): Subject {
-  if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
-  const setting = read(ciliumConfig);
+function settingOf(cluster: ClusterSnapshot, { read, otherwise = '' }: Pick<Agreement, 'read' | 'otherwise'>): Subject {
+  if (!cluster.ciliumConfig) return { things: [], otherwise: NO_CONFIG };
+  const setting = read(cluster.ciliumConfig, cluster);
   return { things: setting === undefined ? [] : [setting], otherwise };
 }
 
@@ -170,9 +169,9 @@ function disagreement(
   clusters: readonly ClusterSnapshot[],
   { id, severity, read, hint }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint'>,
 ): Finding[] {
-  const readable = clusters.flatMap(({ context, ciliumConfig }) => {
-    const setting = ciliumConfig && read(ciliumConfig);
-    return setting === undefined ? [] : [{ context, setting }];
+  const readable = clusters.flatMap((cluster) => {
+    const setting = cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
+    return setting === undefined ? [] : [{ context: cluster.context, setting }];
   });
   const groups = groupBy(readable, ({ setting }) => setting);
   if (groups.size < 2) return [];

@@ -1,9 +1,28 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
 
 /**
  * Which policies change their meaning with cilium-config's `policy-default-local-cluster`: with it, a selector of peers
  * that names no cluster means the pods of the local cluster, without it those of every cluster of the mesh.
  */
+
+/** From here on Cilium takes it for true where nobody sets it (the agent's flag; before 1.18 there is none). */
+const LOCAL_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
+
+/**
+ * Whether in a cluster such a selector means the pods of the local cluster; undefined where the setting is absent and the
+ * agents' version, on which its default hangs, is not known.
+ */
+export function selectsLocalCluster({
+  ciliumConfig = {},
+  agent,
+}: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): boolean | undefined {
+  const set = ciliumConfig['policy-default-local-cluster'];
+  if (set !== undefined) return set === 'true';
+  const version = versionOfImage(agent?.image ?? '');
+  return version && compareMinors(version, LOCAL_SINCE) >= 0;
+}
 
 const CLUSTER_LABEL = 'io.cilium.k8s.policy.cluster';
 
