@@ -443,6 +443,36 @@ describe('programs that were started before cilium-config was changed', () => {
       { identitySetAt: at(5) },
     ],
     [
+      'is older than agents that were restarted, and nothing tells when the name was set',
+      'skip',
+      { operators: [at(0)], nodes: [agent('mesh-1', 9)] },
+      {},
+    ],
+    [
+      'is older than agents that were restarted before cilium-config was written',
+      'skip',
+      { operators: [at(0)], nodes: [agent('mesh-1', 9)] },
+      { identitySetAt: at(20) },
+    ],
+    [
+      'is older than agents that were restarted long after the name was set',
+      'pass',
+      { operators: [at(5)], nodes: [agent('mesh-1', 9)] },
+      { identitySetAt: at(0) },
+    ],
+    [
+      'is as old as an agent that has the name and another id',
+      'warn',
+      { operators: [at(0)], nodes: [{ ...agent('mesh-1', 0), clusterId: 9 }, agent('mesh-1', 9)] },
+      { identitySetAt: at(5) },
+    ],
+    [
+      'was started after the name was set, whatever agents tell',
+      'pass',
+      { operators: [at(9)], nodes: [] },
+      { identitySetAt: at(5) },
+    ],
+    [
       'has one replica that was not',
       'warn',
       { operators: [at(9), at(0)], nodes: [agent('mesh-1', 9)] },

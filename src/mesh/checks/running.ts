@@ -33,13 +33,13 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
       const seen = observed.get(cluster.context);
       if (!seen?.operators?.length) return { things: [], otherwise: "no running pod of Cilium's operator was found" };
       return {
-        things: namedBy(cluster, seen) === undefined ? [] : ['operator'],
-        otherwise: 'no agent could tell since when the cluster has its name',
+        things: judgeOperator(cluster, seen) === 'unknown' ? [] : ['operator'],
+        otherwise: "it cannot be told whether the cluster got its name before or after Cilium's operator was started",
       };
     },
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => oldOperator(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
-      `context "${args.context}": Cilium's operator was started at ${args.startedAt}, before the agents that run as ${args.wanted}: it may have another name or id`,
+      `context "${args.context}": Cilium's operator was started at ${args.startedAt}, before cilium-config was written (${args.setAt}) and the agents were started that run as ${args.wanted}: it may have another name or id`,
   },
 ];
 
@@ -47,29 +47,38 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
 const AT_ONCE_MS = 60_000;
 
 /**
- * The time by which a cluster had its name and id for sure: its ConfigMap has not been written by whoever set them since,
- * or an agent that runs under that name was started. Undefined where no agent tells.
+ * The operator tells no one under which name it runs; it reads it when it starts, as the agents do. It is right where the
+ * cluster had its name and id by then: its ConfigMap has not been written since by whoever set them, or an agent that runs
+ * under them is as old. It is in doubt where that was written between its start and that of the agents. That agents are
+ * younger alone says nothing: they may have been restarted for any reason.
  */
-function namedBy(
+function judgeOperator(
   { ciliumConfig = {}, identitySetAt }: ClusterSnapshot,
-  { nodes }: ClusterObservation,
-): Date | undefined {
-  const { name } = identityOf(ciliumConfig);
-  const starts = nodes.flatMap(({ cluster, startedAt }) =>
-    cluster === name && startedAt ? [startedAt.getTime()] : [],
+  { nodes, operators = [] }: ClusterObservation,
+): 'right' | 'doubtful' | 'unknown' {
+  const { name, id } = identityOf(ciliumConfig);
+  const agents = nodes.flatMap(({ cluster, clusterId = id, startedAt }) =>
+    cluster === name && clusterId === id && startedAt ? [startedAt.getTime()] : [],
   );
-  if (starts.length === 0) return undefined;
-  return new Date(Math.min(...starts, identitySetAt?.getTime() ?? Number.POSITIVE_INFINITY));
+  const setAt = identitySetAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  const oldestAgent = Math.min(...agents);
+  if (oldestOf(operators) + AT_ONCE_MS >= Math.min(setAt, oldestAgent)) return 'right';
+  return agents.length > 0 && setAt <= oldestAgent ? 'doubtful' : 'unknown';
 }
 
-/** The operator tells nobody under which name it runs; it reads it when it starts, as the agents do. */
+function oldestOf(starts: readonly Date[]): number {
+  return Math.min(...starts.map((start) => start.getTime()));
+}
+
 function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
-  const { context, namespace, ciliumConfig = {} } = cluster;
-  const by = seen && namedBy(cluster, seen);
-  const oldest = Math.min(...(seen?.operators ?? []).map((start) => start.getTime()));
-  if (!by || !Number.isFinite(oldest) || oldest + AT_ONCE_MS >= by.getTime()) return [];
+  const { context, namespace, ciliumConfig = {}, identitySetAt } = cluster;
+  if (!seen?.operators || judgeOperator(cluster, seen) !== 'doubtful') return [];
   const { name, id } = identityOf(ciliumConfig);
-  const args = { wanted: `${name}, id ${id}`, startedAt: new Date(oldest).toISOString() };
+  const args = {
+    wanted: `${name}, id ${id}`,
+    startedAt: new Date(oldestOf(seen.operators)).toISOString(),
+    setAt: identitySetAt?.toISOString() ?? '',
+  };
   const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/cilium-operator']);
   return [findingOf('operator-running', 'warn', context, args, hint)];
 }
