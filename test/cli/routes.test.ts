@@ -107,6 +107,22 @@ describe('routes of a mesh in which not all are peers', () => {
   });
 });
 
+describe('routes where clusters route natively', () => {
+  it('are not missed between two of which neither is to dial the other', async () => {
+    const routing = 'native-bgp';
+    const native = await startConnectedMesh({ nodes: 1, clusters: [{ routing }, { routing }, { routing }] });
+    try {
+      await native.meshctl.ok(enable('mesh-3'));
+      await native.meshctl.ok(connect('mesh-2', 'mesh-3'));
+      native.sandbox.routers.stopBgp('mesh-1', 'mesh-3');
+      const { stdout } = await native.meshctl.ok(['clustermesh', 'routes', '--all']);
+      expect(stdout).toContain('Not to be connected, and skipped: mesh-1 → mesh-3, mesh-3 → mesh-1\n');
+    } finally {
+      await native.sandbox.close();
+    }
+  });
+});
+
 describe('graph', () => {
   it('draws by default', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'graph', ...BOTH]);

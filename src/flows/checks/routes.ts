@@ -7,7 +7,7 @@ import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
+import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -60,9 +60,10 @@ export async function readMeshRoutes(
       const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
       const seen = looks.flat();
       const snapshots = seen.map(({ snapshot }) => snapshot);
-      // With native routing routes are there whoever dials whom.
+      // With native routing answers take a route, too, whoever dials.
       const tunnelling = snapshots.filter(isTunnel).map(clusterNameOf);
-      const unpaired = unpairedClusters(snapshots).filter(([from]) => tunnelling.includes(from));
+      const pairs = unpairedClusters(snapshots);
+      const unpaired = pairs.filter(([from, to]) => tunnelling.includes(from) || areApart(pairs, from, to));
       const othersOf = ({ snapshot }: Seen): ClusterSnapshot[] => {
         const skipped = unpaired.flatMap(([from, to]) => (from === clusterNameOf(snapshot) ? [to] : []));
         return snapshots.filter((other) => other !== snapshot && !skipped.includes(clusterNameOf(other)));

@@ -6,6 +6,8 @@ import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
+import { areApart, isUnpaired, unpairedClusters } from '../peers/unpaired-clusters.ts';
+import { rememberedOf } from '../remembered.ts';
 import { type Finding, listed } from './check.ts';
 import {
   type BgpSession,
@@ -33,8 +35,8 @@ interface NodeQuestion<Answer> {
   answer(node: NodeObservation): readonly Answer[] | undefined;
   /** Why there is nothing to judge when no agent answered. */
   silent: string;
-  /** What of the answers is judged; all of it by default. `nothing` is the reason when that is nothing. */
-  about?(answer: Answer, cluster: ClusterSnapshot): boolean;
+  /** What of an answer is judged; all of it by default. `nothing` is the reason when that is nothing. */
+  about?(answer: Answer, cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Answer | undefined;
   nothing?: string;
   severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
@@ -104,8 +106,8 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     title: 'nodes reach the nodes of other clusters',
     answer: ({ health }) => health,
     silent: 'no agent could run cilium-health',
-    about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
-    nothing: 'the health checks of its agents know no node of another cluster, or none yet',
+    about: meantHealth,
+    nothing: 'the health checks of its agents know no node of another cluster that it is to reach, or none yet',
     unseen: (told) => {
       const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
       if (waiting.length === 0) return [];
@@ -135,6 +137,34 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
 
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
+
+/** Who is to dial whom does not hang on who asks. */
+const unpairedIn = rememberedOf(unpairedClusters);
+
+/**
+ * What an agent says of a node elsewhere, as far as packets are meant to come and go: what it still knows of a cluster that
+ * its own is not to dial does not count. Where only its own dials, the nodes are to answer; a tunnel back from the health
+ * endpoint, which is a pod, there is none, since nodes wrap packets to the pods of clusters that they dial.
+ */
+function meantHealth(
+  health: NodeHealth,
+  cluster: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+): NodeHealth | undefined {
+  const own = clusterNameOf(cluster);
+  const [other = ''] = health.node.split('/');
+  const pairs = unpairedIn(all);
+  if (other === own || isUnpaired(pairs, own, other)) return undefined;
+  if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
+  return { ...health, problems: health.problems.filter(({ of }) => of === 'node') };
+}
+
+/** The clusters to which packets of a cluster's pods are meant to go, be it as answers. */
+function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  const pairs = unpairedIn(all);
+  const own = clusterNameOf(cluster);
+  return all.filter((other) => other !== cluster && !areApart(pairs, own, clusterNameOf(other)));
+}
 
 function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
   return told.flatMap(({ answer }) => answer.flatMap(({ problems }) => problems));
@@ -189,6 +219,7 @@ function unseenRanges(
 }
 
 function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  if (others.length === 0) return 'there is no other cluster to which its pods are to send';
   if (others.some((other) => podRangesTo(cluster, other).length > 0)) return undefined;
   const isKnown = others.some((other) => podCidrsOf(other).length > 0);
   return isKnown
@@ -199,20 +230,25 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
 /** A check of what the agents of a cluster said. */
 function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
   const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
-  const toldBy = (cluster: ClusterSnapshot, { observed }: MeshCheckInput): Told<Answer>[] =>
+  const toldBy = (
+    cluster: ClusterSnapshot,
+    { observed }: MeshCheckInput,
+    all: readonly ClusterSnapshot[],
+  ): Told<Answer>[] =>
     (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
       const said = answer(node);
-      return said ? [{ node: node.node, answer: about ? said.filter((one) => about(one, cluster)) : said }] : [];
+      const judged = about ? said?.flatMap((one) => about(one, cluster, all) ?? []) : said;
+      return judged ? [{ node: node.node, answer: judged }] : [];
     });
   return {
     id,
     category: 'network',
     title,
     subject(cluster, input) {
-      const others = input.clusters.filter((other) => other !== cluster);
+      const others = othersMeant(cluster, input.clusters);
       const reason = unasked?.(cluster, others);
       if (reason !== undefined) return { things: [], otherwise: reason };
-      const told = toldBy(cluster, input);
+      const told = toldBy(cluster, input, input.clusters);
       const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
       const observation = input.observed.get(cluster.context);
       const answered = told.map(({ node }) => node);
@@ -225,8 +261,8 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
     },
     run: (input, all) =>
       input.clusters.flatMap((cluster): Finding[] => {
-        const others = all.filter((other) => other !== cluster);
-        const told = toldBy(cluster, input);
+        const others = othersMeant(cluster, all);
+        const told = toldBy(cluster, input, all);
         const cases = judge(told, cluster, others);
         if (cases.length === 0) return [];
         const weight = typeof severity === 'function' ? severity(told) : severity;

@@ -1,11 +1,13 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { partedBy } from './parted.ts';
 import { dialsOneWay } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
 
 /**
  * Pairs of clusters, `[from, to]` by name, of which the first is to have no connection to the second: it was chosen that only
- * the other one dials, or both are in a mesh and neither knows the other. One that knows nobody is yet to be connected.
+ * the other one dials, it has parted with it by itself, or both are in a mesh and neither knows the other. One that knows nobody
+ * is yet to be connected.
  */
 export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: string, to: string][] {
   const all = snapshots.map((snapshot) => ({
@@ -17,10 +19,23 @@ export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: 
     all
       .filter((to) => {
         if (to === from) return false;
-        if (dialsOneWay(to, from)) return true;
+        if (dialsOneWay(to, from) || partedBy(from.snapshot, to.snapshot)) return true;
         const areStrangers = !from.peers.includes(to.identity.name) && !to.peers.includes(from.identity.name);
         return areStrangers && from.peers.length > 0 && to.peers.length > 0;
       })
       .map((to): [string, string] => [from.identity.name, to.identity.name]),
   );
+}
+
+/** Whether of such pairs a cluster is to have no connection to another one. */
+export function isUnpaired(pairs: readonly [from: string, to: string][], from: string, to: string): boolean {
+  return pairs.some(([one, other]) => one === from && other === to);
+}
+
+/**
+ * Whether no packet is meant to go between two clusters, whoever sends: neither is to dial the other. Where one does, the
+ * other's pods answer.
+ */
+export function areApart(pairs: readonly [from: string, to: string][], one: string, other: string): boolean {
+  return isUnpaired(pairs, one, other) && isUnpaired(pairs, other, one);
 }

@@ -1,0 +1,108 @@
+/** Checks of the network judge only what is meant: who is not to be dialled is not missed. */
+import { describe, expect, it } from 'vitest';
+import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { runChecks } from '../../src/mesh/checks/check.ts';
+import type { NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
+import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
+
+type Mode = 'unicast' | 'served';
+
+/** Cluster mesh-<id> that dials others; what was chosen for peers, by name. */
+function cluster(id: number, dialled: string[], chosen: Record<string, Mode>, settings = {}): ClusterSnapshot {
+  const secret = secretObject(
+    'cilium-clustermesh',
+    Object.fromEntries(dialled.map((peer) => [peer, 'endpoints:\n- https://203.0.113.7:2379\n'])),
+  );
+  const marks = Object.entries(chosen).map(([peer, mode]) => marksFor(peer, { mode }) as Record<string, string>);
+  secret.metadata.annotations = Object.assign({}, ...marks);
+  return snapshotOf({
+    context: `c${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...settings },
+    ciliumPodCidrs: [`10.${id}.0.0/24`],
+    live: [secret],
+  });
+}
+
+const NATIVE = { 'routing-mode': 'native', 'enable-bgp-control-plane': 'true' };
+
+/** The severities of a check, `<context>: <severity>`. */
+function outcome(id: string, clusters: ClusterSnapshot[], seen: Record<string, Partial<NodeObservation>>): string[] {
+  const observed = Object.entries(seen).map(([context, said]) => [
+    context,
+    { containers: [], nodes: [{ node: 'n1', ...said }] },
+  ]);
+  const check = MESH_CHECKS.filter((one) => one.id === id);
+  const input = { clusters, now: NOW, observed: new Map(observed as never) };
+  return runChecks(check, input as never).map(
+    ({ severity, cluster: context, args }) =>
+      `${context ?? (args.contexts as string[] | undefined) ?? 'all'}: ${severity}`,
+  );
+}
+
+const lost = (node: string, of: 'node' | 'endpoint') => ({
+  health: [{ node, probed: true, problems: [{ of, probe: 'http' as const, says: 'timed out' }] }],
+});
+
+describe('a cluster that dials another one, which is not to dial back', () => {
+  const oneWay = (settings = {}) => [
+    cluster(1, ['mesh-2'], { 'mesh-2': 'unicast' }, settings),
+    cluster(2, [], { 'mesh-1': 'served' }, settings),
+  ];
+
+  it.each([
+    [
+      'answers of health endpoints take a tunnel that there is not',
+      oneWay(),
+      lost('mesh-2/n1', 'endpoint'),
+      'c1: pass',
+    ],
+    ['with native routing they take a route', oneWay(NATIVE), lost('mesh-2/n1', 'endpoint'), 'c1: fail'],
+    ['the nodes are to answer', oneWay(), lost('mesh-2/n1', 'node'), 'c1: fail'],
+  ])('%s', (_what, clusters, said, expected) => {
+    expect(outcome('node-health', clusters, { c1: said })).toContain(expected);
+  });
+
+  it('is not to be reached from there, whatever is still known of it', () => {
+    expect(outcome('node-health', oneWay(), { c2: lost('mesh-1/n1', 'node') })).toEqual(['c1: skip', 'c2: skip']);
+  });
+
+  it('is not to be answered by one that has parted with it by itself', () => {
+    const parted = { ...cluster(2, [], {}), remoteUsers: [] };
+    const clusters = [cluster(1, ['mesh-2'], {}), parted];
+    expect(outcome('node-health', clusters, { c1: lost('mesh-2/n1', 'endpoint') })).toContain('c1: pass');
+  });
+
+  it('is still missed where half of a peering is lost, which no one chose', () => {
+    const lets = { ...cluster(2, [], {}), remoteUsers: [{ name: 'remote-mesh-1', role: 'remote' }] };
+    const clusters = [cluster(1, ['mesh-2'], {}), lets];
+    expect(outcome('node-health', clusters, { c1: lost('mesh-2/n1', 'endpoint') })).toContain('c1: fail');
+  });
+
+  it('has routes back for answers', () => {
+    const routes = { routes: { 4: [] }, bgpPrefixes: { 4: [] } };
+    expect(outcome('native-routes', oneWay(NATIVE), { c2: routes })).toContain('c2: fail');
+  });
+});
+
+describe('clusters of one mesh that are not to be connected with each other', () => {
+  const spokes = () => [
+    cluster(1, ['mesh-9'], {}, NATIVE),
+    cluster(2, ['mesh-9'], {}, NATIVE),
+    cluster(9, ['mesh-1', 'mesh-2'], {}, NATIVE),
+  ];
+  const toHub = { routes: { 4: [{ destination: '10.9.0.0/24' }] }, bgpPrefixes: { 4: ['10.9.0.0/24'] } };
+
+  it.each(['native-routes', 'bgp-pod-cidrs'])('%s wants none between them', (id) => {
+    const hub = { routes: { 4: [{ destination: 'default' }] }, bgpPrefixes: { 4: ['10.0.0.0/8'] } };
+    expect(outcome(id, spokes(), { c1: toHub, c2: toHub, c9: hub })).toEqual(['all: pass']);
+    expect(
+      outcome(id, spokes(), { c1: { routes: { 4: [] }, bgpPrefixes: { 4: [] } }, c2: toHub, c9: hub }),
+    ).toHaveLength(1);
+  });
+
+  it('have no other cluster to send to where only they are checked', () => {
+    expect(outcome('native-routes', spokes().slice(0, 2), { c1: toHub, c2: toHub })).toEqual(['c1: skip', 'c2: skip']);
+  });
+});
