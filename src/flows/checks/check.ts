@@ -19,6 +19,7 @@ import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
@@ -56,6 +57,8 @@ const AGENTS_AT_A_TIME = 10;
 export interface Checked {
   entries: CheckEntry[];
   failed: Unanswered[];
+  /** Peers of clusters that were checked, by name, whose own clusters were not read, so that only one side was judged. */
+  outside: string[];
 }
 
 /**
@@ -120,7 +123,8 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       };
       // What a check needs can be of a category that was not asked for.
       const entries = describeFindings(checks, runChecks(all, input, options.suppress));
-      return { entries, failed: [...unread, ...unseen] };
+      const peers = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
+      return { entries, failed: [...unread, ...unseen], outside: [...new Set(peers)].sort() };
     },
   );
 }

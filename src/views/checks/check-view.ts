@@ -19,13 +19,27 @@ export interface Untried {
   hint: string;
 }
 
+/** Peers whose own clusters were not read: of a connection with them only one side was judged. */
+export interface OneSided {
+  /** By name. */
+  peers: readonly string[];
+  /** The command that reads those to which a context leads; absent where none does. */
+  hint?: string | undefined;
+}
+
+/** What is told beside the checks. */
+export interface Beside {
+  untried?: Untried | undefined;
+  oneSided?: OneSided | undefined;
+}
+
 /**
  * All checks by category; `short` leaves out what passed and what was not looked at. What can be mended only after something
  * further down comes at the end, once more under its category.
  */
 export function checkText(
   entries: readonly CheckEntry[],
-  { short, untried }: { short: boolean; untried?: Untried | undefined },
+  { short, untried, oneSided }: { short: boolean } & Beside,
   theme: Theme,
 ): string {
   const lines: string[] = [];
@@ -41,6 +55,10 @@ export function checkText(
   if (untried) {
     lines.push(`   Of the network this was read, and no packet sent: ${untried.checks.join(', ')}`);
     lines.push(...hintLines(untried.hint, theme));
+  }
+  if (oneSided) {
+    lines.push(`   Of connections with these peers only one side was read: ${oneSided.peers.join(', ')}`);
+    lines.push(...hintLines(oneSided.hint ?? '', theme));
   }
   lines.push(
     ...explainLines(

@@ -11,12 +11,12 @@ import {
 } from '../../../mesh/checks/catalogue.ts';
 import { meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitCodeOf, isRefusal } from '../../../mesh/errors.ts';
-import { checkJunit, checkText, type Untried } from '../../../views/checks/check-view.ts';
+import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
-import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
+import { contextsFor, withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
@@ -29,7 +29,7 @@ type CheckFlags = FlagsOf<typeof CHECK>;
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [] };
+const NOTHING: Checked = { entries: [], failed: [], outside: [] };
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -47,12 +47,19 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       const one = 'with one cluster nothing is compared, so nothing tells whether it can join others';
       context.progress.warn(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
     }
-    const { entries: found, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    const {
+      entries: found,
+      failed,
+      outside,
+    } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     const answered = targets.length - failed.length;
     const entries = [...found, ...(answered > 0 ? nothingChecked(found, targets.length + silent.length) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
     const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
-    return resultOf(named, flags, { incomplete: dead.length > 0, untried: untriedBy(targets, entries, flags) });
+    const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
+    const oneSided = await oneSidedBy(context, flags, outside, asked);
+    const beside = { untried: untriedBy(targets, entries, flags), oneSided };
+    return resultOf(named, flags, { incomplete: dead.length > 0, beside });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
 }
@@ -97,24 +104,49 @@ function untriedBy(
   };
 }
 
+/**
+ * The peers that could be judged from one side only, with the command that reads the other one, as far as contexts lead there.
+ * @param asked the contexts of this run: of one that did not answer another check tells
+ */
+async function oneSidedBy(
+  context: CommandContext,
+  flags: CheckFlags,
+  outside: readonly string[],
+  asked: readonly string[],
+): Promise<OneSided | undefined> {
+  // With all contexts there is none left that could lead to one.
+  const contexts = flags.all ? new Map<string, string>() : await contextsFor(context, flags)(outside);
+  const peers = outside.filter((peer) => !asked.includes(contexts.get(peer) ?? ''));
+  const more = peers.flatMap((peer) => contexts.get(peer) ?? []);
+  if (peers.length === 0) return undefined;
+  if (more.length === 0) return { peers };
+  return { peers, hint: `Read both: ${meshctlCommand('clustermesh check', { context: [...asked, ...more] })}` };
+}
+
 interface Outcome {
   /** Not every cluster answers. */
   incomplete: boolean;
-  untried: Untried | undefined;
+  beside: Beside;
 }
 
 function resultOf(
   entries: readonly CheckEntry[],
   flags: CheckFlags,
-  { incomplete, untried: unprinted }: Outcome,
+  { incomplete, beside: unprinted }: Outcome,
 ): CommandResult {
   const shown = printable(entries);
-  const untried = unprinted && printable(unprinted);
+  const beside = printable(unprinted);
+  const { untried, oneSided } = beside;
   const short = flags.output === 'short';
   return {
     kind: 'CheckReport',
-    data: { passed: isPassed(entries, flags), checks: shown, ...(untried ? { untried } : {}) },
-    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, { short, untried }, theme)),
+    data: {
+      passed: isPassed(entries, flags),
+      checks: shown,
+      ...(untried ? { untried } : {}),
+      ...(oneSided ? { oneSided } : {}),
+    },
+    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, { short, ...beside }, theme)),
     exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
   };
 }

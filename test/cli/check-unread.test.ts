@@ -1,0 +1,69 @@
+/** What `check` did not read is said: peers of other contexts, and agents beyond the first few. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
+import type { TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+const ALL = ['mesh-1', 'mesh-2', 'mesh-3'];
+
+beforeAll(async () => {
+  ({ sandbox, meshctl } = await startConnectedMesh({ clusters: [{ nodes: 12 }, { nodes: 1 }, { nodes: 1 }] }));
+  await meshctl.ok(enable('mesh-3'));
+  await meshctl.ok(connect('mesh-1', 'mesh-3'));
+  await untilHealthy(sandbox, ALL);
+});
+
+afterAll(() => sandbox.close());
+
+const check = (...flags: string[]) => ['clustermesh', 'check', ...flags];
+
+describe('peers whose clusters were not read', () => {
+  const ONE_SIDED = '   Of connections with these peers only one side was read: ';
+
+  it('are named once, with the command that reads them too, and that does', async () => {
+    const { stdout } = await meshctl.ok(check('--context', 'mesh-1', '--category', 'peers'));
+    expect(stdout).toContain(
+      `${ONE_SIDED}mesh-2, mesh-3\n   → Read both: meshctl clustermesh check --context mesh-1,mesh-2,mesh-3`,
+    );
+    const whole = await meshctl.ok(check('--context', 'mesh-1,mesh-2,mesh-3', '--category', 'peers'));
+    expect(whole.stdout).not.toContain(ONE_SIDED);
+  });
+
+  it('keep checks of both sides from passing for who has them, not for others', async () => {
+    const report = jsonOf(await meshctl.ok(check('--context', 'mesh-1,mesh-2', '--category', 'peers', '-o', 'json')));
+    expect(report).toMatchObject({
+      passed: true,
+      oneSided: { peers: ['mesh-3'], hint: 'Read both: meshctl clustermesh check --context mesh-1,mesh-2,mesh-3' },
+    });
+    const mutual = (report.checks as { id: string }[]).filter(({ id }) => id === 'peers-mutual');
+    expect(mutual).toMatchObject([
+      { severity: 'pass', args: { contexts: ['mesh-2'] } },
+      { severity: 'skip', cluster: 'mesh-1', message: expect.stringContaining('mesh-3: not among the clusters') },
+    ]);
+  });
+
+  it('are not spoken of where no check is about them, and are none of a whole mesh', async () => {
+    for (const flags of [
+      ['--context', 'mesh-1', '--category', 'tls'],
+      ['--context', 'mesh-1', '--pre'],
+      ['--all', '--category', 'peers'],
+    ]) {
+      expect((await meshctl(check(...flags))).stdout).not.toContain(ONE_SIDED);
+    }
+  });
+});
+
+describe('agents that were not asked', () => {
+  const flags = ['--context', 'mesh-1,mesh-2', '--category', 'network'];
+
+  it('are counted beside what passes by the others', async () => {
+    const { stdout } = await meshctl.ok(check(...flags));
+    expect(stdout).toContain('√ nodes reach the nodes of other clusters (mesh-1: 10 of 12 agents asked)\n');
+    const { stdout: junit } = await meshctl.ok(check(...flags, '-o', 'junit'));
+    expect(junit).toContain('<system-out>mesh-1: 10 of 12 agents asked</system-out>');
+  });
+});
