@@ -16,7 +16,7 @@ import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import type { Check, Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
-import { peersNotAmong } from './subjects.ts';
+import { peersNotCompared } from './subjects.ts';
 import { expiry } from './tls.ts';
 
 const NO_CA = 'there is no readable Secret cilium-ca';
@@ -79,7 +79,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
         things,
         otherwise: "for no peer could both the CA trusted here and the peer's CA be read",
         unseen: [
-          ...peersNotAmong(unread.filter((peer) => cluster.peerCertificates.has(peer))),
+          ...peersNotCompared(unread.filter((peer) => cluster.peerCertificates.has(peer))),
           ...(lacking.length > 0
             ? [`the CA of ${lacking.join(', ')}, or the one trusted for it, could not be read`]
             : []),

@@ -16,7 +16,7 @@ import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
-import { configOf, othersKnown, peersNotAmong } from './subjects.ts';
+import { configOf, othersKnown, peersNotCompared } from './subjects.ts';
 
 /** The checks that find a cluster with another name than its certificates, users and files are made for. */
 export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;
@@ -101,7 +101,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
         otherwise: dialled.length > 0 ? missing : 'it dials no cluster',
         unseen: [
           ...(unrecorded.length > 0 ? [`it has no record of ${unrecorded.join(', ')}`] : []),
-          ...peersNotAmong(peersOutside(cluster, clusters).filter((peer) => known?.has(peer))),
+          ...peersNotCompared(peersOutside(cluster, clusters).filter((peer) => known?.has(peer))),
         ],
       };
     },
@@ -117,7 +117,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     subject: (cluster, { clusters }) => ({
       things: clusters.length > 1 ? configuredPeers(cluster) : [],
       otherwise: clusters.length > 1 ? 'it dials no cluster' : 'there is no other cluster to compare it with',
-      unseen: peersNotAmong(peersOutside(cluster, clusters)),
+      unseen: peersNotCompared(peersOutside(cluster, clusters)),
     }),
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster) =>

@@ -10,6 +10,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { Finding, Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { NOT_COMPARED } from './subjects.ts';
 
 /** What is wrong with a peer. */
 export interface PeerVerdict {
@@ -46,7 +47,7 @@ export interface PeerQuestion {
   also?(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[];
 }
 
-const NOT_AMONG: Lack = { says: 'not among the clusters being checked', isUnseen: true };
+const NOT_AMONG: Lack = { says: NOT_COMPARED, isUnseen: true };
 
 /** What a question about two clusters that were read is to all peers of one. */
 export function ofBoth(
@@ -122,7 +123,7 @@ function reconnect(from: ClusterSnapshot, { name, cluster: to }: Peer): string {
 
 function withoutPeers(cluster: ClusterSnapshot): string {
   const dialled = configuredPeers(cluster);
-  if (dialled.length > 0) return 'none of its peers is among the clusters being checked';
+  if (dialled.length > 0) return 'none of its peers is among the clusters that were compared';
   const served = servedPeers(cluster, dialled).join(', ');
   return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
 }

@@ -39,7 +39,10 @@ export function unknownPodRanges(others: readonly ClusterSnapshot[]): string[] {
   return unknown.length === 0 ? [] : [`no pod ranges of ${unknown.join(', ')} are known`];
 }
 
-/** Peers whose clusters were not read, as what is unseen of a cluster that has them. */
-export function peersNotAmong(peers: readonly string[]): string[] {
-  return peers.length === 0 ? [] : [`${firstOf(peers, MOST_NAMED)}: not among the clusters being checked`];
+/** Of a peer whose cluster was not read, or is left to a check that has found another fault of it. */
+export const NOT_COMPARED = 'not among the clusters that were compared';
+
+/** Such peers as what is unseen of a cluster that has them. */
+export function peersNotCompared(peers: readonly string[]): string[] {
+  return peers.length === 0 ? [] : [`${firstOf(peers, MOST_NAMED)}: ${NOT_COMPARED}`];
 }
