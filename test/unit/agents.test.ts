@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { unconnected } from '../../src/mesh/checks/unconnected.ts';
-import { lackOfAgents } from '../../src/mesh/cilium/agents.ts';
+import { lackOfAgents, nodesWithoutAgent } from '../../src/mesh/cilium/agents.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
@@ -92,4 +92,39 @@ it('a status without any agent has the reason and the next step, and so has chec
   expect(unconnected([report]).map(({ args, hint }) => [args.foundBy, hint])).toEqual([
     ['agents-run', `${KUBECTL} describe daemonset/cilium`],
   ]);
+});
+
+describe('nodes without an agent that is wanted there', () => {
+  const on = new Set(['node-1']);
+  const node = (number: number, more: object = {}) => ({
+    ...{ name: `node-${number}`, ready: true, labels: {}, addresses: [], podCidrs: [] },
+    ...more,
+  });
+  const taints = [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }];
+  it.each([
+    ['as many pods as are wanted', 1, 1, [node(1), node(2)], {}, []],
+    ['one pod too few', 2, 1, [node(1), node(2)], {}, ['node-2']],
+    [
+      'only of a node that the nodeSelector takes',
+      2,
+      1,
+      [node(1), node(2), node(3, { labels: { kind: 'x' } })],
+      { kind: 'x' },
+      ['node-3'],
+    ],
+    ['only of a node whose taints it tolerates', 2, 1, [node(1), node(2, { taints }), node(3)], {}, ['node-3']],
+    [
+      'a taint of Kubernetes, which its controller tolerates',
+      2,
+      1,
+      [node(1), node(2, { taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' }] })],
+      {},
+      ['node-2'],
+    ],
+    ['a node that has gone since', 2, 1, [node(1)], {}, []],
+    ['nodes that may not be read', 2, 1, [], {}, ['unknown node']],
+  ])('%s', (_what, desired, pods, nodes, nodeSelector, expected) => {
+    const snapshot = snapshotOf({ ...wanting(desired, pods), nodes: nodes as never, live: [daemonSet(nodeSelector)] });
+    expect(nodesWithoutAgent(snapshot, { pods, on })).toEqual(expected);
+  });
 });

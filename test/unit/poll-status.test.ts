@@ -278,3 +278,22 @@ test('what keeps the cluster from being judged is said at once, and breaks off w
   expect(signals.length).toBeGreaterThan(0);
   expect(signals.every(({ aborted }) => aborted)).toBe(true);
 });
+
+test('a node on which the DaemonSet wants an agent, and has no pod, counts, and is named; not where only a sample is asked', async () => {
+  const daemonSet: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'cilium', namespace: 'kube-system' },
+    status: { desiredNumberScheduled: 2 },
+  };
+  const { target } = clusterOf({ objects: [...KVSTOREMESH_ON, daemonSet] });
+  const node = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } });
+  const nodes = [node('node-1'), node('node-2')];
+  const collect = async (_kind: unknown, keep: (one: KubeObject) => unknown[]) => nodes.flatMap(keep);
+  const client = { ...target.client, collect };
+  const { report } = await pollStatus(flow, { ...target, client: client as unknown as ClusterClient }, options);
+  expect(report).toMatchObject({ healthy: false, nodes: { total: 2, connected: 1 } });
+  expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
+  const sampled = await pollStatus(flow, target, { ...options, mostNodes: 1 });
+  expect(sampled.report).toMatchObject({ healthy: true, nodes: { total: 1 } });
+});

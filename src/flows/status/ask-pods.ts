@@ -41,6 +41,8 @@ interface Poll {
   add: StatusTally['add'];
   /** Nodes seen, asked or not. */
   listed: number;
+  /** The nodes of the agents that were seen. */
+  on: Set<string>;
   /** Pods to ask so far. */
   sampled: number;
   answered: number;
@@ -53,21 +55,31 @@ interface Poll {
  * expected of them, since their answers take longest. A pod that does not answer is an answer too.
  * @param expecting where it rejects, whoever has made it aborts the flow's signal
  * @param add is also told what replicas say through which nobody dials
- * @returns how many nodes there are, asked or not
+ * @returns how many nodes have an agent's pod, asked or not, and which, as far as that is known
  */
 export async function askPods(
   flow: Flow,
   target: Target,
   options: AskOptions,
   { expecting, add }: { expecting: Promise<StatusExpectation>; add: StatusTally['add'] },
-): Promise<{ nodes: number }> {
+): Promise<{ nodes: number; on: ReadonlySet<string> }> {
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
   const dialler = options.redial ? expecting.then(diallerOf, () => undefined) : Promise.resolve(undefined);
   const counts = { listed: 0, sampled: 0, answered: 0 };
-  const poll: Poll = { flow, target, options, limit, dialler, hasAgentDialled: false, add, ...counts };
+  const poll: Poll = {
+    flow,
+    target,
+    options,
+    limit,
+    dialler,
+    hasAgentDialled: false,
+    add,
+    on: new Set<string>(),
+    ...counts,
+  };
   const isOn = async () => (await expecting).kvstoremesh;
   await Promise.all([askAll(poll, AGENTS, async () => true), askAll(poll, REPLICAS, isOn)]);
-  return { nodes: poll.listed };
+  return { nodes: poll.listed, on: poll.on };
 }
 
 function diallerOf({ enabled, kvstoremesh, peers }: StatusExpectation): StatusProgram | undefined {
@@ -87,6 +99,7 @@ async function askAll(poll: Poll, of: StatusProgram, isOn: () => Promise<boolean
     const { client } = poll.target;
     for await (const page of client.listPages(selectionOf(poll, of), { signal: poll.flow.signal })) {
       for (const pod of page.items.map((item) => factsOf(item, of))) {
+        if (of === AGENTS && pod.node !== undefined && !pod.deleted) poll.on.add(pod.node);
         if (poll.failure || pod.deleted || known.has(pod.uid) || !isSampled(poll, of)) continue;
         known.add(pod.uid);
         poll.sampled += 1;

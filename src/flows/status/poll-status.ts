@@ -1,4 +1,6 @@
 import { linkSignals } from '../../kube/http/linked-signal.ts';
+import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -6,12 +8,13 @@ import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { FaultId } from '../../mesh/faults/fault.ts';
 import { faultsOf } from '../../mesh/faults/faults-of.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { StatusExpectation } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
+import { agentFactsOf, withAgents } from '../../snapshot/agents.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -52,9 +55,12 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     };
     for (const answer of early) add(...answer);
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, await reading);
-    const [snapshot, { nodes }] = await Promise.all([completing, asking]);
+    const [snapshot, { nodes, on }] = await Promise.all([completing, asking]);
+    const { samplePercent: percent, mostNodes } = options;
+    const isWhole = (percent === undefined || percent >= 100) && mostNodes === undefined;
+    const without = isWhole ? await withoutAgent(target, snapshot, { pods: nodes, on }) : [];
+    for (const name of without) tally.add('agent', { name, error: NO_POD });
     const report = tally.report();
-    const { samplePercent: percent } = options;
     if (percent === undefined || percent >= 100) return { report, snapshot };
     return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes } }, snapshot };
   } catch (error) {
@@ -79,6 +85,25 @@ async function withNodesIfUnready(
 ): Promise<ClusterSnapshot> {
   const isUnready = faultsOf(snapshot, { now: now() }).some(({ id }) => UNREADY.includes(id));
   return isUnready ? { ...snapshot, nodes: await readNodesIfAllowed(client) } : snapshot;
+}
+
+const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none';
+
+/** The nodes that no pod tells of: whoever counts pods takes a cluster for whole that is not. Only then the nodes are read. */
+async function withoutAgent(
+  { client }: Target,
+  snapshot: ClusterSnapshot,
+  asked: { pods: number; on: ReadonlySet<string> },
+): Promise<string[]> {
+  // Without any, that is said of the cluster.
+  if (asked.pods === 0) return [];
+  const ref = agentDaemonSetRef(snapshot.namespace);
+  const isRead = snapshot.unread?.has(keyOf(ref)) !== true;
+  const daemonSet = isRead ? undefined : await unlessForbidden(client.get(ref));
+  const agent = isRead ? snapshot.agent : daemonSet && agentFactsOf(daemonSet);
+  if ((agent?.desired ?? 0) <= asked.pods) return [];
+  const whole = await withAgents(client, snapshot);
+  return nodesWithoutAgent({ ...whole, agent: whole.agent ?? agent }, asked);
 }
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {
