@@ -22,6 +22,8 @@ export interface SandboxClusterOptions {
   namespace?: string;
   /** How packets get to pods on other nodes; default `tunnel`. */
   routing?: Routing;
+  /** Families of the addresses of nodes, pods and Services, the first that of what has a single one; default IPv4. */
+  ipFamilies?: readonly (4 | 6)[];
 }
 
 /**
@@ -92,6 +94,7 @@ export interface ClusterProfile {
   maxConnectedClusters: number;
   namespace: string;
   routing: Routing;
+  ipFamilies: readonly (4 | 6)[];
   /** Third octet of the cluster's addresses; unique in the sandbox, the id where possible. */
   subnet: number;
 }
@@ -121,6 +124,7 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
       maxConnectedClusters: cluster.maxConnectedClusters ?? 255,
       namespace: cluster.namespace ?? 'kube-system',
       routing: cluster.routing ?? 'tunnel',
+      ipFamilies: cluster.ipFamilies ?? [4],
       subnet: chooseSubnet(id, taken),
     };
   });

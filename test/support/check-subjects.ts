@@ -144,8 +144,8 @@ function wellObservation(id: number, peer: number): ClusterObservation {
         cluster: `mesh-${id}`,
         startedAt: NOW,
         health: [
-          { node: `mesh-${id}/node-1`, probed: true, problems: [] },
-          { node: `mesh-${peer}/node-1`, probed: true, problems: [] },
+          { node: `mesh-${id}/node-1`, probed: true, unprobed: [], problems: [] },
+          { node: `mesh-${peer}/node-1`, probed: true, unprobed: [], problems: [] },
         ],
         bgpSessions: [{ peer: '172.18.0.1', state: 'established' }],
         bgpPrefixes: { 4: [`10.${peer}.0.0/24`] },

@@ -61,7 +61,8 @@ export const hostileValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>
 const list = (entry: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> =>
   fc.array(fc.record(entry, { requiredKeys: [] }), { maxLength: 4 });
 const peer = fc.oneof(fc.constantFrom('mesh-1', 'mesh-2'), hostileText);
-const path = fc.record({ 'primary-address': fc.record({ icmp: fc.record({ status: hostileText }) }) });
+const probed = fc.record({ ip: hostileText, icmp: fc.record({ status: hostileText }) });
+const path = fc.record({ 'primary-address': probed, 'secondary-addresses': fc.array(probed, { maxLength: 2 }) });
 
 /** Documents as the programs print them, but for the values: of agents, KVStoreMesh, cilium-health, BGP, routes. */
 const lifelikeDocument: fc.Arbitrary<unknown> = fc

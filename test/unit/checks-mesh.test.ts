@@ -165,6 +165,42 @@ describe('checks of the network', () => {
     expect(entry?.hint).toContain('TCP 4240');
   });
 
+  it('judges all addresses of a node and of its endpoint, and names the one that fails with its family', () => {
+    const well = { icmp: {}, http: {} };
+    const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };
+    const seen = (host: object, endpoint: object) => {
+      const path = (primary: string, six: string, more: object) => ({
+        'primary-address': { ip: primary, ...well },
+        'secondary-addresses': [{ ip: six, ...more }],
+      });
+      const of = {
+        host: path('10.0.2.1', 'fd00::2:1', host),
+        'health-endpoint': path('10.2.0.2', 'fd00:2::2', endpoint),
+      };
+      const health = readHealth({ nodes: [{ name: 'mesh-2/node-1', ...of }] });
+      const found = findingsOf('node-health', inputOf(observed({ health })));
+      return describeFindings(
+        MESH_CHECKS,
+        found.filter(({ cluster }) => cluster === 'one'),
+      );
+    };
+    const of = 'context "one": node-1 to mesh-2/node-1';
+    expect(seen(well, well)).toEqual([]);
+    expect(seen(lost, well)).toMatchObject([
+      {
+        severity: 'fail',
+        message: `${of} (node icmp over IPv6 to fd00::2:1: timed out; node http over IPv6 to fd00::2:1: timed out)`,
+      },
+    ]);
+    expect(seen({ ...well, icmp: lost.icmp }, well)).toMatchObject([{ severity: 'warn' }]);
+    expect(seen(well, lost)).toMatchObject([
+      { severity: 'fail', message: expect.stringContaining('endpoint http over IPv6 to fd00:2::2: timed out') },
+    ]);
+    expect(seen({}, well)).toMatchObject([
+      { severity: 'skip', message: expect.stringContaining('mesh-2/node-1 at fd00::2:1') },
+    ]);
+  });
+
   it('tells a tunnel that is blocked from nodes that are not reached', () => {
     const well = { icmp: { status: '' }, http: { status: '' } };
     const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };

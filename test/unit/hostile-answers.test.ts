@@ -100,7 +100,7 @@ describe('hostile answers', () => {
         const [report] = remoteClustersOfAgent({ 'cluster-mesh': { clusters: [entry] } }) ?? [];
         expect(JSON.stringify(report).length).toBeLessThan(4000);
         expect(JSON.stringify(readHealth({ nodes: [{ name: long }] }))).toHaveLength(
-          JSON.stringify([{ node: long.slice(0, 128), probed: false, problems: [] }]).length,
+          JSON.stringify([{ node: long.slice(0, 128), probed: false, unprobed: [], problems: [] }]).length,
         );
         expect(classifyFailure(`${long} connection refused`)).toEqual(expect.any(String));
         expect(reasonIn(`${long}\n❌ ${long}`)).toBeDefined();

@@ -16,6 +16,9 @@ describe('a rule of the network in text', () => {
     ['mtu:mesh-1<>mesh-2:1400', ['mtu:mesh-1>mesh-2:1400', 'mtu:mesh-2>mesh-1:1400']],
     ['mtu:mesh-1>mesh-2:1400:udp/8472', ['mtu:mesh-1>mesh-2:1400:udp/8472']],
     ['delay:mesh-1>mesh-2:40ms', ['delay:mesh-1>mesh-2:40ms']],
+    ['drop:mesh-1>mesh-2:ipv6', ['drop:mesh-1>mesh-2:ipv6']],
+    ['mtu:mesh-1>mesh-2:1400:ipv4:udp/8472', ['mtu:mesh-1>mesh-2:1400:ipv4:udp/8472']],
+    ['no-route:mesh-1>mesh-2:ipv6', ['no-route:mesh-1>mesh-2:ipv6']],
     ['no-route:mesh-1/mesh-1-node-1>mesh-2', ['no-route:mesh-1/mesh-1-node-1>mesh-2']],
   ])('%s is one for each direction', (text, ids) => {
     const rules = parseRules(text);
@@ -38,6 +41,8 @@ describe('a rule of the network in text', () => {
     ['drop:mesh-1>mesh-2:udp/8472:x', /more than a protocol/, /./],
     ['delay:mesh-1>mesh-2', /how long/, /40ms/],
     ['mtu:mesh-1>mesh-2:20', /which MTU/, /1400/],
+    ['drop:mesh-1>mesh-2:ipv6:ipv4', /no protocol like "ipv4"/, /./],
+    ['no-route:mesh-1>mesh-2:ipv6:udp', /a route is for all/, /./],
     ['no-route:mesh-1>mesh-2:udp', /a route is for all/, /./],
   ])('%s is refused', (text, message, hint) => {
     const refused = () => requirePlaces(parseRules(text), CLUSTERS);
@@ -50,6 +55,7 @@ describe('a packet', () => {
   const packet: Packet = {
     from: { cluster: 'mesh-1', node: 'mesh-1-node-1' },
     to: { cluster: 'mesh-2', node: 'mesh-2-node-1' },
+    family: 4,
     protocol: 'tcp',
     port: 2379,
     size: 1450,
@@ -58,6 +64,8 @@ describe('a packet', () => {
   it.each([
     [[], { arrives: true, delayMs: 0 }],
     [['drop:mesh-1>mesh-2'], lost],
+    [['drop:mesh-1>mesh-2:ipv4'], lost],
+    [['drop:mesh-1>mesh-2:ipv6'], { arrives: true, delayMs: 0 }],
     [['drop:mesh-2>mesh-1'], { arrives: true, delayMs: 0 }],
     [['drop:mesh-1>mesh-2:tcp/2380'], { arrives: true, delayMs: 0 }],
     [['mtu:mesh-1>mesh-2:1449'], lost],

@@ -1,6 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { waitForList } from '../../kube/wait.ts';
 import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../../manifests/probe.ts';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
@@ -8,7 +9,7 @@ import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
-import { familyOf, type ProbePlace } from '../../mesh/probe/places.ts';
+import type { ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
 import { makeNamespace } from '../own-namespace.ts';
 import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';

@@ -1,6 +1,7 @@
 import type { BgpSession, HealthProblem, NodeHealth } from './mesh-input.ts';
 
 const MOST_NODES = 10_000;
+const MOST_ADDRESSES = 100;
 const MOST_PREFIXES = 100_000;
 const LONGEST_WORD = 128;
 
@@ -16,13 +17,29 @@ export function readHealth(document: unknown): NodeHealth[] | undefined {
   if (!Array.isArray(nodes)) return undefined;
   return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
     const node = recordOf(entry);
-    const host = recordOf(recordOf(node.host)['primary-address']);
-    const endpoint = recordOf(recordOf(node['health-endpoint'])['primary-address']);
-    const paths = { node: host, endpoint: Object.keys(endpoint).length > 0 ? endpoint : recordOf(node.endpoint) };
-    const problems = [...problemsOf('node', paths.node), ...problemsOf('endpoint', paths.endpoint)];
-    const probed = Object.values(paths).some((path) => PROBES.some((probe) => path[probe] !== undefined));
-    return { node: wordOf(node.name), probed, problems };
+    const ofEndpoint = pathsOf(node['health-endpoint']);
+    // Before they had several addresses.
+    const endpoint = ofEndpoint.length > 0 ? ofEndpoint : [recordOf(node.endpoint)];
+    const host = pathsOf(node.host);
+    const problems = [
+      ...host.flatMap((path) => problemsOf('node', path)),
+      ...endpoint.flatMap((path) => problemsOf('endpoint', path)),
+    ];
+    const paths = [...host, ...endpoint];
+    const unprobed = paths.filter((path) => !isProbed(path)).flatMap(({ ip }) => wordOf(ip) || []);
+    return { node: wordOf(node.name), probed: paths.some(isProbed), unprobed, problems };
   });
+}
+
+/** Of a HostStatus or an EndpointStatus: with both families, IPv4 is the primary address and IPv6 among the secondary ones. */
+function pathsOf(status: unknown): Record<string, unknown>[] {
+  const { 'primary-address': primary, 'secondary-addresses': others } = recordOf(status);
+  const all: unknown[] = [primary, ...(Array.isArray(others) ? others.slice(0, MOST_ADDRESSES) : [])];
+  return all.map(recordOf).filter((path) => Object.keys(path).length > 0);
+}
+
+function isProbed(path: Record<string, unknown>): boolean {
+  return PROBES.some((probe) => path[probe] !== undefined);
 }
 
 /** The name under which the agent's cluster runs, in the same answer: its own node is `<cluster>/<node>`. */
@@ -36,7 +53,8 @@ const PROBES = ['icmp', 'http'] as const;
 function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>): HealthProblem[] {
   return PROBES.flatMap((probe) => {
     const status = recordOf(path[probe]).status;
-    return typeof status === 'string' && status !== '' ? [{ of, probe, says: wordOf(status) }] : [];
+    const address = wordOf(path.ip);
+    return typeof status === 'string' && status !== '' ? [{ of, address, probe, says: wordOf(status) }] : [];
   });
 }
 

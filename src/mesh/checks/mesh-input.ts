@@ -10,6 +10,8 @@ export interface NodeHealth {
   node: string;
   /** Whether any probe of it has come back or been given up: one that an agent has just learnt of waits for its turn. */
   probed: boolean;
+  /** Those of its addresses, and of its health endpoint's, that none has come back of yet. */
+  unprobed: readonly string[];
   /** The probes that did not go through. */
   problems: readonly HealthProblem[];
 }
@@ -18,6 +20,8 @@ export interface NodeHealth {
 export interface HealthProblem {
   /** What was asked: the node itself, or, the way that packets of pods take, its health endpoint. */
   of: 'node' | 'endpoint';
+  /** Empty where that is not told. */
+  address: string;
   probe: 'icmp' | 'http';
   says: string;
 }

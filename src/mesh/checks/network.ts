@@ -1,4 +1,4 @@
-import { parseCidr } from '../cilium/cidr.ts';
+import { familyOf, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.ts';
@@ -109,7 +109,11 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     about: meantHealth,
     nothing: 'the health checks of its agents know no node of another cluster that it is to reach, or none yet',
     unseen: (told) => {
-      const waiting = told.flatMap(({ answer }) => answer.flatMap(({ node, probed }) => (probed ? [] : [node])));
+      const waiting = told.flatMap(({ answer }) =>
+        answer.flatMap(({ node, probed, unprobed }) =>
+          probed ? unprobed.map((address) => `${node} at ${address}`) : [node],
+        ),
+      );
       if (waiting.length === 0) return [];
       return [
         `its agents have not probed ${firstOf([...new Set(waiting)], MOST_SHOWN)} yet: what they find shows a minute or two after they connect`,
@@ -170,8 +174,9 @@ function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
   return told.flatMap(({ answer }) => answer.flatMap(({ problems }) => problems));
 }
 
-function problemWord({ of, probe, says }: HealthProblem): string {
-  return `${of} ${probe}: ${says}`;
+function problemWord({ of, address, probe, says }: HealthProblem): string {
+  const where = address === '' ? '' : ` over IPv${familyOf(address)} to ${address}`;
+  return `${of} ${probe}${where}: ${says}`;
 }
 
 /** What an agent told of one family of addresses. */

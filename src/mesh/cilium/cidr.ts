@@ -14,7 +14,7 @@ const BITS = { 4: 32n, 6: 128n } as const;
 /** The range that `10.0.0.0/16`, `fd00::/64` or a single address means; undefined for anything else. */
 export function parseCidr(text: string): AddressRange | undefined {
   const [address = '', length] = text.trim().split('/', 2);
-  const family = address.includes(':') ? 6 : 4;
+  const family = familyOf(address);
   const value = family === 6 ? ipv6Value(address) : ipv4Value(address);
   const bits = BITS[family];
   const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? BigInt(length) : -1n;
@@ -22,6 +22,11 @@ export function parseCidr(text: string): AddressRange | undefined {
   const hosts = bits - prefix;
   const first = (value >> hosts) << hosts;
   return { family, first, last: first + (1n << hosts) - 1n };
+}
+
+/** The IP family of an address. */
+export function familyOf(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4;
 }
 
 /** Whether two ranges have an address in common. */

@@ -1,3 +1,4 @@
+import { familyOf } from '../cilium/cidr.ts';
 import { isOn } from '../cilium/datapath.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 
@@ -74,11 +75,6 @@ export function commonFamily(snapshots: readonly ClusterSnapshot[]): 4 | 6 {
 /** A node's first InternalIP of a family. */
 export function addressOf(node: NodeFacts, family: 4 | 6): string | undefined {
   return internalAddresses(node).find((address) => familyOf(address) === family);
-}
-
-/** The IP family of an address. */
-export function familyOf(address: string): 4 | 6 {
-  return address.includes(':') ? 6 : 4;
 }
 
 function internalAddresses({ addresses }: NodeFacts): string[] {

@@ -1,7 +1,8 @@
 import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
+import { familyOf } from '../cilium/cidr.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
-import { familyOf, type ProbedCluster, type ProbePlace } from './places.ts';
+import type { ProbedCluster, ProbePlace } from './places.ts';
 
 export type ProbeKind = NeedKind | 'mtu';
 

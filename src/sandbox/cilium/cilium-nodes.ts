@@ -1,28 +1,36 @@
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { typeOf } from '../objects.ts';
 
-/** A node as its CiliumNode tells. */
+/** A node as its CiliumNode tells. Of each address there is one for each family that the node has. */
 export interface CiliumNodeFacts {
   name: string;
   /** Of the node in its network. */
-  internalIp: string;
+  internalIps: readonly string[];
   /** Of the node among the pods: the device `cilium_host`. */
-  ciliumInternalIp: string;
+  ciliumInternalIps: readonly string[];
+  /** Of its health endpoint, which is a pod. */
+  healthIps: readonly string[];
   podCidrs: readonly string[];
 }
 
 /** The nodes of a cluster. */
 export function ciliumNodesOf(store: Store): CiliumNodeFacts[] {
   return store.list(typeOf('CiliumNode')).map(({ metadata, spec }) => {
-    const { addresses = [], ipam } = Object(spec) as {
+    const {
+      addresses = [],
+      health = {},
+      ipam,
+    } = Object(spec) as {
       addresses?: { type: string; ip: string }[];
+      health?: { ipv4?: string; ipv6?: string };
       ipam?: { podCIDRs?: string[] };
     };
-    const address = (wanted: string) => addresses.find(({ type }) => type === wanted)?.ip ?? '';
+    const ips = (wanted: string) => addresses.filter(({ type }) => type === wanted).map(({ ip }) => ip);
     return {
       name: metadata.name,
-      internalIp: address('InternalIP'),
-      ciliumInternalIp: address('CiliumInternalIP'),
+      internalIps: ips('InternalIP'),
+      ciliumInternalIps: ips('CiliumInternalIP'),
+      healthIps: [health.ipv4 ?? [], health.ipv6 ?? []].flat(),
       podCidrs: ipam?.podCIDRs ?? [],
     };
   });

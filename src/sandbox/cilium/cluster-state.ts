@@ -2,8 +2,10 @@
 
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
+import { ciliumNodesOf } from './cilium-nodes.ts';
 import type { PublishedService } from './datapath.ts';
 import { includesExternal, isOffered, isShared, takesPart } from './load-balancing.ts';
 import { STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
@@ -78,18 +80,18 @@ export function publishedState(
 }
 
 function nodesOf(store: Store, own: OwnCluster): [string, unknown][] {
-  return store.list(typeOf('CiliumNode')).map(({ metadata, spec }) => {
-    const { addresses = [], ipam } = Object(spec) as {
-      addresses?: { type: string; ip: string }[];
-      ipam?: { podCIDRs?: string[] };
-    };
+  return ciliumNodesOf(store).map(({ name, internalIps, ciliumInternalIps, healthIps, podCidrs }) => {
+    const address = (type: string) => (ip: string) => ({ Type: type, IP: ip });
     return [
-      metadata.name,
+      name,
       {
-        Name: metadata.name,
+        Name: name,
         Cluster: own.name,
-        IPAddresses: addresses.map(({ type, ip }) => ({ Type: type, IP: ip })),
-        IPv4AllocCIDR: ipam?.podCIDRs?.[0],
+        IPAddresses: [...internalIps.map(address('InternalIP')), ...ciliumInternalIps.map(address('CiliumInternalIP'))],
+        IPv4AllocCIDR: ofFamily(podCidrs, 4),
+        IPv6AllocCIDR: ofFamily(podCidrs, 6),
+        IPv4HealthIP: ofFamily(healthIps, 4),
+        IPv6HealthIP: ofFamily(healthIps, 6),
         ClusterID: own.id,
       },
     ];

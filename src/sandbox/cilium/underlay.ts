@@ -8,15 +8,28 @@ import { ciliumConfigOf } from './cilium-config.ts';
 /** Of WireGuard (Cilium's pkg/wireguard/types ListenPort). */
 const WIREGUARD_PORT = 51871;
 
+/**
+ * The family of a tunnel's own packets (pkg/datapath/tunnel): that of option `underlay-protocol`, which by itself is IPv4
+ * where that is on.
+ */
+function tunnelFamily(config: ReturnType<typeof ciliumConfigOf>): 4 | 6 {
+  return config['underlay-protocol'] === 'ipv6' || config['enable-ipv4'] === 'false' ? 6 : 4;
+}
+
 /** A packet as it is on the wire: wrapped for the tunnel, encrypted, or as it was. */
 export function onTheWire(store: Store, packet: Packet): Packet {
   const config = ciliumConfigOf(store);
   const { from, to } = packet;
   const size = packet.size + tunnelOverhead(config);
-  if (encryption(config) === 'WireGuard') return { from, to, protocol: 'udp', port: WIREGUARD_PORT, size };
-  if (encryption(config) === 'IPsec') return { from, to, protocol: 'esp', size };
+  if (encryption(config) === 'WireGuard') {
+    // It dials a node at its IPv4 address if it has one (pkg/wireguard/agent).
+    const family = config['enable-ipv4'] === 'false' ? 6 : 4;
+    return { from, to, family, protocol: 'udp', port: WIREGUARD_PORT, size };
+  }
   const port = tunnelPort(config);
-  return port === undefined ? packet : { from, to, protocol: 'udp', port, size };
+  const family = port === undefined ? packet.family : tunnelFamily(config);
+  if (encryption(config) === 'IPsec') return { from, to, family, protocol: 'esp', size };
+  return port === undefined ? packet : { from, to, family, protocol: 'udp', port, size };
 }
 
 /** The UDP ports that Cilium's datapath holds on each node on which its agent has run. */

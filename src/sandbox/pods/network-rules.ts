@@ -15,6 +15,8 @@ export interface NetworkRule {
   action: RuleAction;
   from: Place;
   to: Place;
+  /** Absent: both. */
+  family?: 4 | 6 | undefined;
   /** Absent: every one. */
   protocol?: Protocol | undefined;
   /** The one that a packet goes to. */
@@ -29,6 +31,7 @@ export interface NetworkRule {
 export interface Packet {
   from: Place;
   to: Place;
+  family: 4 | 6;
   protocol: Protocol;
   port?: number | undefined;
   /** Bytes, with the IP header. */
@@ -56,14 +59,15 @@ export function fateOf(rules: Iterable<NetworkRule>, packet: Packet): Fate {
 }
 
 /** What comes back: of a tunnel to the tunnel's port there, of a connection to whichever port it was opened from. */
-export function answerTo({ from, to, protocol, port, size }: Packet): Packet {
-  return { from: to, to: from, protocol, port: protocol === 'tcp' ? undefined : port, size };
+export function answerTo({ from, to, family, protocol, port, size }: Packet): Packet {
+  return { from: to, to: from, family, protocol, port: protocol === 'tcp' ? undefined : port, size };
 }
 
-function isMet({ from, to, protocol, port }: NetworkRule, packet: Packet): boolean {
+function isMet({ from, to, family, protocol, port }: NetworkRule, packet: Packet): boolean {
   return (
     isWithin(packet.from, from) &&
     isWithin(packet.to, to) &&
+    (family === undefined || family === packet.family) &&
     (protocol === undefined || protocol === packet.protocol) &&
     (port === undefined || port === packet.port)
   );

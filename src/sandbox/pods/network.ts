@@ -1,4 +1,6 @@
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { hostPort } from '../../mesh/apiserver/endpoints.ts';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
 import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
 import { dialLoopback } from './loopback.ts';
@@ -94,13 +96,13 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
 
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
     const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
-    const name = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
+    const name = hostPort(address, port);
     const way = route(from.cluster, address, port);
     if (way.cluster === undefined) return timeOut(name);
     const backend = way.backends[turn++ % Math.max(1, way.backends.length)];
     const node = way.node ?? (backend && placeIn(way.cluster, backend.address)?.node);
     const to = { cluster: way.cluster, node };
-    const packet: Packet = { from, to, protocol: 'tcp', port, size: SYN_SIZE };
+    const packet: Packet = { from, to, family: familyOf(address), protocol: 'tcp', port, size: SYN_SIZE };
     await knock(from, packet, { name, port, podAddress: way.isPod ? address : undefined });
     if (way.drops) return timeOut(name);
     // What comes from the own cluster's nodes is let in: which node it is is not known here.
@@ -110,11 +112,13 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   }
 
   async function dialPod(from: Sender, target: PodAddress): Promise<Socket> {
-    const name = `${target.address}:${target.port}`;
+    const name = hostPort(target.address, target.port);
     const own = clusters.get(from.cluster);
     const site = siteOf(target.cluster, target.address);
     const to = { cluster: site, node: placeIn(site, target.address)?.node };
-    const plain: Packet = { from, to, protocol: 'tcp', port: target.port, size: SYN_SIZE };
+    const plain: Packet = {
+      ...{ from, to, family: familyOf(target.address), protocol: 'tcp', port: target.port, size: SYN_SIZE },
+    };
     const packet = own ? onTheWire(own.store, plain) : plain;
     await knock(from, packet, { name, port: target.port, podAddress: target.address });
     const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
@@ -171,7 +175,8 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       return { outcome: 'silent' };
     };
     if (way.cluster === undefined) return lost();
-    const plain: Packet = { from, to: { cluster: way.cluster, node: way.node }, protocol, port, size };
+    const to = { cluster: way.cluster, node: way.node };
+    const plain: Packet = { from, to, family: familyOf(address), protocol, port, size };
     const packet = owner && own ? onTheWire(own.store, plain) : plain;
     const there = fate(packet);
     if (!there.arrives) {
@@ -281,8 +286,8 @@ function cutOf(from: string, to: string): NetworkRule {
 }
 
 /** ICMP's word that nothing listens. */
-function errorTo({ from, to }: Packet): Packet {
-  return { from: to, to: from, protocol: 'icmp', size: ICMP_ERROR_SIZE };
+function errorTo({ from, to, family }: Packet): Packet {
+  return { from: to, to: from, family, protocol: 'icmp', size: ICMP_ERROR_SIZE };
 }
 
 /** By which address a packet is seen to come; to anything but pods it leaves with the node's. */

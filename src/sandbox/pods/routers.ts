@@ -38,7 +38,8 @@ export interface Neighbour {
 
 export interface Routers {
   attach(cluster: RoutedCluster): void;
-  routerOf(cluster: string): Router;
+  /** @param family of its address; default IPv4, over which BGP sessions are, whatever they tell of */
+  routerOf(cluster: string, family?: 4 | 6): Router;
   /** The other clusters. */
   neighbours(cluster: string): Neighbour[];
   /** Takes the BGP sessions between two clusters down; packets still go through. */
@@ -70,14 +71,15 @@ export function createRouters(network: Pick<VirtualNetwork, 'fateOf'>): Routers 
   /** One of the two opens the connection, and each keeps it up. */
   function isHeld(a: string, b: string): boolean {
     const passes = (from: string, to: string, port?: number) =>
-      network.fateOf({ from: { cluster: from }, to: { cluster: to }, protocol: 'tcp', port, size: KEEPALIVE_SIZE })
-        .arrives;
+      network.fateOf({
+        ...{ from: { cluster: from }, to: { cluster: to }, family: 4, protocol: 'tcp', port, size: KEEPALIVE_SIZE },
+      }).arrives;
     return (passes(a, b, BGP_PORT) && passes(b, a)) || (passes(b, a, BGP_PORT) && passes(a, b));
   }
 
-  function routerOf(name: string): Router {
+  function routerOf(name: string, family: 4 | 6 = 4): Router {
     const subnet = clusters.get(name)?.subnet ?? 0;
-    return { address: routerAddress(subnet), asn: FIRST_PRIVATE_ASN + subnet };
+    return { address: routerAddress(subnet, family), asn: FIRST_PRIVATE_ASN + subnet };
   }
 
   function neighbours(name: string): Neighbour[] {

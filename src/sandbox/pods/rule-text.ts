@@ -38,10 +38,10 @@ export function parseRules(text: string): NetworkRule[] {
 }
 
 /** The one text of a rule. */
-function ruleText({ action, from, to, protocol, port, ms, mtu }: Omit<NetworkRule, 'id'>): string {
+function ruleText({ action, from, to, family, protocol, port, ms, mtu }: Omit<NetworkRule, 'id'>): string {
   const place = ({ cluster, node }: Place) => (node === undefined ? cluster : `${cluster}/${node}`);
   const traffic = protocol && (port === undefined ? protocol : `${protocol}/${port}`);
-  const more = [ms === undefined ? [] : `${ms}ms`, mtu ?? [], traffic ?? []].flat();
+  const more = [ms === undefined ? [] : `${ms}ms`, mtu ?? [], family ? `ipv${family}` : [], traffic ?? []].flat();
   return [action, `${place(from)}>${place(to)}`, ...more].join(':');
 }
 
@@ -67,24 +67,34 @@ function placeOf(text: string, place: string): Place {
 
 function detailOf(text: string, action: RuleAction, more: string | undefined): Partial<NetworkRule> {
   const [first = '', ...rest] = more?.split(':') ?? [];
-  const traffic = (words: readonly string[]) => trafficOf(text, words);
+  const packets = (words: readonly string[]) => packetsOf(text, words);
   if (action === 'delay') {
     const ms = Number(/^(\d+)ms$/.exec(first)?.[1] ?? Number.NaN);
-    if (ms > 0 && ms <= LONGEST_DELAY_MS) return { ms, ...traffic(rest) };
+    if (ms > 0 && ms <= LONGEST_DELAY_MS) return { ms, ...packets(rest) };
     throw usage(text, 'does not say how long', 'Write it in milliseconds, up to 60000, like delay:mesh-1>mesh-2:40ms.');
   }
   if (action === 'mtu') {
     const mtu = /^\d+$/.test(first) ? Number(first) : 0;
-    if (mtu >= MTU_RANGE[0] && mtu <= MTU_RANGE[1]) return { mtu, ...traffic(rest) };
+    if (mtu >= MTU_RANGE[0] && mtu <= MTU_RANGE[1]) return { mtu, ...packets(rest) };
     throw usage(
       text,
       'does not say which MTU',
       `Write it in bytes, ${MTU_RANGE.join(' to ')}, like mtu:mesh-1<>mesh-2:1400.`,
     );
   }
-  if (action !== 'no-route') return traffic(more === undefined ? [] : [first, ...rest]);
-  if (more === undefined) return {};
-  throw usage(text, 'picks among packets, but a route is for all of them', 'Leave out what is behind the last colon.');
+  const all = more === undefined ? [] : [first, ...rest];
+  if (action !== 'no-route') return packets(all);
+  const [family] = all;
+  if (all.length === 0) return {};
+  if (all.length === 1 && isFamily(family)) return packets(all);
+  throw usage(text, 'picks among packets, but a route is for all of them', 'A route may be of ipv4 or ipv6 alone.');
+}
+
+/** A family, a protocol with or without a port, or both in this order. */
+function packetsOf(text: string, words: readonly string[]): Partial<NetworkRule> {
+  const [word, ...others] = words;
+  if (!isFamily(word)) return trafficOf(text, words);
+  return { family: word === 'ipv6' ? 6 : 4, ...trafficOf(text, others) };
 }
 
 function trafficOf(text: string, words: readonly string[]): Partial<NetworkRule> {
@@ -100,6 +110,7 @@ function trafficOf(text: string, words: readonly string[]): Partial<NetworkRule>
   throw usage(text, `has no port like "${port}"`, `Ports are 1 to ${LARGEST_PORT}.`);
 }
 
+const isFamily = (word: string | undefined) => word === 'ipv4' || word === 'ipv6';
 const isAction = (word: string): word is RuleAction => ACTIONS.some((action) => action === word);
 const isProtocol = (word: string): word is Protocol => PROTOCOLS.some((protocol) => protocol === word);
 

@@ -2,11 +2,16 @@
  * `cilium-dbg bgp peers|routes -o json`, simulated: lists of Cilium's api/v1 models BgpPeer and BgpRoute
  * (cilium-dbg/cmd/bgp_peer_get.go, bgp_route_get.go; pkg/bgp/api/conversions.go).
  */
+import { familyOf, parseCidr } from '../../mesh/cilium/cidr.ts';
+import { ipFamilies } from '../../mesh/cilium/datapath.ts';
+import { ciliumConfigOf } from '../cilium/cilium-config.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import { advertisedPodCidrs, type Routers, routingOf } from '../pods/routers.ts';
 import type { NodeView } from './node-view.ts';
 
 /** RFC 4760 and 4271, section 4.3. */
-const IPV4_UNICAST = { afi: 'ipv4', safi: 'unicast' };
+const unicast = (family: 4 | 6) => ({ afi: `ipv${family}`, safi: 'unicast' });
+const UNSPECIFIED = { 4: '0.0.0.0', 6: '::' } as const;
 const TRANSITIVE = 0x40;
 const [ORIGIN, AS_PATH, NEXT_HOP] = [1, 2, 3];
 const AS_SEQUENCE = 2;
@@ -28,19 +33,20 @@ export function bgpDocument(words: readonly string[], view: NodeView, routers: R
   );
   if (command === 'peers') return peers(view, routers);
   if (command !== 'routes') return undefined;
-  // The clusters have no IPv6. Go prints an empty list of pointers as null.
-  if (afi !== 'ipv4' || safi !== 'unicast') return null;
+  const family = afi === 'ipv6' ? 6 : 4;
+  // Go prints an empty list of pointers as null.
+  if (safi !== 'unicast' || ofFamily(view.facts?.podCidrs ?? [], family) === undefined) return null;
   const asn = routers.routerOf(view.cluster).asn;
   const sessions = sessionsOf(view, routers);
   if (table === 'advertised') {
     return sessions
       .filter(({ isEstablished }) => isEstablished)
-      .flatMap(({ router }) => own(view).map((path) => ({ neighbor: router.address, ...routeOf(path, asn) })));
+      .flatMap(({ router }) => own(view, family).map((path) => ({ neighbor: router.address, ...routeOf(path, asn) })));
   }
   const learned = sessions.flatMap(({ router, learned: prefixes }) =>
-    prefixes.map((prefix): Path => ({ prefix, from: router })),
+    prefixes.filter((prefix) => familyOf(prefix) === family).map((prefix): Path => ({ prefix, from: router })),
   );
-  return [...own(view), ...learned].map((path) => routeOf(path, asn));
+  return [...own(view, family), ...learned].map((path) => routeOf(path, asn));
 }
 
 /** Whether the cluster's agents run the BGP control plane. */
@@ -55,12 +61,14 @@ function sessionsOf({ cluster }: NodeView, routers: Routers) {
 function peers(view: NodeView, routers: Routers) {
   return sessionsOf(view, routers).map(({ router, isEstablished, learned }) => ({
     'configured-hold-time-seconds': HOLD_TIME_SECONDS,
-    families: [
-      {
-        ...(isEstablished && { received: learned.length, accepted: learned.length, advertised: own(view).length }),
-        ...IPV4_UNICAST,
-      },
-    ],
+    families: ipFamilies(ciliumConfigOf(view.store)).map((family) => ({
+      ...(isEstablished && {
+        received: learned.filter((prefix) => familyOf(prefix) === family).length,
+        accepted: learned.filter((prefix) => familyOf(prefix) === family).length,
+        advertised: own(view, family).length,
+      }),
+      ...unicast(family),
+    })),
     'local-asn': routers.routerOf(view.cluster).asn,
     'local-capabilities': null,
     'peer-address': router.address,
@@ -73,9 +81,10 @@ function peers(view: NodeView, routers: Routers) {
 }
 
 /** What this node's agent announces. */
-function own({ store, facts }: NodeView): Path[] {
+function own({ store, facts }: NodeView, family: 4 | 6): Path[] {
   const advertised = advertisedPodCidrs(store);
-  return (facts?.podCidrs ?? []).filter((cidr) => advertised.includes(cidr)).map((prefix) => ({ prefix }));
+  const cidrs = (facts?.podCidrs ?? []).filter((cidr) => familyOf(cidr) === family);
+  return cidrs.filter((cidr) => advertised.includes(cidr)).map((prefix) => ({ prefix }));
 }
 
 function routeOf({ prefix, from }: Path, asn: number) {
@@ -86,12 +95,12 @@ function routeOf({ prefix, from }: Path, asn: number) {
     paths: [
       {
         best: true,
-        family: IPV4_UNICAST,
+        family: unicast(familyOf(prefix)),
         nlri: { base64: nlri(prefix) },
         'path-attributes': [
           attribute(ORIGIN, [0]),
           attribute(AS_PATH, from ? [AS_SEQUENCE, 1, ...uint32(from.asn)] : []),
-          attribute(NEXT_HOP, octets(from?.address ?? '0.0.0.0')),
+          attribute(NEXT_HOP, octets(from?.address ?? UNSPECIFIED[familyOf(prefix)])),
         ],
       },
     ],
@@ -102,12 +111,14 @@ function routeOf({ prefix, from }: Path, asn: number) {
 
 /** The prefix's length in bits, then as many octets as it needs. */
 function nlri(prefix: string): string {
-  const [address = '', length = '32'] = prefix.split('/');
+  const [address = '', length = '0'] = prefix.split('/');
   return base64([Number(length), ...octets(address).slice(0, Math.ceil(Number(length) / 8))]);
 }
 
 function octets(address: string): number[] {
-  return address.split('.').map(Number);
+  const digits = familyOf(address) === 6 ? 32 : 8;
+  const hex = (parseCidr(address)?.first ?? 0n).toString(16).padStart(digits, '0');
+  return [...Buffer.from(hex, 'hex')];
 }
 
 function uint32(value: number): number[] {

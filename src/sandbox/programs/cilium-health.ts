@@ -1,7 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
+import { ipFamilies } from '../../mesh/cilium/datapath.ts';
+import { ciliumConfigOf } from '../cilium/cilium-config.ts';
 import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
 import { onTheWire } from '../cilium/underlay.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { answerTo, type Packet, type Place, type Protocol } from '../pods/network-rules.ts';
 import { type NodeView, remoteNodesOf } from './node-view.ts';
@@ -45,19 +49,33 @@ export function healthStatus(
 ): Record<string, unknown> {
   const own = ciliumNodesOf(view.store).map((node) => ({ cluster: view.cluster, ...node }));
   const from: Place = { cluster: view.cluster, node: view.node };
+  const families = ipFamilies(ciliumConfigOf(view.store));
+  const asIs = (packet: Packet) => packet;
+  const throughCilium = (packet: Packet) => onTheWire(view.store, packet);
   return {
     local: { name: `${name}/${view.node}` },
-    nodes: [...own, ...remoteNodesOf(view)].map(({ name: node, cluster, internalIp }) => {
-      const probe = (protocol: Protocol, wrap: (packet: Packet) => Packet) => {
-        const port = protocol === 'tcp' ? HEALTH_PORT : undefined;
-        const packet = wrap({ from, to: { cluster, node }, protocol, port, size: PROBE_SIZE });
-        return { ...outcomeOf(network, packet), lastProbed: now.toISOString() };
+    nodes: [...own, ...remoteNodesOf(view)].map(({ name: node, cluster, internalIps, healthIps }) => {
+      const path = (ip: string, wrap: (packet: Packet) => Packet) => {
+        const probe = (protocol: Protocol) => {
+          const port = protocol === 'tcp' ? HEALTH_PORT : undefined;
+          const to = { cluster, node };
+          const packet = wrap({ from, to, family: familyOf(ip), protocol, port, size: PROBE_SIZE });
+          return { ...outcomeOf(network, packet), lastProbed: now.toISOString() };
+        };
+        return { ip, icmp: probe('icmp'), http: probe('tcp') };
       };
-      const path = (wrap: (packet: Packet) => Packet) => ({
-        'primary-address': { ip: internalIp, icmp: probe('icmp', wrap), http: probe('tcp', wrap) },
-      });
-      const throughCilium = (packet: Packet) => onTheWire(view.store, packet);
-      return { name: `${cluster}/${node}`, host: path((packet) => packet), 'health-endpoint': path(throughCilium) };
+      // With both families IPv4 comes first (pkg/health/server/node.go).
+      const paths = (ips: readonly string[], wrap: (packet: Packet) => Packet) => {
+        const [primary, ...others] = families
+          .flatMap((family) => ofFamily(ips, family) ?? [])
+          .map((ip) => path(ip, wrap));
+        return { 'primary-address': primary, 'secondary-addresses': others };
+      };
+      return {
+        name: `${cluster}/${node}`,
+        host: paths(internalIps, asIs),
+        'health-endpoint': paths(healthIps, throughCilium),
+      };
     }),
     timestamp: now.toISOString(),
   };

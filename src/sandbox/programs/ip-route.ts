@@ -1,5 +1,7 @@
 /** `ip -json route show` on a node, simulated, in the form of iproute2's ip/iproute.c. */
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import { type Routers, routingOf } from '../pods/routers.ts';
 import { type NodeView, remoteNodesOf } from './node-view.ts';
 
@@ -19,46 +21,52 @@ interface KernelRoute {
 export function ipRouteDocument(words: readonly string[], view: NodeView, routers: Routers): unknown {
   const [command, action = 'show'] = words.filter((word) => !word.startsWith('-'));
   if (!/^r(oute)?$/.test(command ?? '') || !['show', 'list'].includes(action)) return undefined;
-  if (words.includes('-6')) return [];
-  return routesOf(view, routers).map((route) => ({ ...route, flags: [] }));
+  return routesOf(view, routers, words.includes('-6') ? 6 : 4).map((route) => ({ ...route, flags: [] }));
 }
 
-function routesOf(view: NodeView, routers: Routers): KernelRoute[] {
+function routesOf(view: NodeView, routers: Routers, family: 4 | 6): KernelRoute[] {
   const { store, facts } = view;
-  if (!facts) return [];
-  const subnet = facts.internalIp.replace(/\.\d+$/, '.0/24');
+  const internalIp = ofFamily(facts?.internalIps ?? [], family);
+  const ciliumInternalIp = ofFamily(facts?.ciliumInternalIps ?? [], family);
+  if (!facts || internalIp === undefined || ciliumInternalIp === undefined) return [];
+  const subnet = family === 6 ? internalIp.replace(/::.*$/, '::/64') : internalIp.replace(/\.\d+$/, '.0/24');
   const link: KernelRoute = {
     dst: subnet,
     dev: 'eth0',
     protocol: 'kernel',
     scope: 'link',
-    prefsrc: facts.internalIp,
+    prefsrc: internalIp,
   };
+  const isOfFamily = (cidr: string) => familyOf(cidr) === family;
   // Cilium marks its own routes as the kernel's (pkg/datapath/linux/linux_defaults RTProto).
   const throughCilium = (dst: string): KernelRoute => ({
     dst,
-    gateway: facts.ciliumInternalIp,
+    gateway: ciliumInternalIp,
     dev: 'cilium_host',
     protocol: 'kernel',
-    prefsrc: facts.ciliumInternalIp,
+    prefsrc: ciliumInternalIp,
   });
   const { native, bgp } = routingOf(store);
   const others = ciliumNodesOf(store).filter(({ name }) => name !== facts.name);
-  const local = [link, ...facts.podCidrs.map(throughCilium)];
+  const local = [link, ...facts.podCidrs.filter(isOfFamily).map(throughCilium)];
   if (!native) {
-    const remote = remoteNodesOf(view).flatMap(({ podCidr }) => podCidr ?? []);
-    return [...local, ...[...others.flatMap(({ podCidrs }) => podCidrs), ...remote].map(throughCilium)];
+    const cidrs = [...others, ...remoteNodesOf(view)].flatMap(({ podCidrs }) => podCidrs);
+    return [...local, ...cidrs.filter(isOfFamily).map(throughCilium)];
   }
   // With auto-direct-node-routes Cilium routes to the nodes of its own cluster only.
-  const direct = others.flatMap(({ internalIp, podCidrs }) =>
-    podCidrs.map((dst): KernelRoute => ({ dst, gateway: internalIp, dev: 'eth0', protocol: 'kernel' })),
+  const direct = others.flatMap(({ internalIps, podCidrs }) =>
+    podCidrs.filter(isOfFamily).flatMap((dst): KernelRoute | [] => {
+      const gateway = ofFamily(internalIps, family);
+      return gateway === undefined ? [] : { dst, gateway, dev: 'eth0', protocol: 'kernel' };
+    }),
   );
-  const gateway = routers.routerOf(view.cluster).address;
+  const gateway = routers.routerOf(view.cluster, family).address;
   // Cilium's BGP does not install what it learns; a routing daemon on the node, such as FRR, does.
   const protocol = bgp ? 'bgp' : 'static';
   const remote = routers
     .neighbours(view.cluster)
     .flatMap((neighbour) => (bgp ? (neighbour.bgp?.learned ?? []) : neighbour.podCidrs))
+    .filter(isOfFamily)
     .map((dst): KernelRoute => ({ dst, gateway, dev: 'eth0', protocol }));
   return [...local, ...direct, ...remote];
 }

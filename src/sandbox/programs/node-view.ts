@@ -18,24 +18,24 @@ export function viewOf(cluster: string, store: Store, node: string, remotes: Nod
 }
 
 /** A node of another cluster, as that published it (Cilium's pkg/node/types Node). */
-export interface RemoteNode {
+export interface RemoteNode extends Omit<CiliumNodeFacts, 'ciliumInternalIps'> {
   cluster: string;
-  name: string;
-  internalIp: string;
-  podCidr: string | undefined;
 }
 
 /** The nodes of peers that the agent knows of. */
 export function remoteNodesOf({ remotes }: Pick<NodeView, 'remotes'>): RemoteNode[] {
   return [...remotes].flatMap(([cluster, { nodes }]) =>
     [...nodes.values()].map((text) => {
-      const { Name, IPAddresses, IPv4AllocCIDR } = JSON.parse(text) as {
+      const { Name, IPAddresses, ...node } = JSON.parse(text) as {
         Name: string;
         IPAddresses?: { Type: string; IP: string }[];
-        IPv4AllocCIDR?: string;
+      } & Partial<Record<`IPv${4 | 6}${'AllocCIDR' | 'HealthIP'}`, string>>;
+      return {
+        ...{ cluster, name: Name },
+        internalIps: (IPAddresses ?? []).filter(({ Type }) => Type === 'InternalIP').map(({ IP }) => IP),
+        healthIps: [node.IPv4HealthIP ?? [], node.IPv6HealthIP ?? []].flat(),
+        podCidrs: [node.IPv4AllocCIDR ?? [], node.IPv6AllocCIDR ?? []].flat(),
       };
-      const internalIp = IPAddresses?.find(({ Type }) => Type === 'InternalIP')?.IP ?? '';
-      return { cluster, name: Name, internalIp, podCidr: IPv4AllocCIDR };
     }),
   );
 }
