@@ -27,7 +27,7 @@ import { pullTrouble } from './fixtures/images.ts';
 import { kubernetesService, serviceRange } from './fixtures/kubernetes.ts';
 import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
-import { type Pod, type Service, typeOf } from './objects.ts';
+import { type Pod, podIps, type Service, typeOf } from './objects.ts';
 import type { ClusterProfile, SandboxOptions, SandboxTimings } from './options.ts';
 import type { VirtualNetwork } from './pods/network.ts';
 import { createPodRuntime } from './pods/pod-runtime.ts';
@@ -273,8 +273,8 @@ function startProgram(
 }
 
 /** Whether it is a pod's own address; a pod that uses its node's network has none, and policies do not select it. */
-function hasAddress({ spec, status }: Pod, address: string): boolean {
-  return status?.podIP === address && !spec.hostNetwork;
+function hasAddress(pod: Pod, address: string): boolean {
+  return podIps(pod).includes(address) && !pod.spec.hostNetwork;
 }
 
 /** What a program takes its cluster for, as it was told when it started: by its flags, an agent by its ConfigMap. */

@@ -225,6 +225,11 @@ export function matches(
   return wanted.length > 0 && wanted.every(([key, value]) => labels?.[key] === value);
 }
 
+/** A pod's addresses; none before it is begun. */
+export function podIps({ status }: Pod): string[] {
+  return (status?.podIPs ?? []).map(({ ip }) => ip);
+}
+
 export function isPodReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }

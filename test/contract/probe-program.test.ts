@@ -94,6 +94,7 @@ describe.skipIf(!canTry)('over loopback', () => {
         'a/udp/::1/8472//',
         'b/icmp/::1///',
         'c/tcp/::1/4240/61001/',
+        'd/esp/::1///',
         'e/mtu/::1/8472//1500,1400',
         'f/mtu/::1///1500,1400',
       ];
@@ -105,9 +106,9 @@ describe.skipIf(!canTry)('over loopback', () => {
       );
       const said = readSaid(sent);
       expect([...said].map(([id, { outcome }]) => `${id} ${outcome}`).sort()).toEqual([
-        ...['a refused', 'b answered', 'c refused', 'e sent', 'f sent'],
+        ...['a refused', 'b answered', 'c refused', 'd sent', 'e sent', 'f sent'],
       ]);
-      for (const id of ['a', 'b', 'e', 'f']) {
+      for (const id of ['a', 'b', 'd', 'e', 'f']) {
         expect(seen).toMatch(new RegExp(`^seen ${id} ::1 \\d+ device$`, 'm'));
         expect(seen).toMatch(new RegExp(`^seen ${id} ::1 \\d+$`, 'm'));
       }

@@ -189,6 +189,28 @@ describe('firewallRules', () => {
     expect(missingIn(firewallRules([cluster(1, { live: BALANCED }), dual]))).toEqual([]);
   });
 
+  it('are of the families in which nodes send, not of all that nodes have', () => {
+    const settings = { 'enable-ipv6': 'true' };
+    const addresses = (id: number) => [`172.18.${id}.1`, `fd00:${id}::1`];
+    const dual = [1, 2].map((id) => withAddress(cluster(id, { settings }), ...addresses(id)));
+    const of = (kind: string, all: readonly ReturnType<typeof cluster>[]) =>
+      linesOf(firewallRules(all)).filter((line) => line.startsWith(`mesh-1>mesh-2 ${kind} `));
+    expect(of('tunnel', dual)).toEqual(['mesh-1>mesh-2 tunnel 172.18.1.1/32>172.18.2.1/32']);
+    expect(of('health', dual)).toEqual([
+      'mesh-1>mesh-2 health 172.18.1.1/32>172.18.2.1/32',
+      'mesh-1>mesh-2 health fd00:1::1/128>fd00:2::1/128',
+    ]);
+    const six = { cidr: 'fd00:10::/48', addresses: 2 ** 80, holds: 1 };
+    const wide = firewallRules(dual);
+    const clusters = wide.clusters.map((of) => ({ ...of, podRanges: [six] }));
+    expect(firewallText({ ...wide, clusters }, PLAIN)).toContain('1 range, 2^80 addresses');
+    const [one, two] = [dual[0] as ReturnType<typeof cluster>, withAddress(cluster(2, { settings }), 'fd00:2::1')];
+    expect(of('tunnel', [one, two])).toEqual([]);
+    expect(missingIn(firewallRules([one, two]))).toContain(
+      'context-1: it sends tunnel packets over IPv4, and the nodes of mesh-2 have no such addresses',
+    );
+  });
+
   it('have no ranges of pods where CiliumNodes could not be read, whatever Kubernetes gave the nodes', () => {
     const unread = (id: number, settings: Record<string, string>) => {
       const { ciliumPodCidrs: _unread, ...of } = cluster(id, { settings: { ...NATIVE, ...settings }, live: BALANCED });

@@ -57,6 +57,39 @@ describe('networkNeeds: what carries packets', () => {
     expect(needs).toEqual([...expected, ...HEALTH]);
   });
 
+  const DUAL = { 'enable-ipv6': 'true' };
+  const SIX = { 'enable-ipv4': 'false', 'enable-ipv6': 'true' };
+  const BOTH = 'health 4+6';
+  it.each([
+    ['IPv4 alone', {}, {}, ['tunnel 4', 'health 4']],
+    ['both: the tunnel is over IPv4', DUAL, DUAL, ['tunnel 4', BOTH]],
+    ['both, and the tunnel over IPv6', { ...DUAL, 'underlay-protocol': 'ipv6' }, DUAL, ['tunnel 6', BOTH]],
+    ['both, and the tunnel as it comes', { ...DUAL, 'underlay-protocol': 'auto' }, DUAL, ['tunnel 4', BOTH]],
+    ['IPv6 alone', SIX, SIX, ['tunnel 6', 'health 6']],
+    ['both with IPv4 alone', DUAL, {}, ['tunnel 4', 'health 4']],
+    ['both, routed natively', { ...DUAL, ...NATIVE }, { ...DUAL, ...NATIVE }, ['pod-to-pod 4+6', BOTH]],
+    ['WireGuard is over IPv4', { ...DUAL, ...WIREGUARD }, { ...DUAL, ...WIREGUARD }, ['tunnel 4', 'wireguard 4', BOTH]],
+    [
+      'WireGuard over IPv6',
+      { ...SIX, ...WIREGUARD },
+      { ...SIX, ...WIREGUARD },
+      ['tunnel 6', 'wireguard 6', 'health 6'],
+    ],
+    ['ESP around the tunnel', { ...DUAL, ...IPSEC }, { ...DUAL, ...IPSEC }, ['tunnel 4', 'ipsec 4', BOTH]],
+    ['ESP without one', { ...DUAL, ...NATIVE, ...IPSEC }, DUAL, ['ipsec 4+6', 'pod-to-pod 4+6', BOTH]],
+  ] as const)('families: %s', (_what, client, server, expected) => {
+    const needs = networkNeeds(cluster(1, client), cluster(2, server)).filter(({ kind }) => kind !== 'ping');
+    expect(needs.map(({ kind, families }) => `${kind} ${families.join('+')}`)).toEqual(expected);
+  });
+
+  it('WireGuard dials nodes that have no IPv4 address over IPv6', () => {
+    const settings = { ...DUAL, ...WIREGUARD };
+    const addresses = [{ type: 'InternalIP', address: 'fd00::2' }];
+    const node = { name: 'n', ready: true, labels: {}, podCidrs: [], addresses };
+    const needs = networkNeeds(cluster(1, settings), { ...cluster(2, settings), nodes: [node] });
+    expect(needs.find(({ kind }) => kind === 'wireguard')?.families).toEqual([6]);
+  });
+
   it('each side sends to its own port', () => {
     const [one, two] = [cluster(1), cluster(2, { 'tunnel-protocol': 'geneve', 'cluster-health-port': '4241' })];
     expect(linesOf(one, two)).toEqual(['udp 8472 nodes>nodes', ...HEALTH]);
@@ -164,6 +197,7 @@ describe('MTU', () => {
   it.each([
     ['VXLAN', {}, V1_19, 50],
     ['VXLAN over IPv6', { 'underlay-protocol': 'ipv6' }, V1_19, 70],
+    ['VXLAN of IPv6 alone', { 'enable-ipv4': 'false', 'enable-ipv6': 'true' }, V1_19, 70],
     ['nothing', NATIVE, V1_19, 0],
     ['WireGuard', { ...NATIVE, ...WIREGUARD }, V1_19, 80],
     ['WireGuard with its padding', { ...NATIVE, ...WIREGUARD }, V1_20, 95],

@@ -39,7 +39,7 @@ function cluster(
   const address = 'address' in more && id === 2 ? more.address : `10.0.${id}.100`;
   const places = Array.from({ length: nodes }, (_, index): ProbePlace => {
     const node = `node-${id}-${index}`;
-    return { cluster: `mesh-${id}`, node, kind: 'node', address: `10.0.${id}.${index}`, deviceMtu: 1500 };
+    return { cluster: `mesh-${id}`, node, kind: 'node', addresses: [`10.0.${id}.${index}`], deviceMtu: 1500 };
   });
   const pod = { cluster: `mesh-${id}`, node: `node-${id}-0`, kind: 'pod' } as const;
   const snapshot = snapshotOf({
@@ -52,10 +52,10 @@ function cluster(
   });
   const inPod: ProbePlace =
     via === 'agents'
-      ? { ...pod, address: '', failed: 'agents are no pods' }
+      ? { ...pod, addresses: [], failed: 'agents are no pods' }
       : podFails !== undefined && id === 1
-        ? { ...pod, address: '', failed: podFails }
-        : { ...pod, address: `10.${id}.0.1` };
+        ? { ...pod, addresses: [], failed: podFails }
+        : { ...pod, addresses: [`10.${id}.0.1`] };
   return { name: `mesh-${id}`, snapshot, via, places: [...places, inPod] };
 }
 

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import {
-  addressOf,
-  chooseNodes,
-  commonFamily,
-  type ProbedCluster,
-  type ProbePlace,
-} from '../../src/mesh/probe/places.ts';
+import { chooseNodes, type ProbedCluster, type ProbePlace, probedFamilies } from '../../src/mesh/probe/places.ts';
 import { mtuOf, packetSizes, planTests } from '../../src/mesh/probe/tests.ts';
 import { apiserverDeployment, loadBalancerService, snapshotOf } from '../support/snapshots.ts';
 
@@ -21,7 +15,8 @@ const node = (name: string, zone?: string, more: Partial<NodeFacts> = {}): NodeF
 });
 
 describe('chooseNodes', () => {
-  const names = (nodes: readonly NodeFacts[], limit: number) => chooseNodes(nodes, limit).map(({ name }) => name);
+  const names = (nodes: readonly NodeFacts[], limit: number, families: readonly (4 | 6)[] = [4]) =>
+    chooseNodes(nodes, limit, families).map((chosen) => chosen.node.name);
 
   it('takes one of each zone before any has two', () => {
     const nodes = [node('a1', 'a'), node('a2', 'a'), node('a3', 'a'), node('b1', 'b'), node('c1', 'c')];
@@ -39,26 +34,80 @@ describe('chooseNodes', () => {
   });
 });
 
-describe('commonFamily', () => {
-  const both = [
-    { type: 'InternalIP', address: 'fd00::1' },
-    { type: 'InternalIP', address: '10.0.0.1' },
-  ];
-  const cluster = (ciliumConfig: Record<string, string>, addresses = both) =>
-    snapshotOf({ ciliumConfig, nodes: [node('a', undefined, { addresses })] });
+describe('IP families', () => {
+  const FOUR = { type: 'InternalIP', address: '10.0.0.1' };
+  const SIX = { type: 'InternalIP', address: 'fd00::1' };
+  const DUAL = { 'enable-ipv6': 'true' };
+  const ONLY_SIX = { 'enable-ipv4': 'false', 'enable-ipv6': 'true' };
+  const cluster = (ciliumConfig: Record<string, string>) => snapshotOf({ ciliumConfig });
 
   it.each([
-    ['IPv4 where both have it', [cluster({}), cluster({})], 4],
-    ['IPv6 where one has it off', [cluster({}), cluster({ 'enable-ipv4': 'false' })], 6],
-    ['IPv6 where tunnels are over it', [cluster({ 'underlay-protocol': 'ipv6' }), cluster({})], 6],
-    ['IPv6 where nodes have no other', [cluster({}), cluster({}, both.slice(0, 1))], 6],
-  ] as const)('%s', (_what, snapshots, family) => {
-    expect(commonFamily(snapshots)).toBe(family);
+    ['IPv4 where nothing is set', [cluster({}), cluster({})], [4]],
+    ['IPv6 where IPv4 is off', [cluster(ONLY_SIX), cluster(ONLY_SIX)], [6]],
+    ['both where both are on', [cluster(DUAL), cluster(DUAL)], [4, 6]],
+    ['the tunnel’s, and that of the nodes', [cluster({ ...DUAL, 'underlay-protocol': 'ipv6' }), cluster({})], [4, 6]],
+    ['what any two of them have in common', [cluster(DUAL), cluster(DUAL), cluster({})], [4, 6]],
+  ] as const)('%s', (_what, snapshots, families) => {
+    expect(probedFamilies(snapshots)).toEqual(families);
   });
 
-  it('a node is dialled at its address of that family', () => {
-    const dual = node('a', undefined, { addresses: both });
-    expect([addressOf(dual, 4), addressOf(dual, 6)]).toEqual(['10.0.0.1', 'fd00::1']);
+  it('a node is dialled at its first address of each that is sent', () => {
+    const dual = node('a', undefined, { addresses: [SIX, { ...SIX, address: 'fd00::2' }, FOUR] });
+    expect(chooseNodes([dual], 1, [4, 6])[0]?.addresses).toEqual(['10.0.0.1', 'fd00::1']);
+    expect(chooseNodes([dual], 1, [4])[0]?.addresses).toEqual(['10.0.0.1']);
+  });
+
+  it('nodes that have both come first, and one without any of them never', () => {
+    const nodes = [
+      node('four', 'a'),
+      node('dual', 'b', { addresses: [FOUR, SIX] }),
+      node('six', 'c', { addresses: [SIX] }),
+    ];
+    const names = (limit: number, families: readonly (4 | 6)[]) =>
+      chooseNodes(nodes, limit, families).map((chosen) => chosen.node.name);
+    expect(names(1, [4, 6])).toEqual(['dual']);
+    expect(names(3, [4, 6])).toEqual(['dual', 'four', 'six']);
+    expect(names(3, [4])).toEqual(['four', 'dual']);
+  });
+
+  const dualPlace = (id: number, kind: ProbePlace['kind'], addresses: string[]): ProbePlace => ({
+    ...{ cluster: `mesh-${id}`, node: `node-${id}`, kind, addresses, deviceMtu: 1500 },
+  });
+  const dual = (id: number, config: Record<string, string>, pod = [`10.${id}.0.9`, `fd00:10:${id}::9`]) => ({
+    ...probed(id, 0, { ...DUAL, ...config }),
+    places: [dualPlace(id, 'node', [`10.0.${id}.1`, `fd00::${id}`]), dualPlace(id, 'pod', pod)],
+  });
+  const sent = (clusters: readonly ProbedCluster[]) =>
+    planTests(clusters)
+      .filter(({ from, isControl }) => from.cluster === 'mesh-1' && !isControl)
+      .map(({ kind, via, host, family }) => `${kind} ${via} ${host} ${family}`);
+
+  it('each test is sent in the families in which it is needed', () => {
+    expect(sent([dual(1, {}), dual(2, {})])).toEqual([
+      ...['tunnel udp 10.0.2.1 4', 'health tcp 10.0.2.1 4', 'health tcp fd00::2 6', 'ping icmp 10.0.2.1 4'],
+      ...['ping icmp fd00::2 6', 'apiserver tcp 10.0.2.100 4', 'apiserver tcp 10.0.2.100 4', 'mtu mtu 10.0.2.1 4'],
+    ]);
+    const native = { 'routing-mode': 'native' };
+    const pods = sent([dual(1, native), dual(2, native)]).filter((line) => /^(pod-to-pod|mtu)/.test(line));
+    expect(pods).toEqual([
+      ...['pod-to-pod udp 10.2.0.9 4', 'pod-to-pod tcp 10.2.0.9 4'],
+      ...['pod-to-pod udp fd00:10:2::9 6', 'pod-to-pod tcp fd00:10:2::9 6'],
+      ...['mtu mtu 10.0.2.1 4', 'mtu mtu fd00::2 6'],
+    ]);
+  });
+
+  it('of one family nothing names it', () => {
+    expect(new Set(planTests([probed(1, 1), probed(2, 1)]).map(({ family }) => family))).toEqual(new Set([undefined]));
+  });
+
+  it('what has no address of one is planned, with why nothing is sent', () => {
+    const native = { 'routing-mode': 'native' };
+    const tests = planTests([dual(1, native), dual(2, native, ['10.2.0.9'])]).filter(
+      ({ kind, family, from }) => kind === 'pod-to-pod' && family === 6 && from.cluster === 'mesh-1',
+    );
+    expect(tests.map(({ to }) => to?.failed)).toEqual([
+      ...Array(2).fill('no pod of mesh-2 that takes part has an address of IPv6'),
+    ]);
   });
 });
 
@@ -83,7 +132,7 @@ const place = (cluster: number, index: number, kind: ProbePlace['kind'] = 'node'
   cluster: `mesh-${cluster}`,
   node: `node-${cluster}-${index}`,
   kind,
-  address: kind === 'node' ? `10.0.${cluster}.${index}` : `10.${cluster}.0.${index}`,
+  addresses: [kind === 'node' ? `10.0.${cluster}.${index}` : `10.${cluster}.0.${index}`],
   deviceMtu: 1500,
 });
 
@@ -162,7 +211,7 @@ describe('planTests', () => {
     const native = { 'routing-mode': 'native' };
     const tests = planTests([probed(1, 1, native), probed(2, 1, native)]);
     const between = tests.filter(({ kind }) => kind === 'pod-to-pod');
-    expect(between.map(({ via, from, host }) => `${via} ${from.address}>${host}`)).toEqual([
+    expect(between.map(({ via, from, host }) => `${via} ${from.addresses}>${host}`)).toEqual([
       ...['udp 10.1.0.0>10.2.0.0', 'tcp 10.1.0.0>10.2.0.0', 'udp 10.2.0.0>10.1.0.0', 'tcp 10.2.0.0>10.1.0.0'],
     ]);
     expect(tests.filter(({ kind }) => kind === 'mtu').map(({ port }) => port)).toEqual([undefined, undefined]);

@@ -6,7 +6,7 @@ import { type Evidence, isNeeded, judgeAll, type TestResult } from '../../src/me
 import { readSaid, readSightings, readWatchStart, testWord, withMtus } from '../../src/mesh/probe/words.ts';
 
 const place = (cluster: string, node = `${cluster}1`): ProbePlace => ({
-  ...{ cluster, node, kind: 'node', address: node, deviceMtu: 1500 },
+  ...{ cluster, node, kind: 'node', addresses: [node], deviceMtu: 1500 },
 });
 const HERE = place('a');
 const THERE = place('b');
@@ -26,7 +26,15 @@ function testOf(kind: string, more: Partial<ProbeTest> = {}): ProbeTest {
   const from = more.from ?? HERE;
   const to = from === HERE ? THERE : HERE;
   const base = { id: `${kind}-${from.cluster}`, kind: kind as ProbeTest['kind'], from, to, toCluster: to.cluster };
-  return { ...base, via: 'udp', host: to.address, required: true, why: 'it is needed', ...KINDS[kind], ...more };
+  return {
+    ...base,
+    via: 'udp',
+    host: to.addresses[0] ?? '',
+    required: true,
+    why: 'it is needed',
+    ...KINDS[kind],
+    ...more,
+  };
 }
 
 /** @param seen lines of the destination; `undefined`: it did not tell */
@@ -136,7 +144,7 @@ describe('a verdict, by what the sender says and the destination saw', () => {
   });
 
   it('a pod has no answer of an apiserver where its node has none of anybody', () => {
-    const pod = { ...HERE, kind: 'pod', address: 'pod' } as const;
+    const pod = { ...HERE, kind: 'pod', addresses: ['pod'] } as const;
     const tests = [
       testOf('health'),
       testOf('ping'),

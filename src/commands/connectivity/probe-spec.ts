@@ -8,7 +8,7 @@ export const CONNECTIVITY_PROBE = {
   description:
     'Sends between nodes of different clusters what this mesh needs, before enable or after connect: the port of the ' +
     'tunnel, WireGuard or IPsec, health checks, the clustermesh-apiserver once there is one (from nodes and, where ' +
-    'KVStoreMesh dials it, from a pod), pod to pod with native routing; finds the MTU of the path and the round-trip time. ' +
+    'KVStoreMesh dials it, from a pod), pod to pod with native routing, each in the IP families in which Cilium sends it; finds the MTU of the path and the round-trip time. ' +
     'What is sent is watched for on the other side, so a blocked path is told from a service that does not answer. For ' +
     'that a pod runs on each probed node, in the node’s network, in the image of the cluster’s own Cilium, as root with the ' +
     'capability NET_RAW and no other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also ' +

@@ -16,8 +16,8 @@ export async function agentStations(
     (pod) => (isPodRunning(pod) ? [{ node: nodeOf(pod), pod: pod.metadata.name }] : []),
   );
   const found: Stations = { via: 'agents', stations: [], failed: [] };
-  for (const { node, address } of nodes) {
-    const place = { cluster: name, node: node.name, kind: 'node' as const, address };
+  for (const { node, addresses } of nodes) {
+    const place = { cluster: name, node: node.name, kind: 'node' as const, addresses };
     const agent = pods.find((one) => one.node === node.name);
     if (!agent) {
       found.failed.push({ ...place, failed: `no agent of Cilium runs on node ${node.name}` });
@@ -31,7 +31,7 @@ export async function agentStations(
   // What is from pods, or for them, is planned, and told as not tested.
   if (first) {
     const failed = "no pod sent or saw anything: Cilium's agents are in their node's network";
-    found.failed.push({ cluster: name, node: first.node.name, kind: 'pod', address: '', failed });
+    found.failed.push({ cluster: name, node: first.node.name, kind: 'pod', addresses: [], failed });
   }
   return found;
 }

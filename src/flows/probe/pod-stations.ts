@@ -24,8 +24,8 @@ interface Planned {
   object: KubeObject;
   node: string;
   kind: ProbePlace['kind'];
-  /** Undefined for an ordinary pod, which gets one. */
-  address?: string;
+  /** Undefined for an ordinary pod, which gets its own. */
+  addresses?: readonly string[];
 }
 
 /**
@@ -42,8 +42,8 @@ export async function podStations(
   const { client, nodes } = site;
   const [first] = nodes;
   const planned: Planned[] = [
-    ...nodes.map(({ node, address }, index) => ({
-      ...{ object: objects.pod(node.name, 'node', index), node: node.name, kind: 'node' as const, address },
+    ...nodes.map(({ node, addresses }, index) => ({
+      ...{ object: objects.pod(node.name, 'node', index), node: node.name, kind: 'node' as const, addresses },
     })),
     ...(first
       ? [{ object: objects.pod(first.node.name, 'pod', nodes.length), node: first.node.name, kind: 'pod' as const }]
@@ -98,7 +98,7 @@ async function awaitPods(flow: Flow, { client }: ProbeSite, planned: readonly Pl
 
 function stationsOf(
   flow: Flow,
-  { client, name, family }: ProbeSite,
+  { client, name, families }: ProbeSite,
   {
     planned,
     pods,
@@ -107,14 +107,15 @@ function stationsOf(
 ): Stations {
   const found: Stations = { via: 'pods', stations: [], failed: [] };
   const troubles: string[] = [];
-  for (const { object, node, kind, address: known } of planned) {
+  for (const { object, node, kind, addresses: known } of planned) {
     const { namespace = '' } = object.metadata;
     const pod = pods.get(object.metadata.name);
     const { podIP, podIPs = [] } = pod ? podStatus(pod) : {};
-    const own = [...podIPs.map(({ ip }) => ip), ...(podIP ? [podIP] : [])].find((ip) => familyOf(ip) === family);
-    const address = known ?? own ?? '';
-    const place = { cluster: name, node, kind, address };
-    if (pod && isPodRunning(pod) && address !== '') {
+    const own = [...podIPs.map(({ ip }) => ip), ...(podIP ? [podIP] : [])];
+    const ofFamily = (family: 4 | 6) => own.find((ip) => familyOf(ip) === family) ?? [];
+    const addresses = known ?? families.flatMap(ofFamily);
+    const place = { cluster: name, node, kind, addresses };
+    if (pod && isPodRunning(pod) && addresses.length > 0) {
       const command = (_verb: ProbeVerb, words: readonly string[]) => podCommand(words);
       const where = { namespace, pod: pod.metadata.name, container: PROBE_CONTAINER, command };
       found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });

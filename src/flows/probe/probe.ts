@@ -3,11 +3,10 @@ import pLimit from 'p-limit';
 import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { addressOf, chooseNodes, commonFamily, type ProbePlace } from '../../mesh/probe/places.ts';
+import { chooseNodes, type ProbePlace, probedFamilies } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
 import { type ProbedDial, planTests } from '../../mesh/probe/tests.ts';
 import { judgeAll } from '../../mesh/probe/verdict.ts';
@@ -128,21 +127,16 @@ async function readSites(
   if (first && done.length < 2) throw first.error;
   const snapshots = done.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireCilium(snapshot);
-  const family = commonFamily(snapshots);
+  const families = probedFamilies(snapshots);
   const nameOf = namesApart(snapshots);
   const gone = failed.map(({ context, error }) => unreachableCluster(context, error));
   return {
     sites: done.map(({ client, snapshot }) => ({
-      ...{ client, snapshot, name: nameOf(snapshot), family },
-      nodes: nodesIn(snapshot, family, options.nodes),
+      ...{ client, snapshot, name: nameOf(snapshot), families },
+      nodes: chooseNodes(snapshot.nodes, options.nodes, families),
     })),
     unreachable: [...silent, ...gone],
   };
-}
-
-function nodesIn(snapshot: ClusterSnapshot, family: 4 | 6, limit: number): ProbeSite['nodes'] {
-  const reachable = snapshot.nodes.filter((node) => addressOf(node, family) !== undefined);
-  return chooseNodes(reachable, limit).map((node) => ({ node, address: addressOf(node, family) ?? '' }));
 }
 
 interface Post {
@@ -160,7 +154,7 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
   if (site.nodes.length === 0) {
     throw new MeshctlError(
       'NotFound',
-      `context "${context}": none of its nodes is ready and has an InternalIP of IPv${site.family}`,
+      `context "${context}": none of its nodes is ready and has an InternalIP of ${site.families.map((family) => `IPv${family}`).join(' or ')}`,
       {
         hint: `Its nodes: ${kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide'])}`,
         details: { context },

@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
-import type { ClusterSnapshot, NodeFacts } from '../../mesh/cluster-snapshot.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { ProbedCluster, ProbePlace } from '../../mesh/probe/places.ts';
+import type { ChosenNode, ProbedCluster, ProbePlace } from '../../mesh/probe/places.ts';
 
 export type ProbeVerb = 'watch' | 'send' | 'collect';
 
@@ -26,9 +26,9 @@ export interface ProbeSite {
   snapshot: ClusterSnapshot;
   /** By which the report names it. */
   name: string;
-  /** The nodes that take part, with the address that each is dialled at. */
-  nodes: readonly { node: NodeFacts; address: string }[];
-  family: 4 | 6;
+  /** The nodes that take part, with the addresses that each is dialled at. */
+  nodes: readonly ChosenNode[];
+  families: readonly (4 | 6)[];
 }
 
 /** Stations, and places where there can be none. */

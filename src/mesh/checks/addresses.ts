@@ -1,6 +1,7 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
+import { internalAddresses } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
   knownRanges,
@@ -270,9 +271,5 @@ function maskedPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): 
 }
 
 function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
-  return rangesIn(
-    nodes.flatMap(({ addresses }) =>
-      addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
-    ),
-  );
+  return rangesIn(nodes.flatMap(internalAddresses));
 }

@@ -20,6 +20,22 @@ export function ipFamilies(config: CiliumConfig): (4 | 6)[] {
   ];
 }
 
+/** What pods of two clusters can reach each other over; where that is nothing, what those of the first would send. */
+export function sharedFamilies(from: CiliumConfig, to: CiliumConfig): (4 | 6)[] {
+  const [ours, theirs] = [ipFamilies(from), ipFamilies(to)];
+  const shared = ours.filter((family) => theirs.includes(family));
+  return shared.length > 0 ? shared : ours;
+}
+
+/**
+ * The family of the packets in which a tunnel wraps those of pods, of either family: one only (option `underlay-protocol`:
+ * `ipv4`, `ipv6` or `auto`, which is IPv4 where that is on; pkg/datapath/tunnel).
+ */
+export function underlayFamily(config: CiliumConfig): 4 | 6 {
+  if (config['underlay-protocol'] === 'ipv6') return 6;
+  return isOn(config, 'enable-ipv4', true) ? 4 : 6;
+}
+
 /** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
 export function routingMode(config: CiliumConfig): string {
   return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');

@@ -1,5 +1,6 @@
 import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { internalAddresses } from '../cilium/node-addresses.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
 import { formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -55,9 +56,7 @@ export function describeCluster({ snapshot, identity, endpoints }: Member, ca: s
         ? undefined
         : pools.map(({ text }) => text),
     serviceRanges: serviceCidrs,
-    nodeAddresses: nodes.flatMap(({ addresses }) =>
-      addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
-    ),
+    nodeAddresses: nodes.flatMap(internalAddresses),
     endpoints: endpoints.map(({ host, port }) => hostPort(host, port)),
     ca,
   };

@@ -3,6 +3,7 @@ import { apiserverService } from '../apiserver/live.ts';
 import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
+import { internalAddresses } from '../cilium/node-addresses.ts';
 import { knownRanges, lacksNodeRanges, podRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -133,18 +134,12 @@ function placeOf(snapshot: ClusterSnapshot, name: string, all: readonly ClusterS
     nodeCount: snapshot.nodes.length,
     nodes: summarise(nodeRanges(snapshot), foreign),
     pods: summarise(isOwn && holdsAll ? pools : [...given, ...(isOwn ? pools : [])], foreign),
-    addresses: new Set(internalAddresses(snapshot)),
+    addresses: new Set(snapshot.nodes.flatMap(internalAddresses)),
   };
 }
 
-function internalAddresses({ nodes }: ClusterSnapshot): string[] {
-  return nodes.flatMap(({ addresses }) =>
-    addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
-  );
-}
-
-function nodeRanges(snapshot: ClusterSnapshot): AddressRange[] {
-  return internalAddresses(snapshot).flatMap((address) => parseCidr(address) ?? []);
+function nodeRanges({ nodes }: ClusterSnapshot): AddressRange[] {
+  return nodes.flatMap(internalAddresses).flatMap((address) => parseCidr(address) ?? []);
 }
 
 const routesNatively = ({ ciliumConfig }: ClusterSnapshot) => routingMode(ciliumConfig ?? {}) === 'native';
@@ -167,10 +162,17 @@ function familiesApart(need: NetworkNeed, client: Place, server: Place): Missing
   const [ours, theirs] = [sources, destinations].map((ends) => [...new Set(ends.map(({ family }) => family))]);
   const [one, other] = [ours?.[0], theirs?.[0]];
   if (hasNames || one === undefined || other === undefined) return [];
-  if (ours?.some((family) => theirs?.includes(family))) return [];
+  if (need.families.some((family) => ours?.includes(family) && theirs?.includes(family))) return [];
   const from = need.from === 'pods' && need.kind === 'pod-to-pod' ? 'pods' : 'nodes';
-  const why = `its ${from} have IPv${one} addresses only, and ${END_WORDS[need.to]} of ${server.name} IPv${other} ones only`;
-  return [{ context: client.snapshot.context, why }];
+  const { context } = client.snapshot;
+  const apart = !ours?.some((family) => theirs?.includes(family));
+  if (apart) {
+    const why = `its ${from} have IPv${one} addresses only, and ${END_WORDS[need.to]} of ${server.name} IPv${other} ones only`;
+    return [{ context, why }];
+  }
+  const [wanted = 4] = need.families;
+  const lacks = ours?.includes(wanted) ? `${END_WORDS[need.to]} of ${server.name}` : `its ${from}`;
+  return [{ context, why: `it sends ${need.kind} packets over IPv${wanted}, and ${lacks} have no such addresses` }];
 }
 
 const END_WORDS: Readonly<Record<NetworkNeed['to'], string>> = {
@@ -179,13 +181,14 @@ const END_WORDS: Readonly<Record<NetworkNeed['to'], string>> = {
   apiserver: 'the clustermesh-apiserver',
 };
 
-/** A rule for each IP family that both ends have. */
+/** A rule for each IP family in which it is sent, and that both ends have. */
 function rulesFor(need: NetworkNeed, client: Place, server: Place): FirewallRule[] {
   const { kind, protocol, port, required, why, hosts = [] } = need;
   const { sources, destinations } = endsOf(need, client, server);
   const rule = { kind, from: client.name, to: server.name, protocol };
   const more = { ...(port === undefined ? {} : { port }) };
-  const byFamily = groupBy(destinations, ({ family }) => family);
+  const sent = destinations.filter(({ family }) => need.families.includes(family));
+  const byFamily = groupBy(sent, ({ family }) => family);
   const rules = [...byFamily].flatMap(([family, to]): FirewallRule[] => {
     const from = sources.filter((source) => source.family === family);
     if (from.length === 0) return [];

@@ -1,8 +1,8 @@
-import { type CiliumConfig, encryption, tunnelProtocol } from '../cilium/datapath.ts';
+import { type CiliumConfig, encryption, tunnelProtocol, underlayFamily } from '../cilium/datapath.ts';
 import { type CiliumVersion, compareMinors } from '../cilium/versions.ts';
 
 /** Bytes around a packet, from Cilium's pkg/mtu/mtu.go: outer IP and UDP, the tunnel's header, the inner Ethernet's. */
-const TUNNEL = { ipv4: 50, ipv6: 70 } as const;
+const TUNNEL = { 4: 50, 6: 70 } as const;
 /** Of IPsec with a key of the usual length: `EncryptionIPsecOverhead`. */
 const IPSEC = 77;
 /** `WireguardOverhead`: the padding to 16 bytes was forgotten before cilium/cilium#45940, which is in 1.20. */
@@ -16,7 +16,7 @@ const PADDED_SINCE: CiliumVersion = { major: 1, minor: 20, patch: 0, suffix: '' 
  */
 export function tunnelOverhead(config: CiliumConfig, version?: CiliumVersion): number {
   const isTunnel = tunnelProtocol(config) !== undefined;
-  const tunnel = isTunnel ? (config['underlay-protocol'] === 'ipv6' ? TUNNEL.ipv6 : TUNNEL.ipv4) : 0;
+  const tunnel = isTunnel ? TUNNEL[underlayFamily(config)] : 0;
   const wireguard = version && compareMinors(version, PADDED_SINCE) < 0 ? WIREGUARD.before : WIREGUARD.padded;
   return tunnel + { WireGuard: wireguard, IPsec: IPSEC, none: 0 }[encryption(config)];
 }

@@ -1,7 +1,17 @@
 import { addressLack, type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import { encryption, isOn, tunnelPort, tunnelProtocol } from '../cilium/datapath.ts';
+import {
+  type CiliumConfig,
+  encryption,
+  ipFamilies,
+  isOn,
+  sharedFamilies,
+  tunnelPort,
+  tunnelProtocol,
+  underlayFamily,
+} from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
+import { internalAddress } from '../cilium/node-addresses.ts';
 import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -18,6 +28,8 @@ export type NeedKind = 'tunnel' | 'wireguard' | 'ipsec' | 'health' | 'ping' | 'a
 export interface NetworkNeed {
   kind: NeedKind;
   protocol: 'udp' | 'tcp' | 'esp' | 'icmp' | 'all';
+  /** In which it is sent; to an apiserver that is what its hosts are. */
+  families: readonly (4 | 6)[];
   /** The destination's; only of `udp` and `tcp`. */
   port?: number;
   /** Who sends. Pods' packets have the address of their node, where Cilium masquerades them. */
@@ -43,6 +55,7 @@ export interface UnknownNeed {
   hint?: string;
 }
 
+const BOTH_FAMILIES = [4, 6] as const;
 /** UDP port of Cilium's pkg/wireguard/types, `ListenPort`. */
 const WIREGUARD_PORT = 51871;
 /** Cilium's option `cluster-health-port` (pkg/defaults). */
@@ -106,6 +119,8 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
   const { ciliumConfig: config } = client;
   if (!config) return [];
   const protocol = tunnelProtocol(config);
+  const shared = sharedFamilies(config, server.ciliumConfig ?? {});
+  const underlay = [underlayFamily(config)];
   const nodes = { from: 'nodes', to: 'nodes' } as const;
   const encrypted = encryption(config);
   const name = protocol === 'geneve' ? 'Geneve' : 'VXLAN';
@@ -125,29 +140,44 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
       protocol: 'udp',
       ...(port ? { port } : {}),
       ...nodes,
+      families: underlay,
       required: esp !== 'outside',
       why,
     });
   }
   if (isWireguard) {
     const why = "pods' packets travel in WireGuard";
-    needs.push({ kind: 'wireguard', protocol: 'udp', port: WIREGUARD_PORT, ...nodes, required: true, why });
+    const families = [wireguardFamily(config, server)];
+    needs.push({ kind: 'wireguard', protocol: 'udp', port: WIREGUARD_PORT, families, ...nodes, required: true, why });
   }
   if (esp !== undefined) {
     const why =
       esp === 'inside'
         ? `Cilium ${minorOf(ESP_OUTSIDE_SINCE)} and later send ESP between nodes; now it is in ${name}`
         : "pods' packets travel in ESP (IPsec)";
-    needs.push({ kind: 'ipsec', protocol: 'esp', ...nodes, required: esp !== 'inside', why });
+    // In a tunnel ESP is around, or in, its packets; without one a packet of pods keeps its family.
+    const families = protocol === undefined ? shared : underlay;
+    needs.push({ kind: 'ipsec', protocol: 'esp', families, ...nodes, required: esp !== 'inside', why });
   }
   if (protocol === undefined) {
     const why =
       encrypted === 'none'
         ? "pods' packets are routed as they are (native routing)"
         : 'what nodes send pods is routed as it is (native routing)';
-    needs.push({ kind: 'pod-to-pod', protocol: 'all', from: 'pods', to: 'pods', required: true, why });
+    const pods = { from: 'pods', to: 'pods' } as const;
+    needs.push({ kind: 'pod-to-pod', protocol: 'all', families: shared, ...pods, required: true, why });
   }
   return needs;
+}
+
+/**
+ * WireGuard carries both families, and dials a node at one address: the IPv4 one where it has one and that is on
+ * (pkg/wireguard/agent, `updatePeer`).
+ */
+function wireguardFamily(config: CiliumConfig, { nodes }: ClusterSnapshot): 4 | 6 {
+  const hasIpv4 = nodes.length === 0 || nodes.some((node) => internalAddress(node, 4) !== undefined);
+  const [first = 4] = ipFamilies(config);
+  return hasIpv4 ? first : 6;
 }
 
 /** What is outermost between two nodes that use IPsec. `unknown`: either, as the agents' version cannot be told. */
@@ -166,11 +196,14 @@ function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkN
   if (!config || !isAsked || !isOn(config, 'enable-health-checking', true)) return [];
   const nodes = { from: 'nodes', to: 'nodes' } as const;
   const port = Number(config['cluster-health-port'] ?? 0) || HEALTH_PORT;
+  // It probes each address of a node that is of a family which is on (pkg/health/server).
+  const families = sharedFamilies(config, server.ciliumConfig ?? {});
   return [
     {
       kind: 'health',
       protocol: 'tcp',
       port,
+      families,
       ...nodes,
       required: true,
       why: 'cilium-health uses it to see which nodes are reachable',
@@ -178,6 +211,7 @@ function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkN
     {
       kind: 'ping',
       protocol: 'icmp',
+      families,
       ...nodes,
       required: false,
       why: 'cilium-health uses it to measure the latency to nodes',
@@ -201,6 +235,7 @@ function apiserverNeeds(
     kind: 'apiserver',
     protocol: 'tcp',
     port,
+    families: BOTH_FAMILIES,
     from,
     to: 'apiserver',
     hosts: [...new Set(same.map(({ host }) => host))],

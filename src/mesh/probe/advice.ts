@@ -1,3 +1,4 @@
+import { familyOf } from '../cilium/cidr.ts';
 import { versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -33,12 +34,14 @@ export interface ProbeAdvice {
 
 /** What is wrong, in one line. @param sign what stands between the clusters */
 export function failureTitle(
-  { verdict, from, to, isMutual, isEverything, packets }: Omit<Loss, 'results'>,
+  { verdict, from, to, isMutual, isEverything, family, packets }: Omit<Loss, 'results'>,
   sign = isMutual ? '↔' : '→',
 ): string {
   const what = isEverything ? 'everything' : packets.map(packetsWord).join(', ');
-  return `${verdict}: ${from} ${sign} ${to}: ${what}`;
+  return `${verdict}: ${from} ${sign} ${to}: ${what}${overFamily(family)}`;
 }
+
+const overFamily = (family: Loss['family']) => (family === undefined ? '' : ` over IPv${family}`);
 
 function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
   if (kind === 'mtu') return 'large packets';
@@ -82,7 +85,7 @@ function contextsByName({ clusters }: Surroundings): Map<string, string> {
 }
 
 function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThrough'> {
-  const { lostAt, isEverything, says, losesAnswers } = loss;
+  const { lostAt, isEverything, family, says, losesAnswers } = loss;
   const context = contextsOf(loss, around);
   const firewall = (format: string) =>
     `What has to be let through: ${meshctlCommand('clustermesh firewall', { context }, format === 'table' ? [] : ['-o', format])}`;
@@ -128,8 +131,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
       }
       return isEverything
         ? {
-            likely:
-              'nothing arrives at all: a route that is missing on the way (or at the VPN), or a firewall that drops everything',
+            likely: `nothing arrives${family === undefined ? ' at all' : overFamily(family)}: a route that is missing on the way (or at the VPN), or a firewall that drops everything`,
             hints: [routes, ...firewalls],
           }
         : {
@@ -141,7 +143,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
 
 /** The rules for what is lost, of those that the mesh needs. */
 function letThrough(loss: Loss, { rules }: Surroundings): LetThrough[] {
-  const { from, to, packets, isMutual, lostAt, isEverything, says } = loss;
+  const { from, to, packets, isMutual, family, lostAt, isEverything, says } = loss;
   const isRoute = lostAt === 'route' || (lostAt === 'rejected' && isEverything && says !== undefined);
   if (isRoute || lostAt === 'name') return [];
   const isMeant = (kind: ProbedPackets['kind'], port: number | undefined) =>
@@ -149,6 +151,7 @@ function letThrough(loss: Loss, { rules }: Surroundings): LetThrough[] {
   return rules.rules
     .filter((rule) => (rule.from === from && rule.to === to) || (isMutual && rule.from === to && rule.to === from))
     .filter(({ kind, port }) => isMeant(kind, port))
+    .filter(({ sources: [source = ''] }) => family === undefined || familyOf(source) === family)
     .map(({ protocol, port, sources, destinations, hostnames = [] }) => ({
       protocol,
       ...(port === undefined ? {} : { port }),

@@ -22,6 +22,8 @@ export interface Loss {
   to: string;
   /** The same the other way round. */
   isMutual: boolean;
+  /** The IP family of the packets, where those of the other arrive, or are none. */
+  family?: 4 | 6;
   /** Nothing that was tried between these nodes arrives. */
   isEverything: boolean;
   packets: ProbedPackets[];
@@ -48,23 +50,22 @@ export function lossesIn(results: readonly TestResult[]): Loss[] {
   const small = results.filter(({ verdict }) => verdict === 'mtu-too-small');
   const losses = [
     ...merged(blocked, results, ({ lostAt }) => lostAt ?? ''),
-    ...[
-      ...groupBy(
-        dead,
-        ({ test }) => `${test.toCluster} ${test.kind} ${test.port} ${test.to ? '' : test.host}`,
-      ).values(),
-    ].map((group) => lossOf(group, results)),
-    ...[...groupBy(small, ({ test }) => [test.from.cluster, test.toCluster].sort().join()).values()].map((group) =>
-      smallPath(group, results),
+    ...[...groupBy(dead, ({ test }) => `${test.toCluster} ${packetsKey(test)}`).values()].map((group) =>
+      lossOf(group, results),
+    ),
+    ...[...groupBy(small, ({ test }) => `${[test.from.cluster, test.toCluster].sort()} ${test.family}`).values()].map(
+      (group) => smallPath(group, results),
     ),
   ];
-  return joinMutual(withLostAnswers(withDependents(losses), unanswered, results));
+  const whole = withDependents(joinFamilies(losses));
+  return joinMutual(joinFamilies(withLostAnswers(whole, unanswered, results)));
 }
 
 /** Where nothing at all gets through from a node, no apiserver is reached either, and no pod: those are no things of their own. */
 function withDependents(losses: readonly Loss[]): Loss[] {
   const whole = losses.filter(({ isEverything, results }) => isEverything && results.some(isOfNodes));
-  const isPart = ({ test, verdict }: TestResult, { from, to, results }: Loss) =>
+  const isPart = ({ test, verdict }: TestResult, { from, to, family, results }: Loss) =>
+    (family === undefined || test.family === family) &&
     (test.kind === 'apiserver' || test.kind === 'pod-to-pod') &&
     verdict === 'path-blocked' &&
     test.from.cluster === from &&
@@ -87,9 +88,11 @@ function withDependents(losses: readonly Loss[]): Loss[] {
 
 const isOfNodes = ({ test }: TestResult) => test.from.kind === 'node' && test.to !== undefined;
 
-const pairOf = ({ from, to, host }: ProbeTest) => `${from.cluster}/${from.node}/${from.kind} ${to?.node ?? host}`;
+const pairOf = ({ from, to, host, family }: ProbeTest) =>
+  `${from.cluster}/${from.node}/${from.kind} ${to?.node ?? host} ${family}`;
 const clustersOf = ({ from, toCluster }: ProbeTest) => `${from.cluster} ${toCluster}`;
-const packetsKey = ({ kind, via, port, to, host }: ProbeTest) => `${kind} ${via} ${port} ${to ? '' : host}`;
+const packetsKey = ({ kind, via, port, family, to, host }: ProbeTest) =>
+  `${kind} ${via} ${port} ${family} ${to ? '' : host}`;
 
 /** Between two clusters: kinds of packets that are lost between the very same nodes, and alike, are one thing. */
 function merged(bad: readonly TestResult[], all: readonly TestResult[], alike: (result: TestResult) => string): Loss[] {
@@ -119,6 +122,7 @@ function lossOf(group: readonly TestResult[], all: readonly TestResult[]): Loss 
     from: first.test.from.cluster,
     to: first.test.toCluster,
     isMutual: false,
+    ...(first.test.family === undefined ? {} : { family: first.test.family }),
     isEverything: verdict === 'path-blocked' && between.length > 1 && between.every(isLost),
     packets: packetsOf(group),
     fromNodes: unique(group.map(({ test }) => placeWord(test.from))),
@@ -168,9 +172,12 @@ function withLostAnswers(
   unanswered: readonly TestResult[],
   all: readonly TestResult[],
 ): Loss[] {
-  const answers = [...groupBy(unanswered, ({ test }) => clustersOf(test)).values()];
+  const answers = [...groupBy(unanswered, ({ test }) => `${clustersOf(test)} ${test.family}`).values()];
   const explains = (loss: Loss, [first]: readonly TestResult[]) =>
-    loss.verdict === 'path-blocked' && loss.from === first?.test.toCluster && loss.to === first.test.from.cluster;
+    loss.verdict === 'path-blocked' &&
+    (loss.family === undefined || loss.family === first?.test.family) &&
+    loss.from === first?.test.toCluster &&
+    loss.to === first.test.from.cluster;
   const explained = losses.map((loss) => {
     const lost = answers.filter((group) => explains(loss, group)).flat();
     const isOf = ({ test, arrivedAt }: TestResult) =>
@@ -203,12 +210,36 @@ function withLostAnswers(
   return [...explained, ...alone];
 }
 
+/** What is lost alike in both IP families is one thing. */
+function joinFamilies(losses: readonly Loss[]): Loss[] {
+  const alike = groupBy(losses, (loss) => {
+    const { verdict, lostAt, packets, pathMtu, isEverything, losesAnswers, from, to, fromNodes, toNodes } = loss;
+    const what = isEverything ? 'everything' : packets;
+    return JSON.stringify([verdict, lostAt, what, pathMtu, losesAnswers, from, to, fromNodes, toNodes]);
+  });
+  return [...alike.values()].flatMap((group) => {
+    const [one, other, ...more] = group;
+    if (!one || !other || more.length > 0 || one.family === other.family) return group;
+    const { family: _both, ...loss } = one;
+    return [
+      {
+        ...loss,
+        packets: [...one.packets, ...other.packets.filter((packets) => !has(one.packets, packets))],
+        pairs: one.pairs + other.pairs,
+        pairsTried: one.pairsTried + other.pairsTried,
+        required: one.required || other.required,
+        results: [...one.results, ...other.results],
+      },
+    ];
+  });
+}
+
 /** Two that are each other's mirror are one. */
 function joinMutual(losses: readonly Loss[]): Loss[] {
   const keyOf = (loss: Loss, isMirrored: boolean) => {
-    const { verdict, lostAt, packets, pathMtu, isEverything, from, to, fromNodes, toNodes } = loss;
+    const { verdict, lostAt, packets, family, pathMtu, isEverything, from, to, fromNodes, toNodes } = loss;
     return JSON.stringify([
-      ...[verdict, lostAt, isEverything ? 'everything' : packets, pathMtu],
+      ...[verdict, lostAt, family, isEverything ? 'everything' : packets, pathMtu],
       ...(isMirrored ? [to, from, toNodes, fromNodes] : [from, to, fromNodes, toNodes]),
     ]);
   };

@@ -8,6 +8,8 @@ export interface PathCell {
   kind: ProbeKind;
   protocol: string;
   port?: number;
+  /** Where both are sent between the two clusters; not of what is dialled by a name. */
+  family?: 4 | 6;
   /** Of an apiserver that pods dial: those sent it. */
   sender?: 'pod';
   /** The worst that came of them; a blocked path before one that was not tested. */
@@ -18,6 +20,8 @@ export interface PathCell {
   /** How many there are, also those of which nothing was seen. */
   planned: number;
   required: boolean;
+  /** Bytes of the largest packet that arrived everywhere; of `mtu`. */
+  pathMtu?: number;
 }
 
 /** From one cluster to another. */
@@ -41,9 +45,15 @@ export function isUntriedByPods({ kind, sender, verdict }: PathCell): boolean {
   return verdict === 'not-tested' && (kind === 'pod-to-pod' || sender === 'pod');
 }
 
-/** Who sent it, where others send the same: ` (pod)`. */
-export function senderWords({ kind, sender }: { kind: ProbeKind; sender?: 'pod' | undefined }): string {
-  return kind === 'apiserver' && sender ? ` (${sender})` : '';
+/** What tells cells of a kind apart, where there are several: who sent it, the IP family: ` (pod) IPv6`. */
+export function variantWords({ kind, sender, family }: Variant): string {
+  return `${kind === 'apiserver' && sender ? ` (${sender})` : ''}${family === undefined ? '' : ` IPv${family}`}`;
+}
+
+interface Variant {
+  kind: ProbeKind;
+  sender?: 'pod' | undefined;
+  family?: 4 | 6 | undefined;
 }
 
 /** Whether all that the mesh needs could be tried there. */
@@ -85,11 +95,12 @@ const isOfPod = ({ kind, from }: ProbeTest) => kind === 'apiserver' && from.kind
 
 function cellsOf(results: readonly TestResult[]): PathCell[] {
   const kinds = groupBy(results, ({ test }) =>
-    [test.kind, test.kind === 'pod-to-pod' ? '' : test.port, isOfPod(test)].join(' '),
+    [test.kind, test.kind === 'pod-to-pod' ? '' : test.port, test.family, isOfPod(test)].join(' '),
   );
   return [...kinds.values()].map((own) => {
     const { test } = own[0] as TestResult;
-    const { kind, via, port } = test;
+    const { kind, via, port, family } = test;
+    const mtus = own.flatMap(({ pathMtu }) => pathMtu ?? []);
     const said = own.filter(({ verdict }) => verdict !== 'not-tested');
     const verdict = WORST[Math.max(...own.map((result) => WORST.indexOf(result.verdict)))] ?? 'not-tested';
     // Where there is no tunnel, the MTU is found by echo requests: a network may drop these and carry the mesh.
@@ -100,12 +111,14 @@ function cellsOf(results: readonly TestResult[]): PathCell[] {
       kind,
       protocol: kind === 'pod-to-pod' ? 'all' : protocolOf({ via, port }),
       ...(port === undefined || kind === 'pod-to-pod' ? {} : { port }),
+      ...(family === undefined ? {} : { family }),
       ...(isOfPod(test) ? { sender: 'pod' as const } : {}),
       verdict,
       count: own.filter((result) => result.verdict === verdict).length,
       tested: said.length || own.length,
       planned: own.length,
       required: !isDropped && !isBeside && (bad.length > 0 ? bad : own).some(isNeeded),
+      ...(mtus.length > 0 ? { pathMtu: Math.min(...mtus) } : {}),
     };
   });
 }

@@ -1,6 +1,7 @@
 import { familyOf } from '../cilium/cidr.ts';
-import { isOn } from '../cilium/datapath.ts';
+import { internalAddress } from '../cilium/node-addresses.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
+import { networkNeeds } from '../network/needs.ts';
 
 /** Somewhere that the probe's program sends from, and watches. */
 export interface ProbePlace {
@@ -9,9 +10,9 @@ export interface ProbePlace {
   node: string;
   /** `pod`: an ordinary pod on that node, with an address of its own. */
   kind: 'node' | 'pod';
-  /** What it is dialled at, and sends from: the node's InternalIP, or the pod's address. */
-  address: string;
-  /** Bytes: the MTU of the device that has the address, as the program says. */
+  /** What it is dialled at, and sends from, one of each family: the node's InternalIPs, or the pod's addresses. */
+  addresses: readonly string[];
+  /** Bytes: the MTU of the device that has its first address, as the program says. */
   deviceMtu?: number | undefined;
   /** Bytes: that of Cilium's own device, which the agent gives the MTU that it goes by (pkg/datapath/loader, `cilium_host`). */
   ciliumMtu?: number | undefined;
@@ -38,45 +39,48 @@ export function zoneOf({ labels }: NodeFacts): string | undefined {
   return labels[ZONE_LABEL];
 }
 
+/** A node that takes part, with its addresses: one of each family that it has. */
+export interface ChosenNode {
+  node: NodeFacts;
+  addresses: readonly string[];
+}
+
 /**
- * Which nodes take part: ready ones with an InternalIP (no Windows: there is no Cilium on it), of each zone one before any zone has two.
+ * Which nodes take part: ready ones with an InternalIP (no Windows: there is no Cilium on it), of each zone one before any zone
+ * has two; those that have none of some of the families only where there are not enough others.
  * @param limit how many of them at most
  */
-export function chooseNodes(nodes: readonly NodeFacts[], limit: number): NodeFacts[] {
+export function chooseNodes(nodes: readonly NodeFacts[], limit: number, families: readonly (4 | 6)[]): ChosenNode[] {
   const taken = new Map<string, number>();
   const ranked = nodes
-    .filter((node) => node.ready && node.labels[OS_LABEL] !== 'windows' && internalAddresses(node).length > 0)
-    .map((node) => {
+    .filter(({ ready, labels }) => ready && labels[OS_LABEL] !== 'windows')
+    .map((node) => ({ node, addresses: families.flatMap((family) => internalAddress(node, family) ?? []) }))
+    .filter(({ addresses }) => addresses.length > 0)
+    .sort((a, b) => b.addresses.length - a.addresses.length)
+    .map(({ node, addresses }) => {
       const zone = zoneOf(node) ?? '';
       const rank = taken.get(zone) ?? 0;
       taken.set(zone, rank + 1);
-      return { node, rank };
+      return { node, addresses, rank };
     });
   return ranked
-    .sort((a, b) => a.rank - b.rank)
+    .sort((a, b) => b.addresses.length - a.addresses.length || a.rank - b.rank)
     .slice(0, limit)
-    .map(({ node }) => node);
+    .map(({ node, addresses }) => ({ node, addresses }));
 }
 
-/**
- * The IP family in which clusters are probed: IPv4 where Cilium has it on everywhere, as tunnels prefer it (option
- * `underlay-protocol`, default ipv4).
- */
-export function commonFamily(snapshots: readonly ClusterSnapshot[]): 4 | 6 {
-  const isFour = snapshots.every(
-    ({ ciliumConfig = {}, nodes }) =>
-      isOn(ciliumConfig, 'enable-ipv4', true) &&
-      ciliumConfig['underlay-protocol'] !== 'ipv6' &&
-      nodes.some((node) => addressOf(node, 4) !== undefined),
+/** The IP families in which anything is sent between nodes, or pods, of these clusters. */
+export function probedFamilies(snapshots: readonly ClusterSnapshot[]): (4 | 6)[] {
+  const needs = snapshots.flatMap((client) =>
+    snapshots.flatMap((server) => (server === client ? [] : networkNeeds(client, server))),
   );
-  return isFour ? 4 : 6;
+  const sent = needs.flatMap(({ to, families }) => (to === 'apiserver' ? [] : families));
+  return BOTH.filter((family) => sent.includes(family));
 }
 
-/** A node's first InternalIP of a family. */
-export function addressOf(node: NodeFacts, family: 4 | 6): string | undefined {
-  return internalAddresses(node).find((address) => familyOf(address) === family);
-}
+const BOTH = [4, 6] as const;
 
-function internalAddresses({ addresses }: NodeFacts): string[] {
-  return addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+/** A place's address of a family. */
+export function addressOf({ addresses }: Pick<ProbePlace, 'addresses'>, family: 4 | 6): string | undefined {
+  return addresses.find((address) => familyOf(address) === family);
 }

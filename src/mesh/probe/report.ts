@@ -1,9 +1,10 @@
+import { familyOf } from '../cilium/cidr.ts';
 import { type FirewallPlatform, type FirewallRules, firewallRules } from '../network/firewall.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceForLoss, type ProbeAdvice } from './advice.ts';
 import { type Loss, lossesIn } from './failures.ts';
 import { isProved, type ProbedPath, pathsOf } from './paths.ts';
-import { type ProbedCluster, zoneOf } from './places.ts';
+import { addressOf, type ProbedCluster, zoneOf } from './places.ts';
 import { silentServers, withoutBlame } from './server-faults.ts';
 import { mtuOf, type ProbedDial, type ProbeKind, protocolOf } from './tests.ts';
 import { type Untested, untestedOf } from './untested.ts';
@@ -13,7 +14,8 @@ import { isNeeded, type LossPlace, type ProbeVerdict, type TestResult } from './
 export interface ReportedPlace {
   node: string;
   kind: 'node' | 'pod';
-  address: string;
+  /** One of each IP family that it has. */
+  addresses: string[];
   zone?: string;
   /** Bytes: what Cilium takes for the MTU of the network there. */
   mtu?: number;
@@ -40,6 +42,8 @@ export interface ReportedTest {
   kind: ProbeKind;
   protocol: string;
   port?: number;
+  /** Where both are sent between the two clusters. */
+  family?: 4 | 6;
   from: { cluster: string; node: string; kind: 'node' | 'pod'; address: string };
   to: { cluster: string; node?: string; address: string };
   verdict: ProbeVerdict;
@@ -109,10 +113,10 @@ function reported(cluster: ProbedCluster, { clusters }: FirewallRules): Reported
     via,
     nodes: snapshot.nodes.length,
     places: places.map((place) => {
-      const { node, kind, address, deviceMtu, failed } = place;
+      const { node, kind, addresses, deviceMtu, failed } = place;
       const zone = zones.get(node);
       return {
-        ...{ node, kind, address },
+        ...{ node, kind, addresses: [...addresses] },
         ...(zone === undefined ? {} : { zone }),
         ...(deviceMtu === undefined ? {} : { mtu: mtuOf(place, cluster) }),
         ...(failed === undefined ? {} : { failed }),
@@ -123,12 +127,14 @@ function reported(cluster: ProbedCluster, { clusters }: FirewallRules): Reported
 
 function asData(result: TestResult): ReportedTest {
   const { test, verdict, arrivedAt: _place, ...more } = result;
-  const { kind, port, from, to, toCluster, host } = test;
+  const { kind, port, family, from, to, toCluster, host } = test;
+  const sender = addressOf(from, familyOf(host)) ?? from.addresses[0] ?? '';
   return {
     kind,
     protocol: protocolOf(test),
     ...(port === undefined ? {} : { port }),
-    from: { cluster: from.cluster, node: from.node, kind: from.kind, address: from.address },
+    ...(family === undefined ? {} : { family }),
+    from: { cluster: from.cluster, node: from.node, kind: from.kind, address: sender },
     to: { cluster: toCluster, ...(to ? { node: to.node } : {}), address: host },
     verdict,
     ...more,

@@ -2,7 +2,7 @@ import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
 import { familyOf } from '../cilium/cidr.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
-import type { ProbedCluster, ProbePlace } from './places.ts';
+import { addressOf, type ProbedCluster, type ProbePlace } from './places.ts';
 
 export type ProbeKind = NeedKind | 'mtu';
 
@@ -17,6 +17,8 @@ export interface ProbeTest {
   from: ProbePlace;
   /** The cluster that is to get it, by name. */
   toCluster: string;
+  /** Where both families are sent between the two clusters, that of this one; not of what is dialled by a name. */
+  family?: 4 | 6 | undefined;
   /** Where it is to arrive; undefined for an apiserver, which any node may serve. */
   to?: ProbePlace | undefined;
   /** What is dialled. */
@@ -55,7 +57,8 @@ const COARSE_STEP = 100;
 
 /**
  * What is sent between the places of these clusters: for each need of each two of them, from each node to one node of the
- * other cluster. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in both directions.
+ * other cluster, in each family in which it is needed. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in
+ * both directions.
  * @param dials who is to dial whom, and where; two of which neither does are not joined. Default: each dials each, as they do now
  */
 export function planTests(clusters: readonly ProbedCluster[], dials?: readonly ProbedDial[]): ProbeTest[] {
@@ -70,28 +73,42 @@ export function planTests(clusters: readonly ProbedCluster[], dials?: readonly P
       if (client === server) continue;
       const [there, back] = [dialOf(dials, client, server), dialOf(dials, server, client)];
       if (dials && !there && !back) continue;
-      const pairs = pairsOf(of(client, 'node'), of(server, 'node'));
       const needs = networkNeeds(client.snapshot, server.snapshot, dials && (there?.endpoints ?? []));
+      const ofPlaces = needs.filter(({ to }) => to !== 'apiserver');
+      const hasBoth = new Set(ofPlaces.flatMap(({ families }) => families)).size > 1;
+      const plan = (test: Planned) => add(hasBoth ? { ...test, family: familyOfHost(test.host) } : test);
       for (const need of needs) {
-        if (need.kind === 'apiserver') apiserverTests(need, client, server).forEach(add);
-        else if (need.kind === 'pod-to-pod') podTests(need, client, server).forEach(add);
-        else
-          pairs.forEach((pair) => {
-            add(nodeTest(need, pair));
-          });
+        if (need.kind === 'apiserver') apiserverTests(need, client, server).forEach(plan);
+        for (const family of need.kind === 'apiserver' ? [] : need.families) {
+          const all = need.kind === 'pod-to-pod' ? podTests : nodeTests;
+          for (const test of all(need, family, [client, server])) add(hasBoth ? { ...test, family } : test);
+        }
       }
-      const udp = needs.find(({ protocol, required }) => protocol === 'udp' && required);
-      for (const pair of pairs) add(mtuTest(pair, udp?.port, client, server));
+      const carrier = needs.find(({ protocol, required }) => protocol === 'udp' && required);
+      const { families } = carrier ?? needs.find(({ kind }) => kind === 'ipsec' || kind === 'pod-to-pod') ?? NO_CARRIER;
+      for (const family of families) {
+        for (const pair of pairsOf('node', family, [client, server])) {
+          add({ ...mtuTest(pair, family, carrier?.port, [client, server]), ...(hasBoth ? { family } : {}) });
+        }
+      }
     }
   }
   return tests;
 }
+
+/** Of a cluster without cilium-config. */
+const NO_CARRIER = { families: [4] } as const;
 
 /** That one cluster is to dial another's apiserver, by their contexts. */
 export interface ProbedDial {
   client: string;
   server: string;
   endpoints: readonly Endpoint[];
+}
+
+/** Whether what becomes of one tells of the other: what is dialled by a name may be of either family. */
+export function isSameFamily(one: Pick<ProbeTest, 'family'>, other: Pick<ProbeTest, 'family'>): boolean {
+  return one.family === undefined || other.family === undefined || one.family === other.family;
 }
 
 function dialOf(
@@ -105,11 +122,15 @@ function dialOf(
 type Pair = readonly [from: ProbePlace, to: ProbePlace];
 type Planned = Omit<ProbeTest, 'id' | 'sourcePort'>;
 
+type Ends = readonly [client: ProbedCluster, server: ProbedCluster];
+
 function of({ places }: ProbedCluster, kind: ProbePlace['kind']): ProbePlace[] {
   return places.filter((place) => place.kind === kind);
 }
 
-function pairsOf(from: readonly ProbePlace[], to: readonly ProbePlace[]): Pair[] {
+/** Of places of a kind that have an address of a family. */
+function pairsOf(kind: ProbePlace['kind'], family: 4 | 6, ends: Ends): Pair[] {
+  const [from, to] = ends.map((cluster) => placesWith(family, of(cluster, kind))) as [ProbePlace[], ProbePlace[]];
   const count = from.length === 0 || to.length === 0 ? 0 : Math.max(from.length, to.length);
   return Array.from({ length: count }, (_, index) => [
     from[index % from.length] as ProbePlace,
@@ -117,10 +138,22 @@ function pairsOf(from: readonly ProbePlace[], to: readonly ProbePlace[]): Pair[]
   ]);
 }
 
-function nodeTest(need: NetworkNeed, [from, to]: Pair): Planned {
+/** Those with an address of a family; else one, with why nothing is sent or seen there. A pod that does not run has none. */
+function placesWith(family: 4 | 6, places: readonly ProbePlace[]): readonly ProbePlace[] {
+  const able = places.filter((place) => place.addresses.length === 0 || addressOf(place, family) !== undefined);
+  if (able.length > 0) return able;
+  return places.slice(0, 1).map((place) => {
+    const failed = `no ${place.kind} of ${place.cluster} that takes part has an address of IPv${family}`;
+    return { ...place, failed };
+  });
+}
+
+function nodeTests(need: NetworkNeed, family: 4 | 6, ends: Ends): Planned[] {
   const { kind, protocol, port, required, why } = need;
   const via = protocol === 'all' ? 'icmp' : protocol;
-  return { kind, via, port, from, to, toCluster: to.cluster, host: to.address, required, why };
+  return pairsOf('node', family, ends).map(([from, to]) => ({
+    ...{ kind, via, port, from, to, toCluster: to.cluster, host: addressOf(to, family) ?? '', required, why },
+  }));
 }
 
 /**
@@ -138,7 +171,7 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
     const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
     const beside = isByPods && arePods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
-    const to = of(server, 'node').find(({ address }) => address === host);
+    const to = of(server, 'node').find(({ addresses }) => addresses.includes(host));
     return [
       ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
       ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, required: arePods })) : []),
@@ -147,29 +180,49 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
   });
 }
 
-/** Those with an address of the host's IP family; else one, with why it cannot send. A pod that does not run has none. */
 function sendersTo(host: string, places: readonly ProbePlace[]): readonly ProbePlace[] {
-  if (!isIpAddress(host)) return places;
-  const able = places.filter(({ address }) => address === '' || familyOf(address) === familyOf(host));
-  if (able.length > 0) return able;
-  const failed = `${host} is an address of IPv${familyOf(host)}, and nodes were probed at addresses of the other family`;
-  return places.slice(0, 1).map((place) => ({ ...place, failed }));
+  const family = familyOfHost(host);
+  return family === undefined ? places : placesWith(family, places);
+}
+
+/** Undefined of a name. */
+function familyOfHost(host: string): 4 | 6 | undefined {
+  return isIpAddress(host) ? familyOf(host) : undefined;
 }
 
 /** A packet that must arrive, and a connection that must be answered, even if only to be refused. */
-function podTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
+function podTests(need: NetworkNeed, family: 4 | 6, ends: Ends): Planned[] {
   const { kind, required, why } = need;
-  return pairsOf(of(client, 'pod'), of(server, 'pod')).flatMap(([from, to]) =>
+  return pairsOf('pod', family, ends).flatMap(([from, to]) =>
     POD_TESTS.map((via) => ({
-      ...{ kind, via, port: POD_PORT, from, to, toCluster: server.name, host: to.address, required, why },
+      ...{
+        kind,
+        via,
+        port: POD_PORT,
+        from,
+        to,
+        toCluster: to.cluster,
+        host: addressOf(to, family) ?? '',
+        required,
+        why,
+      },
     })),
   );
 }
 
 /** Over the tunnel's or WireGuard's port, which is let through where anything is; without them as echo requests. */
-function mtuTest([from, to]: Pair, port: number | undefined, client: ProbedCluster, server: ProbedCluster): Planned {
+function mtuTest([from, to]: Pair, family: 4 | 6, port: number | undefined, [client, server]: Ends): Planned {
   return {
-    ...{ kind: 'mtu', via: 'mtu', port, from, to, toCluster: to.cluster, host: to.address, required: true },
+    ...{
+      kind: 'mtu',
+      via: 'mtu',
+      port,
+      from,
+      to,
+      toCluster: to.cluster,
+      host: addressOf(to, family) ?? '',
+      required: true,
+    },
     sizes: packetSizes(mtuOf(from, client)),
     enough: Math.min(mtuOf(from, client), mtuOf(to, server)),
     why: 'larger packets of pods would be lost, and connections hang once they have something to say',

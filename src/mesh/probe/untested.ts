@@ -1,8 +1,8 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
-import { isUntriedByPods, type PathCell, type ProbedPath, senderWords, unprovedCells } from './paths.ts';
-import type { ProbeKind } from './tests.ts';
+import { isUntriedByPods, type PathCell, type ProbedPath, unprovedCells, variantWords } from './paths.ts';
+import { isSameFamily, type ProbeKind } from './tests.ts';
 import { isNeeded, type TestResult } from './verdict.ts';
 
 /** What no test was made of; from where to where, if it is of two clusters. */
@@ -12,20 +12,22 @@ export interface Untested {
   to?: string;
   /** It was to be sent by a pod. */
   sender?: 'pod';
+  /** Where both are sent between the two. */
+  family?: 4 | 6;
   /** Empty for all. */
   kinds: ProbeKind[];
 }
 
 /** What was not tested and why, as a sentence without a stop. */
-export function notTested({ why, from, to, sender, kinds }: Untested): string {
-  const words = kinds.map((kind) => `${kind}${senderWords({ kind, sender })}`);
+export function notTested({ why, from, to, sender, family, kinds }: Untested): string {
+  const words = kinds.map((kind) => `${kind}${variantWords({ kind, sender, family })}`);
   const where = from === undefined ? '' : ` from ${from} to ${to}`;
   return `not tested${where}: ${kinds.length > 0 ? words.join(', ') : 'anything'}: ${why}`;
 }
 
 /** What keeps a path from being proved: `tunnel, apiserver (pod), mtu from mesh-1 to mesh-2`. */
 export function unprovedWords(path: ProbedPath): string {
-  const kinds = unprovedCells(path).map((cell) => `${cell.kind}${senderWords(cell)}`);
+  const kinds = unprovedCells(path).map((cell) => `${cell.kind}${variantWords(cell)}`);
   return `${[...new Set(kinds)].join(', ')} from ${path.from} to ${path.to}`;
 }
 
@@ -40,8 +42,9 @@ export function flagsToTryAll(paths: readonly ProbedPath[], clusters: readonly {
 }
 
 /** Whether this is what was not tested of a cell. */
-export function isUntestedIn({ sender, kinds }: Untested, { kind, sender: needed }: PathCell): boolean {
-  return kinds.includes(kind) && (kind !== 'apiserver' || sender === needed);
+export function isUntestedIn({ sender, family, kinds }: Untested, cell: PathCell): boolean {
+  const { kind } = cell;
+  return kinds.includes(kind) && family === cell.family && (kind !== 'apiserver' || sender === cell.sender);
 }
 
 /** Whether this is why a path is not proved. */
@@ -72,6 +75,7 @@ export function untestedOf(snapshots: readonly ClusterSnapshot[], results: reado
         isNeeded(other) &&
         other.test.from === test.from &&
         other.test.to === test.to &&
+        isSameFamily(other.test, test) &&
         other.verdict === 'path-blocked',
     );
   const silent: Untested[] = results
@@ -79,9 +83,10 @@ export function untestedOf(snapshots: readonly ClusterSnapshot[], results: reado
     .map(({ test, why = '' }) => ({
       ...{ from: test.from.cluster, to: test.toCluster, why, kinds: [test.kind] },
       ...(test.from.kind === 'pod' ? { sender: 'pod' } : {}),
+      ...(test.family === undefined ? {} : { family: test.family }),
     }));
-  const alike = groupBy([...unknown, ...silent], ({ why, from, to, sender }) =>
-    JSON.stringify([why, from, to, sender]),
+  const alike = groupBy([...unknown, ...silent], ({ why, from, to, sender, family }) =>
+    JSON.stringify([why, from, to, sender, family]),
   );
   return [...alike.values()].map((group) => ({
     ...(group[0] as Untested),

@@ -1,6 +1,6 @@
 import { groupBy } from '../pairs.ts';
 import type { ProbePlace } from './places.ts';
-import type { ProbeTest } from './tests.ts';
+import { isSameFamily, type ProbeTest } from './tests.ts';
 import type { Said, Seen, Sightings } from './words.ts';
 
 export type ProbeVerdict =
@@ -87,12 +87,18 @@ function isOneWay({ test, lostAt, arrivedAt }: TestResult, sentFrom: SentFrom): 
   if (test.kind !== 'apiserver') return false;
   if (lostAt === 'way') {
     const asked = sentFrom(test.from).filter(
-      (one) => one.test.toCluster === test.toCluster && one.test.to && ['tcp', 'icmp'].includes(one.test.via),
+      (one) =>
+        one.test.toCluster === test.toCluster &&
+        isSameFamily(one.test, test) &&
+        one.test.to &&
+        ['tcp', 'icmp'].includes(one.test.via),
     );
     return asked.length > 0 && asked.every(({ verdict }) => verdict === 'one-way');
   }
   if (lostAt !== 'destination') return false;
-  const back = sentFrom(arrivedAt).filter((one) => one.test.toCluster === test.from.cluster);
+  const back = sentFrom(arrivedAt).filter(
+    (one) => one.test.toCluster === test.from.cluster && isSameFamily(one.test, test),
+  );
   const sent = back.filter((one) => one.test.to && one.verdict !== 'not-tested');
   return sent.length > 0 && sent.every(({ verdict }) => verdict === 'path-blocked');
 }
@@ -103,6 +109,7 @@ function isLostAtSender({ test, lostAt }: TestResult, sentFrom: SentFrom): boole
   const datagrams = sentFrom(test.from).filter(
     (one) =>
       one.test.toCluster === test.toCluster &&
+      isSameFamily(one.test, test) &&
       ['udp', 'icmp'].includes(one.test.via) &&
       (test.to === undefined || one.test.to === test.to),
   );

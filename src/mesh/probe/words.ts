@@ -104,7 +104,8 @@ const CILIUM_DEVICE = 'cilium_host';
 
 /** A place with the MTUs there: of the device that has its address, where one has it, and of Cilium. */
 export function withMtus(place: ProbePlace, { devices, mtus }: WatchStart): ProbePlace {
-  const deviceMtu = mtus.get(devices.get(place.address) ?? '');
+  const [device = ''] = place.addresses.flatMap((address) => devices.get(address) ?? []);
+  const deviceMtu = mtus.get(device);
   return { ...place, deviceMtu, ciliumMtu: mtus.get(CILIUM_DEVICE) };
 }
 

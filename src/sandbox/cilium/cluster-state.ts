@@ -3,7 +3,7 @@
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
-import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
+import { type EndpointSlice, type Pod, podIps, ref, type Service, typeOf } from '../objects.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 import { ciliumNodesOf } from './cilium-nodes.ts';
 import type { PublishedService } from './datapath.ts';
@@ -58,16 +58,18 @@ export function publishedState(
   const entries: Record<StateKind, [string, unknown][]> = {
     nodes: nodesOf(store, own),
     identities: [...identities].map(([labels, id]) => [String(id), labels]),
-    endpoints: pods.map((pod) => [
-      pod.status?.podIP ?? '',
-      {
-        IP: pod.status?.podIP,
-        HostIP: pod.status?.hostIP,
-        ID: identities.get(labelsOf(pod, own.name)),
-        K8sNamespace: pod.metadata.namespace,
-        K8sPodName: pod.metadata.name,
-      },
-    ]),
+    endpoints: pods.flatMap((pod) =>
+      podIps(pod).map((ip): [string, unknown] => [
+        ip,
+        {
+          IP: ip,
+          HostIP: pod.status?.hostIP,
+          ID: identities.get(labelsOf(pod, own.name)),
+          K8sNamespace: pod.metadata.namespace,
+          K8sPodName: pod.metadata.name,
+        },
+      ]),
+    ),
     services: globalServicesOf(store, own),
   };
   const readable = STATE_KINDS.filter((kind) => SOURCES[kind].every(mayList));

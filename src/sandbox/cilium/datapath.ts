@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import type { Store } from '../apiserver/storage/object-store.ts';
-import { type EndpointSlice, isEndpointReady, type Pod, ref, type Service, typeOf } from '../objects.ts';
+import { type EndpointSlice, isEndpointReady, type Pod, podIps, ref, type Service, typeOf } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
 import { inReachOf, type KnownBackend, usedBackends } from './load-balancing.ts';
@@ -103,8 +103,8 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
   /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
   function ownerOf(address: string): string | undefined {
     const own = store.find(typeOf('Pod'), (one) => {
-      const { spec, status } = one as Pod;
-      return status?.podIP === address && !spec.hostNetwork;
+      const pod = one as Pod;
+      return podIps(pod).includes(address) && !pod.spec.hostNetwork;
     });
     if (own) return cluster;
     return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];

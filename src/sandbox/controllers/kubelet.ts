@@ -15,7 +15,7 @@ import { type Crashes, containerState, missingImages } from './container-state.t
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
 import { recordContainerEvent, recordEvent } from './event.ts';
 import { createPodAddresses } from './pod-addresses.ts';
-import { pendingStatus, podStatus } from './pod-status.ts';
+import { addressFields, pendingStatus, podStatus } from './pod-status.ts';
 
 export interface KubeletTimings {
   /** How long after a change a mounted Secret or ConfigMap is refreshed. */
@@ -27,7 +27,8 @@ export interface KubeletTimings {
 /** A pod whose containers run. */
 export interface RunningPod {
   readonly pod: Pod;
-  readonly ip: string;
+  /** Of the pod: one of each family that its node has. */
+  readonly ips: readonly string[];
   readonly processes: ReadonlyMap<string, ContainerProcess>;
   /** The mounted files now, by volume. */
   readonly volumes: ReadonlyMap<string, VolumeFiles>;
@@ -47,7 +48,7 @@ export interface Kubelet {
 }
 
 interface Running extends RunningPod {
-  hostIp: string;
+  hostIps: readonly string[];
   startedAt: Date;
   processes: Map<string, ContainerProcess>;
   crashes: Map<string, Crashes>;
@@ -148,7 +149,9 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
         recordContainerEvent(world, pod, container, 'Failed', message, 'Warning');
       return;
     }
-    const hostIp = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
+    const hostIps = (node.status?.addresses ?? []).flatMap(({ type, address }) =>
+      type === 'InternalIP' ? address : [],
+    );
     let volumes: Map<string, VolumeFiles>;
     try {
       volumes = readVolumes(store, pod);
@@ -157,23 +160,23 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
       refuse(pod, 'ContainerCreating', error.message, 'FailedMount');
       return;
     }
-    const ip = pod.spec.hostNetwork ? hostIp : addresses.allocate(node);
-    const withAddress: Pod = { ...pod, status: { ...pod.status, podIP: ip, hostIP: hostIp } };
+    const ips = pod.spec.hostNetwork ? hostIps : addresses.allocate(node);
+    const withAddress: Pod = { ...pod, status: { ...pod.status, ...addressFields({ ips, hostIps }) } };
     let environments: Map<Container, Map<string, string>>;
     try {
       environments = new Map(
         pod.spec.containers.map((container) => [container, readEnvironment(store, withAddress, container)]),
       );
     } catch (error) {
-      addresses.release(ip);
+      addresses.release(ips);
       if (!(error instanceof MountError)) throw error;
       refuse(pod, 'CreateContainerConfigError', error.message, 'Failed');
       return;
     }
     const state: Running = {
       pod: withAddress,
-      ip,
-      hostIp,
+      ips,
+      hostIps,
       startedAt: now(),
       processes: new Map(),
       crashes: new Map(),
@@ -234,7 +237,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
     const pod = store.get(ref('Pod', state.pod.metadata.namespace, state.pod.metadata.name)) as Pod | undefined;
     if (!pod || pod.metadata.uid !== state.pod.metadata.uid) return;
     const containers = pod.spec.containers.map((container) => containerState(container, state));
-    const facts = { ip: state.ip, hostIp: state.hostIp, startedAt: state.startedAt, containers };
+    const facts = { ips: state.ips, hostIps: state.hostIps, startedAt: state.startedAt, containers };
     setStatus(pod, podStatus(pod, facts, now()));
   }
 
@@ -256,7 +259,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
 
   function end(state: Running) {
     running.delete(keyOfPod(state.pod.metadata.namespace, state.pod.metadata.name));
-    addresses.release(state.ip);
+    addresses.release(state.ips);
     closeProcesses(state);
   }
 
@@ -271,11 +274,11 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
       queue.addAfter(process.drainMs ?? 0, `Drain/${state.pod.metadata.uid}/${name}`, () => {
         process.close();
         draining.delete(process);
-        addresses.release(state.ip);
+        addresses.release(state.ips);
       });
     }
     end(state);
-    if (lasting.length > 0) addresses.keep(state.ip);
+    if (lasting.length > 0) addresses.keep(state.ips);
   }
 
   return {

@@ -1,25 +1,33 @@
+import { addressIn } from '../fixtures/addresses.ts';
 import type { Node } from '../objects.ts';
 
 /** The addresses that pods of all nodes have. */
 export interface PodAddresses {
-  /** The first free address of the node's pod CIDR; the lowest ten are left to the node. */
-  allocate(node: Node): string;
-  /** Takes an address that was just released again. */
-  keep(ip: string): void;
-  release(ip: string): void;
+  /** The first free address of each of the node's pod CIDRs; the lowest ten are left to the node. */
+  allocate(node: Node): string[];
+  /** Takes addresses that were just released again. */
+  keep(ips: readonly string[]): void;
+  release(ips: readonly string[]): void;
 }
+
+const FIRST_HOST = 10;
 
 export function createPodAddresses(): PodAddresses {
   const taken = new Set<string>();
   return {
-    allocate(node) {
-      const prefix = (node.spec.podCIDR ?? '10.0.0.0/24').split('.').slice(0, 3).join('.');
-      let host = 10;
-      while (taken.has(`${prefix}.${host}`)) host++;
-      taken.add(`${prefix}.${host}`);
-      return `${prefix}.${host}`;
+    allocate({ spec: { podCIDR = '10.0.0.0/24', podCIDRs = [podCIDR] } }) {
+      let host = FIRST_HOST;
+      const at = () => podCIDRs.map((cidr) => addressIn(cidr, host));
+      while (at().some((ip) => taken.has(ip))) host++;
+      const ips = at();
+      for (const ip of ips) taken.add(ip);
+      return ips;
     },
-    keep: (ip) => void taken.add(ip),
-    release: (ip) => void taken.delete(ip),
+    keep(ips) {
+      for (const ip of ips) taken.add(ip);
+    },
+    release(ips) {
+      for (const ip of ips) taken.delete(ip);
+    },
   };
 }

@@ -19,14 +19,25 @@ export interface ContainerState {
 }
 
 export interface PodFacts {
-  ip: string;
-  hostIp: string;
+  /** The pod's, the first of them its primary one. */
+  ips: readonly string[];
+  hostIps: readonly string[];
   startedAt: Date;
   containers: readonly ContainerState[];
 }
 
+/** The fields of a pod's status that have its addresses and its node's. */
+export function addressFields({ ips, hostIps }: Pick<PodFacts, 'ips' | 'hostIps'>): PodStatus {
+  return {
+    hostIP: hostIps[0] ?? '',
+    hostIPs: hostIps.map((ip) => ({ ip })),
+    podIP: ips[0] ?? '',
+    podIPs: ips.map((ip) => ({ ip })),
+  };
+}
+
 /** The status of a pod with containers, as a kubelet writes it. */
-export function podStatus(pod: Pod, { ip, hostIp, startedAt, containers }: PodFacts, at: Date): PodStatus {
+export function podStatus(pod: Pod, { ips, hostIps, startedAt, containers }: PodFacts, at: Date): PodStatus {
   const now = timestamp(at);
   const running = containers.every(({ waiting }) => !waiting);
   const started = containers.some(({ waiting, restarts }) => !waiting || restarts > 0);
@@ -48,10 +59,7 @@ export function podStatus(pod: Pod, { ip, hostIp, startedAt, containers }: PodFa
   return {
     phase: running || started ? 'Running' : 'Pending',
     conditions: conditions.flatMap((condition) => withCondition(former, condition, now).slice(-1)),
-    hostIP: hostIp,
-    hostIPs: [{ ip: hostIp }],
-    podIP: ip,
-    podIPs: [{ ip }],
+    ...addressFields({ ips, hostIps }),
     startTime: timestamp(startedAt),
     qosClass: 'BestEffort',
     ...(initContainers.length > 0 && {

@@ -1,7 +1,7 @@
 /** Where addresses and names of the sandbox's network lead, by the objects of its clusters as they are now. */
 import { isIP } from 'node:net';
 import { isNative } from '../cilium/underlay.ts';
-import { type EndpointSlice, isEndpointReady, type Node, type Pod, type Service, typeOf } from '../objects.ts';
+import { type EndpointSlice, isEndpointReady, type Node, type Pod, podIps, type Service, typeOf } from '../objects.ts';
 import { DialError, type NetworkCluster, type PodAddress } from './network-types.ts';
 
 export interface Route {
@@ -107,7 +107,7 @@ export function placeOf({ store }: NetworkCluster, address: string): { node: str
     (one) => (one as Node).status?.addresses?.some((entry) => entry.address === address) === true,
   ) as Node | undefined;
   if (node) return { node: node.metadata.name, isPod: false };
-  const pod = store.find(typeOf('Pod'), (one) => (one as Pod).status?.podIP === address) as Pod | undefined;
+  const pod = store.find(typeOf('Pod'), (one) => podIps(one as Pod).includes(address)) as Pod | undefined;
   return pod?.spec.nodeName === undefined ? undefined : { node: pod.spec.nodeName, isPod: true };
 }
 

@@ -1,6 +1,6 @@
 /** Who takes part in the sandbox's network, and what it tells them. */
 import type { Store } from '../apiserver/storage/object-store.ts';
-import type { Pod } from '../objects.ts';
+import { type Pod, podIps } from '../objects.ts';
 import type { Place, Protocol } from './network-rules.ts';
 
 /** Thrown by `dial`, with the code that Node's own connections would give. */
@@ -43,9 +43,9 @@ export interface PodAddress {
 
 /** Where a packet comes from. What leaves the cluster for anything but pods has the node's address. */
 export interface Sender extends Place {
-  nodeAddress?: string | undefined;
+  nodeAddresses?: readonly string[] | undefined;
   /** Absent where the pod uses its node's network. */
-  podAddress?: string | undefined;
+  podAddresses?: readonly string[] | undefined;
   /** Absent where it is not a pod's, or it does not matter which. */
   identity?: PodIdentity;
   /** Of a TCP connection, as observers are told it; 0 where none is chosen. */
@@ -53,12 +53,13 @@ export interface Sender extends Place {
 }
 
 /** A pod as sender. @param cluster the sandbox's name for its cluster */
-export function senderOf(cluster: string, { metadata, spec, status }: Pod): Sender {
+export function senderOf(cluster: string, pod: Pod): Sender {
+  const { metadata, spec, status } = pod;
   return {
     cluster,
     node: spec.nodeName,
-    nodeAddress: status?.hostIP,
-    ...(!spec.hostNetwork && { podAddress: status?.podIP }),
+    nodeAddresses: status?.hostIPs?.map(({ ip }) => ip),
+    ...(!spec.hostNetwork && { podAddresses: podIps(pod) }),
     identity: { cluster, namespace: metadata.namespace ?? '', labels: metadata.labels ?? {} },
   };
 }
@@ -86,6 +87,6 @@ export type Arrival = { from: string } & (
 
 /** Sees what arrives at a node, or at a pod with an address of its own. */
 export interface Observer extends Place {
-  podAddress?: string | undefined;
+  podAddresses?: readonly string[] | undefined;
   onArrival(arrival: Arrival): void;
 }

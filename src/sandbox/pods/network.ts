@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
 import { dialLoopback } from './loopback.ts';
 import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
@@ -24,8 +25,8 @@ import {
  */
 export interface VirtualNetwork {
   attach(cluster: NetworkCluster): void;
-  /** Makes a listener on 127.0.0.1 answer at an address of the network. Returns the way to take it off. */
-  listen(cluster: string, address: string, port: number, realPort: number): () => void;
+  /** Makes a listener on 127.0.0.1 answer at an address of the network, or at several. Returns the way to take it off. */
+  listen(cluster: string, address: string | readonly string[], port: number, realPort: number): () => void;
   /** The addresses of a host name or address, as seen in a cluster. Throws DialError ENOTFOUND. */
   resolve(fromCluster: string, host: string): string[];
   /** Opens a TCP connection from a cluster. Rejects with DialError. */
@@ -139,7 +140,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       throw new DialError('EHOSTUNREACH', `dial tcp ${name}: connect: no route to host`);
     }
     tell(packet, podAddress, {
-      ...addressOf(from, podAddress),
+      ...addressOf(from, podAddress, podAddress === undefined ? packet.family : familyOf(podAddress)),
       protocol: 'tcp',
       sourcePort: from.sourcePort ?? 0,
       port,
@@ -184,7 +185,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       return { outcome: there.how === 'rejected' && !isEcho ? 'refused' : 'unreachable' };
     }
     const podAddress = way.isPod ? address : undefined;
-    tell(packet, podAddress, { ...addressOf(from, podAddress), protocol, size, payload });
+    tell(packet, podAddress, { ...addressOf(from, podAddress, plain.family), protocol, size, payload });
     const back = fate(isEcho || owner ? answerTo(packet) : errorTo(packet));
     if (isEcho) {
       if (!back.arrives) return lost();
@@ -212,8 +213,11 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
 
   function tell({ to }: Packet, podAddress: string | undefined, arrival: Arrival) {
     for (const observer of observers) {
-      const isThere = observer.podAddress === podAddress && observer.cluster === to.cluster;
-      if (isThere && (podAddress !== undefined || observer.node === to.node)) observer.onArrival(arrival);
+      if (observer.cluster !== to.cluster) continue;
+      const { podAddresses, node } = observer;
+      const isThere =
+        podAddress === undefined ? !podAddresses && node === to.node : podAddresses?.includes(podAddress) === true;
+      if (isThere) observer.onArrival(arrival);
     }
   }
 
@@ -252,10 +256,10 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     addRule,
     attach: (cluster) => void clusters.set(cluster.name, cluster),
     listen(cluster, address, port, realPort) {
-      const key = keyOfAddress({ cluster, address, port });
-      listeners.set(key, realPort);
+      const keys = [address].flat().map((one) => keyOfAddress({ cluster, address: one, port }));
+      for (const key of keys) listeners.set(key, realPort);
       return () => {
-        if (listeners.get(key) === realPort) listeners.delete(key);
+        for (const key of keys) if (listeners.get(key) === realPort) listeners.delete(key);
       };
     },
     observe(observer) {
@@ -291,8 +295,13 @@ function errorTo({ from, to, family }: Packet): Packet {
 }
 
 /** By which address a packet is seen to come; to anything but pods it leaves with the node's. */
-function addressOf({ podAddress, nodeAddress = '' }: Sender, to: string | undefined): { from: string } {
-  return { from: (to !== undefined ? podAddress : undefined) ?? nodeAddress };
+function addressOf(
+  { podAddresses = [], nodeAddresses = [] }: Sender,
+  to: string | undefined,
+  family: 4 | 6,
+): { from: string } {
+  const own = to === undefined ? [] : podAddresses;
+  return { from: ofFamily(own, family) ?? ofFamily(nodeAddresses, family) ?? '' };
 }
 
 function refusal(name: string): DialError {

@@ -3,6 +3,7 @@ import { createDatapath, type Datapath } from '../cilium/datapath.ts';
 import type { PeerState } from '../cilium/peer-state.ts';
 import { followPeers } from '../cilium/peers.ts';
 import { troubleshoot } from '../cilium/troubleshoot.ts';
+import { podIps } from '../objects.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import type { Routers } from '../pods/routers.ts';
 import { bgpDocument, runsBgp } from './bgp.ts';
@@ -34,7 +35,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
   let unlisten: (() => void) | undefined;
   let closed = false;
   void options.health.port.then((port) => {
-    if (!closed) unlisten = network.listen(own.site, context.pod.status?.podIP ?? '', HEALTH_PORT, port);
+    if (!closed) unlisten = network.listen(own.site, podIps(context.pod), HEALTH_PORT, port);
   });
   const probe = createProbe(context, { clusterName: own.site, ...options, log: log.write });
   const peers = followPeers({

@@ -1,5 +1,6 @@
 import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
 import { ETCD_VERSION, startEtcd } from '../cilium/etcd-stand-in.ts';
+import { podIps } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import { writeAll } from './status-text.ts';
@@ -62,7 +63,7 @@ export function runEtcd(
     void started.listening.then((realPort) => {
       if (closed) return;
       port = realPort;
-      unlisten = network.listen(site, context.pod.status?.podIP ?? '', ETCD_PORT, realPort);
+      unlisten = network.listen(site, podIps(context.pod), ETCD_PORT, realPort);
       log.write('level=info msg="serving client traffic securely" address="[::]:2379"');
       for (const sibling of context.siblings.values()) sibling.filesChanged?.();
       context.changed();

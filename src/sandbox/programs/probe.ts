@@ -3,6 +3,7 @@
  * network makes of the packets that it would send.
  */
 import type { Datapath } from '../cilium/datapath.ts';
+import { podIps } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Arrival, type Datagram, DialError, senderOf } from '../pods/network-types.ts';
 import type { ContainerContext, ExecStreams } from '../pods/process.ts';
@@ -41,11 +42,11 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
     watches.get(run)?.end();
     const token = probeOf(run);
     const lines = new Set<string>();
-    const { cluster, node, podAddress } = senderOf(options.clusterName, pod);
+    const { cluster, node, podAddresses } = senderOf(options.clusterName, pod);
     const stop = options.network.observe({
       cluster,
       node,
-      podAddress,
+      podAddresses,
       onArrival(arrival) {
         const line = lineOf(token, arrival);
         // Where no rule of a node's own drops it, what reaches the device is let in.
@@ -59,7 +60,8 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
       watches.delete(run);
     };
     watches.set(run, { lines, end });
-    return [`mtu ${DEVICE} ${options.deviceMtu}`, `address ${pod.status?.podIP} ${DEVICE}`, 'watching'];
+    const addresses = podIps(pod).map((ip) => `address ${ip} ${DEVICE}`);
+    return [`mtu ${DEVICE} ${options.deviceMtu}`, ...addresses, 'watching'];
   }
 
   async function run(argv: ProbeWords, { stdout, stderr }: ExecStreams): Promise<number> {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { podIps } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import type { ContainerContext } from '../pods/process.ts';
 
@@ -51,7 +52,7 @@ export function startWebServer(
   });
   server.listen(0, '127.0.0.1', () => {
     const { port: realPort } = server.address() as AddressInfo;
-    unlisten = network.listen(clusterName, context.pod.status?.podIP ?? '', port, realPort);
+    unlisten = network.listen(clusterName, podIps(context.pod), port, realPort);
     context.changed();
   });
   return {

@@ -32,7 +32,9 @@ export function firewallText(report: FirewallRules, theme: Theme): string {
 }
 
 function extent({ addresses, holds }: RulePrefix, what: string): string {
-  return `${counted(holds, what)}, ${addresses} ${addresses === 1 ? 'address' : 'addresses'}`;
+  // A prefix of IPv6 holds a power of two.
+  const count = Number.isSafeInteger(addresses) ? addresses : `2^${Math.log2(addresses)}`;
+  return `${counted(holds, what)}, ${count} ${addresses === 1 ? 'address' : 'addresses'}`;
 }
 
 function portOf({ protocol, port }: FirewallRule): string {

@@ -1,5 +1,5 @@
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import { isBroken, senderWords } from '../../mesh/probe/paths.ts';
+import { isBroken, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
@@ -13,7 +13,7 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
     const { from, to, cells } = path;
     return cells.map((cell): JunitCase => {
       const { kind, protocol, port, verdict, count, tested, required } = cell;
-      const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}${senderWords(cell)}`;
+      const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}${variantWords(cell)}`;
       const place = { name, className: `probe.${from} to ${to}` };
       if (verdict === 'open') return place;
       if (verdict === 'not-tested') {
@@ -24,6 +24,7 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
       }
       const concerned = failures.filter(
         (failure) =>
+          (failure.family === undefined || failure.family === cell.family) &&
           failure.packets.some((packets) => packets.kind === kind && packets.port === port) &&
           [failure.from, failure.to].sort().join() === [from, to].sort().join(),
       );

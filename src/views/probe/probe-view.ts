@@ -1,7 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import { isProved, isUntriedByPods, type PathCell, type ProbedPath, senderWords } from '../../mesh/probe/paths.ts';
+import { isProved, isUntriedByPods, type PathCell, type ProbedPath, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
 import { flagsToTryAll, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -48,12 +48,12 @@ const MOST_NODES = 4;
 function matrix(paths: readonly ProbedPath[], theme: Theme): string[] {
   const columns = [...new Map(paths.flatMap(({ cells }) => cells.map((cell) => [columnOf(cell), cell]))).keys()];
   const head = ['FROM', 'TO', ...columns, 'ROUND TRIP'].map((text): Cell => ({ text, style: theme.bold }));
-  const rows = paths.map(({ from, to, cells, roundTripMs, pathMtu }) => [
+  const rows = paths.map(({ from, to, cells, roundTripMs }) => [
     from,
     to,
     ...columns.map((column) => {
       const cell = cells.find((one) => columnOf(one) === column);
-      return cell ? cellOf(cell, pathMtu, theme) : '-';
+      return cell ? cellOf(cell, theme) : '-';
     }),
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(1)} ms`,
   ]);
@@ -62,15 +62,11 @@ function matrix(paths: readonly ProbedPath[], theme: Theme): string[] {
 
 function columnOf(cell: PathCell): string {
   const { kind, protocol, port } = cell;
-  if (kind === 'mtu') return 'MTU';
-  return `${port === undefined ? kind : `${kind} ${protocol} ${port}`}${senderWords(cell)}`.toUpperCase();
+  if (kind === 'mtu') return `MTU${variantWords(cell)}`.toUpperCase();
+  return `${port === undefined ? kind : `${kind} ${protocol} ${port}`}${variantWords(cell)}`.toUpperCase();
 }
 
-function cellOf(
-  { kind, verdict, count, tested, planned, required }: PathCell,
-  pathMtu: number | undefined,
-  theme: Theme,
-): Cell {
+function cellOf({ kind, verdict, count, tested, planned, required, pathMtu }: PathCell, theme: Theme): Cell {
   if (verdict === 'open') {
     const seen = count < planned ? `, ${count} of ${planned} seen` : '';
     return { text: `${kind === 'mtu' ? pathMtu : 'open'}${seen}`, style: theme.ok };
@@ -82,10 +78,10 @@ function cellOf(
 }
 
 function testLines(tests: readonly ReportedTest[], theme: Theme): string[] {
-  const rows = tests.map(({ kind, protocol, port, from, to, verdict, ms, pathMtu, why }) => [
+  const rows = tests.map(({ kind, protocol, port, family, from, to, verdict, ms, pathMtu, why }) => [
     `${from.cluster}/${from.node}${from.kind === 'pod' ? ' (pod)' : ''}`,
     to.node === undefined ? `${to.cluster} ${to.address}` : `${to.cluster}/${to.node}`,
-    port === undefined ? kind : `${kind} ${protocol} ${port}`,
+    `${port === undefined ? kind : `${kind} ${protocol} ${port}`}${family === undefined ? '' : ` IPv${family}`}`,
     { text: verdict, style: verdict === 'open' ? theme.ok : theme.fail },
     [ms === undefined ? '' : `${ms} ms`, pathMtu === undefined ? '' : `${pathMtu} bytes`, why ?? ''].join(' ').trim(),
   ]);
