@@ -150,7 +150,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     createNetworkRuleController(network),
   ]);
   for (const object of [
-    serviceRange(),
+    serviceRange(profile),
     ...kubernetesService(server.url),
     ...nodeObjects(profile, kubernetesVersion, now()),
     ...ciliumObjects(profile, options.ca),

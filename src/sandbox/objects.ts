@@ -141,6 +141,7 @@ export interface Service extends KubeObject {
     loadBalancerIP?: string;
     externalTrafficPolicy?: string;
     internalTrafficPolicy?: string;
+    ipFamilies?: string[];
     ports?: ServicePort[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] } };
@@ -228,6 +229,11 @@ export function matches(
 /** A pod's addresses; none before it is begun. */
 export function podIps({ status }: Pod): string[] {
   return (status?.podIPs ?? []).map(({ ip }) => ip);
+}
+
+/** The addresses of a Service in its cluster; none of a headless one. */
+export function clusterIps({ spec: { clusterIP, clusterIPs = [clusterIP ?? 'None'] } }: Service): string[] {
+  return clusterIPs.filter((address) => address !== 'None');
 }
 
 export function isPodReady(pod: Pod): boolean {

@@ -22,8 +22,8 @@ export interface SandboxClusterOptions {
   namespace?: string;
   /** How packets get to pods on other nodes; default `tunnel`. */
   routing?: Routing;
-  /** Families of the addresses of nodes, pods and Services, the first that of what has a single one; default IPv4. */
-  ipFamilies?: readonly (4 | 6)[];
+  /** Families of the addresses of nodes, pods and Services: IPv4, which is the default, or both. */
+  ipFamilies?: readonly [4] | readonly [4, 6];
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Clusters of which nodes and pods have addresses of both families: what is well in one says nothing of the other. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ConnectivityReport } from '../../src/mesh/connectivity/connectivity.ts';
 import type { ProbeReport } from '../../src/mesh/probe/report.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import type { TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
@@ -66,12 +67,27 @@ describe('a network that lets one family through', () => {
   });
 });
 
+describe('a connectivity test', () => {
+  it('asks in each family, at the Service’s address of it', async () => {
+    const { exitCode, scenarios } = await tested(meshctl);
+    expect(scenarios.filter(({ result }) => result !== 'pass')).toEqual([]);
+    expect(exitCode).toBe(0);
+    const families = (scenario: string) =>
+      scenarios.filter((one) => one.scenario === scenario && one.from === 'mesh-1').map(({ family }) => family);
+    for (const scenario of ['global-service', 'spread', 'affinity-remote', 'affinity-local', 'failover', 'return'])
+      expect([scenario, families(scenario)]).toEqual([scenario, [4, 6]]);
+    expect(families('pod-to-pod')).toEqual([4, 6, 4, 6]);
+    expect(families('policy')).toEqual([4, 6, 4, 6]);
+  });
+});
+
 describe('routed natively', () => {
   let native: TestSandbox;
 
   beforeAll(async () => {
     const cluster = { ipFamilies: [4, 6], routing: 'native' } as const;
-    native = await startTestSandbox({ clusters: [cluster, cluster] });
+    ({ sandbox: native } = await startConnectedMesh({ clusters: [cluster, cluster] }));
+    await untilHealthy(native, ['mesh-1', 'mesh-2']);
   });
 
   afterAll(() => native?.close());
@@ -83,11 +99,35 @@ describe('routed natively', () => {
   ])('packets of pods are sent in each family: %s', async (rule, failures) => {
     const at = meshctlWith(native.kubeconfigPath);
     await at.ok(['sandbox', 'break', rule]);
-    expect((await probed(at)).failures.filter((one) => !one.includes('apiserver'))).toEqual(failures);
+    expect((await probed(at)).failures).toEqual(failures);
     await at.ok(['sandbox', 'mend', '--all']);
     expect(native.errors).toEqual([]);
   });
+
+  it('a connectivity test fails in the family alone in which nothing arrives', async () => {
+    const at = meshctlWith(native.kubeconfigPath);
+    await at.ok(['sandbox', 'break', 'drop:mesh-1<>mesh-2:ipv6:tcp/8080']);
+    const { exitCode, scenarios } = await tested(at);
+    await at.ok(['sandbox', 'mend', '--all']);
+    expect(exitCode).toBe(1);
+    const of = (result: string, family: number) =>
+      scenarios.filter((one) => one.result === result && one.family === family).map(({ scenario }) => scenario);
+    expect(new Set(of('fail', 6))).toEqual(
+      new Set(['pod-to-pod', 'global-service', 'spread', 'affinity-remote', 'failover']),
+    );
+    expect(new Set(of('pass', 6))).toEqual(new Set(['pod-to-pod', 'affinity-local', 'return']));
+    expect([of('fail', 4), of('skip', 4)]).toEqual([[], []]);
+    expect(new Set(of('skip', 6))).toEqual(new Set(['policy']));
+  });
 });
+
+async function tested(at: Meshctl): Promise<Pick<ConnectivityReport, 'scenarios'> & { exitCode: number }> {
+  const flags = ['--settle-duration', '2s', '-o', 'json'];
+  const result = await at(['connectivity', 'test', '--context', 'mesh-1,mesh-2', ...flags]);
+  const report = jsonOf(result);
+  requireValid(report);
+  return { exitCode: result.exitCode, scenarios: (report as unknown as ConnectivityReport).scenarios };
+}
 
 async function probed(at: Meshctl): Promise<{ exitCode: number; failures: string[] }> {
   const result = await at(['connectivity', 'probe', '--context', 'mesh-1,mesh-2', '-o', 'json']);

@@ -64,7 +64,7 @@ describe('a cluster that is known by its message', () => {
     [
       'with an older Cilium',
       { agent: { image: 'quay.io/cilium/cilium:v1.17.0', desired: 1, ready: 1 } },
-      ['fail version-skew'],
+      ['warn policy-default-local-cluster', 'fail version-skew'],
     ],
   ];
 

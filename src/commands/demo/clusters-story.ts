@@ -155,8 +155,8 @@ export function storyOnClusters(
       tells: 'All local pods go away while the client keeps asking.',
       line: kubectl(nearby, 'scale', `deploy/${echoDeploymentName(near.name)}`, '--replicas', '0'),
       async play() {
-        const result = await testFailover(context, near, names, waits);
-        return `${told(result)}\n  ${result.evidence}`;
+        const results = await testFailover(context, near, { names, families: [{ clusters: names }], ...waits });
+        return results.map((result) => `${told(result)}\n  ${result.evidence}`).join('\n');
       },
     },
     {

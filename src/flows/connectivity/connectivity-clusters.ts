@@ -5,6 +5,7 @@ import {
   renderConnectivity,
 } from '../../manifests/connectivity.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Sample } from '../../mesh/connectivity/connectivity.ts';
 import {
@@ -15,11 +16,13 @@ import {
   requestCommand,
 } from '../../mesh/connectivity/connectivity-requests.ts';
 import { otherRun } from '../../mesh/connectivity/hold.ts';
+import type { TestedAddresses } from '../../mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
-import { isPodReady } from '../../mesh/objects/pods.ts';
-import { podStatus, workloadSpec } from '../../mesh/objects/workload.ts';
+import { isPodReady, podAddresses } from '../../mesh/objects/pods.ts';
+import { clusterAddresses } from '../../mesh/objects/service.ts';
+import { workloadSpec } from '../../mesh/objects/workload.ts';
 import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
@@ -163,10 +166,25 @@ export function replicasOfEcho(cluster: TestCluster): number {
   return (echoDeployment(cluster).spec as { replicas: number }).replicas;
 }
 
-/** The addresses of a cluster's ready echo pods. */
-export async function echoAddresses(cluster: TestCluster): Promise<string[]> {
+/** The addresses of a cluster's ready echo pods: of each its primary one, or that of a family where it has one. */
+export async function echoAddresses(cluster: TestCluster, family?: 4 | 6): Promise<string[]> {
   const pods = await podsOf(cluster, ECHO_SERVICE);
-  return pods.flatMap((pod) => podStatus(pod).podIP ?? []);
+  const isMeant = (address: string) => family === undefined || familyOf(address) === family;
+  return pods.flatMap((pod) => podAddresses(pod).find(isMeant) ?? []);
+}
+
+/** The addresses of what was deployed to a cluster. */
+export async function testedAddressesOf(cluster: TestCluster): Promise<TestedAddresses> {
+  const { name, member, objects } = cluster;
+  const service = objects.workload.find(({ kind }) => kind === 'Service');
+  const [live, ...pods] = await Promise.all([
+    service && member.client.get(refOf(service)),
+    podsOf(cluster, ECHO_SERVICE),
+    podsOf(cluster, CLIENT_CONTAINER),
+  ]);
+  const addresses = pods.flat().map((pod) => podAddresses(pod).map(familyOf));
+  const hasAll = (family: 4 | 6) => addresses.length > 0 && addresses.every((families) => families.includes(family));
+  return { name, service: clusterAddresses(live), pods: ([4, 6] as const).filter(hasAll) };
 }
 
 async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {

@@ -6,17 +6,11 @@ import {
   type ScenarioResult,
   tally,
 } from '../../mesh/connectivity/connectivity.ts';
+import type { TestedFamily } from '../../mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Flow } from '../flow.ts';
-import {
-  ask,
-  ECHO_SERVICE,
-  replicasOfEcho,
-  SERVICE_PORT,
-  scaleEcho,
-  type TestCluster,
-} from './connectivity-clusters.ts';
-import { TIMEOUT_MS } from './connectivity-judge.ts';
+import { ask, ECHO_SERVICE, replicasOfEcho, scaleEcho, type TestCluster } from './connectivity-clusters.ts';
+import { type Destination, inFamily, serviceAt, TIMEOUT_MS, withoutFamily } from './connectivity-judge.ts';
 
 const PER_SECOND = 20;
 /** Of one exec: about a second, so that news come in often. */
@@ -26,40 +20,60 @@ const STEADY = 20;
 /** For the endpoints to go: the pods may take their time to end. */
 const LONGEST_MS = 60_000;
 
+export interface FailoverOptions {
+  /** Of all clusters. */
+  names: readonly string[];
+  /** In which the cluster's clients ask. */
+  families: readonly TestedFamily[];
+  waitMs: number;
+  settleMs: number;
+}
+
 /**
  * Scales a cluster's echo pods to zero under steady requests from that cluster, whose Service prefers local backends, and
- * measures until the other clusters answer. The pods are there again at the end.
+ * measures until the other clusters answer, in each family by itself. The pods are there again at the end.
  */
 export async function testFailover(
   flow: Flow,
   cluster: TestCluster,
-  names: readonly string[],
-  { waitMs, settleMs }: { waitMs: number; settleMs: number },
-): Promise<ScenarioResult> {
-  const prober = startProber(cluster, names);
+  { names, families, waitMs, settleMs }: FailoverOptions,
+): Promise<ScenarioResult[]> {
+  const about = { scenario: 'failover', from: cluster.name } as const;
+  const hasOthers = ({ clusters }: TestedFamily) =>
+    names.length === 1 || clusters.some((name) => name !== cluster.name);
+  const probers = families
+    .filter(hasOthers)
+    .map((family) => ({ family, prober: startProber(cluster, serviceAt(family), names) }));
   try {
-    await prober.until((samples) => samples.length >= BATCH, LONGEST_MS);
+    await Promise.all(probers.map(({ prober }) => prober.until((samples) => samples.length >= BATCH, LONGEST_MS)));
     const scaledAt = Date.now();
     await scaleEcho(flow, cluster, 0, waitMs);
     const goneAt = await endpointsGone(flow, cluster);
     const since = goneAt ?? scaledAt;
-    const taken = await prober.until((samples) => isSteady(samples, cluster.name), settleMs, since);
-    const samples = await prober.stop();
-    const failover = measureFailover(samples, { own: cluster.name, scaledAt, goneAt });
-    const seen = describeTally(tally(samples));
-    const outage = failover.lost === 0 ? 'no request lost' : `${failover.outageMs} ms without service`;
-    const took =
-      failover.firstRemoteAnswerMs === undefined ? '' : `taken over after ${failover.firstRemoteAnswerMs} ms, `;
-    return {
-      scenario: 'failover',
-      from: cluster.name,
-      result: taken && goneAt !== undefined ? 'pass' : 'fail',
-      evidence: `${took}${outage}; ${seen}`,
-      requests: tally(samples),
-      failover,
-    };
+    const results = probers.map(async ({ family, prober }): Promise<ScenarioResult> => {
+      const taken = await prober.until((samples) => isSteady(samples, cluster.name), settleMs, since);
+      const samples = await prober.stop();
+      const failover = measureFailover(samples, { own: cluster.name, scaledAt, goneAt });
+      const seen = describeTally(tally(samples));
+      const outage = failover.lost === 0 ? 'no request lost' : `${failover.outageMs} ms without service`;
+      const took =
+        failover.firstRemoteAnswerMs === undefined ? '' : `taken over after ${failover.firstRemoteAnswerMs} ms, `;
+      return {
+        ...about,
+        ...inFamily(family),
+        result: taken && goneAt !== undefined ? 'pass' : 'fail',
+        evidence: `${took}${outage}; ${seen}`,
+        requests: tally(samples),
+        failover,
+      };
+    });
+    const alone = families.filter((family) => !hasOthers(family));
+    return [
+      ...(await Promise.all(results)),
+      ...alone.map((family) => withoutFamily(about, family, 'pods of no other cluster have')),
+    ];
   } finally {
-    await prober.stop().catch(() => undefined);
+    await Promise.allSettled(probers.map(({ prober }) => prober.stop()));
     if (!flow.signal.aborted) await scaleEcho(flow, cluster, replicasOfEcho(cluster), waitMs);
   }
 }
@@ -104,11 +118,10 @@ interface Prober {
 }
 
 /** Asks the echo Service from a cluster's client, at a steady rate, until it is stopped. */
-function startProber(cluster: TestCluster, names: readonly string[]): Prober {
+function startProber(cluster: TestCluster, service: Destination, names: readonly string[]): Prober {
   const samples: Sample[] = [];
   const requests = {
-    host: ECHO_SERVICE,
-    port: SERVICE_PORT,
+    ...service,
     count: BATCH,
     timeoutMs: TIMEOUT_MS,
     perSecond: PER_SECOND,

@@ -9,8 +9,16 @@ import {
   type ScenarioResult,
   tally,
 } from '../../mesh/connectivity/connectivity.ts';
+import type { TestedFamily } from '../../mesh/connectivity/tested-families.ts';
 import type { Flow } from '../flow.ts';
-import { ask, ECHO_PORT, echoAddresses, type TestCluster } from './connectivity-clusters.ts';
+import {
+  ask,
+  ECHO_PORT,
+  ECHO_SERVICE,
+  echoAddresses,
+  SERVICE_PORT,
+  type TestCluster,
+} from './connectivity-clusters.ts';
 
 /** For one request. */
 export const TIMEOUT_MS = 2000;
@@ -29,9 +37,28 @@ export interface Destination {
   port: number;
 }
 
-/** The echo pods of a cluster. */
-export async function podsAt(cluster: TestCluster): Promise<Destination[]> {
-  return (await echoAddresses(cluster)).map((host) => ({ host, port: ECHO_PORT }));
+/** The echo pods of a cluster. @param family of their addresses; default: whichever comes first */
+export async function podsAt(cluster: TestCluster, family?: 4 | 6): Promise<Destination[]> {
+  return (await echoAddresses(cluster, family)).map((host) => ({ host, port: ECHO_PORT }));
+}
+
+/** The Service, as a cluster's clients ask it in a family. */
+export function serviceAt({ address }: TestedFamily): Destination {
+  return { host: address ?? ECHO_SERVICE, port: SERVICE_PORT };
+}
+
+/** Beside a result, where requests of both families are sent. */
+export function inFamily({ family }: Pick<TestedFamily, 'family'>): Pick<ScenarioResult, 'family'> {
+  return family === undefined ? {} : { family };
+}
+
+/** What is not asked in a family that only one end has. */
+export function withoutFamily(
+  about: Pick<ScenarioResult, 'scenario' | 'from' | 'to'>,
+  tested: TestedFamily,
+  who: string,
+): ScenarioResult {
+  return { ...about, ...inFamily(tested), result: 'skip', evidence: `${who} IPv${tested.family} addresses` };
 }
 
 /** What to ask, and what the answers should be. */

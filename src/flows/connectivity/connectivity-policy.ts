@@ -1,23 +1,28 @@
 import type { Expectation, ScenarioResult } from '../../mesh/connectivity/connectivity.ts';
+import type { TestedFamily } from '../../mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refOf } from '../../mesh/objects/kube-object.ts';
 import type { Flow } from '../flow.ts';
 import type { TestCluster } from './connectivity-clusters.ts';
-import { judge, podsAt } from './connectivity-judge.ts';
+import { inFamily, judge, podsAt } from './connectivity-judge.ts';
+
+export interface PolicyOptions {
+  /** Results so far: what is not reached without a policy tells nothing with one. */
+  before: readonly ScenarioResult[];
+  settleMs: number;
+  familiesOf(cluster: TestCluster): readonly TestedFamily[];
+}
 
 /**
- * For each cluster: a policy that lets in only its own clients, then one that lets in only those of another cluster.
- * @param before results so far: what is not reached without a policy tells nothing with one
+ * For each cluster: a policy that lets in only its own clients, then one that lets in only those of another cluster, in each
+ * family in which pods of both are asked.
  */
 export async function testPolicies(
   flow: Flow,
   clusters: readonly TestCluster[],
-  before: readonly ScenarioResult[],
-  settleMs: number,
+  options: PolicyOptions,
 ): Promise<ScenarioResult[]> {
-  const results = await Promise.all(
-    clusters.map((_target, index) => testTarget(flow, clusters, index, { before, settleMs })),
-  );
+  const results = await Promise.all(clusters.map((_target, index) => testTarget(flow, clusters, index, options)));
   return results.flat();
 }
 
@@ -25,60 +30,76 @@ async function testTarget(
   flow: Flow,
   clusters: readonly TestCluster[],
   index: number,
-  { before, settleMs }: { before: readonly ScenarioResult[]; settleMs: number },
+  { before, settleMs, familiesOf }: PolicyOptions,
 ): Promise<ScenarioResult[]> {
   const target = clusters[index];
   const other = clusters[(index + 1) % clusters.length];
   if (!target || !other) return [];
   const names = clusters.map(({ name }) => name);
-  const unreached = [target, other].find(({ name }) => !isReached(before, name, target.name));
+  const families = familiesOf(target).filter(({ clusters: able }) => able.includes(other.name));
+  const whereUnreached = ({ family }: TestedFamily) =>
+    [target, other].find(({ name }) => !isReached(before, { from: name, to: target.name, family }));
   const results: ScenarioResult[] = [];
   for (const [allowed, denied] of [
     [target, other],
     [other, target],
   ] as const) {
     const about = { scenario: 'policy', from: allowed.name, to: target.name } as const;
-    if (unreached) {
-      const evidence = `pods of ${target.name} are not reached from ${unreached.name} without a policy either`;
-      results.push({ ...about, result: 'skip', evidence });
-      continue;
+    const skip = (family: TestedFamily, evidence: string) =>
+      results.push({ ...about, ...inFamily(family), result: 'skip', evidence });
+    const reached: TestedFamily[] = [];
+    for (const family of families) {
+      const unreached = whereUnreached(family);
+      if (!unreached) reached.push(family);
+      else skip(family, `pods of ${target.name} are not reached from ${unreached.name} without a policy either`);
     }
+    if (reached.length === 0) continue;
     const { client } = target.member;
     const policy = target.objects.policy(allowed.name);
     try {
       await client.apply(policy, { force: true });
     } catch (error) {
       if (!(error instanceof MeshctlError) || !['NotFound', 'Forbidden'].includes(error.code)) throw error;
-      results.push({ ...about, result: 'skip', evidence: error.message });
+      for (const family of reached) skip(family, error.message);
       continue;
     }
-    const destinations = await podsAt(target);
-    const question = (expected: Expectation) => ({
-      scenario: 'policy' as const,
-      destinations,
-      expected,
-      names,
-      settleMs,
-    });
-    const [shut, open] = await Promise.all([
-      judge(flow, denied, question({ kind: 'none' })),
-      judge(flow, allowed, question({ kind: 'only', clusters: [target.name] })),
-    ]);
+    for (const family of reached) {
+      const destinations = await podsAt(target, family.family);
+      const question = (expected: Expectation) => ({
+        scenario: 'policy' as const,
+        destinations,
+        expected,
+        names,
+        settleMs,
+      });
+      const [shut, open] = await Promise.all([
+        judge(flow, denied, question({ kind: 'none' })),
+        judge(flow, allowed, question({ kind: 'only', clusters: [target.name] })),
+      ]);
+      results.push({
+        ...about,
+        ...inFamily(family),
+        result: shut.result === 'pass' && open.result === 'pass' ? 'pass' : 'fail',
+        evidence: `only ${allowed.name} is allowed in: ${open.evidence}; ${keptOut(denied.name, shut)}`,
+        latencyMs: open.latencyMs,
+      });
+    }
     await client.delete(refOf(policy));
-    results.push({
-      ...about,
-      result: shut.result === 'pass' && open.result === 'pass' ? 'pass' : 'fail',
-      evidence: `only ${allowed.name} is allowed in: ${open.evidence}; ${keptOut(denied.name, shut)}`,
-      latencyMs: open.latencyMs,
-    });
   }
   return results;
 }
 
-function isReached(results: readonly ScenarioResult[], from: string, to: string): boolean {
+function isReached(
+  results: readonly ScenarioResult[],
+  { from, to, family }: Pick<ScenarioResult, 'from' | 'to' | 'family'>,
+): boolean {
   return results.some(
     (result) =>
-      result.scenario === 'pod-to-pod' && result.from === from && result.to === to && result.result === 'pass',
+      result.scenario === 'pod-to-pod' &&
+      result.from === from &&
+      result.to === to &&
+      (result.family === undefined || family === undefined || result.family === family) &&
+      result.result === 'pass',
   );
 }
 

@@ -9,6 +9,7 @@ import {
   tally,
 } from '../../mesh/connectivity/connectivity.ts';
 import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests.ts';
+import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
@@ -21,6 +22,7 @@ import {
   SERVICE_PORT,
   setAffinity,
   type TestCluster,
+  testedAddressesOf,
 } from './connectivity-clusters.ts';
 import { testFailover } from './connectivity-failover.ts';
 import {
@@ -32,7 +34,7 @@ import {
   stayInNamespace,
   takeNamespace,
 } from './connectivity-hold.ts';
-import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
+import { inFamily, judge, podsAt, type Question, serviceAt, TIMEOUT_MS, withoutFamily } from './connectivity-judge.ts';
 import { requireMutualPeers } from './connectivity-peers.ts';
 import { testPolicies } from './connectivity-policy.ts';
 
@@ -52,8 +54,6 @@ export interface ConnectivityOptions {
 const PERF_ROUND = 500;
 /** For taking the marks away, also after Ctrl-C. */
 const LEAVE_MS = 10_000;
-
-const SERVICE: Destination = { host: ECHO_SERVICE, port: SERVICE_PORT };
 
 /**
  * Deploys an echo server and a client in each cluster, asks in all the ways that a mesh should answer, and removes
@@ -134,7 +134,6 @@ async function runScenarios(
   const names = clusters.map(({ name }) => name);
   const { settleMs } = options;
   const common = { names, settleMs };
-  const others = (cluster: TestCluster) => names.filter((name) => name !== cluster.name);
   const results: ScenarioResult[] = [];
   const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>, where = '') => {
     flow.signal.throwIfAborted();
@@ -150,10 +149,25 @@ async function runScenarios(
     }
   };
   const each = (work: (cluster: TestCluster) => Promise<ScenarioResult>) => () => Promise.all(clusters.map(work));
-  const service = (scenario: Scenario, expected: (cluster: TestCluster) => Expectation) =>
-    each((cluster) =>
-      judge(flow, cluster, { scenario, destinations: [SERVICE], expected: expected(cluster), ...common }),
-    );
+  const families = testedFamilies(await Promise.all(clusters.map(testedAddressesOf)));
+  const familiesOf = ({ name }: TestCluster) => families.get(name) ?? [];
+  // One family after the other: both at once would take turns on the network that is measured.
+  const inTurn = async (cluster: TestCluster, work: (family: TestedFamily) => Promise<ScenarioResult>) => {
+    const seen: ScenarioResult[] = [];
+    for (const family of familiesOf(cluster)) seen.push({ ...(await work(family)), ...inFamily(family) });
+    return seen;
+  };
+  const askService = (scenario: Scenario, cluster: TestCluster, expected: Expected) =>
+    inTurn(cluster, (family) => {
+      const others = family.clusters.filter((name) => name !== cluster.name);
+      const about = { scenario, from: cluster.name };
+      if (others.length === 0 && names.length > 1 && !isAlone(scenario))
+        return Promise.resolve(withoutFamily(about, family, 'pods of no other cluster have'));
+      const expectation = expected(cluster.name, family.clusters, others);
+      return judge(flow, cluster, { scenario, destinations: [serviceAt(family)], expected: expectation, ...common });
+    });
+  const service = (scenario: Scenario, expected: Expected) => async () =>
+    (await Promise.all(clusters.map((cluster) => askService(scenario, cluster, expected)))).flat();
   const affinity = async (value: 'none' | 'local' | 'remote') => {
     await Promise.all(clusters.map((cluster) => setAffinity(cluster, value)));
   };
@@ -163,32 +177,35 @@ async function runScenarios(
     'dns',
     each((cluster) => resolveNames(cluster, names)),
   );
-  await run('pod-to-pod', () =>
-    Promise.all(clusters.flatMap((from) => clusters.map((to) => reachPods(flow, from, to, common)))),
-  );
+  await run('pod-to-pod', async () => {
+    const pairs = clusters.flatMap((from) => clusters.map((to) => ({ from, to })));
+    const reach = ({ from, to }: (typeof pairs)[number]) =>
+      inTurn(from, (family) => reachPods(flow, { from, to, family }, common));
+    return (await Promise.all(pairs.map(reach))).flat();
+  });
   await run(
     'global-service',
-    service('global-service', (cluster) => ({ kind: 'only', clusters: names, some: others(cluster) })),
+    service('global-service', (_own, able, others) => ({ kind: 'only', clusters: able, some: others })),
   );
   await run(
     'spread',
-    service('spread', () => ({ kind: 'each', clusters: names })),
+    service('spread', (_own, able) => ({ kind: 'each', clusters: able })),
   );
   await affinity('remote');
   await run(
     'affinity-remote',
-    service('affinity-remote', (cluster) => ({ kind: 'only', clusters: others(cluster) })),
+    service('affinity-remote', (_own, _able, others) => ({ kind: 'only', clusters: others })),
   );
   await affinity('local');
-  const localOnly = (cluster: TestCluster): Expectation => ({ kind: 'only', clusters: [cluster.name] });
+  const localOnly: Expected = (own) => ({ kind: 'only', clusters: [own] });
   await run('affinity-local', service('affinity-local', localOnly));
   for (const cluster of clusters) {
     const where = `, from ${cluster.name}`;
-    await run('failover', async () => [await testFailover(flow, cluster, names, options)], where);
-    const back = { scenario: 'return', destinations: [SERVICE], expected: localOnly(cluster), ...common } as const;
-    await run('return', async () => [await judge(flow, cluster, back)], where);
+    const failover = { names, families: familiesOf(cluster), ...options };
+    await run('failover', () => testFailover(flow, cluster, failover), where);
+    await run('return', () => askService('return', cluster, localOnly), where);
   }
-  await run('policy', () => testPolicies(flow, clusters, results, settleMs));
+  await run('policy', () => testPolicies(flow, clusters, { before: results, settleMs, familiesOf }));
   // What was seen in a place that another run has taken over is not told.
   await keepNamespaces(clusters, mark);
   return results;
@@ -218,15 +235,27 @@ async function resolveNames(cluster: TestCluster, names: readonly string[]): Pro
   };
 }
 
+/** What answers in a family should look like. */
+type Expected = (own: string, able: readonly string[], others: readonly string[]) => Expectation;
+
+/** Whether a cluster passes it without any other. */
+function isAlone(scenario: Scenario): boolean {
+  return scenario === 'affinity-local' || scenario === 'return';
+}
+
 async function reachPods(
   flow: Flow,
-  from: TestCluster,
-  to: TestCluster,
+  { from, to, family }: { from: TestCluster; to: TestCluster; family: TestedFamily },
   common: Pick<Question, 'names' | 'settleMs'>,
 ): Promise<ScenarioResult> {
-  const destinations = await podsAt(to);
+  const scenario = 'pod-to-pod';
+  const destinations = await podsAt(to, family.family);
+  const about = { scenario, from: from.name, to: to.name } as const;
+  if (destinations.length === 0 && (await podsAt(to)).length > 0) {
+    return withoutFamily(about, family, `pods of ${to.name} have no`);
+  }
   const expected: Expectation = { kind: 'only', clusters: [to.name] };
-  return { ...(await judge(flow, from, { scenario: 'pod-to-pod', destinations, expected, ...common })), to: to.name };
+  return { ...(await judge(flow, from, { scenario, destinations, expected, ...common })), to: to.name };
 }
 
 /** Latency from each cluster to a pod of each, with many requests; one path at a time, so that they do not disturb. */

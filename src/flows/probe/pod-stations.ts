@@ -6,7 +6,7 @@ import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
-import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { isPodRunning, podAddresses } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
 import type { ProbePlace } from '../../mesh/probe/places.ts';
@@ -110,8 +110,7 @@ function stationsOf(
   for (const { object, node, kind, addresses: known } of planned) {
     const { namespace = '' } = object.metadata;
     const pod = pods.get(object.metadata.name);
-    const { podIP, podIPs = [] } = pod ? podStatus(pod) : {};
-    const own = [...podIPs.map(({ ip }) => ip), ...(podIP ? [podIP] : [])];
+    const own = pod ? podAddresses(pod) : [];
     const ofFamily = (family: 4 | 6) => own.find((ip) => familyOf(ip) === family) ?? [];
     const addresses = known ?? families.flatMap(ofFamily);
     const place = { cluster: name, node, kind, addresses };

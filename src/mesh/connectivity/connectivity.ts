@@ -64,6 +64,8 @@ export interface ScenarioResult {
   from: string;
   /** The cluster that is asked, where it is a certain one. */
   to?: string | undefined;
+  /** In which IP family it was asked, where the test asks in both. */
+  family?: 4 | 6 | undefined;
   result: 'pass' | 'fail' | 'skip';
   /** What was seen, or why it was skipped. */
   evidence: string;

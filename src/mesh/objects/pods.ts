@@ -32,3 +32,9 @@ export function startedAt(pod: KubeObject): Date | undefined {
 export function nodeOf(pod: KubeObject): string | undefined {
   return podSpec(pod).nodeName;
 }
+
+/** A pod's addresses, the primary one first; none before it has any. */
+export function podAddresses(pod: KubeObject): string[] {
+  const { podIP, podIPs = [] } = podStatus(pod);
+  return [...new Set([podIP ?? [], podIPs.map(({ ip }) => ip)].flat())];
+}

@@ -29,3 +29,9 @@ export function serviceSpec(service: KubeObject | undefined): ServiceSpec {
 export function ingressOf(service: KubeObject | undefined): { ip?: string; hostname?: string }[] {
   return ((service?.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];
 }
+
+/** The addresses of a Service in its cluster, one of each IP family that it has; none of a headless one. */
+export function clusterAddresses(service: KubeObject | undefined): string[] {
+  const { clusterIP = 'None', clusterIPs = [clusterIP] } = serviceSpec(service);
+  return clusterIPs.filter((address) => address !== 'None');
+}

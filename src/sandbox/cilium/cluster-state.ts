@@ -149,7 +149,8 @@ function frontendsOf({ spec }: Service): Record<string, unknown> {
     port.name ?? '',
     { Protocol: port.protocol ?? 'TCP', Port: port.port },
   ]);
-  return { [spec.clusterIP]: Object.fromEntries(ports) };
+  const { clusterIPs = [spec.clusterIP] } = spec;
+  return Object.fromEntries(clusterIPs.map((address) => [address, Object.fromEntries(ports)]));
 }
 
 /** By address and port name; empty for a Service that is not shared. */

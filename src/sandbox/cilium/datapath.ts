@@ -1,8 +1,18 @@
 /** A node's simulated datapath: where a pod's new connection goes, by what the node's agent knows. */
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
-import { type EndpointSlice, isEndpointReady, type Pod, podIps, ref, type Service, typeOf } from '../objects.ts';
+import {
+  clusterIps,
+  type EndpointSlice,
+  isEndpointReady,
+  type Pod,
+  podIps,
+  ref,
+  type Service,
+  typeOf,
+} from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
 import { inReachOf, type KnownBackend, usedBackends } from './load-balancing.ts';
@@ -50,7 +60,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
       /^([^.]+)(?:\.([^.]+)(?:\.svc(?:\.cluster\.local)?)?)?\.?$/.exec(host) ?? [];
     const service = store.get(ref('Service', namespace, name)) as Service | undefined;
     if (!service) return network.resolve(cluster, host);
-    if (service.spec.clusterIP && service.spec.clusterIP !== 'None') return [service.spec.clusterIP];
+    if (service.spec.clusterIP && service.spec.clusterIP !== 'None') return clusterIps(service);
     const addresses = localSlices(store, service)
       .flatMap(({ endpoints }) => endpoints)
       .filter(isEndpointReady)
@@ -61,7 +71,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
 
   async function connect(from: Pod, address: string, port: number, sourcePort = 0): Promise<Socket> {
     const source = { ...senderOf(cluster, from), sourcePort };
-    const service = (store.list(typeOf('Service')) as Service[]).find(({ spec }) => spec.clusterIP === address);
+    const service = (store.list(typeOf('Service')) as Service[]).find((one) => clusterIps(one).includes(address));
     const servicePort = service?.spec.ports?.find((entry) => entry.port === port);
     if (service && servicePort) {
       const selected = usedBackends(
@@ -70,7 +80,8 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
         inReachOf(
           from.spec.nodeName ?? '',
           service.spec.internalTrafficPolicy,
-          knownBackends(service, servicePort.name ?? ''),
+          // A frontend has backends of its own family only (pkg/loadbalancer/writer).
+          knownBackends(service, servicePort.name ?? '').filter((one) => familyOf(one.address) === familyOf(address)),
         ),
       );
       // Cilium chooses at random; taking turns, what a few requests show does not depend on luck.

@@ -1,9 +1,11 @@
+import { ofFamily } from '../fixtures/addresses.ts';
 import {
   type EndpointSlice,
   isPodReady,
   matches,
   ownerReference,
   type Pod,
+  podIps,
   ref,
   type Service,
   type ServicePort,
@@ -13,7 +15,7 @@ import { type Controller, type ControllerWorld, nameSuffix, sameJson } from './c
 
 const MANAGER = 'endpointslice-controller';
 
-/** Keeps one EndpointSlice per Service with a selector. */
+/** Keeps one EndpointSlice for each family of a Service with a selector. */
 export function createEndpointSliceController(world: ControllerWorld): Controller {
   return ({ type, object }) => {
     const { namespace, name, labels } = object.metadata;
@@ -41,8 +43,21 @@ function reconcile({ store }: ControllerWorld, namespace: string | undefined, na
     port: targetPort(port, pods),
     protocol: port.protocol ?? 'TCP',
   }));
-  const endpoints = pods.map((pod) => endpointOf(pod));
-  const sliceName = `${name}-${nameSuffix(service.metadata.uid ?? name, 5)}`;
+  const { ipFamilies = ['IPv4'] } = service.spec;
+  for (const [index, addressType] of ipFamilies.entries()) {
+    const endpoints = pods.flatMap((pod) => endpointOf(pod, addressType === 'IPv6' ? 6 : 4) ?? []);
+    writeSlice(store, service, { addressType, ports, endpoints }, index === 0);
+  }
+}
+
+function writeSlice(
+  store: ControllerWorld['store'],
+  service: Service,
+  { addressType, ports, endpoints }: Pick<EndpointSlice, 'addressType' | 'ports' | 'endpoints'>,
+  isFirst: boolean,
+) {
+  const { name, namespace, uid = name } = service.metadata;
+  const sliceName = `${name}-${nameSuffix(addressType === 'IPv4' ? uid : `${uid} ${addressType}`, 5)}`;
   const existing = store.get(ref('EndpointSlice', namespace, sliceName)) as EndpointSlice | undefined;
   if (existing && sameJson([existing.ports, existing.endpoints], [ports, endpoints])) return;
   if (existing) {
@@ -53,6 +68,8 @@ function reconcile({ store }: ControllerWorld, namespace: string | undefined, na
     );
     return;
   }
+  // The first is there in any case: whoever waits for a Service's endpoints looks at it.
+  if (!isFirst && endpoints.length === 0) return;
   const slice: EndpointSlice = {
     ...typeOf('EndpointSlice'),
     metadata: {
@@ -64,7 +81,7 @@ function reconcile({ store }: ControllerWorld, namespace: string | undefined, na
       },
       ownerReferences: [ownerReference(service)],
     },
-    addressType: 'IPv4',
+    addressType,
     ports,
     endpoints,
   };
@@ -82,10 +99,13 @@ function targetPort({ targetPort: target, port }: ServicePort, pods: readonly Po
   return named?.containerPort ?? (Number(target) || port);
 }
 
-function endpointOf(pod: Pod): EndpointSlice['endpoints'][number] {
+/** Undefined for a pod without an address of the family. */
+function endpointOf(pod: Pod, family: 4 | 6): EndpointSlice['endpoints'][number] | undefined {
+  const address = ofFamily(podIps(pod), family);
+  if (address === undefined) return undefined;
   const ready = isPodReady(pod) && !pod.metadata.deletionTimestamp;
   return {
-    addresses: [pod.status?.podIP ?? ''],
+    addresses: [address],
     conditions: { ready, serving: ready, terminating: pod.metadata.deletionTimestamp !== undefined },
     ...(pod.spec.nodeName !== undefined && { nodeName: pod.spec.nodeName }),
     targetRef: {

@@ -1,7 +1,17 @@
 /** Where addresses and names of the sandbox's network lead, by the objects of its clusters as they are now. */
 import { isIP } from 'node:net';
+import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { isNative } from '../cilium/underlay.ts';
-import { type EndpointSlice, isEndpointReady, type Node, type Pod, podIps, type Service, typeOf } from '../objects.ts';
+import {
+  clusterIps,
+  type EndpointSlice,
+  isEndpointReady,
+  type Node,
+  type Pod,
+  podIps,
+  type Service,
+  typeOf,
+} from '../objects.ts';
 import { DialError, type NetworkCluster, type PodAddress } from './network-types.ts';
 
 export interface Route {
@@ -29,7 +39,7 @@ export function resolveHost(
 ): string[] {
   if (isIP(host)) return [host];
   const local = serviceNamed(clusters.get(fromCluster), host);
-  if (local?.spec.clusterIP && local.spec.clusterIP !== 'None') return [local.spec.clusterIP];
+  if (local && clusterIps(local).length > 0) return clusterIps(local);
   const known = hosts.get(host) ?? loadBalancerHost(clusters, host);
   if (known === undefined) throw new DialError('ENOTFOUND', `lookup ${host} on ${SYSTEM_DNS}: no such host`);
   return [known];
@@ -63,8 +73,11 @@ export function routeTo(
 ): Route {
   const own = clusters.get(fromCluster);
   if (own) {
-    const service = services(own).find(({ spec }) => spec.clusterIP === address);
-    if (service) return { cluster: own.name, backends: backendsOf(own, service, ({ port: p }) => p === port) };
+    const service = services(own).find((one) => clusterIps(one).includes(address));
+    if (service) {
+      const backends = backendsOf(own, service, ({ port: p }) => p === port);
+      return { cluster: own.name, backends: backends.filter((one) => familyOf(one.address) === familyOf(address)) };
+    }
     const direct: PodAddress = { cluster: own.name, address, port };
     if (listens(direct)) return { cluster: own.name, node: placeOf(own, address)?.node, backends: [direct] };
   }

@@ -1,5 +1,6 @@
 /** Who takes part in the sandbox's network, and what it tells them. */
 import type { Store } from '../apiserver/storage/object-store.ts';
+import { ofFamily } from '../fixtures/addresses.ts';
 import { type Pod, podIps } from '../objects.ts';
 import type { Place, Protocol } from './network-rules.ts';
 
@@ -62,6 +63,19 @@ export function senderOf(cluster: string, pod: Pod): Sender {
     ...(!spec.hostNetwork && { podAddresses: podIps(pod) }),
     identity: { cluster, namespace: metadata.namespace ?? '', labels: metadata.labels ?? {} },
   };
+}
+
+/**
+ * By which address of its family a packet is seen to come; to anything but pods it leaves with the node's.
+ * @param to the pod's address that it is for
+ */
+export function sourceOf(
+  { podAddresses = [], nodeAddresses = [] }: Sender,
+  to: string | undefined,
+  family: 4 | 6,
+): { from: string } {
+  const own = to === undefined ? [] : podAddresses;
+  return { from: ofFamily(own, family) ?? ofFamily(nodeAddresses, family) ?? '' };
 }
 
 /** A packet that is not part of a connection. */

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
-import { ofFamily } from '../fixtures/addresses.ts';
 import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
 import { dialLoopback } from './loopback.ts';
 import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
@@ -15,6 +14,7 @@ import {
   type Observer,
   type PodAddress,
   type Sender,
+  sourceOf,
 } from './network-types.ts';
 
 /**
@@ -140,7 +140,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       throw new DialError('EHOSTUNREACH', `dial tcp ${name}: connect: no route to host`);
     }
     tell(packet, podAddress, {
-      ...addressOf(from, podAddress, podAddress === undefined ? packet.family : familyOf(podAddress)),
+      ...sourceOf(from, podAddress, podAddress === undefined ? packet.family : familyOf(podAddress)),
       protocol: 'tcp',
       sourcePort: from.sourcePort ?? 0,
       port,
@@ -185,7 +185,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       return { outcome: there.how === 'rejected' && !isEcho ? 'refused' : 'unreachable' };
     }
     const podAddress = way.isPod ? address : undefined;
-    tell(packet, podAddress, { ...addressOf(from, podAddress, plain.family), protocol, size, payload });
+    tell(packet, podAddress, { ...sourceOf(from, podAddress, plain.family), protocol, size, payload });
     const back = fate(isEcho || owner ? answerTo(packet) : errorTo(packet));
     if (isEcho) {
       if (!back.arrives) return lost();
@@ -292,16 +292,6 @@ function cutOf(from: string, to: string): NetworkRule {
 /** ICMP's word that nothing listens. */
 function errorTo({ from, to, family }: Packet): Packet {
   return { from: to, to: from, family, protocol: 'icmp', size: ICMP_ERROR_SIZE };
-}
-
-/** By which address a packet is seen to come; to anything but pods it leaves with the node's. */
-function addressOf(
-  { podAddresses = [], nodeAddresses = [] }: Sender,
-  to: string | undefined,
-  family: 4 | 6,
-): { from: string } {
-  const own = to === undefined ? [] : podAddresses;
-  return { from: ofFamily(own, family) ?? ofFamily(nodeAddresses, family) ?? '' };
 }
 
 function refusal(name: string): DialError {

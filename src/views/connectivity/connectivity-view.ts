@@ -56,8 +56,9 @@ function inOrder(results: readonly ScenarioResult[]): ScenarioResult[] {
   return [...results].sort((a, b) => order.indexOf(a.scenario) - order.indexOf(b.scenario));
 }
 
-function whereOf({ from, to }: ScenarioResult): string {
-  return to === undefined ? `from ${from}` : `${from} → ${to}`;
+function whereOf({ from, to, family }: ScenarioResult): string {
+  const over = family === undefined ? '' : ` over IPv${family}`;
+  return `${to === undefined ? `from ${from}` : `${from} → ${to}`}${over}`;
 }
 
 function latencyLines({ scenarios, performance }: ConnectivityReport, theme: Theme): string[] {

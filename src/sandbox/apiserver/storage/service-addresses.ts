@@ -6,8 +6,10 @@ import type { ObjectLog } from './object-log.ts';
 
 // The API server's defaults: --service-cluster-ip-range of kubeadm, --service-node-port-range.
 const CLUSTER_IP_PREFIX = '10.96';
-/** All addresses that Services get. */
-export const SERVICE_RANGE = `${CLUSTER_IP_PREFIX}.0.0/16`;
+const CLUSTER_IP6_PREFIX = 'fd00:96::';
+/** All addresses that Services get, by family. */
+export const SERVICE_RANGES = { 4: `${CLUSTER_IP_PREFIX}.0.0/16`, 6: `${CLUSTER_IP6_PREFIX}/112` } as const;
+const FIRST_IP6_HOST = 0xa00;
 const FIRST_NODE_PORT = 30000;
 const LAST_NODE_PORT = 32767;
 const SERVICE = { group: '', kind: 'Service' };
@@ -19,6 +21,19 @@ function* clusterIps(): Generator<string> {
       if (third > 0 ? fourth > 0 : fourth > 10) yield `${CLUSTER_IP_PREFIX}.${third}.${fourth}`;
     }
   }
+}
+
+function freeClusterIp6(taken: ReadonlySet<unknown>): string {
+  let host = FIRST_IP6_HOST;
+  while (taken.has(`${CLUSTER_IP6_PREFIX}${host.toString(16)}`)) host += 1;
+  return `${CLUSTER_IP6_PREFIX}${host.toString(16)}`;
+}
+
+/** Of a Service that wants both families where the cluster has a range of each (its ServiceCIDR). */
+function isDualStack(log: ObjectLog, kinds: Kinds, { ipFamilyPolicy }: JsonObject): boolean {
+  if (ipFamilyPolicy !== 'PreferDualStack' && ipFamilyPolicy !== 'RequireDualStack') return false;
+  const ranges = log.list(kinds.require('networking.k8s.io/v1', 'ServiceCIDR'));
+  return ranges.some(({ spec }) => ((spec as { cidrs?: string[] }).cidrs ?? []).length > 1);
 }
 
 function freeClusterIp(taken: ReadonlySet<unknown>): string | undefined {
@@ -54,7 +69,12 @@ export function allocateServiceAddresses(log: ObjectLog, kinds: Kinds, service: 
       ]);
     }
     spec.clusterIP = wanted;
-    spec.clusterIPs = [wanted];
+    if (wanted !== 'None' && isDualStack(log, kinds, spec)) {
+      const second = (value: unknown) => (Array.isArray(value) ? value[1] : undefined);
+      const others6 = new Set(others.map(({ clusterIPs }) => second(clusterIPs)));
+      spec.clusterIPs = [wanted, second(former?.clusterIPs) ?? freeClusterIp6(others6)];
+      spec.ipFamilies = ['IPv4', 'IPv6'];
+    } else spec.clusterIPs = [wanted];
     setDefaults(spec, { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' });
   }
 
