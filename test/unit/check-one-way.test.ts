@@ -42,7 +42,9 @@ function outcome(id: string, clusters: ClusterSnapshot[], seen: Record<string, P
 }
 
 const lost = (node: string, of: 'node' | 'endpoint') => ({
-  health: [{ node, probed: true, unprobed: [], problems: [{ of, address: '', probe: 'http' as const, says: 'timed out' }] }],
+  health: [
+    { node, probed: true, unprobed: [], problems: [{ of, address: '', probe: 'http' as const, says: 'timed out' }] },
+  ],
 });
 
 describe('a cluster that dials another one, which is not to dial back', () => {

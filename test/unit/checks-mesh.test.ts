@@ -212,6 +212,43 @@ describe('checks of the network', () => {
   });
 });
 
+describe('checks of addresses with IPv6', () => {
+  const SIX = { 'enable-ipv4': 'false', 'enable-ipv6': 'true' };
+  const DUAL = { 'enable-ipv6': 'true' };
+  const MASKED = { ...NATIVE, 'ipv4-native-routing-cidr': '10.1.0.0/16', 'ipv6-native-routing-cidr': 'fd00:1::/48' };
+  const found = (id: string, one: Record<string, string>, two: Record<string, string>, cidrs: string[]) => {
+    const input = inputOf({}, { ciliumConfig: config(1, one), ciliumPodCidrs: ['fd00:1::/64'] });
+    const other = { ...input.clusters[1], ciliumConfig: config(2, two), ciliumPodCidrs: cidrs } as ClusterSnapshot;
+    const clusters = [input.clusters[0] as ClusterSnapshot, other];
+    const findings = findingsOf(id, { ...input, clusters });
+    return findings.filter(({ severity }) => severity !== 'skip' && severity !== 'pass').map(({ args }) => args);
+  };
+
+  it.each([
+    ['IPv6 alone masks no IPv4', SIX, {}, ['10.2.0.0/24'], []],
+    ['the range of IPv6 is looked at', DUAL, DUAL, ['fd00:2::/64'], ['ipv6-native-routing-cidr']],
+    ['unless it does not masquerade it', { ...DUAL, 'enable-ipv6-masquerade': 'false' }, DUAL, ['fd00:2::/64'], []],
+    [
+      'each by itself',
+      DUAL,
+      DUAL,
+      ['10.2.0.0/24', 'fd00:2::/64'],
+      ['ipv4-native-routing-cidr', 'ipv6-native-routing-cidr'],
+    ],
+    ['IPv6 that is off is not', {}, {}, ['10.2.0.0/24', 'fd00:2::/64'], ['ipv4-native-routing-cidr']],
+  ] as const)('native-routing-cidr: %s', (_what, one, two, cidrs, options) => {
+    const args = found('native-routing-cidr', { ...MASKED, ...one }, { ...NATIVE, ...two }, [...cidrs]);
+    expect(args.map(({ option }) => option)).toEqual(options);
+  });
+
+  it.each([
+    ['a pool of IPv4 that is off', { ...SIX, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' }, 0],
+    ['one that is on', { 'cluster-pool-ipv4-cidr': '10.0.0.0/8' }, 1],
+  ])('pod-cidr-overlap: %s', (_what, settings, count) => {
+    expect(found('pod-cidr-overlap', settings, settings, ['fd00:2::/64'])).toHaveLength(count);
+  });
+});
+
 const balanced = (...ingress: object[]) =>
   serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] }, { loadBalancer: { ingress } });
 

@@ -1,6 +1,6 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { parseCidr } from '../cilium/cidr.ts';
-import { routingMode } from '../cilium/datapath.ts';
+import { type AddressRange, parseCidr } from '../cilium/cidr.ts';
+import { type CiliumConfig, ipFamilies, isOn, routingMode } from '../cilium/datapath.ts';
 import { internalAddresses } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
@@ -82,14 +82,14 @@ export const ADDRESS_CHECKS: readonly Check[] = [
   {
     id: 'native-routing-cidr',
     category: 'addresses',
-    title: 'ipv4-native-routing-cidr covers the pods of the other clusters',
+    title: 'native-routing CIDRs cover the pods of the other clusters',
     subject: (cluster, { clusters }) => {
       const otherwise = notMasked(cluster);
       return otherwise === undefined ? podsBeside(cluster, clusters) : { things: [], otherwise };
     },
     run: maskedPods,
     says: ({ args }) =>
-      `context "${args.context}": ipv4-native-routing-cidr ${args.cidr} does not hold ${listed(args.ranges)}${andMore(args)} of ${args.peer}, so packets to these pods do not come from a pod's address`,
+      `context "${args.context}": ${args.option} ${args.cidr} does not hold ${listed(args.ranges)}${andMore(args)} of ${args.peer}, so packets to these pods do not come from a pod's address`,
   },
 ];
 
@@ -232,42 +232,66 @@ function serviceRanges(cluster: ClusterSnapshot): { ranges: readonly NamedRange[
 }
 
 /**
- * With native routing Cilium masquerades what leaves for an address outside this range (option ipv4-native-routing-cidr).
+ * With native routing Cilium masquerades what leaves for an address outside this range (options ipv4-native-routing-cidr and
+ * ipv6-native-routing-cidr), of each family that is on.
  * @returns why that is not so here; undefined where it is
  */
-function notMasked({ ciliumConfig: config }: ClusterSnapshot): string | undefined {
+function notMasked(cluster: ClusterSnapshot): string | undefined {
+  const { ciliumConfig: config } = cluster;
   if (!config) return NO_CONFIG;
   if (routingMode(config) !== 'native') return 'it does not route natively';
-  if (config['enable-ipv4-masquerade'] === 'false') return 'it does not masquerade';
   if (config['enable-ip-masq-agent'] === 'true') return 'its ip-masq-agent says what is masqueraded';
-  const cidr = config['ipv4-native-routing-cidr'];
-  return cidr === undefined || !parseCidr(cidr) ? 'it has no ipv4-native-routing-cidr' : undefined;
+  const masked = maskedFamilies(config);
+  if (masked.length === 0) return 'it does not masquerade';
+  if (unmaskedRanges(config).length > 0) return undefined;
+  return `it has no ${masked.map(rangeOption).join(' or ')}`;
+}
+
+const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr`;
+
+function maskedFamilies(config: CiliumConfig): (4 | 6)[] {
+  return ipFamilies(config).filter((family) => isOn(config, `enable-ipv${family}-masquerade`, true));
+}
+
+/** For which addresses of each family a cluster's pods keep their own, as far as that is set. */
+function unmaskedRanges(config: CiliumConfig): { option: string; cidr: string; range: AddressRange }[] {
+  return maskedFamilies(config).flatMap((family) => {
+    const option = rangeOption(family);
+    const cidr = config[option] ?? '';
+    const range = parseCidr(cidr);
+    return range ? [{ option, cidr, range }] : [];
+  });
 }
 
 function maskedPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
-  return clusters.flatMap((cluster) => {
-    const { context, ciliumConfig: config = {} } = cluster;
-    const cidr = config['ipv4-native-routing-cidr'] ?? '';
-    const own = parseCidr(cidr);
-    if (!own) return [];
-    return all
-      .filter((other) => other !== cluster)
-      .flatMap((other): Finding[] => {
-        const ranges = knownRanges(other)
-          .filter(({ family, first, last }) => family === 4 && (first < own.first || last > own.last))
-          .map(({ text }) => text);
-        if (ranges.length === 0) return [];
-        return [
-          {
-            id: 'native-routing-cidr',
-            severity: 'warn',
-            cluster: context,
-            args: { context, cidr, peer: other.context, ranges: shown(ranges), more: hidden(ranges) },
-            hint: 'Policies see the node instead of the pod. Set ipv4-native-routing-cidr to a range that holds the pods of all clusters.',
-          },
-        ];
-      });
-  });
+  return clusters.flatMap((cluster) =>
+    unmaskedRanges(cluster.ciliumConfig ?? {}).flatMap((unmasked) => maskedPodsOf(cluster, unmasked, all)),
+  );
+}
+
+function maskedPodsOf(
+  cluster: ClusterSnapshot,
+  { option, cidr, range: own }: ReturnType<typeof unmaskedRanges>[number],
+  all: readonly ClusterSnapshot[],
+): Finding[] {
+  const { context } = cluster;
+  return all
+    .filter((other) => other !== cluster)
+    .flatMap((other): Finding[] => {
+      const ranges = knownRanges(other)
+        .filter(({ family, first, last }) => family === own.family && (first < own.first || last > own.last))
+        .map(({ text }) => text);
+      if (ranges.length === 0) return [];
+      return [
+        {
+          id: 'native-routing-cidr',
+          severity: 'warn',
+          cluster: context,
+          args: { context, option, cidr, peer: other.context, ranges: shown(ranges), more: hidden(ranges) },
+          hint: `Policies see the node instead of the pod. Set ${option} to a range that holds the pods of all clusters.`,
+        },
+      ];
+    });
 }
 
 function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {

@@ -59,7 +59,10 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   }
   const pools = [
     ...(snapshot.podPools ?? []),
-    ...(ipam === 'cluster-pool' ? CLUSTER_POOLS.flatMap((key) => wordsIn(config[key])) : []),
+    // A pool of a family that is off gives nobody an address.
+    ...(ipam === 'cluster-pool'
+      ? ipFamilies(config).flatMap((family) => wordsIn(config[`cluster-pool-ipv${family}-cidr`]))
+      : []),
   ];
   return {
     // Where CiliumNodes could not be read, what Kubernetes gave its nodes says nothing of it.
@@ -71,8 +74,6 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
         : `its nodes have no pod ranges yet (ipam: ${ipam})`,
   };
 }
-
-const CLUSTER_POOLS = ['cluster-pool-ipv4-cidr', 'cluster-pool-ipv6-cidr'];
 
 /**
  * The names of a cluster's pod ranges, to which packets are sent: those of its nodes; pools only where these have none yet,

@@ -21,6 +21,7 @@ export const SETTINGS_OF_MESSAGES: readonly string[] = [
   'enable-ipv4',
   'enable-ipv6',
   'enable-ipv4-masquerade',
+  'enable-ipv6-masquerade',
   'enable-ip-masq-agent',
   'ipv4-native-routing-cidr',
   'ipv6-native-routing-cidr',
