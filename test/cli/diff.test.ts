@@ -66,7 +66,7 @@ describe('diff', () => {
     expect(told.stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-1');
   });
 
-  it('finds a field that was changed by hand, an option that the file has otherwise, and a connection that is missing', async () => {
+  it('finds a field that was changed by hand, an option too, and a connection that is missing', async () => {
     store(0).update(refs.service('clustermesh-apiserver'), (service) => {
       service.metadata.annotations = { ...service.metadata.annotations, 'example.net/by-hand': 'yes' };
       (service.spec as { ports: { name: string }[] }).ports[0] = {
@@ -77,8 +77,7 @@ describe('diff', () => {
     store(1).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
       (deployment.spec as { replicas: number }).replicas = 2;
     });
-    const defaults = { enable: { replicas: 1 } };
-    const result = await diff({ ...BOTH, defaults, clusters: [...clusters, { name: 'mesh-3' }] });
+    const result = await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3' }] });
     expect(result.stdout).toContain('spec.replicas: 2 → 1');
     expect(result.stdout).toContain('+ mesh-1 and mesh-3 dial each other, once they are as the file says');
     expect(result.stdout).toContain('To make it so, pipe the same document into apply (-f -).');

@@ -16,7 +16,13 @@ import {
   startScriptedServer,
 } from '../support/kube-server.ts';
 
-const EXEC: ExecOptions = { namespace: 'n', pod: 'p', container: 'c', command: ['echo', 'a b', 'ü'], timeoutMs: 5000 };
+const EXEC: ExecOptions = {
+  namespace: 'n',
+  pod: 'p',
+  container: 'c',
+  command: ['echo', 'a b', 'ü'],
+  timeoutMs: 60_000,
+};
 const opened: { close(): unknown }[] = [];
 
 afterEach(async () => {

@@ -1,3 +1,4 @@
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { lostService } from '../enable/kept-service.ts';
@@ -5,7 +6,9 @@ import { keptSettingsOf } from '../enable/kept-settings.ts';
 import type { FieldChoices, ObjectSetting } from '../enable/object-settings.ts';
 import type { ObjectField } from '../enable/setting-target.ts';
 import type { EnableChoices } from '../enable/settings.ts';
-import type { CertificateOrder } from '../plan/plan.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { isOurs, managersOfField } from '../objects/ownership.ts';
+import { type CertificateOrder, FIELD_MANAGER } from '../plan/plan.ts';
 import { parseValidity } from '../span.ts';
 import type { WrittenEnable } from './document.ts';
 
@@ -18,12 +21,13 @@ export interface FileChoices extends EnableChoices, FieldChoices {
 }
 
 /**
- * The options for a cluster as it is. What the file does not mention stays as it was chosen, as with `enable` without the flag; a
- * list or map that it does mention is the whole of it.
+ * The options for a cluster as it is. What the file does not mention stays as it was chosen, as with `enable` without the flag; what
+ * somebody changed by hand does not ({@link handMadeToDefaults}). A list or map that the file does mention is the whole of it.
  */
 export function choicesOfFile(enable: WrittenEnable, snapshot: ClusterSnapshot): FileChoices {
   const { set, caFrom: _source, certValidity, keySize, ciliumVersion, serviceAnnotations, ...options } = enable;
   return {
+    ...handMadeToDefaults(snapshot),
     ...options,
     ...(serviceAnnotations ? { serviceAnnotations } : {}),
     settings: Object.entries(set ?? {}).map(([name, value]) => ({ ...fieldOf(name), value })),
@@ -41,6 +45,23 @@ function fieldOf(text: string): ObjectField {
   const at = text.indexOf(':');
   const [kind = '', name] = text.slice(0, at).split('/');
   return { kind, name, path: text.slice(at + 1) };
+}
+
+/**
+ * The defaults of options that nobody has chosen: what of an object of meshctl's another hand has set, as `kubectl scale` does.
+ * Only of those that cost no one a connection or a pod its start.
+ */
+function handMadeToDefaults(snapshot: ClusterSnapshot): EnableChoices {
+  const isHandMade = (object: KubeObject | undefined, path: string) =>
+    object !== undefined &&
+    isOurs(object) &&
+    managersOfField(object, path).some((manager) => manager !== FIELD_MANAGER);
+  return {
+    ...(isHandMade(apiserverDeployment(snapshot), 'spec.replicas') ? { replicas: 1 } : {}),
+    ...(isHandMade(apiserverService(snapshot), 'spec.externalTrafficPolicy')
+      ? { externalTrafficPolicy: 'Cluster' }
+      : {}),
+  };
 }
 
 /** What earlier runs `--set` and the file, which has settings, does not. */
