@@ -51,8 +51,10 @@ export async function testFailover(
     const goneAt = await endpointsGone(flow, cluster);
     const since = goneAt ?? scaledAt;
     const results = probers.map(async ({ family, prober }): Promise<ScenarioResult> => {
-      const taken = await prober.until((samples) => isSteady(samples, cluster.name), settleMs, since);
+      await prober.until((seen) => isSteady(seen, cluster.name), settleMs, since);
       const samples = await prober.stop();
+      // What was under way when the time was up counts too.
+      const taken = isSteady(startedSince(samples, since), cluster.name);
       const failover = measureFailover(samples, { own: cluster.name, scaledAt, goneAt });
       const seen = describeTally(tally(samples));
       const outage = failover.lost === 0 ? 'no request lost' : `${failover.outageMs} ms without service`;
@@ -84,6 +86,10 @@ function isSteady(samples: readonly Sample[], own: string): boolean {
   return last.length === STEADY && last.every(({ answeredBy }) => answeredBy !== undefined && answeredBy !== own);
 }
 
+function startedSince(samples: readonly Sample[], ms: number): Sample[] {
+  return samples.filter(({ startMs }) => startMs >= ms);
+}
+
 /** When no endpoint was ready any more; undefined where that takes too long. */
 async function endpointsGone(flow: Flow, { member, namespace }: TestCluster): Promise<number | undefined> {
   const selection = {
@@ -111,8 +117,8 @@ async function endpointsGone(flow: Flow, { member, namespace }: TestCluster): Pr
 }
 
 interface Prober {
-  /** Whether the samples became so in time; with `since`, only those that began later count. */
-  until(accept: (samples: readonly Sample[]) => boolean, timeoutMs: number, since?: number): Promise<boolean>;
+  /** Waits until the samples are so, or the time is up; with `since`, only those that began later count. */
+  until(accept: (samples: readonly Sample[]) => boolean, timeoutMs: number, since?: number): Promise<void>;
   /** @returns all samples. Rejects with what kept the client from asking. */
   stop(): Promise<Sample[]>;
 }
@@ -144,8 +150,7 @@ function startProber(cluster: TestCluster, service: Destination, names: readonly
         const more = new Promise<void>((done) => {
           news = done;
         });
-        if (accept(samples.filter(({ startMs }) => startMs >= since))) return true;
-        if (Date.now() > deadline) return false;
+        if (accept(startedSince(samples, since)) || Date.now() > deadline) return;
         await Promise.race([more, running]);
       }
     },
