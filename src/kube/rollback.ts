@@ -23,8 +23,11 @@ export interface RollbackResult {
 }
 
 export interface RollbackOptions {
-  /** Default: two minutes of its own. The client's signal does not count: it may be why there is something to roll back. */
-  signal?: AbortSignal | undefined;
+  /**
+   * How long what lies between two waits may take; default: two minutes. The client's signal does not count: it may be why there
+   * is something to roll back.
+   */
+  newSignal?: (() => AbortSignal) | undefined;
 }
 
 const ROLLBACK_TIMEOUT_MS = 120_000;
@@ -47,22 +50,27 @@ const MOVED_ON = 'meshctl.io/moved-on';
 export async function rollback(
   client: ClusterClient,
   journal: Journal,
-  options: RollbackOptions = {},
+  { newSignal = () => AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
-  const newSignal = () => options.signal ?? AbortSignal.timeout(ROLLBACK_TIMEOUT_MS);
   let signal = newSignal();
+  /** Waiting takes nothing of the time that the rest has, also where it was in vain. */
+  const untimed = async (wait: (() => Promise<void>) | undefined) => {
+    if (!wait) return;
+    try {
+      await wait();
+    } finally {
+      signal = newSignal();
+    }
+  };
   const rollBackEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
     const { ref, awaitBefore, awaitAfter } = entry;
     let isAwaited = awaitBefore === undefined;
     try {
-      await awaitBefore?.();
+      await untimed(awaitBefore);
       isAwaited = true;
-      // Waiting takes nothing of the time that the rest has.
-      if (awaitBefore) signal = newSignal();
       const outcome = await rollBackPersistently(client, entry, signal);
-      await awaitAfter?.();
-      if (awaitAfter) signal = newSignal();
+      await untimed(awaitAfter);
       return { ref, outcome };
     } catch (error) {
       const known = error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });

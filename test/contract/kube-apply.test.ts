@@ -319,6 +319,27 @@ describe('rollback', () => {
     expect(dataOf('a')).toEqual({ a: '2' });
   });
 
+  test('has time for the rest, however long it has waited for something in vain', async () => {
+    for (const name of ['a', 'b']) sandbox.store.create(configMap(name, { a: '1' }));
+    const { journal } = await run(
+      ['a', 'b'].map((name) => step(name, { method: 'patch', patch: { data: { a: '2' } } })),
+    );
+    let running = new AbortController();
+    const newSignal = () => {
+      running = new AbortController();
+      return running.signal;
+    };
+    const inVain = async () => {
+      running.abort(new Error('its time is up'));
+      throw new MeshctlError('Timeout', 'it has not come');
+    };
+    Object.assign(journal.entries[1] ?? {}, { awaitBefore: inVain });
+    expect(await rollback(sandbox.client, journal, { newSignal })).toMatchObject([
+      { ref: { name: 'b' }, outcome: 'kept' },
+      { ref: { name: 'a' }, outcome: 'restored' },
+    ]);
+  });
+
   test("leaves others' later writes alone", async () => {
     sandbox.store.create(configMap('a', { mine: '1' }));
     const { journal } = await run([
