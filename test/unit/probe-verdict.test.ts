@@ -241,6 +241,12 @@ describe('each thing that is wrong, once', () => {
     expect(inShort(results, THERE_AND_BACK)).toEqual(expected);
   });
 
+  it.each([true, false])('lost both ways, and needed one way alone: it is needed (there: %s)', (required) => {
+    const there = testOf('health', { required });
+    const back = testOf('health', { from: THERE, to: HERE, toCluster: 'a', host: 'a1', required: !required });
+    expect(inShort([LOST, LOST], [there, back])).toEqual([expect.stringMatching(/^path-blocked a<>b /)]);
+  });
+
   it('no apiserver is reached either where nothing is', () => {
     const tests = [...THERE_AND_BACK, testOf('apiserver')];
     expect(inShort([LOST, OPEN, LOST, OPEN, LOST, OPEN, LOST], tests)).toEqual(['path-blocked a>b everything a1']);

@@ -255,6 +255,7 @@ function joinMutual(losses: readonly Loss[]): Loss[] {
         packets: [...other.packets, ...loss.packets.filter((one) => !has(other.packets, one))],
         pairs: other.pairs + loss.pairs,
         pairsTried: other.pairsTried + loss.pairsTried,
+        required: other.required || loss.required,
         results: [...other.results, ...loss.results],
       };
     }
