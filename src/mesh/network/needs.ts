@@ -74,11 +74,9 @@ export function networkNeeds(
   server: ClusterSnapshot,
   endpoints?: readonly Endpoint[],
 ): NetworkNeed[] {
-  return [
-    ...trafficNeeds(client, server),
-    ...healthNeeds(client, server),
-    ...apiserverNeeds(client, server, endpoints),
-  ];
+  const traffic = trafficNeeds(client, server);
+  const carrying = new Set(traffic.flatMap(({ families }) => families));
+  return [...traffic, ...healthNeeds(client, server, carrying), ...apiserverNeeds(client, server, endpoints)];
 }
 
 /** What {@link networkNeeds} of the same two clusters could not tell. */
@@ -189,25 +187,25 @@ function espPlace(tunnels: boolean, clusters: readonly ClusterSnapshot[]): 'insi
   return old.every((isOld) => isOld === false) ? 'outside' : 'unknown';
 }
 
-/** What cilium-health asks other nodes. */
-function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
+/**
+ * What cilium-health asks other nodes. It probes each address of a node that is of a family which is on (pkg/health/server): one
+ * in which no packet of pods travels, as IPv6 beside a tunnel over IPv4, nothing but its report needs.
+ * @param carrying the families of what carries the packets of pods
+ */
+function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot, carrying: ReadonlySet<4 | 6>): NetworkNeed[] {
   const { ciliumConfig: config } = client;
   const isAsked = isOn(server.ciliumConfig ?? {}, 'enable-health-checking', true);
   if (!config || !isAsked || !isOn(config, 'enable-health-checking', true)) return [];
-  const nodes = { from: 'nodes', to: 'nodes' } as const;
   const port = Number(config['cluster-health-port'] ?? 0) || HEALTH_PORT;
-  // It probes each address of a node that is of a family which is on (pkg/health/server).
   const families = sharedFamilies(config, server.ciliumConfig ?? {});
+  const nodes = { from: 'nodes', to: 'nodes' } as const;
+  const why = 'cilium-health uses it to see which nodes are reachable';
+  const health = [true, false].flatMap((required): NetworkNeed[] => {
+    const own = families.filter((family) => carrying.has(family) === required);
+    return own.length > 0 ? [{ kind: 'health', protocol: 'tcp', port, families: own, ...nodes, required, why }] : [];
+  });
   return [
-    {
-      kind: 'health',
-      protocol: 'tcp',
-      port,
-      families,
-      ...nodes,
-      required: true,
-      why: 'cilium-health uses it to see which nodes are reachable',
-    },
+    ...health,
     {
       kind: 'ping',
       protocol: 'icmp',
