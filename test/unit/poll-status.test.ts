@@ -279,21 +279,44 @@ test('what keeps the cluster from being judged is said at once, and breaks off w
   expect(signals.every(({ aborted }) => aborted)).toBe(true);
 });
 
+/** The agents' DaemonSet. */
+function wanting(desiredNumberScheduled: number): KubeObject {
+  const metadata = { name: 'cilium', namespace: 'kube-system' };
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, status: { desiredNumberScheduled } };
+}
+
+function nodesNamed(...names: readonly string[]) {
+  const nodes = names.map((name): KubeObject => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } }));
+  return async (_kind: unknown, keep: (one: KubeObject) => unknown[]) => nodes.flatMap(keep);
+}
+
 test('a node on which the DaemonSet wants an agent, and has no pod, counts, and is named; not where only a sample is asked', async () => {
-  const daemonSet: KubeObject = {
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name: 'cilium', namespace: 'kube-system' },
-    status: { desiredNumberScheduled: 2 },
-  };
-  const { target } = clusterOf({ objects: [...KVSTOREMESH_ON, daemonSet] });
-  const node = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } });
-  const nodes = [node('node-1'), node('node-2')];
-  const collect = async (_kind: unknown, keep: (one: KubeObject) => unknown[]) => nodes.flatMap(keep);
-  const client = { ...target.client, collect };
+  const { target } = clusterOf({ objects: [...KVSTOREMESH_ON, wanting(2)] });
+  const client = { ...target.client, collect: nodesNamed('node-1', 'node-2') };
   const { report } = await pollStatus(flow, { ...target, client: client as unknown as ClusterClient }, options);
   expect(report).toMatchObject({ healthy: false, nodes: { total: 2, connected: 1 } });
   expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
   const sampled = await pollStatus(flow, target, { ...options, mostNodes: 1 });
   expect(sampled.report).toMatchObject({ healthy: true, nodes: { total: 1 } });
+});
+
+test('a node counts whose agent goes while it is asked, and has no successor, as long as the DaemonSet wants one there', async () => {
+  const { target } = clusterOf({ objects: [...KVSTOREMESH_ON, wanting(2)] });
+  const gone = async (run: ExecOptions) => {
+    if (run.pod === 'gone') throw new MeshctlError('ExecFailed', 'pod "gone" not found');
+    return target.client.exec(run);
+  };
+  const listPages = async function* (selection: { labelSelector: string }) {
+    for await (const { items } of target.client.listPages(selection as never)) {
+      const [first] = items as KubeObject[];
+      const second = { ...first, metadata: { ...first?.metadata, name: 'gone', uid: 'gone' } };
+      const spec = { ...(first?.spec as object), nodeName: 'node-2' };
+      yield { items: selection.labelSelector.endsWith('=cilium') ? [first, { ...second, spec }] : items };
+    }
+  };
+  const get = async (ref: ObjectRef) => (ref.name === 'gone' ? undefined : target.client.get(ref));
+  const client = { ...target.client, listPages, get, exec: gone, collect: nodesNamed('node-1', 'node-2') };
+  const { report } = await pollStatus(flow, { ...target, client: client as unknown as ClusterClient }, options);
+  expect(report).toMatchObject({ healthy: false, nodes: { total: 2, connected: 1 } });
+  expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
 });

@@ -41,8 +41,10 @@ interface Poll {
   add: StatusTally['add'];
   /** Nodes seen, asked or not. */
   listed: number;
-  /** The nodes of the agents that were seen. */
+  /** The nodes of the agents that were seen, and have not gone without a successor. */
   on: Set<string>;
+  /** Agents that went while they were asked, without a successor. */
+  gone: number;
   /** Pods to ask so far. */
   sampled: number;
   answered: number;
@@ -55,17 +57,17 @@ interface Poll {
  * expected of them, since their answers take longest. A pod that does not answer is an answer too.
  * @param expecting where it rejects, whoever has made it aborts the flow's signal
  * @param add is also told what replicas say through which nobody dials
- * @returns how many nodes have an agent's pod, asked or not, and which, as far as that is known
+ * @returns how many agents' pods were seen, asked or not, how many of them are left, and the nodes of these, as far as they are known
  */
 export async function askPods(
   flow: Flow,
   target: Target,
   options: AskOptions,
   { expecting, add }: { expecting: Promise<StatusExpectation>; add: StatusTally['add'] },
-): Promise<{ nodes: number; on: ReadonlySet<string> }> {
+): Promise<{ nodes: number; pods: number; on: ReadonlySet<string> }> {
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
   const dialler = options.redial ? expecting.then(diallerOf, () => undefined) : Promise.resolve(undefined);
-  const counts = { listed: 0, sampled: 0, answered: 0 };
+  const counts = { listed: 0, gone: 0, sampled: 0, answered: 0 };
   const poll: Poll = {
     flow,
     target,
@@ -79,7 +81,7 @@ export async function askPods(
   };
   const isOn = async () => (await expecting).kvstoremesh;
   await Promise.all([askAll(poll, AGENTS, async () => true), askAll(poll, REPLICAS, isOn)]);
-  return { nodes: poll.listed, on: poll.on };
+  return { nodes: poll.listed, pods: poll.listed - poll.gone, on: poll.on };
 }
 
 function diallerOf({ enabled, kvstoremesh, peers }: StatusExpectation): StatusProgram | undefined {
@@ -105,7 +107,11 @@ async function askAll(poll: Poll, of: StatusProgram, isOn: () => Promise<boolean
         poll.sampled += 1;
         asked.push(
           askOne(poll, of, pod, isOn).then((answered) => {
-            if (!answered) gone += 1;
+            if (answered) return;
+            gone += 1;
+            if (of !== AGENTS) return;
+            poll.gone += 1;
+            if (pod.node !== undefined) poll.on.delete(pod.node);
           }),
         );
       }

@@ -55,10 +55,10 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     };
     for (const answer of early) add(...answer);
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, await reading);
-    const [snapshot, { nodes, on }] = await Promise.all([completing, asking]);
+    const [snapshot, { nodes, pods, on }] = await Promise.all([completing, asking]);
     const { samplePercent: percent, mostNodes } = options;
     const isWhole = (percent === undefined || percent >= 100) && mostNodes === undefined;
-    const without = isWhole ? await withoutAgent(target, snapshot, { pods: nodes, on }) : [];
+    const without = isWhole ? await withoutAgent(target, snapshot, { pods, on }) : [];
     for (const name of without) tally.add('agent', { name, error: NO_POD });
     const report = tally.report();
     if (percent === undefined || percent >= 100) return { report, snapshot };
@@ -87,7 +87,7 @@ async function withNodesIfUnready(
   return isUnready ? { ...snapshot, nodes: await readNodesIfAllowed(client) } : snapshot;
 }
 
-const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none';
+const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none, or only one that is ending';
 
 /** The nodes that no pod tells of: whoever counts pods takes a cluster for whole that is not. Only then the nodes are read. */
 async function withoutAgent(
