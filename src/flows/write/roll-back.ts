@@ -110,8 +110,9 @@ async function rollBackCluster(
   const kept = undone.filter(({ outcome }) => outcome === 'kept');
   // One reason for all of them.
   for (const { error } of kept.slice(0, 1)) if (error) flow.progress.warn(warningOf(error));
+  const stays = kept.length > 0 ? [`${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`] : [];
   if (kept.length > 0 && !failed) {
-    task.fail(`${context}: is not as before: ${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`);
+    task.fail(`${context}: is not as before: ${stays.join()}`);
     return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
   }
   if (!failed) {
@@ -126,7 +127,7 @@ async function rollBackCluster(
       ...(late && command ? { mend: command } : {}),
     };
   }
-  task.fail(`${context}: could not roll back ${named('failed')}`);
+  task.fail([`${context}: could not roll back ${named('failed')}`, ...stays].join('; '));
   flow.progress.warn(
     `context "${context}": ${failed.error?.message ?? 'unknown'}${command ? ` → when it can be reached: ${command}` : ''}`,
   );
