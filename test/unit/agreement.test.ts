@@ -162,6 +162,36 @@ describe('backends that are withdrawn', () => {
       stranded === undefined ? [] : steps.map((step) => ({ cluster: step.cluster, says })),
     );
   });
+
+  it.each([
+    [
+      'it still takes part, and may have theirs',
+      GLOBAL,
+      1,
+      WITHHELD,
+      'mesh-two',
+      ', as far as is known without mesh-three',
+    ],
+    ['it takes part no more', GLOBAL, 0, {}, 'mesh-one', ''],
+  ])('a stranded cluster has a peer that was not read: %s', (_what, mesh, backends, wanted, stranded, doubt) => {
+    const peers = ['mesh-one', 'mesh-two', 'mesh-three'];
+    const clusters = [cluster('one', mesh, backends), cluster('two', GLOBAL, 1 - backends)].map((one) => ({
+      ...one,
+      peers,
+    }));
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+    const step: Step = {
+      cluster: 'one',
+      action: 'update',
+      object,
+      changes: [],
+      why: '',
+      before: of(mesh),
+      wanted: of(wanted),
+    };
+    const says = `requests from ${stranded} for default/web fail, which no other backends serve${doubt}`;
+    expect(strandings([step], clusters)).toEqual([{ cluster: 'one', says }]);
+  });
 });
 
 describe('what has to be agreed to', () => {

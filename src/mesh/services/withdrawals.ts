@@ -3,7 +3,7 @@ import type { Hazard } from '../plan/agreement.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, type Sharing } from './annotations.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { serviceFacts, serviceKey } from './services.ts';
+import { joinServices, serviceFacts, serviceKey } from './services.ts';
 import { survivalOf } from './survival.ts';
 
 /** Of the steps about Services, those that take their backends away from the other clusters. */
@@ -20,17 +20,23 @@ export function retreats(steps: readonly Step[]): Step[] {
 
 /**
  * The clusters in which requests are served until now, and are not after these steps, all of them together.
- * @param clusters that were read, with the Services that the steps are about; what others have is not known
+ * @param clusters that were read, with the Services that the steps are about; of others that serve them too it is said that what
+ * they have is not known
  */
 export function strandings(steps: readonly Step[], clusters: readonly ClusterServices[]): Hazard[] {
   const retreating = retreats(steps);
   const before = failingBy(clusters);
-  const after = failingBy(clusters.map((of) => afterSteps(of, steps)));
+  const left = clusters.map((of) => afterSteps(of, steps));
+  const after = failingBy(left);
+  const unread = unreadBy(left);
   return retreating.flatMap(({ cluster, object: { namespace = '', name } }) => {
     const key = serviceKey({ namespace, name });
     const stranded = (after.get(key) ?? []).filter((one) => !before.get(key)?.includes(one));
     if (stranded.length === 0) return [];
-    return [{ cluster, says: `requests from ${enumerated(stranded)} for ${key} fail, which no other backends serve` }];
+    const others = [...new Set(stranded.flatMap((one) => unread.get(key)?.get(one) ?? []))];
+    const doubt = others.length > 0 ? `, as far as is known without ${enumerated(others)}` : '';
+    const says = `requests from ${enumerated(stranded)} for ${key} fail, which no other backends serve${doubt}`;
+    return [{ cluster, says }];
   });
 }
 
@@ -52,6 +58,16 @@ function loses({ action, before, wanted }: Step, has: (sharing: Sharing) => bool
 /** By Service: the clusters whose pods it does not serve, or not at each of its ports. */
 function failingBy(clusters: readonly ClusterServices[]): Map<string, readonly string[]> {
   return new Map(survivalOf(clusters).map((service) => [serviceKey(service), service.failing ?? []]));
+}
+
+/** By Service and cluster: the others whose backends its pods may use too, and that were not read. */
+function unreadBy(clusters: readonly ClusterServices[]): Map<string, Map<string, readonly string[]>> {
+  return new Map(
+    joinServices(clusters).map((service) => [
+      serviceKey(service),
+      new Map(service.clusters.map(({ cluster, definition }) => [cluster, definition?.usesUnread ?? []])),
+    ]),
+  );
 }
 
 function afterSteps(of: ClusterServices, steps: readonly Step[]): ClusterServices {
