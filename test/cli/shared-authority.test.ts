@@ -186,3 +186,20 @@ describe('a stranger with the name of a peer that has the shared CA', () => {
     expect(stderr).toContain('cluster "mesh-1" has a peer "mesh-2" already, with another CA');
   });
 });
+
+describe('one that has parted with another by itself', () => {
+  beforeAll(async () => {
+    clusters = await startBareClusters(2);
+    await mesh('enable', '--context', 'mesh-1');
+    await mesh('enable', '--context', 'mesh-2', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes');
+    await mesh('connect', '--all');
+  });
+  afterAll(() => clusters?.close());
+
+  it('is not said to shut out who still logs in by the certificate that all share', async () => {
+    const parting = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--yes'];
+    expect((await clusters.meshctl(parting)).stderr.replaceAll(/\s+/g, ' ')).toContain('so it is not shut out');
+    const { stdout, stderr } = await mesh('certs', 'rotate', '--context', 'mesh-1,mesh-2', '--dry-run');
+    expect(`${stdout}${stderr}`).not.toContain('does not let it in');
+  });
+});

@@ -3,18 +3,21 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { SHARED_USER } from '../objects/names.ts';
 import { remoteUserName } from './file/peer-config.ts';
-import { configuredPeers, knownPeers } from './peers.ts';
+import { configuredPeers, knownPeers, loginCertificate, sharesLogin } from './peers.ts';
 
 /**
  * Whether a cluster has parted with another one by itself (`disconnect --peer`): it neither dials it nor lets it in, whatever
- * the other one still holds. False where its list of users is not known, or has the user that the other one logs in as.
+ * the other one still holds. False where its list of users is not known, or who the other one logs in as, or where it has that user.
  */
 export function hasPartedWith(cluster: ClusterSnapshot, other: ClusterSnapshot): boolean {
   const { remoteUsers } = cluster;
   const name = clusterNameOf(other);
   if (!remoteUsers || knownPeers(cluster).includes(name)) return false;
-  const held = other.peerCertificates.get(clusterNameOf(cluster))?.certificate;
-  const user = held?.commonName ?? remoteUserName(name);
+  const own = clusterNameOf(cluster);
+  const login = loginCertificate(other, own);
+  // By a certificate for all of its CA that was not to be had, it may log in as the user that every etcd has.
+  if (!login && sharesLogin(other, own)) return false;
+  const user = login?.commonName ?? remoteUserName(name);
   return user !== SHARED_USER && !remoteUsers.some((one) => one.name === user);
 }
 
