@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters, statusIsGreen } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { eventually, refs, setUsers } from '../support/sandbox-mesh.ts';
+import { serviceObjects } from '../support/service-clusters.ts';
 
 /** Nudges, port-forwards, reviews: no writes to what a mesh is made of. */
 const OTHERS = ['pods', 'selfsubjectrulesreviews', 'selfsubjectaccessreviews'];
@@ -243,6 +245,16 @@ describe('apply', () => {
     expect(pruned.exitCode, pruned.stderr).toBe(0);
     expect(pruned.stdout).toContain('Disconnected: mesh-1 and mesh-3');
     expect(await differs(hub)).toBe(0);
+  });
+
+  it('names whom a Service serves no more that is taken out of the mesh, before it asks', async () => {
+    const own = [serviceObjects('base'), serviceObjects('base', { ready: 0 })];
+    for (const [index, objects] of own.entries()) for (const object of objects) store(index).create(object);
+    const spec: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] }, services: [] };
+    const { says } = failureOf(await apply(spec, '--prune'));
+    expect(says).toContain('Apply this, which takes default/base out of the mesh, although ');
+    expect(says).toContain('requests from mesh-2 for default/base fail, which no other backends serve');
+    for (const [index, objects] of own.entries()) for (const object of objects) store(index).delete(refOf(object));
   });
 
   it('makes a connection one-way by cutting its other half, and both ways again', async () => {
