@@ -168,7 +168,7 @@ describe('checks of the network', () => {
   it('judges all addresses of a node and of its endpoint, and names the one that fails with its family', () => {
     const well = { icmp: {}, http: {} };
     const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };
-    const seen = (host: object, endpoint: object) => {
+    const seen = (host: object, endpoint: object, more: Record<string, string> = {}) => {
       const path = (primary: string, six: string, more: object) => ({
         'primary-address': { ip: primary, ...well },
         'secondary-addresses': [{ ip: six, ...more }],
@@ -178,7 +178,12 @@ describe('checks of the network', () => {
         'health-endpoint': path('10.2.0.2', 'fd00:2::2', endpoint),
       };
       const health = readHealth({ nodes: [{ name: 'mesh-2/node-1', ...of }] });
-      const found = findingsOf('node-health', inputOf(observed({ health })));
+      const input = inputOf(observed({ health }), { ciliumConfig: config(1, { 'enable-ipv6': 'true', ...more }) });
+      const clusters = input.clusters.map((one) => ({
+        ...one,
+        ciliumConfig: { ...one.ciliumConfig, 'enable-ipv6': 'true' },
+      }));
+      const found = findingsOf('node-health', { ...input, clusters });
       return describeFindings(
         MESH_CHECKS,
         found.filter(({ cluster }) => cluster === 'one'),
@@ -186,9 +191,12 @@ describe('checks of the network', () => {
     };
     const of = 'context "one": node-1 to mesh-2/node-1';
     expect(seen(well, well)).toEqual([]);
+    // The tunnel is over IPv4, unless it is told otherwise; routed natively, packets have the family that they have.
+    expect(seen(lost, well, { 'underlay-protocol': 'ipv6' })).toMatchObject([{ severity: 'fail' }]);
+    expect(seen(lost, well, { 'routing-mode': 'native' })).toMatchObject([{ severity: 'fail' }]);
     expect(seen(lost, well)).toMatchObject([
       {
-        severity: 'fail',
+        severity: 'warn',
         message: `${of} (node icmp over IPv6 to fd00::2:1: timed out; node http over IPv6 to fd00::2:1: timed out)`,
       },
     ]);

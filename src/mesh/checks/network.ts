@@ -6,45 +6,11 @@ import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
-import { areApart, isUnpaired, unpairedClusters } from '../peers/unpaired-clusters.ts';
-import { rememberedOf } from '../remembered.ts';
-import { type Finding, listed } from './check.ts';
-import {
-  type BgpSession,
-  type ByFamily,
-  findingOf,
-  type HealthProblem,
-  type MeshCheck,
-  type MeshCheckInput,
-  type NodeHealth,
-  type NodeObservation,
-} from './mesh-input.ts';
-import { sampleOf, silentAgents, unknownPodRanges } from './subjects.ts';
-
-const MOST_SHOWN = 3;
-
-/** What one agent was asked and answered. */
-type Told<Answer> = { node: string; answer: readonly Answer[] };
-
-interface NodeQuestion<Answer> {
-  id: string;
-  title: string;
-  /** Why the question does not arise in a cluster; undefined where it does. */
-  unasked?(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined;
-  /** What an agent said; undefined where it could not be asked. */
-  answer(node: NodeObservation): readonly Answer[] | undefined;
-  /** Why there is nothing to judge when no agent answered. */
-  silent: string;
-  /** What of an answer is judged; all of it by default. `nothing` is the reason when that is nothing. */
-  about?(answer: Answer, cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Answer | undefined;
-  nothing?: string;
-  severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
-  /** What is wrong, one clause each. */
-  judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
-  /** What of it is not known beside the answers of silent agents, one clause each. */
-  unseen?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
-  hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
-}
+import { carryingFamilies } from '../network/needs.ts';
+import { isUnpaired } from '../peers/unpaired-clusters.ts';
+import { askNodes, MOST_SHOWN, type Told, unpairedIn } from './ask-nodes.ts';
+import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './mesh-input.ts';
+import { unknownPodRanges } from './subjects.ts';
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
 export const ROUTE_CHECKS: readonly MeshCheck[] = [
@@ -119,8 +85,12 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
         `its agents have not probed ${firstOf([...new Set(waiting)], MOST_SHOWN)} yet: what they find shows a minute or two after they connect`,
       ];
     },
-    // The mesh works without ping.
-    severity: (told) => (problemsIn(told).every(({ probe }) => probe === 'icmp') ? 'warn' : 'fail'),
+    severity: (told, cluster, all) =>
+      told.some(({ answer }) =>
+        answer.some((one) => one.problems.some((problem) => isGrave(problem, one, cluster, all))),
+      )
+        ? 'fail'
+        : 'warn',
     judge: (told) =>
       told.flatMap(({ node, answer }) =>
         answer
@@ -142,9 +112,6 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
 
-/** Who is to dial whom does not hang on who asks. */
-const unpairedIn = rememberedOf(unpairedClusters);
-
 /**
  * What an agent says of a node elsewhere, as far as packets are meant to come and go: what it still knows of a cluster that
  * its own is not to dial does not count. Where only its own dials, the nodes are to answer; a tunnel back from the health
@@ -163,11 +130,20 @@ function meantHealth(
   return { ...health, problems: health.problems.filter(({ of }) => of === 'node') };
 }
 
-/** The clusters to which packets of a cluster's pods are meant to go, be it as answers. */
-function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
-  const pairs = unpairedIn(all);
-  const own = clusterNameOf(cluster);
-  return all.filter((other) => other !== cluster && !areApart(pairs, own, clusterNameOf(other)));
+/**
+ * Whether packets of pods are lost by what a probe tells, as far as that is known: the mesh works without ping, and without an
+ * address of a node in a family in which none of them travels. An endpoint is reached by the way that they take.
+ */
+function isGrave(
+  { of, address, probe }: HealthProblem,
+  { node }: NodeHealth,
+  cluster: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+): boolean {
+  if (probe === 'icmp') return false;
+  const other = all.find((one) => node.startsWith(`${clusterNameOf(one)}/`));
+  if (of === 'endpoint' || address === '' || !other) return true;
+  return carryingFamilies(cluster, other).has(familyOf(address));
 }
 
 function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
@@ -232,52 +208,6 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
     : 'no pod ranges of other clusters are known';
 }
 
-/** A check of what the agents of a cluster said. */
-function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
-  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
-  const toldBy = (
-    cluster: ClusterSnapshot,
-    { observed }: MeshCheckInput,
-    all: readonly ClusterSnapshot[],
-  ): Told<Answer>[] =>
-    (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
-      const said = answer(node);
-      const judged = about ? said?.flatMap((one) => about(one, cluster, all) ?? []) : said;
-      return judged ? [{ node: node.node, answer: judged }] : [];
-    });
-  return {
-    id,
-    category: 'network',
-    title,
-    subject(cluster, input) {
-      const others = othersMeant(cluster, input.clusters);
-      const reason = unasked?.(cluster, others);
-      if (reason !== undefined) return { things: [], otherwise: reason };
-      const told = toldBy(cluster, input, input.clusters);
-      const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
-      const observation = input.observed.get(cluster.context);
-      const answered = told.map(({ node }) => node);
-      return {
-        things: seen.map(({ node }) => node),
-        otherwise: told.length > 0 ? nothing : silent,
-        unseen: [...(question.unseen?.(told, cluster, others) ?? []), ...silentAgents(observation, answered)],
-        sample: sampleOf(observation),
-      };
-    },
-    run: (input, all) =>
-      input.clusters.flatMap((cluster): Finding[] => {
-        const others = othersMeant(cluster, all);
-        const told = toldBy(cluster, input, all);
-        const cases = judge(told, cluster, others);
-        if (cases.length === 0) return [];
-        const weight = typeof severity === 'function' ? severity(told) : severity;
-        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
-      }),
-    says: ({ args }) =>
-      `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,
-  };
-}
-
 /** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
 export function isTunnel({ ciliumConfig }: ClusterSnapshot): boolean {
   return routingMode(ciliumConfig ?? {}) !== 'native';
@@ -295,8 +225,4 @@ function isDefault({ destination, drops }: NodeRoute): boolean {
 function holds(prefix: string, inner: NamedRange): boolean {
   const outer = parseCidr(prefix);
   return !!outer && outer.family === inner.family && outer.first <= inner.first && outer.last >= inner.last;
-}
-
-function shown(cases: readonly string[]): Finding['args'] {
-  return { cases: cases.slice(0, MOST_SHOWN), more: Math.max(0, cases.length - MOST_SHOWN) };
 }

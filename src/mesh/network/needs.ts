@@ -74,9 +74,19 @@ export function networkNeeds(
   server: ClusterSnapshot,
   endpoints?: readonly Endpoint[],
 ): NetworkNeed[] {
-  const traffic = trafficNeeds(client, server);
-  const carrying = new Set(traffic.flatMap(({ families }) => families));
-  return [...traffic, ...healthNeeds(client, server, carrying), ...apiserverNeeds(client, server, endpoints)];
+  return [
+    ...trafficNeeds(client, server),
+    ...healthNeeds(client, server),
+    ...apiserverNeeds(client, server, endpoints),
+  ];
+}
+
+/**
+ * The families of addresses between nodes in which what carries the packets of pods from client to server travels. That nodes do
+ * not reach each other in another one, as over IPv6 beside a tunnel over IPv4, costs nothing but the report of cilium-health.
+ */
+export function carryingFamilies(client: ClusterSnapshot, server: ClusterSnapshot): ReadonlySet<4 | 6> {
+  return new Set(trafficNeeds(client, server).flatMap(({ families }) => families));
 }
 
 /** What {@link networkNeeds} of the same two clusters could not tell. */
@@ -188,11 +198,10 @@ function espPlace(tunnels: boolean, clusters: readonly ClusterSnapshot[]): 'insi
 }
 
 /**
- * What cilium-health asks other nodes. It probes each address of a node that is of a family which is on (pkg/health/server): one
- * in which no packet of pods travels, as IPv6 beside a tunnel over IPv4, nothing but its report needs.
- * @param carrying the families of what carries the packets of pods
+ * What cilium-health asks other nodes. It probes each address of a node that is of a family which is on (pkg/health/server),
+ * and is needed in {@link carryingFamilies} alone.
  */
-function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot, carrying: ReadonlySet<4 | 6>): NetworkNeed[] {
+function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
   const { ciliumConfig: config } = client;
   const isAsked = isOn(server.ciliumConfig ?? {}, 'enable-health-checking', true);
   if (!config || !isAsked || !isOn(config, 'enable-health-checking', true)) return [];
@@ -200,6 +209,7 @@ function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot, carrying:
   const families = sharedFamilies(config, server.ciliumConfig ?? {});
   const nodes = { from: 'nodes', to: 'nodes' } as const;
   const why = 'cilium-health uses it to see which nodes are reachable';
+  const carrying = carryingFamilies(client, server);
   const health = [true, false].flatMap((required): NetworkNeed[] => {
     const own = families.filter((family) => carrying.has(family) === required);
     return own.length > 0 ? [{ kind: 'health', protocol: 'tcp', port, families: own, ...nodes, required, why }] : [];

@@ -1,0 +1,97 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { areApart, unpairedClusters } from '../peers/unpaired-clusters.ts';
+import { rememberedOf } from '../remembered.ts';
+import { type Finding, listed } from './check.ts';
+import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
+import { sampleOf, silentAgents } from './subjects.ts';
+
+/** So many cases are named in a finding. */
+export const MOST_SHOWN = 3;
+
+/** What one agent was asked and answered. */
+export type Told<Answer> = { node: string; answer: readonly Answer[] };
+
+/** What is asked of the agents of each cluster, and how the answers are judged. */
+export interface NodeQuestion<Answer> {
+  id: string;
+  title: string;
+  /** Why the question does not arise in a cluster; undefined where it does. */
+  unasked?(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined;
+  /** What an agent said; undefined where it could not be asked. */
+  answer(node: NodeObservation): readonly Answer[] | undefined;
+  /** Why there is nothing to judge when no agent answered. */
+  silent: string;
+  /** What of an answer is judged; all of it by default. `nothing` is the reason when that is nothing. */
+  about?(answer: Answer, cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Answer | undefined;
+  nothing?: string;
+  severity:
+    | 'warn'
+    | 'fail'
+    | ((told: readonly Told<Answer>[], cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => 'warn' | 'fail');
+  /** What is wrong, one clause each. */
+  judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  /** What of it is not known beside the answers of silent agents, one clause each. */
+  unseen?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
+}
+
+/** Who is to dial whom does not hang on who asks. */
+export const unpairedIn = rememberedOf(unpairedClusters);
+
+/** The clusters to which packets of a cluster's pods are meant to go, be it as answers. */
+function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  const pairs = unpairedIn(all);
+  const own = clusterNameOf(cluster);
+  return all.filter((other) => other !== cluster && !areApart(pairs, own, clusterNameOf(other)));
+}
+
+/** A check of what the agents of a cluster said. */
+export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
+  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
+  const toldBy = (
+    cluster: ClusterSnapshot,
+    { observed }: MeshCheckInput,
+    all: readonly ClusterSnapshot[],
+  ): Told<Answer>[] =>
+    (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
+      const said = answer(node);
+      const judged = about ? said?.flatMap((one) => about(one, cluster, all) ?? []) : said;
+      return judged ? [{ node: node.node, answer: judged }] : [];
+    });
+  return {
+    id,
+    category: 'network',
+    title,
+    subject(cluster, input) {
+      const others = othersMeant(cluster, input.clusters);
+      const reason = unasked?.(cluster, others);
+      if (reason !== undefined) return { things: [], otherwise: reason };
+      const told = toldBy(cluster, input, input.clusters);
+      const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
+      const observation = input.observed.get(cluster.context);
+      const answered = told.map(({ node }) => node);
+      return {
+        things: seen.map(({ node }) => node),
+        otherwise: told.length > 0 ? nothing : silent,
+        unseen: [...(question.unseen?.(told, cluster, others) ?? []), ...silentAgents(observation, answered)],
+        sample: sampleOf(observation),
+      };
+    },
+    run: (input, all) =>
+      input.clusters.flatMap((cluster): Finding[] => {
+        const others = othersMeant(cluster, all);
+        const told = toldBy(cluster, input, all);
+        const cases = judge(told, cluster, others);
+        if (cases.length === 0) return [];
+        const weight = typeof severity === 'function' ? severity(told, cluster, all) : severity;
+        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
+      }),
+    says: ({ args }) =>
+      `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,
+  };
+}
+
+function shown(cases: readonly string[]): Finding['args'] {
+  return { cases: cases.slice(0, MOST_SHOWN), more: Math.max(0, cases.length - MOST_SHOWN) };
+}
