@@ -125,7 +125,10 @@ const BY_KIND = {
       ]),
     ];
     return {
-      headline: `Differences between ${clusters.length} clusters and their file: ${found.length}`,
+      headline:
+        clusters.length === 0
+          ? 'No cluster could be read'
+          : `Differences between ${clusters.length} clusters and their file: ${found.length}`,
       head: ['', 'where', ''],
       rows: found.map((row) => [markOf('fail'), ...row]),
       findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...unreachableIn(unreachable)],

@@ -47,14 +47,20 @@ export interface ProgressWords<T> {
   done: string | ((result: T) => string);
   /** Whether what came out is what was hoped for; if not, the line ends as that of a failure. Default: it always is. */
   good?: (result: T) => boolean;
+  /** The clusters that it is about: of none of them there is no line, which would end as well done. Default: there are some. */
+  of?: readonly unknown[];
 }
+
+const nothing = () => undefined;
+const UNSEEN: Task = { update: nothing, tick: nothing, done: nothing, fail: nothing, stop: nothing };
 
 /** Runs a piece of work under a progress line that ends with it, whichever way. */
 export async function during<T>(
   flow: Pick<Flow, 'progress'>,
-  { doing, done, good = () => true }: ProgressWords<T>,
+  { doing, done, good = () => true, of }: ProgressWords<T>,
   work: (task: Task) => Promise<T>,
 ): Promise<T> {
+  if (of?.length === 0) return work(UNSEEN);
   const task = flow.progress.start(doing);
   try {
     const result = await work(task);

@@ -55,6 +55,7 @@ export async function readMeshRoutes(
     {
       doing: `Reading the routes of ${targets.map(({ client }) => client.context).join(', ')}`,
       done: `Read the routes of ${targets.map(({ client }) => client.context).join(', ')}`,
+      of: targets,
     },
     async () => {
       const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));

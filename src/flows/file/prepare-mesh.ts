@@ -130,7 +130,7 @@ function readAll(
 ): Promise<{ done: ReadMember[]; failed: Unanswered[] }> {
   const words = counted(members.length, 'cluster');
   const read = (target: Target) => readMember(flow, found(members, target), spec, templates);
-  return during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, async () => {
+  return during(flow, { doing: `Reading ${words}`, done: `Read ${words}`, of: members }, async () => {
     const result = await whereItSucceeds(
       flow,
       members.map(({ target }) => target),

@@ -22,6 +22,7 @@ export async function readFirewallRules(
     {
       doing: `Reading ${targets.map(({ client }) => client.context).join(', ')}`,
       done: `Read ${targets.map(({ client }) => client.context).join(', ')}`,
+      of: targets,
     },
     async () => {
       const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });

@@ -35,6 +35,7 @@ const STUCK_AFTER_MS = 5000;
  * cluster an error goes on its way; of several it becomes part of the result.
  */
 export async function lookAtClusters(flow: Flow, targets: readonly Target[], options: StatusOptions): Promise<Look> {
+  if (targets.length === 0) return { reports: [], unreachable: [] };
   const names = namesOf(targets);
   const task = flow.progress.start(`Asking the agents of ${names}`);
   try {

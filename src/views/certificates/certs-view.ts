@@ -2,6 +2,7 @@ import type { CertificateEntry, CertificateFault } from '../../mesh/certificates
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
+import { NOTHING_READ } from '../unreachable-view.ts';
 
 /** Certificates are renewed when fewer days than this are left. */
 const SOON_DAYS = 30;
@@ -37,7 +38,7 @@ export function certificatesText(
 ): string {
   if (entries.length === 0 && faults.length === 0) {
     if (!headers) return '';
-    if (!read) return 'No cluster could be read';
+    if (!read) return NOTHING_READ;
     return `No certificates of Cluster Mesh${unread.length > 0 ? ' that may be read' : ''}`;
   }
   const head = ['CONTEXT', 'ROLE', 'SUBJECT', 'ISSUER', 'SERIAL', 'EXPIRES IN'].map((text) => ({

@@ -13,6 +13,7 @@ import { countActions, stepData } from '../plan/plan-data.ts';
 import { planBlocks } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
+import { NOTHING_READ } from '../unreachable-view.ts';
 
 /** What `diff` shows. */
 export interface DiffReport {
@@ -61,6 +62,7 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
 export function diffText(report: DiffReport, theme: Theme): string {
   const { differences, files, clusters, unreachable } = report;
   const { differences: count, notInFile } = countDifferences(differences);
+  if (clusters.length === 0) return NOTHING_READ;
   if (count + notInFile === 0) {
     const read = unreachable.length > 0 ? `Of those that could be read, ` : '';
     return `✅ ${read}${agreement(clusters, files, theme)}`;
@@ -186,7 +188,8 @@ export function pairWords(pair: Pair): string {
 
 /**
  * A case for each cluster, and one each for what the files have and clusters do not, for the other way round, and for what
- * has to be agreed to before it is mended, where that is something.
+ * has to be agreed to before it is mended, where that is something. What was read of a part of the clusters, and shows nothing, is
+ * a skip.
  */
 export function diffJunit({ clusters, differences, agreement: asked, unreachable }: DiffReport): string {
   const plain: Theme = { ok: same, warn: same, fail: same, dim: same, bold: same };
@@ -209,10 +212,11 @@ export function diffJunit({ clusters, differences, agreement: asked, unreachable
   const listCase = (name: string, lines: readonly string[]): JunitCase => ({
     className: 'mesh',
     name,
-    failure:
-      lines.length === 0
-        ? undefined
-        : { type: 'drift', message: lines.map((line) => line.trim()).join('; '), text: lines.join('\n') },
+    ...(lines.length > 0
+      ? { failure: { type: 'drift', message: lines.map((line) => line.trim()).join('; '), text: lines.join('\n') } }
+      : unreachable.length > 0
+        ? { skipped: clusters.length === 0 ? NOTHING_READ : 'Not all clusters could be read' }
+        : {}),
   });
   const silent = unreachable.map(
     ({ context, message }): JunitCase => ({

@@ -3,16 +3,20 @@ import { shownTime } from '../../mesh/invitation/validity.ts';
 import { hintLines } from '../hint-lines.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
+import { NOTHING_READ } from '../unreachable-view.ts';
 
 type Listed = InvitationStanding & { context: string };
 
-/** A table of invitations, below it what each of them waits for. */
+/**
+ * A table of invitations, below it what each of them waits for.
+ * @param read whether any cluster could be read; else nothing is known of invitations
+ */
 export function invitationsText(
   invitations: readonly Listed[],
   theme: Theme,
-  { headers }: { headers: boolean } = { headers: true },
+  { headers = true, read = true }: { headers?: boolean; read?: boolean } = {},
 ): string {
-  if (invitations.length === 0) return headers ? 'No invitations' : '';
+  if (invitations.length === 0) return headers ? (read ? 'No invitations' : NOTHING_READ) : '';
   const head = ['CONTEXT', 'ID', 'PEER', 'ROLE', 'STATE', 'EXPIRES'].map((text) => ({ text, style: theme.bold }));
   const rows = invitations.map(({ context, id, peer = '-', role, state, expires }) => [
     ...[context, id, peer, role, state],

@@ -3,7 +3,7 @@ import type { FirewallRule, FirewallRules, RulePrefix } from '../../mesh/network
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
-import { unreachableLines } from '../unreachable-view.ts';
+import { NOTHING_READ, unreachableLines } from '../unreachable-view.ts';
 
 /** The clusters' ranges, and below them a row for each thing to let through. */
 export function firewallText(report: FirewallRules, theme: Theme): string {
@@ -18,6 +18,7 @@ export function firewallText(report: FirewallRules, theme: Theme): string {
     listed([...rule.destinations, ...(rule.hostnames ?? [])]),
     rule.required ? rule.why : `${rule.why}; the mesh works without it`,
   ]);
+  if (clusters.length === 0) return [NOTHING_READ, ...unreachableLines(unreachable, theme)].join('\n');
   return [
     ...tableLines([['CLUSTER', 'WHAT', 'RANGE', 'HOLDS'].map(bold), ...ranges]),
     '',

@@ -8,7 +8,7 @@ import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
-import { unreachableLines } from '../unreachable-view.ts';
+import { NOTHING_READ, unreachableLines } from '../unreachable-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 
 /** The clusters that were read, and what their agents read beyond them. */
@@ -153,7 +153,7 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme,
   const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
   const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
   return [
-    clusters.length === 0 ? 'No cluster could be read' : `No service${where} is global in ${names}`,
+    clusters.length === 0 ? NOTHING_READ : `No service${where} is global in ${names}`,
     ...unreadLines({ clusters, unreachable }, theme),
     ...unreachableLines(unreachable, theme),
   ];

@@ -28,7 +28,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     );
     const unanswered = [...silent, ...failed];
     const result = withUnanswered(
-      { kind: 'InvitationList', data: { invitations }, text: (theme) => invitationsText(invitations, theme) },
+      {
+        kind: 'InvitationList',
+        data: { invitations },
+        text: (theme) => invitationsText(invitations, theme, { read: done.length > 0 }),
+      },
       unanswered,
     );
     if (flags.output !== 'name' && flags.headers) return result;
