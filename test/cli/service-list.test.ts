@@ -141,7 +141,9 @@ describe('service list', () => {
   });
 
   it('of one that was meant to be global it says how to make it so, and failover does not count it', async () => {
-    expect((await find('meant')).warnings[0]?.hint).toMatch(/^meshctl service global --context one,two default\/meant/);
+    expect((await find('meant')).warnings[0]?.hint).toMatch(
+      /^To keep .* --remove; or to have it global.*: meshctl service global --context one,two default\/meant/,
+    );
     const failover = jsonOf(await meshctl('failover', ...ALL, '-o', 'json'));
     expect((failover.services as { name: string }[]).map(({ name }) => name)).not.toContain('meant');
   });

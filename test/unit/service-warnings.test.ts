@@ -85,8 +85,8 @@ function expectWays(states: readonly State[], ways: readonly [words: string, fla
 
 type Written = Partial<Record<'global' | 'shared' | 'affinity', string>>;
 
-/** The hints for a Service with these annotations, by cluster, and of which kind they are. */
-function hintsFor(...written: readonly Written[]): (string | undefined)[][] {
+/** A Service with these annotations, by cluster, and its warnings. */
+function warned(written: readonly Written[]): MeshService {
   const annotations = new Map(
     written.map((of, index) => {
       const named = Object.entries(of).map(([kind, value]) => [`service.cilium.io/${kind}`, value]);
@@ -98,24 +98,37 @@ function hintsFor(...written: readonly Written[]): (string | undefined)[][] {
     return { cluster, context: `c${index + 1}`, namespaceExists: true, definition };
   }) as unknown as MeshService['clusters'];
   const service = { namespace: 'shop', name: 'web', clusters };
-  const warnings = warningsOf(service, clusters, annotations, new Map());
-  return warnings.map((warning) => [warning.id, warningData(warning, { ...service, warnings }).hint]);
+  return { ...service, warnings: warningsOf(service, clusters, annotations, new Map()) };
+}
+
+/** Of which kind its warnings are, with their hints. */
+function hintsFor(...written: readonly Written[]): (string | undefined)[][] {
+  const service = warned(written);
+  return service.warnings.map((warning) => [warning.id, warningData(warning, service).hint]);
 }
 
 const LOCAL: Written = { global: 'true', affinity: 'local' };
 const mend = (contexts: string, ...flags: string[]) =>
   ['meshctl service global --context', contexts, 'shop/web', ...flags].join(' ');
+/** Which of both is meant only the operator knows: what keeps the effect comes first. */
+const either = (kept: string, what: string, meant: string) =>
+  `To keep what Cilium takes them for: ${kept}; or to have it ${what}: ${meant}`;
 
 it.each<[string, Written[], [string, string][]]>([
   [
     'all else stays as it is, in the other clusters too',
     [LOCAL, { ...LOCAL, global: 'True ', shared: 'FALSE' }],
-    [['unknown-value', mend('c2')]],
+    [['unknown-value', either(mend('c2', '--remove'), 'global', mend('c2'))]],
   ],
   [
     'an affinity becomes that of the others',
     [LOCAL, { ...LOCAL, affinity: 'locl' }],
-    [['unknown-affinity', mend('c2', '--affinity', 'local')]],
+    [
+      [
+        'unknown-affinity',
+        either(mend('c2', '--affinity', 'none'), 'with affinity local', mend('c2', '--affinity', 'local')),
+      ],
+    ],
   ],
   [
     'one on which the others differ is what Cilium takes it for',
@@ -126,9 +139,23 @@ it.each<[string, Written[], [string, string][]]>([
     ],
   ],
   [
-    'what is shared becomes as in the others',
-    [LOCAL, { ...LOCAL, shared: 'yes' }],
-    [['unknown-value', mend('c2', '--shared=true')]],
+    'what is not shared stays so, unless it is meant to be, whatever the others are',
+    [LOCAL, { ...LOCAL, shared: 'no' }],
+    [['unknown-value', either(mend('c2', '--shared=false'), 'shared', mend('c2', '--shared=true'))]],
+  ],
+  [
+    'what is not global stays so, unless it is meant to be',
+    [LOCAL, { global: 'no' }, { shared: 'no' }],
+    [
+      [
+        'unknown-value',
+        either(
+          `${mend('c2', '--remove')} && ${mend('c3', '--remove')}`,
+          'global and shared',
+          `${mend('c2')} && ${mend('c3', '--shared=true')}`,
+        ),
+      ],
+    ],
   ],
   [
     'what is shared, of which nothing else tells, is the choice of the operator',
@@ -137,10 +164,7 @@ it.each<[string, Written[], [string, string][]]>([
       { ...LOCAL, shared: 'ja' },
     ],
     [
-      [
-        'unknown-value',
-        `To share its backends: ${mend('c1,c2', '--shared=true')}; to keep them for its own cluster: ${mend('c1,c2', '--shared=false')}`,
-      ],
+      ['unknown-value', either(mend('c1,c2', '--shared=false'), 'shared', mend('c1,c2', '--shared=true'))],
       [
         'not-shared',
         `So that all of them share it: ${mend('c1,c2', '--shared=true')}; or ${APART}: ${mend('c1,c2', '--remove')}`,
@@ -150,8 +174,19 @@ it.each<[string, Written[], [string, string][]]>([
   [
     'nothing can be read of one of them',
     [{ global: 'yes', affinity: 'x' }],
-    [['unknown-value', mend('c1', '--affinity', 'none')]],
+    [['unknown-value', either(mend('c1', '--remove'), 'global, with affinity none', mend('c1', '--affinity', 'none'))]],
   ],
 ])('of a value that Cilium does not know: %s', (_what, written, expected) => {
   expect(hintsFor(...written)).toEqual(expected);
+});
+
+it('names in what clusters differ also one whose value Cilium takes for another, as it takes it', () => {
+  const written = [LOCAL, { global: 'true' }, { global: 'true', shared: 'no' }, { global: 'true', affinity: 'x' }];
+  const { warnings } = warned(written);
+  expect(warnings.find(({ id }) => id === 'annotations-differ')?.values).toEqual({
+    'mesh-1': 'global, shared, affinity local',
+    'mesh-2': 'global, shared, affinity none',
+    'mesh-3': 'global, not shared, affinity none',
+    'mesh-4': 'global, shared, affinity none',
+  });
 });

@@ -96,14 +96,16 @@ const RULES: readonly Rule[] = [
       all.filter(({ namespaceExists }) => !namespaceExists),
     ),
   (defined, _all, annotations) => {
-    // What a value means that cannot be read is seen once it is mended.
+    // Where they differ by nothing else, it is told with the value that cannot be read.
     const readable = defined.filter(
       ({ cluster, definition }) =>
         strayValues(annotations.get(cluster) ?? {}).length === 0 && definition.unknownAffinity === undefined,
     );
-    return differing('annotations-differ', readable, ({ global, shared, affinity }) =>
-      global ? `global, ${shared ? 'shared' : 'not shared'}, affinity ${affinity}` : 'not global',
-    );
+    const say = ({ global, shared, affinity }: ServiceDefinition) =>
+      global ? `global, ${shared ? 'shared' : 'not shared'}, affinity ${affinity}` : 'not global';
+    return differing('annotations-differ', readable, say).length > 0
+      ? differing('annotations-differ', defined, say)
+      : [];
   },
   (defined) => {
     const differ = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, inWords));

@@ -3,7 +3,7 @@ import { capital, enumerated } from '../../mesh/counted.ts';
 import { AFFINITIES, type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
-import type { ValueMend } from '../../mesh/services/value-mends.ts';
+import type { KnownValues, ValueMend } from '../../mesh/services/value-mends.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
@@ -140,21 +140,37 @@ function withoutUnread(unread: readonly string[] = []): string {
   return unread.length > 0 ? `, as far as is known without ${enumerated(unread)}` : '';
 }
 
-/** The commands for values that Cilium does not know, each in the clusters that have them. */
+/** The commands for values that Cilium does not know, each in the clusters that have them: as it takes them, and as they may be meant. */
 function mendingHint(service: MeshService, mends: readonly ValueMend[] = []): string {
-  const commands = (choice: 'true' | 'false') =>
+  const commands = (way: 'kept' | 'meant') =>
     mends
-      .map(({ clusters, affinity, shared }) =>
-        annotate(
-          { ...service, clusters: service.clusters.filter(({ cluster }) => clusters.includes(cluster)) },
-          ...(affinity === undefined ? [] : ['--affinity', affinity]),
-          ...(shared === undefined ? [] : [`--shared=${shared === 'either' ? choice : shared}`]),
-        ),
-      )
+      .map((mend) => {
+        const those = service.clusters.filter(({ cluster }) => mend.clusters.includes(cluster));
+        return annotate({ ...service, clusters: those }, ...flagsFor(mend[way]));
+      })
       .join(' && ');
-  const isChoice = mends.some(({ shared }) => shared === 'either');
-  if (!isChoice) return commands('true');
-  return `To share its backends: ${commands('true')}; to keep them for its own cluster: ${commands('false')}`;
+  const [kept, meant] = [commands('kept'), commands('meant')];
+  if (kept === meant) return kept;
+  return `To keep what Cilium takes them for: ${kept}; or to have it ${valueWords(mends.map((mend) => mend.meant))}: ${meant}`;
+}
+
+function flagsFor(values: KnownValues | 'not-global'): string[] {
+  if (values === 'not-global') return ['--remove'];
+  const { affinity, shared } = values;
+  return [
+    ...(affinity === undefined ? [] : ['--affinity', affinity]),
+    ...(shared === undefined ? [] : [`--shared=${shared}`]),
+  ];
+}
+
+/** `global and shared, with affinity local`. */
+function valueWords(values: readonly KnownValues[]): string {
+  const is = [
+    ...(values.some(({ global }) => global) ? ['global'] : []),
+    ...(values.some(({ shared }) => shared) ? ['shared'] : []),
+  ];
+  const affinity = values.find((one) => one.affinity)?.affinity;
+  return [...(is.length > 0 ? [enumerated(is)] : []), ...(affinity ? [`with affinity ${affinity}`] : [])].join(', ');
 }
 
 /** In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command. */
