@@ -104,7 +104,9 @@ describe('a CA that is not as it should be', () => {
       replaces: false,
       makes: false,
     });
-    expect(authorityWarnings(snapshot, lost).join()).toContain('meshctl clustermesh enable --context one --replace-ca');
+    expect(authorityWarnings(snapshot, lost).join()).toContain(
+      ' → restore Secret kube-system/cilium-ca from its backup; or, which cuts peers off until connected again: meshctl clustermesh enable --context one --replace-ca',
+    );
     expect(planAuthority(snapshot, { replace: true })).toMatchObject({ replaces: true, makes: true });
     expect(planAuthority(snapshot, { given: given('ca-one') })).toMatchObject({
       step: { why: 'the CA that signed the certificates is restored' },

@@ -110,6 +110,15 @@ export function signingFault(
 }
 
 /**
+ * How certificates can be signed again where a CA is broken, lost or not theirs, as the end of a sentence that ends with its command:
+ * what comes back comes first, and what cuts peers off says whom.
+ * @param others other clusters, as far as they were read
+ */
+export function waysToSign(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
+  return signingFault(snapshot, others)?.ways ?? waysBack(snapshot, concernedPeers(snapshot, others));
+}
+
+/**
  * Peers that stand on the CA that signed this cluster's certificates: they log in, or are logged in to, without a certificate
  * that was made for it. None can follow this cluster to another CA.
  */

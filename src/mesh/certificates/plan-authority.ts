@@ -1,5 +1,4 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
@@ -9,7 +8,7 @@ import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '../rotation/lifetime.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
-import { SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
+import { SIGNED_NOTHING, signerInUse, waysToAgree, waysToSign } from './foreign-authority.ts';
 import { isSameKey } from './trust.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
@@ -152,12 +151,9 @@ export function authorityWarnings(
     return [`${secret} ${SIGNED_NOTHING}, and this plan reissues all of them from it. Instead, ${ways}`];
   }
   if (makes || state === 'usable' || state === 'no-key') return [];
-  const { context, namespace } = snapshot;
-  const renew = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
   return [
-    `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none can be ` +
-      'issued, for a new peer or for one that expires. Restore the CA from a backup (--ca-cert and --ca-key), ' +
-      `or have a new one and connect every peer again → ${renew}`,
+    `Secret ${snapshot.namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none ` +
+      `can be issued, for a new peer or for one that expires → ${waysToSign(snapshot, others)}`,
   ];
 }
 

@@ -1,5 +1,5 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
-import { isForeignAuthority, SIGNED_NOTHING, signerInUse, signingFault } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../certificates/foreign-authority.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -36,16 +36,10 @@ export const CA_CHECKS: readonly Check[] = [
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster): Finding[] => {
         const { context } = cluster;
-        if (isForeignAuthority(cluster)) {
-          const others = all.filter((other) => other !== cluster);
-          const reason = `Secret cilium-ca ${SIGNED_NOTHING}`;
-          return [findingOf('tls-ca', 'fail', context, { reason }, signingFault(cluster, others)?.ways)];
-        }
-        const reason = brokenCa(cluster);
+        const reason = isForeignAuthority(cluster) ? `Secret cilium-ca ${SIGNED_NOTHING}` : brokenCa(cluster);
         if (reason === undefined) return [];
-        const look = meshctlCommand('clustermesh enable', { context }, ['--replace-ca', '--dry-run']);
-        const hint = `Restore Secret cilium-ca from a backup. A new CA cuts off every peer that trusts this one; what it would do: ${look}`;
-        return [findingOf('tls-ca', 'fail', context, { reason }, hint)];
+        const others = all.filter((other) => other !== cluster);
+        return [findingOf('tls-ca', 'fail', context, { reason }, waysToSign(cluster, others))];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },

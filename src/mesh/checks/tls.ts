@@ -1,7 +1,7 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { hasLostSigner, issuesElsewhere, waysBack } from '../certificates/authority.ts';
+import { hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import {
   certificateSpecs,
@@ -12,14 +12,13 @@ import {
   uncoveredHosts,
   validityFault,
 } from '../certificates/cluster-certificates.ts';
-import { isForeignAuthority, signingFault, waysToAgree } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, waysToAgree, waysToSign } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { knownPeers } from '../peers/peers.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -30,7 +29,7 @@ function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secret
   if (ways) return ways;
   if (hasLostSigner(cluster) && !secrets.every((name) => issuesElsewhere(cluster, name))) {
     const others = all.filter((other) => other !== cluster);
-    return `no CA can issue it: ${signingFault(cluster, others)?.ways ?? waysBack(cluster, knownPeers(cluster))}`;
+    return `no CA can issue it: ${waysToSign(cluster, others)}`;
   }
   return reissueAdvice(cluster, secrets);
 }
