@@ -17,8 +17,11 @@ export function allOf(count: number, word: string, verb: readonly [string, strin
   return count === 1 ? `the only ${word} ${verb[0]}` : `all ${count} ${word}s ${verb[1]}`;
 }
 
-/** `node-1, node-2 and 3 more`. @param most so many are named */
-export function firstOf(names: readonly string[], most: number): string {
+/** So many of a thing are named in a line before the rest is only counted. */
+export const MOST_NAMED = 3;
+
+/** `node-1, node-2 and 3 more`. @param most so many are named, where that is not {@link MOST_NAMED} */
+export function firstOf(names: readonly string[], most: number = MOST_NAMED): string {
   const named = names.slice(0, most).join(', ');
   return names.length > most ? `${named} and ${names.length - most} more` : named;
 }

@@ -5,7 +5,7 @@ import {
   renderConnectivity,
 } from '../../manifests/connectivity.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
-import { familyOf } from '../../mesh/cilium/cidr.ts';
+import { familyOf, IP_FAMILIES } from '../../mesh/cilium/cidr.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Sample } from '../../mesh/connectivity/connectivity.ts';
 import {
@@ -184,7 +184,7 @@ export async function testedAddressesOf(cluster: TestCluster): Promise<TestedAdd
   ]);
   const addresses = pods.flat().map((pod) => podAddresses(pod).map(familyOf));
   const hasAll = (family: 4 | 6) => addresses.length > 0 && addresses.every((families) => families.includes(family));
-  return { name, service: clusterAddresses(live), pods: ([4, 6] as const).filter(hasAll) };
+  return { name, service: clusterAddresses(live), pods: IP_FAMILIES.filter(hasAll) };
 }
 
 async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {

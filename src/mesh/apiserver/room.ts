@@ -7,9 +7,6 @@ import { apiserverDeployment } from './live.ts';
 
 /** As Cilium's chart has it. */
 const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
-/** How many nodes or taints are named. */
-const MOST_SHOWN = 3;
-
 /** Why no node takes a pod of the clustermesh-apiserver, and what makes one take it: a sentence with its command. */
 export interface LackOfRoom {
   reasons: readonly string[];
@@ -51,5 +48,5 @@ function wayToRoom(context: string, [cordoned]: readonly NodeFacts[], taints: re
 }
 
 function some(texts: readonly string[]): string {
-  return firstOf([...new Set(texts)], MOST_SHOWN);
+  return firstOf([...new Set(texts)]);
 }

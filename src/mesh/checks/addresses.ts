@@ -1,7 +1,7 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { type AddressRange, parseCidr } from '../cilium/cidr.ts';
 import { type CiliumConfig, ipFamilies, isOn, routingMode } from '../cilium/datapath.ts';
-import { internalAddresses } from '../cilium/node-addresses.ts';
+import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
   knownRanges,
@@ -12,6 +12,7 @@ import {
   rangesIn,
 } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MOST_NAMED } from '../counted.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
@@ -148,9 +149,6 @@ function podOverlaps(one: PodRanges, other: PodRanges): Overlap {
   return { severity: 'warn', overlaps: later };
 }
 
-/** How many overlaps, or ranges, of two clusters are named. */
-const MOST_SHOWN = 3;
-
 interface Overlaps<Ranges> {
   id: string;
   hint: string;
@@ -179,11 +177,11 @@ function overlapsBetween<Ranges>(
 }
 
 function shown(values: readonly string[]): readonly string[] {
-  return values.slice(0, MOST_SHOWN);
+  return values.slice(0, MOST_NAMED);
 }
 
 function hidden(values: readonly string[]): number {
-  return Math.max(0, values.length - MOST_SHOWN);
+  return Math.max(0, values.length - MOST_NAMED);
 }
 
 function saysOverlap({ args }: Finding, what: string): string {
@@ -292,8 +290,4 @@ function maskedPodsOf(
         },
       ];
     });
-}
-
-function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
-  return rangesIn(nodes.flatMap(internalAddresses));
 }

@@ -19,8 +19,6 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 /** More restarts of etcd than this are not chance. */
 const TOLERATED_RESTARTS = 3;
 
-const MOST_NAMED = 3;
-
 /** Ranges that the internet does not route: RFC 1918, 6598, 3927, 4193, loopback. */
 const PRIVATE_RANGES = [
   '10.0.0.0/8',
@@ -103,7 +101,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         return [findingOf('apiserver-private', 'warn', context, { addresses, type }, hint)];
       }),
     says: ({ args }) =>
-      `context "${args.context}": the ${args.type === 'LoadBalancer' ? 'load balancer has' : 'nodes that serve its NodePort have'} public addresses (${firstOf(args.addresses as readonly string[], MOST_NAMED)})`,
+      `context "${args.context}": the ${args.type === 'LoadBalancer' ? 'load balancer has' : 'nodes that serve its NodePort have'} public addresses (${firstOf(args.addresses as readonly string[])})`,
   },
   {
     id: 'apiserver-etcd',

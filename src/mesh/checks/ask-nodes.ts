@@ -1,13 +1,11 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MOST_NAMED } from '../counted.ts';
 import { areApart, unpairedClusters } from '../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../remembered.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
 import { sampleOf, silentAgents } from './subjects.ts';
-
-/** So many cases are named in a finding. */
-export const MOST_SHOWN = 3;
 
 /** What one agent was asked and answered. */
 export type Told<Answer> = { node: string; answer: readonly Answer[] };
@@ -93,5 +91,5 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
 }
 
 function shown(cases: readonly string[]): Finding['args'] {
-  return { cases: cases.slice(0, MOST_SHOWN), more: Math.max(0, cases.length - MOST_SHOWN) };
+  return { cases: cases.slice(0, MOST_NAMED), more: Math.max(0, cases.length - MOST_NAMED) };
 }

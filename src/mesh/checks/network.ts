@@ -1,4 +1,4 @@
-import { familyOf, parseCidr } from '../cilium/cidr.ts';
+import { familyOf, IP_FAMILIES, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.ts';
@@ -8,7 +8,7 @@ import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
-import { askNodes, MOST_SHOWN, type Told, unpairedIn } from './ask-nodes.ts';
+import { askNodes, type Told, unpairedIn } from './ask-nodes.ts';
 import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './mesh-input.ts';
 import { unknownPodRanges } from './subjects.ts';
 
@@ -82,7 +82,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
       );
       if (waiting.length === 0) return [];
       return [
-        `its agents have not probed ${firstOf([...new Set(waiting)], MOST_SHOWN)} yet: what they find shows a minute or two after they connect`,
+        `its agents have not probed ${firstOf([...new Set(waiting)])} yet: what they find shows a minute or two after they connect`,
       ];
     },
     severity: (told, cluster, all) =>
@@ -163,7 +163,7 @@ interface OfFamily<T> {
 
 /** Undefined where it told of none. */
 function eachFamily<T>(told: ByFamily<T> = {}): OfFamily<T>[] | undefined {
-  const found = ([4, 6] as const).flatMap((family) => {
+  const found = IP_FAMILIES.flatMap((family) => {
     const list = told[family];
     return list ? [{ family, list }] : [];
   });

@@ -100,13 +100,8 @@ export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestio
   };
 }
 
-const MOST_NAMED = 3;
-
 function namesOf(peers: readonly { name: string }[]): string {
-  return firstOf(
-    peers.map(({ name }) => name),
-    MOST_NAMED,
-  );
+  return firstOf(peers.map(({ name }) => name));
 }
 
 function dialledBy(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] {

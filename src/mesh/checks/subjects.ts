@@ -20,12 +20,10 @@ export function othersKnown(cluster: ClusterSnapshot, { clusters, peerIds }: Che
   return { things: [...others, ...peers], otherwise: 'no other cluster is known' };
 }
 
-const MOST_NAMED = 3;
-
 /** Whose agents did not tell what they were asked, as what is unseen of a cluster. @param answered nodes whose agents did */
 export function silentAgents(seen: ClusterObservation | undefined, answered: readonly string[]): string[] {
   const silent = (seen?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.includes(node));
-  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent, MOST_NAMED)} did not answer`];
+  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent)} did not answer`];
 }
 
 /** How many agents a verdict rests on; undefined where it rests on all of them. */
@@ -44,5 +42,5 @@ export const NOT_COMPARED = 'not among the clusters that were compared';
 
 /** Such peers as what is unseen of a cluster that has them. */
 export function peersNotCompared(peers: readonly string[]): string[] {
-  return peers.length === 0 ? [] : [`${firstOf(peers, MOST_NAMED)}: ${NOT_COMPARED}`];
+  return peers.length === 0 ? [] : [`${firstOf(peers)}: ${NOT_COMPARED}`];
 }

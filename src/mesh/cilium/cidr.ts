@@ -9,6 +9,9 @@ export interface AddressRange {
   last: bigint;
 }
 
+/** The IP families, in the order in which they are told. */
+export const IP_FAMILIES = [4, 6] as const;
+
 const BITS = { 4: 32n, 6: 128n } as const;
 
 /** The range that `10.0.0.0/16`, `fd00::/64` or a single address means; undefined for anything else. */

@@ -1,9 +1,15 @@
-import type { NodeFacts } from '../cluster-snapshot.ts';
+import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { familyOf } from './cidr.ts';
+import { type NamedRange, rangesIn } from './pod-ranges.ts';
 
 /** A node's InternalIPs, in their order. */
 export function internalAddresses({ addresses }: Pick<NodeFacts, 'addresses'>): string[] {
   return addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+}
+
+/** The InternalIPs of a cluster's nodes as ranges of one address, in order, each once. */
+export function nodeRanges({ nodes }: Pick<ClusterSnapshot, 'nodes'>): NamedRange[] {
+  return rangesIn(nodes.flatMap(internalAddresses));
 }
 
 /** A node's first InternalIP of a family, which other nodes send to (Cilium's pkg/node/types, `GetNodeIP`). */

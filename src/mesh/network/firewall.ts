@@ -1,9 +1,9 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
-import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
+import { overlap, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
-import { internalAddresses } from '../cilium/node-addresses.ts';
+import { internalAddresses, nodeRanges } from '../cilium/node-addresses.ts';
 import { knownRanges, lacksNodeRanges, podRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -136,10 +136,6 @@ function placeOf(snapshot: ClusterSnapshot, name: string, all: readonly ClusterS
     pods: summarise(isOwn && holdsAll ? pools : [...given, ...(isOwn ? pools : [])], foreign),
     addresses: new Set(snapshot.nodes.flatMap(internalAddresses)),
   };
-}
-
-function nodeRanges({ nodes }: ClusterSnapshot): AddressRange[] {
-  return nodes.flatMap(internalAddresses).flatMap((address) => parseCidr(address) ?? []);
 }
 
 const routesNatively = ({ ciliumConfig }: ClusterSnapshot) => routingMode(ciliumConfig ?? {}) === 'native';

@@ -1,5 +1,6 @@
 import { addressLack, type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { IP_FAMILIES } from '../cilium/cidr.ts';
 import {
   type CiliumConfig,
   encryption,
@@ -19,7 +20,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { apiserverServiceRef } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
-import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
+import { choicesFor, dialsOneWay, underItsName } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 
 export type NeedKind = 'tunnel' | 'wireguard' | 'ipsec' | 'health' | 'ping' | 'apiserver' | 'pod-to-pod';
@@ -55,7 +56,6 @@ export interface UnknownNeed {
   hint?: string;
 }
 
-const BOTH_FAMILIES = [4, 6] as const;
 /** UDP port of Cilium's pkg/wireguard/types, `ListenPort`. */
 const WIREGUARD_PORT = 51871;
 /** Cilium's option `cluster-health-port` (pkg/defaults). */
@@ -243,7 +243,7 @@ function apiserverNeeds(
     kind: 'apiserver',
     protocol: 'tcp',
     port,
-    families: BOTH_FAMILIES,
+    families: IP_FAMILIES,
     from,
     to: 'apiserver',
     hosts: [...new Set(same.map(({ host }) => host))],
@@ -260,8 +260,7 @@ function willDialThroughKvstoremesh(client: ClusterSnapshot): boolean {
 
 /** False where it was chosen that only the server dials. */
 function dialsAtAll(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
-  const named = (snapshot: ClusterSnapshot) => ({ snapshot, identity: { name: clusterNameOf(snapshot) } });
-  return !dialsOneWay(named(server), named(client));
+  return !dialsOneWay(underItsName(server), underItsName(client));
 }
 
 /** What the client dials now; else what was chosen for it; else where the server's Service can be dialled. */

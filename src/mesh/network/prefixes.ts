@@ -1,4 +1,4 @@
-import { type AddressRange, overlap } from '../cilium/cidr.ts';
+import { type AddressRange, IP_FAMILIES, overlap } from '../cilium/cidr.ts';
 
 /** A prefix as firewalls take it. */
 export interface Prefix {
@@ -24,7 +24,7 @@ const FAMILIES = {
  * but for a range that is wider itself. A range that holds addresses of others stays as it is: it cannot be told apart.
  */
 export function summarise(ranges: readonly AddressRange[], others: readonly AddressRange[]): Prefix[] {
-  return ([4, 6] as const).flatMap((family) => {
+  return IP_FAMILIES.flatMap((family) => {
     const own = ranges.filter((range) => range.family === family);
     const block = { family, first: 0n, length: 0 };
     return cover(

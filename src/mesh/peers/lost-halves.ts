@@ -1,7 +1,7 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { waysOut } from './parted.ts';
-import { dialsOneWay, servedPeers } from './peer-choices.ts';
+import { dialsOneWay, servedPeers, underItsName } from './peer-choices.ts';
 import { configuredPeers, expectedPeers } from './peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
@@ -9,7 +9,7 @@ export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot
   return (
     configuredPeers(client).includes(clusterNameOf(server)) &&
     !configuredPeers(server).includes(clusterNameOf(client)) &&
-    !dialsOneWay(named(client), named(server))
+    !dialsOneWay(underItsName(client), underItsName(server))
   );
 }
 
@@ -34,8 +34,4 @@ export function saysUndialled(client: ClusterSnapshot, server: ClusterSnapshot):
 /** Both ways out for one of {@link undialledServers}: the choice that it is one-way stays where they are connected again. */
 export function mendUndialled(client: ClusterSnapshot, server: ClusterSnapshot): string {
   return waysOut(server, { context: client.context, name: clusterNameOf(client) });
-}
-
-function named(snapshot: ClusterSnapshot): { snapshot: ClusterSnapshot; identity: { name: string } } {
-  return { snapshot, identity: { name: clusterNameOf(snapshot) } };
 }

@@ -1,7 +1,6 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { partedBy } from './parted.ts';
-import { dialsOneWay } from './peer-choices.ts';
+import { dialsOneWay, underItsName } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
 
 /**
@@ -11,8 +10,7 @@ import { knownPeers } from './peers.ts';
  */
 export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: string, to: string][] {
   const all = snapshots.map((snapshot) => ({
-    snapshot,
-    identity: { name: clusterNameOf(snapshot) },
+    ...underItsName(snapshot),
     peers: knownPeers(snapshot),
   }));
   return all.flatMap((from) =>

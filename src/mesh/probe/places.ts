@@ -1,4 +1,4 @@
-import { familyOf } from '../cilium/cidr.ts';
+import { familyOf, IP_FAMILIES } from '../cilium/cidr.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { networkNeeds } from '../network/needs.ts';
@@ -75,10 +75,8 @@ export function probedFamilies(snapshots: readonly ClusterSnapshot[]): (4 | 6)[]
     snapshots.flatMap((server) => (server === client ? [] : networkNeeds(client, server))),
   );
   const sent = needs.flatMap(({ to, families }) => (to === 'apiserver' ? [] : families));
-  return BOTH.filter((family) => sent.includes(family));
+  return IP_FAMILIES.filter((family) => sent.includes(family));
 }
-
-const BOTH = [4, 6] as const;
 
 /** A place's address of a family. */
 export function addressOf({ addresses }: Pick<ProbePlace, 'addresses'>, family: 4 | 6): string | undefined {

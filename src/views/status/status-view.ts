@@ -21,9 +21,6 @@ import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
-/** Names of nodes and clusters shown for one reason before the rest is only counted. */
-const NAMES_SHOWN = 3;
-
 /**
  * The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do.
  * @param contexts of other clusters, as far as they are known
@@ -205,7 +202,7 @@ export function reasonLines(
   );
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [
-    `${theme.warn('⚠️ ')} ${someOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
+    `${theme.warn('⚠️ ')} ${firstOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
     ...(message ? [`     ${theme.dim(message)}`] : []),
     ...hintLines(hint, theme),
   ];
@@ -213,7 +210,7 @@ export function reasonLines(
 
 /** `node-1, node-2, node-3 and 2 more`, `KVStoreMesh (pod-1), for which 2 nodes wait`. */
 export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): string {
-  const names = someOf(nodes);
+  const names = firstOf(nodes);
   if (component === 'agent') return names;
   const waiting =
     nodesWaiting === undefined
@@ -221,5 +218,3 @@ export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): str
       : `, for which ${nodesWaiting === 1 ? 'one node waits' : `${nodesWaiting} nodes wait`}`;
   return `KVStoreMesh (${names})${waiting}`;
 }
-
-const someOf = (names: readonly string[]) => firstOf(names, NAMES_SHOWN);

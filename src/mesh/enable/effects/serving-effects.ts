@@ -68,7 +68,7 @@ function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Eff
     const risky = done.filter((change) => isOwn(change) && !isHarmless(ref, change));
     if (risky.length === 0) return [];
     const settings = [...new Set(risky.flatMap(({ path }) => settingsAbout(wanted, path)))];
-    const paths = listed(risky.map(({ path }) => path));
+    const paths = firstOf(risky.map(({ path }) => path));
     const why = `${ref.kind} ${ref.name} changes in ${paths}`;
     return [
       { becomes: 'unknown', why, ...(settings.length > 0 ? { mend: unsetCommand(snapshot.context, settings) } : {}) },
@@ -94,7 +94,3 @@ function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[
   const mend = unsetCommand(snapshot.context, settingsAbout(wanted, 'spec.strategy'));
   return [{ becomes: 'unknown', why, mend }];
 }
-
-const MOST_NAMED = 3;
-
-const listed = (paths: readonly string[]) => firstOf(paths, MOST_NAMED);
