@@ -14,14 +14,37 @@ export interface Written {
   live: KubeObject | undefined;
 }
 
+/** The object is as before, and its fields are not back with whom they were. */
+export class OwnersNotRestored extends Error {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super('the fields are not back with whom they were');
+    this.reason = reason;
+  }
+}
+
 /**
  * Gives the fields of an object back to whom they belonged. What a rollback sets is by its own patch; server-side apply removes
  * only what its manager has applied, and nobody else has set: without this, the same apply run again would leave there what it was
  * to take away. A client may write managedFields as long as it changes nothing else (client-go's util/csaupgrade does).
  * @param restored what the rollback has stored
- * @throws MeshctlError what the API server refuses
+ * @throws OwnersNotRestored with what the API server refuses: what is in the object has come back by then
  */
 export async function restoreOwners(
+  client: ClusterClient,
+  written: Written,
+  restored: KubeObject,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await writeOwners(client, written, restored, signal);
+  } catch (error) {
+    throw new OwnersNotRestored(error);
+  }
+}
+
+async function writeOwners(
   client: ClusterClient,
   written: Written,
   restored: KubeObject,

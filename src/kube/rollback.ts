@@ -5,7 +5,7 @@ import type { Edit } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch } from './merge-patch.ts';
-import { restoreOwners } from './rollback-owners.ts';
+import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
 type RolledBack = 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'shared';
 
@@ -16,9 +16,10 @@ export interface RollbackResult {
    * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
    * object's creation was never answered, and nothing can refuse it if it still comes. `left`: it was not there before, and is
    * now, as someone else's by what is in it. `shared`: something of it stays, since others stand on it. `kept`: all of it stays,
-   * since what it would be taken back for has not come; `error` says what.
+   * since what it would be taken back for has not come; `error` says what. `owners`: it is as before, but for whose its fields are;
+   * `error` says why.
    */
-  outcome: RolledBack | 'kept' | 'failed';
+  outcome: RolledBack | 'kept' | 'owners' | 'failed';
   error?: MeshctlError | undefined;
 }
 
@@ -69,12 +70,17 @@ export async function rollback(
     try {
       await untimed(awaitBefore);
       isAwaited = true;
-      const outcome = await rollBackPersistently(client, entry, signal);
+      const result = await rollBackPersistently(client, entry, signal).then(
+        (outcome) => ({ outcome }),
+        (error: unknown) => {
+          if (error instanceof OwnersNotRestored) return { outcome: 'owners' as const, error: known(error.reason) };
+          throw error;
+        },
+      );
       await untimed(awaitAfter);
-      return { ref, outcome };
+      return { ref, ...result };
     } catch (error) {
-      const known = error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });
-      return { ref, outcome: isAwaited ? 'failed' : 'kept', error: known };
+      return { ref, outcome: isAwaited ? 'failed' : 'kept', error: known(error) };
     }
   };
   const late: JournalEntry[] = [];
@@ -84,6 +90,10 @@ export async function rollback(
     else results.push(result);
   }
   return [...results, ...(await Promise.all(late.map((entry) => rollBackLate(client, entry, rollBackEntry, signal))))];
+}
+
+function known(error: unknown): MeshctlError {
+  return error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });
 }
 
 /** A creation that has not been seen is looked for a little longer. */

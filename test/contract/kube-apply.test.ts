@@ -271,6 +271,25 @@ describe('rollback', () => {
     expect(dataOf('a')).toEqual({ a: '2', theirs: '1' });
   });
 
+  test.each([
+    ['Forbidden', 403],
+    ['Conflict', 409],
+  ])(
+    'says of an object that came back with other owners that it is as before, and not that it failed: %s',
+    async (reason, code) => {
+      await run([step('a', { method: 'apply', object: configMap('a', { a: '1', gone: 'g' }) }, 'create')]);
+      const { journal } = await run([step('a', { method: 'apply', object: configMap('a', { a: '2' }) })]);
+      let patches = 0;
+      faults.set('patch', () => {
+        if (++patches > 1) throw new ApiError(code, reason, 'not the owners');
+        return undefined;
+      });
+      expect(await undo(journal)).toEqual(['a owners']);
+      faults.clear();
+      expect(dataOf('a')).toEqual({ a: '1', gone: 'g' });
+    },
+  );
+
   test('leaves to others what they have taken since, also while it gives back', async () => {
     await run([step('a', { method: 'apply', object: configMap('a', { a: '1', gone: 'g' }) }, 'create')]);
     const { journal } = await run([step('a', { method: 'apply', object: configMap('a', { a: '2' }) })]);

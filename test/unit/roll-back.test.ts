@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import { rollBackClusters } from '../../src/flows/write/roll-back.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 
 it.each([
   ['all of a run', true, ['nothing was written: all is as before']],
@@ -32,4 +33,37 @@ it('what stays, since what it waited for has not come, is named beside what coul
   expect(said).toEqual([
     'one: could not roll back Secret kube-system/agents; Secret kube-system/cache stays as written',
   ]);
+});
+
+it('an object that is as before, but for whose its fields are, is no failure: it is told, with what follows', async () => {
+  const said: string[] = [];
+  const task = { done: (text: string) => said.push(text), fail: (text: string) => said.push(`failed: ${text}`) };
+  const progress = { start: () => task, warn: (text: string) => said.push(text) };
+  const objectWith = (value: string, manager: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      ...{ name: 'users', namespace: 'kube-system', uid: 'u', resourceVersion: value },
+      managedFields: [{ manager, operation: 'Apply', fieldsV1: { 'f:data': { 'f:a': {} } } }],
+    },
+    data: { a: value },
+  });
+  const [before, after] = [objectWith('1', 'others'), objectWith('2', 'meshctl')];
+  let patches = 0;
+  const patch = () =>
+    ++patches === 1
+      ? Promise.resolve(objectWith('1', 'meshctl'))
+      : Promise.reject(new MeshctlError('Forbidden', 'a webhook denies it'));
+  const target = { client: { context: 'one', get: () => Promise.resolve(after), patch } } as unknown as Target;
+  const flow = { signal: new AbortController().signal, progress } as unknown as Flow;
+  const entries = [{ ref: refOf(before), before, after, certain: true }];
+  const cause = new MeshctlError('Bug', 'why');
+  await rollBackClusters(flow, [target], [{ cluster: 'one', entries }], cause);
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^context "one": ConfigMap kube-system\/users is as before, but .+ \(a webhook denies it\): a later apply may leave .+ → .+: kubectl --context one -n kube-system edit configmap\/users --show-managed-fields$/,
+    ),
+    'one: is as before, but for whose the fields of ConfigMap kube-system/users are',
+  ]);
+  expect(cause.details.rollback).toMatchObject([{ outcome: 'incomplete', objects: [{ outcome: 'owners' }] }]);
 });

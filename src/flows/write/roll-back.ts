@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { type RollbackResult, rollback } from '../../kube/rollback.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError, warningOf } from '../../mesh/errors.ts';
-import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
 
@@ -107,6 +108,9 @@ async function rollBackCluster(
       : "stay: they were not there before, and by what is in them, they are someone else's now";
     flow.progress.warn(`context "${context}": ${theirs} ${why}`);
   }
+  for (const { ref, error } of undone.filter(({ outcome }) => outcome === 'owners')) {
+    flow.progress.warn(`context "${context}": ${foreignFields(ref, error)} → ${lookAtOwners(context, ref)}`);
+  }
   const kept = undone.filter(({ outcome }) => outcome === 'kept');
   // One reason for all of them.
   for (const { error } of kept.slice(0, 1)) if (error) flow.progress.warn(warningOf(error));
@@ -118,11 +122,16 @@ async function rollBackCluster(
   if (!failed) {
     const shared = named('shared');
     const other = [theirs, shared].filter((names) => names !== '').join(', ');
-    const doubt = [...(other ? [`but for ${other}`] : []), ...(late ? ['as far as can be seen'] : [])];
+    const owners = named('owners');
+    const doubt = [
+      ...(other ? [`but for ${other}`] : []),
+      ...(owners ? [`but for whose the fields of ${owners} are`] : []),
+      ...(late ? ['as far as can be seen'] : []),
+    ];
     task.done([`${context}: is as before`, ...doubt].join(', '));
     return {
       context,
-      outcome: theirs ? 'incomplete' : late ? 'may-change' : shared ? 'left' : 'as-before',
+      outcome: theirs || owners ? 'incomplete' : late ? 'may-change' : shared ? 'left' : 'as-before',
       objects,
       ...(late && command ? { mend: command } : {}),
     };
@@ -132,6 +141,23 @@ async function rollBackCluster(
     `context "${context}": ${failed.error?.message ?? 'unknown'}${command ? ` → when it can be reached: ${command}` : ''}`,
   );
   return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
+}
+
+/** What follows where an object is as before, and whose its fields are is not: an apply takes away only what is its own. */
+function foreignFields(ref: ObjectRef, error: MeshctlError | undefined): string {
+  return (
+    `${describeRef(ref)} is as before, but what was restored in it is set by this rollback now, and not by who had set it ` +
+    `(${error?.message ?? 'unknown'}): a later apply may leave there what it is to take away`
+  );
+}
+
+function lookAtOwners(context: string, { kind, namespace, name }: ObjectRef): string {
+  const look = kubectlCommand({ context, namespace }, [
+    'edit',
+    `${kind.toLowerCase()}/${name}`,
+    '--show-managed-fields',
+  ]);
+  return `what a later run leaves there, take away by hand; who has set what stands there too: ${look}`;
 }
 
 /** Kubelets would keep what was put back from the pods for a minute. It is no failure if they do. */
