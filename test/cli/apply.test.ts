@@ -184,6 +184,14 @@ describe('apply', () => {
     expect(await differs(MESH)).toBe(0);
     expect((await apply(MESH)).stdout).toContain('Nothing to change');
     expect(specOf()).toMatchObject({ replicas: 2, minReadySeconds: 1 });
+    // What was chosen stays so where a hand has changed it, and the file does not say.
+    store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      (deployment.spec as { replicas: number }).replicas = 3;
+    });
+    expect(await differs(MESH)).toBe(1);
+    expect((await apply(MESH)).exitCode).toBe(0);
+    expect(specOf()).toMatchObject({ replicas: 2, minReadySeconds: 1 });
+    expect(await differs(MESH)).toBe(0);
     const back: WrittenSpec = { ...MESH, defaults: { enable: { replicas: 1, set: {} } } };
     expect(await differs(back)).toBe(1);
     expect((await apply(back)).exitCode).toBe(0);

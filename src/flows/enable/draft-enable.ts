@@ -30,6 +30,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
+import { notedReplicas, withReplicasNoted } from '../../mesh/enable/kept-replicas.ts';
 import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
@@ -177,10 +178,13 @@ export function draftFrom(
     of: (object: KubeObject) => liveOf(object) ?? objectIn(lost ? [lost] : [], refOf(object)),
   };
   refuseHiddenChoices(rendered, options, live, options.again);
-  const set = withServiceNoted(
-    applySettings(rendered, options, live),
-    namespace,
-    choicesToNote(chosen, identity, settings, options),
+  const set = withReplicasNoted(
+    withServiceNoted(
+      applySettings(rendered, options, live),
+      namespace,
+      choicesToNote(chosen, identity, settings, options),
+    ),
+    options.replicas ?? notedReplicas(snapshot),
   );
   const planned = withRenderedService(snapshot, set);
   const certificates = certificateSpecs({

@@ -1,6 +1,7 @@
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { notedReplicas } from '../enable/kept-replicas.ts';
 import { lostService } from '../enable/kept-service.ts';
 import { keptSettingsOf } from '../enable/kept-settings.ts';
 import type { FieldChoices, ObjectSetting } from '../enable/object-settings.ts';
@@ -22,12 +23,12 @@ export interface FileChoices extends EnableChoices, FieldChoices {
 
 /**
  * The options for a cluster as it is. What the file does not mention stays as it was chosen, as with `enable` without the flag; what
- * somebody changed by hand does not ({@link handMadeToDefaults}). A list or map that the file does mention is the whole of it.
+ * somebody changed by hand does not ({@link handMadeToChosen}). A list or map that the file does mention is the whole of it.
  */
 export function choicesOfFile(enable: WrittenEnable, snapshot: ClusterSnapshot): FileChoices {
   const { set, caFrom: _source, certValidity, keySize, ciliumVersion, serviceAnnotations, ...options } = enable;
   return {
-    ...handMadeToDefaults(snapshot),
+    ...handMadeToChosen(snapshot),
     ...options,
     ...(serviceAnnotations ? { serviceAnnotations } : {}),
     settings: Object.entries(set ?? {}).map(([name, value]) => ({ ...fieldOf(name), value })),
@@ -48,16 +49,16 @@ function fieldOf(text: string): ObjectField {
 }
 
 /**
- * The defaults of options that nobody has chosen: what of an object of meshctl's another hand has set, as `kubectl scale` does.
+ * What of an object of meshctl's another hand has set, as `kubectl scale` does: as it was chosen, where that is noted, else the default.
  * Only of those that cost no one a connection or a pod its start.
  */
-function handMadeToDefaults(snapshot: ClusterSnapshot): EnableChoices {
+function handMadeToChosen(snapshot: ClusterSnapshot): EnableChoices {
   const isHandMade = (object: KubeObject | undefined, path: string) =>
     object !== undefined &&
     isOurs(object) &&
     managersOfField(object, path).some((manager) => manager !== FIELD_MANAGER);
   return {
-    ...(isHandMade(apiserverDeployment(snapshot), 'spec.replicas') ? { replicas: 1 } : {}),
+    ...(isHandMade(apiserverDeployment(snapshot), 'spec.replicas') ? { replicas: notedReplicas(snapshot) ?? 1 } : {}),
     ...(isHandMade(apiserverService(snapshot), 'spec.externalTrafficPolicy')
       ? { externalTrafficPolicy: 'Cluster' }
       : {}),
