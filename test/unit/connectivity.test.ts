@@ -6,6 +6,7 @@ import {
   stayInNamespace,
   takeNamespace,
 } from '../../src/flows/connectivity/connectivity-hold.ts';
+import { testPolicies } from '../../src/flows/connectivity/connectivity-policy.ts';
 import type { Flow } from '../../src/flows/flow.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { mergePatch } from '../../src/kube/merge-patch.ts';
@@ -21,6 +22,7 @@ import {
 } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
 import { HOLD_MS, holdOf, otherRun, withHold } from '../../src/mesh/connectivity/hold.ts';
+import type { TestedFamily } from '../../src/mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 
@@ -319,4 +321,26 @@ describe('a namespace that a run has taken', () => {
       'context "one": Deployment tests/client was removed while the test was at work',
     );
   });
+});
+
+it('a family that pods of the other cluster do not have is skipped by the policies too, and not left out', async () => {
+  const families = {
+    a: [
+      { family: 4, clusters: ['a', 'b'] },
+      { family: 6, clusters: ['a'] },
+    ],
+    b: [{ family: 4, clusters: ['a', 'b'] }],
+  };
+  const clusters = ['a', 'b'].map((name) => ({ name })) as unknown as TestCluster[];
+  const results = await testPolicies({} as Flow, clusters, {
+    before: [],
+    settleMs: 0,
+    familiesOf: ({ name }) => families[name as 'a' | 'b'] as TestedFamily[],
+  });
+  const six = results.filter(({ family }) => family === 6);
+  expect(six.map(({ from, to, result, evidence }) => [from, to, result, evidence])).toEqual([
+    ['a', 'a', 'skip', 'pods of b have no IPv6 addresses'],
+    ['b', 'a', 'skip', 'pods of b have no IPv6 addresses'],
+  ]);
+  expect(results).toHaveLength(6);
 });
