@@ -1,10 +1,14 @@
 /** What `check` did not read is said: peers of other contexts, and agents beyond the first few. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import type { TestSandbox } from '../support/sandbox-mesh.ts';
+import { startTcpServer } from '../support/tcp-server.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -53,6 +57,32 @@ describe('peers whose clusters were not read', () => {
       ['--all', '--category', 'peers'],
     ]) {
       expect((await meshctl(check(...flags))).stdout).not.toContain(ONE_SIDED);
+    }
+  });
+});
+
+describe('contexts that hang', () => {
+  it('are looked at all at once for the names of peers, however many agents are asked at a time', async () => {
+    let [open, most] = [0, 0];
+    const silent = await startTcpServer((socket) => {
+      most = Math.max(most, ++open);
+      socket.resume().on('close', () => open--);
+    });
+    try {
+      const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+      const names = ['one', 'two', 'three', 'four', 'five', 'six'];
+      for (const name of names) {
+        config.clusters.push({ name, cluster: { server: `http://127.0.0.1:${silent.port}` } });
+        config.contexts.push({ name, context: { cluster: name, user: config.users[0].name } });
+      }
+      const path = join(dirname(sandbox.kubeconfigPath), 'hanging.yaml');
+      await writeFile(path, stringify(config));
+      const flags = ['--context', 'mesh-1', '--category', 'peers', '--parallel', '1', '--request-timeout', '5s'];
+      const { stdout } = await meshctl(check(...flags), { env: { KUBECONFIG: path } });
+      expect(stdout).toContain('Read both: meshctl clustermesh check --context mesh-1,mesh-2,mesh-3');
+      expect(most).toBeGreaterThanOrEqual(names.length);
+    } finally {
+      await silent.close();
     }
   });
 });

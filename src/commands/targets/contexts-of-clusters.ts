@@ -7,7 +7,10 @@ import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
 
-/** A context that hangs is not worth a longer wait: it is only for a name in a next step. Milliseconds. */
+/**
+ * Contexts that hang are not worth a longer wait: it is only for a name in a next step. All are looked at at once, however many
+ * agents a command asks at a time, so that this is as long as all of them take together. Milliseconds.
+ */
 const LONGEST_LOOK_UP_MS = 3000;
 
 /**
@@ -19,7 +22,8 @@ export function contextsFor(
   context: CommandContext,
   flags: ClusterFlags,
 ): (names: readonly string[]) => Promise<Map<string, string>> {
-  const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
+  const requestTimeout = Math.min(flags.requestTimeout || LONGEST_LOOK_UP_MS, LONGEST_LOOK_UP_MS);
+  const briefly = { ...flags, requestTimeout, parallel: Number.POSITIVE_INFINITY };
   return async (names) => {
     if (names.length === 0) return new Map();
     const known = await clustersOfKubeconfig(context, briefly);
@@ -92,7 +96,10 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
  */
-async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
+async function clustersOfKubeconfig(
+  context: CommandContext,
+  flags: ClusterFlags & { parallel: number },
+): Promise<Map<string, string>> {
   try {
     return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
       const byName = groupBy(answered, ({ cluster = '' }) => cluster);

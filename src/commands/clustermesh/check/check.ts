@@ -55,9 +55,11 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const answered = targets.length - failed.length;
     const entries = [...found, ...(answered > 0 ? nothingChecked(found, targets.length + silent.length) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
-    const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
-    const oneSided = await oneSidedBy(context, flags, outside, asked);
+    const [named, oneSided] = await Promise.all([
+      withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]),
+      oneSidedBy(context, flags, outside, asked),
+    ]);
     const beside = { untried: untriedBy(targets, entries, flags), oneSided };
     return resultOf(named, flags, { incomplete: dead.length > 0, beside });
   };
