@@ -3,7 +3,12 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { retreats, strandings, withdrawals } from '../../mesh/services/withdrawals.ts';
 import type { Flow, Target } from '../flow.ts';
-import { readConfiguredServices, readServiceClusters, type ServiceCluster } from './read-services.ts';
+import {
+  readConfiguredServices,
+  readServiceClusters,
+  type ServiceCluster,
+  type ServiceScope,
+} from './read-services.ts';
 
 /**
  * What steps about Services take from whom, for the operator to agree to. Backends are read only where they hang on it, and a
@@ -19,20 +24,33 @@ export async function readWithdrawals(
 ): Promise<Hazard[]> {
   const retreating = retreats(steps);
   if (retreating.length === 0) return [];
-  const objects = new Map(
-    retreating.map(({ object: { namespace = '', name } }) => [serviceKey({ namespace, name }), { namespace, name }]),
-  );
   const stranded = await withOthers(async (others) => {
     const members = await membersOf(targets, others);
-    const read = [...objects.values()].map(async (scope) =>
+    const read = scopesOf(retreating).map(async (scope) =>
       strandings(
-        steps.filter(({ object }) => object.namespace === scope.namespace && object.name === scope.name),
+        steps.filter(({ object }) => isWithin(object, scope)),
         await readConfiguredServices(flow, members, scope, ignore),
       ),
     );
     return (await Promise.all(read)).flat();
   });
   return [...withdrawals(steps), ...stranded];
+}
+
+/** So many Services are read one by one, which takes no right to list; more of them in one pass of each cluster. */
+const MOST_BY_NAME = 8;
+
+function scopesOf(steps: readonly Step[]): ServiceScope[] {
+  const named = new Map(
+    steps.map(({ object: { namespace = '', name } }) => [serviceKey({ namespace, name }), { namespace, name }]),
+  );
+  if (named.size <= MOST_BY_NAME) return [...named.values()];
+  const [namespace, ...more] = new Set([...named.values()].map((one) => one.namespace));
+  return [more.length === 0 ? { namespace } : {}];
+}
+
+function isWithin(object: Step['object'], { namespace, name }: ServiceScope): boolean {
+  return (namespace ?? object.namespace) === object.namespace && (name ?? object.name) === object.name;
 }
 
 /** Runs work with clusters that are open as long as it takes. */
