@@ -7,11 +7,13 @@ import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
 
-/**
- * Contexts that hang are not worth a longer wait: it is only for a name in a next step. All are looked at at once, however many
- * agents a command asks at a time, so that this is as long as all of them take together. Milliseconds.
- */
+/** Contexts that hang are not worth a longer wait: it is only for a name in a next step. Milliseconds. */
 const LONGEST_LOOK_UP_MS = 3000;
+/**
+ * So many are looked at side by side, however many agents a command asks at a time: mostly all of them, so that those that hang
+ * cost one wait together. Beyond that, the programs by which a kubeconfig logs in would be too many at once.
+ */
+const LOOK_UPS_AT_ONCE = 64;
 
 /**
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells, for hints: briefly, since
@@ -23,7 +25,7 @@ export function contextsFor(
   flags: ClusterFlags,
 ): (names: readonly string[]) => Promise<Map<string, string>> {
   const requestTimeout = Math.min(flags.requestTimeout || LONGEST_LOOK_UP_MS, LONGEST_LOOK_UP_MS);
-  const briefly = { ...flags, requestTimeout, parallel: Number.POSITIVE_INFINITY };
+  const briefly = { ...flags, requestTimeout, parallel: LOOK_UPS_AT_ONCE };
   return async (names) => {
     if (names.length === 0) return new Map();
     const known = await clustersOfKubeconfig(context, briefly);
