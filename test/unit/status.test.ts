@@ -254,7 +254,7 @@ describe('status', () => {
       'meshctl clustermesh enable --context two && meshctl clustermesh connect --context one --destination-context two',
     );
     // Whom it lets in is whom it was connected to.
-    expect(of(['two'], { ...report, admits: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
+    expect(of(['two'], { ...report, onRecord: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
   });
 
   it('looks once at each cluster to know who can be connected to, however many reasons there are', () => {

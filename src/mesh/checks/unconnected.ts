@@ -1,13 +1,13 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { connectCommand, describeCommand, unnamedContext } from '../command-line.ts';
+import { connectCommand, describeCommand } from '../command-line.ts';
 import { sinceDisable } from '../enable/unfinished-disable.ts';
 import type { FaultId } from '../faults/fault.ts';
-import { thoseReady } from '../faults/fault-advice.ts';
-import { onceAddressed, unreadyIn } from '../faults/unready.ts';
+import { onceAddressed } from '../faults/unready.ts';
 import { APISERVER } from '../objects/names.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
+import { whomToJoin } from '../status/whom-to-join.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf } from './mesh-input.ts';
@@ -64,12 +64,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     );
   }
   if (isAlone(report)) {
-    const unready = unreadyIn(reports);
-    const enabled = reports.filter((other) => other !== report && other.enabled);
-    const others = thoseReady(enabled, ({ cluster }) => unready.has(cluster.name)).map((other) => other.context);
     const { admits = [], ofOthers, invitations: [pending] = [] } = report;
-    const admitted = admits.map(unnamedContext);
-    const known = others.length > 0 ? others : admitted;
+    const known = whomToJoin(report, reports);
     const destinations = known.length > 0 ? known : ['<context>'];
     const connect = onceAddressed(connectCommand(context, destinations), [context, ...destinations], reports);
     const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);

@@ -70,6 +70,11 @@ export function servedPeers(snapshot: ClusterObjects, dialled: readonly string[]
   return peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode).filter((peer) => !dialled.includes(peer));
 }
 
+/** The peers that this cluster is to dial one-way, as chosen, whether it has a file for them or not. */
+export function dialledOneWay(snapshot: ClusterObjects): string[] {
+  return peersMarked(snapshot, 'mode', 'unicast' satisfies ChosenMode);
+}
+
 /** The peers that dial this cluster although no file of it names them: their users hang on what is written down. */
 export function peersLetIn(snapshot: ClusterObjects): string[] {
   return [

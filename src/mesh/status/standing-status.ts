@@ -20,6 +20,7 @@ import {
 } from '../objects/names.ts';
 import { mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
 import { expectedPeers } from '../peers/peers.ts';
+import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
 import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
@@ -111,7 +112,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...renamed(snapshot, others),
     ];
     const harmless = found.filter(({ outage }) => !outage);
-    return { report: withServed(report, snapshot, snapshots), snapshot, faults, harmless };
+    return { report: withServed(report, snapshot, others), snapshot, faults, harmless };
   });
   return standing.map(({ report, snapshot, faults, harmless }) => ({
     ...report,
@@ -150,17 +151,26 @@ function unreadIn(snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
   return all.length > 0 ? { unread: all } : {};
 }
 
-/** Of peers that were to dial a cluster one-way, those that do, as far as they were read. */
-function withServed(report: StatusReport, snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): StatusReport {
+/**
+ * Of peers that were to dial a cluster one-way, those that do, as far as they were read; of one that dials others, also those
+ * that alone have it on record by now. Of one that is alone, who is to be its peer.
+ */
+function withServed(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): StatusReport {
   const own = clusterNameOf(snapshot);
   const serves = report.serves.filter((name) => {
-    const peer = all.find((other) => clusterNameOf(other) === name);
+    const peer = others.find((other) => clusterNameOf(other) === name);
     return !peer || expectedPeers(peer).includes(own);
   });
-  const alone = isAlone({ ...report, serves });
-  // Those that do not dial it are let in all the same.
-  const admits = alone && report.serves.length > 0 ? { admits: report.serves } : {};
-  return { ...report, ...admits, serves, healthy: report.healthy && !alone };
+  if (!isAlone({ ...report, serves })) return { ...report, serves };
+  const onRecord = peersOnRecord(snapshot, others);
+  return {
+    ...report,
+    // Those that do not dial it are let in all the same.
+    ...(report.serves.length > 0 ? { admits: report.serves } : {}),
+    ...(onRecord.length > 0 ? { onRecord } : {}),
+    serves,
+    healthy: false,
+  };
 }
 
 /** Peers that agents or KVStoreMesh have by what they mounted, and that is not there any more. */

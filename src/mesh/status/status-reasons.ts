@@ -85,8 +85,8 @@ export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()):
 /** Whether a next step would name the context of a peer, and it is not known. Their names. */
 export function unknownContexts(mesh: Clusters): string[] {
   const contexts = contextsIn(mesh, new Map());
-  const named = mesh.clusters.flatMap(({ problems, faults, peers, serves, admits = [] }) => [
-    ...(peers.length === 0 ? [...serves, ...admits] : []),
+  const named = mesh.clusters.flatMap(({ problems, faults, peers, serves, onRecord = [] }) => [
+    ...(peers.length === 0 ? [...serves, ...onRecord] : []),
     ...problems.map(({ peer }) => peer),
     ...faults.flatMap(({ peer, peers = [] }) => [...peers, ...(peer === undefined ? [] : [peer])]),
   ]);

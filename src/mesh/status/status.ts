@@ -117,6 +117,11 @@ export interface StatusReport extends EnableObstacles {
   serves: string[];
   /** Clusters that have an etcd user here, although this one has nothing to do with any; absent where there is none. */
   admits?: string[] | undefined;
+  /**
+   * Clusters that are to be its peers, by what it has on record, or others that were asked, although it has nothing to do with
+   * any; absent where there is none.
+   */
+  onRecord?: string[] | undefined;
   /** Peers that belong to other owners, joined by messages; absent where there is none. */
   ofOthers?: string[] | undefined;
   /** Invitations for which somebody still has to act; absent where there is none, and where they could not be read. */

@@ -1,11 +1,12 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
-import { type Contexts, thoseReady } from '../../mesh/faults/fault-advice.ts';
-import { onceAddressed, unreadyIn } from '../../mesh/faults/unready.ts';
+import type { Contexts } from '../../mesh/faults/fault-advice.ts';
+import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { whomToJoin } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -48,7 +49,11 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const apart = unconnected(report);
   const [first, ...rest] = apart;
   const off = apart.filter(({ enabled }) => !enabled);
-  const isBeginning = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
+  const isAll = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
+  // Where anything says who the peers are, they are not all.
+  const isOpen =
+    apart.every(({ onRecord }) => !onRecord) || rest.every(({ cluster }) => first?.onRecord?.includes(cluster.name));
+  const isBeginning = isAll && isOpen;
   if (first && isBeginning && !off.some(({ unsigned, unfinished }) => unsigned || unfinished)) {
     // Nobody is connected to anybody: one command for all.
     const others = rest.map(({ context }) => context);
@@ -59,15 +64,11 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = report.unreachable.map(({ context }) => context);
-  const unready = unreadyIn(report.clusters);
   for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
-    const others = report.clusters.filter((other) => other !== cluster && other.enabled);
-    const dialling = others.filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name));
-    const whom = thoseReady(dialling.length > 0 ? dialling : others, ({ cluster: { name } }) => unready.has(name));
-    const destinations = whom.map(({ context }) => context);
-    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations, contexts, silent));
+    const destinations = whomToJoin(cluster, report.clusters, contexts);
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations, silent));
   }
   return lines.join('\n');
 }

@@ -17,6 +17,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
+import { whomToJoin } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -40,7 +41,7 @@ export function statusText(
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
-    ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
+    ...beginningLines(report, theme, report.onRecord ? whomToJoin(report, [report], contexts) : others),
     ...unseenLines(report, theme),
     ...unaddressedLines(report, theme),
     ...invitationLines(report, theme),
@@ -53,25 +54,21 @@ export function statusText(
 /**
  * How to begin, in a cluster that is not part of a mesh.
  * @param others the contexts of the clusters that it is to be connected to, as far as they are known
- * @param contexts of the clusters that it lets in, as far as they are known
  * @param silent contexts that did not answer
  */
 export function beginningLines(
   report: StatusReport,
   theme: Theme,
   others: readonly string[] = [],
-  contexts: Contexts = new Map(),
   silent: readonly string[] = [],
 ): string[] {
-  const { enabled, problems, admits = [] } = report;
+  const { enabled, problems } = report;
   if (!enabled) {
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
     return isSaid ? [] : hintLines(enableAdvice(report), theme);
   }
   if (!isAlone(report) || report.invitations) return [];
-  const admitted = admits.map((name) => contextOf(contexts, name));
-  const known = others.length > 0 ? others : admitted;
-  const destinations = known.length > 0 ? known : ['<context>'];
+  const destinations = others.length > 0 ? others : ['<context>'];
   const connect = onceAddressed(connectCommand(report.context, destinations), [report.context], [report]);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
