@@ -11,6 +11,7 @@ const NOT_IN_A_SANDBOX: Readonly<Record<string, string>> = {
   unknown: 'it is what Cilium says in words that nobody knows yet: test/unit/status.test.ts',
   'peer-renamed':
     'it takes a rename that everything has followed: test/cli/check-identity.test.ts, test/unit/renamed-peers.test.ts',
+  'choice-half-recorded': 'it takes a third cluster: test/cli/one-way-record.test.ts',
   'peer-address-doubtful': 'the catalogue looks at both clusters: test/unit/standing-status.test.ts',
   'agents-missing': 'whoever installs Cilium gives it back: test/unit/agents.test.ts',
   'max-connected-clusters-equal': 'Cilium is to be installed anew: test/unit/standing.test.ts',

@@ -25,7 +25,14 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
-import { isHalfOfPeering, mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
+import {
+  isChoiceHalfRecorded,
+  isHalfOfPeering,
+  mendUndialled,
+  saysHalfRecorded,
+  saysUndialled,
+  undialledServers,
+} from '../peers/lost-halves.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
@@ -63,6 +70,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     ...ofBoth((from, to) => {
       if (undialledServers(from, [to]).length > 0)
         return { severity: 'warn', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
+      if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
       // By the name that it had.
       return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
         ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }

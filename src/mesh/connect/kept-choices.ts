@@ -1,10 +1,12 @@
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { contextList, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { SHARED_USER } from '../objects/names.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile, leadsElsewhere } from '../peers/file/foreign-file.ts';
 import { choicesFor, choosesEndpoints, dialsOneWay } from '../peers/peer-choices.ts';
+import { isLetIn } from '../peers/peers.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';
 
@@ -69,11 +71,22 @@ export function oneWayNote([client, server]: Dial): string {
   return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as chosen (--connection-mode unicast) → both ways: ${command}`;
 }
 
+/**
+ * Whether the server of a new direction dials its client and has never let it in, so that their connection was no half of a
+ * lost one: who chose that may have it on record no more.
+ */
+function neverDialledBack({ client, server, credential }: Direction): boolean {
+  const { snapshot } = server;
+  const hasOwnUser = snapshot.remoteUsers !== undefined && credential.user !== SHARED_USER;
+  return dials(server, client) && hasOwnUser && !isLetIn(snapshot, client.identity.name);
+}
+
 /** What to tell of a direction that does not dial what the peer's Service has, or that was not there before. */
-export function choiceNotes({ client, server, endpoint, marks }: Direction): string[] {
+export function choiceNotes(direction: Direction): string[] {
+  const { client, server, endpoint, marks } = direction;
   const [from, to] = [client.identity.name, server.identity.name];
   const notes: string[] = [];
-  if (!dials(client, server) && dialsOneWay(server, client)) {
+  if (!dials(client, server) && (dialsOneWay(server, client) || neverDialledBack(direction))) {
     notes.push(`"${from}" starts to dial "${to}": until now that connection was one-way`);
   }
   // What is chosen now, as by a file, is nothing to be told of.

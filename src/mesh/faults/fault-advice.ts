@@ -80,6 +80,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-foreign': connect,
   'peer-ca': connect,
   'peer-unconfigured': connect,
+  'choice-half-recorded': connect,
   'peer-renamed': connect,
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,

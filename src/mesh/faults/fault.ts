@@ -23,6 +23,7 @@ export type DialFaultId =
   | 'peer-ca'
   | 'peer-unconfigured'
   | 'peer-renamed'
+  | 'choice-half-recorded'
   | 'max-connected-clusters-equal'
   | AddressFaultId;
 

@@ -2,8 +2,11 @@ import type { DirectionOptions } from '../connect/direction.ts';
 import { dials } from '../connect/direction.ts';
 import type { Dial } from '../connect/kept-choices.ts';
 import type { Member } from '../connect/member.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { secretText } from '../objects/secret-data.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
-import { choicesFor } from '../peers/peer-choices.ts';
+import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import type { WrittenCredentials } from './document.ts';
 import type { FileDial } from './mesh-spec.ts';
 
@@ -21,7 +24,7 @@ export function wishOf(
   return {
     credentials: credentialsOf(credentials, chosen.credentials !== undefined),
     endpoints: endpoints ?? (chosen.endpoints ? 'service' : undefined),
-    mode: oneWay ? (beginsOneWay(client, server) ? 'unicast' : undefined) : chosen.mode ? 'bidirectional' : undefined,
+    mode: oneWay ? (isToBeRecorded(client, server) ? 'unicast' : undefined) : chosen.mode ? 'bidirectional' : undefined,
   };
 }
 
@@ -31,11 +34,15 @@ function credentialsOf(written: WrittenCredentials | undefined, isChosen: boolea
 }
 
 /**
- * Whether a one-way connection is to be written down as such. One that stands already needs no word, whoever made it; where
- * the other one dials back, that has to end first, which writes it down.
+ * Whether a one-way connection is to be on record at both sides: one that begins, of which the file that agents read is gone with
+ * what was written down beside it, or that one side has on record still. One that stands and that nobody has ever written down
+ * needs no word, whoever made it; where the other one dials back, that has to end first, which writes it down.
  */
-function beginsOneWay(client: Member, server: Member): boolean {
-  return !dials(server, client) && !dials(client, server);
+function isToBeRecorded(client: Member, server: Member): boolean {
+  const { objects, namespace } = client.snapshot;
+  const secret = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)));
+  const stands = secretText(secret, server.identity.name) !== undefined;
+  return !dials(server, client) && (!stands || dialsOneWay(client, server));
 }
 
 /** The dials of a file between members, and those that shall not be. */
@@ -51,7 +58,7 @@ export function dialsBetween(
   return {
     dials: found,
     notBack: found.flatMap(({ dial: [client, server], of }): Dial[] =>
-      of.oneWay && beginsOneWay(client, server) ? [[server, client]] : [],
+      of.oneWay && isToBeRecorded(client, server) ? [[server, client]] : [],
     ),
   };
 }

@@ -1,7 +1,9 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { waysOut } from './parted.ts';
-import { dialsOneWay, servedPeers, underItsName } from './peer-choices.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { hasPartedWith, waysOut } from './parted.ts';
+import { dialledOneWay, dialsOneWay, servedPeers, underItsName } from './peer-choices.ts';
 import { configuredPeers, expectedPeers } from './peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
@@ -14,16 +16,38 @@ export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot
 }
 
 /**
- * The clusters among others that let this one in one-way, as chosen, and that it does not dial: it has lost its half, or has
- * parted with them by itself.
+ * The clusters among others that this one is to dial one-way, as either side has it on record, and that it does not dial: it has
+ * lost its half, or has parted with them by itself.
  */
 export function undialledServers(client: ClusterSnapshot, others: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const dialled = expectedPeers(client);
   return others.filter(
     (server) =>
-      servedPeers(server, configuredPeers(server)).includes(clusterNameOf(client)) &&
+      dialsOneWay(underItsName(client), underItsName(server)) &&
+      !hasPartedWith(server, client) &&
+      !configuredPeers(server).includes(clusterNameOf(client)) &&
       !dialled.includes(clusterNameOf(server)),
   );
+}
+
+/**
+ * Whether `client` dials `server` one-way, as chosen, and only one of them has that on record any more: once that one has lost
+ * it too, nothing keeps the next connect from going both ways.
+ */
+export function isChoiceHalfRecorded(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+  const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+  const isUnread = [client, server].some(({ unread, namespace }) =>
+    unread?.has(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))),
+  );
+  if (isUnread || !configuredPeers(client).includes(to) || configuredPeers(server).includes(from)) return false;
+  return dialledOneWay(client).includes(to) !== servedPeers(server, []).includes(from);
+}
+
+/** What is said of {@link isChoiceHalfRecorded}, as a clause. */
+export function saysHalfRecorded(client: ClusterSnapshot, server: ClusterSnapshot): string {
+  const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+  const keeper = dialledOneWay(client).includes(to) ? from : to;
+  return `${from} dials ${to} one-way, as chosen, and only ${keeper} has that on record`;
 }
 
 /** What is said of one of {@link undialledServers}, as a clause. */

@@ -18,7 +18,13 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
-import { mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
+import {
+  isChoiceHalfRecorded,
+  mendUndialled,
+  saysHalfRecorded,
+  saysUndialled,
+  undialledServers,
+} from '../peers/lost-halves.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -58,6 +64,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-certificate-foreign': ['permission-denied', 'config-not-retrieved', ...VAGUE],
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
+  'choice-half-recorded': [],
   'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
   'max-connected-clusters-equal': ['config-not-retrieved', ...VAGUE],
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
@@ -111,7 +118,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...undialled(report, snapshot, others),
       ...renamed(snapshot, others),
     ];
-    const harmless = found.filter(({ outage }) => !outage);
+    const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
     return { report: withServed(report, snapshot, others), snapshot, faults, harmless };
   });
   return standing.map(({ report, snapshot, faults, harmless }) => ({
@@ -157,10 +164,15 @@ function unreadIn(snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
  */
 function withServed(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): StatusReport {
   const own = clusterNameOf(snapshot);
-  const serves = report.serves.filter((name) => {
+  const marked = report.serves.filter((name) => {
     const peer = others.find((other) => clusterNameOf(other) === name);
     return !peer || expectedPeers(peer).includes(own);
   });
+  const unmarked = others
+    .filter((other) => isChoiceHalfRecorded(other, snapshot))
+    .map(clusterNameOf)
+    .filter((name) => !marked.includes(name) && !report.peers.some((peer) => peer.name === name));
+  const serves = isAlone({ ...report, serves: marked }) ? marked : [...marked, ...unmarked].sort();
   if (!isAlone({ ...report, serves })) return { ...report, serves };
   const onRecord = peersOnRecord(snapshot, others);
   return {
@@ -206,6 +218,18 @@ function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: r
       ...{ object: `Secret ${secret}`, key: clusterNameOf(server), peer: clusterNameOf(server) },
       says: saysUndialled(snapshot, server),
       hint: mendUndialled(snapshot, server),
+    }));
+}
+
+/** Choices of one way that this cluster has on record no more, or its peer: connecting the two again writes them down. */
+function halfRecorded(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const { context, namespace } = snapshot;
+  return others
+    .filter((server) => isChoiceHalfRecorded(snapshot, server))
+    .map((server) => ({
+      ...{ id: 'choice-half-recorded' as const, context, namespace, component: 'agent' as const, outage: false },
+      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: clusterNameOf(server) },
+      says: saysHalfRecorded(snapshot, server),
     }));
 }
 
