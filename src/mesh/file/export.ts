@@ -9,11 +9,11 @@ import { serviceChoices } from '../enable/kept-service.ts';
 import { withoutSettings } from '../enable/object-settings.ts';
 import { settleEnable, settleImage } from '../enable/settings.ts';
 import { foreignOwner, isOurs } from '../objects/ownership.ts';
-import { groupBy } from '../pairs.ts';
-import { isHalfOfPeering } from '../peers/lost-halves.ts';
-import { partedBy } from '../peers/parted.ts';
+import { groupBy, pairsOf } from '../pairs.ts';
+import { isHalfOfPeering, mendUndialled, saysUndialled, undialledServers } from '../peers/lost-halves.ts';
+import { partedBy, waysOut } from '../peers/parted.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
-import { configuredPeers, knownPeers } from '../peers/peers.ts';
+import { configuredPeers, knownPeers, peersByDirection } from '../peers/peers.ts';
 import { type Affinity, readSharing } from '../services/annotations.ts';
 import type {
   WrittenCluster,
@@ -51,12 +51,13 @@ export function exportMesh(clusters: readonly ExportedCluster[]): ExportedMesh {
     if (says.length > 0) ofClusters.set(cluster.name, says);
     return cluster;
   });
-  const dials = clusters.flatMap(({ snapshot }) => dialsIn(snapshot, names));
+  const snapshots = clusters.map(({ snapshot }) => snapshot);
+  const dials = snapshots.flatMap((snapshot) => dialsIn(snapshot, snapshots));
   const external = [
     ...new Set(clusters.flatMap(({ snapshot }) => knownPeers(snapshot)).filter((peer) => !names.includes(peer))),
   ].sort();
   if (external.length > 0) remarks.push(`${external.join(', ')}: peers that this export has not read`);
-  remarks.push(...halfConnections(clusters));
+  remarks.push(...halfConnections(snapshots), ...lostConnections(snapshots));
   const credentials = writtenCredentials(clusters, dials);
   const endpoints = writtenEndpoints(clusters, dials);
   const services = writtenServices(clusters, remarks);
@@ -89,11 +90,14 @@ function withoutOptions({ enable, ...cluster }: WrittenCluster, common: WrittenE
   return own.length > 0 ? { ...cluster, enable: Object.fromEntries(own) } : cluster;
 }
 
-function dialsIn(snapshot: ClusterSnapshot, names: readonly string[]): NamedDial[] {
+/** Whom a cluster dials, and whom it is to dial one-way, as chosen, although it has lost its files for them. */
+function dialsIn(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): NamedDial[] {
   const from = clusterNameOf(snapshot);
-  return configuredPeers(snapshot)
-    .filter((to) => to !== from && names.includes(to))
-    .map((to) => ({ from, to }));
+  const others = all.filter((other) => other !== snapshot);
+  const names = others.map(clusterNameOf);
+  const dialled = configuredPeers(snapshot).filter((to) => to !== from && names.includes(to));
+  const lost = undialledServers(snapshot, others).map(clusterNameOf);
+  return [...new Set([...dialled, ...lost])].map((to) => ({ from, to }));
 }
 
 function writtenCluster(snapshot: ClusterSnapshot): { cluster: WrittenCluster; says: string[] } {
@@ -152,8 +156,7 @@ function imageRemarks(snapshot: ClusterSnapshot): string[] {
 }
 
 /** One-way, and nobody has written down that it shall be so: of one that has parted with the other, both ways out. */
-function halfConnections(clusters: readonly ExportedCluster[]): string[] {
-  const snapshots = clusters.map(({ snapshot }) => snapshot);
+function halfConnections(snapshots: readonly ClusterSnapshot[]): string[] {
   return snapshots.flatMap((client) =>
     snapshots
       .filter((server) => server !== client && isHalfOfPeering(client, server))
@@ -165,6 +168,35 @@ function halfConnections(clusters: readonly ExportedCluster[]): string[] {
         return `${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost → both ways again, and then export: ${connectCommand(server.context, client.context)}`;
       }),
   );
+}
+
+/** Clusters of which neither dials the other, although something says that they are to be peers. */
+function lostConnections(snapshots: readonly ClusterSnapshot[]): string[] {
+  const undialled = snapshots.flatMap((client) =>
+    undialledServers(client, snapshots).map(
+      (server) => `${saysUndialled(client, server)} → before the mesh is exported, ${mendUndialled(client, server)}`,
+    ),
+  );
+  const dialled = pairsOf(snapshots).filter(([one, other]) => !isDialled(one, other) && !isDialled(other, one));
+  const leftOut = dialled.flatMap(([one, other]) => {
+    if (undialledServers(one, [other]).length > 0 || undialledServers(other, [one]).length > 0) return [];
+    const [server, client] = letsIn(one, other) ? [one, other] : [other, one];
+    if (!letsIn(server, client)) return [];
+    const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+    const ways = waysOut(client, { context: server.context, name: to });
+    return [
+      `${to} lets ${from} in, and neither dials the other: that is left out → before the mesh is exported, ${ways}`,
+    ];
+  });
+  return [...undialled, ...leftOut];
+}
+
+function isDialled(server: ClusterSnapshot, client: ClusterSnapshot): boolean {
+  return configuredPeers(client).includes(clusterNameOf(server));
+}
+
+function letsIn(server: ClusterSnapshot, client: ClusterSnapshot): boolean {
+  return peersByDirection(server).letIn.includes(clusterNameOf(client));
 }
 
 /** The chosen credentials, where they are the same for all; else that they stay as they are. */
