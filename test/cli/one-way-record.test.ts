@@ -3,7 +3,7 @@ import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { printedCommands } from '../support/printed-commands.ts';
-import { found, refs } from '../support/sandbox-mesh.ts';
+import { found, refs, setUsers } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 dial each other, and so do mesh-2 and mesh-4; mesh-3 dials mesh-1 one-way. */
 let clusters: ConnectClusters;
@@ -168,5 +168,57 @@ describe('a choice of one way that one side has lost', () => {
     expect(stderr).toContain('"mesh-1" starts to dial "mesh-3": until now that connection was one-way');
     const back = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-3'];
     await ok(...back, '--connection-mode', 'unicast', '--yes');
+  });
+});
+
+describe('a list of users that leaves out a peer, read without that peer', () => {
+  const LIST = refs.configMap('clustermesh-remote-users');
+  const withUsers = async (name: string, users: string[], work: () => Promise<void>) => {
+    const before = storeOf(name).get(LIST)?.data;
+    setUsers(
+      found(
+        clusters.clusters.find((one) => one.name === name),
+        name,
+      ),
+      users,
+    );
+    await work();
+    storeOf(name).update(LIST, (list) => {
+      list.data = before;
+    });
+  };
+  const checkOf = (contexts: string) => meshctl('clustermesh', 'check', '--context', contexts, '--category', 'peers');
+
+  it('is told of one that is let in as recorded, and mended by what is printed', async () => {
+    await withUsers('mesh-1', ['remote-mesh-2'], async () => {
+      const says = 'mesh-3 is to be let in, as recorded, and there is no user remote-mesh-3 with the role remote';
+      for (const contexts of ['mesh-1', 'mesh-1,mesh-2']) {
+        const check = await checkOf(contexts);
+        expect(check).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(says) });
+        const status = await meshctl('clustermesh', 'status', '--context', contexts);
+        expect(status).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(says) });
+        expect(proposed(status, 'connect')).toEqual([CONNECT('mesh-1', 'mesh-3')]);
+      }
+      await ok(...CONNECT('mesh-1', 'mesh-3').split(' '));
+      expect((await checkOf('mesh-1')).stdout).not.toContain(says);
+      expect([marksOf('mesh-1'), marksOf('mesh-3')]).toEqual([['mesh-3=served'], ['mesh-1=unicast']]);
+    });
+  });
+
+  it('is told of one that this cluster dials and that cannot dial back, with both ways out', async () => {
+    await withUsers('mesh-2', ['remote-mesh-1'], async () => {
+      const says = 'mesh-4 cannot dial back, and there is no user remote-mesh-4 with the role remote';
+      for (const contexts of ['mesh-2', 'mesh-1,mesh-2']) {
+        expect((await checkOf(contexts)).stdout).toContain(says);
+        expect((await meshctl('clustermesh', 'status', '--context', contexts)).stdout).toContain(says);
+      }
+      // Read too, it tells itself how it logs in.
+      const both = await checkOf('mesh-2,mesh-4');
+      expect(both.stdout).not.toContain(says);
+      expect(both.exitCode).toBe(1);
+    });
+    for (const contexts of ['mesh-2', 'mesh-3', 'mesh-4', 'mesh-1,mesh-3']) {
+      expect((await checkOf(contexts)).stdout).not.toContain('there is no user');
+    }
   });
 });

@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
+import { unlistedPeers } from '../faults/user-faults.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -33,13 +34,14 @@ import {
   saysUndialled,
   undialledServers,
 } from '../peers/lost-halves.ts';
-import { choicesFor } from '../peers/peer-choices.ts';
+import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
-import { type Lack, ofBoth, type PeerVerdict, perPeer } from './per-peer.ts';
+import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './per-peer.ts';
 import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
 
@@ -89,7 +91,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     judge: (from, { name }, now) => judgeCertificate(from, name, now),
     lack: (from, { name }) => lackOfCertificate(from, name),
   }),
-  perPeer({
+  withUnlisted({
     id: 'peers-user',
     title: 'peers have an etcd user for the certificate that dials them',
     ...ofBoth(judgeUser, (from, to) => {
@@ -143,6 +145,29 @@ function saysLeftForItself({ args }: Finding): string {
 /** The same as a warning of commands that compare a cluster with its file, which cannot say it. */
 export function keptForItself(cluster: ClusterSnapshot): string[] {
   return leftForItself(cluster).map((finding) => `${saysLeftForItself(finding)} → ${finding.hint}`);
+}
+
+/** A question of each peer that a cluster dials, with those that were not read and that its own list of users leaves out. */
+function withUnlisted(question: PeerQuestion): MeshCheck {
+  const check = perPeer(question);
+  const othersOf = (cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => all.filter((one) => one !== cluster);
+  return {
+    ...check,
+    subject(cluster, input) {
+      const subject = check.subject(cluster, input);
+      const unlisted = unlistedPeers(cluster, othersOf(cluster, input.clusters)).map(({ peer }) => peer);
+      return { ...subject, things: [...subject.things, ...unlisted] };
+    },
+    run: (input, all) => [
+      ...check.run(input, all),
+      ...input.clusters.flatMap((cluster) =>
+        unlistedPeers(cluster, othersOf(cluster, all)).map(({ peer, says, isSure, hint }) => {
+          const next = forOtherOwners(hint, cluster.context, peersOfOthers(cluster));
+          return findingOf(question.id, isSure ? 'fail' : 'warn', cluster.context, { peer, reason: says }, next);
+        }),
+      ),
+    ],
+  };
 }
 
 /** A cluster that logs in by the certificate for all of its CA has none for the peer alone. */

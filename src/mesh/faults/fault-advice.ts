@@ -1,6 +1,13 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
-import { connectCommand, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import {
+  connectCommand,
+  describeCommand,
+  kubectlCommand,
+  meshctlCommand,
+  unnamedContext,
+  withNamedContexts,
+} from '../command-line.ts';
 import { afterEnd } from '../enable/unfinished-disable.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -19,7 +26,8 @@ export function contextOf(contexts: Contexts, cluster: string): string {
  * @param unready names of clusters to which nobody can be connected as they are: each has a next step of its own
  */
 export function mendOf(fault: Fault, contexts: Contexts, unready: ReadonlySet<string> = new Set()): string {
-  const mend = fault.hint ?? MENDS[fault.id](fault, contexts, unready);
+  const own = fault.hint === undefined ? undefined : withNamedContexts(fault.hint, contexts);
+  const mend = own ?? MENDS[fault.id](fault, contexts, unready);
   return mend === enable(fault, contexts, unready) ? enableAdvice(fault) : mend;
 }
 

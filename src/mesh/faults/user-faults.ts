@@ -1,12 +1,31 @@
+import { makesRemoteUsers } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, SHARED_USER } from '../objects/names.ts';
+import {
+  AGENT_PEERS_SECRET,
+  configMapRef,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SHARED_USER,
+  secretRef,
+} from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
+import { namesOf } from '../peers/concerned-peers.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import { partedBy } from '../peers/parted.ts';
-import { expectedPeers, loginCertificate } from '../peers/peers.ts';
+import { dialledOneWay, peersLetIn } from '../peers/peer-choices.ts';
+import {
+  configuredPeers,
+  expectedPeers,
+  loginCertificate,
+  logsInAsItself,
+  ownUser,
+  sharesLogin,
+} from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
 import type { Fault, FaultsInput } from './fault.ts';
 
@@ -24,7 +43,11 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
   const lack = lackOfUsers(configMap);
   if (lack) return [faultOf(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
   const own = clusterNameOf(snapshot);
-  return others.flatMap((peer): Fault[] => {
+  const unlisted = unlistedPeers(snapshot, others).map(({ peer, says, isSure, hint }) => ({
+    ...faultOf(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer, hint }),
+    outage: isSure,
+  }));
+  const refused = others.flatMap((peer): Fault[] => {
     if (!expectedPeers(peer).includes(own)) return [];
     const user = loginCertificate(peer, own)?.commonName ?? SHARED_USER;
     if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
@@ -44,6 +67,64 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
         hint,
       }),
     ];
+  });
+  return [...refused, ...unlisted];
+}
+
+/** A peer that a cluster's list of users leaves out, by what else the cluster has. */
+export interface UnlistedPeer {
+  /** By name. */
+  peer: string;
+  /** As a clause. */
+  says: string;
+  /** It is on record that the peer is to be let in; else it may be that it is not to dial back. */
+  isSure: boolean;
+  hint: string;
+}
+
+/**
+ * The peers that were not read and that the list of users leaves out, although this cluster lets them in by its own record, or
+ * dials them both ways as far as it knows. Whoever logs in with a certificate that others have too needs no user of its own:
+ * nothing is said of a cluster that dials with such a one, nor of one of which nothing shows that it gives its peers users.
+ * @param others those that were read: what they log in as tells more
+ */
+export function unlistedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): UnlistedPeer[] {
+  const { context, objects, namespace, remoteUsers = [], ca, unread } = snapshot;
+  const list = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+  if (!list || lackOfUsers(list) || !makesRemoteUsers(apiserverDeployment(snapshot))) return [];
+  // Of Secrets that may not be read it is not known what was chosen.
+  if (unread?.has(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)))) return [];
+  const read = [snapshot, ...others].flatMap(namesOf);
+  const dialled = configuredPeers(snapshot);
+  if (dialled.some((peer) => sharesLogin(snapshot, peer))) return [];
+  const asItself = dialled.filter((peer) => logsInAsItself(snapshot, peer));
+  const ownName = ownUser(snapshot);
+  const hasUsers = remoteUsers.some(({ name }) => name !== ownName && name.startsWith(remoteUserName('')));
+  const isOut = (peer: string) =>
+    !read.includes(peer) &&
+    !remoteUsers.some(({ name, role }) => name === remoteUserName(peer) && role === REMOTE_ROLE);
+  const oneWay = dialledOneWay(snapshot);
+  const recorded = hasUsers || asItself.length > 0 ? peersLetIn(snapshot).filter(isOut) : [];
+  const doubtful =
+    hasUsers || (ca?.hasKey && ca.keyMatches)
+      ? asItself.filter((peer) => isOut(peer) && !oneWay.includes(peer) && !recorded.includes(peer))
+      : [];
+  const owner = toolOwner(list);
+  return [...recorded, ...doubtful].map((peer) => {
+    const isSure = recorded.includes(peer);
+    const what = isSure ? 'is to be let in, as recorded' : 'cannot dial back';
+    const by = owner === undefined ? '' : `; ${owner} makes the list`;
+    const again = connectCommand(context, unnamedContext(peer));
+    const part = meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]);
+    const oneWayAgain = connectCommand(context, unnamedContext(peer), ['--connection-mode', 'unicast']);
+    const other = isSure ? `or part them here too: ${part}` : `or record that it is not to: ${oneWayAgain}`;
+    const lasting = owner === undefined ? '' : `; or for good, ${lastingPeers(context, list, [peer])}`;
+    return {
+      peer,
+      isSure,
+      says: `${peer} ${what}, and there is no user ${remoteUserName(peer)} with the role ${REMOTE_ROLE}${by}`,
+      hint: `let it in: ${again}; ${other}${lasting}`,
+    };
   });
 }
 

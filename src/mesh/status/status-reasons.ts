@@ -145,7 +145,8 @@ function isConnected({ clusters }: Clusters, { cluster, nodes }: StatusReport, {
 }
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
-  if (id === 'agents-missing') return undefined;
+  // Of a user that may not be missed it is not known whether any connection needs it.
+  if (id === 'agents-missing' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection needs it now, but it will be needed';
   return connected ? 'connected, but would not come back' : 'would not come back';
