@@ -56,14 +56,17 @@ const LOOK_TIMEOUT_MS = 30_000;
 
 /**
  * Whether something has come since a cluster was read that this run has not written, or meshctl has applied other fields than it
- * had: then another run enables it too. What both write alike shows nothing of that, and may be what the other one stands on.
+ * had: then another run enables it too. So it is with an object that was made anew, under the name of one that was there, or that
+ * this run has deleted. What both write alike shows nothing of that, and may be what the other one stands on.
  */
 function hasOthersWork(before: ClusterSnapshot, now: ClusterSnapshot, written: readonly JournalEntry[]): boolean {
-  // Of a write without an answer it is not known what was stored.
-  const own = new Map(written.map(({ ref, certain, after }) => [keyOf(ref), certain ? after : undefined]));
+  const own = new Map(written.map((entry) => [keyOf(entry.ref), entry]));
   return [...now.objects].some(([key, live]) => {
-    const known = own.has(key) ? own.get(key) : before.objects.get(key);
-    return known ? !isAppliedAlike(known, live) : !own.has(key);
+    const entry = own.get(key);
+    // Of a write without an answer it is not known what was stored.
+    if (entry && !entry.certain) return false;
+    const known = entry ? entry.after : before.objects.get(key);
+    return !known || known.metadata.uid !== live.metadata.uid || !isAppliedAlike(known, live);
   });
 }
 
