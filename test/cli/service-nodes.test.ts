@@ -42,3 +42,23 @@ it('says from which nodes requests fail', async () => {
   const described = await meshctl('describe', 'near');
   expect(described.stdout).toMatch(/^ {2}Uses now: +mesh-1 \(2\), but nothing for http from node-3$/m);
 });
+
+it.each([
+  ['v1.17.9', 'false', false],
+  ['v1.17.9', 'true', true],
+  // From then on agents heed the policy whatever cilium-config says.
+  ['v1.18.0', 'false', true],
+])('with agents of %s, and enable-internal-traffic-policy %s, goes by it: %s', async (tag, option, heeded) => {
+  const { one } = clusters.stores;
+  const [namespace, labels] = ['kube-system', { 'k8s-app': 'cilium' }];
+  const containers = [{ name: 'cilium-agent', image: `quay.io/cilium/cilium:${tag}` }];
+  const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers } } };
+  const agents = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'cilium', namespace } };
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', name: 'cilium-config', namespace };
+  one?.create({ ...agents, spec });
+  one?.update(config, (object) => Object.assign(object.data ?? {}, { 'enable-internal-traffic-policy': option }));
+  const described = await meshctl('describe', 'near');
+  one?.delete({ ...agents, ...agents.metadata });
+  expect(described.stdout.includes('internalTrafficPolicy Local')).toBe(heeded);
+  expect(described.stdout.includes('but nothing for http from node-3')).toBe(heeded);
+});

@@ -1,6 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
+import { INTERNAL_POLICY, isOn, obeysInternalPolicyOption } from '../../mesh/cilium/datapath.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
@@ -17,6 +18,7 @@ import { dialledPeers } from '../../mesh/peers/peers.ts';
 import { readSharing } from '../../mesh/services/annotations.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { backendsIn, meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
+import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readLinks } from './read-links.ts';
@@ -33,6 +35,8 @@ export interface ServiceCluster extends Target {
   /** Its name in the mesh. */
   cluster: string;
   globalByDefault: boolean;
+  /** Whether its agents heed the internalTrafficPolicy of Services. */
+  heedsInternalPolicy: boolean;
 }
 
 /** Set by Cilium's operator on slices that mirror another cluster's backends; agents pass over them. */
@@ -93,7 +97,14 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
     ...target,
     cluster: identityOf(data).name,
     globalByDefault: data['clustermesh-default-global-namespace'] !== 'false',
+    heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
   };
+}
+
+/** Whether the agents let an option tell them to pass over the internalTrafficPolicy of Services; not where they may not be read. */
+async function obeyOption({ client, namespace }: Target): Promise<boolean> {
+  const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
+  return agents !== undefined && obeysInternalPolicyOption(agentFactsOf(agents).image);
 }
 
 /**
@@ -202,7 +213,7 @@ async function readDefinitions(flow: Flow, member: ServiceCluster, scope: Servic
   const [peers, namespaces, services] = await Promise.all([
     readPeers(member),
     readNamespaces(client, scope.namespace),
-    readServiceFacts(client, scope),
+    readServiceFacts(member, scope),
   ]);
   if (!peers) {
     flow.progress.warn(
@@ -234,12 +245,12 @@ async function readNamespaces(
 }
 
 async function readServiceFacts(
-  client: ClusterClient,
+  { client, heedsInternalPolicy }: ServiceCluster,
   { namespace, name }: ServiceScope,
 ): Promise<Map<string, ServiceFacts>> {
   const services = new Map<string, ServiceFacts>();
   const add = (object: KubeObject) => {
-    const facts = serviceFacts(object);
+    const facts = serviceFacts(object, heedsInternalPolicy);
     services.set(serviceKey(facts), facts);
   };
   if (namespace !== undefined && name !== undefined) {

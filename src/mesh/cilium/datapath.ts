@@ -1,3 +1,5 @@
+import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
+
 /** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
 export type CiliumConfig = Readonly<Record<string, string>>;
 
@@ -61,4 +63,16 @@ export function tunnelPort(config: CiliumConfig): number | undefined {
 export function encryption(config: CiliumConfig): Encryption {
   if (isOn(config, 'enable-wireguard')) return 'WireGuard';
   return isOn(config, 'enable-ipsec') ? 'IPsec' : 'none';
+}
+
+/** The option by which agents are told to pass over the internalTrafficPolicy of Services; on by default. */
+export const INTERNAL_POLICY = 'enable-internal-traffic-policy';
+
+/** From this version on agents heed the policy whatever it says (pkg/loadbalancer/writer); 1.19 has removed it. */
+const HEEDED_FROM: CiliumVersion = { major: 1, minor: 18, patch: 0, suffix: '' };
+
+/** Whether agents of an image obey {@link INTERNAL_POLICY} (pkg/k8s/service.go of 1.17). One without a version is taken not to. */
+export function obeysInternalPolicyOption(image: string): boolean {
+  const version = versionOfImage(image);
+  return version !== undefined && compareMinors(version, HEEDED_FROM) < 0;
 }

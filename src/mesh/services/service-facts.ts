@@ -22,7 +22,7 @@ export interface ServiceFacts {
   /** Only those that Cilium reads for the mesh. */
   annotations: Readonly<Record<string, string>>;
   headless: boolean;
-  /** `internalTrafficPolicy: Local`; externalTrafficPolicy is about clients from outside the clusters. */
+  /** `internalTrafficPolicy: Local`, which agents heed; externalTrafficPolicy is about clients from outside the clusters. */
   nodeLocal?: true | undefined;
   /** Of its addresses, the first one first; absent where the API server has set none. */
   families?: readonly IpFamily[] | undefined;

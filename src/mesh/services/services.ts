@@ -122,8 +122,8 @@ const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
 /** Makes a Service headless for Cilium whatever its clusterIP (Kubernetes sets it on the Endpoints of headless ones). */
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
-/** A Service as facts, without backends. */
-export function serviceFacts(service: KubeObject): ServiceFacts {
+/** A Service as facts, without backends. @param heeded whether the agents there heed its internalTrafficPolicy */
+export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
   const { metadata } = service;
   const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {}, ...spec } = serviceSpec(service);
   return {
@@ -136,7 +136,7 @@ export function serviceFacts(service: KubeObject): ServiceFacts {
     ),
     headless:
       type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
-    ...(spec.internalTrafficPolicy === 'Local' ? { nodeLocal: true } : {}),
+    ...(heeded && spec.internalTrafficPolicy === 'Local' ? { nodeLocal: true } : {}),
     families: ipFamilies?.filter(isFamily),
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,
