@@ -1,4 +1,5 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates/certificate.ts';
+import type { CiliumVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 
 /** A node as far as Cluster Mesh needs it. */
@@ -36,6 +37,8 @@ export interface PodSubnet {
 export interface AgentFacts {
   /** The agent container's image as written. */
   image: string;
+  /** As an agent tells it; asked only where the image does not. */
+  version?: CiliumVersion | undefined;
   desired: number;
   ready: number;
 }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
+import { podSpec, templateSpec } from '../../src/mesh/objects/workload.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { enable } from '../support/e2e-cli.ts';
@@ -24,8 +26,8 @@ const meshctl = (...argv: string[]) => runCli(argv, { env: { KUBECONFIG: kubecon
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     clusters: [{ nodes: 2 }, { nodes: 3 }, { nodes: 1, ciliumVersion: '1.18.3' }],
-    intercept: async (context, { resource }) => {
-      if (context === 'mesh-1' && resource !== undefined && resource === forbidden) {
+    intercept: async (context, { resource, subresource = resource }) => {
+      if (context === 'mesh-1' && resource !== undefined && subresource === forbidden) {
         throw new ApiError(
           403,
           'Forbidden',
@@ -140,6 +142,43 @@ describe('version', () => {
     } finally {
       forbidden = undefined;
     }
+  });
+
+  it('that only agents tell is the one that enable goes by', async () => {
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const ref = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
+    // No node of the sandbox can pull it: the pods are to stay.
+    store.update(ref, (object) => Object.assign(object.spec as object, { updateStrategy: { type: 'OnDelete' } }));
+    const withImage = (image: string) => {
+      const pods = store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } });
+      const changed = [ref, ...pods.map(refOf)].map((one) => {
+        let former = '';
+        store.update(one, (object) => {
+          const { containers = [] } = one === ref ? templateSpec(object) : podSpec(object);
+          const container = found(
+            containers.find(({ name }) => name === 'cilium-agent'),
+            'agent',
+          );
+          former = container.image ?? '';
+          container.image = image;
+        });
+        return former;
+      });
+      return found(changed[0], 'the former image');
+    };
+    const former = withImage(`quay.io/cilium/cilium@sha256:${'0'.repeat(64)}`);
+    const enable = ['clustermesh', 'enable', '--context', 'mesh-1', '--dry-run'];
+    const told = await meshctl(...enable);
+    forbidden = 'exec';
+    const untold = await meshctl(...enable).finally(() => {
+      forbidden = undefined;
+    });
+    withImage(former);
+    expect(told).toMatchObject({ exitCode: 0 });
+    expect(`${told.stdout}${told.stderr}`).toContain('Cilium 1.20.0');
+    expect(untold).toMatchObject({ exitCode: 1 });
+    expect(untold.stderr).toContain('and no agent told it');
+    expect(untold.stderr).toContain('--cilium-version');
   });
 
   it('says that a clustermesh-apiserver of a version does not run', async () => {

@@ -54,11 +54,15 @@ describe('readCiliumInstall', () => {
     });
   });
 
-  it('finds the image beside one without a tag, where the operator says the version', () => {
-    const overrides = { version: parseVersion('1.20.0') };
-    expect(readCiliumInstall(snapshot('mirror.example/cilium/cilium@sha256:00'), overrides).apiserverImage).toBe(
-      'mirror.example/cilium/clustermesh-apiserver:v1.20.0',
-    );
+  it.each([
+    ['the operator says', { version: parseVersion('1.20.0') }, undefined],
+    ['an agent tells', {}, parseVersion('1.20.0')],
+    ['the operator says, rather than an agent,', { version: parseVersion('1.20.0') }, parseVersion('1.21.0-dev')],
+  ])('finds the image beside one without a tag, where %s the version', (_who, overrides, version) => {
+    const given = snapshot('mirror.example/cilium/cilium@sha256:00');
+    const told = { ...given, agent: given.agent && { ...given.agent, version } };
+    const { apiserverImage } = readCiliumInstall(told, overrides);
+    expect(apiserverImage).toBe('mirror.example/cilium/clustermesh-apiserver:v1.20.0');
   });
 
   it.each([
@@ -66,7 +70,7 @@ describe('readCiliumInstall', () => {
     [
       snapshot('quay.io/cilium/cilium:latest'),
       'CiliumUnsupported',
-      /version cannot be determined from the agent's image quay.io\/cilium\/cilium:latest \(supported: Cilium 1.16 to 1.21\)/,
+      /version cannot be determined from the agents' image quay.io\/cilium\/cilium:latest, and no agent told it \(supported: Cilium 1.16 to 1.21\)/,
     ],
     [
       snapshot('registry.example/agent:v1.20.0'),

@@ -2,7 +2,7 @@ import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterVersions, ProgramVersion } from '../../mesh/cilium/skew.ts';
-import { formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import {
@@ -55,23 +55,32 @@ async function apiserverVersions(target: Target, deployment: KubeObject): Promis
 }
 
 async function agentVersions(target: Target): Promise<NonNullable<ClusterVersions['agents']>> {
-  const { client, namespace } = target;
-  const running = await client.collect(
-    { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR },
-    (pod) => {
-      const image = podSpec(pod).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image;
-      return image !== undefined && isPodRunning(pod) ? [{ image, pod: pod.metadata.name }] : [];
-    },
-  );
+  const running = await runningAgents(target);
   const byImage = new Map(running.map(({ image, pod }) => [image, pod]));
   const versions = await Promise.all(
     [...byImage].map(async ([image, pod]) => {
       const pods = running.filter((one) => one.image === image).length;
-      const ask = () => answerOf(target, pod, AGENT_CONTAINER, ['cilium-dbg', 'version']);
-      return { image, pods, version: versionIn(image) ?? versionIn((await ask()) ?? '', DAEMON) };
+      return { image, pods, version: versionIn(image) ?? (await askAgent(target, pod)) };
     }),
   );
   return versions.toSorted((a, b) => b.pods - a.pods);
+}
+
+/** The version that an agent of this image tells; undefined where none does. @throws MeshctlError where pods may not be read */
+export async function askAgentVersion(target: Target, image: string): Promise<CiliumVersion | undefined> {
+  const agent = (await runningAgents(target)).find((one) => one.image === image);
+  return agent && parseVersion((await askAgent(target, agent.pod)) ?? '');
+}
+
+function runningAgents({ client, namespace }: Target): Promise<{ image: string; pod: string }[]> {
+  return client.collect({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR }, (pod) => {
+    const image = podSpec(pod).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image;
+    return image !== undefined && isPodRunning(pod) ? [{ image, pod: pod.metadata.name }] : [];
+  });
+}
+
+async function askAgent(target: Target, pod: string): Promise<string | undefined> {
+  return versionIn((await answerOf(target, pod, AGENT_CONTAINER, ['cilium-dbg', 'version'])) ?? '', DAEMON);
 }
 
 /** `Daemon: 1.20.0 0a1b2c3d 2026-…` of `cilium-dbg version`. */

@@ -60,7 +60,7 @@ export function ciliumSettingsOf(ciliumConfig: Readonly<Record<string, string>>)
  * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot.
  * @param overrides for agents whose image has no version tag or no sibling: `version`, `apiserverImage`
  * @throws MeshctlError `CiliumMissing` without Cilium; `Usage` for another version than that of the agents' image; `CiliumUnsupported` when the version is too old, or neither the
- * image nor `overrides` tell it
+ * image nor an agent nor `overrides` tell it
  */
 export function readCiliumInstall(
   snapshot: ClusterSnapshot,
@@ -76,13 +76,14 @@ export function readCiliumInstall(
       { hint: 'Leave --cilium-version out: it is for agents whose image does not tell their version.' },
     );
   }
-  const version = overrides.version ?? runs;
-  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, overrides.version);
+  const told = overrides.version ?? agent.version;
+  const version = told ?? runs;
+  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, told);
   if (version === undefined || apiserverImage === undefined) {
     const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';
     throw new MeshctlError(
       'CiliumUnsupported',
-      `context "${context}": ${unknown} cannot be determined from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
+      `context "${context}": ${unknown} cannot be determined from the agents' image ${agent.image}${version === undefined ? ', and no agent told it' : ''} (supported: Cilium ${supportedRange()})`,
       {
         hint: version === undefined ? 'Give it with --cilium-version, e.g. 1.20.0.' : 'Give it with --image.',
         details: { context, image: agent.image },

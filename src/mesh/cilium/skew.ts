@@ -9,7 +9,6 @@ import {
   OLDEST_SUPPORTED,
   parseVersion,
   supportedRange,
-  versionOfImage,
 } from './versions.ts';
 
 /** A program's version, as far as it can be told, and what it was started from. */
@@ -149,7 +148,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
       severity: 'fail',
       contexts,
       message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: both have to be of the same version`,
-      hint: followAgentsHint(context, agents.some(({ image }) => versionOfImage(image)) ? undefined : newest),
+      hint: followAgentsHint(context),
     });
   }
   const outside = versions.find((version) => compareVersions(version, OLDEST_SUPPORTED) < 0);
@@ -183,13 +182,9 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   return findings;
 }
 
-/**
- * How a clustermesh-apiserver gets the agents' version.
- * @param version of the agents, where their image does not tell it, so that enable must be told
- */
-export function followAgentsHint(context: string, version?: CiliumVersion): string {
-  const told = version ? ['--cilium-version', formatVersion(version)] : [];
-  return `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context }, told)}`;
+/** How a clustermesh-apiserver gets the agents' version, which enable asks them for where their image does not tell it. */
+export function followAgentsHint(context: string): string {
+  return `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
 function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {

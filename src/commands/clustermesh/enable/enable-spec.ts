@@ -79,7 +79,7 @@ export const ENABLE = {
     ...CERTIFICATE_OPTIONS,
     {
       flags: '--cilium-version <version>',
-      description: "Cilium's version, if the tag of the agents' image does not give it",
+      description: "Cilium's version, if neither the agents' image nor an agent tells it",
     },
     {
       flags: '--max-connected-clusters <count>',

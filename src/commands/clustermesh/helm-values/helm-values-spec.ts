@@ -23,7 +23,7 @@ export const HELM_VALUES = {
     ...apiserverOptions(KEPT_DEFAULTS),
     {
       flags: '--cilium-version <version>',
-      description: "Cilium's version, if the tag of the agents' image does not give it",
+      description: "Cilium's version, if neither the agents' image nor an agent tells it",
     },
     {
       flags: '-o, --output <format>',
