@@ -13,6 +13,7 @@ import { awaitAgents, awaitCache, seeAgentsBack, uninterrupted } from './move-pe
  * Has a rollback of a move go the way of a move in the other direction: what the agents are to read or dial is there before they
  * go over to it, and what they go over from stays until they have. Without that it would take their peers from them for as long
  * as pods need to start.
+ * @param waitMs for the whole way, from when it first waits: what one wait has taken, the next ones lack
  * @param written what enable has written, in its order; entries are changed
  */
 export function guardWayBack(
@@ -27,18 +28,23 @@ export function guardWayBack(
   const agents = entries[at];
   if (!agents) return;
   const own = uninterrupted(flow);
+  let endsAt: number | undefined;
+  const left = () => {
+    endsAt ??= own.clock.ms() + waitMs;
+    return Math.max(0, endsAt - own.clock.ms());
+  };
   if (move.to === 'agents') {
     agents.awaitBefore = async () => {
       await requireKvstoremesh(own, target, move);
-      await awaitRollout(own, target, waitMs);
-      await awaitCache(own, target, move, waitMs);
+      await awaitRollout(own, target, left());
+      await awaitCache(own, target, move, left());
     };
-    agents.awaitAfter = () => seeAgentsBack(own, target, move, waitMs);
+    agents.awaitAfter = () => seeAgentsBack(own, target, move, left());
     return;
   }
   let back: Promise<void> | undefined;
   const awaitBack = () => {
-    back ??= awaitAgents(own, target, { to: 'agents', peers: move.peers }, waitMs);
+    back ??= awaitAgents(own, target, { to: 'agents', peers: move.peers }, left());
     return back;
   };
   for (const entry of entries.slice(0, at)) entry.awaitBefore = awaitBack;

@@ -160,10 +160,14 @@ async function awaitPeers(flow: Flow, target: Target, { of, peers, accept, waitM
     if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
       const { context } = target.client;
       const words = lacking.slice(0, 5).map(({ pod, peer }) => `${pod} has not reached ${peer}`);
-      throw new MeshctlError('Timeout', `context "${context}": after ${waitMs / 1000} s ${words.join(', ')}`, {
-        hint: `See why: ${meshctlCommand('clustermesh status', { context })}`,
-        details: { context, lacking },
-      });
+      throw new MeshctlError(
+        'Timeout',
+        `context "${context}": after ${Math.round(waitMs / 100) / 10} s ${words.join(', ')}`,
+        {
+          hint: `See why: ${meshctlCommand('clustermesh status', { context })}`,
+          details: { context, lacking },
+        },
+      );
     }
     await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
   }
