@@ -4,6 +4,7 @@ import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { choicesOfFile } from '../../mesh/file/enable-choices.ts';
 import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
@@ -21,6 +22,7 @@ import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { readWithdrawals } from '../services/read-withdrawals.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
+import { afterEnable } from './after-enable.ts';
 import type { FileMember } from './file-member.ts';
 import { authoritiesFor } from './given-authorities.ts';
 import { type MeshConnections, planConnections } from './plan-connections.ts';
@@ -54,6 +56,8 @@ export interface PreparedMesh {
   members: readonly FileMember[];
   /** As connect reads them, in the members' order. */
   snapshots: readonly ClusterSnapshot[];
+  /** As enable leaves them, in the same order: what comes after it is planned upon these. */
+  enabled: readonly ClusterSnapshot[];
   spec: MeshSpec;
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
@@ -93,10 +97,15 @@ export async function prepareMesh(
   requireNames(read);
   const members = read.map(({ member }) => member);
   const drafts = await draftAll(flow, read, templates, options);
+  const enabled = read.map(({ member, connect }) => {
+    const own = drafts.find((one) => one.member === member);
+    // One that is not wholly enabled is connected once it is.
+    return own && halfEnabledAmong([connect]).size === 0 ? afterEnable(connect, own.draft, flow.now()) : connect;
+  });
   const connections = await planConnections(
     flow,
     spec,
-    read.map(({ member, connect }) => ({ ...member, snapshot: connect })),
+    members.map((member, index) => ({ ...member, snapshot: enabled[index] as ClusterSnapshot })),
     { ...options, proof: false },
   );
   const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
@@ -110,6 +119,7 @@ export async function prepareMesh(
   return {
     members,
     snapshots,
+    enabled,
     spec,
     drafts,
     connections,

@@ -55,7 +55,7 @@ export const NO_PRUNE: PreparedPrune = {
  */
 export async function preparePrune(
   flow: Flow,
-  { members, snapshots, extra, services, serviceObjects, connections }: PreparedMesh,
+  { members, enabled, extra, services, serviceObjects, connections }: PreparedMesh,
   outside: readonly Target[],
   { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
@@ -63,7 +63,7 @@ export async function preparePrune(
   const removed = planExtraServices(serviceObjects, services);
   const withdrawals = await readWithdrawals(flow, [...inFiles, ...outside], removed);
   if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed, withdrawals };
-  const own = snapshots.map((snapshot): DisconnectedCluster => {
+  const own = enabled.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
   const read = await Promise.all(outside.map(({ client, namespace }) => readForParting(client, namespace)));
@@ -98,7 +98,7 @@ export async function preparePrune(
     })),
     ...connections.later,
   ];
-  const parting = prepareParting(targets, dials, [...snapshots, ...read], begun);
+  const parting = prepareParting(targets, dials, [...enabled, ...read], begun);
   const gone = leavingClusters(
     read,
     own.map(({ name }) => name),

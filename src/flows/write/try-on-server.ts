@@ -1,6 +1,7 @@
 import { applySteps } from '../../kube/apply.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { errorOfAbort } from '../../mesh/errors.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { during } from '../flow.ts';
@@ -8,7 +9,7 @@ import { type Authorities, materialise, readAuthorities } from './materialise.ts
 
 /**
  * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
- * past refusals. Certificates are issued in memory for it, where there is no CA yet by one that is thrown away.
+ * past refusals. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it, where there is no CA yet by one that is thrown away.
  */
 export async function tryOnServer(
   flow: Flow,
@@ -22,7 +23,12 @@ export async function tryOnServer(
   const ordered = [...steps].sort((a, b) => Number(isAuthority(b)) - Number(isAuthority(a)));
   await during(flow, { doing: 'Asking the API servers', done: 'Asked the API servers' }, async () => {
     const queues = targets.map(async ({ client }) => {
+      const unstored = new Set<string>();
       for (const step of ordered.filter(({ cluster, write }) => cluster === client.context && write)) {
+        const key = keyOf(step.object);
+        // What an earlier step is to make or to remove is not so on the server: this one cannot be tried there.
+        if (unstored.has(key)) continue;
+        if (['create', 'delete'].includes(step.action)) unstored.add(key);
         const { error } = await applySteps(client, [step], {
           materialise: (one) => materialise(one, authorities, flow.now()),
           dryRun: true,
