@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
 import { enable } from '../support/e2e-cli.ts';
+import { handOverAsPrinted } from '../support/hand-over.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** A connected mesh for Helm: what it would do to it is refused or said, by `helm-values` as by `enable --via-helm`. */
@@ -30,26 +31,6 @@ async function without(ref: ObjectRef, work: () => Promise<void>): Promise<void>
   } finally {
     mesh.one.store.create({ ...content, metadata: kept } as KubeObject, 'meshctl');
   }
-}
-
-const VERSIONS: Readonly<Record<string, [apiVersion: string, kind: string]>> = {
-  deployment: ['apps/v1', 'Deployment'],
-  clusterrole: ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
-  clusterrolebinding: ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
-  serviceaccount: ['v1', 'ServiceAccount'],
-  configmap: ['v1', 'ConfigMap'],
-  service: ['v1', 'Service'],
-  secret: ['v1', 'Secret'],
-};
-
-/** As `kubectl label` and `kubectl annotate` do. */
-function mark(object: string, field: 'annotations' | 'labels', marks: readonly string[]): void {
-  const [resource = '', name = ''] = object.split('/');
-  const [apiVersion, kind] = found(VERSIONS[resource], resource);
-  const namespace = kind.startsWith('ClusterRole') ? {} : { namespace: 'kube-system' };
-  mesh.one.store.update({ apiVersion, kind, name, ...namespace }, ({ metadata }) => {
-    metadata[field] = { ...metadata[field], ...Object.fromEntries(marks.map((one) => one.split('='))) };
-  });
 }
 
 it('says whom the values let in who was kept out', async () => {
@@ -98,15 +79,7 @@ describe('what Helm would do to a mesh that works', () => {
   it('is nothing to what meshctl made, once that is handed over as printed', async () => {
     const before = (await helmValues()).stdout;
     const [handOver = ''] = comments(before).filter((line) => line.includes('refuses to adopt'));
-    const kinds = ['annotate', 'label'].map((verb) => {
-      const [, words = ''] =
-        new RegExp(`kubectl --context mesh-1 -n kube-system ${verb} --overwrite (.+?)(?: &&|$)`).exec(handOver) ?? [];
-      const marks = words.split(' ').filter((word) => word.includes('='));
-      const objects = words.split(' ').filter((word) => !marks.includes(word));
-      const field = `${verb.replace(/e$/, 'ion')}s` as 'annotations' | 'labels';
-      for (const object of objects) mark(object, field, marks);
-      return objects;
-    });
+    const kinds = handOverAsPrinted(mesh.one, handOver);
     const all = ['deployment', 'service', 'serviceaccount', 'clusterrole', 'clusterrolebinding'];
     expect(kinds[0]).toEqual(expect.arrayContaining(all.map((kind) => `${kind}/clustermesh-apiserver`)));
     // The chart of this version makes the users, and Secrets of peers only where it knows the certificates.

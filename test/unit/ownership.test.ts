@@ -7,7 +7,6 @@ import {
   isOurs,
   managersOfData,
   rivalsOf,
-  withoutOwnMarks,
 } from '../../src/mesh/objects/ownership.ts';
 import { foreignObjectNotes } from '../../src/mesh/peers/foreign-homes.ts';
 
@@ -157,16 +156,6 @@ describe('managersOfData', () => {
       ],
     });
     expect(managersOfData(secret)).toEqual(['meshctl', 'someone']);
-  });
-});
-
-describe('withoutOwnMarks', () => {
-  it('leaves the labels and annotations that are not marks', () => {
-    const marked = object({
-      labels: { 'app.kubernetes.io/managed-by': 'meshctl', team: 'a' },
-      annotations: { 'meshctl.io/set': '{}' },
-    });
-    expect(withoutOwnMarks(marked).metadata).toEqual({ name: 'x', namespace: 'n', labels: { team: 'a' } });
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { helmValues } from '../../src/mesh/enable/helm-values.ts';
 import { requireNoConflicts } from '../../src/mesh/enable/plan-enable.ts';
 import type { EnableSettings } from '../../src/mesh/enable/settings.ts';
-import { chartValueOf } from '../../src/mesh/objects/chart-values.ts';
+import { chartValueOf, isAmongHelmValues } from '../../src/mesh/objects/chart-values.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { lastingPeers, sourceEdits } from '../../src/mesh/objects/source-advice.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
@@ -23,6 +23,8 @@ const FIELDS: [kind: string, name: string, path: string, value: string | undefin
   ['Service', APISERVER, 'spec.selector', undefined],
   ['Deployment', APISERVER, 'spec.replicas', `${OF}replicas`],
   ['Deployment', APISERVER, `${POD}containers[apiserver].image`, `${OF}image`],
+  ['Deployment', APISERVER, `${POD}initContainers[etcd-init].image`, `${OF}image`],
+  ['Deployment', APISERVER, `${POD}containers[apiserver].imagePullPolicy`, `${OF}image.pullPolicy`],
   ['Deployment', APISERVER, `${POD}containers[apiserver].resources.limits.memory`, `${OF}resources`],
   ['Deployment', APISERVER, `${POD}containers[etcd].resources`, `${OF}etcd.resources`],
   ['Deployment', APISERVER, `${POD}containers[kvstoremesh].resources`, `${OF}kvstoremesh.resources`],
@@ -76,6 +78,7 @@ describe('the value of the chart that makes a field', () => {
     // Whether there is an apiserver, and who makes its certificates, is no field of an object.
     const others = /^clustermesh\.(useAPIServer|config\.enabled|apiserver\.tls\.(authMode|auto\.(enabled|method)))$/;
     const inAuto = (path: string) => path.replace('tls.auto.server', 'tls.server');
+    expect(known.filter(isAmongHelmValues)).toEqual(known.filter((value) => value !== `${OF}image.pullPolicy`));
     const unknown = paths(values, '').filter(
       (path) =>
         !others.test(path) && !known.some((value) => inAuto(path) === value || inAuto(path).startsWith(`${value}.`)),
@@ -151,9 +154,10 @@ describe('what to edit where a tool has disputed fields from', () => {
   });
 
   it('is said by a refusal to overwrite them', () => {
-    const hintFor = (metadata: Partial<ObjectMeta>) => {
+    const hintFor = (metadata: Partial<ObjectMeta>, path = 'spec.type', set?: Record<string, unknown>) => {
+      const wanted = set && made('Service', APISERVER, { annotations: { 'meshctl.io/set': JSON.stringify(set) } });
       try {
-        requireNoConflicts(snapshotOf(), [disputed(metadata, 'spec.type')]);
+        requireNoConflicts(snapshotOf(), [{ ...disputed(metadata, path), wanted }]);
         return undefined;
       } catch (error) {
         return (error as { hint?: string }).hint;
@@ -163,6 +167,13 @@ describe('what to edit where a tool has disputed fields from', () => {
     const set = `Set ${OF}service.type in`;
     expect(hintFor(RELEASE)).toBe(`${set} the values of Helm release cilium, let Helm do it with --via-helm, ${take}`);
     expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${take}`);
+    // No value that --via-helm gives Helm makes it so.
+    expect(hintFor(RELEASE, 'spec.sessionAffinity')).toBe(
+      `Set ${OF}service.enableSessionAffinity in the values of Helm release cilium, ${take}`,
+    );
+    expect(hintFor(RELEASE, 'spec.type', { 'spec.type': 'ClusterIP' })).toBe(
+      `${set} the values of Helm release cilium, ${take}`,
+    );
     expect(hintFor({})).toBe(`Change them where they are managed, ${take}`);
   });
 });

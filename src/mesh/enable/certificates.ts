@@ -15,6 +15,7 @@ import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts
 import { describeLifetime, successorLifetime } from '../rotation/lifetime.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
 import type { EnableInput } from './input.ts';
+import { leftToOwner } from './left-to-owner.ts';
 
 /** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */
 export function awaitsAddress(snapshot: ClusterSnapshot): boolean {
@@ -83,7 +84,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
       data: {},
       ...(trusted.length > 0 ? { trust: [{ key: TLS_KEYS.ca, certificates: trusted.map(({ pem }) => pem) }] } : {}),
-      secret: secretWithoutData(input, ref),
+      secret: secretWithoutData(input, ref, before),
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
     },
@@ -129,12 +130,12 @@ function isBroken(snapshot: ClusterSnapshot, secret: KubeObject | undefined): bo
   return secret !== undefined && !hasCertificate(snapshot, secret.metadata.name);
 }
 
-/** As rendered: with its labels, and what the operator has set. */
-function secretWithoutData({ objects }: EnableInput, ref: ObjectRef): KubeObject {
+/** As rendered: with its labels, and what the operator has set; what a tool makes stays the tool's by its marks. */
+function secretWithoutData({ objects }: EnableInput, ref: ObjectRef, live: KubeObject | undefined): KubeObject {
   const rendered = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
   if (!rendered) return emptySecret(ref, 'kubernetes.io/tls');
   const { data: _data, ...secret } = rendered;
-  return secret as KubeObject;
+  return live && toolOwner(live) !== undefined ? leftToOwner(live, secret as KubeObject) : (secret as KubeObject);
 }
 
 function reissueReason(

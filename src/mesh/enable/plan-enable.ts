@@ -2,27 +2,22 @@ import { reasonToReplacePods } from '../apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { chartValueOf, isAmongHelmValues } from '../objects/chart-values.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, APISERVER, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../objects/names.ts';
-import {
-  conflictsOf,
-  describeConflicts,
-  fieldOwner,
-  foreignOwner,
-  isOurs,
-  withoutOwnMarks,
-} from '../objects/ownership.ts';
+import { conflictsOf, describeConflicts, fieldOwner, foreignOwner, isOurs, toolOwner } from '../objects/ownership.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
 import { peersIn } from '../peers/file/peer-config.ts';
 import { ownUser } from '../peers/peers.ts';
 import { lackOfUsers, USERS_FILE, userNames } from '../peers/remote-users.ts';
-import { applyChanges } from '../plan/diff.ts';
+import { applyChanges, asLive } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import { deletionOf } from './deletion.ts';
 import type { EnableInput } from './input.ts';
 import { keptSettingsOf, settingName, unsetCommand } from './kept-settings.ts';
+import { leftToOwner } from './left-to-owner.ts';
 import { isAbout } from './setting-path.ts';
 
 /**
@@ -93,7 +88,17 @@ function otherWay(context: string, steps: readonly Step[], owners: readonly stri
   if (earlier.length > 0) return `Undo an earlier --set: ${unsetCommand(context, earlier)}`;
   const edits = sourceEdits(steps);
   const set = edits === undefined ? 'Change them where they are managed' : `Set ${edits}`;
-  return owners.some((owner) => owner.startsWith('Helm')) ? `${set}, let Helm do it with --via-helm` : set;
+  const byHelm = owners.some((owner) => owner.startsWith('Helm')) && steps.every(isMadeByValues);
+  return byHelm ? `${set}, let Helm do it with --via-helm` : set;
+}
+
+/** Whether --via-helm makes what is disputed as it is wanted, by the values that it gives Helm. */
+function isMadeByValues({ object, wanted, conflicts = [] }: Step): boolean {
+  const set = keptSettingsOf(wanted).map(([path]) => path);
+  return conflicts.every(({ path }) => {
+    const value = chartValueOf(object, path);
+    return !set.some((one) => isAbout(one, path)) && (value === undefined || isAmongHelmValues(value));
+  });
 }
 
 /** What an earlier run has set, and this one has not, of the fields that are disputed. */
@@ -115,11 +120,16 @@ function isShared(object: KubeObject): boolean {
 function applyStep({ snapshot, force, overruleHands }: EnableInput, object: KubeObject, purpose = ''): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
-  const owner = force ? undefined : foreignOwner(before);
-  const wanted = owner === undefined ? object : withoutOwnMarks(object);
+  if (!before) {
+    const write = { method: 'apply', object } as const;
+    const made = { cluster: snapshot.context, object: ref, before, wanted: object };
+    return { ...made, action: 'create', changes: [], why: purpose, write };
+  }
+  // What a tool makes stays the tool's by its marks, whoever takes over fields of it.
+  const owner = force ? toolOwner(before) : foreignOwner(before);
+  const wanted = owner === undefined ? asLive(before, object) : leftToOwner(before, object);
   const base = { cluster: snapshot.context, object: ref, before, wanted };
   const write = { method: 'apply', object: wanted } as const;
-  if (!before) return { ...base, action: 'create', changes: [], why: purpose, write };
   const changes = applyChanges(before, wanted, FIELD_MANAGER);
   if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
   const replacing = reasonToReplacePods(changes);
@@ -132,8 +142,8 @@ function applyStep({ snapshot, force, overruleHands }: EnableInput, object: Kube
   return { ...base, action: 'update', changes, why: `${why}; ${hands} changed it`, write: { ...write, force: true } };
 }
 
-function disputes(before: KubeObject | undefined, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {
-  const conflicts = before && !force ? conflictsOf(before, changes) : [];
+function disputes(before: KubeObject, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {
+  const conflicts = force ? [] : conflictsOf(before, changes);
   return conflicts.length > 0 ? { conflicts } : {};
 }
 

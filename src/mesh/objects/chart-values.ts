@@ -11,6 +11,7 @@ import {
 
 const OF_APISERVER = 'clustermesh.apiserver';
 const POD = 'spec\\.template\\.spec\\.';
+const CONTAINER = `^${POD}(?:initContainers|containers)\\[(?:etcd-init|etcd|apiserver|kvstoremesh)\\]\\.`;
 
 /** By which value Cilium's chart makes a field; the first that fits. `$1` is what the path's first group holds. */
 type FieldValues = readonly (readonly [path: RegExp, value: string])[];
@@ -33,7 +34,8 @@ const VALUES: Readonly<Record<string, FieldValues>> = {
     [/^spec\.template\.metadata\.annotations/, `${OF_APISERVER}.podAnnotations`],
     [/^spec\.template\.metadata\.labels/, `${OF_APISERVER}.podLabels`],
     [new RegExp(`^${POD}imagePullSecrets`), 'imagePullSecrets'],
-    [new RegExp(`^${POD}containers\\[(?:etcd|apiserver|kvstoremesh)\\]\\.image`), `${OF_APISERVER}.image`],
+    [new RegExp(`${CONTAINER}imagePullPolicy$`), `${OF_APISERVER}.image.pullPolicy`],
+    [new RegExp(`${CONTAINER}image$`), `${OF_APISERVER}.image`],
     [new RegExp(`^${POD}containers\\[apiserver\\]\\.resources`), `${OF_APISERVER}.resources`],
     [new RegExp(`^${POD}containers\\[(etcd|kvstoremesh)\\]\\.resources`), `${OF_APISERVER}.$1.resources`],
     [new RegExp(`^${POD}containers\\[apiserver\\]\\.args`), `${OF_APISERVER}.extraArgs`],
@@ -57,6 +59,15 @@ const VALUES: Readonly<Record<string, FieldValues>> = {
     [/^data\.max-connected-clusters$/, 'clustermesh.maxConnectedClusters'],
   ],
 };
+
+/** Values that enable has no setting for, or that do more than it would have: `helm-values` does not say them. */
+const LEFT_OUT =
+  /\.(image\.pullPolicy|updateStrategy|podAnnotations|podLabels|affinity|nodeSelector|topologySpreadConstraints|priorityClassName|service\.(labels|enableSessionAffinity|internalTrafficPolicy))$/;
+
+/** Whether the values that `helm-values` prints make a field as enable would. @param value as {@link chartValueOf} has it */
+export function isAmongHelmValues(value: string): boolean {
+  return !LEFT_OUT.test(value);
+}
 
 /**
  * The value of Cilium's chart by which it makes a field: `clustermesh.apiserver.service.type`. Undefined for what hangs on no

@@ -12,8 +12,6 @@ export function isMadeBy(part: string, { metadata: { labels = {} } }: KubeObject
   return labels[MANAGED_BY] === FIELD_MANAGER && labels[COMPONENT] === part;
 }
 
-const OWN_MARK = /^meshctl\.io\//;
-
 /** A field that another manager has set. */
 export interface OwnedField {
   /** Written as in {@link Change}. */
@@ -115,21 +113,6 @@ export function managersOfKey({ metadata }: KubeObject, key: string): string[] {
     ({ fieldsV1 = {} }) => ((fieldsV1['f:data'] ?? {}) as Record<string, unknown>)[`f:${key}`] !== undefined,
   );
   return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
-}
-
-/** An object without the marks that say it is meshctl's, for one that somebody else has made. */
-export function withoutOwnMarks(object: KubeObject): KubeObject {
-  const { labels = {}, annotations = {}, ...metadata } = object.metadata;
-  const { [MANAGED_BY]: _managedBy, ...otherLabels } = labels;
-  const otherAnnotations = Object.entries(annotations).filter(([name]) => !OWN_MARK.test(name));
-  return {
-    ...object,
-    metadata: {
-      ...metadata,
-      ...(Object.keys(otherLabels).length > 0 ? { labels: otherLabels } : {}),
-      ...(otherAnnotations.length > 0 ? { annotations: Object.fromEntries(otherAnnotations) } : {}),
-    },
-  };
 }
 
 /** The fields among `changes` that other managers have set, as managedFields tell. */

@@ -169,6 +169,40 @@ function listChanges(live: unknown, desired: readonly unknown[], path: string): 
   return changes;
 }
 
+/**
+ * `desired` as it is to be applied: a list that the API server takes as a whole is as `live` has it where it says the same,
+ * because whoever set it would be said to be overruled.
+ * @param left paths of further fields that shall be as they are
+ */
+export function asLive(live: KubeObject, desired: KubeObject, left: ReadonlySet<string> = new Set()): KubeObject {
+  return fieldsAsLive(live, desired, left, '') as KubeObject;
+}
+
+function fieldsAsLive(live: unknown, desired: unknown, left: ReadonlySet<string>, path: string): unknown {
+  if (left.has(path)) return live;
+  if (isRecord(desired)) {
+    const present = isRecord(live) ? live : {};
+    const fields = Object.entries(desired).map(([field, value]): [string, unknown, unknown] => {
+      return [field, value, fieldsAsLive(present[field], value, left, path ? `${path}.${field}` : field)];
+    });
+    // A mapping is there for its fields: without any, some may not be there at all.
+    const isLeft = (before: unknown, after: unknown) => after === undefined || (isBare(after) && !isBare(before));
+    return Object.fromEntries(fields.flatMap(([field, value, now]) => (isLeft(value, now) ? [] : [[field, now]])));
+  }
+  if (!Array.isArray(desired) || !Array.isArray(live)) return desired;
+  const keys = path.endsWith('.args') ? undefined : listKeysOf(desired);
+  if (!keys) return listChanges(live, desired, path).every((one) => left.has(one.path)) ? live : desired;
+  const byKey = new Map(live.map((entry) => [entryKey(entry, keys), entry]));
+  return desired.map((entry) => {
+    const key = entryKey(entry, keys);
+    return fieldsAsLive(byKey.get(key), entry, left, `${path}[${key}]`);
+  });
+}
+
+function isBare(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
+}
+
 /** A program's flags mean the same in any order; what comes first is its command. */
 function sameArguments(live: readonly unknown[], desired: readonly unknown[]): boolean {
   const ordered = ([first, ...rest]: readonly unknown[]) => JSON.stringify([first, ...rest.map(String).sort()]);

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { templateSpec } from '../../src/mesh/objects/workload.ts';
+import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable } from '../support/e2e-cli.ts';
+import { handOverAsPrinted } from '../support/hand-over.ts';
+import { refs } from '../support/sandbox-mesh.ts';
+
+/** A mesh whose mesh-1 was handed over to Helm as printed, and has what Helm makes of it; mesh-2 is meshctl's. */
+let mesh: ConnectedMesh;
+
+const DEPLOYMENT = refs.deployment('clustermesh-apiserver');
+
+/** The flags of its programs the other way round, as another tool writes them. */
+const turnFlags = (deployment: KubeObject) => {
+  for (const container of templateSpec(deployment).containers ?? []) {
+    const [command = '', ...flags] = container.args ?? [];
+    container.args = [command, ...flags.reverse()];
+  }
+};
+
+beforeAll(async () => {
+  mesh = await startConnectedMesh({ nodes: 1 }, '--service-type', 'LoadBalancer');
+  handOverAsPrinted(mesh.one, (await mesh.meshctl.ok(['clustermesh', 'helm-values', '--context', 'mesh-1'])).stdout);
+  // As seen of Helm 4.2 with the chart of 1.20.
+  mesh.one.store.update(
+    DEPLOYMENT,
+    (deployment) => {
+      turnFlags(deployment);
+      for (const container of templateSpec(deployment).containers ?? [])
+        Object.assign(container, { imagePullPolicy: 'Always' });
+      deployment.metadata.labels = { ...deployment.metadata.labels, 'helm.sh/chart': 'cilium-1.20.0' };
+    },
+    'helm',
+  );
+});
+
+afterAll(() => mesh.sandbox.close());
+
+/** What a run changes, of the cluster that is Helm's. */
+async function requireSettled(...flags: string[]): Promise<void> {
+  const spec = () => structuredClone(mesh.one.store.get(DEPLOYMENT)?.spec);
+  const before = spec();
+  const planned = await mesh.meshctl.ok(enable('mesh-1', '--dry-run=server', ...flags));
+  expect(planned.stdout).toMatch(/\nPlan: \d+ to keep\.\n/);
+  const { stdout } = await mesh.meshctl.ok(enable('mesh-1', '--yes', ...flags));
+  expect(stdout).toContain('Objects: nothing to change');
+  expect(spec()).toEqual(before);
+}
+
+describe('enable', () => {
+  it('leaves to Helm what does as well, and takes nothing over, by force either', async () => {
+    await requireSettled();
+    await requireSettled('--force-conflicts');
+    await requireSettled();
+  });
+
+  it('takes fields over by force, and the object stays the release’s: the next run has nothing to change', async () => {
+    const set = 'Deployment:spec.template.spec.containers[etcd].imagePullPolicy=Never';
+    const refused = await mesh.meshctl(enable('mesh-1', '--set', set, '--yes'));
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain(
+      'Set clustermesh.apiserver.image.pullPolicy in the values of Helm release cilium, or take the fields over',
+    );
+    await mesh.meshctl.ok(enable('mesh-1', '--set', set, '--yes', '--force-conflicts'));
+    const labels = { 'app.kubernetes.io/managed-by': 'Helm' };
+    expect(mesh.one.store.get(DEPLOYMENT)).toMatchObject({ metadata: { labels } });
+    await requireSettled();
+    await requireSettled('--force-conflicts');
+    await mesh.meshctl.ok(
+      enable('mesh-1', '--unset', 'Deployment:spec.template.spec.containers[etcd].imagePullPolicy', '--yes'),
+    );
+    await requireSettled();
+  });
+
+  it('overrules nobody who has turned the flags of a program, whose order says nothing', async () => {
+    mesh.two.store.update(DEPLOYMENT, turnFlags, 'kubectl-edit');
+    await mesh.meshctl.ok(enable('mesh-2', '--set', 'Deployment:spec.minReadySeconds=1', '--yes'));
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { leftToOwner } from '../../src/mesh/enable/left-to-owner.ts';
+import type { KubeObject, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
+import { changesTo } from '../../src/mesh/plan/diff.ts';
+
+const ARGS = ['clustermesh', '--a', '--b'];
+
+interface Part {
+  meta?: Partial<ObjectMeta>;
+  spec?: Record<string, unknown>;
+  pod?: Record<string, unknown>;
+  container?: Record<string, unknown>;
+}
+
+const deployment = ({ meta = {}, spec = {}, pod = {}, container = {} }: Part): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'x', namespace: 'n', ...meta },
+  spec: {
+    ...spec,
+    template: { spec: { ...pod, containers: [{ name: 'etcd', args: ARGS, ...container }] } },
+  },
+});
+
+const ROLLING = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+const CONTAINER = 'spec.template.spec.containers[etcd]';
+
+describe('of an object that a tool makes, enable applies', () => {
+  it.each<[string, Part, Part]>([
+    ['flags in their order', { container: { args: ['clustermesh', '--b', '--a'] } }, {}],
+    ["flags of the tool's besides", { container: { args: ['clustermesh', '--b', '--c', '--a'] } }, {}],
+    [
+      'how images are pulled',
+      { container: { imagePullPolicy: 'Always' } },
+      { container: { imagePullPolicy: 'Never' } },
+    ],
+    ['how pods are replaced', { spec: { strategy: { type: 'Recreate' } } }, { spec: { strategy: ROLLING } }],
+    ['where pods are', { pod: { nodeSelector: { a: 'c' } } }, { pod: { nodeSelector: { a: 'b' } } }],
+    ['what it leaves out', {}, { pod: { affinity: { nodeAffinity: { a: 'b' } } } }],
+  ])('%s, as they are', (_what, live, rendered) => {
+    expect(leftToOwner(deployment(live), deployment(rendered))).toEqual(deployment(live));
+  });
+
+  it.each<[string, Part, Part, string[]]>([
+    ['flags that it lacks', { container: { args: ['clustermesh', '--a'] } }, {}, [`${CONTAINER}.args`]],
+    ['another program', { container: { args: ['kvstoremesh', '--a', '--b'] } }, {}, [`${CONTAINER}.args`]],
+    ['another image', { container: { image: 'a' } }, { container: { image: 'b' } }, [`${CONTAINER}.image`]],
+    [
+      'what was --set',
+      { container: { imagePullPolicy: 'Always' } },
+      {
+        meta: { annotations: { 'meshctl.io/set': JSON.stringify({ [`${CONTAINER}.imagePullPolicy`]: 'Never' }) } },
+        container: { imagePullPolicy: 'Never' },
+      },
+      ['metadata.annotations.meshctl.io/set', `${CONTAINER}.imagePullPolicy`],
+    ],
+  ])('%s, all the same', (_what, live, rendered, paths) => {
+    const wanted = leftToOwner(deployment(live), deployment(rendered));
+    expect(
+      changesTo(deployment(live), wanted)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(paths);
+  });
+
+  const marks = (by: string, annotations: Record<string, string> = {}) =>
+    deployment({ meta: { labels: { 'app.kubernetes.io/managed-by': by, team: 'a' }, annotations } });
+
+  it('no mark of its own that is not there, and those that are', () => {
+    const rendered = marks('meshctl', { 'meshctl.io/service': '{"nodePort":1}', other: 'x' });
+    expect(leftToOwner(marks('Helm'), rendered).metadata).toMatchObject({
+      labels: { team: 'a' },
+      annotations: { other: 'x' },
+    });
+    const noted = marks('Helm', { 'meshctl.io/service': '{}' });
+    expect(leftToOwner(noted, rendered).metadata.annotations).toEqual(rendered.metadata.annotations);
+    expect(leftToOwner(marks('meshctl'), rendered).metadata.labels).toEqual(rendered.metadata.labels);
+  });
+});
