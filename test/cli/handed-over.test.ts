@@ -78,3 +78,27 @@ describe('enable', () => {
     await mesh.meshctl.ok(enable('mesh-2', '--set', 'Deployment:spec.minReadySeconds=1', '--yes'));
   });
 });
+
+describe('disable', () => {
+  const users = refs.configMap('clustermesh-remote-users');
+
+  it('leaves what the pods of Helm cannot start without, and has the line that removes them', async () => {
+    const { stdout } = await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--dry-run']);
+    expect(stdout).toContain(
+      '(then disable again, which removes ConfigMap kube-system/clustermesh-remote-users too): helm upgrade cilium ' +
+        'cilium/cilium --version 1.20.0 --namespace kube-system --kube-context mesh-1 --reuse-values --set clustermesh.useAPIServer=false',
+    );
+    await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes']);
+    expect(mesh.one.store.get(users)?.data).toEqual({ 'users.yaml': expect.not.stringContaining('remote-mesh-2') });
+    await mesh.meshctl.ok(enable('mesh-1'));
+    await requireSettled();
+    await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    expect(mesh.one.store.get(users)).toBeDefined();
+  });
+
+  it('removes it once Helm has removed the Deployment', async () => {
+    mesh.one.store.delete(DEPLOYMENT);
+    await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    expect(mesh.one.store.get(users)).toBeUndefined();
+  });
+});

@@ -58,7 +58,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     ofOthers: peersOfOthers(snapshot),
     steps,
     notes: [
-      ...stayingNotes(steps),
+      ...stayingNotes(snapshot, steps),
       ...rotationNotes(snapshot, steps),
       ...(await invitationsEndingWith(flow, { client, namespace })),
     ],

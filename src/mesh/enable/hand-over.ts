@@ -1,5 +1,6 @@
+import { formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
+import { kubectlCommand, shellWord } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
 import { MANAGED_BY, toolOf } from '../objects/ownership.ts';
@@ -42,4 +43,24 @@ export function handOverCommand(
     kubectlCommand({ context, namespace }, [verb, '--overwrite', ...words, ...marks]);
   const annotate = mark('annotate', `${RELEASE_NAME}=${release}`, `${RELEASE_NAMESPACE}=${namespace}`);
   return `${annotate} && ${mark('label', `${MANAGED_BY}=Helm`)}`;
+}
+
+/**
+ * What an operator types to have a release otherwise, in the version of the chart that made it: without one, Helm would upgrade
+ * Cilium too.
+ * @param made an object of the release, whose label names the chart (`cilium.chart` in the chart's _helpers.tpl)
+ */
+export function helmUpgradeCommand(
+  { context, namespace, agent }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'agent'>,
+  made: KubeObject,
+  release: string,
+  words: readonly string[],
+): string {
+  const chart = /^cilium-(.+)$/.exec(made.metadata.labels?.['helm.sh/chart'] ?? '')?.[1];
+  const runs = versionOfImage(agent?.image ?? '');
+  const version = chart ?? (runs ? formatVersion(runs) : '<version of Cilium>');
+  const where = ['--namespace', namespace, '--kube-context', context, '--reuse-values'];
+  return ['helm', 'upgrade', release, 'cilium/cilium', '--version', version, ...where, ...words]
+    .map(shellWord)
+    .join(' ');
 }

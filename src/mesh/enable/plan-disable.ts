@@ -3,12 +3,15 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
-import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
+import { foreignOwner, isOurs, managersOfData, toolOf } from '../objects/ownership.ts';
+import { neededBy, templateSpec } from '../objects/workload.ts';
+import { groupBy } from '../pairs.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
 import { heldBy, isGoing } from '../plan/going.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
 import { deletionOf, namesPeers } from './deletion.ts';
+import { helmUpgradeCommand } from './hand-over.ts';
 
 /** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
 const HUBBLE_SECRETS = [
@@ -40,9 +43,10 @@ export function planDisable({ snapshot, possible, keepCertificates }: DisableInp
   const authority = secretRef(snapshot.namespace, CA_SECRET);
   const present = [...possible, authority].flatMap((ref) => snapshot.objects.get(keyOf(ref)) ?? []);
   const ordered = [...present].sort((a, b) => rankOf(a) - rankOf(b));
-  const steps = ordered
+  const removals = ordered
     .filter(({ metadata }) => metadata.name !== CA_SECRET)
     .map((object) => removalStep(snapshot, object, keepCertificates));
+  const steps = sparingWhatStays(removals);
   const live = snapshot.objects.get(keyOf(authority));
   return { steps: live ? [...steps, authorityStep(snapshot, live, steps, keepCertificates)] : steps };
 }
@@ -55,6 +59,20 @@ function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertific
   const write = deletionOf(object);
   return { ...base, action: 'delete', why, write };
 }
+
+/** What the pods of a Deployment that stays cannot start without stays with it: its tool may count on it, and not make it. */
+function sparingWhatStays(steps: readonly Step[]): Step[] {
+  const needed = steps.flatMap(({ action, object, before }) =>
+    action === 'keep' && object.kind === 'Deployment' ? neededBy(templateSpec(before)) : [],
+  );
+  return steps.map((step) => {
+    const { write: _write, ...base } = step;
+    const isNeeded = needed.some(({ kind, name }) => kind === step.object.kind && name === step.object.name);
+    return step.action === 'delete' && isNeeded ? { ...base, action: 'keep', why: STILL_NEEDED } : step;
+  });
+}
+
+const STILL_NEEDED = 'the pods that stay cannot start without it';
 
 function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {
   const owner = foreignOwner(object);
@@ -90,17 +108,26 @@ function stillSigned({ tlsSecrets, ca }: ClusterSnapshot, steps: readonly Step[]
   );
 }
 
-/** What stays although it belongs to a mesh, for people: by owner. */
-export function stayingNotes(steps: readonly Step[]): string[] {
+/** What stays although it belongs to a mesh, for people: by owner, with what removes it. */
+export function stayingNotes(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
   const kept = steps.filter(
     ({ action, object, before }) => action === 'keep' && object.name !== CA_SECRET && foreignOwner(before),
   );
-  const owners = new Map<string, string[]>();
-  for (const { object, before } of kept) {
-    const owner = foreignOwner(before) ?? '';
-    owners.set(owner, [...(owners.get(owner) ?? []), describeRef(object)]);
-  }
-  return [...owners].map(([owner, objects]) => `${objects.join(', ')} stay: made by ${owner}, remove them there`);
+  const owners = groupBy(kept, ({ before }) => foreignOwner(before) ?? '');
+  return [...owners].map(([owner, alike]) => {
+    const objects = alike.map(({ object }) => describeRef(object)).join(', ');
+    return `${objects} stay: made by ${owner}, ${removalThere(snapshot, steps, alike)}`;
+  });
+}
+
+function removalThere(snapshot: ClusterSnapshot, steps: readonly Step[], kept: readonly Step[]): string {
+  const deployment = kept.find(({ object }) => object.kind === 'Deployment')?.before;
+  const { kind, name } = toolOf(deployment) ?? {};
+  if (!deployment || kind !== 'helm' || name === undefined) return 'remove them there';
+  const without = helmUpgradeCommand(snapshot, deployment, name, ['--set', 'clustermesh.useAPIServer=false']);
+  const needed = steps.filter(({ why }) => why === STILL_NEEDED).map(({ object }) => describeRef(object));
+  const again = needed.length > 0 ? ` (then disable again, which removes ${needed.join(', ')} too)` : '';
+  return `remove them there${again}: ${without}`;
 }
 
 /**

@@ -9,10 +9,18 @@ export interface PodSpec {
   containers?: Container[];
   initContainers?: Container[];
   imagePullSecrets?: { name: string }[];
-  volumes?: { name: string; emptyDir?: { medium?: string } }[];
+  volumes?: Volume[];
   hostAliases?: { ip: string; hostnames: string[] }[];
   tolerations?: Toleration[];
   nodeSelector?: Record<string, string>;
+}
+
+interface Volume {
+  name: string;
+  emptyDir?: { medium?: string };
+  configMap?: { name?: string; optional?: boolean };
+  secret?: { secretName?: string; optional?: boolean };
+  projected?: { sources?: Record<'configMap' | 'secret', { name?: string; optional?: boolean } | undefined>[] };
 }
 
 export interface Container {
@@ -101,6 +109,23 @@ export function workloadStatus(workload: KubeObject | undefined): WorkloadStatus
 /** The spec of the pods that a Deployment or DaemonSet makes; empty for none. */
 export function templateSpec(workload: KubeObject | undefined): PodSpec {
   return workloadSpec(workload).template?.spec ?? {};
+}
+
+/** What pods cannot start without, of what they mount and run as: kinds and names. */
+export function neededBy({ volumes = [], serviceAccountName }: PodSpec): { kind: string; name: string }[] {
+  const sources = volumes.flatMap(({ configMap, secret, projected }) => [
+    { kind: 'ConfigMap', ...configMap },
+    { kind: 'Secret', ...secret, name: secret?.secretName },
+    ...(projected?.sources ?? []).flatMap((source) => [
+      { kind: 'ConfigMap', ...source.configMap },
+      { kind: 'Secret', ...source.secret },
+    ]),
+  ]);
+  const account = { kind: 'ServiceAccount', name: serviceAccountName };
+  return [...sources, account].flatMap(
+    ({ kind, name, optional }: { kind: string; name?: string | undefined; optional?: boolean }) =>
+      name === undefined || optional ? [] : [{ kind, name }],
+  );
 }
 
 /** A pod's spec. */
