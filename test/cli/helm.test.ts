@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
+import { handOverAsPrinted } from '../support/hand-over.ts';
 import { enableByHand, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -129,6 +130,23 @@ describe('helm-values', () => {
 });
 
 describe('enable --via-helm', () => {
+  it('is refused before Helm runs, dry or not, until what meshctl made is handed over', async () => {
+    await fakeHelm('must not run', 9);
+    const mesh2 = found(sandbox.clusters[1], 'mesh-2');
+    const viaHelm = (...more: string[]) => meshctl('enable', '--context', 'mesh-2', '--via-helm', ...more);
+    const says = 'context "mesh-2": Helm refuses to adopt the objects that meshctl made';
+    const results = [await viaHelm(), await viaHelm('--dry-run=server'), await viaHelm('--dry-run')];
+    for (const { exitCode, stderr } of results) {
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(says);
+    }
+    expect(results[2]?.stdout).toContain(`✗ ${says}\nNothing was changed (--dry-run); a run is refused.\n`);
+    const json = await viaHelm('--dry-run', '-o', 'json');
+    expect(jsonOf(json)).toMatchObject({ failures: [{ context: 'mesh-2', error: { code: 'Conflict' } }] });
+    handOverAsPrinted(mesh2, results[0]?.stderr ?? '');
+    expect(await viaHelm('--dry-run')).toMatchObject({ exitCode: 0 });
+  });
+
   it('runs helm with the values on its standard input, shows what it says, and waits', async () => {
     await fakeHelm('Release "cilium" has been upgraded. Happy Helming!\\n', 0);
     const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--wait-duration', '5s');
@@ -179,7 +197,7 @@ describe('enable --via-helm', () => {
     [
       'Error: UPGRADE FAILED: Service "clustermesh-apiserver" in namespace "kube-system" exists and cannot be imported into the current release: invalid ownership metadata',
       /cannot be imported/,
-      /Hand them over.+: kubectl --context mesh-2 .+release-name=cilium .+managed-by=Helm/,
+      /Others made objects that Helm would make: .+managed-by=Helm/,
     ],
     [
       'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress',

@@ -90,7 +90,7 @@ export async function enableViaHelm(
   { waitMs, ...options }: EnableOptions,
   helm: HelmOptions,
 ): Promise<void> {
-  const { values, notes, handOver } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
+  const { values, notes } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
   // From 1.19 on the chart leaves the users to others where it does not know the peers, and the pods cannot start without.
   const users = draft.plan.steps.filter(
@@ -110,7 +110,7 @@ export async function enableViaHelm(
       doing: `${target.client.context}: helm ${args.join(' ')}`,
       done: `${target.client.context}: helm ${args.join(' ')}`,
     },
-    () => runHelm(flow, args, stringify(values), helm, handOver),
+    () => runHelm(flow, args, stringify(values), helm),
   );
   if (helm.dryRun) return;
   if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
@@ -119,13 +119,7 @@ export async function enableViaHelm(
   await awaitRollout(flow, target, waitMs);
 }
 
-async function runHelm(
-  flow: Flow,
-  args: readonly string[],
-  input: string,
-  helm: HelmOptions,
-  handOver: string | undefined,
-): Promise<void> {
+async function runHelm(flow: Flow, args: readonly string[], input: string, helm: HelmOptions): Promise<void> {
   const wordsOf = helmWords();
   const said: string[] = [];
   try {
@@ -148,22 +142,19 @@ async function runHelm(
     await running;
   } catch (error) {
     flow.signal.throwIfAborted();
-    throw helmError(error, said, args, handOver);
+    throw helmError(error, said, args);
   }
 }
 
 /** What Helm stumbles over, and the way on. */
-const HELM_TROUBLES: readonly [pattern: RegExp, hint: string | ((handOver: string | undefined) => string)][] = [
+const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
   [
     /unknown flag: --hide-secret/,
     'Helm before 3.15 prints private keys in a dry run. Use a newer one, or --dry-run, which runs no Helm.',
   ],
   [
     /invalid ownership metadata|cannot be imported into the current release/,
-    (handOver) =>
-      handOver
-        ? `meshctl made objects that Helm would make. Hand them over, which cuts no peer off, then run the same command again: ${handOver}`
-        : 'Others made objects that Helm would make: it takes over what has its label app.kubernetes.io/managed-by=Helm and its annotations meta.helm.sh/release-name and release-namespace.',
+    'Others made objects that Helm would make: it takes over what has its label app.kubernetes.io/managed-by=Helm and its annotations meta.helm.sh/release-name and release-namespace.',
   ],
   [
     /another operation .* is in progress/,
@@ -182,12 +173,7 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string | ((handOver: strin
 ];
 
 /** @param lines what Helm said, without secrets: its own error has all that it printed, and --debug would show it */
-function helmError(
-  error: unknown,
-  lines: readonly string[],
-  args: readonly string[],
-  handOver: string | undefined,
-): MeshctlError {
+function helmError(error: unknown, lines: readonly string[], args: readonly string[]): MeshctlError {
   if (!(error instanceof ExecaError)) throw error;
   if (error.code === 'ENOENT') {
     return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
@@ -199,8 +185,7 @@ function helmError(
     .filter((line) => /error|fail/i.test(line))
     .at(-1)
     ?.replace(/^Error: /, '');
-  const [, words] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
-  const hint = typeof words === 'function' ? words(handOver) : words;
+  const [, hint] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,

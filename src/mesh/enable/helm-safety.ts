@@ -58,3 +58,16 @@ export function requireSafeForHelm(
     },
   );
 }
+
+/**
+ * Refuses what Helm would refuse: it takes over no object without its marks.
+ * @param handOver the commands that put them there, as {@link HelmValues} has them
+ * @throws MeshctlError `Conflict`
+ */
+export function requireHandedOver({ context }: ClusterSnapshot, handOver: string | undefined): void {
+  if (handOver === undefined) return;
+  throw new MeshctlError('Conflict', `context "${context}": Helm refuses to adopt the objects that meshctl made`, {
+    hint: `Hand them over, which cuts no peer off, then run the same command again: ${handOver}`,
+    details: { context },
+  });
+}

@@ -58,20 +58,13 @@ export function helmValues(input: HelmInput): HelmValues {
         apiserver: apiserverValues(input),
       },
     },
-    notes: notesOf(input, peers, handOver),
+    notes: notesOf(input, peers),
     handOver,
   };
 }
 
-function notesOf({ snapshot, install }: HelmInput, peers: HelmPeers, handOver: string | undefined): string[] {
-  const notes: string[] = [];
-  if (handOver) {
-    notes.push(
-      `Helm refuses to adopt the objects that meshctl made in ${snapshot.context}; hand them over before helm runs, ` +
-        `which cuts no peer off: ${handOver}`,
-    );
-  }
-  notes.push(...peers.notes);
+function notesOf({ snapshot, install }: HelmInput, peers: HelmPeers): string[] {
+  const notes: string[] = [...peers.notes];
   if (!peers.areMade && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +

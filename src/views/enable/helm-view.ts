@@ -1,7 +1,9 @@
 import { meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { peerSentence } from '../plan/plan-view.ts';
+import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
+import type { EnableFailure } from './enable-view.ts';
 
 /** A cluster that Helm enables, or would. */
 export interface HelmCluster {
@@ -19,10 +21,11 @@ export function cutSentences(effects: readonly PeerEffect[]): string[] {
   });
 }
 
-/** The result of `clustermesh enable --via-helm`. @param dryRun where nothing was run */
+/** The result of `clustermesh enable --via-helm`. @param dryRun where nothing was run @param refused clusters in which a run would begin nothing */
 export function helmText(
   clusters: readonly HelmCluster[],
   dryRun: 'client' | 'server' | undefined,
+  refused: readonly EnableFailure[],
   theme: Theme,
 ): string {
   return [
@@ -31,6 +34,11 @@ export function helmText(
         ? `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context })}`
         : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
     ),
-    ...(dryRun ? [`Nothing was changed (--dry-run${dryRun === 'server' ? '=server' : ''}).`] : []),
+    ...refused.map(({ error }) => `✗ ${printable(error.message)}`),
+    ...(dryRun
+      ? [
+          `Nothing was changed (--dry-run${dryRun === 'server' ? '=server' : ''})${refused.length > 0 ? '; a run is refused' : ''}.`,
+        ]
+      : []),
   ].join('\n');
 }

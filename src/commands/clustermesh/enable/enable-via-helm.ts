@@ -2,13 +2,14 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
-import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { requireHandedOver, requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
+import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
+import { failureData } from '../../../views/enable/enable-view.ts';
 import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';
 import { printableLines } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import type { DryRun, PlanFlags } from '../../plan-result.ts';
+import { type DryRun, type PlanFlags, refusalBy } from '../../plan-result.ts';
 import type { ClusterFlags } from '../../targets/cluster-flags.ts';
 import type { ENABLE } from './enable-spec.ts';
 
@@ -60,6 +61,14 @@ export async function runViaHelm(
       values: helmValuesOf(draft, options).values,
     })),
   );
+  const refused = planned.flatMap(({ target, draft }) => {
+    const { handOver } = helmValuesOf(draft, options, helm.release);
+    const error = refusalBy(() => requireHandedOver(draft.snapshot, handOver));
+    return error ? [{ context: target.client.context, error }] : [];
+  });
+  const [refusal] = refused;
+  if (refusal && dryRun !== 'client') throw refusal.error;
+  for (const { error } of refused) context.progress.warn(warningOf(error));
   if (dryRun) {
     // Who runs it is asked about these.
     for (const { draft } of planned) for (const cut of cutSentences(draft.effects)) context.progress.warn(cut);
@@ -77,7 +86,12 @@ export async function runViaHelm(
   }
   return {
     kind: 'HelmResult',
-    data: { ...(dryRun ? { dryRun } : {}), clusters },
-    text: (theme) => helmText(clusters, dryRun, theme),
+    data: {
+      ...(dryRun ? { dryRun } : {}),
+      clusters,
+      ...(refusal ? { failures: refused.map(failureData) } : {}),
+    },
+    text: (theme) => helmText(clusters, dryRun, refused, theme),
+    exitCode: refusal ? exitCodeOf(refusal.error.code) : 0,
   };
 }

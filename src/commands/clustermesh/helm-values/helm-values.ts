@@ -38,8 +38,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     for (const target of targets) {
       const draft = await draftEnableCluster(context, target, options);
       requireSafeForHelm(draft);
-      const { values, notes: ofValues } = printableLines(helmValuesOf(draft, options));
-      const notes = [...(await doubtsOf(context, flags, draft)), ...ofValues];
+      const { values, notes: ofValues, handOver } = printableLines(helmValuesOf(draft, options));
+      const adoption =
+        handOver === undefined
+          ? []
+          : [
+              `Helm refuses to adopt the objects that meshctl made in ${target.client.context}; hand them over before helm runs, ` +
+                `which cuts no peer off: ${handOver}`,
+            ];
+      const notes = [...(await doubtsOf(context, flags, draft)), ...adoption, ...ofValues];
       // In YAML they are comments.
       if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
       const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
