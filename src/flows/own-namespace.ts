@@ -13,6 +13,7 @@ export interface OwnNamespaceOptions {
 
 /**
  * Makes a namespace where there is none; one that is on its way out is waited for.
+ * @returns what was made; undefined where somebody else has made it
  * @throws MeshctlError `Timeout`, and what the API server refuses
  */
 export async function makeNamespace(
@@ -20,7 +21,7 @@ export async function makeNamespace(
   client: ClusterClient,
   namespace: KubeObject,
   { waitMs, rights }: OwnNamespaceOptions,
-): Promise<void> {
+): Promise<KubeObject | undefined> {
   const ref = refOf(namespace);
   const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
   // Watching namespaces is a right that only those need who make and delete them.
@@ -31,12 +32,13 @@ export async function makeNamespace(
       waitingFor: `an earlier ${describeRef(ref)} to be gone`,
     });
   }
-  if (await client.get(ref)) return;
+  if (await client.get(ref)) return undefined;
   try {
-    await client.create(namespace);
+    return await client.create(namespace);
   } catch (error) {
     // Another run makes it at the same time.
     if (!alreadyExists(error)) throw asLackOf(rights, error);
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliOptions, failureOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
@@ -69,6 +70,19 @@ it('leaves nothing behind after Ctrl-C in the middle', async () => {
   expect(objects()).toEqual(before);
 });
 
+it('leaves nothing behind after Ctrl-C while enable has made the Service alone', async () => {
+  const before = objects();
+  const ctrlC = new AbortController();
+  const ofApiserver = ({ kind, metadata }: KubeObject) =>
+    kind === 'Service' && metadata.name === 'clustermesh-apiserver' ? ctrlC.abort() : undefined;
+  const stop = sandbox.clusters.map(({ store }) => store.subscribe(({ object }) => ofApiserver(object)));
+  const { exitCode, stdout } = await meshctl([...DEMO, '--yes'], { signal: ctrlC.signal });
+  for (const end of stop) end();
+  expect(exitCode).toBe(130);
+  expect(stdout).toContain('$ meshctl clustermesh disable');
+  expect(objects()).toEqual(before);
+});
+
 it('leaves what it made with --keep, which a later run takes away', async () => {
   const before = objects();
   const kept = await meshctl.ok([...DEMO, '--yes', '--keep']);
@@ -131,6 +145,39 @@ it('takes nothing apart that others have made while it asked', async () => {
   expect(made()).toEqual(theirs);
   await untilHealthy(sandbox, ['mesh-1']);
   await meshctl.ok(['clustermesh', 'disable', '--context', BOTH, '--disconnect', '--yes']);
+});
+
+it('takes nothing of another demo away that was begun while it asked', async () => {
+  let theirs: string[][] = [];
+  const other = async () => {
+    await meshctl.ok([...DEMO, '--yes', '--keep']);
+    theirs = objects();
+    return 'y';
+  };
+  const asked = await meshctl(DEMO, { answers: [other] });
+  expect(asked.exitCode).toBe(1);
+  expect(asked.stderr).toMatch(
+    /✖ context "mesh-1": namespace meshctl-demo has been made since the plan was, by someone else\n/,
+  );
+  expect(asked.stdout).not.toMatch(/\$ meshctl clustermesh (disable|disconnect)|delete namespace/);
+  expect(objects()).toEqual(theirs);
+  await untilHealthy(sandbox, ['mesh-1']);
+  await meshctl.ok([...DEMO, '--clean-up', '--yes']);
+});
+
+it('does not begin with certificates that were kept, which would be gone at its end', async () => {
+  await meshctl.ok(enable('mesh-2'));
+  await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--keep-certificates', '--yes']);
+  const before = objects();
+  const { exitCode, stderr } = await meshctl([...DEMO, '--yes']);
+  expect({ exitCode, stderr }).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(
+      /context "mesh-2": Cluster Mesh is not enabled, but Secret [\s\S]*: meshctl clustermesh enable --context mesh-2$/m,
+    ),
+  });
+  expect(objects()).toEqual(before);
+  await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--yes']);
 });
 
 it('takes nothing apart that others have made since a demo that came to nothing', async () => {

@@ -12,12 +12,14 @@ const NAMESPACE = 'meshctl-demo';
 const JOINED = { deployment: 'uid-1' };
 const DIALS = { dials: ['mesh-2'], knows: ['mesh-2'] };
 const DIALLED = { dials: ['mesh-1'], knows: ['mesh-1'] };
+const KEPT = { uid: 'uid-ca', object: 'Secret kube-system/cilium-ca' };
 const LEFT: DemoRecord = { peer: 'mesh-2', enabled: { made: 'uid-1' }, connected: 'made' };
 
 const clusterOf = (name: string, facts: Partial<DemoCluster> = {}): DemoCluster => ({
   context: `c-${name}`,
   name,
   deployment: undefined,
+  parts: [],
   dials: [],
   knows: [],
   others: [],
@@ -43,6 +45,12 @@ it.each<
     'what a former demo made, as if it were not there',
     { ...JOINED, ...DIALS, taken: { record: LEFT } },
     { ...JOINED, ...DIALLED, taken: { record: { peer: 'mesh-1', enabled: 'no', connected: 'made' } } },
+    { enable: ['c-mesh-1'], connect: true, formerly: true },
+  ],
+  [
+    'what a former demo was interrupted in the middle of enabling',
+    { parts: [{ ...KEPT, uid: 'uid-1' }], taken: { record: { ...LEFT, connected: 'planned' } } },
+    JOINED,
     { enable: ['c-mesh-1'], connect: true, formerly: true },
   ],
   [
@@ -84,6 +92,24 @@ it.each<[string, Partial<DemoCluster>, Partial<DemoCluster>, { code: string; hin
     {
       code: 'Incompatible',
       hint: 'Connect them again: meshctl clustermesh connect --context c-mesh-2 --destination-context c-mesh-1; or part them on that side too: meshctl clustermesh disconnect --context c-mesh-2 --peer mesh-1',
+    },
+  ],
+  [
+    'certificates that were kept, which would go with the demo',
+    JOINED,
+    { parts: [KEPT] },
+    {
+      code: 'Conflict',
+      hint: 'Enable it, which the demo leaves as it is: meshctl clustermesh enable --context c-mesh-2',
+    },
+  ],
+  [
+    'an enable that stopped, of which nothing says that a demo has begun it',
+    { parts: [KEPT], taken: { record: { ...LEFT, enabled: 'planned', connected: 'no' } } },
+    {},
+    {
+      code: 'Conflict',
+      hint: 'Enable it, which the demo leaves as it is: meshctl clustermesh enable --context c-mesh-1',
     },
   ],
   [

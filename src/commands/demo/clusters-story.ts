@@ -13,7 +13,7 @@ import { allOrFirstError } from '../../flows/parallel.ts';
 import { echoDeploymentName } from '../../manifests/connectivity.ts';
 import { contextList, meshctlCommand, spanWord } from '../../mesh/command-line.ts';
 import type { Expectation, Scenario, ScenarioResult } from '../../mesh/connectivity/connectivity.ts';
-import { type DemoPair, type DemoPlan, requireUnmade } from '../../mesh/demo/plan-demo.ts';
+import { type DemoPair, type DemoPlan, namespaceOfOthers, requireUnmade } from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refOf } from '../../mesh/objects/kube-object.ts';
 import type { CommandContext } from '../command.ts';
@@ -26,13 +26,14 @@ const SETTLE_MS = 30_000;
 /**
  * The scenes after the check and the operator's yes: the article's, with what the plan has to make first.
  * @param readAgain the clusters as they are by then
+ * @param onNamespace gets the uid of each namespace that it makes
  */
 export function storyOnClusters(
   context: CommandContext,
   flags: DemoFlags,
   plan: DemoPlan,
   [near, far]: readonly [TestCluster, TestCluster],
-  readAgain: () => Promise<DemoPair>,
+  { readAgain, onNamespace }: { readAgain: () => Promise<DemoPair>; onNamespace: (uid: string) => void },
 ): Scene[] {
   const { meshctl, kubectl, kubectlInBoth } = demoLines(context, flags);
   const { namespace, clusters } = plan;
@@ -101,9 +102,11 @@ export function storyOnClusters(
       line: kubectlInBoth({}, 'create', 'namespace', namespace),
       async play() {
         const waitMs = flags.waitDuration;
-        await inBoth(({ member, objects, rights }) =>
-          makeNamespace(context, member.client, objects.namespace, { waitMs, rights }),
-        );
+        await inBoth(async ({ member, objects, rights }) => {
+          const made = await makeNamespace(context, member.client, objects.namespace, { waitMs, rights });
+          if (made?.metadata.uid === undefined) throw namespaceOfOthers(member.client.context, namespace);
+          onNamespace(made.metadata.uid);
+        });
         return '';
       },
     },

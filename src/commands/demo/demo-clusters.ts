@@ -6,6 +6,7 @@ import {
   cleanUpCommand,
   type DemoPair,
   type DemoPlan,
+  demoNamespaces,
   planDemo,
   recordFor,
   requireOwnPlace,
@@ -27,7 +28,7 @@ const NOTHING_CHANGED = 'Nothing was changed (--dry-run).';
 export async function runOnClusters(context: CommandContext, flags: DemoFlags, paceMs: number): Promise<CommandResult> {
   if (flags.cleanUp) return cleanUp(context, flags);
   const plan = await withPair(context, flags, async (pair) =>
-    planDemo(await readPair(pair, flags.namespace), flags.namespace),
+    planDemo(await readPair(context, pair, flags.namespace), flags.namespace),
   );
   const { keep, image = CONNECTIVITY_IMAGE } = flags;
   const text = demoPlanText(plan, { keep, image }, context.theme);
@@ -40,7 +41,7 @@ export async function runOnClusters(context: CommandContext, flags: DemoFlags, p
   if (flags.dryRun) return resultOf(`\n${text}\n${NOTHING_CHANGED}`);
   if (flags.yes) context.print(`\n${text}\n`);
   else await agree(context, flags, text);
-  if (plan.formerly) await takeAway(context, flags);
+  if (plan.formerly) await takeAway(context, flags, demoNamespaces(plan.clusters));
   context.signal.throwIfAborted();
   return tellAndTakeAway(context, flags, plan, { image, paceMs });
 }
@@ -56,6 +57,7 @@ async function tellAndTakeAway(
     plan.clusters.map(({ context: name }) => name),
     namespace,
   );
+  const namespaces: string[] = [];
   let isTold = false;
   try {
     await withPair(context, flags, async (pair) => {
@@ -66,15 +68,18 @@ async function tellAndTakeAway(
       };
       const [near, far] = await prepareDemo(context, await readServiceClusters(pair), { namespace, image }, recorded);
       if (!near || !far) throw new MeshctlError('Bug', 'a pair is of two');
-      for (const scene of storyOnClusters(context, flags, plan, [near, far], () => readPair(pair, namespace))) {
+      const readAgain = () => readPair(context, pair, namespace);
+      const onNamespace = (uid: string) => namespaces.push(uid);
+      for (const scene of storyOnClusters(context, flags, plan, [near, far], { readAgain, onNamespace })) {
         context.signal.throwIfAborted();
         await playScene(context, scene, paceMs);
       }
     });
     isTold = true;
   } finally {
-    if (keep && !isTold) context.progress.warn(`what the demo made stays (--keep) → ${goesOn}`);
-    if (!keep) await orWarn(context, !isTold, () => takeAway(context, flags));
+    if (keep && !isTold && namespaces.length > 0)
+      context.progress.warn(`what the demo made stays (--keep) → ${goesOn}`);
+    if (!keep && namespaces.length > 0) await orWarn(context, !isTold, () => takeAway(context, flags, namespaces));
   }
   return resultOf(
     keep
@@ -95,7 +100,7 @@ async function orWarn(context: CommandContext, hasFailed: boolean, work: () => P
 
 /** `--clean-up`: what a demo left, e.g. one with `--keep` or one that was killed. */
 async function cleanUp(context: CommandContext, flags: DemoFlags): Promise<CommandResult> {
-  const clusters: DemoPair = await withPair(context, flags, (pair) => readPair(pair, flags.namespace));
+  const clusters: DemoPair = await withPair(context, flags, (pair) => readPair(context, pair, flags.namespace));
   if (!clusters.some(({ taken }) => taken?.record)) {
     return resultOf(`No demo has left anything in namespace ${flags.namespace} of these clusters.`);
   }
@@ -104,7 +109,7 @@ async function cleanUp(context: CommandContext, flags: DemoFlags): Promise<Comma
   const text = leftoversText(clusters, flags.namespace, context.theme);
   if (flags.dryRun) return resultOf(`${text}\n${NOTHING_CHANGED}`);
   await agree(context, flags, text);
-  await takeAway(context, flags);
+  await takeAway(context, flags, demoNamespaces(clusters));
   return resultOf('\nWhat the demo left is gone.');
 }
 

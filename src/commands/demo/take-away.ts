@@ -1,6 +1,6 @@
 import { prepareDemo, removeNamespace, removeWorkload } from '../../flows/demo/demo-objects.ts';
 import { readDemoCluster } from '../../flows/demo/read-demo.ts';
-import type { Target } from '../../flows/flow.ts';
+import type { Flow, Target } from '../../flows/flow.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
@@ -42,8 +42,8 @@ export function withPair<T>(
 }
 
 /** What the demo has to know of its two clusters. */
-export async function readPair(pair: readonly [Target, Target], namespace: string): Promise<DemoPair> {
-  const [one, other] = pair.map((target) => readDemoCluster(target, namespace));
+export async function readPair(flow: Flow, pair: readonly [Target, Target], namespace: string): Promise<DemoPair> {
+  const [one, other] = pair.map((target) => readDemoCluster(flow, target, namespace));
   if (!one || !other) throw new MeshctlError('Bug', 'a pair is of two');
   return Promise.all([one, other]);
 }
@@ -51,20 +51,24 @@ export async function readPair(pair: readonly [Target, Target], namespace: strin
 /**
  * Takes away what a demo wrote down that it made: the workload, the connection, what was enabled, and its namespace, in this
  * order, so that what is written down goes last. What others have come to need stays, and is warned of.
- * @returns whether there was anything
+ * @param namespaces the uids of those in which that is written down: what another demo has made by then is not this one's
  * @throws MeshctlError what kept it; the hint is the command that goes on with it
  */
-export async function takeAway(context: CommandContext, flags: DemoFlags): Promise<boolean> {
+export async function takeAway(
+  context: CommandContext,
+  flags: DemoFlags,
+  namespaces: readonly string[],
+): Promise<void> {
   const { namespace } = flags;
   const signal = AbortSignal.timeout(TAKE_AWAY_MS);
   const apart: CommandContext = { ...context, signal };
   try {
-    return await withPair(apart, flags, async (pair) => {
-      const clusters = await readPair(pair, namespace);
-      const made = clusters.filter(isMade);
-      if (made.length === 0) return false;
-      await takeAwayFrom(apart, flags, pair, clusters);
-      return true;
+    await withPair(apart, flags, async (pair) => {
+      const [one, other] = await readPair(apart, pair, namespace);
+      const own = ({ taken, ...cluster }: DemoCluster): DemoCluster =>
+        taken?.uid !== undefined && namespaces.includes(taken.uid) ? { ...cluster, taken } : cluster;
+      const clusters: DemoPair = [own(one), own(other)];
+      if (clusters.some(isMade)) await takeAwayFrom(apart, flags, pair, clusters);
     });
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
@@ -107,7 +111,7 @@ async function takeAwayFrom(
 
   const enabled = made.filter(hasEnabled).map(({ context: name }) => name);
   const now =
-    enabled.length === 0 ? [] : (await readPair(pair, namespace)).filter((is) => enabled.includes(is.context));
+    enabled.length === 0 ? [] : (await readPair(context, pair, namespace)).filter((is) => enabled.includes(is.context));
   const alone = now.filter(({ knows }) => knows.length === 0).map(({ context: name }) => name);
   for (const { context: name, knows } of printable(now.filter(({ knows }) => knows.length > 0))) {
     context.progress.warn(
@@ -122,7 +126,7 @@ async function takeAwayFrom(
   }
   for (const { context: name } of made.filter(isEnabledInDoubt)) {
     context.progress.warn(
-      `context "${name}": Cluster Mesh stays enabled, since nothing says that the demo enabled it → if it did: ${meshctlCommand('clustermesh disable', { context: name })}`,
+      `context "${name}": Cluster Mesh stays as it is, since nothing says that the demo enabled it → if it did: ${meshctlCommand('clustermesh disable', { context: name })}`,
     );
   }
   if (alone.length > 0) {

@@ -1,7 +1,7 @@
 import { waitForObject } from '../../kube/wait.ts';
 import { annotationsOf, CONNECTED_NOTE, DEMO_LABELS, type DemoRecord, enabledNote } from '../../mesh/demo/record.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { apiserverDeploymentRef, apiserverServiceRef, CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { prepareClusters, type TestCluster } from '../connectivity/connectivity-clusters.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf } from '../own-namespace.ts';
@@ -53,12 +53,18 @@ function notGlobal(service: KubeObject): KubeObject {
 /** To write down what was made, also after Ctrl-C. */
 const NOTE_MS = 10_000;
 
-/** Writes down that the demo has enabled Cluster Mesh in a cluster, be it in part. */
+/**
+ * Writes down that the demo has enabled Cluster Mesh in a cluster, be it in part: where there is no Deployment yet, by what
+ * enable makes before it, the Service, whose load balancer it may wait for, and the CA.
+ */
 export async function noteEnabled(cluster: TestCluster): Promise<void> {
   const { client, namespace } = cluster.member;
   const signal = AbortSignal.timeout(NOTE_MS);
-  const uid = (await client.get(apiserverDeploymentRef(namespace), { signal }))?.metadata.uid;
-  if (uid !== undefined) await note(cluster, enabledNote(uid), signal);
+  const refs = [apiserverDeploymentRef(namespace), apiserverServiceRef(namespace), secretRef(namespace, CA_SECRET)];
+  for (const ref of refs) {
+    const uid = (await client.get(ref, { signal }))?.metadata.uid;
+    if (uid !== undefined) return note(cluster, enabledNote(uid), signal);
+  }
 }
 
 /** Writes down that the demo has connected a cluster with the other one. */

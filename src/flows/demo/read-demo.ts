@@ -1,33 +1,48 @@
+import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { DemoCluster } from '../../mesh/demo/plan-demo.ts';
 import { DEMO_SELECTOR, recordOf } from '../../mesh/demo/record.ts';
+import { planDisable, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { configuredPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import type { Target } from '../flow.ts';
+import type { Flow, Target } from '../flow.ts';
 
 /**
- * Reads whether Cluster Mesh is enabled in a cluster, whom it is connected with, and what demos left in it.
+ * Reads whether Cluster Mesh is enabled in a cluster, or something of it is there, whom it is connected with, and what demos
+ * left in it.
  * @param demoNamespace that of the demo
  * @throws MeshctlError what the API server refuses
  */
-export async function readDemoCluster({ client, namespace }: Target, demoNamespace: string): Promise<DemoCluster> {
+export async function readDemoCluster(
+  { installation }: Pick<Flow, 'installation'>,
+  { client, namespace }: Target,
+  demoNamespace: string,
+): Promise<DemoCluster> {
+  const possible = templateRefs(await loadTemplates(installation), namespace);
+  const refs = [...possible, ...usersOfAuthority(namespace)];
   const [snapshot, taken, demos] = await Promise.all([
-    readSnapshot(client, { namespace, purpose: 'disconnect' }),
+    readSnapshot(client, { namespace, purpose: 'certificates', refs }),
     client.get({ apiVersion: 'v1', kind: 'Namespace', name: demoNamespace }),
     client.listAll({ apiVersion: 'v1', kind: 'Namespace', labelSelector: DEMO_SELECTOR }),
   ]);
   const { name } = identityOf(snapshot.ciliumConfig ?? {});
+  const { steps } = planDisable({ snapshot, possible, keepCertificates: false });
   const isOther = (peer: string) => peer !== name;
   return {
     context: client.context,
     name,
     deployment: apiserverDeployment(snapshot)?.metadata.uid,
+    parts: steps.flatMap(({ action, object, before }) => {
+      const uid = before?.metadata.uid;
+      return action === 'delete' && uid !== undefined ? [{ uid, object: describeRef(object) }] : [];
+    }),
     dials: configuredPeers(snapshot).filter(isOther),
     knows: knownPeers(snapshot).filter(isOther),
     taken:
       taken && !taken.metadata.deletionTimestamp
-        ? { record: recordOf(taken), since: taken.metadata.creationTimestamp }
+        ? { record: recordOf(taken), uid: taken.metadata.uid, since: taken.metadata.creationTimestamp }
         : undefined,
     others: demos
       .filter(({ metadata }) => metadata.name !== demoNamespace && !metadata.deletionTimestamp)

@@ -1,5 +1,5 @@
 import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
-import { capital } from '../counted.ts';
+import { capital, firstOf } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { waysOut } from '../peers/parted.ts';
 import { DEMO_NAMESPACE, type DemoRecord } from './record.ts';
@@ -11,15 +11,20 @@ export interface DemoCluster {
   name: string;
   /** The uid of its clustermesh-apiserver's Deployment; undefined where it has none. */
   deployment: string | undefined;
+  /** What disable would remove from it, the uid of each object and its name in words. */
+  parts: readonly { uid: string; object: string }[];
   /** The clusters that it dials. */
   dials: readonly string[];
   /** The clusters that it dials or lets in. */
   knows: readonly string[];
   /** The namespace that the demo is to use, where there is one: a demo's, or somebody's; and since when there is. */
-  taken?: { record: DemoRecord | undefined; since?: string | undefined } | undefined;
+  taken?: { record: DemoRecord | undefined; uid?: string | undefined; since?: string | undefined } | undefined;
   /** Namespaces of other demos. */
   others: readonly string[];
 }
+
+const MOST_NAMED = 3;
+const LEFT_TO_OTHERS = 'It stays as it is; run the same command again to see the demo on that.';
 
 export type DemoPair = readonly [DemoCluster, DemoCluster];
 
@@ -40,8 +45,8 @@ export interface DemoPlan {
 /**
  * Decides what the demo enables and connects: what is there already stays as it is, and is not taken away. What a former
  * demo made counts as not there.
- * @throws MeshctlError `Conflict` for a namespace that is not the demo's, and for what another demo left; `Incompatible` for a
- * connection one way, which the demo could not put back
+ * @throws MeshctlError `Conflict` for a namespace that is not the demo's, for what another demo left, and for parts of Cluster
+ * Mesh that would go with the demo; `Incompatible` for a connection one way, which the demo could not put back
  */
 export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
   const contexts = clusters.map(({ context }) => context);
@@ -61,16 +66,33 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
       },
     );
   }
+  const enable = clusters.filter((cluster) => cluster.deployment === undefined || hasEnabled(cluster));
+  for (const cluster of enable) if (!hasEnabled(cluster)) requireNoParts(cluster);
   return {
     namespace,
     clusters,
-    enable: clusters
-      .filter((cluster) => cluster.deployment === undefined || hasEnabled(cluster))
-      .map(({ context }) => context),
+    enable: enable.map(({ context }) => context),
     connect: madeConnection || !known,
     formerly: formerly.length > 0,
     formerlySince: formerly.flatMap(({ taken }) => taken?.since ?? []).sort()[0],
   };
+}
+
+/**
+ * Where Cluster Mesh is not enabled, but something of it is there, as certificates that were kept or an enable that stopped,
+ * the demo would go on with that, and at the end it would be gone.
+ */
+function requireNoParts({ context, parts }: DemoCluster): void {
+  if (parts.length === 0) return;
+  const objects = parts.map(({ object }) => object);
+  throw new MeshctlError(
+    'Conflict',
+    `context "${context}": Cluster Mesh is not enabled, but ${firstOf(objects, MOST_NAMED)} ${objects.length === 1 ? 'is' : 'are'} there from before, which the demo would remove at the end`,
+    {
+      hint: `Enable it, which the demo leaves as it is: ${meshctlCommand('clustermesh enable', { context })}`,
+      details: { context, objects },
+    },
+  );
 }
 
 /** How a half connection ends: one that a cluster has parted with may be so on purpose. */
@@ -86,14 +108,20 @@ export function requireOwnPlace(clusters: DemoPair, namespace: string): void {
 }
 
 /** Whether what a cluster has of Cluster Mesh is what a demo has made. */
-export function hasEnabled({ deployment, taken }: DemoCluster): boolean {
+export function hasEnabled({ deployment, parts, taken }: DemoCluster): boolean {
   const enabled = taken?.record?.enabled;
-  return typeof enabled === 'object' && enabled.made === deployment;
+  if (typeof enabled !== 'object') return false;
+  return enabled.made === deployment || parts.some(({ uid }) => uid === enabled.made);
 }
 
 /** Whether a demo may have enabled what a cluster has, and was ended before it could write that down: it may be somebody else's. */
-export function isEnabledInDoubt({ deployment, taken }: DemoCluster): boolean {
-  return deployment !== undefined && taken?.record?.enabled === 'planned';
+export function isEnabledInDoubt(cluster: DemoCluster): boolean {
+  return isBegun(cluster) && cluster.taken?.record?.enabled === 'planned';
+}
+
+/** Whether there is anything of Cluster Mesh, be it enabled or not. */
+function isBegun({ deployment, parts }: DemoCluster): boolean {
+  return deployment !== undefined || parts.length > 0;
 }
 
 /** The same of their connection: the command that ends it, if it was the demo. */
@@ -116,7 +144,7 @@ export function hasConnected({ taken }: DemoCluster): boolean {
  */
 export function requireUnmade({ enable, connect }: DemoPlan, now: DemoPair, what: 'enable' | 'connect'): void {
   const [one, other] = now;
-  const enabled = now.filter(({ context, deployment }) => enable.includes(context) && deployment !== undefined);
+  const enabled = now.filter((cluster) => enable.includes(cluster.context) && isBegun(cluster));
   const isKnown = connect && areKnown(now);
   const [says, contexts] =
     what === 'enable'
@@ -127,8 +155,22 @@ export function requireUnmade({ enable, connect }: DemoPlan, now: DemoPair, what
   throw new MeshctlError(
     'Conflict',
     `${contexts.length === 1 ? 'context' : 'contexts'} ${names}: ${says} since the plan was made, by someone else`,
-    { hint: 'It stays as it is; run the same command again to see the demo on that.', details: { contexts } },
+    { hint: LEFT_TO_OTHERS, details: { contexts } },
   );
+}
+
+/** The namespace that a demo was to make is there by then: it is not this demo's, which leaves it. */
+export function namespaceOfOthers(context: string, namespace: string): MeshctlError {
+  return new MeshctlError(
+    'Conflict',
+    `context "${context}": namespace ${namespace} has been made since the plan was, by someone else`,
+    { hint: LEFT_TO_OTHERS, details: { context, namespace } },
+  );
+}
+
+/** The namespaces that are a demo's, by uid: no other one of their name is to be taken away. */
+export function demoNamespaces(clusters: DemoPair): string[] {
+  return clusters.flatMap(({ taken }) => (taken?.record && taken.uid !== undefined ? [taken.uid] : []));
 }
 
 /** Whether either dials the other one or lets it in. */

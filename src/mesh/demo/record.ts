@@ -30,7 +30,7 @@ const MADE = 'made';
 export interface DemoRecord {
   /** The other cluster of the demo, by name. */
   peer: string;
-  /** Cluster Mesh was not enabled before; `made` with the uid of the Deployment that the demo has made. */
+  /** Nothing of Cluster Mesh was there before; `made` with the uid of the Deployment that the demo has made, or of what it made first. */
   enabled: 'no' | 'planned' | { made: string };
   /** The two clusters were not connected before. */
   connected: 'no' | 'planned' | 'made';
@@ -42,9 +42,9 @@ export function annotationsOf({ peer, enabled, connected }: DemoRecord): Record<
   return { [PEER]: peer, [ENABLED]: made, [CONNECTED]: connected === 'no' ? NO : connected };
 }
 
-/** What is added once Cluster Mesh is enabled, by this Deployment. */
-export function enabledNote(deploymentUid: string): Record<string, string> {
-  return { [ENABLED]: deploymentUid };
+/** What is added once Cluster Mesh is enabled, or begun to be. @param uid of what was made */
+export function enabledNote(uid: string): Record<string, string> {
+  return { [ENABLED]: uid };
 }
 
 /** What is added once the clusters are connected. */
