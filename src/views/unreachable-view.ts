@@ -1,4 +1,4 @@
-import type { UnreachableCluster } from '../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableWords } from '../mesh/status/mesh-status.ts';
 import { hintLines } from './hint-lines.ts';
 import type { Theme } from './theme.ts';
 
@@ -7,8 +7,8 @@ export const NOTHING_READ = 'No cluster could be read';
 
 /** A line for each cluster that did not answer, with what to do about it. */
 export function unreachableLines(clusters: readonly UnreachableCluster[], theme: Theme): string[] {
-  return clusters.flatMap(({ context, message, hint }) => [
-    `❌ ${theme.fail(message.startsWith('context ') ? message : `context "${context}": ${message}`)}`,
-    ...(hint ? hintLines(hint, theme) : []),
+  return clusters.flatMap((cluster) => [
+    `❌ ${theme.fail(unreachableWords(cluster))}`,
+    ...(cluster.hint ? hintLines(cluster.hint, theme) : []),
   ]);
 }

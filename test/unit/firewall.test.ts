@@ -271,11 +271,16 @@ const HOSTILE = printable(firewallRules([cluster(1, { name: HOSTILE_NAME }), clu
  * Runs a script with the cloud's tools replaced by one that prints its words; a line for each call.
  * @param fails the tool's last words for whatever call has these words
  */
-function callsOf(script: string, tool: string, fails?: { words: string; says: string }): string[][] {
+function runOf(script: string, tool: string, fails?: { words: string; says: string }) {
   const variables = [...script.matchAll(/^: "\$\{(\w+):\?/gm)].map(([, name]) => `${name}=${name?.toLowerCase()}`);
   const failing = fails ? `case "$*" in *"${fails.words}"*) echo '${fails.says}' >&2; return 254 ;; esac; ` : '';
   const stub = `${tool}() { ${failing}printf '%s\\t' "$@"; echo; }\n`;
-  const run = spawnSync('sh', ['-e', '-c', `${stub}${variables.join('\n')}\n${script}`], { encoding: 'utf8' });
+  return spawnSync('sh', ['-c', `${stub}${variables.join('\n')}\n${script}`], { encoding: 'utf8' });
+}
+
+/** The calls of a script that comes to its end, as words. */
+function callsOf(...given: Parameters<typeof runOf>): string[][] {
+  const run = runOf(...given);
   expect(run.stderr).toBe('');
   expect(run.status).toBe(0);
   return run.stdout
@@ -283,6 +288,22 @@ function callsOf(script: string, tool: string, fails?: { words: string; says: st
     .split('\n')
     .map((line) => line.trim().split('\t'));
 }
+
+/** The same clusters, and one that could not be asked. */
+const PARTED: typeof WIDE = {
+  ...WIDE,
+  unreachable: [{ context: 'far', code: 'ClusterUnreachable', message: 'context "far": cannot reach the API server' }],
+};
+
+it.each([
+  ...(['gcloud', 'aws', 'az'] as const).map((format) => [format, firewallScript(PARTED, format)]),
+  ['terraform', firewallTerraform(PARTED)],
+  ['nft', firewallNft(PARTED)],
+])('%s: says of which cluster it lacks all rules, and of which command it is', (format, text) => {
+  const contexts = [1, 2, 3, 4, 5].map((id) => `context-${id}`).join(',');
+  expect(text).toContain(`\n#   meshctl clustermesh firewall --context ${contexts},far -o ${format}\n`);
+  expect(text).toContain('\n# Missing here, with all its rules: context "far": cannot reach the API server.\n');
+});
 
 describe('as commands', () => {
   it.each(['gcloud', 'aws', 'az'] as const)(
@@ -306,6 +327,15 @@ describe('as commands', () => {
       rules.find((one) => one.kind === kind && one.from === from && one.to === to) ?? {};
     return { sources, destinations };
   };
+
+  it.each(['gcloud', 'aws', 'az'] as const)('%s: a rule that is refused in between fails the script', (format) => {
+    const script = firewallScript(WIDE, format);
+    const [first = [], ...later] = callsOf(script, format);
+    const words = format === 'aws' ? '51871' : (first[format === 'az' ? first.indexOf('--name') + 1 : 3] ?? '');
+    expect(later.at(-1)?.join(' ')).not.toContain(words);
+    const { status, stderr } = runOf(script, format, { words, says: 'quota exceeded' });
+    expect({ status, stderr }).toEqual({ status: format === 'aws' ? 1 : 254, stderr: 'quota exceeded\n' });
+  });
 
   it('gcloud: one rule for what has the same ends, names that it takes', () => {
     const script = firewallScript(WIDE, 'gcloud');

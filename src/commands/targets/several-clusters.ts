@@ -2,7 +2,7 @@ import type { Target } from '../../flows/flow.ts';
 import type { FirstLook } from '../../flows/targets/first-look.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
-import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster, unreachableWords } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { unreachableLines } from '../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -144,9 +144,7 @@ export function unreachableData(clusters: readonly Unanswered[]): UnreachableClu
 
 /** Says of a result that has no words for it, a picture or bare rows, which clusters are missing and why. */
 export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
-  for (const { context, message } of unreachable) {
-    progress.warn(message.startsWith('context ') ? message : `context "${context}": ${message}`);
-  }
+  for (const cluster of unreachable) progress.warn(unreachableWords(cluster));
 }
 
 /** The exit status of a result from which clusters are missing, else 0. */

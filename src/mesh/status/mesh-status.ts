@@ -31,6 +31,11 @@ export function unreachableCluster(context: string, { code, message, hint }: Mes
   return { context, code, message, ...(hint ? { hint } : {}) };
 }
 
+/** Why a cluster cannot be asked, as a clause that names its context. */
+export function unreachableWords({ context, message }: Pick<UnreachableCluster, 'context' | 'message'>): string {
+  return message.startsWith('context ') ? message : `context "${context}": ${message}`;
+}
+
 /** The status of several clusters: the data of `clustermesh status --context a,b,c -o json`. */
 export interface MeshStatusReport {
   healthy: boolean;

@@ -166,7 +166,7 @@ export function isTool(format: string): format is keyof typeof TOOLS {
 
 /**
  * A script of the cloud's own tool. Clusters that run on another cloud have no part in it, and it says so; of one of which
- * that cannot be told it has the rules.
+ * that cannot be told it has the rules. It ends with the first rule that is refused, and goes on from there when it is run again.
  */
 export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS): string {
   const { platform, notes, preamble = [], variables, commands } = TOOLS[format] satisfies Tool as Tool;
@@ -184,7 +184,8 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
     ];
   });
   const head = headNotes(report, format, notes).map((line) => `# ${line}`);
-  return [...head, ...(preamble.length > 0 ? ['', ...preamble] : []), ...sections].join('\n');
+  // Of a rule that was refused in between, the exit status of the last one would tell nothing.
+  return [...head, '', 'set -e', ...(preamble.length > 0 ? ['', ...preamble] : []), ...sections].join('\n');
 }
 
 /** What means something within the quotes of a shell is left out: it is a name in a message. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { FirewallCluster, FirewallPlatform, FirewallRule, FirewallRules } from '../../mesh/network/firewall.ts';
+import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 
 /** A rule under what it also has in a later output, whatever else stands there by then. */
 export interface NamedRule extends FirewallRule {
@@ -90,14 +91,21 @@ export function familyOfRule({ sources }: FirewallRule): 4 | 6 {
 }
 
 /** The lines that every form begins with, without the tool's own sign for a comment. @param format as `-o` has it @param more about this form */
-export function headNotes({ clusters, unknown }: FirewallRules, format: string, more: readonly string[]): string[] {
+export function headNotes(
+  { clusters, unknown, unreachable }: FirewallRules,
+  format: string,
+  more: readonly string[],
+): string[] {
+  const contexts = [...clusters, ...unreachable].map(({ context }) => context);
   return [
     `What the network has to let through between ${clusters.map(({ name }) => name).join(', ')}. Made by:`,
-    `  ${meshctlCommand('clustermesh firewall', { context: clusters.map(({ context }) => context) }, ['-o', format])}`,
+    `  ${meshctlCommand('clustermesh firewall', { context: contexts }, ['-o', format])}`,
     'The ranges are those of the nodes (and pods, where they are routed natively) at this moment: make them again when nodes of other',
     'ranges join.',
     ...more,
     ...unknown.map(({ context, why }) => `Missing here: context "${context}": ${why}.`),
+    // Whoever replaces former rules by these takes those of such a cluster away.
+    ...unreachable.map((cluster) => `Missing here, with all its rules: ${unreachableWords(cluster)}.`),
   ];
 }
 
