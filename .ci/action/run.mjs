@@ -56,10 +56,12 @@ function setOutput(name, value) {
 const given = shellWords(env.MESHCTL_COMMAND ?? '');
 // Whoever copies a line has that word in it.
 const words = given[0] === 'meshctl' ? given.slice(1) : given;
-const { exitCode, output, said } = await meshctl(words, (chunk) => process.stderr.write(chunk));
-// What clusters say is no command to the runner.
+// What clusters say is no command to the runner, which takes them from stderr too: all of it goes one way, between two marks.
 const token = randomUUID();
-process.stdout.write(`::stop-commands::${token}\n${output.trimEnd()}\n::${token}::\n`);
+process.stdout.write(`::stop-commands::${token}\n`);
+const { exitCode, output, said } = await meshctl(words, (chunk) => process.stdout.write(chunk));
+const lines = [said === '' || said.endsWith('\n') ? '' : '\n', output.trimEnd()].join('');
+process.stdout.write(`${lines}\n::${token}::\n`);
 const file = join(env.RUNNER_TEMP ?? '.', `meshctl-output-${randomUUID()}`);
 writeFileSync(file, output);
 setOutput('exit-code', String(exitCode));

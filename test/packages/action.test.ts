@@ -60,6 +60,7 @@ async function act(command: string, prints: string | undefined, exits: number, s
     exitCode: step.exitCode,
     annotations: step.stdout.match(/^::(error|warning) .*$/gm) ?? [],
     stdout: step.stdout,
+    stderr: step.stderr,
     summary: await read('summary'),
     outputs: await read('output'),
     asked: asked.map((line) => JSON.parse(line) as string[]),
@@ -206,9 +207,11 @@ ${(await recorded('graph.mmd')).trimEnd()}
 });
 
 it('what clusters say is no command to the runner', async () => {
-  const { stdout } = await act('version', 'status.txt', 0);
-  const [, token] = /^::stop-commands::(\S+)$/m.exec(stdout) ?? [];
-  expect(stdout.trimEnd().endsWith(`::${token}::`)).toBe(true);
+  const SAYS = '::add-path::/tmp/theirs\n… Reading';
+  const { stdout, stderr } = await act('version', 'status.txt', 0, { SAYS });
+  const [, token] = /^::stop-commands::(\S+)\n/.exec(stdout) ?? [];
+  expect(stdout).toBe(`::stop-commands::${token}\n${SAYS}\n${(await recorded('status.txt')).trimEnd()}\n::${token}::`);
+  expect(stderr).toBe('');
 });
 
 it.each([
