@@ -1,18 +1,19 @@
 import { exportClusters } from '../flows/file/export-mesh.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
+import { type UnreachableCluster, unreachableWords } from '../mesh/status/mesh-status.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { EXPORT } from './export-spec.ts';
 import { MESH_SCHEMA } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
-import { exitCodeWith, withChosenClusters } from './targets/several-clusters.ts';
+import { exitCodeWith, unreachableData, withChosenClusters } from './targets/several-clusters.ts';
 
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
   return withChosenClusters(context, flags, async (targets, silent) => {
-    const mesh = shown(await exportClusters(context, targets, flags.parallel));
+    const mesh = shown(withMissing(await exportClusters(context, targets, flags.parallel), unreachableData(silent)));
     const { metadata, spec } = meshDocument(mesh, flags.name);
     const text = meshFileText(mesh, flags.name, await schemaUrl(context));
     return {
@@ -23,6 +24,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
       exitCode: exitCodeWith(silent),
     };
   });
+}
+
+/** Says in the file itself of which clusters it tells nothing. */
+function withMissing({ spec, remarks }: ExportedMesh, unreachable: readonly UnreachableCluster[]): ExportedMesh {
+  const missing = unreachable.map((cluster) => `Missing here: ${unreachableWords(cluster)}.`);
+  return { spec, remarks: { ...remarks, mesh: [...remarks.mesh, ...missing] } };
 }
 
 /** A mesh whose texts can do nothing to a terminal. */

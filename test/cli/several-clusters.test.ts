@@ -215,6 +215,13 @@ describe('--all', () => {
     expect(exitCode).toBe(3);
   });
 
+  it.each(['export', 'clustermesh firewall -o terraform'])('says in a file what it lacks: meshctl %s', async (line) => {
+    const { stdout, exitCode } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
+    expect(exitCode).toBe(3);
+    const missing = stdout.match(/^# Missing here.*: context "(?:down|torn)".*\.$/gm) ?? [];
+    expect(missing).toHaveLength(2);
+  });
+
   it.each([
     ['that no other leads to', { cluster: 'nowhere', user: 'stale' }, 'names cluster "nowhere", which is not in'],
     ['without its user', { cluster: 'down', user: 'nobody' }, 'names user "nobody", which is not in'],
