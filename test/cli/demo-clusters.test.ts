@@ -165,6 +165,23 @@ it('takes nothing of another demo away that was begun while it asked', async () 
   await meshctl.ok([...DEMO, '--clean-up', '--yes']);
 });
 
+it('says what it cannot take away where somebody has removed its namespace', async () => {
+  const atWork = await meshctl([...DEMO, '--yes'], {
+    onOutput(text) {
+      if (!text.includes('$ kubectl -n meshctl-demo apply')) return;
+      for (const { store } of sandbox.clusters)
+        store.delete({ apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-demo' });
+    },
+  });
+  expect(atWork.exitCode).toBe(1);
+  expect(atWork.stderr).toMatch(
+    /someone else has removed namespace meshctl-demo[\s\S]* meshctl clustermesh status --context mesh-1,mesh-2\n/,
+  );
+  expect(objects().flat()).not.toContainEqual(expect.stringContaining('meshctl-demo'));
+  await untilHealthy(sandbox, ['mesh-1']);
+  await meshctl.ok(['clustermesh', 'disable', '--context', BOTH, '--disconnect', '--yes']);
+});
+
 it('does not begin with certificates that were kept, which would be gone at its end', async () => {
   await meshctl.ok(enable('mesh-2'));
   await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--keep-certificates', '--yes']);

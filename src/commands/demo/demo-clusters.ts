@@ -1,7 +1,7 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
-import { contextList } from '../../mesh/command-line.ts';
+import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
 import {
   cleanUpCommand,
   type DemoPair,
@@ -59,6 +59,15 @@ async function tellAndTakeAway(
   );
   const namespaces: string[] = [];
   let isTold = false;
+  let isGone = true;
+  const takeAll = async () => {
+    isGone = await takeAway(context, flags, namespaces);
+    if (isGone) return;
+    const look = meshctlCommand('clustermesh status', { context: plan.clusters.map(({ context: name }) => name) });
+    context.progress.warn(
+      `someone else has removed namespace ${namespace}, and with it what said which of Cluster Mesh the demo had made: that stays → see it: ${look}`,
+    );
+  };
   try {
     await withPair(context, flags, async (pair) => {
       const recorded = (name: string) => {
@@ -79,13 +88,11 @@ async function tellAndTakeAway(
   } finally {
     if (keep && !isTold && namespaces.length > 0)
       context.progress.warn(`what the demo made stays (--keep) → ${goesOn}`);
-    if (!keep && namespaces.length > 0) await orWarn(context, !isTold, () => takeAway(context, flags, namespaces));
+    if (!keep && namespaces.length > 0) await orWarn(context, !isTold, takeAll);
   }
-  return resultOf(
-    keep
-      ? `\nThe demo is over. Everything stays until it is removed: ${goesOn}`
-      : '\nThe demo is over, and everything that it made is gone.',
-  );
+  if (keep) return resultOf(`\nThe demo is over. Everything stays until it is removed: ${goesOn}`);
+  if (isGone) return resultOf('\nThe demo is over, and everything that it made is gone.');
+  return { ...resultOf('\nThe demo is over, and not everything that it made is gone.'), exitCode: 1 };
 }
 
 /** Why the story failed is more than what then could not be taken away. */

@@ -52,23 +52,26 @@ export async function readPair(flow: Flow, pair: readonly [Target, Target], name
  * Takes away what a demo wrote down that it made: the workload, the connection, what was enabled, and its namespace, in this
  * order, so that what is written down goes last. What others have come to need stays, and is warned of.
  * @param namespaces the uids of those in which that is written down: what another demo has made by then is not this one's
+ * @returns whether all of them were there
  * @throws MeshctlError what kept it; the hint is the command that goes on with it
  */
 export async function takeAway(
   context: CommandContext,
   flags: DemoFlags,
   namespaces: readonly string[],
-): Promise<void> {
+): Promise<boolean> {
   const { namespace } = flags;
   const signal = AbortSignal.timeout(TAKE_AWAY_MS);
   const apart: CommandContext = { ...context, signal };
   try {
-    await withPair(apart, flags, async (pair) => {
+    return await withPair(apart, flags, async (pair) => {
       const [one, other] = await readPair(apart, pair, namespace);
       const own = ({ taken, ...cluster }: DemoCluster): DemoCluster =>
         taken?.uid !== undefined && namespaces.includes(taken.uid) ? { ...cluster, taken } : cluster;
       const clusters: DemoPair = [own(one), own(other)];
-      if (clusters.some(isMade)) await takeAwayFrom(apart, flags, pair, clusters);
+      const made = clusters.filter(isMade);
+      if (made.length > 0) await takeAwayFrom(apart, flags, pair, clusters);
+      return made.length === namespaces.length;
     });
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);

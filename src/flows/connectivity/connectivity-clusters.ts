@@ -27,7 +27,6 @@ import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
-import { makeNamespace } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -82,13 +81,13 @@ export function objectsOfTest({
 }
 
 /**
- * Deploys the echo server and the client, and waits until they run.
+ * Deploys the echo server and the client to the namespace that is made for them, and waits until they run: one that somebody has
+ * removed meanwhile is not made again, since it would be nobody's at the end.
  * @throws MeshctlError `Timeout` when pods do not become ready, and what the API server refuses
  */
 export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const { workload } = cluster.objects;
-  await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
   // An interrupted run may have left one.
   await client.delete(refOf(cluster.objects.policy(cluster.name)));
   for (const object of workload) await client.apply(object, { force: true });
