@@ -4,6 +4,7 @@ import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { pairsOf } from '../../mesh/pairs.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { readPeers, type ServiceCluster } from '../services/read-services.ts';
 
@@ -34,6 +35,8 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
   // A connection that is one-way on purpose stays so where no mode is named.
   const oneWay = lacking.length === 1 ? ['--connection-mode', 'bidirectional'] : [];
   const mode = rest.length > 1 ? ['--connection-mode', 'mesh'] : oneWay;
+  const connect = connectCommand(first, rest, mode);
+  const among = connectedAmong(members, lacking).map(({ client }) => client.context);
   throw new MeshctlError(
     'NotFound',
     lacking
@@ -43,10 +46,30 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
       )
       .join('; '),
     {
-      hint: connectCommand(first, rest, mode),
+      // A mesh need not be one of all with all: where some are connected, that the others are to be is another decision.
+      hint:
+        among.length > 1
+          ? `test those that are connected with each other: ${meshctlCommand('connectivity test', { context: among })}; or connect every pair: ${connect}`
+          : connect,
       details: { contexts },
     },
   );
+}
+
+/** Members of which every pair is connected: those of the first such pair, and whoever is connected with all before. */
+function connectedAmong(
+  members: readonly ServiceCluster[],
+  lacking: readonly { member: ServiceCluster; missing: readonly ServiceCluster[] }[],
+): ServiceCluster[] {
+  const lacks = (one: ServiceCluster, other: ServiceCluster) =>
+    lacking.some(({ member, missing }) => member === one && missing.includes(other));
+  const areConnected = (one: ServiceCluster, other: ServiceCluster) => !lacks(one, other) && !lacks(other, one);
+  const among: ServiceCluster[] = pairsOf(members).find(([one, other]) => areConnected(one, other)) ?? [];
+  if (among.length === 0) return [];
+  for (const member of members) {
+    if (!among.includes(member) && among.every((one) => areConnected(one, member))) among.push(member);
+  }
+  return among;
 }
 
 async function thoseWithoutApiserver(members: readonly ServiceCluster[]): Promise<ServiceCluster[]> {
