@@ -132,6 +132,9 @@ it('a Secret of Helm is not written by a rotation of the CA, unless it is said; 
   for (const { exitCode, stderr } of [refused, planned]) {
     expect(exitCode).toBe(1);
     expect(said(stderr)).toContain(`or take them over: ${forced}`);
+    expect(said(stderr)).toContain(
+      `run no helm upgrade there until the rotation has ended; after one, continue with → ${forced}`,
+    );
   }
   expect(planned.stdout).toContain('Nothing was changed (--dry-run); a run is refused.');
 });

@@ -383,7 +383,7 @@ describe('topologies', () => {
 });
 
 describe('what is to be said of the clusters of a file', () => {
-  const rotation: UnfinishedRotation = { stage: 'replaced', phase: 'peers', isProven: true };
+  const rotation: UnfinishedRotation = { stage: 'replaced', phase: 'peers', isProven: true, trustsBoth: true };
   const own = `${describeUnfinished(rotation)}. To continue → meshctl clustermesh certs rotate --context one`;
   const joining = `context "one": ${own},two`;
   const warned = (connecting: readonly string[]) => {

@@ -13,6 +13,7 @@ import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { isTakenByHelm } from './helm-upgrades.ts';
 import { type PhaseName, ROTATION_PHASES, titleOfPhase } from './phases.ts';
 import { hasReloadMark } from './reload-marks.ts';
 import {
@@ -35,6 +36,8 @@ export interface UnfinishedRotation {
   orPhase?: PhaseName | undefined;
   /** False where the CA that is trusted besides its own may as well be that of a peer that was not read. */
   isProven: boolean;
+  /** Whether each of the cluster's own certificates trusts both CAs: not where it is being made so, or somebody else has issued one. */
+  trustsBoth: boolean;
 }
 
 /**
@@ -62,23 +65,28 @@ export function unfinishedRotation(
       ({ snapshot: { ca } }) =>
         ca && !own.has(ca.certificate.publicKeySha256) && mark?.includes(caMark([ca.certificate])),
     );
-    return startedWithMore && !isOfPeer ? { stage: 'replaced', phase: 'let-go', isProven: true } : undefined;
+    return startedWithMore && !isOfPeer
+      ? { stage: 'replaced', phase: 'let-go', isProven: true, trustsBoth: true }
+      : undefined;
   }
   const isFormer = ({ facts }: RotatedCertificate) => facts?.ca !== undefined && isOther(facts.ca);
   const strangers = strangersTo(member, members).length > 0;
   const isProven = !strangers || hasMarkedFiles(snapshot) || certificates.some(isFormer);
+  const beside = certificates.flatMap(({ peer, facts }) => (peer === undefined && facts ? [trustedBy(facts)] : []));
+  const trustsBoth = beside.every((bundle) => bundle.some(isOther));
+  const found = { isProven, trustsBoth };
   const successor = mixed.flatMap(([first]) => (first && isOther(first) ? [first] : []))[0];
   if (successor) {
     const isTrusted = certificates.every(({ facts }) => !facts || trusts(facts, successor));
     const isRead = mark === undefined || mark.includes(caMark([successor]));
-    if (!isTrusted || !isRead) return { stage: 'trusting', phase: 'trust', isProven };
-    return { stage: 'trusting', phase: 'replace', orPhase: strangers ? 'trust' : undefined, isProven };
+    if (!isTrusted || !isRead) return { stage: 'trusting', phase: 'trust', ...found };
+    return { stage: 'trusting', phase: 'replace', orPhase: strangers ? 'trust' : undefined, ...found };
   }
   const isOwn = ({ peer }: RotatedCertificate) => peer === undefined;
   const former = certificates.filter(isFormer);
-  if (former.length > 0) return { stage: 'replaced', phase: former.some(isOwn) ? 'leaves' : 'peers', isProven };
-  if (strangers) return { stage: 'replaced', phase: 'peers', orPhase: 'let-go', isProven };
-  return { stage: 'replaced', phase: 'let-go', isProven };
+  if (former.length > 0) return { stage: 'replaced', phase: former.some(isOwn) ? 'leaves' : 'peers', ...found };
+  if (strangers) return { stage: 'replaced', phase: 'peers', orPhase: 'let-go', ...found };
+  return { stage: 'replaced', phase: 'let-go', ...found };
 }
 
 /** The unfinished rotation of a cluster's CA, only where it is beyond doubt. */
@@ -121,12 +129,12 @@ export function acceptedInRotation(snapshot: ClusterSnapshot): readonly Certific
 }
 
 /** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
-export function describeUnfinished({ phase, orPhase = phase, stage }: UnfinishedRotation): string {
+export function describeUnfinished({ phase, orPhase = phase, stage, trustsBoth }: UnfinishedRotation): string {
   const numbers = [...new Set([phase, orPhase].map((one) => ROTATION_PHASES.indexOf(one) + 1))].sort();
   const title = orPhase === phase ? ` (${titleOfPhase(phase)})` : '';
   const at = `phase ${numbers.join(' or ')} of ${ROTATION_PHASES.length}${title}`;
   const trusted = stage === 'trusting' ? 'the present CA and its successor' : 'the CA and the former one';
-  return `a rotation of the CA is unfinished: it stopped in ${at}, and ${trusted} are both trusted`;
+  return `a rotation of the CA is unfinished: it stopped in ${at}, and ${trusted} are ${trustsBoth ? 'both trusted' : 'not both trusted everywhere'}`;
 }
 
 /**
@@ -216,7 +224,14 @@ function goOnCommand(
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();
   const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];
-  const command = meshctlCommand('clustermesh certs rotate', { context }, ca ? ['--ca'] : []);
+  const isTaken = names.some((name) => {
+    const one = byName.get(name);
+    return one !== undefined && isTakenByHelm(one);
+  });
+  const command = meshctlCommand('clustermesh certs rotate', { context }, [
+    ...(ca ? ['--ca'] : []),
+    ...(isTaken ? ['--force-conflicts'] : []),
+  ]);
   // Its key was in the memory of the run that made it.
   return ca ? `without --ca the present CA stays, with it another successor is made: ${command}` : command;
 }

@@ -14,7 +14,9 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
+import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { rotationText } from '../../../views/rotation/rotation-view.ts';
@@ -53,7 +55,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
       context.progress.warn(warning);
     const ending = flags.ca ? await Promise.all(prepared.targets.map((target) => endingWithCa(context, target))) : [];
     for (const warning of ending.flat()) context.progress.warn(warning);
-    for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
+    for (const note of notesOnTools(prepared, options)) context.progress.warn(note);
     if (dryRun) return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun }), missing);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const outcome = await rotateCertificates(context, prepared, options);
@@ -94,6 +96,18 @@ function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
 
 function reportOf({ phases, effects, scope }: PreparedRotation) {
   return { steps: phases.flatMap(({ steps }) => steps), notes: scope.notes, effects };
+}
+
+/** What tools make of what they own, of a CA that is being replaced with what to leave alone meanwhile. */
+function notesOnTools(prepared: PreparedRotation, options: RotateOptions): string[] {
+  const snapshots = prepared.members.map(({ snapshot }) => snapshot);
+  const unfinished = unfinishedRotations(snapshots).map(({ context }) => context);
+  const changing = snapshots.filter(
+    ({ context }) => prepared.scope.replace.has(context) || unfinished.includes(context),
+  );
+  const upgrades = helmUpgradeNotes(changing, forcingCommand(prepared, options));
+  if (upgrades.length > 0) return upgrades;
+  return foreignObjectNotes(reportOf(prepared).steps);
 }
 
 async function showPlan(

@@ -1,0 +1,37 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { CA_SECRET, secretRef } from '../objects/names.ts';
+import { toolOf } from '../objects/ownership.ts';
+import { ownerOfData } from './rotated-cluster.ts';
+
+/**
+ * The certificates of a cluster that Helm issues: again at each upgrade, from Secret cilium-ca alone, and with no other CA beside
+ * them (templates/clustermesh-apiserver/tls-helm of Cilium's chart).
+ */
+function issuedByHelm({ objects, namespace, tlsSecrets }: ClusterSnapshot): KubeObject[] {
+  const secrets = [...tlsSecrets.keys()].flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
+  return secrets.filter((secret) => toolOf(secret)?.kind === 'helm');
+}
+
+/** Whether an upgrade has taken certificates over in which a rotation had put both CAs: only by force it puts them there again. */
+export function isTakenByHelm(snapshot: ClusterSnapshot): boolean {
+  return issuedByHelm(snapshot).some((secret) => ownerOfData(secret) !== undefined);
+}
+
+/**
+ * What is to be known before a CA is replaced whose certificates Helm issues.
+ * @param clusters whose CA is replaced
+ * @param goOn the command line by which the rotation continues after an upgrade
+ */
+export function helmUpgradeNotes(clusters: readonly ClusterSnapshot[], goOn: string): string[] {
+  return clusters.flatMap((snapshot) => {
+    const issued = issuedByHelm(snapshot);
+    const says = toolOf(issued[0])?.says;
+    if (says === undefined) return [];
+    const secrets = issued.map((secret) => describeRef(refOf(secret))).join(', ');
+    const ca = `Secret ${snapshot.namespace}/${CA_SECRET}`;
+    return [
+      `context "${snapshot.context}": ${says} issues ${secrets} at each upgrade, from ${ca} alone, and trusts no other CA: run no helm upgrade there until the rotation has ended; after one, continue with → ${goOn}`,
+    ];
+  });
+}

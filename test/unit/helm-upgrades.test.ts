@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { certificateSpecs, type SecretCertificate } from '../../src/mesh/certificates/cluster-certificates.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { helmUpgradeNotes, isTakenByHelm } from '../../src/mesh/rotation/helm-upgrades.ts';
+import { describeUnfinished } from '../../src/mesh/rotation/unfinished-rotation.ts';
+import { snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const NAME = 'clustermesh-apiserver-server-cert';
+const [{ spec: SPEC }] = certificateSpecs({
+  clusterName: 'mesh-1',
+  namespace: 'kube-system',
+  serviceAddresses: ['10.0.0.1'],
+  kvstoremesh: true,
+}) as [SecretCertificate];
+const HELM = { 'meta.helm.sh/release-name': 'cilium' };
+
+/** A cluster whose server certificate was filled by these. */
+function cluster(annotations: Record<string, string>, ...managers: string[]) {
+  const secret: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: NAME,
+      namespace: 'kube-system',
+      annotations,
+      managedFields: managers.map((manager) => ({
+        manager,
+        operation: 'Update',
+        fieldsV1: { 'f:data': { 'f:ca.crt': {} } },
+      })),
+    },
+  };
+  const tlsSecrets = new Map([[NAME, tlsFacts('ca-one', SPEC)]]);
+  return snapshotOf({ objects: new Map([[keyOf(refOf(secret)), secret]]), tlsSecrets });
+}
+
+describe('an upgrade by Helm in the middle of a rotation', () => {
+  it.each<[string, boolean, ReturnType<typeof cluster>]>([
+    ['has taken what meshctl wrote', true, cluster(HELM, 'helm')],
+    ['has not come yet', false, cluster(HELM, 'helm', 'meshctl')],
+    ['is of no one', false, cluster({}, 'kubectl')],
+  ])('%s', (_what, is, snapshot) => {
+    expect(isTakenByHelm(snapshot)).toBe(is);
+  });
+
+  it('is warned of where Helm issues certificates', () => {
+    expect(helmUpgradeNotes([cluster(HELM, 'helm')], 'LINE')).toEqual([
+      expect.stringMatching(/Helm release cilium issues Secret .+ continue with → LINE$/),
+    ]);
+    expect(helmUpgradeNotes([cluster({}, 'meshctl')], 'LINE')).toEqual([]);
+  });
+
+  it('is not passed over by the words for where the rotation is', () => {
+    const rotation = { stage: 'trusting', phase: 'trust', isProven: true } as const;
+    expect(describeUnfinished({ ...rotation, trustsBoth: true })).toMatch(/successor are both trusted$/);
+    expect(describeUnfinished({ ...rotation, trustsBoth: false })).toMatch(
+      /successor are not both trusted everywhere$/,
+    );
+  });
+});
