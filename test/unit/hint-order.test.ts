@@ -103,13 +103,22 @@ describe('the order of hints', () => {
     looks: ['config view', 'config get-contexts', 'describe', 'exec', 'get', 'logs', 'wait'],
     changes: [
       ...['annotate', 'apply', 'auth reconcile', 'config delete-context', 'create clusterrolebinding', 'create job'],
-      ...['create namespace', 'create serviceaccount', 'create', 'delete', 'patch', 'replace', 'rollout restart'],
+      ...[
+        'create namespace',
+        'create serviceaccount',
+        'create',
+        'delete',
+        'edit',
+        'patch',
+        'replace',
+        'rollout restart',
+      ],
       ...['rollout resume', 'scale', 'uncordon'],
     ],
     /** Nobody's hint yet. */
     others: {
       looks: ['auth can-i', 'create token', 'rollout status', 'diff', 'top'],
-      changes: ['edit', 'set', 'taint', 'cordon', 'drain', 'label', 'rollout undo', 'expose'],
+      changes: ['set', 'taint', 'cordon', 'drain', 'label', 'rollout undo', 'expose'],
     },
   };
   const stageOfKubectl = (command: string) =>

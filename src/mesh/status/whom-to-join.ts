@@ -14,8 +14,10 @@ export function whomToJoin(
   contexts: Contexts = new Map(),
 ): string[] {
   const unready = unreadyIn(reports);
-  const asked = new Map(reports.map(({ cluster, context }) => [cluster.name, context]));
-  const enabled = reports.filter((other) => other !== report && other.enabled).map(({ cluster }) => cluster.name);
+  // Another one may have its name: it is no way to itself.
+  const others = reports.filter((other) => other !== report);
+  const asked = new Map(others.map(({ cluster, context }) => [cluster.name, context]));
+  const enabled = others.filter((other) => other.enabled).map(({ cluster }) => cluster.name);
   const { onRecord = enabled } = report;
   return thoseReady(onRecord, (name) => unready.has(name)).map((name) => asked.get(name) ?? contextOf(contexts, name));
 }
