@@ -26,9 +26,8 @@ import { textOf } from '../support/verdicts.ts';
  * whom it did not, and what was chosen to be one-way stays so. Each loss comes upon what the mending of those before it has left.
  */
 const NAMES = ['mesh-1', 'mesh-2', 'mesh-3', 'mesh-4'];
-/** All of them, in so many orders and at other places each time; without it, the same few. */
-const RUNS = process.env.LOSSES_RUNS;
-const FEW = 6;
+/** All losses, in so many orders and at other places each time, beside those that are known. */
+const RUNS = Number(process.env.LOSSES_RUNS ?? 0);
 /** How often an operator asks again. */
 const MOST_ROUNDS = 4;
 /** Hints of hints that are followed. */
@@ -156,9 +155,16 @@ interface Step {
   first: string;
 }
 
-const count = RUNS === undefined ? FEW : Object.keys(LOSSES).length;
+/** What was printed of the third once joined clusters that were no peers; the first two take away what is on record, one after the other. */
+const KNOWN: readonly Step[] = [
+  { loss: 'the Secret of the agents', at: 'mesh-1', peer: 'mesh-2', first: 'status --all' },
+  { loss: 'the Secret of the agents', at: 'mesh-3', peer: 'mesh-1', first: 'check' },
+  { loss: 'both Secrets', at: 'mesh-3', peer: 'mesh-1', first: 'check --all' },
+  { loss: 'the files of a peer', at: 'mesh-4', peer: 'mesh-2', first: 'status --all' },
+];
+
 const steps: fc.Arbitrary<Step[]> = fc
-  .shuffledSubarray(Object.keys(LOSSES), { minLength: count, maxLength: count })
+  .shuffledSubarray(Object.keys(LOSSES), { minLength: Object.keys(LOSSES).length })
   .chain((losses) =>
     fc.tuple(
       ...losses.map((loss) =>
@@ -257,6 +263,6 @@ it('is the same mesh again by what was printed, whatever it had lost', async () 
     fc.asyncProperty(steps, async (all) => {
       for (const step of all) await loseAndMend(step, log);
     }),
-    { endOnFailure: true, ...(RUNS === undefined ? { numRuns: 1, seed: 1 } : { numRuns: Number(RUNS) }) },
+    { endOnFailure: true, examples: [[[...KNOWN]]], numRuns: 1 + RUNS },
   );
 }, 3_600_000);
