@@ -9,7 +9,8 @@ import { type Authorities, materialise, readAuthorities } from './materialise.ts
 
 /**
  * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
- * past refusals. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it, where there is no CA yet by one that is thrown away.
+ * past refusals. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it,
+ * where there is no CA yet by one that is thrown away.
  */
 export async function tryOnServer(
   flow: Flow,

@@ -7,6 +7,7 @@ import { apiserverDeployment } from './live.ts';
 
 /** As Cilium's chart has it. */
 const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
+
 /** Why no node takes a pod of the clustermesh-apiserver, and what makes one take it: a sentence with its command. */
 export interface LackOfRoom {
   reasons: readonly string[];

@@ -224,10 +224,7 @@ function goOnCommand(
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();
   const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];
-  const isTaken = names.some((name) => {
-    const one = byName.get(name);
-    return one !== undefined && isTakenByHelm(one);
-  });
+  const isTaken = names.flatMap((name) => byName.get(name) ?? []).some(isTakenByHelm);
   const command = meshctlCommand('clustermesh certs rotate', { context }, [
     ...(ca ? ['--ca'] : []),
     ...(isTaken ? ['--force-conflicts'] : []),
