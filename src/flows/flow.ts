@@ -23,7 +23,8 @@ interface Progress {
   info(text: string): void;
 }
 
-interface Task {
+/** A piece of work whose line an operator sees. */
+export interface Task {
   update(text: string): void;
   /** A state that goes by, e.g. a count: shown only where the next one can take its place, on a terminal. */
   tick(text: string): void;

@@ -179,6 +179,9 @@ describe('one thing breaks, with KVStoreMesh', () => {
     scene.sandbox.network.cutLink('mesh-1', 'mesh-2');
     const problem = await namesReason(scene, 'timed-out');
     expect(problem.message).toContain(`${loadBalancerIp(scene.two)}:2379`);
+    // A dial into nothing takes its seconds: what is known is said before.
+    const { stderr } = await scene.meshctl(['clustermesh', 'status', '--context', 'mesh-1']);
+    expect(stderr).toContain('Not connected: mesh-1 to mesh-2; finding out why');
     scene.sandbox.network.mendLink('mesh-1', 'mesh-2');
     await becomesHealthy(scene);
   });

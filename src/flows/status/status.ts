@@ -4,9 +4,10 @@ import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/m
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
+import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
-import type { Flow, Target } from '../flow.ts';
+import type { Flow, Target, Task } from '../flow.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 
@@ -41,7 +42,7 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
   try {
     const onProgress = (answered: number, total: number) =>
       task.tick(`Asking the agents of ${names}: ${answered}/${total} nodes`);
-    return await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true }, onProgress));
+    return await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true }, onProgress), task);
   } finally {
     task.stop();
   }
@@ -88,7 +89,15 @@ function namesOf(targets: readonly Target[]): string {
   return targets.map(({ client }) => client.context).join(', ');
 }
 
-async function explain(flow: Flow, targets: readonly Target[], { polled, unreachable }: Poll): Promise<Look> {
+/** @param task is told what is known already: a connection that fails takes seconds, in which nobody else would say it */
+async function explain(
+  flow: Flow,
+  targets: readonly Target[],
+  { polled, unreachable }: Poll,
+  task?: Pick<Task, 'update'>,
+): Promise<Look> {
+  const sought = polled.flatMap(({ report }) => soughtIn(report));
+  if (sought.length > 0) task?.update(`Not connected: ${sought.join('; ')}; finding out why`);
   const explained = await Promise.all(
     polled.map(async ({ report, snapshot }) => {
       const target = targets.find(({ client }) => client.context === report.context);
@@ -98,6 +107,12 @@ async function explain(flow: Flow, targets: readonly Target[], { polled, unreach
     }),
   );
   return judged(flow, { polled: await withCauses(targets, explained), unreachable });
+}
+
+/** For whom `troubleshoot` is run, in words. */
+function soughtIn(report: StatusReport): string[] {
+  const peers = new Set(report.healthy ? [] : vagueProblems(report).map(({ peer }) => peer));
+  return peers.size === 0 ? [] : [`${report.context} to ${[...peers].join(', ')}`];
 }
 
 /**
@@ -151,7 +166,7 @@ export async function waitForHealth(
       if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
-        return await explain(flow, targets, poll);
+        return await explain(flow, targets, poll, task);
       }
       task.update(waitingFor(look));
       await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
