@@ -172,6 +172,20 @@ describe('status', () => {
     `);
   });
 
+  it.each(
+    (['agent', 'kvstoremesh', 'apiserver'] as const).flatMap((component) =>
+      [{}, { peer: 'mesh-2' }, { peer: 'mesh-3' }, { peers: ['mesh-2', 'mesh-3'] }, { peers: ['mesh-3'] }].map(
+        (about) => ({ component, ...about }),
+      ),
+    ),
+  )('is a failure for CI, too, where a fault alone keeps it from being healthy: %o', (where) => {
+    const told = { id: 'users-missing', object: 'ConfigMap x', says: 'it is not there', hint: 'mend it' } as const;
+    const fault = { ...told, ...where, context: 'one', namespace: 'kube-system', outage: true };
+    const broken = { ...evaluateStatus(input()), healthy: false, faults: [fault] };
+    expect(statusJunit([broken])).toContain('<failure type="users-missing"');
+    expect(statusJunit([{ ...broken, healthy: true, faults: [{ ...fault, outage: false }] }])).not.toContain('<failure');
+  });
+
   it('does not trust a connection that nobody could try anew, and does not say that it fails', () => {
     const dials = new Map([['mesh-2', { class: 'agent-unreachable' as const, message: 'it broke off' }]]);
     const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];

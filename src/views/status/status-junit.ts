@@ -36,14 +36,17 @@ function casesOf(report: StatusReport): JunitCase[] {
       { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
     ];
   }
-  const serving = report.faults.filter(({ component, peer }) => component === 'apiserver' && peer === undefined);
+  const isToldAt = (fault: Fault) => peers.some(({ name }) => isAbout(fault, name));
+  const isServing = ({ component, peer }: Fault) => component === 'apiserver' && peer === undefined;
+  // Also what concerns clusters that are no peers here, or no more, keeps the cluster from being healthy.
+  const standing = report.faults.filter((fault) => isServing(fault) || !isToldAt(fault));
   return [
     ...peers.map((peer) => ({
       name: `all nodes are connected to ${peer.name}`,
       className,
       failure: failureOf(peer, report),
     })),
-    { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(serving) },
+    { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(standing) },
     ...unseenCases(report, className),
   ];
 }
@@ -59,13 +62,17 @@ function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusRepo
   const problems = report.problems.filter(({ peer }) => peer === name);
   const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
   if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
-    return failureOfFaults(report.faults.filter(({ peer, peers = [peer] }) => peers.includes(name)));
+    return failureOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
   }
   const texts = problems.map(
     (problem) => `${problem.says} — ${placesOf(problem)}\n${problem.message}\n→ ${problem.hint}`,
   );
   const counts = `${agents.connected}/${agents.total} nodes are connected to ${name}`;
   return { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') };
+}
+
+function isAbout({ peer, peers = peer === undefined ? [] : [peer] }: Fault, name: string): boolean {
+  return peers.includes(name);
 }
 
 /** Connected, and broken all the same. */
