@@ -42,6 +42,8 @@ const CONTAINER: Shape = {
   securityContext: {},
 };
 
+const REQUIREMENTS: Shape = [{ 'key!': 'text', 'operator!': 'text', values: ['text'] }];
+
 const POD_SPEC: Shape = {
   nodeName: 'text',
   nodeSelector: TEXTS,
@@ -67,7 +69,13 @@ const POD_SPEC: Shape = {
     },
   ],
   securityContext: {},
-  affinity: {},
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: REQUIREMENTS, matchFields: REQUIREMENTS }],
+      },
+    },
+  },
 };
 
 const CONTAINER_STATUSES: Shape = [

@@ -1,5 +1,6 @@
 /** The parts of Kubernetes objects that the sandbox's controllers and stand-ins read and write. */
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
+import type { PodSpec as Placement } from '../mesh/objects/workload.ts';
 
 export interface EnvVar {
   name: string;
@@ -41,6 +42,8 @@ export interface PodSpec {
   hostNetwork?: boolean;
   serviceAccountName?: string;
   nodeSelector?: Record<string, string>;
+  affinity?: NonNullable<Placement['affinity']>;
+  tolerations?: NonNullable<Placement['tolerations']>;
   hostAliases?: { ip: string; hostnames?: string[] }[] | null;
   initContainers?: Container[];
   containers: Container[];
@@ -173,6 +176,11 @@ export interface Node extends KubeObject {
     taints?: { key: string; value?: string; effect: string }[];
   };
   status?: { addresses?: { type: string; address: string }[]; conditions?: Condition[] };
+}
+
+/** Of a node what pods can choose it by. */
+export function choosable({ name, labels = {} }: Node['metadata']) {
+  return { name, labels };
 }
 
 export interface Secret extends KubeObject {

@@ -1,4 +1,5 @@
 import { type CheckScenario, checkScenarios, configure, edit } from '../support/check-scenarios.ts';
+import { addNode } from '../support/fault-parts.ts';
 import { refs } from '../support/sandbox-mesh.ts';
 
 const DAEMON_SET = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
@@ -24,6 +25,30 @@ checkScenarios(
             const { template } = daemonSet.spec as { template: { spec: Record<string, unknown> } };
             template.spec.nodeSelector = { no: 'where' };
           }),
+      },
+    ],
+    'agents-placed': [
+      {
+        when: 'the DaemonSet of a cluster leaves out a node that is ready',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { by: 'node affinity kubernetes.io/hostname notin (mesh-2-node-2)', nodes: ['mesh-2-node-2'] },
+        change: ({ two }) => {
+          const key = 'kubernetes.io/hostname';
+          const matchExpressions = [{ key, operator: 'NotIn', values: ['mesh-2-node-2'] }];
+          const undo = edit(two, DAEMON_SET, (daemonSet) => {
+            const { template } = daemonSet.spec as { template: { spec: Record<string, unknown> } };
+            const nodeSelectorTerms = [{ matchExpressions }];
+            template.spec.affinity = {
+              nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+            };
+          });
+          addNode(two, 'mesh-2-node-2', '172.18.2.12');
+          return () => {
+            two.store.delete({ apiVersion: 'v1', kind: 'Node', name: 'mesh-2-node-2' });
+            undo();
+          };
+        },
       },
     ],
     'datapath-mode': [

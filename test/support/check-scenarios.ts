@@ -10,6 +10,7 @@ import { eventually, found, startTestSandbox, type TestSandbox } from './sandbox
 
 /** Checks that never say more than a warning. */
 const WARN_AT_WORST = [
+  'agents-placed',
   'encryption',
   'policy-default-local-cluster',
   'global-namespaces',

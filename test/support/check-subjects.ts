@@ -250,6 +250,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: new Map() })),
   'agents-run': noConfig,
+  'agents-placed': each(() => ({ nodes: [] })),
   'apiserver-version': without('clustermesh-apiserver'),
   'datapath-mode': noConfig,
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },

@@ -2,7 +2,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, ONE, TWO } from './fault-mesh.ts';
-import { change, changeService, configure, restartApiserver } from './fault-parts.ts';
+import { addNode, change, changeService, configure, restartApiserver } from './fault-parts.ts';
 import { refsOf } from './sandbox-mesh.ts';
 
 const NODE = 'mesh-2-node-1';
@@ -104,16 +104,4 @@ function changeNode(cluster: SandboxCluster, edit: (node: KubeObject) => void): 
 
 function setTaints(cluster: SandboxCluster, taints: readonly object[]): void {
   changeNode(cluster, ({ spec }) => Object.assign(spec as object, { taints }));
-}
-
-/** A further node of mesh-2, like its first one. */
-function addNode({ store }: SandboxCluster, name: string, address: string): void {
-  const first = store.get({ apiVersion: 'v1', kind: 'Node', name: NODE });
-  store.create({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name, labels: { ...first?.metadata.labels, 'kubernetes.io/hostname': name } },
-    spec: {},
-    status: { ...(first?.status as object), addresses: [{ type: 'InternalIP', address }] },
-  });
 }

@@ -102,3 +102,15 @@ export function neverJoined({ one, two }: Record<'one' | 'two', SandboxCluster>)
 export function restartApiserver(cluster: SandboxCluster): void {
   for (const pod of podsOf(cluster, 'clustermesh-apiserver')) cluster.store.delete(refOf(pod));
 }
+
+/** A further node, like the first one. */
+export function addNode({ store }: SandboxCluster, name: string, address: string): void {
+  const [first] = store.list({ apiVersion: 'v1', kind: 'Node' });
+  store.create({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { ...first?.metadata.labels, 'kubernetes.io/hostname': name } },
+    spec: {},
+    status: { ...(first?.status as object), addresses: [{ type: 'InternalIP', address }] },
+  });
+}

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { unconnected } from '../../src/mesh/checks/unconnected.ts';
-import { lackOfAgents, nodesWithoutAgent } from '../../src/mesh/cilium/agents.ts';
-import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import {
+  lackOfAgents,
+  mayLeaveOut,
+  nodesForAgents,
+  nodesLeftOut,
+  nodesWithoutAgent,
+} from '../../src/mesh/cilium/agents.ts';
+import type { ClusterSnapshot, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
@@ -11,11 +17,11 @@ import { apiserverDeployment, loadBalancerService, NOW, snapshotOf } from '../su
 
 const IMAGE = 'quay.io/cilium/cilium:v1.20.0';
 const KEY = 'DaemonSet/kube-system/cilium';
-const daemonSet = (nodeSelector: Record<string, string> = {}): KubeObject => ({
+const daemonSet = (nodeSelector: Record<string, string> = {}, more: object = {}): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: { name: 'cilium', namespace: 'kube-system' },
-  spec: { template: { spec: { nodeSelector } } },
+  spec: { template: { spec: { nodeSelector, ...more } } },
 });
 const wanting = (desired: number, ready = 0) => ({ agent: { image: IMAGE, desired, ready } });
 const KUBECTL = 'kubectl --context one -n kube-system';
@@ -35,14 +41,14 @@ describe('why no agent runs', () => {
       'no node has its labels',
       wanting(0),
       [daemonSet({ no: 'where' })],
-      'the nodeSelector of its DaemonSet (no=where) matches none of 2 nodes',
+      'its DaemonSet wants none on any of 2 nodes (nodeSelector no=where)',
       `${KUBECTL} describe daemonset/cilium`,
     ],
     [
       'no node is right',
       wanting(0),
       [daemonSet()],
-      'wants none on any of 2 nodes',
+      'its DaemonSet wants none on any of 2 nodes',
       `${KUBECTL} describe daemonset/cilium`,
     ],
     [
@@ -86,7 +92,9 @@ it('a status without any agent has the reason and the next step, and so has chec
   expect(report.faults).toContainEqual(expect.objectContaining({ id: 'agents-missing', outage: true }));
   const text = statusText(report, PLAIN);
   expect(text).toContain('❌ No Cilium agent runs in mesh-1');
-  expect(text).toContain('mesh-1: no Cilium agent runs: the nodeSelector of its DaemonSet (no=where)');
+  expect(text).toContain(
+    'mesh-1: no Cilium agent runs: its DaemonSet wants none on any of 2 nodes (nodeSelector no=where)',
+  );
   expect(text).toContain(`→ ${KUBECTL} describe daemonset/cilium`);
   expect(text).not.toContain('would not come back: no Cilium agent');
   expect(unconnected([report]).map(({ args, hint }) => [args.foundBy, hint])).toEqual([
@@ -94,12 +102,20 @@ it('a status without any agent has the reason and the next step, and so has chec
   ]);
 });
 
+const node = (number: number, more: Partial<NodeFacts> = {}): NodeFacts => ({
+  ...{ name: `node-${number}`, ready: true, labels: {}, addresses: [], podCidrs: [] },
+  ...more,
+});
+const affinityTo = (...matchExpressions: object[]) => ({
+  affinity: {
+    nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } },
+  },
+});
+/** As Cilium's chart has them. */
+const USUAL = { tolerations: [{ operator: 'Exists' }] };
+
 describe('nodes without an agent that is wanted there', () => {
   const on = new Set(['node-1']);
-  const node = (number: number, more: object = {}) => ({
-    ...{ name: `node-${number}`, ready: true, labels: {}, addresses: [], podCidrs: [] },
-    ...more,
-  });
   const taints = [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }];
   it.each([
     ['as many pods as are wanted', 1, 1, [node(1), node(2)], {}, []],
@@ -124,7 +140,92 @@ describe('nodes without an agent that is wanted there', () => {
     ['a node that has gone since', 2, 1, [node(1)], {}, []],
     ['nodes that may not be read', 2, 1, [], {}, ['unknown node']],
   ])('%s', (_what, desired, pods, nodes, nodeSelector, expected) => {
-    const snapshot = snapshotOf({ ...wanting(desired, pods), nodes: nodes as never, live: [daemonSet(nodeSelector)] });
+    const snapshot = snapshotOf({ ...wanting(desired, pods), nodes, live: [daemonSet(nodeSelector)] });
     expect(nodesWithoutAgent(snapshot, { pods, on })).toEqual(expected);
+  });
+});
+
+describe('nodes that the DaemonSet leaves out', () => {
+  const tainted = (key: string, effect = 'NoSchedule') => ({ taints: [{ key, effect }] });
+  const POOL = { labels: { pool: 'mesh' } };
+
+  it.each<[string, NodeFacts[], KubeObject, [string, string[]][]]>([
+    ['none', [node(1), node(2)], daemonSet(), []],
+    [
+      'by its nodeSelector, those of one reason together',
+      [node(1, POOL), node(2), node(3)],
+      daemonSet({ pool: 'mesh' }),
+      [['nodeSelector pool=mesh', ['node-2', 'node-3']]],
+    ],
+    [
+      'by its affinity',
+      [node(1, POOL), node(2)],
+      daemonSet({}, affinityTo({ key: 'pool', operator: 'Exists' })),
+      [['node affinity pool', ['node-2']]],
+    ],
+    [
+      'by taints, of whichever effect but a wish',
+      [node(1, tainted('a')), node(2, tainted('b', 'NoExecute')), node(3, tainted('c', 'PreferNoSchedule'))],
+      daemonSet(),
+      [
+        ['taint a:NoSchedule', ['node-1']],
+        ['taint b:NoExecute', ['node-2']],
+      ],
+    ],
+    ['no taint that it tolerates', [node(1, tainted('a'))], daemonSet({}, USUAL), []],
+    [
+      'no cordon, and no taint of what passes',
+      ['unschedulable', 'disk-pressure', 'network-unavailable'].map((name, index) =>
+        node(index, { unschedulable: true, ...tainted(`node.kubernetes.io/${name}`) }),
+      ),
+      daemonSet(),
+      [],
+    ],
+    [
+      'but one of Kubernetes that its controller does not tolerate',
+      [node(1, tainted('node.kubernetes.io/out-of-service'))],
+      daemonSet(),
+      [['taint node.kubernetes.io/out-of-service:NoSchedule', ['node-1']]],
+    ],
+    ['no node that is not ready', [node(1, { ready: false })], daemonSet({ pool: 'mesh' }), []],
+    [
+      'none that is never meant to have Cilium',
+      [
+        node(1, { labels: { 'kubernetes.io/os': 'windows' } }),
+        node(2, { labels: { 'eks.amazonaws.com/compute-type': 'fargate' } }),
+        node(3, tainted('virtual-kubelet.io/provider')),
+        node(4, { labels: { type: 'virtual-kubelet' } }),
+        node(5, { labels: { 'cilium.io/no-schedule': 'true' } }),
+      ],
+      daemonSet({ pool: 'mesh' }),
+      [],
+    ],
+  ])('%s', (_what, nodes, agents, expected) => {
+    const snapshot = snapshotOf({ nodes, live: [agents] });
+    expect(nodesLeftOut(snapshot).map(({ by, nodes: names }) => [by, names])).toEqual(expected);
+  });
+
+  it('is none whose agent goes on running', () => {
+    const snapshot = snapshotOf({ nodes: [node(1), node(2)], live: [daemonSet({ pool: 'mesh' })] });
+    expect(nodesLeftOut(snapshot, new Set(['node-1']))).toEqual([{ by: 'nodeSelector pool=mesh', nodes: ['node-2'] }]);
+  });
+
+  it.each<[string, KubeObject, boolean]>([
+    ["as Cilium's chart has it", daemonSet({ 'kubernetes.io/os': 'linux' }, USUAL), false],
+    ['for a pool', daemonSet({ pool: 'mesh' }, USUAL), true],
+    ['by affinity', daemonSet({}, { ...USUAL, ...affinityTo({ key: 'pool', operator: 'Exists' }) }), true],
+    ['by a wish alone', daemonSet({}, { ...USUAL, affinity: { nodeAffinity: {} } }), false],
+    ['without tolerations', daemonSet(), true],
+    ['that is evicted', daemonSet({}, { tolerations: [{ operator: 'Exists', effect: 'NoSchedule' }] }), true],
+  ])('are looked for only where there may be any: %s', (_what, agents, expected) => {
+    expect(mayLeaveOut(agents)).toBe(expected);
+  });
+
+  it('take no part where agents are needed', () => {
+    const windows = node(3, { labels: { 'kubernetes.io/os': 'windows' } });
+    const nodes = [node(1, POOL), node(2), windows];
+    const names = (live: KubeObject[]) => nodesForAgents(snapshotOf({ nodes, live })).map(({ name }) => name);
+    expect(names([daemonSet({ pool: 'mesh' })])).toEqual(['node-1']);
+    expect(names([])).toEqual(['node-1', 'node-2']);
   });
 });

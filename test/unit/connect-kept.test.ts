@@ -9,6 +9,7 @@ import type { Member } from '../../src/mesh/connect/member.ts';
 import { requireReadyServers } from '../../src/mesh/connect/provable.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { agentDaemonSetRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
 import { COMMON_PREFIX, cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
@@ -230,7 +231,20 @@ describe('nodes of a NodePort', () => {
     ['with the pod, for Local, although excluded', all, [pod('a', 'n1')], 'Local', ['n1']],
     ['any, for Local before a pod is ready', all, [pod('a', 'n6', false)], 'Local', ['n4', 'n5', 'n6', 'n7']],
   ])('%s', (_, nodes, apiserverPods, policy, expected) => {
-    expect(nodesServing({ nodes, apiserverPods }, policy).map(({ name }) => name)).toEqual(expected);
+    const snapshot = snapshotOf({ nodes, apiserverPods });
+    expect(nodesServing(snapshot, policy).map(({ name }) => name)).toEqual(expected);
+  });
+
+  it('with Cilium, without which a node need not know the way to pods', () => {
+    const template = { spec: { nodeSelector: { pool: 'mesh' } } };
+    const live = [{ ...agentDaemonSetRef('kube-system'), metadata: { name: 'cilium', namespace: 'kube-system' } }];
+    const agents = live.map((object) => ({ ...object, spec: { template } }));
+    const windows = node('n2', { labels: { 'kubernetes.io/os': 'windows', pool: 'mesh' } });
+    const nodes = [node('n1'), windows, node('n3', { labels: { pool: 'mesh' } })];
+    const serving = (some: NodeFacts[]) =>
+      nodesServing(snapshotOf({ nodes: some, live: agents })).map(({ name }) => name);
+    expect(serving(nodes)).toEqual(['n3']);
+    expect(serving(nodes.slice(0, 2))).toEqual(['n1', 'n2']);
   });
 
   it('that are dialled stay while they serve', () => {

@@ -58,7 +58,7 @@ describe('room for a pod', () => {
     [
       'no node of the system that it runs on',
       [node('n1', { labels: {} })],
-      ['not labelled kubernetes.io/os=linux'],
+      ['not chosen: nodeSelector kubernetes.io/os=linux'],
       'kubectl --context one get nodes --show-labels',
     ],
   ])('lacks by %s', (_what, nodes, reasons, hint) => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
 import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
+import { nodesForAgents } from '../../mesh/cilium/agents.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
@@ -133,7 +134,7 @@ async function readSites(
   return {
     sites: done.map(({ client, snapshot }) => ({
       ...{ client, snapshot, name: nameOf(snapshot), families },
-      nodes: chooseNodes(snapshot.nodes, options.nodes, families),
+      nodes: chooseNodes(nodesForAgents(snapshot), options.nodes, families),
     })),
     unreachable: [...silent, ...gone],
   };

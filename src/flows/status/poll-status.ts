@@ -1,6 +1,6 @@
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
-import { nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
+import { mayLeaveOut, nodesLeftOut, nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -12,9 +12,9 @@ import { agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/na
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import type { StatusExpectation } from '../../mesh/status/status.ts';
+import type { StatusExpectation, StatusReport } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
-import { agentFactsOf, withAgents } from '../../snapshot/agents.ts';
+import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -57,11 +57,12 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, await reading);
     const [snapshot, { nodes, pods, on }] = await Promise.all([completing, asking]);
     const { samplePercent: percent, mostNodes } = options;
-    const isWhole = (percent === undefined || percent >= 100) && mostNodes === undefined;
-    const without = isWhole ? await withoutAgent(target, snapshot, { pods, on }) : [];
-    for (const name of without) tally.add('agent', { name, error: NO_POD });
-    const report = tally.report();
-    if (percent === undefined || percent >= 100) return { report, snapshot };
+    const isSample = percent !== undefined && percent < 100;
+    const { missing = [], ...unasked } =
+      mostNodes === undefined ? await unaskedNodes(target, snapshot, { pods, on }) : {};
+    for (const name of isSample ? [] : missing) tally.add('agent', { name, error: NO_POD });
+    const report = { ...tally.report(), ...unasked };
+    if (!isSample) return { report, snapshot };
     return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes } }, snapshot };
   } catch (error) {
     poll.abort(error);
@@ -89,21 +90,42 @@ async function withNodesIfUnready(
 
 const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none, or only one that is ending';
 
-/** The nodes that no pod tells of: whoever counts pods takes a cluster for whole that is not. Only then the nodes are read. */
-async function withoutAgent(
+/** The nodes that no pod tells of. */
+interface Unasked extends Pick<StatusReport, 'leftOut' | 'unread'> {
+  /** Those on which one is wanted. */
+  missing?: string[];
+}
+
+/**
+ * Whoever counts pods takes a cluster for whole that is not: nodes lack one, or are to have none. They are read only where that
+ * may be.
+ */
+async function unaskedNodes(
   { client }: Target,
   snapshot: ClusterSnapshot,
   asked: { pods: number; on: ReadonlySet<string> },
-): Promise<string[]> {
+): Promise<Unasked> {
   // Without any, that is said of the cluster.
-  if (asked.pods === 0) return [];
-  const ref = agentDaemonSetRef(snapshot.namespace);
-  const isRead = snapshot.unread?.has(keyOf(ref)) !== true;
-  const daemonSet = isRead ? undefined : await unlessForbidden(client.get(ref));
-  const agent = isRead ? snapshot.agent : daemonSet && agentFactsOf(daemonSet);
-  if ((agent?.desired ?? 0) <= asked.pods) return [];
-  const whole = await withAgents(client, snapshot);
-  return nodesWithoutAgent({ ...whole, agent: whole.agent ?? agent }, asked);
+  if (asked.pods === 0) return {};
+  const key = keyOf(agentDaemonSetRef(snapshot.namespace));
+  const isRead = snapshot.unread?.has(key) !== true;
+  const daemonSet = isRead
+    ? snapshot.objects.get(key)
+    : await unlessForbidden(client.get(agentDaemonSetRef(snapshot.namespace)));
+  if (!daemonSet) return {};
+  const agent = agentFactsOf(daemonSet);
+  const mayLack = mayLeaveOut(daemonSet);
+  if (agent.desired <= asked.pods && !mayLack) return {};
+  const nodes = isRead ? snapshot.nodes : await readNodesIfAllowed(client);
+  const whole = { ...snapshot, agent, nodes, objects: new Map([...snapshot.objects, [key, daemonSet]]) };
+  const leftOut = nodesLeftOut(whole, asked.on);
+  return {
+    missing: nodesWithoutAgent(whole, asked),
+    ...(leftOut.length > 0 ? { leftOut } : {}),
+    ...(mayLack && nodes.length === 0
+      ? { unread: ['its nodes, of which the DaemonSet cilium may leave some out'] }
+      : {}),
+  };
 }
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {

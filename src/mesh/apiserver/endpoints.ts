@@ -1,3 +1,4 @@
+import { nodesForAgents } from '../cilium/agents.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { enableOnceGone } from '../enable/unfinished-disable.ts';
@@ -73,15 +74,20 @@ const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /**
  * The nodes at which a NodePort can be dialled and is meant to be: Ready, not cordoned (they are about to go), not kept
- * out of load balancing; where those are all that there are, Ready is enough. With `externalTrafficPolicy: Local` a node
+ * out of load balancing, and with Cilium, without which a node need not know the way to pods; where those are all that there
+ * are, Ready is enough. With `externalTrafficPolicy: Local` a node
  * drops what has no ready pod on it, so only nodes with one count (Kubernetes' reference, "Traffic Policies").
  */
 export function nodesServing(
-  { nodes, apiserverPods }: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods'>,
+  snapshot: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods' | 'objects' | 'namespace'>,
   externalTrafficPolicy?: string,
 ): NodeFacts[] {
+  const { nodes, apiserverPods } = snapshot;
   const ready = nodes.filter((node) => node.ready);
-  const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
+  const withCilium = new Set(nodesForAgents(snapshot));
+  const meant = ready.filter(
+    (node) => withCilium.has(node) && !node.unschedulable && node.labels[EXCLUDED] === undefined,
+  );
   const serving = new Set(apiserverPods?.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
   // Before the first pod is ready any node may come to serve.
   const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;

@@ -1,8 +1,9 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
+import { unmetChoice } from '../objects/node-affinity.ts';
 import { repels, type Taint, taintText } from '../objects/taints.ts';
-import { workloadSpec } from '../objects/workload.ts';
+import { type PodSpec, workloadSpec } from '../objects/workload.ts';
 import { apiserverDeployment } from './live.ts';
 
 /** As Cilium's chart has it. */
@@ -23,19 +24,19 @@ export function lackOfRoom(
 ): LackOfRoom | undefined {
   const { context, nodes } = cluster;
   const { spec } = workloadSpec(apiserverDeployment(cluster)).template ?? {};
-  const { tolerations = [], nodeSelector = {} } = spec ?? { nodeSelector: NODE_SELECTOR };
-  const lacksLabel = ({ labels }: NodeFacts) =>
-    Object.entries(nodeSelector).some(([key, value]) => labels[key] !== value);
+  const { tolerations = [], ...choosing }: PodSpec = spec ?? { nodeSelector: NODE_SELECTOR };
   const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
-  const takes = (node: NodeFacts) => !node.unschedulable && refusing(node).length === 0 && !lacksLabel(node);
+  const takes = (node: NodeFacts) =>
+    !node.unschedulable && refusing(node).length === 0 && unmetChoice(choosing, node) === undefined;
   if (nodes.length === 0 || nodes.some(takes)) return undefined;
   const isCordon = ({ key }: Taint) => key === 'node.kubernetes.io/unschedulable';
   const taints = nodes.flatMap(refusing).filter((taint) => !isCordon(taint));
   const cordoned = nodes.filter(({ unschedulable: is }) => is);
+  const unmet = nodes.flatMap((node) => unmetChoice(choosing, node) ?? []);
   const reasons = [
     ...(cordoned.length > 0 ? [`cordoned: ${some(cordoned.map(({ name }) => name))}`] : []),
     ...(taints.length > 0 ? [`tainted: ${some(taints.map(taintText))}`] : []),
-    ...(nodes.some(lacksLabel) ? [`not labelled ${Object.entries(nodeSelector).map((pair) => pair.join('='))}`] : []),
+    ...(unmet.length > 0 ? [`not chosen: ${some(unmet)}`] : []),
   ];
   return { reasons, hint: wayToRoom(context, cordoned, taints) };
 }

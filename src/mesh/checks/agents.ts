@@ -1,10 +1,10 @@
-import { lackOfAgents } from '../cilium/agents.ts';
+import { lackOfAgents, nodesLeftOut, saysLeftOut, seePlacing } from '../cilium/agents.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef } from '../objects/names.ts';
 import type { Check, Finding } from './check.ts';
 import { NO_CONFIG } from './subjects.ts';
 
-/** Whether there is anybody who could connect. */
+/** Whether there is anybody who could connect, and on every node. */
 export const AGENT_CHECKS: readonly Check[] = [
   {
     id: 'agents-run',
@@ -26,5 +26,25 @@ export const AGENT_CHECKS: readonly Check[] = [
         ];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
+  },
+  {
+    id: 'agents-placed',
+    category: 'config',
+    title: 'the DaemonSet cilium leaves no node out',
+    needs: ['agents-run'],
+    subject: ({ nodes }) => ({
+      things: nodes.filter(({ ready }) => ready).map(({ name }) => name),
+      otherwise: 'none of its nodes is ready',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster) =>
+        nodesLeftOut(cluster).map(({ by, nodes }): Finding => {
+          const { context } = cluster;
+          const args = { context, by, nodes };
+          return { id: 'agents-placed', severity: 'warn', cluster: context, args, hint: seePlacing(cluster) };
+        }),
+      ),
+    says: ({ args }) =>
+      `context "${args.context}": ${saysLeftOut({ by: String(args.by), nodes: args.nodes as string[] })}`,
   },
 ];

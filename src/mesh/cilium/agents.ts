@@ -1,10 +1,12 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand } from '../command-line.ts';
-import { counted } from '../counted.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { counted, firstOf } from '../counted.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_SELECTOR, agentDaemonSetRef } from '../objects/names.ts';
-import { repels } from '../objects/taints.ts';
-import { templateSpec } from '../objects/workload.ts';
+import { unmetChoice } from '../objects/node-affinity.ts';
+import { OF_DAEMON_SETS, repels, taintText } from '../objects/taints.ts';
+import { type PodSpec, templateSpec } from '../objects/workload.ts';
+import { groupBy } from '../pairs.ts';
 
 /** Why nothing in a cluster can be connected, whatever is set up: it is the agents that connect. */
 export interface AgentLack {
@@ -20,7 +22,7 @@ export interface AgentLack {
 export function lackOfAgents(
   snapshot: Pick<ClusterSnapshot, 'agent' | 'nodes' | 'context' | 'namespace' | 'objects' | 'unread'>,
 ): AgentLack | undefined {
-  const { agent, nodes, context, namespace, objects, unread } = snapshot;
+  const { agent, nodes, context, namespace, unread } = snapshot;
   const key = keyOf(agentDaemonSetRef(namespace));
   if (unread?.has(key)) return undefined;
   const look = (...words: string[]) => kubectlCommand({ context, namespace }, words);
@@ -36,17 +38,96 @@ export function lackOfAgents(
     return { says, hint: look('get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'), mayPass: true };
   }
   if (nodes.length === 0) return { says: 'no Cilium agent runs: no node was found', hint: describe, mayPass: true };
-  const selector = Object.entries(templateSpec(objects.get(key)).nodeSelector ?? {});
-  const fits = nodes.some(({ labels }) => selector.every(([name, value]) => labels[name] === value));
-  const words = selector.map(([name, value]) => `${name}=${value}`).join(', ');
-  const why = fits
-    ? `its DaemonSet wants none on any of ${counted(nodes.length, 'node')}`
-    : `the nodeSelector of its DaemonSet (${words}) matches none of ${counted(nodes.length, 'node')}`;
-  return { says: `no Cilium agent runs: ${why}`, hint: describe, mayPass: false };
+  const reasons = new Set(nodes.flatMap((node) => refusalOf(agentSpec(snapshot), node) ?? []));
+  const why = reasons.size > 0 ? ` (${firstOf([...reasons])})` : '';
+  const says = `no Cilium agent runs: its DaemonSet wants none on any of ${counted(nodes.length, 'node')}${why}`;
+  return { says, hint: describe, mayPass: false };
 }
 
-/** What the controller of DaemonSets tolerates for its pods by itself (Kubernetes' docs, "DaemonSet"). */
-const OF_NODES = 'node.kubernetes.io/';
+type Placing = Pick<ClusterSnapshot, 'nodes' | 'objects' | 'namespace'>;
+
+/** Of the agents' pods, as their DaemonSet makes them. */
+function agentSpec({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): PodSpec {
+  return templateSpec(objects.get(keyOf(agentDaemonSetRef(namespace))));
+}
+
+/**
+ * By what a DaemonSet's controller makes no pod for a node (Kubernetes' pkg/controller/daemon, `NodeShouldRunDaemonPod`):
+ * `nodeSelector pool=mesh`, `taint team=a:NoSchedule`; undefined where it makes one. A cordon is nothing to it.
+ */
+function refusalOf(spec: PodSpec, node: NodeFacts): string | undefined {
+  const tolerations = [...(spec.tolerations ?? []), ...OF_DAEMON_SETS];
+  const taint = node.taints?.find((one) => repels(one, tolerations));
+  return unmetChoice(spec, node) ?? (taint && `taint ${taintText(taint)}`);
+}
+
+/** Whether a node is of a kind on which nobody expects Cilium, so that it is no news that it is not there. */
+function isNeverMeant({ labels, taints = [] }: NodeFacts): boolean {
+  return (
+    Object.entries(FOREIGN_LABELS).some(([key, value]) => labels[key] === value) ||
+    taints.some(({ key }) => key === VIRTUAL_KUBELET)
+  );
+}
+
+const VIRTUAL_KUBELET = 'virtual-kubelet.io/provider';
+const FOREIGN_LABELS: Readonly<Record<string, string>> = {
+  'kubernetes.io/os': 'windows',
+  'eks.amazonaws.com/compute-type': 'fargate',
+  // By virtual-kubelet itself, and by those who want Cilium kept off (cilium-cli's `nodes-without-cilium`).
+  type: 'virtual-kubelet',
+  'cilium.io/no-schedule': 'true',
+};
+
+/** The nodes on which an agent is to run; all that may ever have one where the DaemonSet was not read. */
+export function nodesForAgents(snapshot: Placing): NodeFacts[] {
+  const spec = agentSpec(snapshot);
+  return snapshot.nodes.filter((node) => !isNeverMeant(node) && refusalOf(spec, node) === undefined);
+}
+
+/** Nodes that the agents' DaemonSet leaves out, whose pods are therefore in no mesh. */
+export interface LeftOut {
+  /** By what it does: `nodeSelector pool=mesh`, `taint team=a:NoSchedule`. */
+  by: string;
+  nodes: string[];
+}
+
+/**
+ * The nodes that are ready and get no agent, by what of the DaemonSet, or of the node, keeps them from it. None of those that
+ * are never meant to have one: of Windows, Fargate and virtual kubelets.
+ * @param on nodes whose agent goes on running, as one does where a taint came later
+ */
+export function nodesLeftOut(snapshot: Placing, on: ReadonlySet<string> = new Set()): LeftOut[] {
+  const spec = agentSpec(snapshot);
+  const refused = snapshot.nodes
+    .filter((node) => node.ready && !on.has(node.name) && !isNeverMeant(node))
+    .flatMap((node) => {
+      const by = refusalOf(spec, node);
+      return by === undefined ? [] : [{ by, name: node.name }];
+    });
+  return [...groupBy(refused, ({ by }) => by)].map(([by, alike]) => ({ by, nodes: alike.map(({ name }) => name) }));
+}
+
+/** Nodes that are left out, as a clause. */
+export function saysLeftOut({ by, nodes }: LeftOut): string {
+  const them = nodes.length === 1 ? 'its pods are' : 'their pods are';
+  return `the DaemonSet cilium leaves ${firstOf(nodes)} out by ${by}: ${them} not in the mesh`;
+}
+
+/** A look at how the DaemonSet chooses nodes: only who installed Cilium knows whether it shall leave any out. */
+export function seePlacing({ context, namespace }: Pick<ClusterSnapshot, 'context' | 'namespace'>): string {
+  const look = kubectlCommand({ context, namespace }, ['get', 'daemonset/cilium', '-o', 'yaml']);
+  return `Its nodeSelector, affinity and tolerations: ${look}`;
+}
+
+/** Whether a DaemonSet may leave nodes out that {@link nodesLeftOut} names: only then they need be read for it. */
+export function mayLeaveOut(daemonSet: KubeObject): boolean {
+  const spec = templateSpec(daemonSet);
+  const taints = ['NoSchedule', 'NoExecute'].map((effect) => ({ key: 'meshctl.io/any', effect }));
+  const labels = { 'kubernetes.io/os': 'linux' };
+  const any = { name: '', ready: true, labels, addresses: [], podCidrs: [], taints };
+  const { requiredDuringSchedulingIgnoredDuringExecution: chosen } = spec.affinity?.nodeAffinity ?? {};
+  return chosen !== undefined || refusalOf(spec, any) !== undefined;
+}
 
 /**
  * The nodes on which the agents' DaemonSet wants a pod and has none, by as many as its status counts: where Cilium is
@@ -55,16 +136,15 @@ const OF_NODES = 'node.kubernetes.io/';
  * @param asked the pods that were found, and the nodes that they are on
  */
 export function nodesWithoutAgent(
-  { agent, nodes, objects, namespace }: Pick<ClusterSnapshot, 'agent' | 'nodes' | 'objects' | 'namespace'>,
+  snapshot: Pick<ClusterSnapshot, 'agent' | 'nodes' | 'objects' | 'namespace'>,
   asked: { pods: number; on: ReadonlySet<string> },
 ): string[] {
-  const missing = (agent?.desired ?? 0) - asked.pods;
+  const missing = (snapshot.agent?.desired ?? 0) - asked.pods;
   if (missing <= 0) return [];
-  const { nodeSelector = {}, tolerations = [] } = templateSpec(objects.get(keyOf(agentDaemonSetRef(namespace))));
-  const names = nodes
-    .filter(({ name }) => !asked.on.has(name))
-    .filter(({ labels }) => Object.entries(nodeSelector).every(([name, value]) => labels[name] === value))
-    .filter(({ taints = [] }) => !taints.some((one) => !one.key.startsWith(OF_NODES) && repels(one, tolerations)))
-    .map(({ name }) => name);
-  return nodes.length > 0 ? names.slice(0, missing) : Array.from({ length: missing }, () => 'unknown node');
+  if (snapshot.nodes.length === 0) return Array.from({ length: missing }, () => 'unknown node');
+  const spec = agentSpec(snapshot);
+  return snapshot.nodes
+    .filter((node) => !asked.on.has(node.name) && refusalOf(spec, node) === undefined)
+    .map(({ name }) => name)
+    .slice(0, missing);
 }

@@ -21,6 +21,18 @@ export function repels({ key, value = '', effect }: Taint, tolerations: readonly
   );
 }
 
+/** What the controller of DaemonSets tolerates for pods in their node's network (Kubernetes' docs, "DaemonSet"). */
+export const OF_DAEMON_SETS: readonly Toleration[] = [
+  ...['not-ready', 'unreachable'].map((name) => tolerated(name, 'NoExecute')),
+  ...['disk-pressure', 'memory-pressure', 'pid-pressure', 'unschedulable', 'network-unavailable'].map((name) =>
+    tolerated(name, 'NoSchedule'),
+  ),
+];
+
+function tolerated(name: string, effect: string): Toleration {
+  return { key: `node.kubernetes.io/${name}`, operator: 'Exists', effect };
+}
+
 /** What keeps no pod with it off a node: `key=value:effect`, or `key:effect` for any value. */
 export function tolerationOf({ key, value, effect }: Taint): Toleration {
   return value ? { key, operator: 'Equal', value, effect } : { key, operator: 'Exists', effect };

@@ -13,6 +13,24 @@ export interface PodSpec {
   hostAliases?: { ip: string; hostnames: string[] }[];
   tolerations?: Toleration[];
   nodeSelector?: Record<string, string>;
+  affinity?: { nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector } };
+}
+
+interface NodeSelector {
+  nodeSelectorTerms?: NodeSelectorTerm[];
+}
+
+/** All of it has to be so; an empty one takes no node. */
+export interface NodeSelectorTerm {
+  matchExpressions?: NodeRequirement[];
+  /** Of fields there is only `metadata.name`. */
+  matchFields?: NodeRequirement[];
+}
+
+export interface NodeRequirement {
+  key: string;
+  operator: string;
+  values?: string[];
 }
 
 interface Volume {

@@ -30,9 +30,8 @@ export interface ProbedCluster {
   places: readonly ProbePlace[];
 }
 
-/** Kubernetes' labels of nodes. */
+/** Kubernetes' label of nodes. */
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
-const OS_LABEL = 'kubernetes.io/os';
 
 /** The zone that a node is in, as its cloud says. */
 export function zoneOf({ labels }: NodeFacts): string | undefined {
@@ -46,14 +45,15 @@ export interface ChosenNode {
 }
 
 /**
- * Which nodes take part: ready ones with an InternalIP (no Windows: there is no Cilium on it), of each zone one before any zone
- * has two; those that have none of some of the families only where there are not enough others.
+ * Which nodes take part: ready ones with an InternalIP, of each zone one before any zone has two; those that have none of some
+ * of the families only where there are not enough others.
+ * @param nodes of those on which Cilium is
  * @param limit how many of them at most
  */
 export function chooseNodes(nodes: readonly NodeFacts[], limit: number, families: readonly (4 | 6)[]): ChosenNode[] {
   const taken = new Map<string, number>();
   const ranked = nodes
-    .filter(({ ready, labels }) => ready && labels[OS_LABEL] !== 'windows')
+    .filter(({ ready }) => ready)
     .map((node) => ({ node, addresses: families.flatMap((family) => internalAddress(node, family) ?? []) }))
     .filter(({ addresses }) => addresses.length > 0)
     .sort((a, b) => b.addresses.length - a.addresses.length)

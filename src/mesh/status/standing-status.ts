@@ -126,7 +126,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     healthy: report.healthy && faults.length === 0,
     ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
     ...enableObstacles(snapshot, now),
-    ...unreadIn(snapshot),
+    ...unreadIn(report, snapshot),
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
       const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
@@ -145,7 +145,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
 }
 
 /** What of a cluster may not be read: where that is broken, no fault tells of it. */
-function unreadIn(snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
+function unreadIn(report: StatusReport, snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
   const { namespace, unread = new Set<string>() } = snapshot;
   // It is read only where Cilium's configuration is lost.
   const objects = [...unread].filter((key) => key !== keyOf(agentDaemonSetRef(namespace))).map(describeKey);
@@ -154,7 +154,7 @@ function unreadIn(snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
     deployment && !missingAccess(snapshot, deployment)
       ? ['the account and the rights of its clustermesh-apiserver']
       : [];
-  const all = [...objects, ...access];
+  const all = [...(report.unread ?? []), ...objects, ...access];
   return all.length > 0 ? { unread: all } : {};
 }
 

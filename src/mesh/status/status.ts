@@ -1,4 +1,5 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
+import type { LeftOut } from '../cilium/agents.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { InvitationStanding } from '../invitation/record.ts';
 import type { FailureClass } from './failure-reason.ts';
@@ -111,6 +112,8 @@ export interface StatusReport extends EnableObstacles {
   unaddressed?: boolean | undefined;
   sample?: NodeSample | undefined;
   nodes: { total: number; connected: number };
+  /** Nodes that are ready and get no agent, so that they do not count; absent where there is none, or they could not be read. */
+  leftOut?: LeftOut[] | undefined;
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
   /** Peers that dial this cluster and that it does not dial, as chosen. How they do, their own status says. */

@@ -1,8 +1,10 @@
+import { unmetChoice } from '../../mesh/objects/node-affinity.ts';
+import { OF_DAEMON_SETS, repels } from '../../mesh/objects/taints.ts';
 import {
+  choosable,
   type DaemonSet,
   isControlledBy,
   isPodReady,
-  matches,
   type Node,
   ownerReference,
   type Pod,
@@ -40,10 +42,10 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   const set = store.get(ref('DaemonSet', namespace, name)) as DaemonSet | undefined;
   if (!set || set.metadata.deletionTimestamp) return;
   const hash = nameSuffix(stableJson(set.spec.template), 10);
-  const selector = set.spec.template.spec.nodeSelector ?? {};
-  const nodes = (store.list(typeOf('Node')) as Node[]).filter(
-    (node) => Object.keys(selector).length === 0 || matches(node.metadata.labels, selector),
+  const chosen = (store.list(typeOf('Node')) as Node[]).filter(
+    ({ metadata }) => unmetChoice(set.spec.template.spec, choosable(metadata)) === undefined,
   );
+  const nodes = chosen.filter((node) => !isTainted(set, node));
   const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
     (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
   );
@@ -51,12 +53,21 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   for (const node of nodes) {
     if (!podOf.has(node.metadata.name)) createPod(world, set, node.metadata.name, hash);
   }
-  const names = new Set(nodes.map((node) => node.metadata.name));
+  // A taint that came later leaves what runs, unless it evicts it.
+  const names = new Set(
+    chosen.filter((node) => !isTainted(set, node, 'NoExecute')).map(({ metadata }) => metadata.name),
+  );
   for (const pod of pods) {
     if (!names.has(pod.spec.nodeName ?? '')) deletePod(world, set, pod);
   }
   replaceOutdated(world, set, pods, hash, nodes.length);
   writeStatus(world, set, pods, hash, nodes.length);
+}
+
+/** @param effect only by taints of this effect */
+function isTainted({ spec: { template } }: DaemonSet, { spec: { taints = [] } }: Node, effect?: string): boolean {
+  const tolerations = [...(template.spec.tolerations ?? []), ...OF_DAEMON_SETS];
+  return taints.some((taint) => (effect === undefined || taint.effect === effect) && repels(taint, tolerations));
 }
 
 function createPod(world: ControllerWorld, set: DaemonSet, nodeName: string, hash: string) {

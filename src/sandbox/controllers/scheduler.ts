@@ -1,5 +1,6 @@
-import { repels, type Toleration } from '../../mesh/objects/taints.ts';
-import { matches, type Node, type Pod, ref, timestamp, typeOf, withCondition } from '../objects.ts';
+import { unmetChoice } from '../../mesh/objects/node-affinity.ts';
+import { repels } from '../../mesh/objects/taints.ts';
+import { choosable, matches, type Node, type Pod, ref, timestamp, typeOf, withCondition } from '../objects.ts';
 import type { Controller, ControllerWorld } from './controller.ts';
 import { recordEvent, recordScheduled } from './event.ts';
 
@@ -62,7 +63,7 @@ function schedule(world: ControllerWorld, namespace: string | undefined, name: s
 }
 
 function isEvicted({ spec }: Pod, { metadata, spec: { taints = [] } }: Node): boolean {
-  const { tolerations = [] } = spec as { tolerations?: Toleration[] };
+  const { tolerations = [] } = spec;
   const evicting = taints.filter(({ effect }) => effect === 'NoExecute');
   return spec.nodeName === metadata.name && evicting.some((taint) => repels(taint, tolerations));
 }
@@ -74,15 +75,12 @@ function evict({ store }: ControllerWorld, { metadata: { namespace, name, uid } 
 
 /** Why a node does not take a pod, in the words of the kube-scheduler's filters; undefined where it does. */
 function refusalOf({ metadata, spec }: Node, pod: Pod): string | undefined {
-  const { nodeSelector = {}, tolerations = [] } = pod.spec as {
-    nodeSelector?: Record<string, string>;
-    tolerations?: Toleration[];
-  };
+  const { tolerations = [] } = pod.spec;
   if (spec.unschedulable) return 'were unschedulable';
   const taint = (spec.taints ?? []).find((one) => repels(one, tolerations));
   if (taint) return `had untolerated taint {${taint.key}: ${taint.value ?? ''}}`;
-  const isWanted = Object.keys(nodeSelector).length === 0 || matches(metadata.labels, nodeSelector);
-  return isWanted ? undefined : "didn't match Pod's node affinity/selector";
+  const isUnmet = unmetChoice(pod.spec, choosable(metadata)) !== undefined;
+  return isUnmet ? "didn't match Pod's node affinity/selector" : undefined;
 }
 
 function unschedulableMessage(refusals: readonly (string | undefined)[]): string {

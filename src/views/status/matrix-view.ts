@@ -15,6 +15,7 @@ import { unreachableLines } from '../unreachable-view.ts';
 import {
   beginningLines,
   invitationLines,
+  leftOutLines,
   headline as ownHeadline,
   reasonLines,
   replicaLines,
@@ -41,6 +42,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   ];
   if (wrong.length > 0) lines.push('', ...wrong);
   const waiting = report.clusters.flatMap((cluster) => [
+    ...leftOutLines(cluster, theme),
     ...unseenLines(cluster, theme),
     ...unaddressedLines(cluster, theme),
     ...invitationLines(cluster, theme),

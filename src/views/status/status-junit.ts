@@ -1,3 +1,4 @@
+import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -47,8 +48,15 @@ function casesOf(report: StatusReport): JunitCase[] {
       failure: failureOf(peer, report),
     })),
     { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(standing) },
+    ...leftOutCases(report, className),
     ...unseenCases(report, className),
   ];
+}
+
+/** What nobody was asked for is no pass. */
+function leftOutCases({ leftOut = [] }: StatusReport, className: string): JunitCase[] {
+  if (leftOut.length === 0) return [];
+  return [{ name: 'no node is left out', className, skipped: leftOut.map(saysLeftOut).join('; ') }];
 }
 
 /** What may not be read is no pass. */

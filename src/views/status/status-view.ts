@@ -1,4 +1,5 @@
 import { enableAdvice } from '../../mesh/certificates/authority.ts';
+import { saysLeftOut, seePlacing } from '../../mesh/cilium/agents.ts';
 import { connectCommand, describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
@@ -42,6 +43,7 @@ export function statusText(
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
     ...beginningLines(report, theme, report.onRecord ? whomToJoin(report, [report], contexts) : others),
+    ...leftOutLines(report, theme),
     ...unseenLines(report, theme),
     ...unaddressedLines(report, theme),
     ...invitationLines(report, theme),
@@ -72,6 +74,16 @@ export function beginningLines(
   const connect = onceAddressed(connectCommand(report.context, destinations), [report.context], [report]);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
+}
+
+/** Nodes that nobody counts: without an agent, their pods are in no mesh. One that is alone has none that they could be in. */
+export function leftOutLines(report: StatusReport, theme: Theme): string[] {
+  const { context, leftOut = [] } = report;
+  if (leftOut.length === 0 || isAlone(report)) return [];
+  return [
+    ...leftOut.map((group) => `${theme.warn('⚠️ ')} ${context}: ${saysLeftOut(group)} ${theme.dim('(agents-placed)')}`),
+    ...hintLines(seePlacing(report), theme),
+  ];
 }
 
 /** What nothing is known of, since it may not be read: that all is well is said without it. */
