@@ -6,7 +6,7 @@ import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import type { TestSandbox } from '../support/sandbox-mesh.ts';
+import { found, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
@@ -86,6 +86,50 @@ describe('a connectivity test', () => {
       expect([scenario, families(scenario)]).toEqual([scenario, [4, 6]]);
     expect(families('pod-to-pod')).toEqual([4, 6, 4, 6]);
     expect(families('policy')).toEqual([4, 6, 4, 6]);
+  });
+});
+
+describe('an apiserver that is dialled in both families', () => {
+  const CONNECT = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  let port: number;
+
+  beforeAll(async () => {
+    const service = await sandbox.client('mesh-2').get({
+      ...{ apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' },
+    });
+    const { ports } = found(service, 'the Service').spec as { ports: { nodePort: number }[] };
+    port = ports[0]?.nodePort ?? 0;
+    const endpoints = ['172.18.2.11', '[fd00:18:2::11]'].flatMap((host) => [
+      '--destination-endpoint',
+      `${host}:${port}`,
+    ]);
+    await meshctl.ok([...CONNECT, ...endpoints]);
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+  });
+
+  // etcd's client asks at whichever of them answers.
+  it.each(['ipv4', 'ipv6'])('is connected over one, and told of the other: %s is blocked', async (family) => {
+    await meshctl.ok(['sandbox', 'break', `drop:mesh-1>mesh-2:${family}:tcp/${port}`]);
+    const { exitCode, stderr } = await meshctl([...CONNECT, '--probe']);
+    const over = family === 'ipv4' ? 'IPv4' : 'IPv6';
+    expect(stderr).toContain(
+      `⚠ path-blocked: mesh-1 to mesh-2: apiserver (tcp ${port}) over ${over}: other packets arrive: `,
+    );
+    expect(exitCode).toBe(0);
+    expect(await probed(meshctl)).toEqual({
+      exitCode: 0,
+      failures: [`path-blocked mesh-1>mesh-2 apiserver over ${family.slice(-1)}`],
+    });
+    const { stdout } = await meshctl(['connectivity', 'probe', '--context', 'mesh-1,mesh-2']);
+    expect(stdout).toMatch(/⚠️ {2}path-blocked: mesh-1 → mesh-2: apiserver .*; another address of it is reached\n/);
+    await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']);
+  });
+
+  it('is refused where both are blocked', async () => {
+    await meshctl.ok(['sandbox', 'break', `drop:mesh-1>mesh-2:tcp/${port}`]);
+    const { exitCode, stderr } = await meshctl([...CONNECT, '--probe']);
+    expect(stderr).toContain('nothing was changed: the network does not carry the mesh: path-blocked: mesh-1 → mesh-2');
+    expect(exitCode).toBe(1);
   });
 });
 

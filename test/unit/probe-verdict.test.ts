@@ -132,6 +132,55 @@ describe('a verdict, by what the sender says and the destination saw', () => {
     expect(isNeeded({ ...result, pathMtu: 1396 })).toBe(true);
   });
 
+  it.each([
+    // At the addresses of IPv4, of IPv6, and of IPv6 from a pod.
+    [
+      ['open 1.00', 'silent', 'open 1.00'],
+      ['', '?', ''],
+    ],
+    [
+      ['silent', 'open 1.00', 'open 1.00'],
+      ['?', '', ''],
+    ],
+    [
+      ['open 1.00', 'unreachable Network is unreachable', 'open 1.00'],
+      ['', '?', ''],
+    ],
+    [
+      ['open 1.00', '', 'open 1.00'],
+      ['', '?', ''],
+    ],
+    [
+      ['silent', 'silent', 'open 1.00'],
+      ['!', '!', ''],
+    ],
+    // What a node reaches, the pod beside it need not.
+    [
+      ['open 1.00', 'open 1.00', 'silent'],
+      ['', '', '!'],
+    ],
+  ])('one address of an apiserver is enough, from the very place that dials: %j', (said, expected) => {
+    const pod = { ...HERE, kind: 'pod' } as const;
+    const of = (id: string, host: string, from: ProbePlace) =>
+      testOf('apiserver', { id, host, from, to: undefined, toCluster: 'b' });
+    const tests = [of('four', LB, HERE), of('six', 'fd00::1', HERE), of('pod', 'fd00::1', pod)];
+    const lines = tests.flatMap(({ id }, index) => (said[index] ? `${id} ${said[index]}` : []));
+    const marks = judgeAll(tests, evidenceOf(lines.join('\n'), '')).map((result) =>
+      result.verdict === 'open' ? '' : isNeeded(result) ? '!' : '?',
+    );
+    expect(marks).toEqual(expected);
+  });
+
+  it('another cluster’s apiserver, or another port of the nodes, is no such address', () => {
+    const tests = [
+      testOf('apiserver'),
+      testOf('apiserver', { id: 'of-c', toCluster: 'c', host: '10.0.0.200' }),
+      testOf('health', { id: 'health' }),
+    ];
+    const results = judgeAll(tests, evidenceOf('apiserver-a silent\nof-c open 1.00\nhealth open 1.00', ''));
+    expect(isNeeded(results[0] as TestResult)).toBe(true);
+  });
+
   it('a connection that the own firewall drops is silent; the datagrams tell where it is', () => {
     const tests = [testOf('tunnel'), testOf('ping'), testOf('health'), testOf('apiserver')];
     const refused = 'unreachable Operation not permitted';

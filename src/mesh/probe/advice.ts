@@ -41,6 +41,13 @@ export function failureTitle(
   return `${verdict}: ${from} ${sign} ${to}: ${what}${overFamily(family)}`;
 }
 
+/** Why something that is wrong is no failure of the mesh. @param packets that do not arrive */
+export function whyUnneeded(verdict: Loss['verdict'], packets: readonly Pick<ProbedPackets, 'kind'>[]): string {
+  if (verdict === 'mtu-too-small') return 'connections agree on what the other end sends, large datagrams are lost';
+  const isAddress = packets.length > 0 && packets.every(({ kind }) => kind === 'apiserver');
+  return isAddress ? 'another address of it is reached' : 'the mesh works without it';
+}
+
 const overFamily = (family: Loss['family']) => (family === undefined ? '' : ` over IPv${family}`);
 
 function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
@@ -73,7 +80,8 @@ export function adviceForLoss(loss: Loss, around: Surroundings): ProbeAdvice {
   if (loss.verdict === 'mtu-too-small') return smallMtu(loss, around);
   if (loss.verdict === 'service-unreachable') return deadService(loss, around);
   const advice = { letThrough: letThrough(loss, around), ...blocked(loss, around) };
-  const stray = strayAddress(loss, around.clusters);
+  // Where another of the addresses answers, they are the peer's.
+  const stray = loss.required ? strayAddress(loss, around.clusters) : undefined;
   if (!stray) return advice;
   // It may be how the server is reached from there: then what the network drops is to be let through all the same.
   const hints = [mendOf(stray, contextsByName(around)), ...advice.hints];

@@ -126,7 +126,7 @@ function reported(cluster: ProbedCluster, { clusters }: FirewallRules): Reported
 }
 
 function asData(result: TestResult): ReportedTest {
-  const { test, verdict, arrivedAt: _place, ...more } = result;
+  const { test, verdict, arrivedAt: _place, isSpare: _spare, ...more } = result;
   const { kind, port, family, from, to, toCluster, host } = test;
   const sender = addressOf(from, familyOf(host)) ?? from.addresses[0] ?? '';
   return {

@@ -36,14 +36,18 @@ export interface TestResult {
   why?: string;
   /** Where it was seen, of what is not open: of an apiserver a node that passes it on. */
   arrivedAt?: ProbePlace;
+  /** Of an apiserver's address that is not open: another one of it is, from the same place. */
+  isSpare?: true;
 }
 
 /**
  * Whether the mesh does not work with what was found, or as well. Of packets larger than the other end ever sends, only
- * datagrams are lost: TCP agrees on the smaller.
+ * datagrams are lost: TCP agrees on the smaller. Of several addresses of an apiserver one is enough: etcd's client dials all of
+ * them and asks at those that answer (go.etcd.io/etcd/client/v3, internal/resolver, `round_robin`), and behind a name the others
+ * are tried in turn (Cilium's pkg/dial, Go's net.Dialer).
  */
-export function isNeeded({ test, pathMtu }: TestResult): boolean {
-  return test.required && !(pathMtu !== undefined && pathMtu >= (test.enough ?? Number.POSITIVE_INFINITY));
+export function isNeeded({ test, pathMtu, isSpare }: TestResult): boolean {
+  return test.required && !isSpare && !(pathMtu !== undefined && pathMtu >= (test.enough ?? Number.POSITIVE_INFINITY));
 }
 
 /** What all places said and saw. */
@@ -68,10 +72,21 @@ export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestR
     .map((test) => judge(test, evidence, controls.get(controlKey(test))));
   const bySender = groupBy(results, ({ test }) => nodeKey(test.from));
   const sentFrom = (place: ProbePlace | undefined) => (place && bySender.get(nodeKey(place))) ?? [];
-  return results.map((result) => {
+  const located = results.map((result): TestResult => {
     if (isOneWay(result, sentFrom)) return { ...result, verdict: 'one-way', lostAt: 'answer' };
     return isLostAtSender(result, sentFrom) ? { ...result, lostAt: 'sender' } : result;
   });
+  const reached = new Set(located.flatMap((result) => (result.verdict === 'open' ? apiserverKey(result.test) : [])));
+  return located.map((result) =>
+    result.verdict !== 'open' && apiserverKey(result.test).some((key) => reached.has(key))
+      ? { ...result, isSpare: true }
+      : result,
+  );
+}
+
+/** Who dials whose apiserver, at whatever address; none of other packets. */
+function apiserverKey({ kind, from, toCluster }: ProbeTest): string[] {
+  return kind === 'apiserver' ? [`${nodeKey(from)} ${from.kind} ${toCluster}`] : [];
 }
 
 /** A pod's packets leave by its node, which tells more of the way. */

@@ -1,4 +1,4 @@
-import { failureTitle } from '../../mesh/probe/advice.ts';
+import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isBroken, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
@@ -29,7 +29,7 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
           [failure.from, failure.to].sort().join() === [from, to].sort().join(),
       );
       const message = `${verdict}: ${count} of ${tested}`;
-      if (!required) return { ...place, skipped: `${message}; the mesh works without it` };
+      if (!required) return { ...place, skipped: `${message}; ${whyUnneeded(verdict, [cell])}` };
       const text = concerned.flatMap((failure) => [failureTitle(failure), failure.likely, ...failure.hints]).join('\n');
       return { ...place, failure: { type: verdict, message, text } };
     });

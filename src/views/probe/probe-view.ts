@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
-import { failureTitle } from '../../mesh/probe/advice.ts';
+import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isProved, isUntriedByPods, type PathCell, type ProbedPath, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
 import { flagsToTryAll, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
@@ -88,25 +88,9 @@ function testLines(tests: readonly ReportedTest[], theme: Theme): string[] {
   return tableLines([['FROM', 'TO', 'WHAT', 'VERDICT', ''].map((text) => ({ text, style: theme.bold })), ...rows]);
 }
 
-/** Why it is no failure of the mesh, but for what it does not need at all. */
-const UNNEEDED: Partial<Record<ReportedFailure['verdict'], string>> = {
-  'mtu-too-small': 'connections agree on what the other end sends, large datagrams are lost',
-};
-
 function failureLines(failure: ReportedFailure, theme: Theme): string[] {
-  const {
-    required,
-    fromNodes,
-    toNodes,
-    pairs,
-    pairsTried,
-    likely,
-    letThrough,
-    hints,
-    isMutual,
-    losesAnswers,
-    verdict,
-  } = failure;
+  const { required, fromNodes, toNodes, pairs, pairsTried, likely, letThrough, hints, isMutual, losesAnswers } =
+    failure;
   const title = failureTitle(failure);
   const [mark, style] = required ? ['❌', theme.fail] : ['⚠️ ', theme.warn];
   const sign = isMutual ? '↔' : '→';
@@ -114,7 +98,7 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
   const extent = pairs === pairsTried ? 'all that were tried' : `${pairs} of ${pairsTried} tried`;
   const opposite = losesAnswers && !isMutual ? '; what is sent the other way arrives, and its answers are lost' : '';
   return [
-    `${mark} ${style(title)}${required ? '' : `; ${UNNEEDED[verdict] ?? 'the mesh works without it'}`}`,
+    `${mark} ${style(title)}${required ? '' : `; ${whyUnneeded(failure.verdict, failure.packets)}`}`,
     ...tableLines(
       [
         ['nodes', `${nodes}; ${extent}`],
