@@ -369,7 +369,7 @@ describe('after enable and connect', () => {
     await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:udp/8472']);
     const { stdout } = await meshctl([...PROBE, '-o', 'wide']);
     expect(stdout).toMatch(
-      /^FROM +TO +TUNNEL UDP 8472 +HEALTH TCP 4240 +PING +APISERVER TCP 2379 +APISERVER TCP 2379 \(POD\) +MTU +ROUND TRIP$/m,
+      /^FROM +TO +TUNNEL +HEALTH +PING +APISERVER +APISERVER +MTU +ROUND TRIP\n +UDP 8472 +TCP 4240 +TCP 2379 +TCP 2379\n +\(POD\)$/m,
     );
     expect(stdout).toMatch(/^mesh-1 +mesh-2 +path-blocked +open +open +open +open +not tested +\d+\.\d ms$/m);
     expect(stdout).toMatch(/^mesh-1\/mesh-1-node-1 +mesh-2\/mesh-2-node-1 +tunnel udp 8472 +path-blocked$/m);

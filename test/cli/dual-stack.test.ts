@@ -71,7 +71,12 @@ describe('a network that lets one family through', () => {
     expect(stdout).toContain('path-blocked: mesh-1 → mesh-2: health (tcp 4240) over IPv6');
     expect(stdout).toMatch(/let in {2}tcp 4240 from fd00:18:1::10\/\d+ to fd00:18:2::10\/\d+/);
     expect(stdout).not.toMatch(/let in {2}tcp 4240 from 172/);
-    expect(stdout).toMatch(/HEALTH TCP 4240 IPV4 +HEALTH TCP 4240 IPV6/);
+    // A column for each family where they differ, one where they do not; each table within a terminal of ordinary width.
+    expect(stdout).toMatch(
+      /^FROM +TO +TUNNEL +HEALTH +HEALTH +PING .*\n +UDP 8472 +TCP 4240 +TCP 4240 .*\n +IPV4 +IPV4 +IPV6 +IPV4\+6 /m,
+    );
+    const [head = ''] = /^FROM .*(\n.*)*?\n\n/m.exec(stdout) ?? [];
+    expect(Math.max(...head.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
   });
 });
 

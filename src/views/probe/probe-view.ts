@@ -1,5 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isProved, isUntriedByPods, type PathCell, type ProbedPath, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
@@ -46,24 +47,66 @@ const VIA = { pods: 'by pods of the probe', agents: "by Cilium's agents" } as co
 const MOST_NODES = 4;
 
 function matrix(paths: readonly ProbedPath[], theme: Theme): string[] {
-  const columns = [...new Map(paths.flatMap(({ cells }) => cells.map((cell) => [columnOf(cell), cell]))).keys()];
-  const head = ['FROM', 'TO', ...columns, 'ROUND TRIP'].map((text): Cell => ({ text, style: theme.bold }));
-  const rows = paths.map(({ from, to, cells, roundTripMs }) => [
-    from,
-    to,
-    ...columns.map((column) => {
-      const cell = cells.find((one) => columnOf(one) === column);
-      return cell ? cellOf(cell, theme) : '-';
-    }),
-    roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(1)} ms`,
+  const columns = columnsOf(paths, theme);
+  const heads = [0, 1, 2].map((line) => columns.map(({ head }) => head[line] ?? ''));
+  const rows = paths.map((path) => [
+    path.from,
+    path.to,
+    ...columns.map(({ of }) => of(path)),
+    path.roundTripMs === undefined ? '-' : `${path.roundTripMs.toFixed(1)} ms`,
   ]);
-  return tableLines([head, ...rows]);
+  return tableLines([
+    ...heads
+      .filter((line) => line.some((text) => text !== ''))
+      .map((line, index) => (index === 0 ? ['FROM', 'TO', ...line, 'ROUND TRIP'] : ['', '', ...line, '']))
+      .map((line) => line.map((text): Cell => ({ text, style: theme.bold }))),
+    ...rows,
+  ]);
 }
 
-function columnOf(cell: PathCell): string {
-  const { kind, protocol, port } = cell;
-  if (kind === 'mtu') return `MTU${variantWords(cell)}`.toUpperCase();
-  return `${port === undefined ? kind : `${kind} ${protocol} ${port}`}${variantWords(cell)}`.toUpperCase();
+interface Column {
+  /** What was sent, to which port, and by whom in which IP family: a line each, as together they are wider than most cells. */
+  head: readonly string[];
+  of(path: ProbedPath): Cell;
+}
+
+/** One for each kind of packets; of both families one, too, as long as the same came of both on each path. */
+function columnsOf(paths: readonly ProbedPath[], theme: Theme): Column[] {
+  const alike = groupBy(
+    paths.flatMap(({ cells }) => cells),
+    (cell) => headOf(cell).join('\n'),
+  );
+  return [...alike].flatMap(([key, cells]) => {
+    const families = [...new Set(cells.map(({ family }) => family))];
+    const [head, isIn] = [key.split('\n'), (cell: PathCell) => headOf(cell).join('\n') === key];
+    const columns = families.map(
+      (family): Column => ({
+        head: withFamily(head, family === undefined ? '' : `IPV${family}`),
+        of({ cells: own }) {
+          const cell = own.find((one) => one.family === family && isIn(one));
+          return cell ? cellOf(cell, theme) : { text: '-' };
+        },
+      }),
+    );
+    const [first, ...others] = columns;
+    const isSame = paths.every((path) => others.every(({ of }) => isLike(of(path), first?.of(path))));
+    return first && others.length > 0 && isSame ? [{ ...first, head: withFamily(head, 'IPV4+6') }] : columns;
+  });
+}
+
+function isLike(one: Cell, other: Cell | undefined): boolean {
+  return one.text === other?.text && one.style === other.style;
+}
+
+function headOf({ kind, protocol, port, sender }: PathCell): string[] {
+  const isOfPort = port !== undefined && kind !== 'mtu';
+  return [kind, isOfPort ? `${protocol} ${port}` : '', variantWords({ kind, sender }).trim()].map((text) =>
+    text.toUpperCase(),
+  );
+}
+
+function withFamily([kind = '', port = '', variant = '']: readonly string[], family: string): string[] {
+  return [kind, port, `${variant} ${family}`.trim()];
 }
 
 function cellOf({ kind, verdict, count, tested, planned, required, pathMtu }: PathCell, theme: Theme): Cell {
