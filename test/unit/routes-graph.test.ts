@@ -32,6 +32,14 @@ describe('routeTo', () => {
     expect(routeTo(cidr, ROUTES, tunnel)).toMatchObject(expected);
   });
 
+  it.each([
+    ['a wider one', '10.2.2.0/24'],
+    ['one to its very range', '10.2.1.0/24'],
+  ])('takes no other route for the tunnel: %s', (_what, podCidr) => {
+    expect(routeTo(podCidr, ROUTES, { connected: false })).toEqual({ podCidr, connected: false });
+    expect(routeTo(podCidr, ROUTES, { connected: true })).toEqual({ podCidr, source: 'tunnel' });
+  });
+
   it('marks a gap: the default route does not count', () => {
     expect(routeTo('10.9.0.0/24', ROUTES, undefined)).toEqual({ podCidr: '10.9.0.0/24' });
     expect(routeTo('10.2.0.0/15', ROUTES, undefined).source).toBeUndefined();
@@ -55,9 +63,13 @@ describe('routeTo', () => {
     expect({ dropped, source }).toEqual({ dropped: undefined, source: undefined, ...expected });
   });
 
-  it('finds the tunnel where a route drops what is not wrapped', () => {
-    const routes = readRoutes([drop('unreachable', '10.0.0.0/8')]) ?? [];
-    expect(routeTo('10.2.1.0/24', routes, { connected: true }).source).toBe('tunnel');
+  it('finds the tunnel where a route drops what is not wrapped, or leads elsewhere', () => {
+    const wrapping = { dst: '10.2.0.0/16', gateway: '10.1.0.9', dev: 'cilium_host' };
+    for (const beside of [drop('unreachable', '10.0.0.0/8'), drop('blackhole', '10.2.1.0/24'), via('10.2.1.0/24')]) {
+      expect(routeTo('10.2.1.0/24', readRoutes([beside]) ?? [], { connected: true }).source).toBe('tunnel');
+      const { source, device } = routeTo('10.2.1.0/24', readRoutes([beside, wrapping]) ?? [], { connected: false });
+      expect([source, device]).toEqual(['tunnel', 'cilium_host']);
+    }
   });
 
   it('takes nothing else for routes', () => {

@@ -117,10 +117,12 @@ export function readRoutes(document: unknown): NodeRoute[] | undefined {
 }
 
 /**
- * The route to a range: the most specific one that holds all of it. The default route counts only where nothing says that
- * pods are routed natively over it, and the tunnel only where the node is connected: without that Cilium does not know the
- * nodes at its other end. One that drops packets is none, and hides wider ones, but not the tunnel: what Cilium wraps itself
- * does not go by the routes to pods.
+ * The route to a range. Where Cilium routes natively it is the most specific one that holds all of the range: one that drops
+ * packets is none, and hides wider ones, and the default route counts only where nothing says that pods are routed natively
+ * over it. Where it tunnels, it wraps what goes to pods that it knows and asks no other route: such a route, as a usual one to
+ * 10.0.0.0/8, leads nowhere that a pod of another cluster is. There the tunnel leads to the range by a route of Cilium's own,
+ * which an agent has for each node that it knows (nodeUpdate and nodeDelete in pkg/datapath/linux/node.go), or where the node
+ * is connected.
  * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not
  */
 export function routeTo(
@@ -136,20 +138,22 @@ export function routeTo(
         range && wanted && range.family === wanted.family && range.first <= wanted.first && range.last >= wanted.last;
       return holds ? [{ route, size: range.last - range.first }] : [];
     })
-    .sort((a, b) => (a.size === b.size ? (a.route.metric ?? 0) - (b.route.metric ?? 0) : a.size < b.size ? -1 : 1));
-  const [best] = holding;
-  const dropped = best?.route.drops;
-  if (!best || dropped) {
-    if (!tunnel) return { podCidr, ...(dropped ? { dropped } : {}) };
+    .sort((a, b) => (a.size === b.size ? (a.route.metric ?? 0) - (b.route.metric ?? 0) : a.size < b.size ? -1 : 1))
+    .map(({ route }) => route);
+  if (tunnel) {
+    const own = holding.find(isOfTunnel);
+    if (own) return { podCidr, via: own.via, device: own.device, source: 'tunnel' };
     return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
   }
-  const { via, device, protocol = '' } = best.route;
-  const source: RouteSource = TUNNEL_DEVICES.includes(device ?? '')
-    ? 'tunnel'
-    : BGP_PROTOCOLS.includes(protocol)
-      ? 'bgp'
-      : 'kernel';
+  const [best] = holding;
+  if (!best || best.drops) return { podCidr, ...(best?.drops ? { dropped: best.drops } : {}) };
+  const { via, device, protocol = '' } = best;
+  const source: RouteSource = isOfTunnel(best) ? 'tunnel' : BGP_PROTOCOLS.includes(protocol) ? 'bgp' : 'kernel';
   return { podCidr, via, device, source };
+}
+
+function isOfTunnel({ device = '', drops }: NodeRoute): boolean {
+  return drops === undefined && TUNNEL_DEVICES.includes(device);
 }
 
 function short(value: unknown): string | undefined {
