@@ -3,7 +3,7 @@ import type { Target } from '../../src/flows/flow.ts';
 import { spareOthers } from '../../src/flows/write/spare-others.ts';
 import type { Journal, JournalEntry } from '../../src/kube/apply.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
-import { MeshctlError } from '../../src/mesh/errors.ts';
+import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { addAliasesStep } from '../../src/mesh/peers/file/host-aliases.ts';
 import { rollbackAddUsers } from '../../src/mesh/peers/remote-users.ts';
@@ -73,7 +73,8 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
     client: { context, get: look },
     namespace: 'kube-system',
   }));
-  const flow = { progress: { info: (text: string) => said.push(text) } };
+  const say = (text: string) => said.push(text);
+  const flow = { progress: { info: say, warn: say } };
   const sparing = await spareOthers(
     flow as unknown as Parameters<typeof spareOthers>[0],
     targets as unknown as Target[],
@@ -85,7 +86,7 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
 
 const lives = (files: Readonly<Record<string, string>>) => async () => secret(files);
 const fails =
-  (code: 'Timeout' | 'ClusterUnreachable', details: Record<string, unknown> = {}) =>
+  (code: ErrorCode, details: Record<string, unknown> = {}) =>
   async () => {
     throw new MeshctlError(code, 'no answer', { details });
   };
@@ -95,7 +96,7 @@ const ALL_USERS = users('remote-x', 'remote-a');
 describe('a rollback', () => {
   it('takes all of its own back', async () => {
     const { sparing, said, aliases, letIn } = await spare(lives(FILES));
-    expect([sparing, said]).toEqual([[], '']);
+    expect([[...sparing], said]).toEqual([[], '']);
     expect(aliases.rollback?.(agents(ALIASES))).toMatchObject({
       patch: { spec: { template: { spec: { hostAliases: null } } } },
     });
@@ -106,7 +107,7 @@ describe('a rollback', () => {
 
   it('leaves of a pair that another run has connected the users, the file, and the host names that its pods are told', async () => {
     const { sparing, said, aliases, files, letIn } = await spare(lives(OTHERS_B));
-    expect(sparing).toEqual(['b']);
+    expect([...sparing]).toEqual([['b', true]]);
     expect(said).toBe('context "b": remote-a stays, because another run has connected a cluster with it');
     expect([aliases.shared, files.shared, ...letIn.map(({ shared }) => shared)]).toEqual([true, true, true, undefined]);
     // Pods would be replaced, and could not resolve what the other run's file dials.
@@ -121,12 +122,16 @@ describe('a rollback', () => {
   it.each([
     ['does not answer in time', fails('Timeout')],
     ['does not answer a request in time', fails('ClusterUnreachable', { timeoutMs: 30_000 })],
+    ['refuses the connection', fails('ClusterUnreachable', { code: 'ECONNREFUSED' })],
+    ['fails', fails('ApiFailure', { status: 503 })],
+    ['does not let the user in any more', fails('Unauthenticated')],
+    ['does not let it be read any more', fails('Forbidden')],
   ])('leaves the pairs of a client that %s: it may have been connected since', async (_what, look) => {
     const { sparing, said, aliases, files, letIn } = await spare(look);
-    expect(sparing).toEqual(['b', 'c']);
-    for (const context of sparing)
+    expect([...sparing]).toEqual(['b', 'c'].map((context) => [context, false]));
+    for (const context of sparing.keys())
       expect(said).toContain(
-        `context "${context}": remote-a stays, because another run may have connected a cluster with it`,
+        `context "${context}": remote-a stays, because another run may have connected a cluster with it → whether one has, when they can be reached: meshctl clustermesh status --context ${context},a`,
       );
     expect([aliases.rollback?.(agents(ALIASES)), files.rollback?.(secret(FILES))]).toEqual([undefined, undefined]);
     expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([undefined, undefined]);
@@ -170,7 +175,7 @@ describe('a rollback', () => {
       const directions = [{ client, server: b, credential: { user: 'remote-a' }, marks: {} }] as unknown as Direction[];
       const targets = [{ client: { context: 'a', get: lives(live) }, namespace: 'kube-system' }] as unknown as Target[];
       const flow = { progress: { info: () => undefined } } as unknown as Parameters<typeof spareOthers>[0];
-      expect(await spareOthers(flow, targets, directions, own)).toEqual(expected);
+      expect([...(await spareOthers(flow, targets, directions, own)).keys()]).toEqual(expected);
     });
   });
 });

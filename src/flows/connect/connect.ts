@@ -114,13 +114,14 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;
-    if (options.rollback !== false) await spareOthers(flow, targets, directions, writer.journals);
+    const spared =
+      options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals);
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       isAll: options.oneSided === undefined,
       mounted: true,
       parallel: options.parallel,
-      mend: (context) => mendCommand(directions, context),
+      mend: (context) => mendCommand(directions, context, spared?.has(context)),
     });
     throw error;
   }
@@ -193,8 +194,9 @@ function credentialOf(direction: Direction, steps: readonly Step[], ready: Ready
 /**
  * What an operator runs for a cluster that could not be put back: where its peers are new to it, it forgets them; else
  * connecting anew brings both sides together again.
+ * @param isSpared whether one of them stays connected with it, or may: it is not to be forgotten
  */
-function mendCommand(directions: readonly Direction[], context: string): string {
+function mendCommand(directions: readonly Direction[], context: string, isSpared = false): string {
   const own = directions.filter(({ client, server }) =>
     [client, server].some(({ snapshot }) => snapshot.context === context),
   );
@@ -206,7 +208,7 @@ function mendCommand(directions: readonly Direction[], context: string): string 
   const me = own.map(({ client, server }) => (client.snapshot.context === context ? client : server))[0];
   const known = me ? knownPeers(me.snapshot) : [];
   const strangers = [...others.keys()].filter((name) => !known.includes(name));
-  if (strangers.length === others.size) {
+  if (strangers.length === others.size && !isSpared) {
     return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
   }
   const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);

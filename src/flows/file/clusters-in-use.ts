@@ -39,17 +39,19 @@ export async function clustersInUse(
     enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
       const { context } = target.client;
       const seen = await readSince(target, before);
-      if (!seen)
-        return [[context, 'left as it is, because it could not be seen whether another cluster uses it by now']];
+      if (!seen) return [[context, UNSEEN]];
       const joined = joinedPeers({ before, now: seen }).filter((peer) => !own.includes(peer));
       const written = journals.filter(({ cluster }) => cluster === context).flatMap(({ entries }) => entries);
       const isEnabledByOthers = hasOthersWork(before, seen, written);
-      const by = [...joined, ...(sparing.includes(context) || isEnabledByOthers ? ['another run'] : [])];
-      return by.length > 0 ? [[context, `left as it is, because it is in use by ${by.join(', ')}`]] : [];
+      const by = [...joined, ...(sparing.get(context) || isEnabledByOthers ? ['another run'] : [])];
+      if (by.length > 0) return [[context, `left as it is, because it is in use by ${by.join(', ')}`]];
+      return sparing.has(context) ? [[context, UNSEEN]] : [];
     }),
   );
   return new Map(found.flat());
 }
+
+const UNSEEN = 'left as it is, because it could not be seen whether another cluster uses it by now';
 
 /** After an interruption too, and as long as a slow API server takes for an answer. */
 const LOOK_TIMEOUT_MS = 30_000;

@@ -1,5 +1,6 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
@@ -21,17 +22,17 @@ const LOOK_TIMEOUT_MS = 30_000;
  * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
  * has made, have kept it, and have connected clusters by it. Tells so; never throws.
  * @param journals of the failed run; their entries are changed
- * @returns the contexts where something stays by which clusters are connected
+ * @returns the contexts where something stays by which clusters are connected, and whether that was seen, or only may be
  */
 export async function spareOthers(
   flow: Telling,
   targets: readonly Target[],
   directions: readonly Direction[],
   journals: readonly Journal[],
-): Promise<string[]> {
+): Promise<ReadonlyMap<string, boolean>> {
   for (const journal of journals) spareNames(flow, journal);
   const pairs = await pairsOfOthers(targets, directions, journals);
-  if (pairs.size === 0) return [];
+  if (pairs.size === 0) return new Map();
   const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
   spareFiles(theirs, journals);
   return spareUsers(flow, theirs, journals, pairs);
@@ -145,26 +146,32 @@ function spareUsers(
   theirs: readonly Direction[],
   journals: readonly Journal[],
   pairs: ReadonlyMap<string, boolean>,
-): string[] {
-  const sparing: string[] = [];
+): ReadonlyMap<string, boolean> {
+  const sparing = new Map<string, boolean>();
   for (const [server, incoming] of groupBy(theirs, (direction) => direction.server)) {
     const { context } = server.snapshot;
-    sparing.push(context);
+    const isSeen = incoming.some((direction) => pairs.get(pairOf(direction)) === true);
+    sparing.set(context, isSeen);
     const made = entriesOf(journals, context).findLast((entry) => addedUsers(entry).length > 0);
     if (!made?.before) continue;
     const { before } = made;
     const added = addedUsers(made);
-    const isSeen = incoming.some((direction) => pairs.get(pairOf(direction)));
     const spared = incoming.map(({ credential }) => credential.user).filter((user) => added.includes(user));
     if (spared.length === 0) continue;
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
-    progress.info(
-      `context "${context}": ${spared.join(', ')} stays, because another run ${isSeen ? 'has' : 'may have'} connected a cluster with it`,
-    );
+    const stays = `context "${context}": ${spared.join(', ')} stays, because another run`;
+    if (isSeen) progress.info(`${stays} has connected a cluster with it`);
+    else progress.warn(`${stays} may have connected a cluster with it → ${lookCommand(context, incoming)}`);
   }
   return sparing;
+}
+
+/** Shows whether the clusters that were silent dial one: nothing in that one itself tells. */
+function lookCommand(context: string, incoming: readonly Direction[]): string {
+  const clients = incoming.map(({ client }) => client.snapshot.context);
+  return `whether one has, when they can be reached: ${meshctlCommand('clustermesh status', { context: [context, ...clients] })}`;
 }
 
 /** The users that a write has added to a list that was there. */
@@ -183,7 +190,7 @@ function leaveAsIs(entry: JournalEntry): void {
   entry.shared = true;
 }
 
-/** `silent` where a cluster did not answer in time: what it has is not known. */
+/** `silent` where a cluster gave no answer that tells, whatever kept it from one: what it has is not known. */
 async function liveOrNone(
   { client }: Target,
   ref: ObjectRef,
@@ -192,7 +199,7 @@ async function liveOrNone(
   try {
     return await client.get(ref, { signal });
   } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-    return error.code === 'Timeout' || error.details.timeoutMs !== undefined ? 'silent' : undefined;
+    if (error instanceof MeshctlError) return 'silent';
+    throw error;
   }
 }
