@@ -8,7 +8,7 @@ import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { askedServers } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
-import { hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
+import { finishedBy, hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import {
   certificatesFrom,
   presentAuthority,
@@ -110,7 +110,7 @@ async function carryOut(
     const look = async (): Promise<Member[]> => {
       const seen = await readMembers(targets, options.parallel, prepared.members);
       const changing = seen.filter(({ snapshot }) => scope.changing.has(snapshot.context));
-      await requireNoNewPeers(changing, seen, { ...options, goOn });
+      await requireNoNewPeers(changing, seen, { ...options, goOn, letGo: finishedBy(progress.steps) });
       requireKnownAuthorities(seen, known);
       return seen;
     };
@@ -218,7 +218,11 @@ function requireKnownAuthorities(members: readonly Member[], known: ReadonlyMap<
 async function requireNoNewPeers(
   changing: readonly Member[],
   members: readonly Member[],
-  { contextsOf, goOn }: RotateOptions & { goOn: (further: readonly string[]) => string },
+  {
+    contextsOf,
+    goOn,
+    letGo,
+  }: RotateOptions & { goOn: (further: readonly string[]) => string; letGo: readonly string[] },
 ): Promise<void> {
   for (const member of changing) {
     const strangers = strangersTo(member, members);
@@ -226,9 +230,12 @@ async function requireNoNewPeers(
     const { context } = member.snapshot;
     const known = (await contextsOf?.(strangers)) ?? (new Map() as Contexts);
     const theirs = strangers.map((peer) => contextOf(known, peer));
+    const former = letGo.includes(context)
+      ? 'perhaps with the former CA, which is not trusted any more'
+      : 'with the former CA, which therefore stays trusted';
     throw new MeshctlError(
       'Conflict',
-      `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
+      `context "${context}": ${strangers.join(', ')} was connected meanwhile, ${former}`,
       {
         hint: `${TO_CONTINUE} with all peers: ${goOn(theirs)}`,
         details: { context, peers: strangers, stop: true },

@@ -5,6 +5,7 @@ import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
+import { finishedBy } from '../../mesh/rotation/phases.ts';
 import { partedPeers } from '../../mesh/rotation/scope.ts';
 import type { Flow } from '../flow.ts';
 import { lookAgain } from './look-again.ts';
@@ -95,11 +96,23 @@ export async function sayWhatStands(
   for (const { context, says, hint } of partedPeers(members))
     flow.progress.warn(`context "${context}": ${says} → ${hint}`);
   if (!began) return;
-  const trusted = prepared.scope.changing.size > 0 && !isLeft ? ['The new CA and the former one are both trusted'] : [];
+  const over = finishedBy(steps);
+  if (over.length > 0) flow.progress.warn(endWords(prepared, over));
+  const open = [...prepared.scope.changing].filter((context) => !over.includes(context));
+  if (over.length > 0 && open.length === 0) return;
+  const where = over.length > 0 ? ` in ${open.join(', ')}` : '';
+  const trusted = open.length > 0 && !isLeft ? [`The new CA and the former one are both trusted${where}`] : [];
   // An error that names who has to take part now says itself how it goes on.
   const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
   const goOn = isSaid ? [] : [`${TO_CONTINUE}: ${resumeCommand(prepared, options, steps)}`];
   if (trusted.length + goOn.length > 0) flow.progress.warn([...trusted, ...goOn].join('. '));
+}
+
+/** Of clusters that have let go of a CA, the last that a rotation does: nothing is gone on with, but a look is not amiss. */
+function endWords({ targets }: PreparedRotation, over: readonly string[]): string {
+  const context = targets.map(({ client }) => client.context);
+  const look = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
+  return `The rotation has come to its end in ${over.join(', ')}, where only the present CA is trusted. Whether anything is left → ${look}`;
 }
 
 /** As far as it is known; undefined where nobody dials anybody. */
