@@ -235,6 +235,15 @@ describe('certs rotate', () => {
       ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--dry-run'],
     ]);
     expect(parting.stderr).toContain('meshctl clustermesh check --context mesh-1,mesh-2 --category tls');
+    // No CA is replaced any more, so no invitation ends with one, whichever way the line is typed.
+    await meshctl.ok(['clustermesh', 'invite', '--context', 'mesh-1']);
+    const { stderr: again } = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', ...BOTH, '--dry-run']);
+    expect(again).not.toContain('was signed by the present CA');
+    const { invitations } = jsonOf(
+      await meshctl.ok(['clustermesh', 'invitations', 'list', '--context', 'mesh-1', '-o', 'json']),
+    );
+    const [{ id }] = invitations as [{ id: string }];
+    await meshctl.ok(['clustermesh', 'invitations', 'revoke', id, '--context', 'mesh-1', '--yes']);
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
     expect(goesOn.stdout).toContain('resumes the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('stop trusting the former CA');
@@ -242,6 +251,23 @@ describe('certs rotate', () => {
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers']);
+  });
+
+  it('says that the former CA is not trusted any more where it is interrupted after that, and leads to no other rotation', async () => {
+    const interrupt = new AbortController();
+    const stopped = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH], {
+      signal: interrupt.signal,
+      onOutput: (text) => {
+        if (/✔ Phase 5 of 5/.test(text)) interrupt.abort();
+      },
+    });
+    expect(stopped.exitCode).toBe(130);
+    const said = stopped.stderr.replaceAll(/\s+/g, ' ');
+    expect(said).not.toContain('both trusted');
+    expect(said).not.toContain('To continue');
+    const look = /Whether anything is left → meshctl (clustermesh check .* --category tls)\b/.exec(said)?.[1] ?? '';
+    expect(said).toContain('come to its end in mesh-1, mesh-2, where only the present CA is trusted');
+    expect((await meshctl.ok(look.split(' '))).stdout).toContain('√ no rotation of a CA is unfinished');
   });
 
   it('refuses new CAs while a peer is not named, and changes nothing', async () => {

@@ -13,7 +13,7 @@ import {
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
-import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
+import { type JudgedInvitation, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; undefined where they cannot be read: what is seen of connections is worth more. */
 export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[] | undefined> {
@@ -111,16 +111,24 @@ function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation
   );
 }
 
-/** What a new CA does to invitations: no answer to one that was signed by the former CA is accepted. */
+/**
+ * What a new CA does to invitations: no answer to one that the present CA has signed is accepted any more, nor to a reply to
+ * another owner's.
+ * @param target whose CA is replaced
+ */
 export async function endingWithCa({ now, signal }: Flow, target: Target): Promise<string[]> {
-  const kept = await unlessForbidden(readInvitations(target, signal));
+  const kept = await unlessForbidden(readJudgedInvitations(target, signal));
   const { context } = target.client;
   if (!kept) return [unlistedNote(target, 'no answer to one that is open is accepted once the CA is replaced')];
   return kept
-    .filter(({ record }) => isUnanswered(record) && record.expires > now())
-    .map(({ record: { id } }) => {
-      const again = meshctlCommand('clustermesh invite', { context });
-      return `context "${context}": invitation ${id} was signed by the present CA, and no answer to it is accepted once that is replaced → start over then: ${again}`;
+    .filter(({ record, isVoid }) => !isVoid && isUnanswered(record) && record.expires > now())
+    .map(({ record }) => {
+      const { id, role, next } = standingOf(record, context, now(), { isVoid: true });
+      const [what, then] =
+        role === 'guest'
+          ? [`the reply to invitation ${id}`, 'have the owner who invited invite again then, and here']
+          : [`invitation ${id}`, 'start over then'];
+      return `context "${context}": ${what} was signed by the present CA, and no answer to it is accepted once that is replaced → ${then}: ${next}`;
     });
 }
 

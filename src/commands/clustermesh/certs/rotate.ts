@@ -53,11 +53,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     sayLeftOut(context, prepared.spared);
     for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
       context.progress.warn(warning);
-    const ending = flags.ca ? await Promise.all(prepared.targets.map((target) => endingWithCa(context, target))) : [];
+    const { replace } = prepared.scope;
+    const replaced = prepared.targets.filter(({ client }) => replace.has(client.context));
+    const ending = await Promise.all(replaced.map((target) => endingWithCa(context, target)));
     for (const warning of ending.flat()) context.progress.warn(warning);
     for (const note of notesOnTools(prepared, options)) context.progress.warn(note);
     if (dryRun) return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun }), missing);
-    if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
+    if (replace.size > 0 && !flags.yes) await confirmNewAuthorities(context, prepared);
     const outcome = await rotateCertificates(context, prepared, options);
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
