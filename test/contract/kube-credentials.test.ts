@@ -94,6 +94,22 @@ describe('credentials', () => {
       expect(second).not.toBe(first);
     });
 
+    test('one that asks for the cluster gets the content of a CA file, and what the kubeconfig has for it', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'meshctl-ca-'));
+      closeLater({ close: () => rm(folder, { recursive: true }) });
+      const caFile = join(folder, 'ca.crt');
+      await writeFile(caFile, identity().authority.certificate);
+      const server = await serve(good);
+      const script = `const {spec} = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+        console.log(JSON.stringify({status: {token: Buffer.from(JSON.stringify(spec.cluster)).toString('base64')}}))`;
+      const cluster = { caData: undefined, caFile, execConfig: { audience: 'x' } };
+      await open(server.url, { ...plugin(script, { provideClusterInfo: true }), cluster }).get(SECRET);
+      const token = String(server.seen[0]?.headers.authorization).slice('Bearer '.length);
+      const told = JSON.parse(Buffer.from(token, 'base64').toString()) as Record<string, unknown>;
+      const data = Buffer.from(identity().authority.certificate).toString('base64');
+      expect(told).toMatchObject({ 'certificate-authority-data': data, config: { audience: 'x' } });
+    });
+
     test('one is run once for requests at the same time', async () => {
       const server = await serve(good);
       const client = open(server.url, plugin(`console.log(JSON.stringify({status: {token: String(process.pid)}}))`));

@@ -162,8 +162,12 @@ describe('selectContext', () => {
   });
 
   test('files named in a kubeconfig are relative to it, in its own spelling of the fields', async () => {
+    const extensions = [
+      { name: 'other', extension: 1 },
+      { name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } },
+    ];
     const text = JSON.stringify({
-      clusters: [{ name: 'c', cluster: { server: 'https://c', 'certificate-authority': 'ca.crt' } }],
+      clusters: [{ name: 'c', cluster: { server: 'https://c', 'certificate-authority': 'ca.crt', extensions } }],
       users: [
         { name: 'files', user: { 'client-certificate': 'u.crt', 'client-key': '/keys/u.key', tokenFile: 'token' } },
         { name: 'plugin', user: { exec: { command: './bin/login' }, as: 'jane', 'as-groups': ['ops'], 'as-uid': '7' } },
@@ -173,7 +177,7 @@ describe('selectContext', () => {
     });
     const kubeconfig = await load({ path: await write('sub/config', text) });
     const { cluster, user } = selectContext(kubeconfig, 'files');
-    expect(cluster.caFile).toBe(join(folder, 'sub/ca.crt'));
+    expect(cluster).toMatchObject({ caFile: join(folder, 'sub/ca.crt'), execConfig: { audience: 'x' } });
     expect(user).toMatchObject({
       certFile: join(folder, 'sub/u.crt'),
       keyFile: '/keys/u.key',

@@ -106,7 +106,7 @@ async function obtain(
 ): Promise<Credentials> {
   const limits = { timeoutMs, signal };
   const { cluster, user } = await withFilesRead(context, limits);
-  const plugin = user.plugin && (await pluginCredential(context, user.plugin, limits));
+  const plugin = user.plugin && (await pluginCredential({ ...context, cluster }, user.plugin, limits));
   const options = await loginOf(cluster, { ...user, exec: undefined, ...plugin }, proxy).catch((error: unknown) => {
     throw credentialError(context, auth, error);
   });
@@ -214,7 +214,7 @@ async function withFilesRead(
   };
 }
 
-/** What a plugin gave, as client-node takes it. */
+/** What a plugin gave, as client-node takes it. @param context with its files read: a plugin is handed the CA itself */
 async function pluginCredential(
   context: SelectedContext,
   entry: ExecEntry,

@@ -68,7 +68,10 @@ export async function runPlugin(
   }
 }
 
-/** Tells the plugin the version of the answer that is wanted and, where it asks for that, the cluster. */
+/**
+ * Tells the plugin the version of the answer that is wanted and, where it asks for that, the cluster, with what client-go hands
+ * over of it (rest/exec.go, ConfigToExecCluster).
+ */
 function execInfo({ cluster }: SelectedContext, { apiVersion, provideClusterInfo }: ExecEntry): Record<string, string> {
   const info = {
     apiVersion: apiVersion ?? 'client.authentication.k8s.io/v1',
@@ -83,6 +86,7 @@ function execInfo({ cluster }: SelectedContext, { apiVersion, provideClusterInfo
               'insecure-skip-tls-verify': cluster.skipTLSVerify || undefined,
               'certificate-authority-data': cluster.caData,
               'proxy-url': cluster.proxyUrl,
+              config: cluster.execConfig,
             },
           }
         : {}),

@@ -6,7 +6,7 @@ export interface Kubeconfig {
   files: readonly string[];
   currentContext?: string | undefined;
   contexts: readonly Context[];
-  clusters: readonly Cluster[];
+  clusters: readonly KubeconfigCluster[];
   users: readonly KubeconfigUser[];
   /** Names that several files give to different things; the first file's counts, as in kubectl. */
   shadowed?: readonly ShadowedEntry[] | undefined;
@@ -30,12 +30,18 @@ export interface ShadowedEntry {
 export interface SelectedContext {
   name: string;
   namespace?: string | undefined;
-  cluster: Cluster;
+  cluster: KubeconfigCluster;
   /** Without a name in the context, an anonymous user. */
   user: KubeconfigUser;
   files: readonly string[];
   /** Why it may not be what its author meant. */
   warnings: readonly string[];
+}
+
+/** A kubeconfig cluster with what client-node passes over. */
+export interface KubeconfigCluster extends Cluster {
+  /** What the cluster tells a credential plugin, of any form: its extension `client.authentication.k8s.io/exec`. */
+  execConfig?: unknown;
 }
 
 /** A kubeconfig user with the fields that client-node passes over. */

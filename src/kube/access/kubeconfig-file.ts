@@ -1,11 +1,11 @@
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config_types.js';
+import type { Context, User } from '@kubernetes/client-node/dist/config_types.js';
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { parse } from 'yaml';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isRecord } from '../../mesh/record.ts';
 import { EACH, type Shape, shaped } from '../shape.ts';
-import type { ExecEntry, KubeconfigUser } from './kubeconfig-entries.ts';
+import type { ExecEntry, KubeconfigCluster, KubeconfigUser } from './kubeconfig-entries.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
 
 /** What one file has. Entries that are broken in themselves are not among it. */
@@ -13,7 +13,7 @@ export interface KubeconfigFile {
   path: string;
   currentContext?: string | undefined;
   contexts: Context[];
-  clusters: Cluster[];
+  clusters: KubeconfigCluster[];
   users: KubeconfigUser[];
 }
 
@@ -81,11 +81,20 @@ const KUBECONFIG: Shape = {
         'insecure-skip-tls-verify': 'truth',
         'tls-server-name': 'text',
         'proxy-url': 'text',
+        extensions: [{ name: 'text', extension: 'any' }],
       },
     },
   ],
   users: [{ name: 'text', user: USER }],
 };
+
+/** Reserved for what a credential plugin is to know of a cluster (client-go, tools/clientcmd, `clusterExtensionKey`). */
+const EXEC_EXTENSION = 'client.authentication.k8s.io/exec';
+
+interface RawCluster {
+  name?: string;
+  cluster?: { extensions?: { name?: string; extension?: unknown }[] };
+}
 
 interface RawUser {
   name?: string;
@@ -97,6 +106,7 @@ function entriesOf(path: string, content: Record<string, unknown>): KubeconfigFi
   const filter = { onInvalidEntry: 'filter' as const };
   const sound = shaped(content, KUBECONFIG) as Record<string, unknown>;
   const current = sound['current-context'];
+  const rawClusters = (sound.clusters ?? []) as RawCluster[];
   const rawUsers = (sound.users ?? []) as RawUser[];
   for (const kind of ['contexts', 'clusters', 'users'] as const) refuseTwins(path, kind, sound[kind]);
   return {
@@ -104,7 +114,7 @@ function entriesOf(path: string, content: Record<string, unknown>): KubeconfigFi
     currentContext: typeof current === 'string' && current !== '' ? current : undefined,
     contexts: newContexts(sound.contexts, filter),
     clusters: newClusters(sound.clusters, filter).map((cluster) =>
-      cluster.caFile ? { ...cluster, caFile: absolute(folder, cluster.caFile) } : cluster,
+      completeCluster(cluster, rawClusters.find(({ name }) => name === cluster.name)?.cluster ?? {}, folder),
     ),
     users: newUsers(rawUsers, filter).map((user) =>
       completeUser(user, rawUsers.find(({ name }) => name === user.name)?.user ?? {}, folder),
@@ -129,6 +139,19 @@ function refuseTwins(path: string, kind: 'contexts' | 'clusters' | 'users', entr
 
 function nameIn(entry: unknown): string[] {
   return isRecord(entry) && typeof entry.name === 'string' && entry.name !== '' ? [entry.name] : [];
+}
+
+function completeCluster(
+  cluster: KubeconfigCluster,
+  { extensions = [] }: NonNullable<RawCluster['cluster']>,
+  folder: string,
+): KubeconfigCluster {
+  const execConfig = extensions.find(({ name }) => name === EXEC_EXTENSION)?.extension;
+  return {
+    ...cluster,
+    ...(cluster.caFile ? { caFile: absolute(folder, cluster.caFile) } : {}),
+    ...(execConfig === undefined ? {} : { execConfig }),
+  };
 }
 
 function completeUser(user: User, raw: NonNullable<RawUser['user']>, folder: string): KubeconfigUser {
