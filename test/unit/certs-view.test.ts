@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { listCertificates } from '../../src/mesh/certificates/inventory.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
+import { expiry } from '../../src/mesh/checks/tls.ts';
 import { REMOTE_CERT_SECRET } from '../../src/mesh/objects/names.ts';
 import { certificatesText } from '../../src/views/certificates/certs-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
@@ -24,6 +25,24 @@ it('a certificate that ends with an intermediate CA of its chain says so', () =>
   const certificates = listCertificates(snapshot, NOW);
   const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, PLAIN);
   expect(text).toContain('0 d, with CA Issuing');
+});
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+it.each([
+  ['of years, in its last 30 days', 3 * 365, 29, true],
+  ['of years, before them', 3 * 365, 31, false],
+  ['of 30 days, fresh', 30, 30, false],
+  ['of 30 days, in its last third', 30, 9, true],
+])('a certificate %s is marked where check warns of it', (_what, lifetime, left, isMarked) => {
+  const notAfter = new Date(NOW.getTime() + left * DAY_MS);
+  const notBefore = new Date(notAfter.getTime() - lifetime * DAY_MS);
+  const facts = tlsFacts('ca', { notBefore, notAfter });
+  const snapshot = snapshotOf({ ca: undefined, tlsSecrets: new Map([[REMOTE_CERT_SECRET, facts]]) });
+  const certificates = listCertificates(snapshot, NOW);
+  const theme = { ...PLAIN, warn: (text: string) => `<${text}>` };
+  const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, theme);
+  expect(text.includes(`<${left} d`)).toBe(isMarked);
+  expect(expiry(facts.certificate, NOW)?.severity).toBe(isMarked ? 'warn' : undefined);
 });
 
 it('a reason that names its context already is not given it twice', () => {

@@ -128,11 +128,11 @@ function reasonOfTime(
 ): string | undefined {
   const invalid = validityFault(certificate, now);
   if (invalid) return `it ${invalid}`;
-  const soon = new Date(now.getTime() + renewBeforeMs(certificate));
   // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
-  if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
+  if (endsSoon(certificate, now) && ca.notAfter > certificate.notAfter) {
     return `it expires on ${endOf(certificate)}`;
   }
+  const soon = new Date(now.getTime() + renewBeforeMs(certificate));
   if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
     return `the CA certificate stored with it expires on ${endOf(present)}`;
   }
@@ -140,8 +140,13 @@ function reasonOfTime(
 }
 
 /** How long before its end a certificate is renewed, in milliseconds: a short-lived one in the last third of its time. */
-export function renewBeforeMs({ notBefore, notAfter }: CertificateFacts): number {
+function renewBeforeMs({ notBefore, notAfter }: CertificateFacts): number {
   return Math.min(RENEW_BEFORE_MS, (notAfter.getTime() - notBefore.getTime()) / 3);
+}
+
+/** Whether so little is left of a certificate that it is to be renewed. */
+export function endsSoon(certificate: CertificateFacts, now: Date): boolean {
+  return certificate.notAfter.getTime() - now.getTime() <= renewBeforeMs(certificate);
 }
 
 /** What to tell of a validity that was asked for and is good, but for which nobody is used to look after certificates. */

@@ -16,6 +16,7 @@ import {
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
+import { endsSoon } from './cluster-certificates.ts';
 
 /** One certificate of a mesh. */
 export interface CertificateEntry {
@@ -34,6 +35,8 @@ export interface CertificateEntry {
   endsWith?: string | undefined;
   /** Whole days; negative when it has expired. */
   expiresInDays: number;
+  /** So little is left that it is to be renewed, as {@link endsSoon} has it; absent where more is. */
+  endsSoon?: true | undefined;
   usedBy: string;
 }
 
@@ -72,6 +75,7 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     notAfter: facts.notAfter.toISOString(),
     ...(facts.endsWith === undefined ? {} : { endsWith: facts.endsWith }),
     expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
+    ...(endsSoon(facts, now) ? { endsSoon: true as const } : {}),
   });
   const peersSecret = dialingSecret(snapshot);
   const dialler = peersSecret === KVSTOREMESH_PEERS_SECRET ? 'KVStoreMesh' : 'agents';

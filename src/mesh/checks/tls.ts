@@ -7,8 +7,8 @@ import {
   certificateSpecs,
   coversHost,
   endOf,
+  endsSoon,
   LOOPBACK,
-  renewBeforeMs,
   uncoveredHosts,
   validityFault,
 } from '../certificates/cluster-certificates.ts';
@@ -161,6 +161,6 @@ export function expiry(
   const invalid = validityFault(certificate, now);
   if (invalid) return { severity: 'fail', reason: `it ${invalid}` };
   // Before that, what is meant to renew it would not.
-  if (certificate.notAfter.getTime() - now.getTime() > renewBeforeMs(certificate)) return undefined;
+  if (!endsSoon(certificate, now)) return undefined;
   return { severity: 'warn', reason: `it expires on ${endOf(certificate)}` };
 }

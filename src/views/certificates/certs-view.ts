@@ -4,8 +4,6 @@ import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { NOTHING_READ } from '../unreachable-view.ts';
 
-/** Certificates are renewed when fewer days than this are left. */
-const SOON_DAYS = 30;
 /** Enough to tell serial numbers apart. */
 const SERIAL_DIGITS = 8;
 /** The widest columns: the table fits 100 of a terminal's. */
@@ -92,7 +90,7 @@ function entryCells(entry: CertificateEntry, theme: Theme): (Cell | string)[] {
     shortened(entry.subject, WIDEST.subject),
     shortened(entry.issuer, WIDEST.issuer),
     `${entry.serial.slice(0, SERIAL_DIGITS)}${entry.serial.length > SERIAL_DIGITS ? '…' : ''}`,
-    { text: expiryText(entry), style: styleOf(entry.expiresInDays, theme) },
+    { text: expiryText(entry), style: styleOf(entry, theme) },
   ];
 }
 
@@ -111,9 +109,9 @@ function expiryText({ expiresInDays: days, endsWith }: CertificateEntry): string
   return endsWith === undefined ? left : `${left}, with CA ${shortened(endsWith, WIDEST.issuer)}`;
 }
 
-function styleOf(days: number, theme: Theme): (text: string) => string {
-  if (days < 0) return theme.fail;
-  return days < SOON_DAYS ? theme.warn : String;
+function styleOf({ expiresInDays, endsSoon }: CertificateEntry, theme: Theme): (text: string) => string {
+  if (expiresInDays < 0) return theme.fail;
+  return endsSoon ? theme.warn : String;
 }
 
 /** Start and end are left: contexts of clouds begin alike, and end with the cluster's name. */
