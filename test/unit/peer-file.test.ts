@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { peerOfUser } from '../../src/mesh/peers/file/peer-config.ts';
 import { readPeerFile } from '../../src/mesh/peers/file/peer-file.ts';
 import { parsePeerFile } from '../../src/sandbox/cilium/peer-files.ts';
 
@@ -19,6 +20,16 @@ const agent = (text: string) => {
     return 'unreadable';
   }
 };
+
+it.each([
+  ['remote-mesh-2', 'mesh-2'],
+  ['remote', undefined],
+  ['remote-', undefined],
+  ['local-mesh-2', undefined],
+  ['admin-remote-mesh-2', undefined],
+])('user %s is that of peer %s', (user, peer) => {
+  expect(peerOfUser(user)).toBe(peer);
+});
 
 describe('a peering file is read as Cilium reads it', () => {
   it.each([

@@ -3,7 +3,7 @@ import { versionOfImage } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { doubtAboutUsers } from '../../mesh/enable/effects/lost-users.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { peerOfUser, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { peerOfUser } from '../../mesh/peers/file/peer-config.ts';
 import { ownUser } from '../../mesh/peers/peers.ts';
 import { withServedId } from '../etcd/read-served-id.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
@@ -40,8 +40,7 @@ async function withAgentVersion(flow: Flow, target: Target, snapshot: ClusterSna
 async function readServedUsers(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<string[]> {
   const { users } = await readEtcdUsers(flow, target, snapshot);
   const own = ownUser(snapshot);
-  const isPeers = (user: string) =>
-    user.startsWith(remoteUserName('')) && user !== own && checkClusterName(peerOfUser(user)) === undefined;
+  const isPeers = (user: string) => user !== own && checkClusterName(peerOfUser(user) ?? '') === undefined;
   return [...new Set([...users.values()].flat().filter(isPeers))].sort();
 }
 

@@ -15,7 +15,7 @@ import {
 import { toolOwner } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { namesOf } from '../peers/concerned-peers.ts';
-import { remoteUserName } from '../peers/file/peer-config.ts';
+import { peerOfUser, remoteUserName } from '../peers/file/peer-config.ts';
 import { partedBy } from '../peers/parted.ts';
 import { dialledOneWay, peersLetIn } from '../peers/peer-choices.ts';
 import {
@@ -99,7 +99,7 @@ export function unlistedPeers(snapshot: ClusterSnapshot, others: readonly Cluste
   if (dialled.some((peer) => sharesLogin(snapshot, peer))) return [];
   const asItself = dialled.filter((peer) => logsInAsItself(snapshot, peer));
   const ownName = ownUser(snapshot);
-  const hasUsers = remoteUsers.some(({ name }) => name !== ownName && name.startsWith(remoteUserName('')));
+  const hasUsers = remoteUsers.some(({ name }) => name !== ownName && peerOfUser(name) !== undefined);
   const isOut = (peer: string) =>
     !read.includes(peer) &&
     !remoteUsers.some(({ name, role }) => name === remoteUserName(peer) && role === REMOTE_ROLE);

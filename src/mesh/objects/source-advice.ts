@@ -1,5 +1,6 @@
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { chartValueOf } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
@@ -34,7 +35,7 @@ export function lastingPeers(
   }
   const { namespace, name } = object.metadata;
   if (object.kind === 'ConfigMap') {
-    const users = peers.length > 0 ? peers.map((peer) => `remote-${peer}`).join(', ') : 'the users';
+    const users = peers.length > 0 ? peers.map(remoteUserName).join(', ') : 'the users';
     const look = kubectlCommand({ context, namespace }, ['get', `configmap/${name}`, '-o', 'yaml']);
     const role = how === 'with' ? ` with the role ${REMOTE_ROLE}` : '';
     return `its source ${must} have ${users}${role} in users.yaml, as it will be here: ${look}`;

@@ -35,7 +35,10 @@ export function concernedPeers(snapshot: ClusterSnapshot, others: readonly Clust
   const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
   // The name that it is to have next may be that of a peer.
   const runsAs = own.at(-1);
-  const seen = [...(snapshot.servedUsers ?? []).map(peerOfUser), ...(snapshot.mountedPeers ?? [])];
+  const seen = [
+    ...(snapshot.servedUsers ?? []).flatMap((user) => peerOfUser(user) ?? []),
+    ...(snapshot.mountedPeers ?? []),
+  ];
   return [...new Set([...knownPeers(snapshot), ...dialling, ...seen])].filter((name) => name !== runsAs).sort();
 }
 

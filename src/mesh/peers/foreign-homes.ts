@@ -8,7 +8,7 @@ import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step } from '../plan/plan.ts';
-import { peersIn, remoteUserName } from './file/peer-config.ts';
+import { peerOfUser, peersIn } from './file/peer-config.ts';
 import { PEER_SECRETS } from './peers.ts';
 
 /**
@@ -46,11 +46,6 @@ export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
       object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
     return [{ object, owner, keys, peers }];
   });
-}
-
-function peerOfUser(user: string): string | undefined {
-  const prefix = remoteUserName('');
-  return user.startsWith(prefix) ? user.slice(prefix.length) : undefined;
 }
 
 /** Whom the changes of an object of peers are about. */

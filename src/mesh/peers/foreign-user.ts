@@ -2,7 +2,7 @@ import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { remoteUserName } from './file/peer-config.ts';
+import { peerOfUser } from './file/peer-config.ts';
 
 type Holder = Pick<ClusterSnapshot, 'ciliumConfig' | 'objects' | 'namespace' | 'tlsSecrets'>;
 
@@ -14,8 +14,7 @@ type Holder = Pick<ClusterSnapshot, 'ciliumConfig' | 'objects' | 'namespace' | '
  */
 export function foreignOwnerOf(holder: Holder, peer: string, user: string): string | undefined {
   const own = clusterNameOf(holder);
-  const prefix = remoteUserName('');
-  const named = user.startsWith(prefix) ? user.slice(prefix.length) : '';
+  const named = peerOfUser(user) ?? '';
   if (checkClusterName(own) !== undefined || checkClusterName(named) !== undefined) return undefined;
   return [own, peer, recordedIdentity(holder).name].includes(named) ? undefined : named;
 }

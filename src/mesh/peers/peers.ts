@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
-import { COMMON_PREFIX, peerCertificateKeys, peersIn, remoteUserName } from './file/peer-config.ts';
+import { COMMON_PREFIX, peerCertificateKeys, peerOfUser, peersIn, remoteUserName } from './file/peer-config.ts';
 import { dialsOwnCache, readPeerFile } from './file/peer-file.ts';
 import { peersLetIn } from './peer-choices.ts';
 
@@ -60,14 +60,11 @@ type PeerFacts = PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUse
 
 /** The peers of a cluster by direction: those that it dials, and those that dial it, as {@link knownPeers} knows them. */
 export function peersByDirection(snapshot: PeerFacts): { dialled: string[]; letIn: string[] } {
-  const prefix = remoteUserName('');
   const own = ownUser(snapshot);
-  const users = (snapshot.remoteUsers ?? [])
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith(prefix) && name !== own);
+  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name !== own);
   return {
     dialled: [...configuredPeers(snapshot), ...expectedPeers(snapshot)],
-    letIn: [...peersLetIn(snapshot), ...users.map((name) => name.slice(prefix.length))],
+    letIn: [...peersLetIn(snapshot), ...users.flatMap((name) => peerOfUser(name) ?? [])],
   };
 }
 

@@ -24,12 +24,12 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
   const isServed = (peer: string) => !own.includes(peer) && choicesFor(snapshot, peer).mode !== 'unicast';
   const { servedUsers = [], mountedPeers = [] } = snapshot;
   const dialled = [...configuredPeers(snapshot), ...mountedPeers].filter(isServed);
-  const isRemote = (user: string) => user.startsWith(remoteUserName(''));
+  const isRemote = (user: string) => peerOfUser(user) !== undefined;
   // An etcd that has users still has all of them: who is none of them was shut out, whatever they hold.
   const dialling = servedUsers.some(isRemote)
     ? []
     : others.flatMap((other) => own.flatMap((name) => loginCertificate(other, name)?.commonName ?? []));
-  const named = namesInUnreadable(textOf(snapshot) ?? '').filter((user) => isServed(peerOfUser(user)));
+  const named = namesInUnreadable(textOf(snapshot) ?? '').filter((user) => isServed(peerOfUser(user) ?? ''));
   const users = [
     ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
     ...[...servedUsers, ...dialling, ...named].filter(isRemote),

@@ -78,9 +78,10 @@ export function remoteUserName(peer: string): string {
   return `remote-${peer}`;
 }
 
-/** The peer that logs in as a user, of those that {@link remoteUserName} gives. */
-export function peerOfUser(user: string): string {
-  return user.slice(remoteUserName('').length);
+/** The peer that logs in as a user; undefined for one that {@link remoteUserName} gives to nobody, as `remote`, which peers share. */
+export function peerOfUser(user: string): string | undefined {
+  const prefix = remoteUserName('');
+  return user.startsWith(prefix) && user !== prefix ? user.slice(prefix.length) : undefined;
 }
 
 function certificateLines(prefix: string): string[] {
