@@ -24,6 +24,7 @@ import {
 } from '../../src/mesh/objects/names.ts';
 import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
+import { PEER_SECRETS } from '../../src/mesh/peers/peers.ts';
 import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import {
@@ -241,6 +242,31 @@ describe('in the middle of a rotation', () => {
         at,
       ).toEqual(rotations.map(() => `meshctl clustermesh certs rotate --context mesh-1,mesh-2${ca}`));
     }
+  });
+
+  it('goes on by force where Helm has taken its certificates over, and not for a peer that only has its own from Helm', async () => {
+    // Only mesh-1 has begun: mesh-2, and what mesh-1 holds of it, are as before.
+    const world = [...copyOf(states[10] ?? []).slice(0, 1), ...copyOf(mesh).slice(1)];
+    for (const key of PEER_SECRETS.map((name) => keyOf(secretRef('kube-system', name)))) {
+      const former = mesh[0]?.objects.get(key);
+      if (former) world[0]?.objects.set(key, former);
+    }
+    const [one, two] = (await membersIn(world)).map(({ snapshot }) => snapshot);
+    if (!one || !two) throw new Error('no clusters');
+    expect(unfinishedRotations([one, two]).map(({ context }) => context)).toEqual(['mesh-1']);
+    const fromHelm = (cluster: ClusterSnapshot): ClusterSnapshot => {
+      const key = keyOf(secretRef('kube-system', SERVER_CERT_SECRET));
+      const secret = cluster.objects.get(key);
+      if (!secret) throw new Error('no certificate');
+      const managedFields = [{ manager: 'helm', operation: 'Update', fieldsV1: { 'f:data': { 'f:ca.crt': {} } } }];
+      const annotations = { 'meta.helm.sh/release-name': 'cilium' };
+      const made = { ...secret, metadata: { ...secret.metadata, annotations, managedFields } } as KubeObject;
+      return { ...cluster, objects: new Map([...cluster.objects, [key, made]]) };
+    };
+    const hintOf = (...clusters: ClusterSnapshot[]) =>
+      unfinishedRotations(clusters).find(({ context }) => context === 'mesh-1')?.hint;
+    expect(hintOf(one, fromHelm(two))).toMatch(/certs rotate --context mesh-1,mesh-2( --ca)?$/);
+    expect(hintOf(fromHelm(one), two)).toMatch(/ --force-conflicts$/);
   });
 
   it('a run that goes on counts the phases as check does', async () => {

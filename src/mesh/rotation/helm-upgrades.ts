@@ -13,7 +13,11 @@ function issuedByHelm({ objects, namespace, tlsSecrets }: ClusterSnapshot): Kube
   return secrets.filter((secret) => toolOf(secret)?.kind === 'helm');
 }
 
-/** Whether an upgrade has taken certificates over in which a rotation had put both CAs: only by force it puts them there again. */
+/**
+ * Whether an upgrade has taken certificates over in which a rotation had put both CAs: only by force it puts them there again.
+ * @param snapshot of a cluster whose CA is being rotated: by then meshctl has written to each of its certificates, unless Helm
+ * alone has since. Of any other one this tells only that Helm made it
+ */
 export function isTakenByHelm(snapshot: ClusterSnapshot): boolean {
   return issuedByHelm(snapshot).some((secret) => ownerOfData(secret) !== undefined);
 }

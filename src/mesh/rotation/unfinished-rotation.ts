@@ -224,7 +224,11 @@ function goOnCommand(
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();
   const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];
-  const isTaken = names.flatMap((name) => byName.get(name) ?? []).some(isTakenByHelm);
+  const isTaken = names.some((name) => {
+    const one = byName.get(name);
+    // A peer that only takes part has certificates of Helm's that no rotation has written to.
+    return one !== undefined && isChanged(one) && isTakenByHelm(one);
+  });
   const command = meshctlCommand('clustermesh certs rotate', { context }, [
     ...(ca ? ['--ca'] : []),
     ...(isTaken ? ['--force-conflicts'] : []),
