@@ -1,4 +1,4 @@
-import { grantCommand, kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
+import { grantCommand, kubectlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
@@ -219,7 +219,8 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   return fail(
     'Conflict',
     `cannot ${attemptOf(action)}: other managers own ${words}`,
-    `Take the fields over: ${meshctlCommand('clustermesh enable', { context: action.context }, ['--force-conflicts'])}`,
+    // Which command takes them over only its flow knows: another one than was run might take over what nobody asked about.
+    'Change these fields where their managers have them from, or have those give them up.',
     {
       conflicts: owned,
     },

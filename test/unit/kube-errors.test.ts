@@ -202,7 +202,7 @@ describe('409', () => {
       code: 'Conflict',
       message:
         'context "c1": cannot patch Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
-      hint: 'Take the fields over: meshctl clustermesh enable --context c1 --force-conflicts',
+      hint: 'Change these fields where their managers have them from, or have those give them up.',
     });
   });
 
