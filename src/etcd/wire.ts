@@ -13,10 +13,6 @@ export interface RangeRequest {
   key: Uint8Array;
   /** Exclusive end; absent asks for the one key. A single zero byte means "to the end of all keys". */
   rangeEnd?: Uint8Array | undefined;
-  /** At most so many pairs; 0 or absent means all. */
-  limit?: number | undefined;
-  keysOnly?: boolean | undefined;
-  countOnly?: boolean | undefined;
 }
 
 export interface KeyValue {
@@ -26,10 +22,6 @@ export interface KeyValue {
 
 export interface RangeResponse {
   kvs: KeyValue[];
-  /** Whether `limit` left pairs out. */
-  more?: boolean | undefined;
-  /** Pairs in the range, whatever the limit. */
-  count?: number | undefined;
 }
 
 /** The bytes of a RangeRequest, without gRPC's framing. */
@@ -37,9 +29,6 @@ export function encodeRangeRequest(request: RangeRequest): Uint8Array {
   const writer = new PbfWriter();
   writeBytes(writer, 1, request.key);
   if (request.rangeEnd) writeBytes(writer, 2, request.rangeEnd);
-  if (request.limit) writer.writeVarintField(3, request.limit);
-  if (request.keysOnly) writer.writeBooleanField(8, true);
-  if (request.countOnly) writer.writeBooleanField(9, true);
   return writer.finish();
 }
 
@@ -49,9 +38,6 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   new PbfReader(bytes).readFields((tag, result, reader) => {
     if (tag === 1) result.key = reader.readBytes();
     else if (tag === 2) result.rangeEnd = reader.readBytes();
-    else if (tag === 3) result.limit = reader.readVarint(true);
-    else if (tag === 8) result.keysOnly = reader.readBoolean();
-    else if (tag === 9) result.countOnly = reader.readBoolean();
   }, request);
   return request;
 }
@@ -69,19 +55,15 @@ export function encodeRangeResponse(response: RangeResponse): Uint8Array {
       kv,
     );
   }
-  if (response.more) writer.writeBooleanField(3, true);
-  const count = response.count ?? response.kvs.length;
-  if (count > 0) writer.writeVarintField(4, count);
+  if (response.kvs.length > 0) writer.writeVarintField(4, response.kvs.length);
   return writer.finish();
 }
 
 /** Throws an Error for bytes that are not protobuf. The response header and revisions are passed over. */
 export function decodeRangeResponse(bytes: Uint8Array): RangeResponse {
-  const response: RangeResponse & { count: number } = { kvs: [], count: 0 };
+  const response: RangeResponse = { kvs: [] };
   new PbfReader(bytes).readFields((tag, result, reader) => {
     if (tag === 2) result.kvs.push(reader.readMessage(readKeyValueField, { key: empty(), value: empty() }));
-    else if (tag === 3) result.more = reader.readBoolean();
-    else if (tag === 4) result.count = reader.readVarint(true);
   }, response);
   return response;
 }

@@ -9,7 +9,7 @@ import type {
   MeshCheckInput,
   NodeObservation,
 } from '../../mesh/checks/mesh-input.ts';
-import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
+import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
@@ -237,7 +237,7 @@ async function observeNodes(
   const questions = {
     // With it come the name and the id that the agent has for its cluster.
     health: !pre && (network || categories.has('identity')),
-    bgp: network && usesBgp(snapshot.ciliumConfig),
+    bgp: network && usesBgp(snapshot),
     routes: network && !isTunnel(snapshot),
   };
   if (!Object.values(questions).includes(true)) return { nodes: [] };

@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
 import { readBgpSessions } from '../../mesh/checks/agent-answers.ts';
-import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
-import { ipFamilies } from '../../mesh/cilium/datapath.ts';
+import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
@@ -86,9 +85,7 @@ export async function readMeshRoutes(
         routes: perCluster.flatMap(({ routes }) => routes),
         ...(untold.length > 0 ? { untold } : {}),
         ...(unpaired.length > 0 ? { unpaired } : {}),
-        ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
-          ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
-          : {}),
+        ...(snapshots.some(usesBgp) ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) } : {}),
         unreachable,
       };
       return { complete: isComplete(report), ...report };
@@ -129,7 +126,7 @@ async function routesOfCluster(
     agents.map((agent) =>
       limit(async () => {
         const [sessions, told] = await Promise.all([
-          usesBgp(own.ciliumConfig) ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
+          usesBgp(own) ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
           askRoutes(agent, own),
         ]);
         const bgpPeers = (readBgpSessions(sessions) ?? []).map((session) => ({

@@ -1,5 +1,5 @@
 import { familyOf, IP_FAMILIES, parseCidr } from '../cilium/cidr.ts';
-import { routingMode } from '../cilium/datapath.ts';
+import { isTunnel, usesBgp } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
@@ -17,7 +17,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
   askNodes<BgpSession>({
     id: 'bgp-sessions',
     title: 'BGP sessions are established',
-    unasked: ({ ciliumConfig }) => (usesBgp(ciliumConfig) ? undefined : NO_BGP),
+    unasked: (cluster) => (usesBgp(cluster) ? undefined : NO_BGP),
     answer: ({ bgpSessions }) => bgpSessions,
     silent: 'no agent reported its BGP peers',
     nothing: 'its agents have no BGP peers',
@@ -35,7 +35,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     id: 'bgp-pod-cidrs',
     title: 'pod ranges are among the BGP routes',
     unasked: (cluster, others) =>
-      !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others),
+      !usesBgp(cluster) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others),
     answer: ({ bgpPrefixes }) => eachFamily(bgpPrefixes),
     silent: 'no agent reported its BGP routes',
     severity: 'warn',
@@ -206,16 +206,6 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
   return isKnown
     ? 'other clusters have no pod ranges of an IP family that it has'
     : 'no pod ranges of other clusters are known';
-}
-
-/** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
-export function isTunnel({ ciliumConfig }: ClusterSnapshot): boolean {
-  return routingMode(ciliumConfig ?? {}) !== 'native';
-}
-
-/** Whether Cilium speaks BGP. */
-export function usesBgp(ciliumConfig: ClusterSnapshot['ciliumConfig']): boolean {
-  return ciliumConfig?.['enable-bgp-control-plane'] === 'true';
 }
 
 function isDefault({ destination, drops }: NodeRoute): boolean {

@@ -3,6 +3,11 @@ import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts
 /** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
 export type CiliumConfig = Readonly<Record<string, string>>;
 
+/** A cluster, as far as cilium-config was read. */
+interface Configured {
+  ciliumConfig?: CiliumConfig | undefined;
+}
+
 export type TunnelProtocol = 'vxlan' | 'geneve';
 export type Encryption = 'WireGuard' | 'IPsec' | 'none';
 
@@ -41,6 +46,16 @@ export function underlayFamily(config: CiliumConfig): 4 | 6 {
 /** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
 export function routingMode(config: CiliumConfig): string {
   return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
+}
+
+/** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
+export function isTunnel({ ciliumConfig }: Configured): boolean {
+  return routingMode(ciliumConfig ?? {}) !== 'native';
+}
+
+/** Whether Cilium speaks BGP. */
+export function usesBgp({ ciliumConfig }: Configured): boolean {
+  return isOn(ciliumConfig ?? {}, 'enable-bgp-control-plane');
 }
 
 /** What packets to other nodes are wrapped in; undefined where they are routed natively. */

@@ -1,7 +1,7 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
-import { routingMode } from '../cilium/datapath.ts';
+import { isTunnel } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
 import { internalAddresses, nodeRanges } from '../cilium/node-addresses.ts';
 import { knownRanges, lacksNodeRanges, podRanges } from '../cilium/pod-ranges.ts';
@@ -138,8 +138,6 @@ function placeOf(snapshot: ClusterSnapshot, name: string, all: readonly ClusterS
   };
 }
 
-const routesNatively = ({ ciliumConfig }: ClusterSnapshot) => routingMode(ciliumConfig ?? {}) === 'native';
-
 /** Who sends, and where to: host names have no prefix. */
 function endsOf(need: NetworkNeed, client: Place, server: Place): { sources: Prefix[]; destinations: Prefix[] } {
   const { kind, hosts = [] } = need;
@@ -203,7 +201,7 @@ function rulesFor(need: NetworkNeed, client: Place, server: Place): FirewallRule
 /** With native routing nodes send to pods too; a pod that dials a load balancer does so as its node, or as itself. */
 function sourcesOf({ kind, from }: NetworkNeed, { snapshot, nodes, pods }: Place): Prefix[] {
   if (kind === 'pod-to-pod') return [...pods, ...nodes];
-  return from === 'pods' && routesNatively(snapshot) ? [...nodes, ...pods] : nodes;
+  return from === 'pods' && !isTunnel(snapshot) ? [...nodes, ...pods] : nodes;
 }
 
 /** Any node may come to serve a NodePort, whichever are dialled now. */
@@ -212,7 +210,7 @@ function isNodePort({ snapshot }: Place): boolean {
 }
 
 function withoutPods(client: Place, server: Place): MissingRule[] {
-  if (!routesNatively(client.snapshot)) return [];
+  if (isTunnel(client.snapshot)) return [];
   return [client, server]
     .filter(({ pods, snapshot }) => pods.length === 0 || lacksNodeRanges(snapshot))
     .map(({ snapshot }) => {

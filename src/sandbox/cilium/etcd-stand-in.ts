@@ -172,10 +172,10 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     const found = [...entries.keys()].filter((entry) =>
       end === undefined ? entry === key : entry >= key && entry < end,
     );
-    const kvs = request.countOnly
-      ? []
-      : found.sort().map((entry) => ({ key: Buffer.from(entry), value: Buffer.from(entries.get(entry) ?? '') }));
-    answer(stream, OK, '', encodeRangeResponse({ kvs, count: found.length }));
+    const kvs = found
+      .sort()
+      .map((entry) => ({ key: Buffer.from(entry), value: Buffer.from(entries.get(entry) ?? '') }));
+    answer(stream, OK, '', encodeRangeResponse({ kvs }));
   }
 
   function listUsers(stream: ServerHttp2Stream, { user }: Client) {
