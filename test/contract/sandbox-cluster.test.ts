@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { sameJson } from '../../src/sandbox/controllers/controller.ts';
 import { type SandboxCluster, startSandbox } from '../../src/sandbox/sandbox.ts';
 import {
   enableByHand,
@@ -266,6 +267,41 @@ describe('controllers', () => {
     cluster.store.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'late', namespace: 'default' } });
     await cluster.settled();
     expect(pods({ app: 'waits' }).filter(isReady)).toHaveLength(1);
+  });
+
+  it("give a Service's endpoints the ports that their pods have, each list a slice of its own", async () => {
+    const serving = (name: string, ports: { name: string; containerPort: number }[]) => {
+      const deployment = web(name, 1);
+      const { template } = deployment.spec as { template: { metadata: object; spec: { containers: object[] } } };
+      template.metadata = { labels: { app: name, tier: 'named' } };
+      template.spec.containers = [{ name: 'web', image: 'nginx:1', ports }];
+      return deployment;
+    };
+    const metadata = { name: 'named', namespace: 'default' };
+    const ports = [{ name: 'http', port: 80, targetPort: 'web' }];
+    cluster.store.create({ apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: { tier: 'named' }, ports } });
+    const slices = () => {
+      const labels = { 'kubernetes.io/service-name': 'named' };
+      const found = cluster.store.list({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', labels });
+      const seen = found.map((slice): [unknown[], number] => [
+        slice.ports as unknown[],
+        (slice.endpoints as unknown[]).length,
+      ]);
+      return seen.sort(([one], [other]) => other.length - one.length);
+    };
+    const looksSo = (wanted: unknown) => eventually(slices, (seen) => sameJson(seen, wanted), 'the slices');
+    await looksSo([[[], 0]]);
+    cluster.store.create(serving('named-web', [{ name: 'web', containerPort: 8080 }]));
+    cluster.store.create(serving('named-http', [{ name: 'http', containerPort: 8080 }]));
+    await looksSo([
+      [[{ name: 'http', port: 8080, protocol: 'TCP' }], 1],
+      [[], 1],
+    ]);
+    cluster.store.delete(webRef('named-web'));
+    await looksSo([[[], 1]]);
+    cluster.store.delete(webRef('named-http'));
+    cluster.store.delete({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'named' });
+    await cluster.settled();
   });
 
   it('give LoadBalancers an address, unless that is held back', async () => {

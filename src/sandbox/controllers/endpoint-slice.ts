@@ -1,3 +1,4 @@
+import { refOf } from '../../mesh/objects/kube-object.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
 import {
   type EndpointSlice,
@@ -15,7 +16,10 @@ import { type Controller, type ControllerWorld, nameSuffix, sameJson } from './c
 
 const MANAGER = 'endpointslice-controller';
 
-/** Keeps one EndpointSlice for each family of a Service with a selector. */
+/**
+ * Keeps an EndpointSlice for each family of a Service with a selector and each list of ports that its pods have: where they name
+ * their ports otherwise, a Service's named target port is another one in each, or none (Kubernetes' endpointslice controller).
+ */
 export function createEndpointSliceController(world: ControllerWorld): Controller {
   return ({ type, object }) => {
     const { namespace, name, labels } = object.metadata;
@@ -31,54 +35,69 @@ function enqueue(world: ControllerWorld, namespace: string | undefined, name: st
   world.queue.add(`EndpointSlice/${namespace}/${name}`, () => reconcile(world, namespace, name));
 }
 
+type Content = Pick<EndpointSlice, 'addressType' | 'ports' | 'endpoints'>;
+
 function reconcile({ store }: ControllerWorld, namespace: string | undefined, name: string) {
   const service = store.get(ref('Service', namespace, name)) as Service | undefined;
   if (!service?.spec.selector || service.metadata.deletionTimestamp) return;
-  const { selector } = service.spec;
+  const { selector, ipFamilies = ['IPv4'] } = service.spec;
   const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
     (pod) => matches(pod.metadata.labels, selector) && pod.status?.podIP && pod.status.phase === 'Running',
   );
-  const ports = (service.spec.ports ?? []).map((port) => ({
-    name: port.name ?? '',
-    port: targetPort(port, pods),
-    protocol: port.protocol ?? 'TCP',
-  }));
-  const { ipFamilies = ['IPv4'] } = service.spec;
-  for (const [index, addressType] of ipFamilies.entries()) {
-    const endpoints = pods.flatMap((pod) => endpointOf(pod, addressType === 'IPv6' ? 6 : 4) ?? []);
-    writeSlice(store, service, { addressType, ports, endpoints }, index === 0);
+  const contents = ipFamilies.flatMap((addressType) => contentsOf(service, addressType, pods));
+  // There is one in any case: whoever waits for a Service's endpoints looks at it.
+  const [addressType = 'IPv4'] = ipFamilies;
+  const wanted = contents.length > 0 ? contents : [{ addressType, ports: [], endpoints: [] }];
+  const names = wanted.map((content) => writeSlice(store, service, content));
+  for (const slice of store.list({ ...typeOf('EndpointSlice'), namespace: namespace ?? '', labels: labelsOf(name) })) {
+    if (!names.includes(slice.metadata.name)) store.delete(refOf(slice));
   }
 }
 
+/** Of the pods with an address of the family, those with the same ports together. */
+function contentsOf({ spec }: Service, addressType: string, pods: readonly Pod[]): Content[] {
+  const byPorts = new Map<string, Content>();
+  for (const pod of pods) {
+    const endpoint = endpointOf(pod, addressType === 'IPv6' ? 6 : 4);
+    if (!endpoint) continue;
+    const ports = (spec.ports ?? []).flatMap((port) => {
+      const target = targetPort(port, pod);
+      return target === undefined ? [] : [{ name: port.name ?? '', port: target, protocol: port.protocol ?? 'TCP' }];
+    });
+    const key = JSON.stringify(ports);
+    const { endpoints = [] } = byPorts.get(key) ?? {};
+    byPorts.set(key, { addressType, ports, endpoints: [...endpoints, endpoint] });
+  }
+  return [...byPorts.values()];
+}
+
+function labelsOf(service: string) {
+  return {
+    'kubernetes.io/service-name': service,
+    'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+  };
+}
+
+/** @returns its name */
 function writeSlice(
   store: ControllerWorld['store'],
   service: Service,
-  { addressType, ports, endpoints }: Pick<EndpointSlice, 'addressType' | 'ports' | 'endpoints'>,
-  isFirst: boolean,
-) {
+  { addressType, ports, endpoints }: Content,
+): string {
   const { name, namespace, uid = name } = service.metadata;
-  const sliceName = `${name}-${nameSuffix(addressType === 'IPv4' ? uid : `${uid} ${addressType}`, 5)}`;
+  const sliceName = `${name}-${nameSuffix(JSON.stringify([uid, addressType, ports]), 5)}`;
   const existing = store.get(ref('EndpointSlice', namespace, sliceName)) as EndpointSlice | undefined;
-  if (existing && sameJson([existing.ports, existing.endpoints], [ports, endpoints])) return;
+  if (existing && sameJson(existing.endpoints, endpoints)) return sliceName;
   if (existing) {
-    store.update(
-      ref('EndpointSlice', namespace, sliceName),
-      (slice) => Object.assign(slice, { ports, endpoints }),
-      MANAGER,
-    );
-    return;
+    store.update(ref('EndpointSlice', namespace, sliceName), (slice) => Object.assign(slice, { endpoints }), MANAGER);
+    return sliceName;
   }
-  // The first is there in any case: whoever waits for a Service's endpoints looks at it.
-  if (!isFirst && endpoints.length === 0) return;
   const slice: EndpointSlice = {
     ...typeOf('EndpointSlice'),
     metadata: {
       name: sliceName,
       namespace: namespace ?? '',
-      labels: {
-        'kubernetes.io/service-name': name,
-        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
-      },
+      labels: labelsOf(name),
       ownerReferences: [ownerReference(service)],
     },
     addressType,
@@ -86,17 +105,16 @@ function writeSlice(
     endpoints,
   };
   store.create(slice, MANAGER);
+  return sliceName;
 }
 
-/** A named target port is looked up in the pods' containers. */
-function targetPort({ targetPort: target, port }: ServicePort, pods: readonly Pod[]): number {
-  if (typeof target === 'number') return target;
-  if (target === undefined) return port;
-  const named = pods
-    .flatMap((pod) => pod.spec.containers)
+/** A named target port is looked up in the pod's containers; undefined where none has it. */
+function targetPort({ targetPort: target, port, protocol = 'TCP' }: ServicePort, { spec }: Pod): number | undefined {
+  if (typeof target !== 'string') return target ?? port;
+  const named = spec.containers
     .flatMap((container) => container.ports ?? [])
-    .find(({ name }) => name === target);
-  return named?.containerPort ?? (Number(target) || port);
+    .find((one) => one.name === target && (one.protocol ?? 'TCP') === protocol);
+  return named?.containerPort;
 }
 
 /** Undefined for a pod without an address of the family. */

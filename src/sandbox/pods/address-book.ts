@@ -131,19 +131,22 @@ function backendsOf(
   /** The node that was dialled: with `externalTrafficPolicy: Local` it serves only what is on it. */
   nodeName?: string,
 ): PodAddress[] {
-  const index = (service.spec.ports ?? []).findIndex(wanted);
-  if (index < 0) return [];
+  const dialled = (service.spec.ports ?? []).find(wanted);
+  if (!dialled) return [];
   const { namespace = '', name } = service.metadata;
   const isLocal = nodeName !== undefined && service.spec.externalTrafficPolicy === 'Local';
   const labels = { 'kubernetes.io/service-name': name };
   const slices = cluster.store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
-  return slices.flatMap((slice) =>
-    slice.endpoints
+  return slices.flatMap((slice) => {
+    // By its name, as kube-proxy does: a slice has no port that its pods do not have.
+    const port = slice.ports.find((one) => (one.name ?? '') === (dialled.name ?? ''))?.port;
+    if (port === undefined) return [];
+    return slice.endpoints
       .filter(isEndpointReady)
       .filter((endpoint) => !isLocal || endpoint.nodeName === nodeName)
       .flatMap(({ addresses }) => addresses)
-      .map((address) => ({ cluster: cluster.name, address, port: slice.ports[index]?.port ?? 0 })),
-  );
+      .map((address) => ({ cluster: cluster.name, address, port }));
+  });
 }
 
 /** With `externalTrafficPolicy: Local` a node without a ready pod drops what comes to the port. */
