@@ -249,7 +249,7 @@ export function isPodReady(pod: Pod): boolean {
 }
 
 /** An endpoint of which nothing is said is ready. */
-export function isEndpointReady({ conditions }: { conditions?: EndpointConditions }): boolean {
+export function isEndpointReady({ conditions }: { conditions?: EndpointConditions | undefined }): boolean {
   return conditions?.ready ?? true;
 }
 

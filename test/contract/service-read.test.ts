@@ -114,6 +114,39 @@ describe("a service's backends", () => {
     ]);
   });
 
+  it('are none where they are ready and no container has the port that targetPort names, and that is told', async () => {
+    const { one, two } = clusters.stores;
+    const spec = { ports: [{ name: 'http', port: 80, targetPort: 'web' }] };
+    addService(one, 'unnamed', { ready: 3, spec });
+    addService(two, 'unnamed', { ready: 3, spec });
+    two?.update(
+      { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'default', name: 'unnamed-abcde' },
+      // As Kubernetes writes it then.
+      (live) => {
+        live.ports = [];
+      },
+    );
+    const { 'mesh-1': first, 'mesh-2': second } = await described('unnamed');
+    expect(first).toMatchObject({ ready: 3, uses: [{ cluster: 'mesh-1', backends: 3 }] });
+    expect(second).toMatchObject({ ready: 0, uses: [{ cluster: 'mesh-1', backends: 3 }] });
+    expect(second?.backends.map(({ state }) => state)).toEqual(['unused', 'unused', 'unused']);
+    const { stdout } = await meshctl(['describe', 'default/unnamed', '--context', 'one,two']);
+    expect(stdout).toContain('no ready endpoint listens at the port in mesh-2 (http 80/TCP)');
+    expect(stdout).toContain(
+      'kubectl --context two -n default get endpointslices -l kubernetes.io/service-name=unnamed',
+    );
+    const failover = ['failover', 'default/unnamed', '--context', 'one,two', '-o', 'json'];
+    const { survivable, services } = jsonOf(await meshctl(failover)) as {
+      survivable?: boolean;
+      services?: { losses: { without: string; survives: boolean }[] }[];
+    };
+    expect(survivable).toBe(false);
+    expect(services?.[0]?.losses).toMatchObject([
+      { without: 'mesh-1', survives: false },
+      { without: 'mesh-2', survives: true },
+    ]);
+  });
+
   it('are out of use at home with weight 0, and still offered to the others', async () => {
     const { 'mesh-1': one, 'mesh-2': two } = await described('resting');
     expect(one).toMatchObject({ ready: 0, uses: [], backends: [{ maintenance: true, state: 'unused' }] });

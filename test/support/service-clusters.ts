@@ -116,6 +116,7 @@ export function serviceObjects(name: string, fixture: ServiceFixture = {}): Kube
     zone: `zone-${(index % 2) + 1}`,
     targetRef: { kind: 'Pod', namespace, name: `${name}-${index + 1}` },
   }));
+  const ports = (spec.ports ?? [{ name: 'http', port: 80 }]) as { name?: string; port: number; protocol?: string }[];
   return [
     {
       apiVersion: 'v1',
@@ -133,7 +134,7 @@ export function serviceObjects(name: string, fixture: ServiceFixture = {}): Kube
       kind: 'EndpointSlice',
       metadata: { name: `${name}-abcde`, namespace, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
-      ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+      ports: ports.map(({ name: port = '', protocol = 'TCP', ...of }) => ({ name: port, port: of.port, protocol })),
       endpoints,
     },
   ];

@@ -13,7 +13,9 @@ import {
   publishedBackends,
   selectBackends,
 } from '../../src/mesh/services/backends.ts';
+import { backendsIn } from '../../src/mesh/services/endpoint-slices.ts';
 import { inReachOf, isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
+import type { EndpointConditions } from '../../src/sandbox/objects.ts';
 
 const STATES = {
   none: undefined,
@@ -262,8 +264,14 @@ describe('isNamespaceGlobal', () => {
   });
 });
 
+const HTTP = { name: 'http', protocol: 'TCP' };
+
 describe("the sandbox's agents, which have Cilium's rules written for themselves,", () => {
-  const CONDITIONS = [STATES.active, STATES.readyTerminating, STATES.terminating, STATES.draining, STATES.notReady];
+  const CONDITIONS: (EndpointConditions | undefined)[] = [
+    ...[STATES.active, STATES.readyTerminating, STATES.terminating, STATES.draining, STATES.notReady],
+    // As others than Kubernetes' controllers write them.
+    ...[undefined, {}, { ready: true }, { ready: false }, { ready: false, terminating: true }],
+  ];
   const backend = fc.constantFrom(...CONDITIONS);
   const flag = fc.constantFrom(undefined, 'true', 'True', 'false', 'x', '');
   const annotations = fc
@@ -282,9 +290,14 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
     annotations,
     namespaceGlobal: fc.boolean(),
     nodeLocal: fc.boolean(),
-    backends: fc.array(fc.record({ conditions: backend, node: fc.constantFrom('node-1', 'node-2', undefined) }), {
-      maxLength: 3,
-    }),
+    backends: fc.array(
+      fc.record({
+        conditions: backend,
+        node: fc.constantFrom('node-1', 'node-2', undefined),
+        ports: fc.subarray(['http', 'metrics']),
+      }),
+      { maxLength: 3 },
+    ),
   });
 
   it('publish and use the same backends as meshctl says', () => {
@@ -297,15 +310,24 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
           headless: false,
           nodeLocal: one.nodeLocal,
           namespaceGlobal: one.namespaceGlobal,
-          backends: one.backends.map(({ conditions, node }, at) => ({ ...conditions, node, at })),
+          ports: [HTTP],
+          backends: backendsIn(
+            one.backends.map(({ conditions, node, ports }, at) => ({
+              ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `${at}` } },
+              addressType: 'IPv4',
+              ports: ports.map((name, port) => ({ name, port })),
+              endpoints: [{ addresses: [`${at}`], conditions, nodeName: node }],
+            })),
+          ),
         }));
-        const said = selectBackends(told, 'mesh-0', { node: 'node-1' }).map(
-          ({ cluster, backend: { at } }) => `${cluster}/${at}`,
+        const said = selectBackends(told, 'mesh-0', { node: 'node-1', port: HTTP }).map(
+          ({ cluster, backend: { address } }) => `${cluster}/${address}`,
         );
         const known = services.flatMap((one, index) => {
           const cluster = `mesh-${index}`;
-          const all = one.backends.map(({ conditions, node }, at) => {
-            return { cluster, conditions, nodeName: node, name: `${cluster}/${at}` };
+          const all = one.backends.flatMap(({ conditions, node, ports }, at) => {
+            const listens = ports.includes(HTTP.name);
+            return listens ? [{ cluster, conditions, nodeName: node, name: `${cluster}/${at}` }] : [];
           });
           if (index === 0) return all;
           const isPublished = one.namespaceGlobal && isShared(one.annotations);

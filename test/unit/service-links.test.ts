@@ -22,7 +22,7 @@ function cluster(
     spec: { ports },
   });
   const all = Array.from({ length: backends }, (_, index) => ({
-    ...{ address: `10.0.0.${index + 1}`, ready: true, serving: true, terminating: false },
+    ...{ address: `10.0.0.${index + 1}`, ports: facts.ports, ready: true, serving: true, terminating: false },
   }));
   return {
     context: name,
@@ -134,6 +134,73 @@ describe('a service whose addresses are not of the same families in each cluster
     expect(hint).toBe(
       `In clusters that have both families, give it both: kubectl --context mesh-2 -n default patch service shared --patch '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'`,
     );
+  });
+});
+
+// Each cluster has two pods, which are ready; what they listen at decides who has a backend for what.
+describe('a service whose pods do not listen at its ports', () => {
+  const BOTH: Port[] = [
+    { name: 'http', port: 80 },
+    { name: 'metrics', port: 9090 },
+  ];
+  const of = (name: string, listens: string, affinity = 'none'): ClusterServices => {
+    const made = cluster(name, 2, [], BOTH);
+    const facts = made.services.get('default/shared');
+    if (!facts) throw new Error('a Service');
+    const isOpen = ({ name: port }: { name: string }) => listens.split(' ').includes(port);
+    const backends = facts.backends.map((backend) => ({ ...backend, ports: facts.ports.filter(isOpen) }));
+    const annotations = { ...facts.annotations, 'service.cilium.io/affinity': affinity };
+    return { ...made, peers: ['mesh-9'], services: new Map([['default/shared', { ...facts, annotations, backends }]]) };
+  };
+
+  it.each<
+    [
+      string,
+      [here: string, there: string],
+      ready: [number, number],
+      missing: Record<string, string> | undefined,
+      survive: [withoutHere: boolean, withoutThere: boolean],
+    ]
+  >([
+    ['they do', ['http metrics', 'http metrics'], [2, 2], undefined, [true, true]],
+    ['there at none', ['http metrics', ''], [2, 0], { 'mesh-2': 'http 80/TCP, metrics 9090/TCP' }, [false, true]],
+    ['there at one of two', ['http metrics', 'http'], [2, 2], { 'mesh-2': 'metrics 9090/TCP' }, [false, true]],
+    [
+      'each at another one',
+      ['http', 'metrics'],
+      [2, 2],
+      { 'mesh-1': 'metrics 9090/TCP', 'mesh-2': 'http 80/TCP' },
+      [false, false],
+    ],
+    [
+      'nobody at any',
+      ['', ''],
+      [0, 0],
+      { 'mesh-1': 'http 80/TCP, metrics 9090/TCP', 'mesh-2': 'http 80/TCP, metrics 9090/TCP' },
+      [false, false],
+    ],
+  ])('%s', (_what, [here, there], ready, missing, survive) => {
+    const clusters = [of('mesh-1', here), of('mesh-2', there)].map((one) => ({ ...one, peers: ['mesh-1', 'mesh-2'] }));
+    const [service] = joinServices(clusters);
+    expect(service?.clusters.map(({ definition }) => definition?.ready)).toEqual(ready);
+    expect(service?.warnings.find(({ id }) => id === 'ports-missing')?.values).toEqual(missing);
+    expect(survivalOf(clusters)[0]?.losses.map(({ survives }) => survives)).toEqual(survive);
+  });
+
+  it.each([
+    ['http metrics', []],
+    ['http', ['mesh-9']],
+  ])('prefers local backends for what they listen at, and asks others for the rest: %s', (listens, others) => {
+    const [service] = joinServices([of('mesh-1', listens, 'local')]);
+    expect(service?.clusters[0]?.definition?.usesUnread).toEqual(others);
+  });
+
+  it('and is headless: DNS gives pods, whatever they listen at', () => {
+    const made = of('mesh-1', '');
+    const services = new Map([...made.services].map(([key, facts]) => [key, { ...facts, headless: true }]));
+    const [service] = joinServices([{ ...made, services }]);
+    expect(service?.clusters[0]?.definition?.ready).toBe(2);
+    expect(service?.warnings.map(({ id }) => id)).not.toContain('ports-missing');
   });
 });
 

@@ -94,7 +94,8 @@ function warned(written: readonly Written[]): MeshService {
     }),
   );
   const clusters = [...annotations].map(([cluster, own], index) => {
-    const definition = { ...readSharing(own), ports: [], selector: {}, ready: 1, uses: [{}], namespaceGlobal: true };
+    const backends = { ready: 1, backends: [], uses: [{}] };
+    const definition = { ...readSharing(own), ...backends, ports: [], selector: {}, namespaceGlobal: true };
     return { cluster, context: `c${index + 1}`, namespaceExists: true, definition };
   }) as unknown as MeshService['clusters'];
   const service = { namespace: 'shop', name: 'web', clusters };

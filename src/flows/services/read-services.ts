@@ -14,10 +14,12 @@ import {
 } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { repels } from '../../mesh/objects/taints.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import { readSharing } from '../../mesh/services/annotations.ts';
+import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
-import { backendsIn, meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
+import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -41,7 +43,6 @@ export interface ServiceCluster extends Target {
 
 /** Set by Cilium's operator on slices that mirror another cluster's backends; agents pass over them. */
 const NOT_MIRRORED = 'endpointslice.kubernetes.io/managed-by!=endpointslice-mesh-controller.cilium.io';
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /** Service names in one label selector: a URL of some kilobytes, which every proxy takes. */
 const NAMES_PER_LIST = 60;
@@ -262,28 +263,24 @@ async function readServiceFacts(
   return services;
 }
 
-/** The backends of these Services, by the Service's key. An address that is in two slices for a moment counts once. */
+/** The backends of these Services, by the Service's key. */
 async function readBackends(
   client: ClusterClient,
   services: ReadonlyMap<string, ServiceFacts>,
   { namespace }: ServiceScope,
 ): Promise<Map<string, ServiceBackend[]>> {
   const names = [...new Set([...services.values()].map(({ name }) => name))].sort();
-  const found = new Map<string, Map<string, ServiceBackend>>();
+  const keyOfService = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL]}`;
+  const slices: KubeObject[] = [];
   const lists = chunksOf(names, NAMES_PER_LIST).map(async (chunk) => {
     const labelSelector = `${SERVICE_NAME_LABEL} in (${chunk.join(',')}),${NOT_MIRRORED}`;
     const selection = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace, labelSelector };
     for await (const slice of client.list(selection)) {
-      const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL]}`;
-      const facts = services.get(key);
-      if (!facts) continue;
-      const backends = found.get(key) ?? new Map<string, ServiceBackend>();
-      for (const backend of backendsIn(slice)) backends.set(backend.address, backend);
-      found.set(key, backends);
+      if (services.has(keyOfService(slice))) slices.push(slice);
     }
   });
   await Promise.all(lists);
-  return new Map([...found].map(([key, backends]) => [key, [...backends.values()]]));
+  return new Map([...groupBy(slices, keyOfService)].map(([key, own]) => [key, backendsIn(own)]));
 }
 
 function chunksOf<T>(items: readonly T[], size: number): T[][] {

@@ -12,12 +12,19 @@ import type { Affinity, Sharing } from './annotations.ts';
 /** A family of addresses, as Kubernetes writes it. */
 export type IpFamily = 'IPv4' | 'IPv6';
 
+/** Whether a text is a family of addresses; of EndpointSlices there are others. */
+export function isFamily(text: unknown): text is IpFamily {
+  return text === 'IPv4' || text === 'IPv6';
+}
+
 /** A backend, as its EndpointSlice has it. */
 export interface Backend {
   /** Of its address; absent: whatever is asked for. */
   family?: IpFamily | undefined;
   /** That it runs on; absent: none is known. */
   node?: string | undefined;
+  /** That it listens at, by the names of its Service's; absent: whatever is asked for. */
+  ports?: readonly NamedPort[] | undefined;
   ready: boolean;
   /** Ready, were it not terminating. */
   serving: boolean;
@@ -28,7 +35,7 @@ export interface Backend {
   unhealthy?: boolean | undefined;
 }
 
-/** A port of a Service, as Cilium finds backends for it: in another cluster by its name, not by its number. */
+/** A port of a Service, as Cilium finds backends for it: by its name, not by its number. */
 export interface NamedPort {
   name: string;
   protocol: string;
@@ -89,36 +96,44 @@ export function selectBackends<B extends Backend>(
 ): SelectedBackend<B>[] {
   const local = services.find(({ cluster }) => cluster === localCluster);
   if (!local || local.headless) return [];
-  const isOfFamily = (backend: B) => family === undefined || (backend.family ?? family) === family;
   const isNear = (backend: B) => !local.nodeLocal || node === undefined || (backend.node ?? node) === node;
-  const own = local.backends.filter((backend) => isOfFamily(backend) && isNear(backend));
+  const own = local.backends.filter((backend) => isBehind(backend, { port, family }) && isNear(backend));
   const localActive = ofState(local, own, 'active');
   const localTerminating = ofState(local, own, 'terminating');
   // A published backend is active to the others, whatever it was called at home.
   const remote = local.sharing.global
     ? services
-        .filter((service) => service !== local && (!port || serves(service, port)))
+        .filter((service) => service !== local)
         .flatMap((service) => publishedBackends(service).map((backend) => ({ cluster: service.cluster, backend })))
-        .filter(({ backend }) => !backend.unhealthy && isOfFamily(backend))
+        .filter(({ backend }) => !backend.unhealthy && isBehind(backend, { port, family }))
     : [];
   const active = preferred(local.sharing.affinity, localActive, remote);
   return active.length > 0 ? active : localTerminating;
 }
 
 /**
- * Whether a cluster's backends serve a port of another cluster's Service: by name and protocol (pkg/loadbalancer/writer; agents
- * from 1.18 on also take those of a port without a name, which older ones do not: nobody should count on them).
+ * Whether a backend listens at a port of a Service, of its own cluster or of another one: by name and protocol, as EndpointSlices have
+ * them (pkg/loadbalancer/writer; agents from 1.18 on also take those of a port without a name, which older ones do not: nobody should
+ * count on them). Kubernetes leaves out a port that none of a pod's containers has by the name which is the Service's targetPort.
  */
-function serves({ ports }: ClusterService, port: NamedPort): boolean {
+export function listensAt({ ports }: Backend, port: NamedPort): boolean {
   return ports?.some(({ name, protocol }) => name === port.name && protocol === port.protocol) ?? true;
 }
 
+/** Whether a frontend has this backend at all, be it ready or not. */
+function isBehind(backend: Backend, { port, family }: Pick<Frontend, 'port' | 'family'>): boolean {
+  return (family === undefined || (backend.family ?? family) === family) && (!port || listensAt(backend, port));
+}
+
 /** Whether a cluster's agents use what other clusters have of this Service, if they have any. */
-export function usesOthers({ sharing, headless, nodeLocal, backends, families = [] }: ClusterService): boolean {
-  const active = backends.filter((backend) => stateOf(backend) === 'active');
-  const isServed = (family: IpFamily) => active.some((backend) => (backend.family ?? family) === family);
+export function usesOthers(service: ClusterService): boolean {
+  const { sharing, headless, nodeLocal, backends } = service;
+  const active = backends.filter((backend) => stateOf(service, backend) === 'active');
+  const [families, ports] = [service.families ?? [undefined], service.ports ?? [undefined]];
+  const isServed = (frontend: Frontend) => active.some((backend) => isBehind(backend, frontend));
+  const isWhole = families.every((family) => ports.every((port) => isServed({ family, port })));
   // Where pods keep to their own node, one without a backend asks the others.
-  const nearEnough = sharing.affinity === 'local' && !nodeLocal && active.length > 0 && families.every(isServed);
+  const nearEnough = sharing.affinity === 'local' && !nodeLocal && active.length > 0 && isWhole;
   return sharing.global && !headless && !nearEnough;
 }
 
@@ -129,11 +144,12 @@ function preferred<T>(affinity: Affinity, local: readonly T[], remote: readonly 
 }
 
 function ofState<B extends Backend>(
-  { cluster }: ClusterService<B>,
+  service: ClusterService<B>,
   backends: readonly B[],
   state: 'active' | 'terminating',
 ): SelectedBackend<B>[] {
-  return backends.filter((backend) => stateOf(backend) === state).map((backend) => ({ cluster, backend }));
+  const { cluster } = service;
+  return backends.filter((backend) => stateOf(service, backend) === state).map((backend) => ({ cluster, backend }));
 }
 
 /** How many backends there are: one that has an address of each family counts once. */
@@ -143,11 +159,16 @@ export function countBackends(backends: readonly Backend[]): number {
 }
 
 /**
- * What an agent takes a backend of its own cluster for. Terminating ones that still serve are used when no other is left
+ * What an agent takes a backend of its own cluster for; one that listens at none of the Service's ports is none, but of a headless
+ * Service, where DNS does not look at ports. Terminating ones that still serve are used when no other is left
  * (KEP-1669); a ready one is active even while it terminates, as kube-proxy has it.
  */
-export function stateOf(backend: Backend): 'active' | 'terminating' | 'unused' {
+export function stateOf(
+  { headless, ports }: Pick<ClusterService, 'headless' | 'ports'>,
+  backend: Backend,
+): 'active' | 'terminating' | 'unused' {
   if (backend.maintenance || backend.unhealthy) return 'unused';
+  if (!headless && ports && !ports.some((port) => listensAt(backend, port))) return 'unused';
   if (backend.ready) return 'active';
   return backend.terminating && backend.serving ? 'terminating' : 'unused';
 }

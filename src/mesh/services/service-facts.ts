@@ -8,6 +8,8 @@ export interface ServicePort extends NamedPort {
 
 export interface ServiceBackend extends Backend {
   address: string;
+  /** As its EndpointSlices have them. */
+  ports?: readonly ServicePort[] | undefined;
   zone?: string | undefined;
   pod?: string | undefined;
 }

@@ -1,5 +1,6 @@
 import { enumerated } from '../counted.ts';
 import { readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
+import { listensAt } from './backends.ts';
 import { ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
 import { isStray, type ValueMend, valueMends } from './value-mends.ts';
@@ -21,6 +22,7 @@ export type ServiceWarningId =
   | 'headless'
   | 'node-local'
   | 'own-cluster-only'
+  | 'ports-missing'
   | 'no-ready-backend'
   | 'unserved';
 
@@ -28,7 +30,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails; of `unserved`, to whom connections are missing. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails; of `ports-missing`, which; of `unserved`, to whom connections are missing. */
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
@@ -144,6 +146,16 @@ const RULES: readonly Rule[] = [
     );
     if (local.length === 0) return [];
     return [{ ...about('node-local', local), ...(fails.length > 0 ? { values: Object.fromEntries(fails) } : {}) }];
+  },
+  (defined) => {
+    const missing = defined.flatMap(({ cluster, definition: { global, headless, ports, backends } }) => {
+      const ready = global && !headless ? backends.filter((backend) => backend.ready) : [];
+      const closed = ports.filter((port) => ready.length > 0 && !ready.some((backend) => listensAt(backend, port)));
+      return closed.length > 0 ? [[cluster, eachSorted(closed, inWords)] as const] : [];
+    });
+    if (missing.length === 0) return [];
+    const clusters = missing.map(([cluster]) => cluster);
+    return [{ id: 'ports-missing', clusters, values: Object.fromEntries(missing) }];
   },
   (defined) => {
     if (defined.every(({ definition }) => definition.ready === 0)) return [about('no-ready-backend', defined)];

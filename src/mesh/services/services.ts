@@ -1,15 +1,9 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { isMeantGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
-import { type ClusterService, type IpFamily, isPublished, stateOf, usesOthers } from './backends.ts';
+import { type ClusterService, isFamily, isPublished, stateOf, usesOthers } from './backends.ts';
 import { serviceImportOf } from './derived.ts';
-import type {
-  ClusterServices,
-  ServiceBackend,
-  ServiceDefinition,
-  ServiceFacts,
-  ServiceInCluster,
-} from './service-facts.ts';
+import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
 import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
@@ -98,7 +92,7 @@ function define(
     ports,
     ...(families ? { families } : {}),
     selector,
-    ready: backends.filter((backend) => stateOf(backend) === 'active').length,
+    ready: backends.filter((backend) => stateOf(facts, backend) === 'active').length,
     backends,
     uses,
     ...(unserved.length > 0 ? { unserved } : {}),
@@ -142,37 +136,4 @@ export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
     selector,
     backends: [],
   };
-}
-
-function isFamily(text: unknown): text is IpFamily {
-  return text === 'IPv4' || text === 'IPv6';
-}
-
-interface SliceEndpoint {
-  addresses?: string[];
-  conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
-  nodeName?: string;
-  zone?: string;
-  targetRef?: { kind?: string; name?: string };
-}
-
-/** Weight 0 takes a slice's endpoints out of use in their own cluster (Cilium's pkg/k8s/endpoints.go). */
-const WEIGHT_ANNOTATION = 'service.cilium.io/weight';
-
-/** The backends in an EndpointSlice, one for each address. Absent conditions count as Kubernetes has them. */
-export function backendsIn({ metadata, addressType, endpoints }: KubeObject): ServiceBackend[] {
-  const maintenance = Number(metadata.annotations?.[WEIGHT_ANNOTATION] || NaN) === 0;
-  return ((endpoints ?? []) as SliceEndpoint[]).flatMap(({ addresses = [], conditions, nodeName, zone, targetRef }) =>
-    addresses.map((address) => ({
-      address,
-      ...(isFamily(addressType) ? { family: addressType } : {}),
-      ready: conditions?.ready ?? true,
-      serving: conditions?.serving ?? true,
-      terminating: conditions?.terminating ?? false,
-      ...(maintenance ? { maintenance } : {}),
-      ...(nodeName === undefined ? {} : { node: nodeName }),
-      ...(zone === undefined ? {} : { zone }),
-      ...(targetRef?.kind === 'Pod' && targetRef.name !== undefined ? { pod: targetRef.name } : {}),
-    })),
-  );
 }

@@ -89,8 +89,9 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
 }
 
 /** What DNS gives for a headless Service: its own cluster's ready backends, and no other cluster's. */
-function usesByName({ cluster, backends }: ClusterService): Use[] {
-  const ready = countBackends(backends.filter((backend) => stateOf(backend) === 'active'));
+function usesByName(service: ClusterService): Use[] {
+  const { cluster, backends } = service;
+  const ready = countBackends(backends.filter((backend) => stateOf(service, backend) === 'active'));
   return ready > 0 ? [{ cluster, backends: ready }] : [];
 }
 

@@ -11,7 +11,7 @@ import { type EndpointConditions, isEndpointReady } from '../objects.ts';
 export interface KnownBackend {
   /** The cluster that it runs in. */
   cluster: string;
-  conditions?: EndpointConditions;
+  conditions?: EndpointConditions | undefined;
   /** That its EndpointSlice names; nothing that a peer published has one. */
   nodeName?: string | undefined;
 }

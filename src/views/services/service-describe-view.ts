@@ -28,7 +28,10 @@ export function serviceDescribeData({ clusters, service, unreachable }: ServiceD
 }
 
 function withStates(definition: ServiceDefinition): Record<string, unknown> {
-  return { ...definition, backends: definition.backends.map((backend) => ({ ...backend, state: stateOf(backend) })) };
+  return {
+    ...definition,
+    backends: definition.backends.map((backend) => ({ ...backend, state: stateOf(definition, backend) })),
+  };
 }
 
 /** `service describe`: for each cluster what it says of the Service, its backends, and what it uses. */
@@ -78,7 +81,7 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
       facts.map(([name, value]) => [`${name}:`, value]),
       '  ',
     ),
-    ...(backends.length > 0 ? backendLines(backends, theme) : []),
+    ...(backends.length > 0 ? backendLines(definition, theme) : []),
   ];
 }
 
@@ -94,22 +97,25 @@ function sharingText({ global, shared, affinity, published, namespaceGlobal }: S
   return parts.join(', ');
 }
 
-function backendLines(backends: readonly ServiceBackend[], theme: Theme): string[] {
+function backendLines(definition: ServiceDefinition, theme: Theme): string[] {
   const head = ['ADDRESS', 'NODE', 'ZONE', 'POD', 'HEALTH'].map((text) => ({ text, style: theme.bold }));
-  const rows = [...backends]
+  const rows = [...definition.backends]
     .sort((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
     .map((backend): (Cell | string)[] => [
       backend.address,
       backend.node ?? '-',
       backend.zone ?? '-',
       backend.pod ?? '-',
-      healthCell(backend, theme),
+      healthCell(definition, backend, theme),
     ]);
   return tableLines([head, ...rows], '    ');
 }
 
-function healthCell(backend: ServiceBackend, theme: Theme): Cell {
+function healthCell(definition: ServiceDefinition, backend: ServiceBackend, theme: Theme): Cell {
   if (backend.maintenance) return { text: 'in maintenance (weight 0)', style: theme.warn };
+  if (backend.ready && stateOf(definition, backend) === 'unused') {
+    return { text: 'ready, at none of its ports', style: theme.fail };
+  }
   if (backend.ready) return { text: backend.terminating ? 'ready, terminating' : 'ready', style: theme.ok };
   if (backend.terminating) {
     return { text: backend.serving ? 'terminating, still serving' : 'terminating', style: theme.warn };

@@ -1,6 +1,7 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, enumerated } from '../../mesh/counted.ts';
 import { AFFINITIES, type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
+import { SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import type { KnownValues, ValueMend } from '../../mesh/services/value-mends.ts';
@@ -99,6 +100,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       '--remove',
     ),
   }),
+  'ports-missing': ({ clusters, values = {} }, service) => ({
+    message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium sends nobody there`,
+    hint: `Its targetPort must be a number, or a name, that a container's port has; which ports its endpoints have: ${endpointSlicesIn(service, clusters)}`,
+  }),
   'no-ready-backend': ({ unread }) => ({
     message: `has no ready backend in any cluster${withoutUnread(unread)}: requests fail`,
   }),
@@ -126,6 +131,16 @@ function patchIn({ namespace, name, clusters }: MeshService, those: readonly str
   return clusters
     .filter(({ cluster }) => those.includes(cluster))
     .map(({ context }) => kubectlCommand({ context, namespace }, ['patch', 'service', name, '--patch', patch]))
+    .join(' && ');
+}
+
+/** The commands that list a Service's EndpointSlices, with their ports, in some of the clusters. */
+function endpointSlicesIn({ namespace, name, clusters }: MeshService, those: readonly string[]): string {
+  return clusters
+    .filter(({ cluster }) => those.includes(cluster))
+    .map(({ context }) =>
+      kubectlCommand({ context, namespace }, ['get', 'endpointslices', '-l', `${SERVICE_NAME_LABEL}=${name}`]),
+    )
     .join(' && ');
 }
 
