@@ -82,7 +82,7 @@ const BY_KIND = {
   StatusReport: (status) => ofStatus([status], []),
   MeshStatusReport: ({ clusters, unreachable = [] }) => ofStatus(clusters, unreachable),
 
-  ConnectivityReport({ scenarios, unreachable }) {
+  ConnectivityReport({ scenarios, left = [], unreachable }) {
     const count = (result) => scenarios.filter((scenario) => scenario.result === result).length;
     return {
       headline: `${scenarios.length} scenarios: ${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`,
@@ -96,6 +96,7 @@ const BY_KIND = {
             where: `${scenario}, ${from} to ${to}`,
             says: evidence,
           })),
+        ...left.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint })),
         ...unreachableIn(unreachable),
       ],
     };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { DEMO_FILES } from '../../src/flows/connectivity/rebel-base.ts';
+import { DEMO_FILES } from '../../src/flows/demo/rebel-base.ts';
 import { readTemplate } from '../../src/manifests/load.ts';
 import { runCli } from '../support/cli.ts';
 import { blocksOf, docPages, patternOf, runsOf, TWO_OWNERS, wordsOf } from '../support/doc-blocks.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ConnectivityReport } from '../../src/mesh/connectivity/connectivity.ts';
+import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
 import { connectivityJunit, connectivityText } from '../../src/views/connectivity/connectivity-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: (text: string) => `!${text}!` };
@@ -71,6 +71,28 @@ latency in ms
     expect(connectivityJunit(REPORT, [down])).toContain(
       '<testcase classname="connectivity.clusters" name="context c">',
     );
+  });
+
+  it('tells what many requests lost, and what is left of the test', () => {
+    const scenarios: ScenarioResult[] = [
+      ...REPORT.scenarios.filter(({ result }) => result === 'pass'),
+      {
+        ...{ scenario: 'performance', from: 'mesh-1', to: 'mesh-2', result: 'fail' },
+        evidence: '300 of 500 answered (mesh-2 300); 200 failed: timed out',
+        latencyMs: { p50: 1, p90: 2, p99: 3, max: 4 },
+      },
+    ];
+    const text = connectivityText({ ...REPORT, scenarios }, [], plain);
+    expect(text).toContain('  ❌ mesh-1 → mesh-2: !300 of 500 answered (mesh-2 300); 200 failed: timed out!');
+    expect(text).toContain('❌ !1 of 3 tests failed (mesh-1, mesh-2)!\n   → Do packets get through?');
+    // The latency is that of many requests.
+    expect(text).toMatch(/ max\n +mesh-1 → mesh-2 +1\.0 +2\.0 +3\.0 +4\.0\n\n/);
+    const left = [{ context: 'a', message: 'could not remove it', hint: 'kubectl delete it' }];
+    const report = { ...REPORT, scenarios: scenarios.slice(0, 2), left };
+    expect(connectivityText(report, [], plain)).toContain(
+      '⚠️  The 2 tests between mesh-1, mesh-2 passed; not all of the test is removed from context "a"',
+    );
+    expect(connectivityJunit(report, [])).toContain('<testcase classname="connectivity.removal" name="context a">');
   });
 
   it('is a JUnit report for pipelines', () => {

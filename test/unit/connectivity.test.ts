@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { TestCluster } from '../../src/flows/connectivity/connectivity-clusters.ts';
+import { cleanUp, type TestCluster } from '../../src/flows/connectivity/connectivity-clusters.ts';
 import {
   beginRun,
   keepNamespaces,
   stayInNamespace,
   takeNamespace,
 } from '../../src/flows/connectivity/connectivity-hold.ts';
+import { judge } from '../../src/flows/connectivity/connectivity-judge.ts';
 import { testPolicies } from '../../src/flows/connectivity/connectivity-policy.ts';
 import type { Flow } from '../../src/flows/flow.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
@@ -18,6 +19,7 @@ import {
   meets,
   percentiles,
   type Sample,
+  type ScenarioResult,
   tally,
 } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
@@ -78,6 +80,123 @@ describe('what answers lack', () => {
   });
 });
 
+describe('a verdict', () => {
+  const OTHERS = { scenario: 'pod-to-pod', names: ['a', 'b'], destinations: [{ host: '10.0.0.1', port: 80 }] } as const;
+  const GOOD = '0|200|0.005|10.0.0.1|';
+  const LOST = '28|000|2.000||Connection timed out after 2000 ms';
+
+  /** A client whose requests are answered by echo pods of `b` as one round after the other says; the last one goes on. */
+  async function judged(rounds: string[][], expected: Expectation, settleMs: number): Promise<ScenarioResult> {
+    let now = 0;
+    let round = 0;
+    const pod = {
+      metadata: { name: 'client' },
+      status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+    };
+    const exec = async () => {
+      const lines = rounds[Math.min(round++, rounds.length - 1)] ?? [];
+      const said = lines.map((line) => `${line === GOOD ? 'echo-b-6c9f-abcde' : ''}\nmeshctl-sample:${line}\n`);
+      return { stdout: said.join(''), stderr: '', exitCode: 0 };
+    };
+    const client = { context: 'one', listAll: async () => [pod], exec };
+    const clock = {
+      ms: () => now,
+      sleep: async (ms: number) => {
+        now += ms;
+      },
+    };
+    const flow = { clock, signal: new AbortController().signal } as unknown as Flow;
+    const from = { name: 'a', namespace: 'tests', member: { client } } as unknown as TestCluster;
+    return judge(flow, from, { ...OTHERS, expected, settleMs });
+  }
+
+  const BY_B: Expectation = { kind: 'only', clusters: ['b'] };
+  const NONE: Expectation = { kind: 'none' };
+  const good = [GOOD, GOOD];
+  it.each<[string, string[][], Expectation, number, result: string, evidence: string]>([
+    ['good at once', [good], BY_B, 1000, 'pass', '2 of 2 answered (b 2)'],
+    ['good when it has settled', [[LOST], [LOST], good], BY_B, 5000, 'pass', '4 of 4 answered (b 4)'],
+    [
+      'bad, and what is asked for more evidence good',
+      [[GOOD, LOST], good],
+      BY_B,
+      0,
+      'fail',
+      '3 of 4 answered (b 3); 1 failed: timed out',
+    ],
+    [
+      'good once by luck',
+      [[LOST], good, [GOOD, LOST], good],
+      BY_B,
+      5000,
+      'fail',
+      '5 of 6 answered (b 5); 1 failed: timed out',
+    ],
+    ['bad to the end', [[LOST]], BY_B, 1000, 'fail', '0 of 2 answered; 2 failed: timed out'],
+    ['shut out when it has settled', [good, [LOST, LOST]], NONE, 5000, 'pass', '0 of 4 answered; 4 failed: timed out'],
+    [
+      'shut out once by luck',
+      [good, [LOST, LOST], [LOST, GOOD], [LOST, LOST]],
+      NONE,
+      5000,
+      'fail',
+      '1 of 6 answered (b 1); 5 failed: timed out',
+    ],
+    [
+      'not shut out, and what is asked for more evidence is',
+      [
+        [GOOD, LOST],
+        [LOST, LOST],
+      ],
+      NONE,
+      0,
+      'fail',
+      '1 of 4 answered (b 1); 3 failed: timed out',
+    ],
+  ])('%s', async (_what, rounds, expected, settleMs, result, evidence) => {
+    expect(await judged(rounds, expected, settleMs)).toMatchObject({ result, evidence });
+  });
+});
+
+describe('what cannot be removed', () => {
+  it.each<[string, Record<string, unknown>, unknown]>([
+    [
+      'the namespace',
+      { delete: () => Promise.reject(new MeshctlError('Forbidden', 'not allowed')) },
+      { context: 'one' },
+    ],
+    ['a cluster that does not answer', { get: () => Promise.reject(new Error('no answer')) }, { context: 'one' }],
+    ['nothing', {}, 'namespace'],
+    ['what is not there', { get: async () => undefined }, 'nothing'],
+  ])('is told, with the command that removes it: %s', async (_what, refusing, outcome) => {
+    const labels = { 'app.kubernetes.io/managed-by': 'meshctl', 'app.kubernetes.io/component': 'connectivity-test' };
+    const named = (kind: string, name: string) => ({
+      apiVersion: 'v1',
+      kind,
+      metadata: { name, namespace: 'tests', labels },
+    });
+    const namespace = named('Namespace', 'tests');
+    const get = async ({ kind }: ObjectRef) => (kind === 'Namespace' ? namespace : undefined);
+    const client = { context: 'one', now: () => new Date(0), get, delete: async () => {}, ...refusing };
+    const objects = { namespace, workload: [named('Deployment', 'client')], policy: () => named('Policy', 'p') };
+    const cluster = { name: 'a', namespace: 'tests', member: { client }, objects } as unknown as TestCluster;
+    const warnings: string[] = [];
+    const flow = { progress: { warn: (text: string) => warnings.push(text) } } as unknown as Flow;
+    const removed = await cleanUp(flow, cluster, 'run');
+    if (typeof outcome === 'string') expect([removed, warnings]).toEqual([outcome, []]);
+    else {
+      expect(removed).toMatchObject({
+        context: 'one',
+        message: expect.stringContaining('could not remove what the test put into namespace tests: '),
+        hint: expect.stringMatching(
+          /^kubectl --context one -n tests delete ciliumnetworkpolicies,deployments,services -l /,
+        ),
+      });
+      expect(warnings).toHaveLength(1);
+    }
+  });
+});
+
 describe('percentiles', () => {
   it('are of the good answers, by the nearest rank', () => {
     const samples = Array.from({ length: 100 }, (_, index) => by('a', 0, index + 1));
@@ -105,6 +224,13 @@ describe('a failover', () => {
       lost: 2,
       lostAfterEndpointsGone: 1,
     });
+  });
+
+  it('is taken over by no answer from before', () => {
+    const samples = [by('other', 0), by('own', 100), by('own', 200), by('other', 300, 20)];
+    expect(measureFailover(samples, { own: 'own', scaledAt: 150, goneAt: 250 }).firstRemoteAnswerMs).toBe(170);
+    const never = measureFailover(samples.slice(0, 3), { own: 'own', scaledAt: 150, goneAt: 250 });
+    expect(never.firstRemoteAnswerMs).toBeUndefined();
   });
 
   it('without loss has no outage; what lasts to the end counts', () => {

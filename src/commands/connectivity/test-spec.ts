@@ -9,7 +9,8 @@ export const CONNECTIVITY_TEST = {
     'Deploys an echo server and a client in each cluster and asks: names, pod to pod by address, a global service from ' +
     'each side, its spread and affinities, failover when the local backends are scaled to zero and their return, and a ' +
     'network policy that allows one cluster only. Removes everything at the end, also after Ctrl-C. Of several at once ' +
-    'each needs a namespace of its own; a second one in the same is refused. Exits 0 only when nothing failed.',
+    'each needs a namespace of its own; a second one in the same is refused. Exits 0 only when nothing failed, and all of ' +
+    'it was removed.',
   examples: [
     { line: 'meshctl connectivity test --context gke,eks', what: 'test the mesh of two clusters' },
     { line: 'meshctl connectivity test --context gke,eks -o junit > report.xml', what: 'for a pipeline' },
@@ -36,7 +37,8 @@ export const CONNECTIVITY_TEST = {
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },
     {
       flags: '--perf',
-      description: 'measure the latency from each cluster to each with 500 requests, not only with those of the test',
+      description:
+        'also send 500 requests from each cluster to a pod of each: the latency is theirs then, and a lost one is a failure',
       default: false,
     },
     waitDuration('for pods to be ready', '3m'),

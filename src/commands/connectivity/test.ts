@@ -10,7 +10,7 @@ import type { FlagsOf } from '../options/flags-of.ts';
 import { openingOf, unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
-/** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped. */
+/** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped, and all of it was removed. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
   const { namespace, image = CONNECTIVITY_IMAGE, keep, perf, waitDuration: waitMs, settleDuration: settleMs } = flags;
   return withChosenClusters(context, openingOf(flags), async (targets, silent) => {

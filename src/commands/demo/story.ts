@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { askRebelBase, askUntil, deployRebelBase, scaleRebelBase } from '../../flows/connectivity/rebel-base.ts';
+import { askRebelBase, askUntil, deployRebelBase, scaleRebelBase } from '../../flows/demo/rebel-base.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { tally } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

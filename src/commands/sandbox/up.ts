@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DEMO_FILES } from '../../flows/connectivity/rebel-base.ts';
+import { DEMO_FILES } from '../../flows/demo/rebel-base.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';

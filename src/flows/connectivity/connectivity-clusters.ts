@@ -7,7 +7,7 @@ import {
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { familyOf, IP_FAMILIES } from '../../mesh/cilium/cidr.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
-import type { Sample } from '../../mesh/connectivity/connectivity.ts';
+import type { Leftover, Sample } from '../../mesh/connectivity/connectivity.ts';
 import {
   echoPodsOf,
   endedAt,
@@ -230,26 +230,27 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   return endedAt(samples, endMs);
 }
 
-/** What is gone: the namespace, what the test put into somebody's namespace, not all of it; or there was nothing of the test. */
-export type Removed = 'namespace' | 'objects' | 'nothing' | 'absent';
+/** What was removed: the namespace, what the test put into somebody's namespace, or nothing, for nothing of the test was there. */
+export type Removed = 'namespace' | 'objects' | 'nothing';
 
 /**
- * Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C.
+ * Removes what the test made. Goes on after Ctrl-C.
  * @param run whose place it is: where another has taken it, everything there is the other's
+ * @returns what is left where not all can be removed, of which it warns
  */
-export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Promise<Removed> {
+export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Promise<Removed | Leftover> {
   const { client } = cluster.member;
   const { namespace } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     const live = await client.get(refOf(namespace), { signal });
-    if (!live) return 'absent';
-    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, client.now())) return 'absent';
+    if (!live) return 'nothing';
+    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, client.now())) return 'nothing';
     if (isMadeBy(TEST, live)) {
       await client.delete(refOf(live), { signal, uid: live.metadata.uid });
       return 'namespace';
     }
-    let removed: Removed = 'absent';
+    let removed: Removed = 'nothing';
     for (const ref of objectsOfTest(cluster).map(refOf)) {
       const object = await client.get(ref, { signal });
       if (!object || !isMadeBy(TEST, object)) continue;
@@ -261,10 +262,9 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
     // Never the namespace itself, which may have been there before, and have what is others' in it.
     const place = { context: client.context, namespace: cluster.namespace };
     const kinds = 'ciliumnetworkpolicies,deployments,services';
-    const remove = kubectlCommand(place, ['delete', kinds, '-l', OF_TEST]);
-    flow.progress.warn(
-      `${client.context}: could not remove what the test put into namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error} → ${remove}`,
-    );
-    return 'nothing';
+    const hint = kubectlCommand(place, ['delete', kinds, '-l', OF_TEST]);
+    const message = `could not remove what the test put into namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error}`;
+    flow.progress.warn(`${client.context}: ${message} → ${hint}`);
+    return { context: client.context, message, hint };
   }
 }

@@ -40,8 +40,7 @@ export async function testFailover(
   { names, families, waitMs, settleMs }: FailoverOptions,
 ): Promise<ScenarioResult[]> {
   const about = { scenario: 'failover', from: cluster.name } as const;
-  const hasOthers = ({ clusters }: TestedFamily) =>
-    names.length === 1 || clusters.some((name) => name !== cluster.name);
+  const hasOthers = ({ clusters }: TestedFamily) => clusters.some((name) => name !== cluster.name);
   const probers = families
     .filter(hasOthers)
     .map((family) => ({ family, prober: startProber(cluster, serviceAt(family), names) }));

@@ -93,7 +93,8 @@ async function testTarget(
   return results;
 }
 
-function isReached(
+/** Whether pods of a cluster were reached from another one by their addresses, in a family or any. */
+export function isReached(
   results: readonly ScenarioResult[],
   { from, to, family }: Pick<ScenarioResult, 'from' | 'to' | 'family'>,
 ): boolean {

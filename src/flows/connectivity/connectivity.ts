@@ -1,12 +1,10 @@
 import {
   type ConnectivityReport,
   type Expectation,
-  type PathPerformance,
-  percentiles,
+  type Leftover,
   SCENARIOS,
   type Scenario,
   type ScenarioResult,
-  tally,
 } from '../../mesh/connectivity/connectivity.ts';
 import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests.ts';
 import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
@@ -34,9 +32,18 @@ import {
   stayInNamespace,
   takeNamespace,
 } from './connectivity-hold.ts';
-import { inFamily, judge, podsAt, type Question, serviceAt, TIMEOUT_MS, withoutFamily } from './connectivity-judge.ts';
+import {
+  inFamily,
+  judge,
+  podsAt,
+  type Question,
+  resultOf,
+  serviceAt,
+  TIMEOUT_MS,
+  withoutFamily,
+} from './connectivity-judge.ts';
 import { requireMutualPeers } from './connectivity-peers.ts';
-import { testPolicies } from './connectivity-policy.ts';
+import { isReached, testPolicies } from './connectivity-policy.ts';
 
 export interface ConnectivityOptions {
   namespace: string;
@@ -76,7 +83,16 @@ export async function testConnectivity(
   const mark = beginRun(flow);
   const begun: TestCluster[] = [];
   const stays: (() => Promise<void>)[] = [];
-  const leave = () => Promise.all(stays.map((end) => end()));
+  const leave = () => Promise.all(stays.map((stop) => stop()));
+  const end = async (): Promise<Leftover[]> => {
+    if (!options.keep) return removeTest(flow, begun, { mark, namespace: options.namespace, leave });
+    await leave();
+    const signal = AbortSignal.timeout(LEAVE_MS);
+    await Promise.allSettled(begun.map((cluster) => leaveNamespace(cluster, mark, signal)));
+    return [];
+  };
+  let scenarios: ScenarioResult[];
+  let left: Leftover[];
   try {
     await during(
       flow,
@@ -97,32 +113,36 @@ export async function testConnectivity(
         );
       },
     );
-    const scenarios = await runScenarios(flow, clusters, mark, options);
-    const performance = options.perf ? await measurePaths(flow, clusters, mark) : undefined;
-    return {
-      passed: hasPassed(scenarios),
-      namespace: options.namespace,
-      image: options.image,
-      clusters: members.map(({ client, cluster }) => ({ context: client.context, name: cluster })),
-      scenarios,
-      ...(performance && { performance }),
-    };
+    scenarios = await runScenarios(flow, clusters, mark, options);
   } finally {
-    if (options.keep) {
-      await leave();
-      const signal = AbortSignal.timeout(LEAVE_MS);
-      await Promise.allSettled(begun.map((cluster) => leaveNamespace(cluster, mark, signal)));
-    } else {
-      const task = flow.progress.start(`Removing namespace ${options.namespace}`);
-      const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run)));
-      await leave();
-      if (removed.includes('nothing')) task.fail(`Not all of the test is removed from namespace ${options.namespace}`);
-      else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
-      else if (removed.includes('namespace')) task.done(`Removed namespace ${options.namespace}`);
-      // A run that came to its end had it everywhere; one that was refused may have made it nowhere.
-      else task.done(`Nothing to remove: nothing of the test is in namespace ${options.namespace}`);
-    }
+    left = await end();
   }
+  return {
+    passed: hasPassed(scenarios) && left.length === 0,
+    namespace: options.namespace,
+    image: options.image,
+    clusters: members.map(({ client, cluster }) => ({ context: client.context, name: cluster })),
+    scenarios,
+    ...(left.length > 0 && { left }),
+  };
+}
+
+/** Removes the test from the clusters in which it began, and leaves their namespaces to others. @returns what could not be removed */
+async function removeTest(
+  flow: Flow,
+  begun: readonly TestCluster[],
+  { mark, namespace, leave }: { mark: RunMark; namespace: string; leave: () => Promise<unknown> },
+): Promise<Leftover[]> {
+  const task = flow.progress.start(`Removing namespace ${namespace}`);
+  const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run)));
+  await leave();
+  const left = removed.filter((one) => typeof one !== 'string');
+  if (left.length > 0) task.fail(`Not all of the test is removed from namespace ${namespace}`);
+  else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${namespace}`);
+  else if (removed.includes('namespace')) task.done(`Removed namespace ${namespace}`);
+  // A run that came to its end had it everywhere; one that was refused may have made it nowhere.
+  else task.done(`Nothing to remove: nothing of the test is in namespace ${namespace}`);
+  return left;
 }
 
 async function runScenarios(
@@ -161,7 +181,7 @@ async function runScenarios(
     inTurn(cluster, (family) => {
       const others = family.clusters.filter((name) => name !== cluster.name);
       const about = { scenario, from: cluster.name };
-      if (others.length === 0 && names.length > 1 && !isAlone(scenario))
+      if (others.length === 0 && !isAlone(scenario))
         return Promise.resolve(withoutFamily(about, family, 'pods of no other cluster have'));
       const expectation = expected(cluster.name, family.clusters, others);
       return judge(flow, cluster, { scenario, destinations: [serviceAt(family)], expected: expectation, ...common });
@@ -177,8 +197,8 @@ async function runScenarios(
     'dns',
     each((cluster) => resolveNames(cluster, names)),
   );
+  const pairs = clusters.flatMap((from) => clusters.map((to) => ({ from, to })));
   await run('pod-to-pod', async () => {
-    const pairs = clusters.flatMap((from) => clusters.map((to) => ({ from, to })));
     const reach = ({ from, to }: (typeof pairs)[number]) =>
       inTurn(from, (family) => reachPods(flow, { from, to, family }, common));
     return (await Promise.all(pairs.map(reach))).flat();
@@ -206,6 +226,10 @@ async function runScenarios(
     await run('return', () => askService('return', cluster, localOnly), where);
   }
   await run('policy', () => testPolicies(flow, clusters, { before: results, settleMs, familiesOf }));
+  // One path at a time, so that they do not disturb each other.
+  for (const { from, to } of options.perf ? pairs : []) {
+    await run('performance', () => measurePath(from, to, { before: results, names }), `, ${from.name} to ${to.name}`);
+  }
   // What was seen in a place that another run has taken over is not told.
   await keepNamespaces(clusters, mark);
   return results;
@@ -258,24 +282,19 @@ async function reachPods(
   return { ...(await judge(flow, from, { scenario, destinations, expected, ...common })), to: to.name };
 }
 
-/** Latency from each cluster to a pod of each, with many requests; one path at a time, so that they do not disturb. */
-async function measurePaths(flow: Flow, clusters: readonly TestCluster[], mark: RunMark): Promise<PathPerformance[]> {
-  const names = clusters.map(({ name }) => name);
-  const paths: PathPerformance[] = [];
-  for (const from of clusters) {
-    for (const to of clusters) {
-      flow.signal.throwIfAborted();
-      const [pod] = await podsAt(to);
-      if (!pod) continue;
-      await keepNamespaces(clusters, mark);
-      const requests = { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS };
-      const samples = await during(
-        flow,
-        { doing: `Measuring ${from.name} to ${to.name}`, done: `Measured ${from.name} to ${to.name}` },
-        () => ask(from, requests, names),
-      );
-      paths.push({ from: from.name, to: to.name, requests: tally(samples), latencyMs: percentiles(samples) });
-    }
+/** Many requests from a cluster to a pod of each; where its pods are not reached, each would take its whole time. */
+async function measurePath(
+  from: TestCluster,
+  to: TestCluster,
+  { before, names }: { before: readonly ScenarioResult[]; names: readonly string[] },
+): Promise<ScenarioResult[]> {
+  const about = { scenario: 'performance', from: from.name, to: to.name } as const;
+  if (!isReached(before, about)) {
+    const evidence = `pods of ${to.name} are not reached from ${from.name} with fewer requests either`;
+    return [{ ...about, result: 'skip', evidence }];
   }
-  return paths;
+  const destinations = (await podsAt(to)).slice(0, 1);
+  const rounds = destinations.map((pod) => ask(from, { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS }, names));
+  const expected: Expectation = { kind: 'only', clusters: [to.name] };
+  return [resultOf(about, (await Promise.all(rounds)).flat(), { destinations, expected })];
 }

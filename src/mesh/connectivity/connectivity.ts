@@ -10,6 +10,7 @@ export const SCENARIOS = {
   failover: 'failover without local backends',
   return: 'return when local backends come back',
   policy: 'policy that allows one cluster only',
+  performance: 'pod to pod by address, many requests',
 } as const;
 
 export type Scenario = keyof typeof SCENARIOS;
@@ -74,23 +75,24 @@ export interface ScenarioResult {
   failover?: FailoverTimes | undefined;
 }
 
-/** Latency of one path under many requests, with --perf. */
-export interface PathPerformance {
-  from: string;
-  to: string;
-  requests: Tally;
-  latencyMs?: Percentiles | undefined;
+/** What could not be removed of the test from a cluster. */
+export interface Leftover {
+  context: string;
+  message: string;
+  /** The command that removes it. */
+  hint: string;
 }
 
 /** The data of `connectivity test -o json`. */
 export interface ConnectivityReport {
+  /** Nothing failed, something passed, and nothing of the test is left. */
   passed: boolean;
   namespace: string;
   image: string;
   clusters: { context: string; name: string }[];
   scenarios: ScenarioResult[];
-  /** Absent without --perf. */
-  performance?: PathPerformance[] | undefined;
+  /** Absent where nothing is, or all of it is to stay. */
+  left?: Leftover[] | undefined;
 }
 
 /** What answers should look like. */
@@ -174,8 +176,9 @@ export function measureFailover(
   { own, scaledAt, goneAt }: { own: string; scaledAt: number; goneAt: number | undefined },
 ): FailoverTimes {
   const failed = samples.filter(({ error }) => error !== undefined);
-  const good = samples.filter(({ error }) => error === undefined);
-  const remote = good.find(({ answeredBy }) => answeredBy !== own);
+  // What another cluster answered before is no takeover.
+  const since = samples.filter(({ startMs, error }) => error === undefined && startMs >= scaledAt);
+  const remote = since.find(({ answeredBy }) => answeredBy !== own);
   return {
     endpointsGoneMs: goneAt === undefined ? undefined : Math.round(goneAt - scaledAt),
     firstRemoteAnswerMs: remote && Math.round(remote.startMs + remote.totalMs - scaledAt),

@@ -33,7 +33,10 @@ export function connectivityText(
 }
 
 /** The scenarios as JUnit test cases. */
-export function connectivityJunit({ scenarios }: ConnectivityReport, untested: readonly UnreachableCluster[]): string {
+export function connectivityJunit(
+  { scenarios, left = [] }: ConnectivityReport,
+  untested: readonly UnreachableCluster[],
+): string {
   const cases = inOrder(scenarios).map((result) => ({
     name: whereOf(result),
     className: `connectivity.${result.scenario}`,
@@ -47,7 +50,12 @@ export function connectivityJunit({ scenarios }: ConnectivityReport, untested: r
     className: 'connectivity.clusters',
     failure: { type: code, message, text: '' },
   }));
-  return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent] }]);
+  const kept = left.map(({ context, message, hint }) => ({
+    name: `context ${context}`,
+    className: 'connectivity.removal',
+    failure: { type: 'removal', message, text: hint },
+  }));
+  return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent, ...kept] }]);
 }
 
 /** Failover and return alternate from cluster to cluster; here each scenario is together. */
@@ -61,17 +69,12 @@ function whereOf({ from, to, family }: ScenarioResult): string {
   return `${to === undefined ? `from ${from}` : `${from} → ${to}`}${over}`;
 }
 
-function latencyLines({ scenarios, performance }: ConnectivityReport, theme: Theme): string[] {
-  const paths = performance
-    ? performance.map(({ from, to, requests, latencyMs }) => ({
-        where: `${from} → ${to}, ${requests.answered} requests`,
-        latencyMs,
-      }))
-    : scenarios
-        .filter(({ scenario }) => scenario === 'pod-to-pod')
-        .map((result) => ({ where: whereOf(result), latencyMs: result.latencyMs }));
+/** Of many requests where they were sent. */
+function latencyLines({ scenarios }: ConnectivityReport, theme: Theme): string[] {
+  const many = scenarios.filter(({ scenario }) => scenario === 'performance');
+  const paths = many.length > 0 ? many : scenarios.filter(({ scenario }) => scenario === 'pod-to-pod');
   const row = (latency: Percentiles) => [latency.p50, latency.p90, latency.p99, latency.max].map((ms) => ms.toFixed(1));
-  const rows = paths.flatMap(({ where, latencyMs }) => (latencyMs ? [[where, ...row(latencyMs)]] : []));
+  const rows = paths.flatMap((path) => (path.latencyMs ? [[whereOf(path), ...row(path.latencyMs)]] : []));
   if (rows.length === 0) return [];
   return [theme.bold('latency in ms'), ...tableLines([['', 'p50', 'p90', 'p99', 'max'], ...rows], '  ')];
 }
@@ -82,7 +85,7 @@ function latencyLines({ scenarios, performance }: ConnectivityReport, theme: The
  */
 function nextStep(scenarios: readonly ScenarioResult[], context: readonly string[]): string {
   const failed = new Set(scenarios.flatMap(({ scenario, result }) => (result === 'fail' ? [scenario] : [])));
-  if (failed.has('pod-to-pod')) {
+  if (failed.has('pod-to-pod') || failed.has('performance')) {
     return `Do packets get through? ${meshctlCommand('connectivity probe', { context })}`;
   }
   const isShared = !failed.has('global-service') && !failed.has('spread');
@@ -92,7 +95,7 @@ function nextStep(scenarios: readonly ScenarioResult[], context: readonly string
 }
 
 function verdict(
-  { scenarios, clusters }: ConnectivityReport,
+  { scenarios, clusters, left: kept = [] }: ConnectivityReport,
   untested: readonly UnreachableCluster[],
   theme: Theme,
 ): string {
@@ -109,9 +112,13 @@ function verdict(
   }
   const passed = scenarios.length - skipped;
   if (passed === 0) return `⚠️  ${theme.warn(`Nothing was tested: all ${skipped} tests were skipped (${where})`)}`;
-  if (untested.length > 0) {
-    const names = untested.map(({ context }) => `"${context}"`).join(', ');
-    return `⚠️  ${theme.warn(`The ${passed} tests between ${where} passed${left}; context ${names} was not tested`)}`;
+  const names = (of: readonly { context: string }[]) => of.map(({ context }) => `"${context}"`).join(', ');
+  const but = [
+    ...(untested.length > 0 ? [`context ${names(untested)} was not tested`] : []),
+    ...(kept.length > 0 ? [`not all of the test is removed from context ${names(kept)}`] : []),
+  ];
+  if (but.length > 0) {
+    return `⚠️  ${theme.warn(`The ${passed} tests between ${where} passed${left}; ${but.join('; ')}`)}`;
   }
   return `✅ All ${passed} tests passed${left} (${where})`;
 }

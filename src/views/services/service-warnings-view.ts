@@ -101,7 +101,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     ),
   }),
   'ports-missing': ({ clusters, values = {} }, service) => ({
-    message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium sends nobody there`,
+    message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium makes no backend of it`,
     hint: `Its targetPort must be a number, or a name, that a container's port has; which ports its endpoints have: ${endpointSlicesIn(service, clusters)}`,
   }),
   'no-ready-backend': ({ unread }) => ({
