@@ -30,16 +30,42 @@ export const NAMESPACE_ANNOTATION = 'clustermesh.cilium.io/global';
 
 type Annotations = Readonly<Record<string, string>> | undefined;
 
+type ServiceAnnotation = keyof typeof SERVICE_ANNOTATIONS;
+
+/** The values that Cilium knows; an empty affinity is none to it. */
+const KNOWN: Readonly<Record<ServiceAnnotation, readonly string[]>> = {
+  global: ['true', 'false'],
+  shared: ['true', 'false'],
+  affinity: ['', ...AFFINITIES],
+};
+
+/** An annotation as a Service has it, and its value as Cilium compares it; undefined where it has it under neither name. */
+function annotationOf(annotations: Annotations, kind: ServiceAnnotation) {
+  const { name: newer, legacy } = SERVICE_ANNOTATIONS[kind];
+  const name = annotations?.[newer] === undefined ? legacy : newer;
+  const written = annotations?.[name];
+  return written === undefined ? undefined : { name, written, value: written.toLowerCase() };
+}
+
 /** What a Service's annotations mean. Values count in any case; shared and affinity count only on a global Service. */
 export function readSharing(annotations: Annotations): Sharing {
-  const read = ({ name, legacy }: { name: string; legacy: string }): string | undefined =>
-    (annotations?.[name] ?? annotations?.[legacy])?.toLowerCase();
-  if (read(SERVICE_ANNOTATIONS.global) !== 'true') return { global: false, shared: false, affinity: 'none' };
-  const shared = (read(SERVICE_ANNOTATIONS.shared) ?? 'true') === 'true';
-  const affinity = read(SERVICE_ANNOTATIONS.affinity) || 'none';
-  const known = AFFINITIES.find((one) => one === affinity);
-  if (known) return { global: true, shared, affinity: known };
-  return { global: true, shared, affinity: 'none', unknownAffinity: affinity };
+  if (annotationOf(annotations, 'global')?.value !== 'true') return { global: false, shared: false, affinity: 'none' };
+  const shared = (annotationOf(annotations, 'shared')?.value ?? 'true') === 'true';
+  const affinity = readAffinity(annotations);
+  if (affinity !== undefined) return { global: true, shared, affinity };
+  return { global: true, shared, affinity: 'none', unknownAffinity: annotationOf(annotations, 'affinity')?.value };
+}
+
+/** The affinity that a Service has, were it global; undefined for one that Cilium does not know. */
+export function readAffinity(annotations: Annotations): Affinity | undefined {
+  const value = annotationOf(annotations, 'affinity')?.value || 'none';
+  return AFFINITIES.find((one) => one === value);
+}
+
+/** Whether the value of an annotation is none that Cilium knows. */
+export function isStray(kind: ServiceAnnotation, annotations: Annotations): boolean {
+  const found = annotationOf(annotations, kind);
+  return found !== undefined && !KNOWN[kind].includes(found.value);
 }
 
 /**
@@ -47,23 +73,20 @@ export function readSharing(annotations: Annotations): Sharing {
  * An affinity counts, and is judged, on a global Service only: see {@link Sharing.unknownAffinity}.
  */
 export function strayValues(annotations: Readonly<Record<string, string>>): [name: string, value: string][] {
-  const stray = ({ name, legacy }: { name: string; legacy: string }, known: readonly string[]) => {
-    const used = annotations[name] === undefined ? legacy : name;
-    const value = annotations[used];
-    return value === undefined || known.includes(value.toLowerCase()) ? [] : [[used, value] as [string, string]];
-  };
-  const { global, shared, affinity } = SERVICE_ANNOTATIONS;
-  return [
-    ...[global, shared].flatMap((annotation) => stray(annotation, ['true', 'false'])),
-    ...(readSharing(annotations).global ? [] : stray(affinity, ['', ...AFFINITIES])),
+  const kinds: ServiceAnnotation[] = [
+    'global',
+    'shared',
+    ...(readSharing(annotations).global ? [] : ['affinity' as const]),
   ];
+  return kinds
+    .filter((kind) => isStray(kind, annotations))
+    .flatMap((kind) => annotationOf(annotations, kind) ?? [])
+    .map(({ name, written }) => [name, written]);
 }
 
 /** Whether somebody meant a Service to be global: it is, or has a value for that which Cilium takes for false. */
 export function isMeantGlobal(annotations: Readonly<Record<string, string>>): boolean {
-  const { name, legacy } = SERVICE_ANNOTATIONS.global;
-  const value = (annotations[name] ?? annotations[legacy])?.toLowerCase();
-  return value !== undefined && value !== 'false';
+  return (annotationOf(annotations, 'global')?.value ?? 'false') !== 'false';
 }
 
 /** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */

@@ -1,9 +1,9 @@
 import { enumerated } from '../counted.ts';
-import { readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
+import { isStray, readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import { listensAt } from './backends.ts';
 import { ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
-import { isStray, type ValueMend, valueMends } from './value-mends.ts';
+import { type ValueMend, valueMends } from './value-mends.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
 export type ServiceWarningId =

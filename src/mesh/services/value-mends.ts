@@ -1,4 +1,4 @@
-import { AFFINITIES, type Affinity, isMeantGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
+import { type Affinity, isMeantGlobal, readAffinity, readSharing } from './annotations.ts';
 
 /** What `service global` is to be told: what is absent stays. */
 export interface KnownValues {
@@ -22,10 +22,6 @@ export interface ValueMend {
 
 type Annotations = Readonly<Record<string, string>>;
 type Kind = 'affinity' | 'shared';
-
-const KNOWN: Readonly<Record<Kind, readonly string[]>> = { affinity: AFFINITIES, shared: ['true', 'false'] };
-/** What Cilium takes an absent annotation for. */
-const ABSENT: Readonly<Record<Kind, string>> = { affinity: 'none', shared: 'true' };
 
 /**
  * For each cluster what `service global` is to be told there. What can be read stays as it is; a value that cannot becomes what Cilium
@@ -53,21 +49,9 @@ export function valueMends(
   return [...mends.values()];
 }
 
-/** Whether a value is none that Cilium knows. */
-export function isStray(kind: Kind, annotations: Annotations): boolean {
-  return !KNOWN[kind].includes(readValue(kind, annotations));
-}
-
 /** The affinity that all clusters have where it can be read and the Service is meant to be global; undefined where they differ. */
 function agreedAffinity(annotations: ReadonlyMap<string, Annotations>): Affinity | undefined {
-  const readable = [...annotations.values()].filter((one) => isMeantGlobal(one) && !isStray('affinity', one));
-  const values = new Set(readable.map((one) => readValue('affinity', one)));
-  return values.size === 1 ? AFFINITIES.find((one) => values.has(one)) : undefined;
-}
-
-function readValue(kind: Kind, annotations: Annotations): string {
-  const { name, legacy } = SERVICE_ANNOTATIONS[kind];
-  const value = (annotations[name] ?? annotations[legacy])?.toLowerCase();
-  // An empty affinity is none; any other word for shared than true is false.
-  return value === undefined || (value === '' && kind === 'affinity') ? ABSENT[kind] : value;
+  const meant = [...annotations.values()].filter(isMeantGlobal);
+  const [affinity, ...others] = new Set(meant.flatMap((one) => readAffinity(one) ?? []));
+  return others.length === 0 ? affinity : undefined;
 }
