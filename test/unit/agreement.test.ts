@@ -115,8 +115,8 @@ describe('backends that are withdrawn', () => {
       wanted: of(wanted),
     };
     const says = 'other clusters lose the backends of default/web';
-    expect(withdrawals([step])).toEqual(isTold ? [{ cluster: 'one', says }] : []);
-    expect(withdrawals([{ ...step, action: 'keep' }])).toEqual([]);
+    expect(withdrawals([step], [])).toEqual(isTold ? [{ cluster: 'one', says }] : []);
+    expect(withdrawals([{ ...step, action: 'keep' }], [])).toEqual([]);
   });
 
   const ready = { ready: true, serving: true, terminating: false };
@@ -129,6 +129,33 @@ describe('backends that are withdrawn', () => {
       services: new Map([['default/web', { ...serviceFacts(service), backends: all }]]),
     };
   };
+  it.each<[string, Partial<ClusterServices> | undefined, others: Partial<ClusterServices>[], isTold: boolean]>([
+    ['its cluster was not read', undefined, [{ peers: [] }], true],
+    ['another dials it', { peers: [], isServing: true }, [{ peers: ['mesh-one'] }], true],
+    ['whom another dials is not known', { peers: [], isServing: false }, [{ peers: undefined }], true],
+    ['whom it dials is not known', { peers: undefined, isServing: false }, [{ peers: [] }], true],
+    ['it dials one that was not read', { peers: ['mesh-far'], isServing: false }, [], true],
+    ['one that was not read may dial it', { peers: [], isServing: true }, [{ peers: [] }], true],
+    ['nobody knows whether one may', { peers: [], isServing: undefined }, [{ peers: [] }], true],
+    ['it is in no mesh', { peers: [], isServing: false }, [{ peers: [] }], false],
+    ['no namespace is global', { peers: ['mesh-two'], globalByDefault: false }, [{ peers: ['mesh-one'] }], false],
+    [
+      'its namespace is not global',
+      { peers: ['mesh-two'], namespaces: new Map([['default', { 'clustermesh.cilium.io/global': 'false' }]]) },
+      [{ peers: ['mesh-one'] }],
+      false,
+    ],
+  ])('are taken from others only where others may have had them: %s', (_what, own, others, isTold) => {
+    const clusters = [
+      ...(own ? [{ ...cluster('one', GLOBAL, 1), ...own }] : []),
+      ...others.map((other) => ({ ...cluster('two', GLOBAL, 0), ...other })),
+    ];
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+    const [before, wanted] = [of(GLOBAL), of({})];
+    const step: Step = { cluster: 'one', action: 'update', object, changes: [], why: '', before, wanted };
+    expect(withdrawals([step], clusters).map(({ cluster: context }) => context)).toEqual(isTold ? ['one'] : []);
+  });
+
   type Had = Record<string, [mesh: Record<string, string>, backends: number]>;
   it.each<[string, Had, changed: Record<string, Record<string, string>>, stranded: string | undefined]>([
     ['the only ones there are', { one: [GLOBAL, 1], two: [GLOBAL, 0] }, { one: WITHHELD }, 'mesh-two'],

@@ -75,7 +75,11 @@ export async function readServiceClusters(
 }
 
 /** What was read of a cluster, or nothing where it cannot be, of which `onFailure` hears. */
-async function orNone<T>({ client }: Target, reading: Promise<T>, onFailure: OnFailure | undefined): Promise<T[]> {
+export async function orNone<T>(
+  { client }: Target,
+  reading: Promise<T>,
+  onFailure: OnFailure | undefined,
+): Promise<T[]> {
   try {
     return [await reading];
   } catch (error) {

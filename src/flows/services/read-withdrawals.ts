@@ -1,9 +1,11 @@
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { retreats, strandings, withdrawals } from '../../mesh/services/withdrawals.ts';
 import type { Flow, Target } from '../flow.ts';
 import {
+  orNone,
   readConfiguredServices,
   readServiceClusters,
   type ServiceCluster,
@@ -24,17 +26,28 @@ export async function readWithdrawals(
 ): Promise<Hazard[]> {
   const retreating = retreats(steps);
   if (retreating.length === 0) return [];
-  const stranded = await withOthers(async (others) => {
+  return withOthers(async (others) => {
     const members = await membersOf(targets, others);
-    const read = scopesOf(retreating).map(async (scope) =>
-      strandings(
-        steps.filter(({ object }) => isWithin(object, scope)),
-        await readConfiguredServices(flow, members, scope, ignore),
-      ),
-    );
-    return (await Promise.all(read)).flat();
+    const serving = await readServing(targets);
+    const read = scopesOf(retreating).map(async (scope) => {
+      const within = steps.filter(({ object }) => isWithin(object, scope));
+      const found = await readConfiguredServices(flow, members, scope, ignore);
+      const clusters = found.map((of) => ({ ...of, isServing: serving.get(of.context) }));
+      return { withdrawn: withdrawals(within, clusters), stranded: strandings(within, clusters) };
+    });
+    const hazards = await Promise.all(read);
+    return [...hazards.flatMap(({ withdrawn }) => withdrawn), ...hazards.flatMap(({ stranded }) => stranded)];
   });
-  return [...withdrawals(steps), ...stranded];
+}
+
+/** By context: whether a cluster has a clustermesh-apiserver; absent where that cannot be read. */
+async function readServing(targets: readonly Target[]): Promise<Map<string, boolean>> {
+  const read = targets.map(async (target): Promise<[string, boolean][]> => {
+    const { client, namespace } = target;
+    const isServing = await orNone(target, client.get(apiserverDeploymentRef(namespace)).then(Boolean), ignore);
+    return isServing.map((is) => [client.context, is]);
+  });
+  return new Map((await Promise.all(read)).flat());
 }
 
 /** So many Services are read one by one, which takes no right to list; more of them in one pass of each cluster. */

@@ -43,6 +43,8 @@ export interface ClusterServices {
   globalByDefault: boolean;
   /** The clusters whose Services its agents read; undefined where that could not be seen: then all of them. */
   peers?: readonly string[] | undefined;
+  /** Whether it has a clustermesh-apiserver, from which others read; undefined where that was not looked at, or may not be. */
+  isServing?: boolean | undefined;
   /** Those of its connections that are broken, by the word of `status`; undefined where its agents could not be asked. */
   broken?: readonly BrokenLink[] | undefined;
   /** What of the cluster may not be read, in words: one of its connections may be at risk without a word of it. */

@@ -2,15 +2,35 @@ import { enumerated } from '../counted.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, type Sharing } from './annotations.ts';
+import { isPublished } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { joinServices, serviceFacts, serviceKey } from './services.ts';
 import { survivalOf } from './survival.ts';
+import { inputOf } from './uses.ts';
 
-/** Of the steps about Services, those that take their backends away from the other clusters. */
-export function withdrawals(steps: readonly Step[]): Hazard[] {
-  return steps.filter(withdraws).map(({ cluster, object: { namespace = '', name } }) => {
-    return { cluster, says: `other clusters lose the backends of ${serviceKey({ namespace, name })}` };
+/**
+ * Of the steps about Services, those that take their backends away from the other clusters.
+ * @param clusters as they were read, before the steps; of one that was not, nobody knows that no other cluster had any
+ */
+export function withdrawals(steps: readonly Step[], clusters: readonly ClusterServices[]): Hazard[] {
+  return steps.filter(withdraws).flatMap(({ cluster, object: { namespace = '', name } }) => {
+    const key = serviceKey({ namespace, name });
+    const of = clusters.find(({ context }) => context === cluster);
+    if (of && (isKeptAtHome(of, key) || isAlone(of, clusters))) return [];
+    return [{ cluster, says: `other clusters lose the backends of ${key}` }];
   });
+}
+
+/** Whether the cluster offers nothing of it to others, whatever its annotations say. */
+function isKeptAtHome(of: ClusterServices, key: string): boolean {
+  const facts = of.services.get(key);
+  return facts !== undefined && !isPublished(inputOf(of, facts));
+}
+
+/** Whether no other cluster reads of it: it has nothing that they could read from, and nobody is known to dial it. */
+function isAlone(of: ClusterServices, clusters: readonly ClusterServices[]): boolean {
+  const dials = (one: ClusterServices) => one.peers?.includes(of.cluster) ?? true;
+  return of.isServing === false && of.peers?.length === 0 && !clusters.some((one) => one !== of && dials(one));
 }
 
 /** Of the steps about Services, those after which a cluster may have no backends: others lose them, or it loses those of others. */
