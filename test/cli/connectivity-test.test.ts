@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
 import { withHold } from '../../src/mesh/connectivity/hold.ts';
-import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import type { SandboxCluster, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
@@ -20,8 +21,16 @@ const TEST = ['connectivity', 'test', '--context', 'mesh-1,mesh-2'];
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 
+/** The context in which namespaces may not be deleted. */
+let keptIn: string | undefined;
+
 beforeAll(async () => {
-  ({ sandbox, meshctl } = await startConnectedMesh());
+  const intercept: SandboxOptions['intercept'] = async (context, { verb, resource }) => {
+    const isRefused = context === keptIn && verb === 'delete' && resource === 'namespaces';
+    if (isRefused) throw new ApiError(403, 'Forbidden', 'namespaces stay');
+    return undefined;
+  };
+  ({ sandbox, meshctl } = await startConnectedMesh({ intercept }));
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 
@@ -110,9 +119,12 @@ describe('connectivity test', () => {
     for (const { requests } of many) expect(requests).toMatchObject({ sent: 500, answered: 500 });
   });
 
-  it('fails the right ones when the link is cut', async () => {
+  it('fails the right ones when the link is cut, and says what it could not remove', async () => {
     sandbox.network.cutLink('mesh-1', 'mesh-2');
+    keptIn = 'mesh-2';
     const result = await meshctl([...TEST, '--settle-duration', '2s', '-o', 'json']);
+    keptIn = undefined;
+    found(sandbox.clusters[1], 'mesh-2').store.delete({ apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE });
     sandbox.network.mendLink('mesh-1', 'mesh-2');
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     const report = jsonOf(result) as unknown as ConnectivityReport;
@@ -133,6 +145,9 @@ describe('connectivity test', () => {
       'policy mesh-2 mesh-1',
       'policy mesh-2 mesh-2',
     ]);
+    const hint = `kubectl --context mesh-2 -n ${NAMESPACE} delete ciliumnetworkpolicies,deployments,services`;
+    expect(report.left).toMatchObject([{ context: 'mesh-2', hint: expect.stringContaining(hint) }]);
+    expect(result.stderr).toContain(`⚠ mesh-2: could not remove what the test put into namespace ${NAMESPACE}: `);
   }, 300_000);
 
   it('takes over what a run that has died left, and removes what it deployed after Ctrl-C', async () => {
