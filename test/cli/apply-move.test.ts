@@ -4,7 +4,8 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type ConnectClusters, type SeenRequest, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
-import { agentReports, found, kvstoremeshReports, refs } from '../support/sandbox-mesh.ts';
+import { agentReports, kvstoremeshReports } from '../support/peer-reports.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** `apply` that switches KVStoreMesh in mesh-1, which mesh-2 is connected with, and then fails because of mesh-3. */
 let clusters: ConnectClusters;

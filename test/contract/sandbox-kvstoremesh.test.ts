@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { agentReports, kvstoremeshReports } from '../support/peer-reports.ts';
 import {
-  agentReports,
   enableByHand,
   eventually,
   execIn,
   found,
-  kvstoremeshReports,
   peerByHand,
   refs,
   setSecret,

@@ -4,8 +4,8 @@ import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { agentReports, troubleshoot } from '../support/peer-reports.ts';
 import {
-  agentReports,
   enableByHand,
   eventually,
   found,
@@ -17,7 +17,6 @@ import {
   setUsers,
   startTestSandbox,
   type TestSandbox,
-  troubleshoot,
 } from '../support/sandbox-mesh.ts';
 
 const OPTIONS = { kvstoremesh: false };

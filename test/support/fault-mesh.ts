@@ -5,14 +5,8 @@ import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';
 import { lookByStatusAndChecks } from './open-look.ts';
-import {
-  agentReports,
-  clusterAt,
-  eventually,
-  kvstoremeshReports,
-  startTestSandbox,
-  type TestSandbox,
-} from './sandbox-mesh.ts';
+import { troubleWithPeers } from './peer-reports.ts';
+import { clusterAt, eventually, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 import { type SavedObjects, saveObjects } from './saved-objects.ts';
 
 /** Contexts as administrators have them: with what a shell takes for something else. */
@@ -50,7 +44,6 @@ export interface FaultMesh {
   close(): Promise<void>;
 }
 
-const READY = 'ready';
 const YES = Array.from({ length: 20 }, () => 'y');
 
 export async function startFaultMesh(): Promise<FaultMesh> {
@@ -70,19 +63,8 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   const meshctl = (argv: readonly string[], options?: CliOptions) =>
     run([...argv, '--kubeconfig', kubeconfigPath], options);
 
-  async function reports(): Promise<string[]> {
-    const asked = [ONE, TWO].flatMap((context) => [
-      agentReports(sandbox, context),
-      kvstoremeshReports(sandbox, context),
-    ]);
-    const answers = await Promise.allSettled(asked);
-    return answers.map((answer) => {
-      if (answer.status === 'rejected') return String(answer.reason);
-      return answer.value.length === 1 && answer.value[0]?.ready === true ? READY : JSON.stringify(answer.value);
-    });
-  }
-  const areReady = (texts: readonly string[]) => texts.every((text) => text === READY);
-  const isConnected = async () => areReady(await reports());
+  const trouble = () => troubleWithPeers(sandbox, { [ONE]: 1, [TWO]: 1 });
+  const isConnected = async () => (await trouble()).length === 0;
 
   const isWell = () => lookByStatusAndChecks(sandbox, [ONE, TWO]);
 
@@ -98,7 +80,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
     const { exitCode, stderr } = await meshctl(['clustermesh', ...argv]);
     if (exitCode !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
   }
-  const connected = () => eventually(reports, areReady, 'all are connected');
+  const connected = () => eventually(trouble, (left) => left.length === 0, 'all are connected');
   await connected();
   const saved = saveObjects([one, two]);
   const replayed = new Map<string, SavedObjects>();

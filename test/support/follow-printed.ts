@@ -80,7 +80,7 @@ async function type(mesh: FaultMesh, fault: FaultEntry, { program, argv, input }
   );
   if (program === 'meshctl') return withPatience((signal) => mesh.run(words, { signal }));
   if (WITHOUT_KUBECTL) {
-    kubectlStandIn(mesh, words, input);
+    kubectlStandIn([mesh.one, mesh.two], mesh.kubeconfigPath, words, input);
     return { exitCode: 0, stdout: '', stderr: '' };
   }
   const { PATH = '' } = process.env;

@@ -1,15 +1,20 @@
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import type { FaultMesh } from './fault-mesh.ts';
-import { found, refsOf } from './sandbox-mesh.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { clusterAt, found, refsOf } from './sandbox-mesh.ts';
 
-/** For machines without kubectl: the writing commands that hints use. Anything else fails. */
-export function kubectlStandIn({ one, two, kubeconfigPath }: FaultMesh, argv: readonly string[], input?: string): void {
-  const flag = (name: string) => argv[argv.indexOf(name) + 1];
-  if (flag('--kubeconfig') !== kubeconfigPath) throw new Error(`this kubeconfig is missing: ${argv.join(' ')}`);
-  const cluster = found(
-    [one, two].find(({ context }) => context === flag('--context')),
-    `the context of ${argv.join(' ')}`,
-  );
+/**
+ * For machines without kubectl: the writing commands that hints use. Anything else fails.
+ * @param kubeconfig the flag that a line must have; undefined where the environment names the file
+ */
+export function kubectlStandIn(
+  clusters: readonly SandboxCluster[],
+  kubeconfig: string | undefined,
+  argv: readonly string[],
+  input?: string,
+): void {
+  const flag = (name: string) => (argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined);
+  if (flag('--kubeconfig') !== kubeconfig) throw new Error(`this kubeconfig is missing: ${argv.join(' ')}`);
+  const cluster = clusterAt({ clusters }, found(flag('--context'), `the context of ${argv.join(' ')}`));
   const line = argv.join(' ');
   const [, node] = / uncordon (\S+)$/.exec(line) ?? [];
   if (node !== undefined) {

@@ -237,18 +237,6 @@ export async function peerByHand(
   if (kvstoremesh) setSecret(local, 'cilium-clustermesh', { [remote.name]: cachedPeerFile(NAMESPACE) });
 }
 
-/** What an agent or KVStoreMesh says of a peer. */
-export interface PeerReport {
-  name: string;
-  ready?: boolean;
-  connected?: boolean;
-  status: string;
-  config?: Record<string, unknown>;
-  synced?: Record<string, boolean>;
-  'num-nodes'?: number;
-  'num-failures'?: number;
-}
-
 /** Runs a command in the first pod with a label, over the API server's exec. */
 export async function execIn(
   sandbox: TestSandbox,
@@ -300,23 +288,4 @@ export async function execInside(
     signal: AbortSignal.timeout(DEADLINE_MS),
   });
   return { stdout: said, exitCode };
-}
-
-/** The agents' reports on their peers, of the first node. */
-export async function agentReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
-  const { stdout } = await execInside(sandbox, context, 'cilium', 'cilium-agent', ['cilium', 'status', '-o', 'json']);
-  return (JSON.parse(stdout) as { 'cluster-mesh'?: { clusters?: PeerReport[] } })['cluster-mesh']?.clusters ?? [];
-}
-
-/** KVStoreMesh's reports on its peers, of the first replica. */
-export async function kvstoremeshReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
-  const command = ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'];
-  const { stdout } = await execInside(sandbox, context, 'clustermesh-apiserver', 'kvstoremesh', command);
-  return JSON.parse(stdout) as PeerReport[];
-}
-
-/** What the agents' `troubleshoot` says of a peer. */
-export async function troubleshoot(sandbox: TestSandbox, context: string): Promise<string> {
-  const command = ['cilium-dbg', 'troubleshoot', 'clustermesh'];
-  return (await execIn(sandbox, context, 'cilium', 'cilium-agent', command)).stdout;
 }
