@@ -7,10 +7,21 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { concernedPeers } from '../../src/mesh/peers/concerned-peers.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { isChoiceHalfRecorded, isHalfOfPeering, undialledServers } from '../../src/mesh/peers/lost-halves.ts';
+import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 
-/** @param mark `<name>/<id>` with which its pods were started */
-function clusterOf(context: string, config: Record<string, string>, mark?: string, dials: string[] = []) {
+/**
+ * @param mark `<name>/<id>` with which its pods were started
+ * @param serves who dials it one-way, as chosen
+ */
+function clusterOf(
+  context: string,
+  config: Record<string, string>,
+  mark?: string,
+  dials: string[] = [],
+  serves: string[] = [],
+) {
   const deployment = apiserverDeployment();
   const { template, ...spec } = deployment.spec as { template: KubeObject };
   const annotations = mark === undefined ? {} : { 'meshctl.io/cluster': mark };
@@ -25,7 +36,13 @@ function clusterOf(context: string, config: Record<string, string>, mark?: strin
     metadata: { name: 'cilium-kvstoremesh', namespace: 'kube-system' },
     data: Object.fromEntries(files),
   };
-  const live = [{ ...deployment, spec: { ...spec, template: marked } }, secret];
+  const chosen = serves.map((peer) => marksFor(peer, { mode: 'served' }) as Record<string, string>);
+  const agents = { name: 'cilium-clustermesh', namespace: 'kube-system', annotations: Object.assign({}, ...chosen) };
+  const live = [
+    { ...deployment, spec: { ...spec, template: marked } },
+    secret,
+    { ...secret, metadata: agents, data: {} },
+  ];
   return snapshotOf({ context, ciliumConfig: config, live });
 }
 
@@ -69,5 +86,21 @@ describe('the peers of a plan', () => {
     ['never itself', clusterOf('two', named('mesh-2'), 'mesh-2/2', ['mesh-2']), [], []],
   ])('are %s', (_what, cluster, others, expected) => {
     expect(concernedPeers(cluster, others)).toEqual(expected);
+  });
+});
+
+describe('a connection of a cluster that has the next name of another one', () => {
+  const served = clusterOf('one', named('mesh-1', '1'), 'mesh-1/1', ['mesh-2'], ['mesh-3']);
+  const dialling = clusterOf('two', named('mesh-3'), 'mesh-2/2', ['mesh-1']);
+  const alone = clusterOf('two', named('mesh-3'), 'mesh-2/2');
+
+  it('is not taken for its own: neither a choice of one way, nor one that is lost', () => {
+    expect(isChoiceHalfRecorded(dialling, served)).toBe(false);
+    expect(undialledServers(alone, [served])).toEqual([]);
+  });
+
+  it('is known by the name with which each runs', () => {
+    expect(isHalfOfPeering(dialling, served)).toBe(false);
+    expect(isHalfOfPeering(served, alone)).toBe(true);
   });
 });

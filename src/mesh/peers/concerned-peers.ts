@@ -20,6 +20,11 @@ export function namesOf(snapshot: ClusterSnapshot): string[] {
   return former === undefined ? [name] : [name, former];
 }
 
+/** The name by which its peers know a cluster: that with which it runs. The one that it is to have next may be that of a peer. */
+export function knownAs(snapshot: ClusterSnapshot): string {
+  return namesOf(snapshot).at(-1) ?? clusterNameOf(snapshot);
+}
+
 /** The file by which another cluster dials one of these names. */
 export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string | undefined {
   return names.map((name) => dialingFile(other, name)?.text).find((file) => file !== undefined);
@@ -33,13 +38,12 @@ export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): s
 export function concernedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   const own = namesOf(snapshot);
   const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
-  // The name that it is to have next may be that of a peer.
-  const runsAs = own.at(-1);
   const seen = [
     ...(snapshot.servedUsers ?? []).flatMap((user) => peerOfUser(user) ?? []),
     ...(snapshot.mountedPeers ?? []),
   ];
-  return [...new Set([...knownPeers(snapshot), ...dialling, ...seen])].filter((name) => name !== runsAs).sort();
+  const known = new Set([...knownPeers(snapshot), ...dialling, ...seen]);
+  return [...known].filter((name) => name !== knownAs(snapshot)).sort();
 }
 
 /** Whether anything is there that served peers: then others may stand on this cluster, whatever is left of it. */

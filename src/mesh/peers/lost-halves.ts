@@ -1,17 +1,17 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { knownAs } from './concerned-peers.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
-import { dialledOneWay, dialsOneWay, servedPeers, underItsName } from './peer-choices.ts';
+import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
 import { configuredPeers, expectedPeers } from './peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
 export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
   return (
-    configuredPeers(client).includes(clusterNameOf(server)) &&
-    !configuredPeers(server).includes(clusterNameOf(client)) &&
-    !dialsOneWay(underItsName(client), underItsName(server))
+    configuredPeers(client).includes(knownAs(server)) &&
+    !configuredPeers(server).includes(knownAs(client)) &&
+    !dialsOneWay(asKnown(client), asKnown(server))
   );
 }
 
@@ -23,10 +23,10 @@ export function undialledServers(client: ClusterSnapshot, others: readonly Clust
   const dialled = expectedPeers(client);
   return others.filter(
     (server) =>
-      dialsOneWay(underItsName(client), underItsName(server)) &&
+      dialsOneWay(asKnown(client), asKnown(server)) &&
       !hasPartedWith(server, client) &&
-      !configuredPeers(server).includes(clusterNameOf(client)) &&
-      !dialled.includes(clusterNameOf(server)),
+      !configuredPeers(server).includes(knownAs(client)) &&
+      !dialled.includes(knownAs(server)),
   );
 }
 
@@ -35,7 +35,7 @@ export function undialledServers(client: ClusterSnapshot, others: readonly Clust
  * it too, nothing keeps the next connect from going both ways.
  */
 export function isChoiceHalfRecorded(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
-  const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+  const [from, to] = [knownAs(client), knownAs(server)];
   const isUnread = [client, server].some(({ unread, namespace }) =>
     unread?.has(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))),
   );
@@ -45,17 +45,22 @@ export function isChoiceHalfRecorded(client: ClusterSnapshot, server: ClusterSna
 
 /** What is said of {@link isChoiceHalfRecorded}, as a clause. */
 export function saysHalfRecorded(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  const [from, to] = [clusterNameOf(client), clusterNameOf(server)];
+  const [from, to] = [knownAs(client), knownAs(server)];
   const keeper = dialledOneWay(client).includes(to) ? from : to;
   return `${from} dials ${to} one-way, as chosen, and only ${keeper} has that on record`;
 }
 
 /** What is said of one of {@link undialledServers}, as a clause. */
 export function saysUndialled(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  return `${clusterNameOf(client)} does not dial ${clusterNameOf(server)}, which lets it in one-way, as chosen`;
+  return `${knownAs(client)} does not dial ${knownAs(server)}, which lets it in one-way, as chosen`;
 }
 
 /** Both ways out for one of {@link undialledServers}: the choice that it is one-way stays where they are connected again. */
 export function mendUndialled(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  return waysOut(server, { context: client.context, name: clusterNameOf(client) });
+  return waysOut(server, { context: client.context, name: knownAs(client) });
+}
+
+/** What others have on record of a cluster, they have by the name by which they know it. */
+function asKnown(snapshot: ClusterSnapshot) {
+  return { snapshot, identity: { name: knownAs(snapshot) } };
 }
