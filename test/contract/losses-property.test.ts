@@ -12,7 +12,7 @@ import { textOf } from '../support/verdicts.ts';
  * Whatever of a mesh is lost, what is printed of it leads back to the very same mesh: nobody is let in who was not, nobody dials
  * whom it did not, and what was chosen to be one-way stays so. Each loss comes upon what the mending of those before it has left.
  */
-const NAMES = ['mesh-1', 'mesh-2', 'mesh-3', 'mesh-4'];
+const NAMES = ['mesh-1', 'mesh-2', 'mesh-3'];
 /** All losses, in so many orders and at other places each time, beside those that are known. */
 const RUNS = Number(process.env.LOSSES_RUNS ?? 0);
 /** How often an operator asks again. */
@@ -43,23 +43,32 @@ interface Step {
   first: string;
 }
 
-/** What was printed of the third once joined clusters that were no peers; the first two take away what is on record, one after the other. */
-const KNOWN: readonly Step[] = [
-  { loss: 'the Secret of the agents', at: 'mesh-1', peer: 'mesh-2', first: 'status --all' },
-  { loss: 'the Secret of the agents', at: 'mesh-3', peer: 'mesh-1', first: 'check' },
-  { loss: 'both Secrets', at: 'mesh-3', peer: 'mesh-1', first: 'check --all' },
-  { loss: 'the files of a peer', at: 'mesh-4', peer: 'mesh-2', first: 'status --all' },
-];
+/**
+ * What was printed of the third of a mesh with CAs of their own once joined clusters that were no peers; the first two take away
+ * what is on record, one after the other. Of the other meshes it is what they mend by objects of another kind.
+ */
+const KNOWN: Readonly<Record<keyof typeof MESH_KINDS, readonly Step[]>> = {
+  'each with its own CA': [
+    { loss: 'the Secret of the agents', at: 'mesh-1', peer: 'mesh-2', first: 'status --all' },
+    { loss: 'the Secret of the agents', at: 'mesh-3', peer: 'mesh-1', first: 'check' },
+    { loss: 'both Secrets', at: 'mesh-3', peer: 'mesh-1', first: 'check --all' },
+    { loss: 'the files of a peer', at: 'mesh-4', peer: 'mesh-2', first: 'status --all' },
+  ],
+  'without KVStoreMesh': [{ loss: 'the Secret of the agents', at: 'mesh-3', peer: 'mesh-1', first: 'status --all' }],
+  'with one CA': [{ loss: 'both Secrets', at: 'mesh-3', peer: 'mesh-1', first: 'status --all' }],
+  // Only by LOSSES_RUNS: its start takes long.
+  'handed over to Helm': [],
+};
 
-const steps: fc.Arbitrary<Step[]> = fc
-  .shuffledSubarray(Object.keys(LOSSES), { minLength: Object.keys(LOSSES).length })
-  .chain((losses) =>
+/** @param names of the clusters */
+const stepsAmong = (names: readonly string[]): fc.Arbitrary<Step[]> =>
+  fc.shuffledSubarray(Object.keys(LOSSES), { minLength: Object.keys(LOSSES).length }).chain((losses) =>
     fc.tuple(
       ...losses.map((loss) =>
         fc.record({
           loss: fc.constant(loss),
-          at: fc.constantFrom(...NAMES),
-          peer: fc.constantFrom(...NAMES),
+          at: fc.constantFrom(...names),
+          peer: fc.constantFrom(...names),
           first: fc.constantFrom(...Object.keys(FIRST)),
         }),
       ),
@@ -132,9 +141,16 @@ async function loseAndMend({ loss, at, peer, first }: Step, log: string[]): Prom
   expect(mesh.relations(), log.join('\n')).toEqual(mesh.whole);
 }
 
-describe.each(Object.keys(MESH_KINDS) as (keyof typeof MESH_KINDS)[])('a mesh %s', (kind) => {
+const KINDS = (Object.keys(MESH_KINDS) as (keyof typeof MESH_KINDS)[]).filter(
+  (kind) => KNOWN[kind].length > 0 || RUNS > 0,
+);
+
+describe.each(KINDS)('a mesh %s', (kind) => {
+  // Some of the known losses take a fourth cluster, with which all is slower.
+  const names = kind === 'each with its own CA' ? [...NAMES, 'mesh-4'] : NAMES;
+
   beforeAll(async () => {
-    mesh = await startLossyMesh(kind, NAMES);
+    mesh = await startLossyMesh(kind, names);
   });
   afterAll(async () => {
     expect(mesh?.sandbox.errors).toEqual([]);
@@ -142,12 +158,13 @@ describe.each(Object.keys(MESH_KINDS) as (keyof typeof MESH_KINDS)[])('a mesh %s
   });
 
   it('is the same again by what was printed, whatever it had lost', async () => {
+    const examples: [Step[]][] = KNOWN[kind].length > 0 ? [[[...KNOWN[kind]]]] : [];
     const log: string[] = [];
     await fc.assert(
-      fc.asyncProperty(steps, async (all) => {
+      fc.asyncProperty(stepsAmong(names), async (all) => {
         for (const step of all) await loseAndMend(step, log);
       }),
-      { endOnFailure: true, examples: [[[...KNOWN]]], numRuns: 1 + RUNS },
+      { endOnFailure: true, examples, numRuns: examples.length + RUNS },
     );
   }, 3_600_000);
 });

@@ -71,9 +71,7 @@ export const LOSSES: Readonly<Record<string, Loss>> = {
     goBack(cluster, () => mesh.meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', cluster.context])),
   // Refused where all share it, with another way; then nothing is lost.
   'the CA that it has since a backup': (mesh, cluster) =>
-    goBack(cluster, () =>
-      mesh.meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--context', cluster.context, '--yes']),
-    ),
+    goBack(cluster, () => mesh.meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--all', '--yes'])),
 };
 
 /** Who lets the pods follow a name or an id by `enable`, which names the peers that it cuts, means it: the mesh is another one then. */

@@ -40,7 +40,7 @@ const LOOK_INTERVAL_MS = 100;
 interface MeshKind {
   sandbox?: SandboxOptions;
   kvstoremesh?: false;
-  /** What meshctl made is Helm's by now. */
+  /** What meshctl made is Helm's by its marks, as printed, and Helm has not run since: no field is its own yet. */
   handedOver?: true;
 }
 
@@ -72,7 +72,7 @@ export async function startLossyMesh(kind: keyof typeof MESH_KINDS, names: reado
   if (handedOver) {
     for (const cluster of sandbox.clusters) {
       const { stdout } = await meshctl.ok(['clustermesh', 'helm-values', '--context', cluster.context]);
-      handOverAsPrinted(cluster, stdout);
+      if (handOverAsPrinted(cluster, stdout).flat().length === 0) throw new Error(`nothing to hand over: ${stdout}`);
     }
   }
   await meshctl.ok(['clustermesh', 'status', '--all', '--wait']);
