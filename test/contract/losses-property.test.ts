@@ -90,7 +90,10 @@ async function type({ program, argv, input }: PrintedCommand): Promise<CliResult
 /** Types what was printed, as it was printed. @returns how many commands that was */
 async function follow(result: CliResult, log: string[], depth = 0): Promise<number> {
   let count = 0;
-  for (const command of printedCommands(result).filter((one) => !isLook(one) && !isOtherDecision(one))) {
+  const printed = printedCommands(result);
+  // `a && b` is one decision.
+  const decided = printed.filter(isOtherDecision).map(({ line }) => line);
+  for (const command of printed.filter((one) => !isLook(one) && !decided.includes(one.line))) {
     count += 1;
     const typed = await type(command);
     log.push(`${'  '.repeat(depth)}$ ${command.line}    # exit ${typed.exitCode}`);
