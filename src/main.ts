@@ -15,6 +15,7 @@ import {
 import { createRunTime } from './cli/run-time.ts';
 import { confirm } from './cli/terminal/confirm.ts';
 import { type Host, processHost } from './cli/terminal/host.ts';
+import { sayingWhatIsAwaited } from './cli/terminal/interruption.ts';
 import { isDocumentFormat, writeResult } from './cli/terminal/output.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/terminal/progress.ts';
 import { reportError } from './cli/terminal/report-error.ts';
@@ -193,7 +194,8 @@ async function runCommand(
     runCommand: (argv, { env, signal = host.signal } = {}) =>
       run(
         [...argv, ...commonWords(options)],
-        { ...host, signal, env: { ...withoutVariables(host.env, COMMANDS), ...env } },
+        // What is awaited, the command says that runs it.
+        { ...host, patienceMs: undefined, signal, env: { ...withoutVariables(host.env, COMMANDS), ...env } },
         env ? new Map() : kubeconfigs,
       ),
     verbosity: options.debug === true ? MOST_VERBOSE : Number(options.verbose ?? 0),
@@ -201,7 +203,7 @@ async function runCommand(
   };
   await host.beforeCommand?.();
   const { run: runModule } = await command.load();
-  const result = await runModule(context, options);
+  const result = await sayingWhatIsAwaited(context, host.patienceMs, () => runModule(context, options));
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
     throw new MeshctlError('Interrupted', 'interrupted');
   }

@@ -15,6 +15,8 @@ export interface CliOptions {
   env?: Record<string, string | undefined>;
   /** Aborting it is Ctrl-C. */
   signal?: AbortSignal;
+  /** Default: what is awaited after Ctrl-C is not said. */
+  patienceMs?: number;
   cwd?: string;
   /** Width of both streams; with `isTty` only a terminal has one. */
   columns?: number;
@@ -59,6 +61,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     env,
     cwd,
     signal,
+    patienceMs: options.patienceMs,
     now: options.now ?? (() => new Date()),
     clock: options.clock ?? briskClock(),
     installation: { ...CHECKOUT, name: options.name ?? CHECKOUT.name },

@@ -2,7 +2,7 @@ import { addAbortSignal } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Clock } from '../../mesh/clock.ts';
 import type { Installation } from '../../mesh/installation.ts';
-import { onInterrupt } from './interruption.ts';
+import { ONE_WISH_MS, onInterrupt } from './interruption.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 
 /** The process as meshctl sees it; tests give their own. */
@@ -20,6 +20,8 @@ export interface Host {
   clock: Clock;
   /** Aborted on Ctrl-C, SIGTERM, and when the terminal is gone. */
   signal: AbortSignal;
+  /** A command that goes on for so long after Ctrl-C says what it waits for; absent: it does not. */
+  patienceMs?: number | undefined;
   installation: Installation;
   /** What the process needs for the work of a command, and not for --help. */
   beforeCommand?(): Promise<void>;
@@ -84,6 +86,7 @@ export function processHost(installation: Installation): ProcessHost {
     now: () => new Date(),
     clock: SYSTEM_CLOCK,
     signal: controller.signal,
+    patienceMs: ONE_WISH_MS,
     installation,
     beforeCommand: keepLittleGarbage,
     async drained() {

@@ -1,3 +1,5 @@
+import type { CommandContext } from '../../commands/command.ts';
+
 /**
  * Signals that come within this many milliseconds are one wish: `timeout` sends its signal to the program and to its group,
  * npm passes on what the terminal has sent already.
@@ -23,4 +25,34 @@ export function onInterrupt({ ms, abort, exit }: Interruptible): () => void {
       abort();
     } else if (ms() - first > ONE_WISH_MS) exit();
   };
+}
+
+const STILL_AT_WORK =
+  'interrupted: waiting until what is under way has ended or is taken back; another Ctrl-C stops at once and may leave clusters half changed';
+
+/**
+ * Runs a command, and says so where it goes on after Ctrl-C: writes are let end, what was written is taken back, and a cluster that
+ * does not answer makes that long. Whoever hears nothing of it would end the program in the middle.
+ * @param patienceMs for so long nothing is said; undefined: never
+ */
+export async function sayingWhatIsAwaited<T>(
+  { signal, clock, progress }: Pick<CommandContext, 'signal' | 'clock' | 'progress'>,
+  patienceMs: number | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (patienceMs === undefined) return work();
+  const ended = new AbortController();
+  const say = (): void => {
+    clock.sleep(patienceMs, ended.signal).then(
+      () => progress.warn(STILL_AT_WORK),
+      () => undefined,
+    );
+  };
+  signal.addEventListener('abort', say, { once: true });
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener('abort', say);
+    ended.abort();
+  }
 }

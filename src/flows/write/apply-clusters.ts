@@ -29,9 +29,6 @@ export interface ClusterWriter {
   ): Promise<void>;
 }
 
-const WAITING =
-  'interrupted: waiting for writes that are under way; another Ctrl-C stops at once and leaves clusters half changed';
-
 /**
  * @param parallel clusters at a time
  * @param account of a run of several parts; absent: the writes are all of it
@@ -79,13 +76,7 @@ export function createClusterWriter(
         const own = steps.filter(({ cluster }) => cluster === context);
         return limit(() => writeCluster(target, own, ready, after));
       });
-      const tell = (): void => flow.progress.info(WAITING);
-      flow.signal.addEventListener('abort', tell);
-      try {
-        await allOrFirstError(work, flow.progress);
-      } finally {
-        flow.signal.removeEventListener('abort', tell);
-      }
+      await allOrFirstError(work, flow.progress);
     },
   };
 }
