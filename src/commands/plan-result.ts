@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
-import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
 import type { Step } from '../mesh/plan/plan.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
@@ -47,13 +47,15 @@ export function planResult(
   output: PlanFlags['output'],
   refused?: MeshctlError,
 ): CommandResult {
-  const refusals = [...(report.verdicts?.values() ?? [])].filter((verdict) => verdict !== 'accepted');
+  const errors = [...(report.verdicts ?? [])].flatMap(([{ cluster }, verdict]) =>
+    verdict === 'accepted' ? [] : [{ cluster, error: verdict }],
+  );
   // Manifests are for somebody else to apply, who may well own what this run would not change.
-  const refusal = refusals[0] ?? (output === 'manifests' ? undefined : refused);
+  const refusal = errors[0]?.error ?? (output === 'manifests' ? undefined : refused);
   const closing =
     dryRun === 'client'
       ? `Nothing was changed (--dry-run)${refused ? '; a run is refused' : ''}.`
-      : `Nothing was changed (--dry-run=server): the API server ${refusals.length === 0 ? 'accepts everything' : `refuses ${refusals.length} of the steps`}.`;
+      : `Nothing was changed (--dry-run=server): ${serverWords(errors)}.`;
   return {
     kind: 'Plan',
     data: { dryRun, ...planData(report) },
@@ -61,6 +63,17 @@ export function planResult(
     exitCode: refusal ? exitCodeOf(refusal.code) : 0,
     ...(output === 'manifests' ? manifestsOf(report.steps) : {}),
   };
+}
+
+/** What the API servers say to a plan. @param errors of the steps that they do not accept */
+function serverWords(errors: readonly { cluster: string; error: MeshctlError }[]): string {
+  const silent = [...new Set(errors.filter(({ error }) => isUnjudged(error)).map(({ cluster }) => cluster))];
+  const refused = errors.filter(({ error }) => !isUnjudged(error)).length;
+  const clauses = [
+    ...(refused > 0 ? [`the API server refuses ${refused} of the steps`] : []),
+    ...(silent.length > 0 ? [`that of ${silent.join(', ')} could not be asked about all of them`] : []),
+  ];
+  return clauses.join('; ') || 'the API server accepts everything';
 }
 
 /** The objects as YAML documents. A plan without any is a failure: whoever pipes it on would apply nothing. */

@@ -86,6 +86,14 @@ export function isRefusal({ code }: Pick<MeshctlError, 'code'>): boolean {
   return REFUSALS.includes(code);
 }
 
+/** Nobody has judged what was asked for: to ask the same cluster for more tells nothing. */
+const UNANSWERED: readonly ErrorCode[] = ['ClusterUnreachable', 'Timeout', 'Unauthenticated'];
+
+/** Whether an API server has neither accepted nor refused: it gave no answer, or does not know who asks. */
+export function isUnjudged({ code }: Pick<MeshctlError, 'code'>): boolean {
+  return UNANSWERED.includes(code);
+}
+
 /** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
 export function errorOfAbort(signal: AbortSignal): MeshctlError {
   const { reason } = signal as { reason: unknown };

@@ -99,6 +99,18 @@ it('enable waits as long as Retry-After says', async () => {
   expect(second - first).toBeGreaterThan(950);
 });
 
+it('a dry run asks no more where no answer comes, and takes that for no refusal', async () => {
+  let writes = 0;
+  fault = (request) => {
+    if (!isWriteOf('services')(request) && !isWriteOf('serviceaccounts')(request)) return undefined;
+    writes += 1;
+    throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+  };
+  const { exitCode, stdout } = await meshctl('enable', '--dry-run=server');
+  expect({ exitCode, writes }).toEqual({ exitCode: 3, writes: 1 });
+  expect(stdout).toMatch(/\(--dry-run=server\): that of mesh-1 could not be asked about all of them\.\n$/);
+});
+
 describe('enable stops, says what to do, and goes on at the next run', () => {
   it('a right that is missing', async () => {
     fault = failing(

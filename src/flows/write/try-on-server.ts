@@ -1,6 +1,6 @@
 import { applySteps } from '../../kube/apply.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
-import { errorOfAbort } from '../../mesh/errors.ts';
+import { errorOfAbort, isUnjudged } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -9,7 +9,7 @@ import { type Authorities, materialise, readAuthorities } from './materialise.ts
 
 /**
  * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
- * past refusals. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it,
+ * past refusals, and not where no answer comes. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it,
  * where there is no CA yet by one that is thrown away.
  */
 export async function tryOnServer(
@@ -39,6 +39,7 @@ export async function tryOnServer(
         if (flow.signal.aborted) throw errorOfAbort(flow.signal);
         if (error?.code === 'Bug') throw error;
         verdicts.set(step, error ?? 'accepted');
+        if (error && isUnjudged(error)) return;
       }
     });
     await Promise.all(queues);
