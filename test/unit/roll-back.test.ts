@@ -19,8 +19,8 @@ it.each([
 it('what stays, since what it waited for has not come, is named beside what could not be put back', async () => {
   const said: string[] = [];
   const task = { done: (text: string) => said.push(text), fail: (text: string) => said.push(text) };
-  const progress = { start: () => task, warn() {} };
-  const client = { context: 'one', get: () => Promise.reject(new MeshctlError('Forbidden', 'no')) };
+  const progress = { start: () => task, warn: (text: string) => said.push(text) };
+  const client = { context: 'one', get: () => Promise.reject(new MeshctlError('Forbidden', 'context "one": no')) };
   const entry = (name: string) => {
     const ref = { apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name };
     return { ref, before: undefined, after: undefined, certain: true };
@@ -29,9 +29,13 @@ it('what stays, since what it waited for has not come, is named beside what coul
   const entries = [{ ...entry('cache'), awaitBefore }, entry('agents')];
   const target = { client } as unknown as Target;
   const flow = { signal: new AbortController().signal, progress } as unknown as Flow;
-  await rollBackClusters(flow, [target], [{ cluster: 'one', entries }], new Error('why'));
+  await rollBackClusters(flow, [target], [{ cluster: 'one', entries }], new Error('why'), {
+    mend: () => 'meshctl mend',
+  });
   expect(said).toEqual([
+    'they do not dial',
     'one: could not roll back Secret kube-system/agents; Secret kube-system/cache stays as written',
+    'context "one": no → once that is put right: meshctl mend',
   ]);
 });
 

@@ -131,7 +131,11 @@ describe('a rollback', () => {
     expect([...sparing]).toEqual(['b', 'c'].map((context) => [context, false]));
     for (const context of sparing.keys())
       expect(said).toContain(
-        `context "${context}": remote-a stays, because another run may have connected a cluster with it → whether one has, when they can be reached: meshctl clustermesh status --context ${context},a`,
+        [
+          `context "${context}": remote-a stays, because another run may have connected a cluster with it`,
+          `→ whether one has, when they can be reached: meshctl clustermesh status --context ${context},a;`,
+          `if none has: meshctl clustermesh disconnect --context ${context} --peer a`,
+        ].join(' '),
       );
     expect([aliases.rollback?.(agents(ALIASES)), files.rollback?.(secret(FILES))]).toEqual([undefined, undefined]);
     expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([undefined, undefined]);

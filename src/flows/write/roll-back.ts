@@ -4,6 +4,7 @@ import { type RollbackResult, rollback } from '../../kube/rollback.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError, warningOf } from '../../mesh/errors.ts';
 import { describeRef, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
 
@@ -138,7 +139,7 @@ async function rollBackCluster(
   }
   task.fail([`${context}: could not roll back ${named('failed')}`, ...stays].join('; '));
   flow.progress.warn(
-    `context "${context}": ${failed.error?.message ?? 'unknown'}${command ? ` → when it can be reached: ${command}` : ''}`,
+    `${unreachableWords({ context, message: failed.error?.message ?? 'unknown' })}${command ? ` → once that is put right: ${command}` : ''}`,
   );
   return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
 }

@@ -1,6 +1,7 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
@@ -156,14 +157,18 @@ function spareUsers(
     if (!made?.before) continue;
     const { before } = made;
     const added = addedUsers(made);
-    const spared = incoming.map(({ credential }) => credential.user).filter((user) => added.includes(user));
+    const theirOwn = incoming.filter(({ credential }) => added.includes(credential.user));
+    const spared = theirOwn.map(({ credential }) => credential.user);
     if (spared.length === 0) continue;
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
-    const stays = `context "${context}": ${spared.join(', ')} stays, because another run`;
-    if (isSeen) progress.info(`${stays} has connected a cluster with it`);
-    else progress.warn(`${stays} may have connected a cluster with it → ${lookCommand(context, incoming)}`);
+    const [stays, them] = spared.length === 1 ? ['stays', 'it'] : ['stay', 'them'];
+    const says = `context "${context}": ${spared.join(', ')} ${stays}, because another run ${isSeen ? 'has' : 'may have'} connected a cluster with ${them}`;
+    const names = theirOwn.map(({ client }) => client.identity.name);
+    // The files of a pair go with it, and they would dial who has forgotten this cluster.
+    if (isSeen) progress.info(says);
+    else progress.warn(`${says} → ${lookCommand(context, incoming)}; if none has: ${forget(context, names)}`);
   }
   return sparing;
 }
