@@ -6,6 +6,7 @@ import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import type { Target } from '../flows/flow.ts';
+import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
@@ -41,9 +42,9 @@ const PROOF_MS = 120_000;
 export async function run(context: CommandContext, flags: ApplyFlags): Promise<CommandResult> {
   dryRunOf(flags);
   const spec = await readMeshFiles(context, flags);
-  return withFileClusters(context, flags, spec, async (members, [silent]) => {
+  return withFileClusters(context, flags, spec, async (members, silent) => {
     // All or nothing: without one of them nothing is written.
-    if (silent) throw silent.error;
+    if (silent.length > 0) throw firstFailure(context, silent);
     const options: FileOptions = {
       parallel: flags.parallel,
       skipChecks: flags.skipChecks,

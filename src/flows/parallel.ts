@@ -1,6 +1,16 @@
 import { MeshctlError, warningOf } from '../mesh/errors.ts';
 
 /**
+ * Says of clusters what went wrong there too, beside what a run ends with: nobody is to learn of one after the other, run by run.
+ * Of Ctrl-C, which ends the work in all of them, nothing.
+ */
+export function sayOthers({ progress }: { progress: { warn(text: string): void } }, errors: readonly unknown[]): void {
+  for (const error of errors) {
+    if (error instanceof MeshctlError && error.code !== 'Interrupted') progress.warn(warningOf(error));
+  }
+}
+
+/**
  * Waits for all, whatever becomes of them, so that none is cut off by another's failure. Then throws the first error; the
  * others are said as warnings first.
  */
@@ -11,9 +21,7 @@ export async function allOrFirstError<T>(
   const settled = await Promise.allSettled(work);
   const errors = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (errors.length > 0) {
-    for (const error of errors.slice(1)) {
-      if (error instanceof MeshctlError) progress.warn(warningOf(error));
-    }
+    sayOthers({ progress }, errors.slice(1));
     throw errors[0];
   }
   return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

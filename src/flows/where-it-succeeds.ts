@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import type { Flow, Target } from './flow.ts';
+import { sayOthers } from './parallel.ts';
 
 /** A cluster that has not answered, with why. */
 export interface Unanswered {
@@ -38,6 +39,15 @@ export async function whereItSucceeds<T>(
   return { done: results.flat(), failed };
 }
 
+/** Why a run does nothing for the clusters that have failed, at least one: the first error; the others are said as warnings. */
+export function firstFailure(flow: Pick<Flow, 'progress'>, [first, ...others]: readonly Unanswered[]): MeshctlError {
+  sayOthers(
+    flow,
+    others.map(({ error }) => error),
+  );
+  return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
+}
+
 /** Whether a cluster cannot be reached, does not let the user in, or gives no answer: others can be asked all the same. */
 export function isInaccessible({ code }: MeshctlError): boolean {
   return exitCodeOf(code) === exitCodeOf('ClusterUnreachable') || code === 'Timeout';
@@ -49,7 +59,7 @@ export function isInaccessible({ code }: MeshctlError): boolean {
  * @param least so many must be left
  */
 export async function whereAccessible<T>(
-  flow: Pick<Flow, 'signal'>,
+  flow: Pick<Flow, 'signal' | 'progress'>,
   targets: readonly Target[],
   work: (target: Target) => Promise<T>,
   { parallel, least }: { parallel?: number | undefined; least: number },
@@ -57,7 +67,7 @@ export async function whereAccessible<T>(
   const { done, failed } = await whereItSucceeds(flow, targets, work, parallel);
   const [first] = failed;
   const thrown = done.length < least ? first : failed.find(({ error }) => !isInaccessible(error));
-  if (thrown) throw thrown.error;
+  if (thrown) throw firstFailure(flow, [thrown, ...failed.filter((one) => one !== thrown)]);
   const isOut = ({ client }: Target) => failed.some(({ context }) => context === client.context);
   return { targets: targets.filter((target) => !isOut(target)), done, failed };
 }

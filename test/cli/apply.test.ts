@@ -88,6 +88,32 @@ describe('apply', () => {
     60_000,
   );
 
+  it('says of each cluster why it cannot be enabled, and of those that were stopped for that nothing', async () => {
+    const arrived = new Set<string>();
+    let bothThere = () => {};
+    const both = new Promise<void>((resolve) => {
+      bothThere = resolve;
+    });
+    clusters.fault = async ({ context, verb, resource }) => {
+      if (context === 'mesh-1' || verb !== 'patch' || resource !== 'serviceaccounts') return undefined;
+      if (arrived.add(context).size === 2) bothThere();
+      await both;
+      throw new ApiError(422, 'Invalid', 'a webhook said no');
+    };
+    const { exitCode, stderr } = await apply(MESH);
+    clusters.fault = undefined;
+    expect(exitCode).toBe(1);
+    expect(stderr.match(/^[⚠✖] (context "mesh-\d"): cannot/gm)?.sort()).toEqual([
+      '⚠ context "mesh-3": cannot',
+      '✖ context "mesh-2": cannot',
+    ]);
+    await eventually(
+      () => clusters.objects(),
+      (now) => JSON.stringify(now) === JSON.stringify(before),
+      'all as before',
+    );
+  });
+
   it('takes bare clusters to a mesh; the second run finds nothing to change', async () => {
     const first = await apply(MESH);
     expect(first.exitCode, first.stderr).toBe(0);

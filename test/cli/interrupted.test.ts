@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
@@ -13,11 +14,11 @@ let sandbox: TestSandbox;
 let one: SandboxCluster;
 let two: SandboxCluster;
 let meshctl: Meshctl;
-/** While set, gets the cluster of each request, and may refuse it. */
-let intercept: ((context: string) => undefined) | undefined;
+/** While set, gets each request with its cluster, and may refuse it or let it wait. */
+let intercept: ((context: string, request: InterceptedRequest) => Promise<undefined> | undefined) | undefined;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1, intercept: async (context) => intercept?.(context) });
+  sandbox = await startTestSandbox({ nodes: 1, intercept: async (...request) => intercept?.(...request) });
   one = found(sandbox.clusters[0], 'mesh-1');
   two = found(sandbox.clusters[1], 'mesh-2');
   meshctl = meshctlWith(sandbox.kubeconfigPath);
@@ -70,6 +71,8 @@ function expectInterrupted({ exitCode, stdout, stderr }: CliResult, after = /^$/
   const [, hint = ''] = /✖ interrupted\n(?: {2}→ (.*)\n)?$/.exec(stderr) ?? [undefined, 'it does not end so'];
   expect(hint, stderr).toMatch(after);
   expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
+  // Once, however many clusters it has ended work in.
+  expect(stderr.match(/^. interrupted$/gm)).toHaveLength(1);
 }
 
 /** The same clusters, to which a credential plugin logs in. @returns the path of such a kubeconfig, beside the other */
@@ -91,6 +94,38 @@ describe('Ctrl-C', () => {
     one.setLoadBalancersPending(true);
     expectInterrupted(await interruptAtWords(enable('mesh-1'), 'waiting for the address of the load balancer'));
     one.setLoadBalancersPending(false);
+  });
+
+  it('says why enable has failed in another cluster by then', async () => {
+    two.setLoadBalancersPending(true);
+    intercept = (context, { verb }) => {
+      if (context === 'mesh-1' && verb === 'patch') throw new ApiError(422, 'Invalid', 'a webhook said no');
+      return undefined;
+    };
+    const result = await interruptAtWords(enable('mesh-1,mesh-2'), '✖ mesh-1: applying');
+    intercept = undefined;
+    two.setLoadBalancersPending(false);
+    expectInterrupted(result);
+    expect(result.stderr).toMatch(/^⚠ context "mesh-1": .*a webhook said no/m);
+  });
+
+  it('at a write that is not answered says what is waited for, and what another Ctrl-C does', async () => {
+    const ctrlC = new AbortController();
+    let release = () => {};
+    const said = new Promise<undefined>((resolve) => {
+      release = () => resolve(undefined);
+    });
+    intercept = (_context, { verb }) => {
+      if (verb !== 'patch') return undefined;
+      ctrlC.abort();
+      return said;
+    };
+    const result = await meshctl(enable('mesh-1'), {
+      ...{ signal: ctrlC.signal, patienceMs: 1 },
+      onOutput: (text) => text.includes('another Ctrl-C stops at once') && release(),
+    });
+    intercept = undefined;
+    expectInterrupted(result);
   });
 
   it('stops enable between two objects; the next run goes on from there', async () => {

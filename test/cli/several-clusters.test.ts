@@ -7,6 +7,7 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import { type CliResult, failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { connect, enable } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Which clusters a command is about: by flags, by contexts of a kubeconfig as people have them. */
@@ -321,6 +322,34 @@ describe('a cluster that is down', () => {
     expect(stdout.toLowerCase()).toContain(words);
     const json = await meshctl(`${line} --context mesh-1,down,mesh-2 -o json`, grown);
     expect(JSON.stringify(jsonOf(json))).toContain('"down"');
+  });
+
+  it.each([
+    'clustermesh enable --context down,gone',
+    'clustermesh connect --context mesh-1 --destination-context down,gone',
+    'clustermesh disconnect --context mesh-1 --destination-context down,gone',
+    'clustermesh disable --context mesh-1,down,gone',
+    'clustermesh certs rotate --context mesh-1,down,gone',
+    'clustermesh helm-values --context mesh-1,down,gone',
+    'service global default/plain --context mesh-1,down,gone',
+    'connectivity test --context mesh-1,down,gone',
+    'connectivity probe --context mesh-1,down,gone',
+    'apply -f -',
+    'export --context mesh-1,down,gone',
+  ])('is named with every other one where nothing is done for that: meshctl %s', async (line) => {
+    const config = parse(await readFile(grown, 'utf8')) as Kubeconfig;
+    config.contexts.push({ name: 'gone', context: { cluster: 'down', user: 'stale' } });
+    const path = join(dirname(plain), 'gone.yaml');
+    await writeFile(path, stringify(config));
+    const input = meshText({
+      clusters: ['mesh-1', 'down', 'gone'].map((name) => ({ name })),
+      topology: { type: 'mesh' },
+    });
+    const { exitCode, stderr } = await runCli(line.split(' '), { env: { KUBECONFIG: path }, input });
+    expect(exitCode).toBe(3);
+    for (const name of ['down', 'gone']) {
+      expect(stderr.split(`context "${name}": cannot reach the API server`)).toHaveLength(2);
+    }
   });
 
   it('is the whole failure where it is the only one', async () => {

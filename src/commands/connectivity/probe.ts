@@ -1,4 +1,5 @@
 import { probeNetwork } from '../../flows/probe/probe.ts';
+import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { nameOthers } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
@@ -15,8 +16,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
   return withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
     if (targets.length < 2) {
-      const [dead] = silent;
-      if (dead) throw dead.error;
+      if (silent.length > 0) throw firstFailure(context, silent);
       throw new MeshctlError('Usage', 'packets are sent between clusters; only one is named', {
         hint: nameOthers('connectivity probe'),
       });

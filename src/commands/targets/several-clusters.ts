@@ -1,6 +1,6 @@
 import type { Target } from '../../flows/flow.ts';
 import type { FirstLook } from '../../flows/targets/first-look.ts';
-import type { Unanswered } from '../../flows/where-it-succeeds.ts';
+import { firstFailure, type Unanswered } from '../../flows/where-it-succeeds.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { type UnreachableCluster, unreachableCluster, unreachableWords } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
@@ -45,8 +45,7 @@ export async function withChosenClusters<T>(
   work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   return withWritableClusters(context, flags, async (targets, silent) => {
-    const [first] = silent;
-    if (first && !flags.all) throw first.error;
+    if (silent.length > 0 && !flags.all) throw firstFailure(context, silent);
     return work(targets, silent);
   });
 }
@@ -58,8 +57,7 @@ export async function withWritableClusters<T>(
   work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
-    const [first] = silent;
-    if (first && targets.length === 0) throw first.error;
+    if (silent.length > 0 && targets.length === 0) throw firstFailure(context, silent);
     if (flags.all) sayLeftOut(context, silent);
     return work(targets, silent);
   });
@@ -117,8 +115,7 @@ export async function withClustersOf<T>(
 ): Promise<T> {
   if (contexts.length === 0) return work([]);
   return withFoundClusters(context, flags, { names: contexts }, ({ answered, silent }) => {
-    const [first] = silent;
-    if (first) throw first.error;
+    if (silent.length > 0) throw firstFailure(context, silent);
     return work(answered);
   });
 }

@@ -11,7 +11,7 @@ import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { whereAccessible } from '../where-it-succeeds.ts';
+import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { judgeMesh, type PreparedConnect, planDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
@@ -96,7 +96,7 @@ function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel,
       const least = spare ? 2 : targets.length;
       const mesh = await whereAccessible(flow, targets, read, { parallel, least });
       const lost = mesh.failed.find(({ context }) => context === source?.client.context);
-      if (lost) throw lost.error;
+      if (lost) throw firstFailure(flow, [lost, ...mesh.failed.filter((one) => one !== lost)]);
       return mesh;
     },
   );

@@ -27,7 +27,7 @@ import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
-import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
+import { firstFailure, isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import type { MeshRequest } from './prepare-connect.ts';
@@ -105,10 +105,11 @@ export async function prepareDisconnect(
   const failed = refused.filter((one) => !spared.includes(one));
   const targets = asked.filter((target) => !spared.some((one) => one.target === target));
   const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
-  for (const one of failed) {
-    if (!dead.includes(one)) throw one.error;
-    if (!options.force) throw withWayOut(one.error, one.context, source && { context: source.client.context, alive });
-  }
+  const left = source && { context: source.client.context, alive };
+  const blocking = (options.force ? failed.filter((one) => !dead.includes(one)) : failed).map((one) =>
+    dead.includes(one) ? { ...one, error: withWayOut(one.error, one.context, left) } : one,
+  );
+  if (blocking.length > 0) throw firstFailure(flow, blocking);
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot

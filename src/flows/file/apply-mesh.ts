@@ -17,6 +17,7 @@ import { clustersOfParting } from '../connect/prepare-disconnect.ts';
 import { disableCluster } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
 import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
@@ -192,7 +193,7 @@ async function carryOut(
   };
 }
 
-/** All in parallel; when one fails, the others stop, since nothing of it is to stand. */
+/** All in parallel; when one fails, the others stop, since nothing of it is to stand. What went wrong in them as well is said. */
 async function enableAll(
   flow: Flow,
   drafts: readonly MemberDraft[],
@@ -200,25 +201,32 @@ async function enableAll(
 ): Promise<EnableOutcome[]> {
   const limit = pLimit(parallel);
   const linked = linkSignals(flow.signal);
+  let first: { error: unknown } | undefined;
   const own = { ...flow, signal: linked.signal };
-  const failures: unknown[] = [];
   const work = drafts.map(({ member, options, draft }) =>
     limit(async () => {
       try {
         linked.signal.throwIfAborted();
         return [await enableCluster(own, member.target, options, draft, account)];
       } catch (error) {
-        failures.push(error);
+        if (first && comesOf(error, first.error)) return [];
+        first ??= { error };
         linked.abort(error);
-        return [];
+        throw error;
       }
     }),
   );
-  const outcomes = await Promise.all(work);
-  linked.unlink();
-  // What came after the first one came of it.
-  if (failures.length > 0) throw failures[0];
-  return outcomes.flat();
+  try {
+    return (await allOrFirstError(work, flow.progress)).flat();
+  } finally {
+    linked.unlink();
+  }
+}
+
+/** Whether work has ended for a failure elsewhere, which it hands on, at times as the cause of what it was waiting for. */
+function comesOf(error: unknown, first: unknown): boolean {
+  if (!(error instanceof MeshctlError && first instanceof MeshctlError)) return error === first;
+  return error.message === first.message || error.cause === first;
 }
 
 /** Reads the clusters as they are by now, and connects them by what their Services have. */

@@ -21,7 +21,7 @@ import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { readWithdrawals } from '../services/read-withdrawals.ts';
-import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
+import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
 import type { FileMember } from './file-member.ts';
 import { authoritiesFor } from './given-authorities.ts';
@@ -148,7 +148,7 @@ function readAll(
       parallel,
     );
     const [first] = result.failed;
-    if (first && (!spare || result.done.length === 0)) throw first.error;
+    if (first && (!spare || result.done.length === 0)) throw firstFailure(flow, result.failed);
     return result;
   });
 }

@@ -16,7 +16,7 @@ import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/m
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { whereItSucceeds } from '../where-it-succeeds.ts';
+import { firstFailure, whereItSucceeds } from '../where-it-succeeds.ts';
 import { agentStations } from './agent-stations.ts';
 import { gather, MOST_EXECS } from './gather.ts';
 import { podStations, removePods } from './pod-stations.ts';
@@ -125,7 +125,7 @@ async function readSites(
     whereItSucceeds(flow, targets, read, options.parallel),
   );
   const [first] = failed;
-  if (first && done.length < 2) throw first.error;
+  if (first && done.length < 2) throw firstFailure(flow, failed);
   const snapshots = done.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireCilium(snapshot);
   const families = probedFamilies(snapshots);

@@ -36,9 +36,8 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
   const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
   return withChosenClusters(context, flags, async (targets, silent) => {
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
-    const { done: read, failed } = flags.all
-      ? await whereAccessible(context, targets, draft, { least: 1 })
-      : { done: await Promise.all(targets.map(draft)), failed: [] };
+    const least = flags.all ? 1 : targets.length;
+    const { done: read, failed } = await whereAccessible(context, targets, draft, { least });
     const drafts = read.some(({ draft: { snapshot } }) => hasServed(snapshot))
       ? await withDiallers(context, flags, read)
       : read;

@@ -10,10 +10,12 @@ import {
 } from '../../../flows/enable/enable.ts';
 import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { sayOthers } from '../../../flows/parallel.ts';
+import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { requireNoConflicts } from '../../../mesh/enable/plan-enable.ts';
-import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
+import { errorOfAbort, exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
@@ -93,7 +95,7 @@ async function carryOut(
     return dryRunResult(context, flags, options, { planned, report, failures, refused });
   }
   const [failure] = failures;
-  if (flags.viaHelm && failure) throw firstOf(context, failures);
+  if (flags.viaHelm && failure) throw firstFailure(context, failures);
   // What is refused anyway is not worth a question.
   const { done: ready, failures: refused } =
     flags.viaHelm || options.force
@@ -192,16 +194,6 @@ async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
   return { done, failures };
 }
 
-function warnOf({ progress }: CommandContext, failures: readonly EnableFailure[]): void {
-  for (const { error } of failures) progress.warn(warningOf(error));
-}
-
-/** The error of a run that does nothing: the first failure's; the others are told before. */
-function firstOf(context: CommandContext, [first, ...others]: readonly EnableFailure[]): MeshctlError {
-  warnOf(context, others);
-  return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
-}
-
 function contextOf(cluster: { client: Target['client'] } | Planned): string {
   return 'client' in cluster ? cluster.client.context : cluster.target.client.context;
 }
@@ -246,8 +238,11 @@ async function dryRunResult(
   const dryRun = dryRunOf(flags) ?? 'client';
   const failures = [...unread, ...refused];
   const [failure] = failures;
-  if (failure && planned.length === 0) throw firstOf(context, failures);
-  warnOf(context, failures);
+  if (failure && planned.length === 0) throw firstFailure(context, failures);
+  sayOthers(
+    context,
+    failures.map(({ error }) => error),
+  );
   const targets = planned.map(({ target }) => target);
   const given = givenAuthorities(options);
   const verdicts =
@@ -277,6 +272,13 @@ async function enableAll(
     ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
   );
   const failures = [...earlier, ...later];
+  if (context.signal.aborted && failures.length > 0) {
+    sayOthers(
+      context,
+      failures.map(({ error }) => error),
+    );
+    throw errorOfAbort(context.signal);
+  }
   const [failure] = failures;
   const outcomes = done.map(({ steps, peers, ...outcome }) => ({ ...printable(outcome), peers, steps }));
   return {
