@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
+import { parseList } from '../commands/options/option-values.ts';
 import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 
@@ -19,7 +20,7 @@ export function withFlagsForWords(command: CommandSpec | undefined, argv: readon
   const isGiven = (name: string) => flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
   const line = (...added: string[]) => meshctlCommand(path.join(' '), {}, [...added, ...flags]);
   if (names.includes('--filename')) return line(...words.flatMap((word) => ['-f', word]));
-  const several = contextsApart(options, flags, words);
+  const several = withListsJoined(options, argv.slice(path.length));
   if (several) return meshctlCommand(path.join(' '), {}, several);
   if (path[0] !== 'clustermesh' && path[0] !== 'connectivity') return undefined;
   if (!names.includes('--context') || isGiven('--all')) return undefined;
@@ -61,21 +62,30 @@ export function withOneContextFlag(
   return `Did you mean: ${meshctlCommand(path.join(' '), {}, ['--context', contexts.join(','), ...others])}`;
 }
 
-/** `--context a b` for the flags of a command that takes all clusters by `--context a,b`; undefined for others. */
-function contextsApart(
-  options: ReturnType<typeof optionsOf>,
-  flags: readonly string[],
-  words: readonly string[],
-): string[] | undefined {
-  const takesSeveral = options.some((option) => flagNameOf(option) === '--context' && option.repeatable === 'lists');
-  const isAt = flags.flatMap((flag, index) => (/^--context(=|$)/.test(flag) ? [index] : []));
-  const [at] = isAt;
-  if (!takesSeveral || at === undefined || isAt.length > 1) return undefined;
-  const [name = '', value] = (flags[at] ?? '').split('=');
-  const given = value ?? flags[at + 1] ?? '';
-  // `--context a, b`: the first word ends with the comma.
-  const contexts = [given, ...words].map((word) => word.replace(/,$/, '')).join(',');
-  return [...flags.slice(0, at), name, contexts, ...flags.slice(at + (value === undefined ? 2 : 1))];
+/**
+ * `--context a b` as `--context a,b`, of every flag that takes a list.
+ * @param argv without the command's words
+ * @returns undefined where a word follows no such list
+ */
+function withListsJoined(options: ReturnType<typeof optionsOf>, argv: readonly string[]): string[] | undefined {
+  const taking = takingValue(options);
+  const lists = takingValue(options.filter(({ repeatable, parse }) => repeatable === 'lists' || parse === parseList));
+  const words: string[] = [];
+  let isInList = false;
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] ?? '';
+    if (!word.startsWith('-') || word === '-') {
+      if (!isInList) return undefined;
+      // `--context a, b`: the first word ends with the comma.
+      words.push([words.pop(), word].map((part) => part?.replace(/,$/, '')).join(','));
+      continue;
+    }
+    const [name = '', value] = word.split('=');
+    isInList = lists.has(name);
+    words.push(...(isInList && value !== undefined ? [name, value] : [word]));
+    if (value === undefined && taking.has(word)) words.push(...argv.slice(++index, index + 1));
+  }
+  return words;
 }
 
 /**
@@ -90,11 +100,7 @@ export function takesWords(command: CommandSpec, after: readonly string[]): bool
 
 /** Flags with their values, and all other words. */
 function partsOf(options: ReturnType<typeof optionsOf>, argv: readonly string[]): [flags: string[], words: string[]] {
-  const taking = new Set(
-    options
-      .filter(({ flags }) => flags.includes('<'))
-      .flatMap(({ flags }) => flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []),
-  );
+  const taking = takingValue(options);
   const flags: string[] = [];
   const words: string[] = [];
   for (let index = 0; index < argv.length; index += 1) {
@@ -104,4 +110,13 @@ function partsOf(options: ReturnType<typeof optionsOf>, argv: readonly string[])
     else flags.push(word);
   }
   return [flags, words];
+}
+
+/** The spellings of flags that take a value. */
+function takingValue(options: ReturnType<typeof optionsOf>): ReadonlySet<string> {
+  return new Set(
+    options
+      .filter(({ flags }) => flags.includes('<'))
+      .flatMap(({ flags }) => flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []),
+  );
 }

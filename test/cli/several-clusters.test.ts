@@ -110,11 +110,21 @@ describe('--context', () => {
   it.each([
     ['clustermesh connect --context mesh-1 --context mesh-2 --destination-context mesh-3', '--context is given twice'],
     ['clustermesh certs list --context nope-*', 'matches "nope-*"'],
+    [
+      'clustermesh disconnect --context mesh-1,mesh-2,mesh-3 --yes',
+      'Did you mean: meshctl clustermesh disconnect --yes --context mesh-1 --destination-context mesh-2,mesh-3\n',
+    ],
     ['clustermesh certs list --context mesh-1 --all', '--all and --context cannot be used together'],
   ])('is refused where it cannot be meant: %s', async (line, words) => {
     const { exitCode, says } = failureOf(await meshctl(line));
     expect(says).toContain(words);
     expect(exitCode).toBe(2);
+  });
+
+  it('is told of each name that the kubeconfig does not have', async () => {
+    const { exitCode, stderr } = await meshctl('clustermesh enable --context gke,mesh-1,eks --as-group a --as b');
+    expect(exitCode).toBe(2);
+    for (const name of ['gke', 'eks']) expect(stderr.split(`context "${name}" is not in kubeconfig`)).toHaveLength(2);
   });
 
   it.each([

@@ -45,6 +45,13 @@ it.each([
     '→ Did you mean: meshctl clustermesh status --context a,b\n',
   ],
   ['service list -n x --context=a, b -q', 'too many', '→ Did you mean: meshctl service list -n x --context a,b -q\n'],
+  [
+    'clustermesh connect --context a --destination-context b c, d -q',
+    'too many arguments',
+    '→ Did you mean: meshctl clustermesh connect --context a --destination-context b,c,d -q\n',
+  ],
+  ['mesh check --category tls peers --context=a b', 'too many', 'check --category tls,peers --context a,b\n'],
+  ['sandbox up --provider gke eks', 'too many', '→ Did you mean: meshctl sandbox up --provider gke,eks\n'],
   ['mesh invite --context a b', 'too many arguments', '→ Add --help to see the options.\n'],
   ['connect --help', "unknown command 'connect'", '→ Did you mean: meshctl clustermesh connect --help\n'],
   ['mesh statu -h', "unknown command 'statu'", '→ Did you mean: meshctl clustermesh status -h\n'],

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
+import { sayOthers } from '../../flows/parallel.ts';
 import {
   type FirstLook,
   isSameCluster,
@@ -64,16 +65,25 @@ export async function withFoundClusters<T>(
   const given = namespacesOf(flags);
   const clients: ClusterClient[] = [];
   const torn: SilentCluster[] = [];
+  const unknown: MeshctlError[] = [];
   const looked: FirstLook[] = [];
   try {
     for (const name of contextsOf(kubeconfig, choice)) {
       try {
         clients.push(open(kubeconfig, name));
       } catch (error) {
-        if (!choice.all || name === undefined || !(error instanceof MeshctlError)) throw error;
-        torn.push(tornContext(kubeconfig, name, error));
+        if (name === undefined || !(error instanceof MeshctlError)) throw error;
+        if (choice.all) torn.push(tornContext(kubeconfig, name, error));
+        else unknown.push(error);
       }
     }
+    const [first, ...others] = unknown;
+    // What is wrong with a flag is so for each of them.
+    sayOthers(
+      context,
+      others.filter(({ message }) => message !== first?.message),
+    );
+    if (first) throw first;
     // What no context can be used with is no fault of any of them.
     const unusable = torn.find(({ error }) => error.code === 'Usage');
     if (unusable && clients.length === 0) throw unusable.error;

@@ -24,7 +24,7 @@ export async function withMesh<T>(
   work: (request: MeshRequest, silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   const mode = flags.connectionMode ?? (flags.all && flags.context === undefined ? 'mesh' : 'bidirectional');
-  checkFlags(flags, mode);
+  checkFlags(context, flags, mode);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
   const withDestinations = (source: FirstLook | undefined, first: readonly Found[] = []): Promise<T> => {
     const except = source?.client.context;
@@ -50,7 +50,7 @@ export async function withMesh<T>(
   });
 }
 
-function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
+function checkFlags({ againWithout }: CommandContext, flags: MeshFlags, mode: ConnectionMode): void {
   const { destinationContext = [], all } = flags;
   if (all && !flags.context && mode !== 'mesh') {
     throw new MeshctlError('Usage', `--all with --connection-mode ${mode} needs a cluster to start from`, {
@@ -61,8 +61,14 @@ function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
     throw new MeshctlError('Usage', '--all and --destination-context cannot be used together');
   }
   if (!all && destinationContext.length === 0) {
+    // As commands take it that start from none of them.
+    const [source = '', ...others] = (flags.context ?? '').split(',');
+    const words = ['--context', source, '--destination-context', others.join(',')];
     throw new MeshctlError('Usage', 'no destination is named', {
-      hint: 'Name contexts with --destination-context, or take all others that run Cilium with --all.',
+      hint:
+        others.every((name) => name !== '') && others.length > 0
+          ? `Did you mean: ${againWithout(['--context'], ...words)}`
+          : 'Name contexts with --destination-context, or take all others that run Cilium with --all.',
     });
   }
 }
