@@ -1,11 +1,12 @@
 import { CLUSTER_ANSWERS, MESH_CHECKS, NOTHING_CHECKED } from './checks/catalogue.ts';
 import { FAULT_IDS } from './faults/fault-advice.ts';
+import { PROBE_FAILURES } from './probe/verdict.ts';
 import { ADVICE } from './status/failure-reason.ts';
 
 /** The page that has a section for each id, below the package's root: read in a browser, and by `meshctl explain`. */
 export const EXPLANATIONS_PAGE = 'docs/troubleshoot.md';
 
-/** What an id of a reason, a fault or a check means. */
+/** What an id of a reason, a fault, a check or a failure of a probe means. */
 export interface Explanation {
   id: string;
   /** In Markdown: paragraphs, no heading. */
@@ -18,10 +19,11 @@ export interface ExplainableId {
   title?: string | undefined;
 }
 
-/** Every id that a result of meshctl can show, each once: of the reasons and faults of `status`, and of the checks. */
+/** Every id that a result of meshctl can show, each once: of the reasons and faults of `status`, of the checks, and of what a probe finds. */
 export function explainableIds(): ExplainableId[] {
   const titles = new Map(MESH_CHECKS.map(({ id, title }) => [id, title]));
-  const ids = new Set([...Object.keys(ADVICE), ...FAULT_IDS, CLUSTER_ANSWERS, NOTHING_CHECKED, ...titles.keys()]);
+  const reasons = [...Object.keys(ADVICE), ...FAULT_IDS, ...PROBE_FAILURES];
+  const ids = new Set([...reasons, CLUSTER_ANSWERS, NOTHING_CHECKED, ...titles.keys()]);
   return [...ids].map((id) => ({ id, title: titles.get(id) }));
 }
 

@@ -7,7 +7,7 @@ const page = readFileSync(new URL(`../../${EXPLANATIONS_PAGE}`, import.meta.url)
 const explanations = explanationsIn(page);
 
 describe('the page that explains ids', () => {
-  it('has a section for every reason, fault and check, and for nothing else', () => {
+  it('has a section for every reason, fault, check and failure of a probe, and for nothing else', () => {
     expect(explanations.map(({ id }) => id).sort()).toEqual(
       explainableIds()
         .map(({ id }) => id)

@@ -183,7 +183,9 @@ describe('status', () => {
     const fault = { ...told, ...where, context: 'one', namespace: 'kube-system', outage: true };
     const broken = { ...evaluateStatus(input()), healthy: false, faults: [fault] };
     expect(statusJunit([broken])).toContain('<failure type="users-missing"');
-    expect(statusJunit([{ ...broken, healthy: true, faults: [{ ...fault, outage: false }] }])).not.toContain('<failure');
+    expect(statusJunit([{ ...broken, healthy: true, faults: [{ ...fault, outage: false }] }])).not.toContain(
+      '<failure',
+    );
   });
 
   it('does not trust a connection that nobody could try anew, and does not say that it fails', () => {

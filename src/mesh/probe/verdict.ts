@@ -3,17 +3,19 @@ import type { ProbePlace } from './places.ts';
 import { isSameFamily, type ProbeTest } from './tests.ts';
 import type { Said, Seen, Sightings } from './words.ts';
 
-export type ProbeVerdict =
-  | 'open'
+/** What may become of packets, other than that they arrive. */
+export const PROBE_FAILURES = [
   /** It was sent to somebody who surely listens, and did not arrive. */
-  | 'path-blocked'
+  'path-blocked',
   /** It arrived, and nothing answers there. */
-  | 'service-unreachable'
+  'service-unreachable',
   /** It arrived; the answer did not. */
-  | 'one-way'
+  'one-way',
   /** Small packets arrive, and those do not that Cilium would send. */
-  | 'mtu-too-small'
-  | 'not-tested';
+  'mtu-too-small',
+] as const;
+
+export type ProbeVerdict = 'open' | (typeof PROBE_FAILURES)[number] | 'not-tested';
 
 /**
  * Where packets are lost, as far as it can be told: refused by the sender's own firewall; without a route; with a host name
