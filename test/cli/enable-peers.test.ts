@@ -335,6 +335,26 @@ describe('an address that the Service has no more', () => {
     await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
   });
 
+  it.each([
+    ['of its own', []],
+    ['that was chosen', ['--node-port', '31777']],
+  ])('because somebody made a NodePort a ClusterIP, comes back by what is printed: a port %s', async (_what, flags) => {
+    const status = ['clustermesh', 'status', '--context', 'mesh-1,mesh-2'];
+    const connectAgain = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+    await meshctl.ok(enable('mesh-2', '--service-type', 'NodePort', ...flags, '--yes', '--force-conflicts'));
+    await meshctl.ok(connectAgain);
+    await bothConnected();
+    typed('ClusterIP');
+    const { stdout } = await meshctl(status);
+    const mend = '→ meshctl clustermesh enable --context mesh-2 --service-type NodePort --force-conflicts';
+    expect(stdout).toContain(mend);
+    await meshctl.ok([...mend.split(' ').slice(2), '--yes']);
+    await bothConnected();
+    expect((await meshctl(status)).exitCode).toBe(0);
+    await meshctl.ok(enable('mesh-2', '--service-type', 'LoadBalancer', '--yes', '--force-conflicts'));
+    await meshctl.ok(connectAgain);
+  });
+
   it('is told where the Service is made anew', async () => {
     two.store.delete(service);
     const [effect] = await peersOf();

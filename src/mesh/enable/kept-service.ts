@@ -125,6 +125,12 @@ export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnaps
   return { ...choices, ...fitting, ...given, ...both };
 }
 
+/** The type and the node port of the Service that were chosen by name, whatever it has by now. */
+export function notedExposure(snapshot: ClusterSnapshot): Pick<ServiceChoices, 'serviceType' | 'nodePort'> {
+  const { serviceType, nodePort } = noteAt(snapshot) ?? {};
+  return { serviceType, nodePort };
+}
+
 /** A Service that is lost, with nothing but its `--set`; undefined where there is one, or nothing is noted. */
 export function lostService(snapshot: ClusterSnapshot): KubeObject | undefined {
   const { set } = noteOfLost(snapshot) ?? {};

@@ -33,7 +33,7 @@ import {
   type ServiceType,
   withChosenAnnotations,
 } from './exposure/service-type.ts';
-import { withLostChoices } from './kept-service.ts';
+import { notedExposure, withLostChoices } from './kept-service.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
 export interface ApiserverSettings extends ServiceOptions {
@@ -200,7 +200,11 @@ function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, ch
       { hint: 'Choose another one with --node-port, or leave the flag out to get one that is free.' },
     );
   }
-  return choices.nodePort ?? livePort ?? defaultNodePort(identity.id, new Set([...used, ...peerPorts(snapshot)]));
+  const { nodePort: noted } = notedExposure(snapshot);
+  // Somebody may have made it of another type, which has none.
+  const formerPort = noted !== undefined && used.includes(noted) ? undefined : noted;
+  const free = () => defaultNodePort(identity.id, new Set([...used, ...peerPorts(snapshot)]));
+  return choices.nodePort ?? livePort ?? formerPort ?? free();
 }
 
 /**
