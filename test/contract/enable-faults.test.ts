@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
@@ -162,6 +162,25 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
     expect(stderr).toContain('someone else has removed Secret kube-system/clustermesh-apiserver-remote-cert meanwhile');
     await expectConverged();
   });
+
+  it.each([
+    ['the Deployment', refs.deployment('clustermesh-apiserver'), 'deployments'],
+    ['the Service', refs.service('clustermesh-apiserver'), 'services'],
+  ])(
+    '%s that it waits for, and somebody removes: it does not wait for what is gone',
+    async (_what, removed, watched) => {
+      cluster.setLoadBalancersPending(watched === 'services');
+      fault = (request) => {
+        if (isWriteOf(watched, 'watch')(request) && cluster.store.get(removed)) cluster.store.delete(removed);
+        return undefined;
+      };
+      const { exitCode, stderr } = await meshctl('enable', '--wait-duration', '5m');
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(`someone else has removed ${describeRef(removed)} meanwhile`);
+      cluster.setLoadBalancersPending(false);
+      await expectConverged();
+    },
+  );
 
   it('a webhook that rejects', async () => {
     fault = failing(

@@ -9,7 +9,7 @@ import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   APISERVER,
   APISERVER_SELECTOR,
@@ -29,15 +29,16 @@ import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { removedMeanwhile } from '../write/still-standing.ts';
 
 /**
  * Waits until the load balancer of the Service has an address.
- * @throws MeshctlError `Timeout`, with what the events of the Service say
+ * @throws MeshctlError `Timeout`, with what the events of the Service say; `Conflict` where somebody removes it
  */
 export async function awaitAddress(flow: Flow, { client, namespace }: Target, waitMs: number): Promise<void> {
   const ref = apiserverServiceRef(namespace);
   const hosts = (service: KubeObject | undefined): string[] | undefined => {
-    const found = service ? loadBalancerHosts(service) : [];
+    const found = loadBalancerHosts(stillThere(client, ref, service));
     return found.length > 0 ? found : undefined;
   };
   await explainTimeout(
@@ -91,10 +92,11 @@ export async function awaitOtherAddress(
   waitMs: number,
 ): Promise<void> {
   const { context } = client;
+  const ref = apiserverServiceRef(namespace);
   let last: readonly string[] = former;
   const longestMs = Math.min(waitMs, OTHER_ADDRESS_MS);
   const arrived = (service: KubeObject | undefined): string[] | undefined => {
-    const hosts = service ? loadBalancerHosts(service) : [];
+    const hosts = loadBalancerHosts(stillThere(client, ref, service));
     last = hosts;
     const isOther = wished === undefined ? hosts.join() !== former.join() : hosts.includes(wished);
     return hosts.length > 0 && isOther ? hosts : undefined;
@@ -105,7 +107,7 @@ export async function awaitOtherAddress(
       flow,
       { doing: `${context}: waiting for ${what}`, done: (hosts) => `${context}: load balancer at ${hosts.join(', ')}` },
       () =>
-        waitForObject(client, apiserverServiceRef(namespace), arrived, {
+        waitForObject(client, ref, arrived, {
           timeoutMs: longestMs,
           signal: flow.signal,
           waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
@@ -119,20 +121,27 @@ export async function awaitOtherAddress(
   }
 }
 
+/** What a run has made, and waits for. @throws MeshctlError `Conflict` where it is gone, as by a disable at the same time */
+function stillThere({ context }: ClusterClient, ref: ObjectRef, live: KubeObject | undefined): KubeObject {
+  if (!live) throw removedMeanwhile(context, [describeRef(ref)]);
+  return live;
+}
+
 type Rollout = 'ready' | { scaledDown: KubeObject } | { stall: Stall };
 
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
- * @throws MeshctlError `Timeout`, with what the pods say, also at once when new ones cannot be pulled, and when they crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0
+ * @throws MeshctlError `Timeout`, with what the pods say, also at once when new ones cannot be pulled, and when they crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0; `Conflict` where somebody removes it
  */
 export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
   const { client, namespace } = target;
   const startedAt = flow.clock.ms();
   const ref = apiserverDeploymentRef(namespace);
-  const ready = (deployment: KubeObject | undefined): Rollout | undefined => {
-    if (deployment && replicasOf(deployment) === 0) return { scaledDown: deployment };
+  const ready = (live: KubeObject | undefined): Rollout | undefined => {
+    const deployment = stillThere(client, ref, live);
+    if (replicasOf(deployment) === 0) return { scaledDown: deployment };
     const stall = stallOf({ context: client.context, namespace }, deployment);
-    if (deployment?.metadata.deletionTimestamp === undefined && deployment && isRolledOut(deployment)) return 'ready';
+    if (deployment.metadata.deletionTimestamp === undefined && isRolledOut(deployment)) return 'ready';
     return stall && { stall };
   };
   const state = await explainTimeout(

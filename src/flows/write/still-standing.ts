@@ -61,15 +61,18 @@ export async function requireThere({ client }: Target, steps: readonly Step[]): 
   const refs = [...new Map(meant.map(({ object }) => [keyOf(object), object])).values()];
   const read = await Promise.all(refs.map(async (ref) => ({ ref, live: await client.get(ref) })));
   const gone = read.filter(({ live }) => live === undefined || isGoing(live)).map(({ ref }) => describeRef(ref));
-  if (gone.length === 0) return;
-  throw new MeshctlError(
-    'Conflict',
-    `context "${client.context}": someone else has removed ${gone.join(', ')} meanwhile`,
-    {
-      hint: 'Find out who else changes this cluster, then run the same command again.',
-      details: { context: client.context, missing: gone },
-    },
-  );
+  if (gone.length > 0) throw removedMeanwhile(client.context, gone);
+}
+
+/**
+ * Of what a run has found or written, and somebody else has taken away since: waiting for it is in vain.
+ * @param gone as in messages
+ */
+export function removedMeanwhile(context: string, gone: readonly string[]): MeshctlError {
+  return new MeshctlError('Conflict', `context "${context}": someone else has removed ${gone.join(', ')} meanwhile`, {
+    hint: 'Find out who else changes this cluster, then run the same command again.',
+    details: { context, missing: gone, stop: true },
+  });
 }
 
 async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<string[]> {
