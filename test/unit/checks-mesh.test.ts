@@ -283,6 +283,17 @@ describe('checks of the clustermesh-apiserver', () => {
     expect(severities(id, { ...input, clusters: input.clusters.slice(0, 1) })).toEqual([severity]);
   });
 
+  it('apiserver-ready tells what refuses new pods, of which there are none to look at', () => {
+    const message = 'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3';
+    const conditions = [{ type: 'ReplicaFailure', status: 'True', message }];
+    const input = inputOf({ containers: ready }, { live: [{ ...apiserverDeployment(), status: { conditions } }] });
+    const findings = runChecks(MESH_CHECKS, { ...input, clusters: input.clusters.slice(0, 1) });
+    expect(findings.find(({ id }) => id === 'apiserver-ready')).toMatchObject({
+      args: { stall: `its pods are refused: ${message}` },
+      hint: expect.stringMatching(/make room in it: kubectl .* describe resourcequota\/small$/),
+    });
+  });
+
   it('apiserver-private warns of a public address beside a name that cannot be judged', () => {
     const live = [balanced({ ip: '203.0.113.7' }, { hostname: 'lb.example' })];
     const input = inputOf({}, { live });

@@ -327,6 +327,29 @@ describe('what would not come back', () => {
     expect(ids(faults(setup))).toEqual(expected);
   });
 
+  it.each([
+    [
+      'a quota while the former ones serve',
+      1,
+      'exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3',
+      /^its clustermesh-apiserver is not fully rolled out: its pods are refused: .*exceeded quota: small/,
+      'Have that quota raised, or make room in it: kubectl --context context-1 -n kube-system describe resourcequota/small',
+    ],
+    [
+      'a policy, so that there are none',
+      0,
+      'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
+      /^the only replica of its clustermesh-apiserver is not ready: its pods are refused: .*violates PodSecurity/,
+      'kubectl --context context-1 -n kube-system describe replicasets -l k8s-app=clustermesh-apiserver',
+    ],
+  ])('tells that new pods are refused by %s, which no pod tells', (_what, availableReplicas, why, says, hint) => {
+    const message = `pods "clustermesh-apiserver-1" is forbidden: ${why}`;
+    const conditions = [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }];
+    const status = { replicas: availableReplicas, updatedReplicas: 0, availableReplicas, conditions };
+    const deployment = withStatus(status);
+    expect(faults({ deployment })).toMatchObject([{ says: expect.stringMatching(says), hint }]);
+  });
+
   it('is mended by whoever made the certificate', () => {
     const made = secret(SERVER, {});
     made.metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };

@@ -1,9 +1,11 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { admissionHint } from '../objects/admission-hint.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { APISERVER, apiserverDeploymentRef } from '../objects/names.ts';
+import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef } from '../objects/names.ts';
 import { workloadSpec, workloadStatus } from '../objects/workload.ts';
+import { refusedPods } from '../objects/workload-trouble.ts';
 import type { Step } from '../plan/plan.ts';
 
 /** What keeps a Deployment from getting new pods, whatever they would be like, with the command after which it does. */
@@ -35,6 +37,20 @@ function holdOf(place: CommandPlace & { context: string }, deployment: KubeObjec
   }
   if (!workloadSpec(deployment).paused) return undefined;
   return { says: 'its Deployment is paused', hint: kubectlCommand(place, ['rollout', 'resume', name]) };
+}
+
+/**
+ * What refuses the pods of a Deployment when they are made, as a quota does: of those nothing is to be seen. It may pass by
+ * itself, so whoever waits for them waits on. Undefined where none is refused.
+ */
+export function refusalOfPods(
+  place: CommandPlace & { context: string },
+  deployment: KubeObject | undefined,
+): Stall | undefined {
+  const message = refusedPods(deployment);
+  if (message === undefined) return undefined;
+  const describe = describeCommand(place, 'replicasets', { selector: APISERVER_SELECTOR });
+  return { says: `its pods are refused: ${message}`, hint: admissionHint(place, message) ?? describe };
 }
 
 /** Waits until an object is gone, which its finalizers may hold up, and makes it anew. @param name as in `service/NAME` */

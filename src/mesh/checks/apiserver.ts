@@ -2,7 +2,7 @@ import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment
 import { addressLack, isIpAddress, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
-import { stallOf } from '../apiserver/stall.ts';
+import { refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -158,7 +158,7 @@ function unready(cluster: ClusterSnapshot): Finding[] {
   const deployment = apiserverDeployment(cluster);
   const replicas = replicasOf(deployment);
   const place = { context, namespace };
-  const stall = stallOf(place, deployment);
+  const stall = stallOf(place, deployment) ?? refusalOfPods(place, deployment);
   const isStaying = deployment?.metadata.deletionTimestamp === undefined;
   if (!deployment || (replicas !== 0 && isStaying && isRolledOut(deployment))) return [];
   const hint =

@@ -12,7 +12,7 @@ import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
 import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
-import { afterDeletion, stallOf } from '../apiserver/stall.ts';
+import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -144,7 +144,7 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
     const isLacking = misfitsOf(undefined, deployment).length > 0;
     if (isLacking || isRolledOut(deployment)) return [];
     const says = 'its clustermesh-apiserver is not fully rolled out';
-    const stall = stallOf(snapshot, deployment);
+    const stall = stallOf(snapshot, deployment) ?? refusalOfPods(snapshot, deployment);
     const told = stall
       ? { says: `${says}: ${stall.says}`, hint: stall.hint }
       : withoutRoom(snapshot, `${says}: a new pod is not ready`);
@@ -152,7 +152,9 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
   }
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
   const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
-  return [faultFor(snapshot, 'apiserver-not-ready', { object, ...withoutRoom(snapshot, says) })];
+  const refusal = refusalOfPods(snapshot, deployment);
+  const told = refusal ? { says: `${says}: ${refusal.says}`, hint: refusal.hint } : withoutRoom(snapshot, says);
+  return [faultFor(snapshot, 'apiserver-not-ready', { object, ...told })];
 }
 
 /** Pods that are not ready because no node takes them become so by that. */

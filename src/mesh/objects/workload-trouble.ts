@@ -31,7 +31,7 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
 
 /** What keeps the pods of a Deployment from becoming ready, the most telling first. */
 export function workloadTroubles(deployment: KubeObject | undefined, pods: readonly KubeObject[]): WorkloadTrouble[] {
-  const said = [...pods.flatMap(podTroubles), ...deploymentTroubles(deployment)];
+  const said = [...pods.flatMap(podTroubles), refusedPods(deployment) ?? []].flat();
   return [...new Set(said)].map((says) => {
     const hint = HINTS.find(([pattern]) => pattern.test(says))?.[1];
     return hint === undefined ? { says } : { says, hint };
@@ -133,11 +133,10 @@ export function unreadiness(pod: KubeObject): string[] {
   return unready.length > 0 ? [`pod ${metadata.name}: not ready: ${unready.join(', ')}`] : [];
 }
 
-function deploymentTroubles(deployment: KubeObject | undefined): string[] {
+/** Why the API server takes no pods of a Deployment, in its words (Kubernetes, DeploymentConditionType `ReplicaFailure`). */
+export function refusedPods(deployment: KubeObject | undefined): string | undefined {
   const { conditions = [] } = workloadStatus(deployment);
-  return conditions.flatMap(({ type, status, message }) =>
-    type === 'ReplicaFailure' && status === 'True' && message ? [message] : [],
-  );
+  return conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True')?.message || undefined;
 }
 
 /** The newest events about an object, warnings before others, as sentences. */
