@@ -223,9 +223,11 @@ describe('nodes that the DaemonSet leaves out', () => {
 
   it('take no part where agents are needed', () => {
     const windows = node(3, { labels: { 'kubernetes.io/os': 'windows' } });
-    const nodes = [node(1, POOL), node(2), windows];
+    const tainted = node(4, { taints: [{ key: 'team', value: 'a', effect: 'NoSchedule' }] });
+    const nodes = [node(1, POOL), node(2), windows, tainted];
     const names = (live: KubeObject[]) => nodesForAgents(snapshotOf({ nodes, live })).map(({ name }) => name);
     expect(names([daemonSet({ pool: 'mesh' })])).toEqual(['node-1']);
-    expect(names([])).toEqual(['node-1', 'node-2']);
+    // Of a DaemonSet that was not read nobody knows what it tolerates.
+    expect(names([])).toEqual(['node-1', 'node-2', 'node-4']);
   });
 });

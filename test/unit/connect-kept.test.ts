@@ -235,7 +235,7 @@ describe('nodes of a NodePort', () => {
     expect(nodesServing(snapshot, policy).map(({ name }) => name)).toEqual(expected);
   });
 
-  it('with Cilium, without which a node need not know the way to pods', () => {
+  it('with Cilium first; the others are dialled as well as they are, and answer where kube-proxy passes on', () => {
     const template = { spec: { nodeSelector: { pool: 'mesh' } } };
     const live = [{ ...agentDaemonSetRef('kube-system'), metadata: { name: 'cilium', namespace: 'kube-system' } }];
     const agents = live.map((object) => ({ ...object, spec: { template } }));
@@ -243,7 +243,7 @@ describe('nodes of a NodePort', () => {
     const nodes = [node('n1'), windows, node('n3', { labels: { pool: 'mesh' } })];
     const serving = (some: NodeFacts[]) =>
       nodesServing(snapshotOf({ nodes: some, live: agents })).map(({ name }) => name);
-    expect(serving(nodes)).toEqual(['n3']);
+    expect(serving(nodes)).toEqual(['n3', 'n1', 'n2']);
     expect(serving(nodes.slice(0, 2))).toEqual(['n1', 'n2']);
   });
 

@@ -74,9 +74,9 @@ const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /**
  * The nodes at which a NodePort can be dialled and is meant to be: Ready, not cordoned (they are about to go), not kept
- * out of load balancing, and with Cilium, without which a node need not know the way to pods; where those are all that there
- * are, Ready is enough. With `externalTrafficPolicy: Local` a node
+ * out of load balancing; where those are all that there are, Ready is enough. With `externalTrafficPolicy: Local` a node
  * drops what has no ready pod on it, so only nodes with one count (Kubernetes' reference, "Traffic Policies").
+ * @returns those on which Cilium is to run first: another one need not know the way to pods, and may well, by kube-proxy
  */
 export function nodesServing(
   snapshot: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods' | 'objects' | 'namespace'>,
@@ -84,15 +84,14 @@ export function nodesServing(
 ): NodeFacts[] {
   const { nodes, apiserverPods } = snapshot;
   const ready = nodes.filter((node) => node.ready);
-  const withCilium = new Set(nodesForAgents(snapshot));
-  const meant = ready.filter(
-    (node) => withCilium.has(node) && !node.unschedulable && node.labels[EXCLUDED] === undefined,
-  );
+  const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
   const serving = new Set(apiserverPods?.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
   // Before the first pod is ready any node may come to serve.
   const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
   const reached = (list: readonly NodeFacts[]) => (isLocal ? list.filter(({ name }) => serving.has(name)) : [...list]);
-  return reached(meant).length > 0 ? reached(meant) : reached(ready);
+  const found = reached(meant).length > 0 ? reached(meant) : reached(ready);
+  const withCilium = new Set(nodesForAgents(snapshot));
+  return found.sort((a, b) => Number(withCilium.has(b)) - Number(withCilium.has(a)));
 }
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */

@@ -80,8 +80,9 @@ const FOREIGN_LABELS: Readonly<Record<string, string>> = {
 
 /** The nodes on which an agent is to run; all that may ever have one where the DaemonSet was not read. */
 export function nodesForAgents(snapshot: Placing): NodeFacts[] {
+  const isRead = snapshot.objects.has(keyOf(agentDaemonSetRef(snapshot.namespace)));
   const spec = agentSpec(snapshot);
-  return snapshot.nodes.filter((node) => !isNeverMeant(node) && refusalOf(spec, node) === undefined);
+  return snapshot.nodes.filter((node) => !isNeverMeant(node) && !(isRead && refusalOf(spec, node) !== undefined));
 }
 
 /** Nodes that the agents' DaemonSet leaves out, whose pods are therefore in no mesh. */
