@@ -107,7 +107,7 @@ describe('a rollback', () => {
 
   it('leaves of a pair that another run has connected the users, the file, and the host names that its pods are told', async () => {
     const { sparing, said, aliases, files, letIn } = await spare(lives(OTHERS_B));
-    expect([...sparing]).toEqual([['b', true]]);
+    expect(Object.fromEntries(sparing)).toEqual({ a: true, b: true });
     expect(said).toBe('context "b": remote-a stays, because another run has connected a cluster with it');
     expect([aliases.shared, files.shared, ...letIn.map(({ shared }) => shared)]).toEqual([true, true, true, undefined]);
     // Pods would be replaced, and could not resolve what the other run's file dials.
@@ -116,6 +116,30 @@ describe('a rollback', () => {
     expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([
       undefined,
       { patch: { data: users('remote-x').data } },
+    ]);
+  });
+
+  it('tells apart whom it saw connected with a cluster, and who only may be', async () => {
+    const said: string[] = [];
+    const [info, warn] = ['info', 'warn'].map((how) => (text: string) => said.push(`${how}: ${text}`));
+    const directions = [a, member('d')].map((client) => ({
+      ...{ client, server: b, credential: { user: `remote-${client?.identity.name}` }, marks: {} },
+    }));
+    const [before, after] = [users('remote-x'), users('remote-x', 'remote-a', 'remote-d')];
+    const entries: JournalEntry[] = [{ ref: refOf(after), before, after, certain: true }];
+    const targets = Object.entries({ a: lives(OTHERS_B), d: fails('Timeout') }).map(([context, get]) => ({
+      ...{ client: { context, get }, namespace: 'kube-system' },
+    }));
+    const sparing = await spareOthers(
+      { progress: { info, warn } } as unknown as Parameters<typeof spareOthers>[0],
+      targets as unknown as Target[],
+      directions as unknown as Direction[],
+      [{ cluster: 'b', entries }],
+    );
+    expect(Object.fromEntries(sparing)).toEqual({ a: true, b: true, d: false });
+    expect(said.map((text) => text.split(' →')[0])).toEqual([
+      'info: context "b": remote-a stays, because another run has connected a cluster with it',
+      'warn: context "b": remote-d stays, because another run may have connected a cluster with it',
     ]);
   });
 
@@ -128,8 +152,8 @@ describe('a rollback', () => {
     ['does not let it be read any more', fails('Forbidden')],
   ])('leaves the pairs of a client that %s: it may have been connected since', async (_what, look) => {
     const { sparing, said, aliases, files, letIn } = await spare(look);
-    expect([...sparing]).toEqual(['b', 'c'].map((context) => [context, false]));
-    for (const context of sparing.keys())
+    expect(Object.fromEntries(sparing)).toEqual({ a: false, b: false, c: false });
+    for (const context of ['b', 'c'])
       expect(said).toContain(
         [
           `context "${context}": remote-a stays, because another run may have connected a cluster with it`,
@@ -163,16 +187,20 @@ describe('a rollback', () => {
         { planned: MOVED, own: [written(CACHED, MOVED), written(MOVED, AGAIN)], live: AGAIN },
         [],
       ],
-      ['leaves what others wrote after it', { planned: MOVED, own: [written(CACHED, MOVED)], live: OTHERS_B }, ['b']],
+      [
+        'leaves what others wrote after it',
+        { planned: MOVED, own: [written(CACHED, MOVED)], live: OTHERS_B },
+        ['a', 'b'],
+      ],
       [
         'leaves what others wrote before it planned',
         { planned: { b: OTHERS_B.b }, own: [written(CACHED, MOVED)], live: { b: OTHERS_B.b } },
-        ['b'],
+        ['a', 'b'],
       ],
       [
         'leaves what others wrote in between',
         { planned: MOVED, own: [written(CACHED, MOVED), written({ b: OTHERS_B.b }, AGAIN)], live: AGAIN },
-        ['b'],
+        ['a', 'b'],
       ],
     ])('%s', async (_what, { planned, own, live }, expected) => {
       const client = member('a', [secret(planned)]);

@@ -35,8 +35,14 @@ export async function spareOthers(
   const pairs = await pairsOfOthers(targets, directions, journals);
   if (pairs.size === 0) return new Map();
   const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
+  const isSeen = (direction: Direction) => pairs.get(pairOf(direction)) === true;
   spareFiles(theirs, journals);
-  return spareUsers(flow, theirs, journals, pairs);
+  spareUsers(flow, theirs, journals, isSeen);
+  // Of a client its files stay. What was seen counts before what was not.
+  const ends = theirs.flatMap((direction) =>
+    [direction.client, direction.server].map(({ snapshot }) => [snapshot.context, isSeen(direction)] as const),
+  );
+  return new Map(ends.sort(([, a], [, b]) => Number(a) - Number(b)));
 }
 
 /** Two clusters, whoever dials. */
@@ -146,13 +152,10 @@ function spareUsers(
   { progress }: Telling,
   theirs: readonly Direction[],
   journals: readonly Journal[],
-  pairs: ReadonlyMap<string, boolean>,
-): ReadonlyMap<string, boolean> {
-  const sparing = new Map<string, boolean>();
+  isSeen: (direction: Direction) => boolean,
+): void {
   for (const [server, incoming] of groupBy(theirs, (direction) => direction.server)) {
     const { context } = server.snapshot;
-    const isSeen = incoming.some((direction) => pairs.get(pairOf(direction)) === true);
-    sparing.set(context, isSeen);
     const made = entriesOf(journals, context).findLast((entry) => addedUsers(entry).length > 0);
     if (!made?.before) continue;
     const { before } = made;
@@ -163,14 +166,21 @@ function spareUsers(
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
-    const [stays, them] = spared.length === 1 ? ['stays', 'it'] : ['stay', 'them'];
-    const says = `context "${context}": ${spared.join(', ')} ${stays}, because another run ${isSeen ? 'has' : 'may have'} connected a cluster with ${them}`;
-    const names = theirOwn.map(({ client }) => client.identity.name);
+    const seen = theirOwn.filter(isSeen);
+    const unseen = theirOwn.filter((direction) => !isSeen(direction));
+    if (seen.length > 0) progress.info(staysWords(context, seen, 'has'));
+    if (unseen.length === 0) continue;
     // The files of a pair go with it, and they would dial who has forgotten this cluster.
-    if (isSeen) progress.info(says);
-    else progress.warn(`${says} → ${lookCommand(context, incoming)}; if none has: ${forget(context, names)}`);
+    const names = unseen.map(({ client }) => client.identity.name);
+    const next = `${lookCommand(context, unseen)}; if none has: ${forget(context, names)}`;
+    progress.warn(`${staysWords(context, unseen, 'may have')} → ${next}`);
   }
-  return sparing;
+}
+
+function staysWords(context: string, directions: readonly Direction[], has: 'has' | 'may have'): string {
+  const users = directions.map(({ credential }) => credential.user);
+  const [stays, them] = users.length === 1 ? ['stays', 'it'] : ['stay', 'them'];
+  return `context "${context}": ${users.join(', ')} ${stays}, because another run ${has} connected a cluster with ${them}`;
 }
 
 /** Shows whether the clusters that were silent dial one: nothing in that one itself tells. */
