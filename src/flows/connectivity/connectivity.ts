@@ -225,11 +225,11 @@ async function runScenarios(
     await run('failover', () => testFailover(flow, cluster, failover), where);
     await run('return', () => askService('return', cluster, localOnly), where);
   }
-  await run('policy', () => testPolicies(flow, clusters, { before: results, settleMs, familiesOf }));
-  // One path at a time, so that they do not disturb each other.
+  // One path at a time, so that they do not disturb each other; before the policies, which agents lift some time after they are gone.
   for (const { from, to } of options.perf ? pairs : []) {
     await run('performance', () => measurePath(from, to, { before: results, names }), `, ${from.name} to ${to.name}`);
   }
+  await run('policy', () => testPolicies(flow, clusters, { before: results, settleMs, familiesOf }));
   // What was seen in a place that another run has taken over is not told.
   await keepNamespaces(clusters, mark);
   return results;
