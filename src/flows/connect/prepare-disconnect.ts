@@ -4,7 +4,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { DEAD, forget, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
+import { forget, maybeDead, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
@@ -104,7 +104,7 @@ export async function prepareDisconnect(
   const spared = refused.filter(({ target, error }) => mayGo && target !== source && isInaccessible(error));
   const failed = refused.filter((one) => !spared.includes(one));
   const targets = asked.filter((target) => !spared.some((one) => one.target === target));
-  const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
+  const dead = failed.filter(({ target, error }) => target !== source && maybeDead(error));
   const left = source && { context: source.client.context, alive };
   const blocking = (options.force ? failed.filter((one) => !dead.includes(one)) : failed).map((one) =>
     dead.includes(one) ? { ...one, error: withWayOut(one.error, one.context, left) } : one,

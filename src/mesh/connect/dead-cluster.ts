@@ -1,12 +1,14 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { MeshctlError } from '../errors.ts';
+import { isUnjudged, MeshctlError } from '../errors.ts';
 import { namesOf } from '../peers/concerned-peers.ts';
 import { knownPeers } from '../peers/peers.ts';
 
-/** Codes of a cluster that cannot be asked, as opposed to one that says no. */
-export const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout', 'Unauthenticated', 'CiliumMissing']);
+/** Whether what an error tells of may be a cluster that is gone, as opposed to one that says no. */
+export function maybeDead(error: MeshctlError): boolean {
+  return isUnjudged(error) || error.code === 'CiliumMissing';
+}
 
 /**
  * An error of a destination that may be gone for good, with what else can be done then.

@@ -201,9 +201,10 @@ function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, ch
     );
   }
   const { nodePort: noted } = notedExposure(snapshot);
+  const taken = new Set([...used, ...peerPorts(snapshot)]);
   // Somebody may have made it of another type, which has none.
-  const formerPort = noted !== undefined && used.includes(noted) ? undefined : noted;
-  const free = () => defaultNodePort(identity.id, new Set([...used, ...peerPorts(snapshot)]));
+  const formerPort = noted !== undefined && taken.has(noted) ? undefined : noted;
+  const free = () => defaultNodePort(identity.id, taken);
   return choices.nodePort ?? livePort ?? formerPort ?? free();
 }
 
