@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecResult } from '../../src/kube/exec.ts';
-import { readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { readHealth } from '../../src/mesh/checks/shared/agent-answers.ts';
 import { measureFailover, tally } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';

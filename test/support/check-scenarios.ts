@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import type { Severity } from '../../src/mesh/checks/check.ts';
+import type { Severity } from '../../src/mesh/checks/shared/check.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from './cli.ts';

@@ -1,6 +1,6 @@
 /** A mesh of two clusters in which every check passes, and for each check how to take away what it looks at. */
 import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
-import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
+import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import {

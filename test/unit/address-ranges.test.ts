@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { runChecks } from '../../src/mesh/checks/check.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';

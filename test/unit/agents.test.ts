@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unconnected } from '../../src/mesh/checks/unconnected.ts';
+import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
 import {
   lackOfAgents,
   mayLeaveOut,

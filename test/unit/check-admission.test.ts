@@ -1,7 +1,7 @@
 /** What a cluster would refuse, and what is known not to go together with Cluster Mesh: judged from what was read. */
 import { describe, expect, it } from 'vitest';
 import { describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { runChecks } from '../../src/mesh/checks/check.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import { ingressVerdict } from '../../src/mesh/objects/ingress-policy.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';

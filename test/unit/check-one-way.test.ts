@@ -1,8 +1,8 @@
 /** Checks of the network judge only what is meant: who is not to be dialled is not missed. */
 import { describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { runChecks } from '../../src/mesh/checks/check.ts';
-import type { NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import type { NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
+import { type Finding, runChecks } from '../../src/mesh/checks/shared/check.ts';
 import {
   type ClusterSnapshot,
   MESH,

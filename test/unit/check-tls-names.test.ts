@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { uncoveredHosts } from '../../src/mesh/certificates/cluster-certificates.ts';
-import { runChecks } from '../../src/mesh/checks/check.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeployment, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';

@@ -1,8 +1,8 @@
 /** What a check saw in part: what is wrong is said all the same, and that all is well is not. */
 import { describe, expect, it } from 'vitest';
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { type Check, type Finding, runChecks, type Subject } from '../../src/mesh/checks/check.ts';
-import type { ClusterObservation } from '../../src/mesh/checks/mesh-input.ts';
+import { type Check, type Finding, runChecks, type Subject } from '../../src/mesh/checks/shared/check.ts';
+import type { ClusterObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { checkJunit, checkText } from '../../src/views/checks/check-view.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runChecks } from '../../src/mesh/checks/check.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { USERS_CHECKS } from '../../src/mesh/checks/users.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '../../src/mesh/checks/agent-answers.ts';
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
-import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
+import {
+  readBgpPrefixes,
+  readBgpSessions,
+  readHealth,
+  readOwnCluster,
+} from '../../src/mesh/checks/shared/agent-answers.ts';
+import { type Finding, runChecks } from '../../src/mesh/checks/shared/check.ts';
+import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';

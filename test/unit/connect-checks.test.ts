@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Check, type CheckInput, type Finding, runChecks, theCluster } from '../../src/mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../../src/mesh/checks/compatibility.ts';
+import {
+  type Check,
+  type CheckInput,
+  type Finding,
+  runChecks,
+  theCluster,
+} from '../../src/mesh/checks/shared/check.ts';
 import { overlap, parseCidr } from '../../src/mesh/cilium/cidr.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runChecks } from '../../src/mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { describeCluster, memberOf } from '../../src/mesh/invitation/described-cluster.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorOfRefusal } from '../../src/kube/errors.ts';
-import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/shared/agent-answers.ts';
 import { readRoutes } from '../../src/mesh/cilium/routes.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';

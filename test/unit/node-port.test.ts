@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { runChecks } from '../../src/mesh/checks/check.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { defaultNodePort, nodePortCommand } from '../../src/mesh/enable/exposure/node-port.ts';
 import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runChecks } from '../../src/mesh/checks/check.ts';
 import { IDENTITY_CHECKS } from '../../src/mesh/checks/identity.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { renamedPeers, takeUpCommand } from '../../src/mesh/peers/renamed-peers.ts';

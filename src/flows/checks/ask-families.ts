@@ -1,5 +1,5 @@
-import { readBgpPrefixes } from '../../mesh/checks/agent-answers.ts';
-import type { ByFamily } from '../../mesh/checks/mesh-input.ts';
+import { readBgpPrefixes } from '../../mesh/checks/shared/agent-answers.ts';
+import type { ByFamily } from '../../mesh/checks/shared/mesh-input.ts';
 import { ipFamilies } from '../../mesh/cilium/datapath.ts';
 import { type NodeRoute, readRoutes } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';

@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
 import { loadTemplates } from '../../manifests/load.ts';
-import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/agent-answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
-import { runChecks } from '../../mesh/checks/check.ts';
+import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
+import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type {
   ClusterObservation,
   ContainerFacts,
   MeshCheckInput,
   NodeObservation,
-} from '../../mesh/checks/mesh-input.ts';
+} from '../../mesh/checks/shared/mesh-input.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { readBgpSessions } from '../../mesh/checks/agent-answers.ts';
+import { readBgpSessions } from '../../mesh/checks/shared/agent-answers.ts';
 import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';

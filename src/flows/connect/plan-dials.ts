@@ -1,5 +1,5 @@
-import { type Finding, runChecks } from '../../mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
+import { type Finding, runChecks } from '../../mesh/checks/shared/check.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { planDial } from '../../mesh/connect/dial-plan.ts';

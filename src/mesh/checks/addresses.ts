@@ -15,9 +15,9 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MOST_NAMED } from '../counted.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { pairsOf } from '../pairs.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 import { NO_SERVICE } from './exposure.ts';
-import { NO_CONFIG, unknownPodRanges } from './subjects.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
+import { NO_CONFIG, unknownPodRanges } from './shared/subjects.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [

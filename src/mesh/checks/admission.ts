@@ -7,9 +7,9 @@ import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { workloadSpec } from '../objects/workload.ts';
-import { type Finding, listed, type Subject } from './check.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
-import { NO_CONFIG } from './subjects.ts';
+import { type Finding, listed, type Subject } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { NO_CONFIG } from './shared/subjects.ts';
 
 /** As Cilium's chart labels the pods. */
 const POD_LABELS = { 'k8s-app': APISERVER, 'app.kubernetes.io/name': APISERVER, 'app.kubernetes.io/part-of': 'cilium' };

@@ -1,8 +1,8 @@
 import { lackOfAgents, nodesLeftOut, saysLeftOut, seePlacing } from '../cilium/agents.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef } from '../objects/names.ts';
-import type { Check, Finding } from './check.ts';
-import { NO_CONFIG } from './subjects.ts';
+import type { Check, Finding } from './shared/check.ts';
+import { NO_CONFIG } from './shared/subjects.ts';
 
 /** Whether there is anybody who could connect, and on every node. */
 export const AGENT_CHECKS: readonly Check[] = [

@@ -13,8 +13,8 @@ import { enableObstacles } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
-import { type Finding, type Subject, theCluster } from './check.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { type Finding, type Subject, theCluster } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
 /** More restarts of etcd than this are not chance. */
 const TOLERATED_RESTARTS = 3;

@@ -14,9 +14,9 @@ import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
-import type { Check, Finding, Subject } from './check.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
-import { peersNotCompared } from './subjects.ts';
+import type { Check, Finding, Subject } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { peersNotCompared } from './shared/subjects.ts';
 import { expiry } from './tls.ts';
 
 const NO_CA = 'there is no readable Secret cilium-ca';

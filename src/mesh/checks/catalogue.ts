@@ -1,13 +1,13 @@
 import { ADMISSION_CHECKS } from './admission.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
 import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
-import type { Check, Finding } from './check.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
-import type { MeshCheck } from './mesh-input.ts';
 import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
 import { RUNNING_CHECKS } from './running.ts';
+import type { Check, Finding } from './shared/check.ts';
+import type { MeshCheck } from './shared/mesh-input.ts';
 import { STANDING_CHECKS } from './standing.ts';
 import { TLS_CHECKS } from './tls.ts';
 import { USERS_CHECKS } from './users.ts';

@@ -4,8 +4,8 @@ import { type CiliumConfig, isOn, routingMode } from '../cilium/datapath.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
-import { NO_CONFIG } from './subjects.ts';
+import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
+import { NO_CONFIG } from './shared/subjects.ts';
 
 /** Something that is known not to work with Cluster Mesh, within one cluster. */
 interface Combination {

@@ -1,11 +1,11 @@
 import { ADDRESS_CHECKS } from './addresses.ts';
 import { AGENT_CHECKS } from './agents.ts';
-import type { Check, Finding } from './check.ts';
 import { COMBINATION_CHECKS } from './combinations.ts';
 import { CONFIG_CHECKS } from './config.ts';
 import { EXPOSURE_CHECKS } from './exposure.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
 import { MESH_SIZE_CHECKS } from './mesh-size.ts';
+import type { Check, Finding } from './shared/check.ts';
 import { VERSION_CHECKS } from './versions.ts';
 
 /** Whether clusters can be of one mesh: all of it can be judged before anything is written. */

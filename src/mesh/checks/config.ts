@@ -3,8 +3,8 @@ import { type CiliumConfig, encryption, ipFamilies, isOn, routingMode, tunnelPro
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
-import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
-import { NO_CONFIG } from './subjects.ts';
+import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './shared/check.ts';
+import { NO_CONFIG } from './shared/subjects.ts';
 
 interface Agreement {
   id: string;

@@ -6,7 +6,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed } from './check.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
 
 /** How the clustermesh-apiservers of a mesh can be reached. */
 export const EXPOSURE_CHECKS: readonly Check[] = [

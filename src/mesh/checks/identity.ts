@@ -15,8 +15,16 @@ import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
-import { configOf, othersKnown, peersNotCompared } from './subjects.ts';
+import {
+  besideOthers,
+  type Check,
+  type CheckInput,
+  type Finding,
+  listed,
+  type Subject,
+  theCluster,
+} from './shared/check.ts';
+import { configOf, othersKnown, peersNotCompared } from './shared/subjects.ts';
 
 /** The checks that find a cluster with another name than its certificates, users and files are made for. */
 export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;

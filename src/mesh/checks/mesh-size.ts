@@ -5,8 +5,8 @@ import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
-import { besideOthers, type Check, type Finding, listed } from './check.ts';
-import { configOf, othersKnown } from './subjects.ts';
+import { besideOthers, type Check, type Finding, listed } from './shared/check.ts';
+import { configOf, othersKnown } from './shared/subjects.ts';
 
 /** How many clusters a mesh may have. */
 export const MESH_SIZE_CHECKS: readonly Check[] = [

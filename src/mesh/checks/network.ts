@@ -8,9 +8,9 @@ import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
-import { askNodes, type Told, unpairedIn } from './ask-nodes.ts';
-import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './mesh-input.ts';
-import { unknownPodRanges } from './subjects.ts';
+import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
+import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './shared/mesh-input.ts';
+import { unknownPodRanges } from './shared/subjects.ts';
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
 export const ROUTE_CHECKS: readonly MeshCheck[] = [

@@ -5,9 +5,9 @@ import { rivalsOf } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { foreignHomes, peerObjects } from '../peers/foreign-homes.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
-import { listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { listed } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
 /** Whether the objects are as meshctl wrote them, and whether others write to them too. */
 export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [

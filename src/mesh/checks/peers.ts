@@ -38,12 +38,12 @@ import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
-import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
-import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './per-peer.ts';
+import { type Finding, listed } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './shared/per-peer.ts';
+import { saysUnconnected, unconnected } from './shared/unconnected.ts';
 import { expiry } from './tls.ts';
-import { saysUnconnected, unconnected } from './unconnected.ts';
 
 /** The fault of a cluster's files for a peer, of these, that another check finds. */
 function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): PeerVerdict['cause'] {

@@ -5,9 +5,9 @@ import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER, localUserName } from '../objects/names.ts';
-import { type Finding, listed, type Subject } from './check.ts';
-import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './mesh-input.ts';
-import { sampleOf, silentAgents } from './subjects.ts';
+import { type Finding, listed, type Subject } from './shared/check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
+import { sampleOf, silentAgents } from './shared/subjects.ts';
 
 /** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [

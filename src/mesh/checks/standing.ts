@@ -11,8 +11,8 @@ import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { remembered, rememberedOf } from '../remembered.ts';
-import type { Finding, Subject } from './check.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
+import type { Finding, Subject } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
 /** Faults that no other check finds, with what is so where there is none. */
 const TITLES: Readonly<Partial<Record<FaultId, string>>> = {

@@ -20,9 +20,9 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
-import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { type Finding, listed } from './shared/check.ts';
+import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
 function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secrets: [string, ...string[]]): string {
   const ways = waysToAgree(cluster, all);

@@ -4,8 +4,8 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { APISERVER, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
-import { type Finding, listed } from './check.ts';
-import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
+import { type Finding, listed } from './shared/check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
 /** What etcd has whatever the list says (Cilium's pkg/kvstore/etcdinit). */
 const BUILT_IN = /^(root|remote|externalworkload|admin(-.*)?|local(-.*)?)$/;

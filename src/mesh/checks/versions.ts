@@ -3,7 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { atMostOneMinorApart, followAgentsHint } from '../cilium/skew.ts';
 import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
 
 /** Versions within one cluster: only there once it has a clustermesh-apiserver. */
 export const APISERVER_VERSION_CHECKS: readonly Check[] = [

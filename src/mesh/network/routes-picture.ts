@@ -1,4 +1,4 @@
-import type { BgpSession } from '../checks/mesh-input.ts';
+import type { BgpSession } from '../checks/shared/mesh-input.ts';
 import type { RoutesReport, RouteToPods } from '../cilium/routes.ts';
 import { counted } from '../counted.ts';
 import { groupBy } from '../pairs.ts';

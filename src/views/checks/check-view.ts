@@ -1,5 +1,5 @@
 import type { CheckEntry } from '../../mesh/checks/catalogue.ts';
-import type { Severity } from '../../mesh/checks/check.ts';
+import type { Severity } from '../../mesh/checks/shared/check.ts';
 import { inOrderOfHints } from '../../mesh/faults/hint-order.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { explainLines } from '../explain-view.ts';

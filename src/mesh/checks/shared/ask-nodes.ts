@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../cilium/identity.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { MOST_NAMED } from '../counted.ts';
-import { areApart, unpairedClusters } from '../peers/unpaired-clusters.ts';
-import { rememberedOf } from '../remembered.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { MOST_NAMED } from '../../counted.ts';
+import { areApart, unpairedClusters } from '../../peers/unpaired-clusters.ts';
+import { rememberedOf } from '../../remembered.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
 import { sampleOf, silentAgents } from './subjects.ts';

@@ -1,4 +1,4 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 
 /** How bad a finding is. `skip`: it could not be looked at, for the reason in its words. */
 export type Severity = 'pass' | 'warn' | 'fail' | 'skip';

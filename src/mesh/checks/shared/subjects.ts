@@ -1,6 +1,6 @@
-import { podCidrsOf } from '../cilium/pod-ranges.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { firstOf } from '../counted.ts';
+import { podCidrsOf } from '../../cilium/pod-ranges.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { firstOf } from '../../counted.ts';
 import type { CheckInput, Subject } from './check.ts';
 import type { ClusterObservation } from './mesh-input.ts';
 

@@ -1,7 +1,7 @@
-import type { NodeRoute } from '../cilium/routes.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
-import type { StatusReport } from '../status/status.ts';
+import type { NodeRoute } from '../../cilium/routes.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import type { KubeObject } from '../../objects/kube-object.ts';
+import type { StatusReport } from '../../status/status.ts';
 import type { Check, CheckInput, Finding, Severity } from './check.ts';
 
 /** A path between two nodes as cilium-health probed it. */

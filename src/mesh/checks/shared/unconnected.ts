@@ -1,15 +1,15 @@
-import { enableAdvice } from '../certificates/authority.ts';
-import { connectCommand, describeCommand } from '../command-line.ts';
-import { sinceDisable } from '../enable/unfinished-disable.ts';
-import type { FaultId } from '../faults/fault.ts';
-import { onceAddressed } from '../faults/unready.ts';
-import { APISERVER } from '../objects/names.ts';
-import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { isAlone, type StatusReport } from '../status/status.ts';
-import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
-import { whomToJoin } from '../status/whom-to-join.ts';
+import { enableAdvice } from '../../certificates/authority.ts';
+import { connectCommand, describeCommand } from '../../command-line.ts';
+import { sinceDisable } from '../../enable/unfinished-disable.ts';
+import type { FaultId } from '../../faults/fault.ts';
+import { onceAddressed } from '../../faults/unready.ts';
+import { APISERVER } from '../../objects/names.ts';
+import { forOtherOwners } from '../../peers/peers-of-others.ts';
+import { isAlone, type StatusReport } from '../../status/status.ts';
+import { reasonsOf, type StatusReason } from '../../status/status-reasons.ts';
+import { whomToJoin } from '../../status/whom-to-join.ts';
+import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
 import { type Finding, listed } from './check.ts';
-import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf } from './mesh-input.ts';
 
 const ID = 'peers-connected';

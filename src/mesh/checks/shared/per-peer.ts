@@ -1,14 +1,14 @@
-import { clusterNameOf } from '../cilium/identity.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, unnamedContext } from '../command-line.ts';
-import { firstOf } from '../counted.ts';
-import { groupBy } from '../pairs.ts';
-import { partedBy } from '../peers/parted.ts';
-import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
-import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand, unnamedContext } from '../../command-line.ts';
+import { firstOf } from '../../counted.ts';
+import { groupBy } from '../../pairs.ts';
+import { partedBy } from '../../peers/parted.ts';
+import { peersOfOthers, servedPeers } from '../../peers/peer-choices.ts';
+import { configuredPeers } from '../../peers/peers.ts';
+import { forOtherOwners } from '../../peers/peers-of-others.ts';
+import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
 import type { Finding, Severity } from './check.ts';
-import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { NOT_COMPARED } from './subjects.ts';
 
