@@ -39,11 +39,18 @@ export async function whereItSucceeds<T>(
   return { done: results.flat(), failed };
 }
 
-/** Why a run does nothing for the clusters that have failed, at least one: the first error; the others are said as warnings. */
-export function firstFailure(flow: Pick<Flow, 'progress'>, [first, ...others]: readonly Unanswered[]): MeshctlError {
+/**
+ * Why a run does nothing for the clusters that have failed, at least one: one error; the others are said as warnings.
+ * @param first whose it is
+ */
+export function firstFailure(
+  flow: Pick<Flow, 'progress'>,
+  failed: readonly Unanswered[],
+  first = failed[0],
+): MeshctlError {
   sayOthers(
     flow,
-    others.map(({ error }) => error),
+    failed.filter((one) => one !== first).map(({ error }) => error),
   );
   return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
 }
@@ -67,7 +74,7 @@ export async function whereAccessible<T>(
   const { done, failed } = await whereItSucceeds(flow, targets, work, parallel);
   const [first] = failed;
   const thrown = done.length < least ? first : failed.find(({ error }) => !isInaccessible(error));
-  if (thrown) throw firstFailure(flow, [thrown, ...failed.filter((one) => one !== thrown)]);
+  if (thrown) throw firstFailure(flow, failed, thrown);
   const isOut = ({ client }: Target) => failed.some(({ context }) => context === client.context);
   return { targets: targets.filter((target) => !isOut(target)), done, failed };
 }

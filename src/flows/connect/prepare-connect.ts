@@ -96,7 +96,7 @@ function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel,
       const least = spare ? 2 : targets.length;
       const mesh = await whereAccessible(flow, targets, read, { parallel, least });
       const lost = mesh.failed.find(({ context }) => context === source?.client.context);
-      if (lost) throw firstFailure(flow, [lost, ...mesh.failed.filter((one) => one !== lost)]);
+      if (lost) throw firstFailure(flow, mesh.failed, lost);
       return mesh;
     },
   );

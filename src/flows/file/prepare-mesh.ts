@@ -147,8 +147,7 @@ function readAll(
       read,
       parallel,
     );
-    const [first] = result.failed;
-    if (first && (!spare || result.done.length === 0)) throw firstFailure(flow, result.failed);
+    if (result.failed.length > 0 && (!spare || result.done.length === 0)) throw firstFailure(flow, result.failed);
     return result;
   });
 }

@@ -124,8 +124,7 @@ async function readSites(
   const { done, failed } = await during(flow, { doing: `Reading ${names}`, done: `Read ${names}` }, () =>
     whereItSucceeds(flow, targets, read, options.parallel),
   );
-  const [first] = failed;
-  if (first && done.length < 2) throw firstFailure(flow, failed);
+  if (failed.length > 0 && done.length < 2) throw firstFailure(flow, failed);
   const snapshots = done.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireCilium(snapshot);
   const families = probedFamilies(snapshots);

@@ -116,7 +116,9 @@ async function unaskedNodes(
   const agent = agentFactsOf(daemonSet);
   const mayLack = mayLeaveOut(daemonSet);
   if (agent.desired <= asked.pods && !mayLack) return {};
-  const nodes = isRead ? snapshot.nodes : await readNodesIfAllowed(client);
+  // They are there already where pods are not ready.
+  const areRead = isRead || snapshot.nodes.length > 0;
+  const nodes = areRead ? snapshot.nodes : await readNodesIfAllowed(client);
   const whole = { ...snapshot, agent, nodes, objects: new Map([...snapshot.objects, [key, daemonSet]]) };
   const leftOut = nodesLeftOut(whole, asked.on);
   return {

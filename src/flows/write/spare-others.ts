@@ -38,11 +38,19 @@ export async function spareOthers(
   const isSeen = (direction: Direction) => pairs.get(pairOf(direction)) === true;
   spareFiles(theirs, journals);
   spareUsers(flow, theirs, journals, isSeen);
-  // Of a client its files stay. What was seen counts before what was not.
+  // Of a client its files stay.
   const ends = theirs.flatMap((direction) =>
-    [direction.client, direction.server].map(({ snapshot }) => [snapshot.context, isSeen(direction)] as const),
+    [direction.client, direction.server].map(({ snapshot }): Sight => [snapshot.context, isSeen(direction)]),
   );
-  return new Map(ends.sort(([, a], [, b]) => Number(a) - Number(b)));
+  return mapOf(ends);
+}
+
+/** What is in use by others, and whether that was seen, or only may be. */
+type Sight = [what: string, isSeen: boolean];
+
+/** What was seen counts before what was not. */
+function mapOf(sights: readonly Sight[]): ReadonlyMap<string, boolean> {
+  return new Map([...sights].sort(([, a], [, b]) => Number(a) - Number(b)));
 }
 
 /** Two clusters, whoever dials. */
@@ -78,7 +86,7 @@ async function pairsOfOthers(
   journals: readonly Journal[],
 ): Promise<ReadonlyMap<string, boolean>> {
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const found = directions.map(async (direction): Promise<[string, boolean][]> => {
+  const found = directions.map(async (direction): Promise<Sight[]> => {
     const { client, server } = direction;
     const { context, namespace, objects } = client.snapshot;
     const target = targets.find((one) => one.client.context === context);
@@ -94,8 +102,7 @@ async function pairsOfOthers(
     const live = fileIn(secret);
     return live !== undefined && !isOwnWay(planned, own, live) ? [[pairOf(direction), true]] : [];
   });
-  // What was seen counts before what was not.
-  return new Map((await Promise.all(found)).flat().sort(([, a], [, b]) => Number(a) - Number(b)));
+  return mapOf((await Promise.all(found)).flat());
 }
 
 /**

@@ -6,6 +6,7 @@ import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
+import { rememberedOf } from '../remembered.ts';
 import { apiserverService } from './live.ts';
 import { lackOfService } from './service-lack.ts';
 
@@ -90,9 +91,14 @@ export function nodesServing(
   const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
   const reached = (list: readonly NodeFacts[]) => (isLocal ? list.filter(({ name }) => serving.has(name)) : [...list]);
   const found = reached(meant).length > 0 ? reached(meant) : reached(ready);
-  const withCilium = new Set(nodesForAgents(snapshot));
-  return found.sort((a, b) => Number(withCilium.has(b)) - Number(withCilium.has(a)));
+  const withCilium = withAgentsIn(snapshot);
+  return [...found.filter((node) => withCilium.has(node)), ...found.filter((node) => !withCilium.has(node))];
 }
+
+/** Once for each snapshot: its addresses are asked for with every cluster that may dial it. */
+const withAgentsIn = rememberedOf(
+  (snapshot: Pick<ClusterSnapshot, 'nodes' | 'objects' | 'namespace'>) => new Set(nodesForAgents(snapshot)),
+);
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
 export function loadBalancerHosts(service: KubeObject): string[] {

@@ -78,12 +78,12 @@ function columnsOf(paths: readonly ProbedPath[], theme: Theme): Column[] {
   );
   return [...alike].flatMap(([key, cells]) => {
     const families = [...new Set(cells.map(({ family }) => family))];
-    const [head, isIn] = [key.split('\n'), (cell: PathCell) => headOf(cell).join('\n') === key];
+    const [head, own] = [key.split('\n'), new Set(cells)];
     const columns = families.map(
       (family): Column => ({
         head: withFamily(head, family === undefined ? '' : `IPV${family}`),
-        of({ cells: own }) {
-          const cell = own.find((one) => one.family === family && isIn(one));
+        of(path) {
+          const cell = path.cells.find((one) => one.family === family && own.has(one));
           return cell ? cellOf(cell, theme) : { text: '-' };
         },
       }),
