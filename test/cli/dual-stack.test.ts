@@ -179,8 +179,8 @@ describe('routed natively', () => {
 });
 
 async function tested(at: Meshctl): Promise<Pick<ConnectivityReport, 'scenarios'> & { exitCode: number }> {
-  const flags = ['--settle-duration', '2s', '-o', 'json'];
-  const result = await at(['connectivity', 'test', '--context', 'mesh-1,mesh-2', ...flags]);
+  // With the time to settle that operators have: what is well takes none of it on a quiet machine, and much on a busy one.
+  const result = await at(['connectivity', 'test', '--context', 'mesh-1,mesh-2', '-o', 'json']);
   const report = jsonOf(result);
   requireValid(report);
   return { exitCode: result.exitCode, scenarios: (report as unknown as ConnectivityReport).scenarios };
