@@ -37,27 +37,38 @@ const storageKey = (resource: ResourceType): string => `${resource.group}/${reso
 const nameKey = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
 const keyOfObject = (object: KubeObject): string => nameKey(object.metadata.namespace, object.metadata.name);
 
-const compareKeys = (a: KubeObject, b: KubeObject): number => {
-  const [left, right] = [keyOfObject(a), keyOfObject(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
-};
+/** The objects of one kind by name, and in order while none comes or changes: they are listed far more often than written. */
+interface Shelf {
+  byName: Map<string, KubeObject>;
+  inOrder: readonly KubeObject[] | undefined;
+}
+
+function inOrder(byName: ReadonlyMap<string, KubeObject>): KubeObject[] {
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+}
 
 /** An empty log. It keeps between one and two times `remembered` changes for watches and continued lists. */
 export function createObjectLog(remembered: number): ObjectLog {
-  const objects = new Map<string, Map<string, KubeObject>>();
+  const shelves = new Map<string, Shelf>();
   const listeners = new Set<(change: Change) => void>();
   const pending: Change[] = [];
   let changes: Change[] = [];
   let revision = 1;
   let delivering = false;
 
-  const objectsOf = (resource: ResourceType): Map<string, KubeObject> => {
+  const shelfOf = (resource: ResourceType): Shelf => {
     const key = storageKey(resource);
-    const existing = objects.get(key);
+    const existing = shelves.get(key);
     if (existing) return existing;
-    const made = new Map<string, KubeObject>();
-    objects.set(key, made);
+    const made: Shelf = { byName: new Map(), inOrder: undefined };
+    shelves.set(key, made);
     return made;
+  };
+
+  const changing = (resource: ResourceType): Map<string, KubeObject> => {
+    const shelf = shelfOf(resource);
+    shelf.inOrder = undefined;
+    return shelf.byName;
   };
 
   // A listener may write: its change waits until every listener has seen the one before.
@@ -79,10 +90,11 @@ export function createObjectLog(remembered: number): ObjectLog {
     deliver(change);
   };
 
-  const list = (resource: ResourceType, namespace?: string): KubeObject[] =>
-    [...objectsOf(resource).values()]
-      .filter((object) => namespace === undefined || object.metadata.namespace === namespace)
-      .sort(compareKeys);
+  const list = (resource: ResourceType, namespace?: string): KubeObject[] => {
+    const shelf = shelfOf(resource);
+    shelf.inOrder ??= inOrder(shelf.byName);
+    return shelf.inOrder.filter((object) => namespace === undefined || object.metadata.namespace === namespace);
+  };
 
   const changesAfter = (since: number): Change[] => {
     const oldest = (changes[0]?.revision ?? revision + 1) - 1;
@@ -93,9 +105,10 @@ export function createObjectLog(remembered: number): ObjectLog {
   return {
     revision: () => revision,
     get: (resource, namespace, name) =>
-      objectsOf(resource).get(nameKey(resource.namespaced ? namespace : undefined, name)),
+      shelfOf(resource).byName.get(nameKey(resource.namespaced ? namespace : undefined, name)),
     list,
     listAt: (resource, namespace, at) => {
+      if (at === revision) return list(resource, namespace);
       const state = new Map(list(resource, namespace).map((object) => [keyOfObject(object), object]));
       for (const change of changesAfter(at).reverse()) {
         if (storageKey(change.resource) !== storageKey(resource)) continue;
@@ -103,13 +116,14 @@ export function createObjectLog(remembered: number): ObjectLog {
         if (change.previous) state.set(keyOfObject(change.previous), change.previous);
         else state.delete(keyOfObject(change.object));
       }
-      return [...state.values()].sort(compareKeys);
+      return inOrder(state);
     },
     put: (resource, object) => {
       revision += 1;
       const stored = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
-      const previous = objectsOf(resource).get(keyOfObject(stored));
-      objectsOf(resource).set(keyOfObject(stored), stored);
+      const objects = changing(resource);
+      const previous = objects.get(keyOfObject(stored));
+      objects.set(keyOfObject(stored), stored);
       const type = previous ? 'MODIFIED' : 'ADDED';
       record({ revision, type, resource, object: stored, ...(previous ? { previous } : {}) });
       return stored;
@@ -117,8 +131,9 @@ export function createObjectLog(remembered: number): ObjectLog {
     remove: (resource, object) => {
       revision += 1;
       const last = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
-      const previous = objectsOf(resource).get(keyOfObject(object)) ?? object;
-      objectsOf(resource).delete(keyOfObject(object));
+      const objects = changing(resource);
+      const previous = objects.get(keyOfObject(object)) ?? object;
+      objects.delete(keyOfObject(object));
       record({ revision, type: 'DELETED', resource, object: last, previous });
       return last;
     },

@@ -13,7 +13,7 @@ export interface StoreEvent {
 export interface Store {
   get(ref: ObjectRef): KubeObject | undefined;
   list(type: { apiVersion: string; kind: string; namespace?: string; labels?: Record<string, string> }): KubeObject[];
-  /** A copy of the first that is meant, and of no other. @param isMeant looks at the objects themselves, and changes nothing */
+  /** The first that is meant. */
   find(
     type: { apiVersion: string; kind: string; namespace?: string },
     isMeant: (object: KubeObject) => boolean,

@@ -43,7 +43,7 @@ export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
     },
     find: ({ apiVersion, kind, namespace }, isMeant) => {
       const resource = state.kinds.require(apiVersion, kind);
-      return clone(state.log.list(resource, namespace).find(isMeant));
+      return state.log.list(resource, namespace).find(isMeant);
     },
     create: (object, manager = DEFAULT_MANAGER) => {
       const resource = state.kinds.require(object.apiVersion, object.kind);
