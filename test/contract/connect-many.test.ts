@@ -25,7 +25,7 @@ function counts(requests: readonly SeenRequest[], context: string): Record<strin
 describe.each([
   [2, false],
   [5, true],
-  [8, false],
+  [6, false],
 ])('a full mesh of %i clusters, shared CA: %s', (size, sharedCa) => {
   let clusters: ConnectClusters;
   beforeAll(async () => {
