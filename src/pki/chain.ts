@@ -25,7 +25,7 @@ export function chainOf(
   for (const path of paths) {
     const [last] = path;
     const below = path.length - 1;
-    const signer = authorities.find((ca) => isAllowed(ca, below) && signed(last, ca));
+    const signer = endingLast(authorities.filter((ca) => isAllowed(ca, below) && signed(last, ca)));
     if (signer) return { links: path.slice(0, -1).reverse(), signer };
     for (const link of sent.slice(0, MOST_LINKS)) {
       if (reached.has(link) || !link.ca || !isAllowed(link, below) || !signed(last, link)) continue;
@@ -34,6 +34,12 @@ export function chainOf(
     }
   }
   return undefined;
+}
+
+/** Of a CA that was renewed with its key, a bundle may have the former certificate too: whoever verifies takes the one that is valid. */
+function endingLast(authorities: readonly X509Certificate[]): X509Certificate | undefined {
+  const [last] = [...authorities].sort((one, other) => Date.parse(other.validTo) - Date.parse(one.validTo));
+  return last;
 }
 
 /** By names, key identifiers and the key usage of the CA, which is to sign certificates where it has one; then by the signature. */

@@ -118,22 +118,24 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
 }
 
 /**
- * A certificate's facts, with the time in which its chain is valid too, and without the usages that a CA of the chain does not
- * have: an extended key usage limits what is below it, as Go's crypto/x509 and OpenSSL have it.
+ * A certificate's facts, with the time in which its chain is valid too, that of its CA included, and without the usages that a CA
+ * of the chain does not have: Go's crypto/x509 (`isValid`) and OpenSSL ask each certificate of a chain for its time, and an
+ * extended key usage limits what is below it. Helm's certificates outlive its CA by what they are issued later.
  */
 function inChain({ links, signer }: Chain, facts: CertificateFacts): CertificateFacts {
   const between = links.flatMap((link) => readFacts(link) ?? []);
-  const above = [...between, readFacts(signer) ?? []].flat();
+  const above = [...between, ...[readFacts(signer) ?? []].flat()];
   const usages = facts.usages.filter((usage) => above.every((ca) => ca.usages.includes(usage)));
-  if (between.length === 0 && usages.length === facts.usages.length) return facts;
-  const all = [facts, ...between];
-  const first = all.reduce((one, other) => (other.notAfter < one.notAfter ? other : one));
+  const first = [facts, ...above].reduce((one, other) => (other.notAfter < one.notAfter ? other : one));
+  if (between.length === 0 && first === facts && usages.length === facts.usages.length) return facts;
+  // A CA is renewed with its key at any time, and is no younger for those whom it has signed before.
+  const begins = [facts, ...between].map(({ notBefore }) => notBefore.getTime());
   return {
     ...facts,
     usages,
-    notBefore: new Date(Math.max(...all.map(({ notBefore }) => notBefore.getTime()))),
+    notBefore: new Date(Math.max(...begins)),
     notAfter: first.notAfter,
-    ...(first === facts ? {} : { endsWith: first.commonName }),
+    ...(first === facts ? {} : { endsWith: first.commonName, ownNotAfter: facts.notAfter }),
   };
 }
 

@@ -1,7 +1,16 @@
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
-import { TWO } from './fault-mesh.ts';
-import { dropSecret, emptySecret, issued, SERVER_CERT, serveWith, setUsersText, USERS } from './fault-parts.ts';
+import { ONE, TWO } from './fault-mesh.ts';
+import {
+  dropSecret,
+  emptySecret,
+  endAuthority,
+  issued,
+  SERVER_CERT,
+  serveWith,
+  setUsersText,
+  USERS,
+} from './fault-parts.ts';
 import { refsOf, setSecret } from './sandbox-mesh.ts';
 
 /** What mesh-2 proves itself with, or whom it lets in, is broken. */
@@ -42,6 +51,20 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
     check: ['tls-expiry'],
     certs: [`${TWO} server certificate-expired`],
     connect: 'changes',
+  },
+  {
+    id: 'authority-expired',
+    what: 'the CA has expired, and not what it has signed, as Helm leaves it',
+    arrange: ({ one, two }) => endAuthority(two, one),
+    noticed: true,
+    status: ['tls-expired', 'certificate-expired'],
+    check: ['tls-expiry', 'tls-ca-expiry'],
+    certs: [
+      `${ONE} peer peer-certificate-expired`,
+      ...['server', 'admin', 'local', 'remote'].map((role) => `${TWO} ${role} certificate-expired`),
+    ],
+    connect: 'CertificateAuthority',
+    fill: { '<context of mesh-1>': ONE },
   },
   {
     id: 'server-certificate-without-address',

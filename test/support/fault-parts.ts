@@ -1,10 +1,14 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
+import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { CA_SECRET } from '../../src/mesh/objects/names.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { lasting } from './certificate-specs.ts';
 import { podsOf } from './cluster-pods.ts';
-import { found, refsOf } from './sandbox-mesh.ts';
+import { found, refsOf, setSecret } from './sandbox-mesh.ts';
 
 export const SERVER_CERT = 'clustermesh-apiserver-server-cert';
 export const USERS = 'clustermesh-remote-users';
@@ -81,6 +85,15 @@ export async function serveWith(
     },
     'meshctl',
   );
+}
+
+/** A CA that ended two days ago, and what it has signed would go on, as after an upgrade of Helm's. */
+export async function endAuthority(cluster: SandboxCluster, peer: SandboxCluster): Promise<void> {
+  const privateKey = createPrivateKey(found(cluster.ca, 'a CA').privateKey);
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const { certificate } = await createAuthority({ key: { publicKey, privateKey }, ...lasting(-2) });
+  for (const name of [CA_SECRET, ...CERTIFICATE_SECRETS]) setSecret(cluster, name, { 'ca.crt': certificate });
+  setSecret(peer, 'cilium-kvstoremesh', { [`${cluster.name}.etcd-client-ca.crt`]: certificate });
 }
 
 /** Sets keys of a cluster's ConfigMap cilium-config. */

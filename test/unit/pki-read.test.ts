@@ -185,6 +185,22 @@ describe('tlsSecretFacts', () => {
   });
 
   it.each([
+    ['before it', '2026-05-01T00:00:00Z', undefined, 'Root'],
+    ['after it', '2035-01-01T00:00:00Z', undefined, undefined],
+    ['before it, and was renewed with its key since', '2026-05-01T00:00:00Z', '2035-01-01T00:00:00Z', undefined],
+  ])('names the CA that ends %s', async (_what, ends, renewed, expected) => {
+    const keys = KEY_PAIRS['P-256']();
+    const endingAt = (end: string) => authorityWith(distinguishedName('Root'), keys, { notAfter: new Date(end) });
+    const issued = await issueCertificate(authorityWith(distinguishedName('Root'), keys), SPEC, { now: NOW });
+    const bundle = [ends, ...(renewed ? [renewed] : [])].map((end) => endingAt(end).certificate).join('');
+    const { certificate } = readTlsSecret({ ...issued, ca: bundle }) ?? {};
+    const own = readCertificate(issued.certificate).notAfter;
+    expect(certificate?.endsWith).toBe(expected);
+    expect(certificate?.notAfter).toEqual(expected === undefined ? own : new Date(ends));
+    expect(certificate?.ownNotAfter).toEqual(expected === undefined ? undefined : own);
+  });
+
+  it.each([
     ['before it', '2026-05-01T00:00:00Z', 'Issuing'],
     ['after it', '2035-01-01T00:00:00Z', undefined],
   ])('names the intermediate CA that ends %s', async (_what, ends, expected) => {

@@ -148,7 +148,8 @@ describe('what a rotation makes anew', () => {
     const leaf = certificateFacts({ notBefore: NOW, notAfter, keyBits: 2048 });
     const authority = certificateFacts({ notAfter });
     expect(lifetimeOf(leaf, ca === undefined ? undefined : authority)).toEqual({ keySize: 2048, validityMs });
-    expect(lifetimeOf({ ...leaf, endsWith: 'Issuing' })).toEqual({ keySize: 2048 });
+    const cut = { ...leaf, notAfter: daysAgo(1), endsWith: 'Issuing', ownNotAfter: notAfter };
+    expect(lifetimeOf(cut, ca === undefined ? undefined : authority)).toEqual({ keySize: 2048, validityMs });
   });
 
   it('knows what has expired, wherever it is, so that nobody is told that nothing is cut off', () => {

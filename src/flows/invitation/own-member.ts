@@ -23,7 +23,7 @@ export async function readOwnMember(
   requireCilium(snapshot);
   requireEnabled([snapshot]);
   const identity = requireIdentity(snapshot);
-  requireSigner(snapshot, 'a certificate for the other cluster');
+  requireSigner(snapshot, 'a certificate for the other cluster', flow.now());
   if (offered && offered.length > 0) {
     return { snapshot, identity, endpoints: offered.map(splitHostPort), given: 'addresses' };
   }

@@ -11,6 +11,7 @@ import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import { withoutGoing } from '../plan/going.ts';
+import { expiredAuthority, replaceExpired } from './authority-time.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
@@ -93,18 +94,25 @@ export function authorityTrouble(snapshot: ClusterSnapshot): string | undefined 
 /**
  * The cluster's CA, with its key at hand.
  * @param purpose what is to be signed, for the message
- * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it
+ * @param others other clusters, as far as they were read
+ * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it, or when it has expired
  */
-export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFacts {
+export function requireSigner(
+  snapshot: ClusterSnapshot,
+  purpose: string,
+  now: Date,
+  others: readonly ClusterSnapshot[] = [],
+): CaFacts {
   const { ca, context, namespace } = snapshot;
-  const trouble = authorityTrouble(snapshot);
+  const expired = expiredAuthority(snapshot, now);
+  const trouble = expired ?? authorityTrouble(snapshot);
   if (ca && !trouble) return ca;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": ${purpose} cannot be issued: ${secret} ${trouble}`,
     {
-      hint: adviceOf(snapshot),
+      hint: expired === undefined ? adviceOf(snapshot) : replaceExpired(snapshot, others),
       details: { context, object: secret },
     },
   );
@@ -126,6 +134,8 @@ type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
 export interface EnableObstacles {
   /** It needs a certificate that no CA there can issue. */
   unsigned?: boolean | undefined;
+  /** It needs a certificate, and its CA has expired. */
+  caExpired?: boolean | undefined;
   /** A disable has deleted what is not gone yet. */
   unfinished?: UnfinishedDisable | undefined;
 }
@@ -135,10 +145,14 @@ export interface EnableObstacles {
  * finished or taken back: of that cluster nothing is left that would need the CA.
  */
 export function enableAdvice(
-  { unsigned = false, unfinished, ...place }: Place & EnableObstacles,
+  { unsigned = false, caExpired = false, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
   if (unfinished) return waysOn(place, unfinished);
+  if (caExpired) {
+    const replace = meshctlCommand('clustermesh enable', { context: place.context }, ['--replace-ca']);
+    return `replace the CA, which has expired, and connect ${peers.length > 0 ? peers.join(', ') : 'its peers'} again: ${replace}`;
+  }
   return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
 }
 

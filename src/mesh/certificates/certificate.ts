@@ -28,8 +28,10 @@ export interface CertificateFacts {
   isCa: boolean;
   notBefore: Date;
   notAfter: Date;
-  /** The name of the CA between it and its signer by which it ends, where it would be valid for longer by itself. */
+  /** The name of the CA in its chain with which it ends, where it would be valid for longer by itself. */
   endsWith?: string | undefined;
+  /** Until when it would be valid by itself, where it ends with a CA of its chain. */
+  ownNotAfter?: Date | undefined;
   /** SHA-256 of the DER bytes, lower-case hexadecimal. */
   sha256: string;
   /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */

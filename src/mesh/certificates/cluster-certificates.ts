@@ -140,8 +140,8 @@ function reasonOfTime(
 }
 
 /** How long before its end a certificate is renewed, in milliseconds: a short-lived one in the last third of its time. */
-function renewBeforeMs({ notBefore, notAfter }: CertificateFacts): number {
-  return Math.min(RENEW_BEFORE_MS, (notAfter.getTime() - notBefore.getTime()) / 3);
+function renewBeforeMs({ notBefore, notAfter, ownNotAfter = notAfter }: CertificateFacts): number {
+  return Math.min(RENEW_BEFORE_MS, (ownNotAfter.getTime() - notBefore.getTime()) / 3);
 }
 
 /** Whether so little is left of a certificate that it is to be renewed. */
@@ -201,10 +201,10 @@ function canonicalIp(address: string): string {
   return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
 }
 
-/** The day on which a certificate ends, with the intermediate CA by which it does, where it is not by itself. */
+/** The day on which a certificate ends, with the CA of its chain by which it does, where it is not by itself. */
 export function endOf({ notAfter, endsWith }: CertificateFacts): string {
   const day = notAfter.toISOString().slice(0, 10);
-  return endsWith === undefined ? day : `${day} (with the intermediate CA "${endsWith}")`;
+  return endsWith === undefined ? day : `${day} (with the CA "${endsWith}")`;
 }
 
 function unique(values: readonly string[]): string[] {

@@ -31,7 +31,7 @@ export interface CertificateEntry {
   issuer: string;
   serial: string;
   notAfter: string;
-  /** The intermediate CA of its chain with which it ends; absent where it does by itself. */
+  /** The CA of its chain with which it ends; absent where it does by itself. */
   endsWith?: string | undefined;
   /** Whole days; negative when it has expired. */
   expiresInDays: number;

@@ -1,4 +1,5 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
+import { replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../certificates/foreign-authority.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -52,11 +53,15 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     category: 'tls',
     title: 'CAs are valid for 30 days, or a third of their time, at least',
     subject: ({ ca }) => ({ things: ca ? [CA_SECRET] : [], otherwise: NO_CA }),
-    run: ({ clusters, now }) =>
-      clusters.flatMap(({ context, ca }) => {
+    run: ({ clusters, now }, all) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const { context, ca } = cluster;
         const found = ca && expiry(ca.certificate, now);
-        const hint = meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
-        return found ? [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)] : [];
+        if (!found) return [];
+        const others = all.filter((other) => other !== cluster);
+        const hint =
+          ca.certificate.notAfter <= now ? replaceExpired(cluster, others) : rotateAuthority(cluster, others);
+        return [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)];
       }),
     says: ({ args }) => `context "${args.context}": Secret cilium-ca: ${args.reason}`,
   },

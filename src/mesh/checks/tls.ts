@@ -2,6 +2,7 @@ import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
+import { renewAuthorityFirst } from '../certificates/authority-time.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import {
   certificateSpecs,
@@ -24,11 +25,19 @@ import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { type Finding, listed } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
-function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secrets: [string, ...string[]]): string {
+function renew(
+  cluster: ClusterSnapshot,
+  secrets: [string, ...string[]],
+  { now, all }: { now: Date; all: readonly ClusterSnapshot[] },
+): string {
+  const others = all.filter((other) => other !== cluster);
+  const facts = cluster.tlsSecrets.get(secrets[0]);
+  const first =
+    facts?.certificate.endsWith === undefined ? undefined : renewAuthorityFirst(cluster, facts, now, others);
+  if (first) return first;
   const ways = waysToAgree(cluster, all);
   if (ways) return ways;
   if (hasLostSigner(cluster) && !secrets.every((name) => issuesElsewhere(cluster, name))) {
-    const others = all.filter((other) => other !== cluster);
     return `no CA can issue it: ${waysToSign(cluster, others)}`;
   }
   return reissueAdvice(cluster, secrets);
@@ -75,7 +84,7 @@ function perCertificate(
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          const { severity, reason, hint = renew(cluster, all, [one.secret]) } = found;
+          const { severity, reason, hint = renew(cluster, [one.secret], { now, all }) } = found;
           return [findingOf(id, severity, context, { secret: one.secret, reason }, hint)];
         }),
       ),
@@ -94,13 +103,13 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       things: certificatesOf(cluster).map(({ secret }) => secret),
       otherwise: 'there is no clustermesh-apiserver that needs certificates',
     }),
-    run: ({ clusters }, all) =>
+    run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
         const { context } = cluster;
         const [first, ...more] = secrets;
         if (first === undefined) return [];
-        return [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, all, [first, ...more]))];
+        return [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, [first, ...more], { now, all }))];
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },

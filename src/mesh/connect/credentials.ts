@@ -99,7 +99,7 @@ function decide(client: IdentifiedCluster, server: IdentifiedCluster, choice: Cr
   if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
   if (choice === 'per-peer' && !usableWithoutSigner(client, server, now)) {
     refuseBrokenAuthority(client, server, 'per-peer');
-    requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+    requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`, now, [client.snapshot]);
   }
   if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
   if (choice === 'auto' && !logsInAsCommon(client, server)) refuseBrokenAuthority(client, server, 'auto');

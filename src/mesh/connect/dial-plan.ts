@@ -202,7 +202,9 @@ function reasonForCertificate({ client, server, credential }: Direction, now: Da
   if (credential.issued) return reasonToCopy(present, credential.issued.facts, 'it is reissued');
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
-  const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`, now, [
+    client.snapshot,
+  ]);
   return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedInRotation(server.snapshot));
 }
 

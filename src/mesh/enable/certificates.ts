@@ -62,7 +62,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   if (!authority.makes && isUsable(present, spec, input.now) && !canIssue(snapshot)) {
     return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}` };
   }
-  if (!authority.makes) requireSigner(snapshot, `certificate ${spec.commonName}`);
+  if (!authority.makes) requireSigner(snapshot, `certificate ${spec.commonName}`, input.now);
   const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;
   const names = [...wanted.dnsNames, ...wanted.ipAddresses].join(', ');
   const pending = isPending(input, certificate) ? ", and the Service's address" : '';

@@ -1,7 +1,8 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { expiredAuthority, replaceExpired } from '../certificates/authority-time.ts';
 import type { TlsFiles } from '../certificates/certificate.ts';
-import { validityFault } from '../certificates/cluster-certificates.ts';
+import { endOf, validityFault } from '../certificates/cluster-certificates.ts';
 import { distrusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -141,8 +142,14 @@ function certificateFaults(
   if (missing) {
     return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
+  const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
+  // From a CA that has expired no connect gets anything that is of use.
+  const mended = (told: Fault): Fault =>
+    other && told.id === 'peer-certificate-expired' && expiredAuthority(other, input.now) !== undefined
+      ? { ...told, hint: replaceExpired(other, [snapshot]) }
+      : told;
   const found = own && identityFault(own, keys, input.now);
-  if (found) return [fault(found.id, found.says, found.key)];
+  if (found) return [mended(fault(found.id, found.says, found.key))];
   const trust = authorityPlace === undefined ? undefined : tlsFiles.get(authorityPlace);
   if (authorityPlace?.startsWith(`${secret}/`) && (!trust || typeof trust.ca === 'string')) {
     const key = peerCertificateKeys(authorityPlace.slice(secret.length + 1)).ca;
@@ -150,15 +157,25 @@ function certificateFaults(
       ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', key)]
       : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', key)];
   }
+  const isInSecret = authorityPlace?.startsWith(`${secret}/`) ?? false;
+  const trusted = trust?.authorities ?? [];
+  if (isInSecret && trusted.length > 0 && trusted.every(({ notAfter }) => notAfter <= input.now)) {
+    const key = peerCertificateKeys(authorityPlace?.slice(secret.length + 1) ?? peer).ca;
+    const ends = trusted.map(endOf).join(', ');
+    return [
+      mended(
+        fault('peer-certificate-expired', `the CA certificate by which the peer is known expired on ${ends}`, key),
+      ),
+    ];
+  }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
   const distrust = trustFault(peer, presented, trust, input);
   if (!distrust)
     return foreignFault(snapshot, peer, presented, (says) =>
       fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
     );
-  const areHere = { certificate: isHere, ca: authorityPlace?.startsWith(`${secret}/`) ?? false };
+  const areHere = { certificate: isHere, ca: isInSecret };
   const told = fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer);
-  const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
   return [other ? { ...told, hint: renewTrustCommand(snapshot.context, other) } : told];
 }
 

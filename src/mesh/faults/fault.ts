@@ -74,6 +74,8 @@ export interface Fault {
   key?: string | undefined;
   /** The cluster that has it needs a certificate that no CA there can issue, so that `enable` alone is refused. */
   unsigned?: boolean | undefined;
+  /** The cluster that has it needs a certificate, and its CA has expired: `enable` alone is refused for that, too. */
+  caExpired?: boolean | undefined;
   /** It has no server since a disable, which is not finished. */
   unfinished?: UnfinishedDisable | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */

@@ -14,6 +14,7 @@ import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod
 import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
+import { expiredAuthority, renewAuthorityFirst } from '../certificates/authority-time.ts';
 import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
@@ -54,22 +55,22 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
         ...replicaFaults(snapshot, deployment),
         ...accessFaults(snapshot, deployment),
         ...identityFaults(snapshot, input),
-        ...certificateFaults(snapshot, deployment, input.now),
+        ...certificateFaults(snapshot, deployment, input),
         ...authorityFaults(snapshot, input),
         ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
       ];
   return faults.map((fault) => ({ ...fault, ...obstacles }));
 }
 
-/** Whether a cluster needs a certificate that no CA there can issue, so that `enable` alone is refused. */
-function lacksSigner(snapshot: ClusterSnapshot, now: Date): boolean {
-  return hasLostSigner(snapshot) && certificateFaults(snapshot, apiserverDeployment(snapshot), now).length > 0;
-}
-
 /** Why `enable` alone would be refused by a cluster. */
 export function enableObstacles(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
   const unfinished = unfinishedDisable(snapshot);
-  return { ...(lacksSigner(snapshot, now) ? { unsigned: true } : {}), ...(unfinished ? { unfinished } : {}) };
+  const needsOne = () => certificateFaults(snapshot, apiserverDeployment(snapshot), { now }).length > 0;
+  return {
+    ...(hasLostSigner(snapshot) && needsOne() ? { unsigned: true } : {}),
+    ...(expiredAuthority(snapshot, now) !== undefined && needsOne() ? { caExpired: true } : {}),
+    ...(unfinished ? { unfinished } : {}),
+  };
 }
 
 type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'hint'> & {
@@ -185,7 +186,11 @@ function identityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fau
   return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 
-function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject | undefined, now: Date): Fault[] {
+function certificateFaults(
+  snapshot: ClusterSnapshot,
+  deployment: KubeObject | undefined,
+  { now, others }: FaultsInput,
+): Fault[] {
   const { tlsFiles, unread, namespace } = snapshot;
   if (!tlsFiles) return [];
   const named = certificatesNamed(snapshot);
@@ -211,7 +216,12 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject | u
     // Of what somebody else makes, enable is not the way to a new one.
     const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
     const canReissue = !isLost || issuesElsewhere(snapshot, name);
-    const mend = isForeign && canReissue ? { hint: reissueAdvice(snapshot, [name]) } : {};
+    const renewed =
+      found.id === 'certificate-expired'
+        ? renewAuthorityFirst(snapshot, snapshot.tlsSecrets.get(name), now, others)
+        : undefined;
+    const hint = renewed ?? (isForeign && canReissue ? reissueAdvice(snapshot, [name]) : undefined);
+    const mend = hint === undefined ? {} : { hint };
     return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });
 }

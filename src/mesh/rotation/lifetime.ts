@@ -24,14 +24,15 @@ const DATED_BACK = [0, 5 * MINUTE_MS, DATED_BACK_MS];
  * @param ca that a certificate may have ended with: it then tells nothing of what was wanted
  */
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
-  const { keyBits: keySize, notBefore, notAfter, endsWith } = certificate;
+  const { keyBits: keySize, notBefore } = certificate;
+  const notAfter = certificate.ownNotAfter ?? certificate.notAfter;
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
   const wholeHours = DATED_BACK.map((backMs) => Math.round((lifetimeMs - backMs) / HOUR_MS) * HOUR_MS).find(
     (hoursMs, index) => Math.abs(lifetimeMs - (DATED_BACK[index] ?? 0) - hoursMs) <= MINUTE_MS,
   );
   const cutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
-  // Its successor is not to expire in the middle of its own rotation; one that ends with a CA of its chain tells nothing either.
-  if (lifetimeMs < SHORTEST_VALIDITY_MS || endsWith !== undefined) return { keySize };
+  // Its successor is not to expire in the middle of its own rotation.
+  if (lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
   if (wholeHours !== undefined) return { keySize, validityMs: wholeHours };
   return cutShort ? { keySize } : { keySize, validityMs: lifetimeMs };
 }

@@ -81,7 +81,7 @@ export function scopeRotation(
   contexts: Contexts = new Map(),
 ): RotationScope {
   for (const { snapshot } of members) {
-    requireSigner(snapshot, 'a new certificate');
+    requireSigner(snapshot, 'a new certificate', now);
     requireFollowers(snapshot, members);
   }
   if (choice.peer !== undefined) {

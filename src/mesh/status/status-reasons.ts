@@ -57,7 +57,9 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     clusters,
     contexts: contextsIn(mesh, known),
     unready: unreadyIn(clusters),
-    obstacles: new Map(clusters.map(({ context, unsigned, unfinished }) => [context, { unsigned, unfinished }])),
+    obstacles: new Map(
+      clusters.map(({ context, unsigned, caExpired, unfinished }) => [context, { unsigned, caExpired, unfinished }]),
+    ),
     silent: unreachable.map(({ context }) => context),
     isCheck,
   };

@@ -56,7 +56,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const isOpen =
     apart.every(({ onRecord }) => !onRecord) || rest.every(({ cluster }) => first?.onRecord?.includes(cluster.name));
   const isBeginning = isAll && isOpen;
-  if (first && isBeginning && !off.some(({ unsigned, unfinished }) => unsigned || unfinished)) {
+  if (first && isBeginning && !off.some(({ unsigned, caExpired, unfinished }) => unsigned || caExpired || unfinished)) {
     // Nobody is connected to anybody: one command for all.
     const others = rest.map(({ context }) => context);
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });

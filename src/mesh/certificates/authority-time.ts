@@ -1,0 +1,63 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { concernedPeers } from '../peers/concerned-peers.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
+import type { TlsSecretFacts } from './certificate.ts';
+import { endOf, endsSoon } from './cluster-certificates.ts';
+import { isSameKey } from './trust.ts';
+
+/**
+ * Why a CA signs nothing of use any more, as the end of a sentence about its Secret: whoever verifies refuses what is from it.
+ * Undefined while it is valid, and where no CA was read.
+ */
+export function expiredAuthority({ ca }: Pick<ClusterSnapshot, 'ca'>, now: Date): string | undefined {
+  return ca && ca.certificate.notAfter <= now ? `has a CA that expired on ${endOf(ca.certificate)}` : undefined;
+}
+
+/**
+ * How a cluster comes by another CA once its own has expired, and its peers by certificates of that one, as the end of a sentence
+ * that ends with its commands. No rotation helps then: it keeps connections, and there are none to keep.
+ * @param others other clusters, as far as they were read
+ */
+export function replaceExpired(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
+  const { context } = snapshot;
+  const peers = contextsOfPeers(snapshot, others);
+  const again = peers.length > 0 ? [connectCommand(context, peers)] : [];
+  const ways = [meshctlCommand('clustermesh enable', { context }, ['--replace-ca']), ...again].join(' && ');
+  return forOtherOwners(`replace the CA, which has expired: ${ways}`, context, peersOfOthers(snapshot));
+}
+
+/** The command by which a CA is replaced while it is valid, in all clusters that have to take part. */
+export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
+  const { context } = snapshot;
+  const together = [context, ...contextsOfPeers(snapshot, others)];
+  const rotate = meshctlCommand('clustermesh certs rotate', { context: together }, ['--ca']);
+  return forOtherOwners(rotate, context, peersOfOthers(snapshot));
+}
+
+/** Of those that were not read, what stands for a context that only the operator knows. */
+function contextsOfPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  return concernedPeers(snapshot, others).map(
+    (peer) => others.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer),
+  );
+}
+
+/**
+ * What renews a certificate that ends with the CA of its cluster, where that CA is what has to be renewed first: from it, enable
+ * would issue one that ends no later. As the end of a sentence that ends with its command.
+ * @param others other clusters, as far as they were read
+ * @returns undefined where a new certificate of the present CA helps
+ */
+export function renewAuthorityFirst(
+  snapshot: ClusterSnapshot,
+  facts: Pick<TlsSecretFacts, 'ca'> | undefined,
+  now: Date,
+  others: readonly ClusterSnapshot[] = [],
+): string | undefined {
+  const present = snapshot.ca?.certificate;
+  if (!present || !facts?.ca || !isSameKey(present, facts.ca)) return undefined;
+  if (present.notAfter <= now) return replaceExpired(snapshot, others);
+  return endsSoon(present, now) ? `replace the CA: ${rotateAuthority(snapshot, others)}` : undefined;
+}
