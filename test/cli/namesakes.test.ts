@@ -51,6 +51,23 @@ it('a hint names no context where a name leads to two clusters', async () => {
   expect(stderr).not.toMatch(/--context s/);
 });
 
+it('connect asks before the namesake of a peer takes its place', async () => {
+  const before = standing();
+  const { exitCode, stderr } = await clusters.meshctl(
+    mesh('connect', '--context', 's1', '--destination-context', 'p3'),
+  );
+  expect(exitCode).toBe(2);
+  for (const [peer, from, to] of [
+    ['mesh-3', 's1', 'p3'],
+    ['mesh-1', 'p3', 's1'],
+  ]) {
+    expect(stderr).toContain(
+      `the ${peer} that context "${from}" dials is cut off, another cluster than that of context "${to}"`,
+    );
+  }
+  expect(standing()).toEqual(before);
+});
+
 it('apply --prune lets the namesake of a peer alone, also where no context leads to the peer', async () => {
   const file = meshText({
     clusters: [

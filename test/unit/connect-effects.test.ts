@@ -143,12 +143,13 @@ describe('what a connect does to the connections that there are', () => {
   });
 
   it.each([
-    ['what was never dialled', ['10.9.9.9:2379'], 'unknown'],
-    ['what the Service has', ['172.18.3.100:2379'], 'moved'],
-    ['what the Service has, too', ['lb.example:2379', '172.18.3.100:2379'], 'moved'],
-    ['what it dials now', ['h:1'], 'moved'],
-  ])('is not known of %s', (_what, addresses, becomes) => {
-    const three = { ...cluster(3, []) };
+    ['what was never dialled', ['10.9.9.9:2379'], 'unknown', 'former'],
+    ['what the Service has', ['172.18.3.100:2379'], 'moved', 'former'],
+    ['what the Service has, too', ['lb.example:2379', '172.18.3.100:2379'], 'moved', 'former'],
+    ['what it dials now', ['h:1'], 'moved', 'former'],
+    ['another cluster of the name, by address and CA', ['172.18.3.100:2379'], 'cut', 'ca'],
+  ])('is said of %s', (_what, addresses, becomes, ca) => {
+    const three = cluster(3, [], ca);
     const server = { ...three, objects: new Map([...three.objects, ...serving('172.18.3.100')]) };
     const member = (snapshot: typeof one, id: number) => ({
       snapshot,
@@ -167,11 +168,13 @@ describe('what a connect does to the connections that there are', () => {
       [step('context-1', 'cilium-kvstoremesh', { changes })],
     ).filter(({ peer }) => peer === 'mesh-3');
     expect(effect?.becomes).toBe(becomes);
-    expect(effect?.mend).toBe(
-      becomes === 'unknown'
-        ? 'meshctl clustermesh connect --context context-1 --destination-context context-3 --destination-endpoint mesh-3=service'
-        : undefined,
-    );
+    const join = 'meshctl clustermesh connect --context context-1 --destination-context';
+    const mends = {
+      unknown: `${join} context-3 --destination-endpoint mesh-3=service`,
+      cut: `${join} '<context of mesh-3>'`,
+    };
+    expect(effect?.mend).toBe(mends[becomes as keyof typeof mends]);
+    expect(effect?.replacedBy).toBe(becomes === 'cut' ? 'context-3' : undefined);
     if (becomes === 'unknown') expect(effect?.why).toContain('10.9.9.9:2379 has not been tried from there');
   });
 

@@ -8,6 +8,7 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { aliasPath } from '../peers/file/host-aliases.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../peers/peers-of-others.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
@@ -16,7 +17,7 @@ import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { type Direction, dialingSecret } from './direction.ts';
 
-type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'replacedBy'>;
 
 /**
  * What a connect does to the connections that its clusters have already, also with clusters that are no part of it;
@@ -82,6 +83,11 @@ function fileEffects(steps: readonly Step[], peer: string, direction: Direction 
   const changed = [...dialling.filter(({ path }) => isAbout(path)), ...named].filter(({ from }) => from !== undefined);
   if (changed.length === 0) return [];
   const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`).join('; ');
+  if (direction && dialsAnother(direction.client.snapshot, peer, direction.server.snapshot)) {
+    const [own, other] = [direction.client.snapshot.context, direction.server.snapshot.context];
+    const why = `it is another cluster than that of context "${other}", which takes its place: ${words}`;
+    return [{ becomes: 'cut', why, mend: connectCommand(own, unnamedContext(peer)), replacedBy: other }];
+  }
   const untried = direction ? untriedAddresses(direction) : [];
   if (!direction || untried.length === 0) return [{ becomes: 'moved', why: words }];
   const { client, server } = direction;

@@ -36,13 +36,24 @@ function leadsTo(client: ClusterSnapshot, server: ClusterSnapshot): boolean | un
   if (name === undefined) return undefined;
   const isAt = isDialledAt(client, name, server);
   if (isAt) return true;
-  const files = client.peerCertificates.get(name);
+  // A file that another tool wrote may have an address that only it knows: then the CA alone tells. Meshes may share one.
+  const trusted = trustsItsCa(client, name, server);
+  return trusted && isAt === false ? undefined : trusted;
+}
+
+/** Whether a cluster trusts, for a peer of this name, the CA of another one; undefined where one of the two is not known. */
+function trustsItsCa(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean | undefined {
+  const files = client.peerCertificates.get(peer);
   const ca = server.tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? server.ca?.certificate;
-  // A file that another tool wrote may have an address that only it knows.
-  if (!files || !ca || trustedBy(files).length === 0) return undefined;
-  if (!trusts(files, ca)) return false;
-  // Meshes may share a CA.
-  return isAt === false ? undefined : true;
+  return !files || !ca || trustedBy(files).length === 0 ? undefined : trusts(files, ca);
+}
+
+/**
+ * Whether what a cluster dials by a name is for certain not this cluster of that name: it has another address and another CA. One
+ * of both alone may be new, as of a Service that was made anew.
+ */
+export function dialsAnother(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean {
+  return isDialledAt(client, peer, server) === false && trustsItsCa(client, peer, server) === false;
 }
 
 /**

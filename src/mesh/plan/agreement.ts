@@ -23,11 +23,19 @@ export interface Concerns {
 /** What the operator has to agree to before a plan is carried out, each a clause; none where nobody need be asked. */
 export function agreementClauses({ effects = [], hazards = [], doubtful = false }: Concerns): string[] {
   const namesOf = (of: readonly PeerEffect[]) => [...new Set(of.map(({ peer }) => peer))];
-  const cut = namesOf(cutEffects(effects));
-  const perhaps = namesOf(endangeredEffects(effects)).filter((peer) => !cut.includes(peer));
+  const ended = cutEffects(effects);
+  const perhaps = namesOf(endangeredEffects(effects)).filter((peer) => !namesOf(ended).includes(peer));
+  const cut = namesOf(ended.filter(({ replacedBy }) => replacedBy === undefined));
+  // The name of who is cut off is that of who is connected: only contexts tell the two apart.
+  const replaced = ended.flatMap(({ cluster, peer, replacedBy }) =>
+    replacedBy === undefined
+      ? []
+      : `the ${peer} that context "${cluster}" dials is cut off, another cluster than that of context "${replacedBy}"`,
+  );
   const bySays = groupBy(hazards, ({ says }) => says);
   return [
     ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
+    ...replaced,
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
     ...[...bySays].map(([says, of]) => `${says} (${[...new Set(of.map(({ cluster }) => cluster))].join(', ')})`),
     ...(doubtful ? ['clusters that are not known here may be cut off'] : []),

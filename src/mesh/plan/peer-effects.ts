@@ -26,6 +26,8 @@ export interface PeerEffect {
   mend?: string | undefined;
   /** Of one that is lost unless the Service, once it is there, has one of these addresses: `host:port` that the peer dials. */
   unlessAt?: readonly string[] | undefined;
+  /** Of one that is cut because another cluster of its name takes its place: the context of that one. */
+  replacedBy?: string | undefined;
 }
 
 /** The worst one counts. */
@@ -48,7 +50,7 @@ function worse(a: PeerEffect, b: PeerEffect): PeerEffect {
   const difference = SEVERITY.indexOf(a.becomes) - SEVERITY.indexOf(b.becomes);
   if (difference !== 0) return difference > 0 ? a : b;
   const why = [...new Set([a.why, b.why].filter((clause) => clause !== ''))].join('; ');
-  return { ...a, why, mend: a.mend ?? b.mend, unlessAt: undefined };
+  return { ...a, why, mend: a.mend ?? b.mend, unlessAt: undefined, replacedBy: a.replacedBy ?? b.replacedBy };
 }
 
 /** Effects of a plan that has been carried out, now that the addresses of the Service are known. */
