@@ -10,6 +10,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
@@ -163,12 +164,12 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
 
 /** The peers among the clusters whose CA is known from both sides. */
 function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
-  return all.flatMap((peer) => {
+  return withoutNamesakes(cluster, all).flatMap((peer) => {
     const held = cluster.peerCertificates.get(clusterNameOf(peer));
     const trusted = held?.ca;
     // A CA that signed nothing is a fault of that cluster, which to connect again does not mend.
     const actual = signerInUse(peer) ?? peer.ca?.certificate;
-    return peer !== cluster && held && trusted && actual ? [{ peer, held, trusted, actual }] : [];
+    return held && trusted && actual ? [{ peer, held, trusted, actual }] : [];
   });
 }
 

@@ -1,5 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { dialFaults } from './dial-faults.ts';
 import type { Fault, FaultsInput } from './fault.ts';
@@ -10,7 +11,8 @@ import { sizeFaults } from './size-faults.ts';
  * Everything that is wrong with what one cluster is configured with, each thing once. What could not be read (`unread`, or
  * a snapshot without `tlsFiles`) is not known, and is no fault.
  */
-export function faultsOf(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+export function faultsOf(snapshot: ClusterSnapshot, { now, others = [] }: FaultsInput): Fault[] {
+  const input = { now, others: withoutNamesakes(snapshot, others) };
   const dialling = dialFaults(snapshot, input).map((fault) => withBothWaysOut(fault, snapshot, input));
   return [...dialling, ...serveFaults(snapshot, input), ...sizeFaults(snapshot, input)];
 }

@@ -1,7 +1,9 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
+import { groupBy } from '../pairs.ts';
 import { concernedPeers, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
@@ -28,6 +30,28 @@ export function peersAmong(snapshot: ClusterSnapshot, others: readonly ClusterSn
     snapshot,
     others.filter((other) => other !== snapshot && arePeers(other, snapshot) !== false),
   );
+}
+
+/**
+ * The other clusters that may be the peers of this one by their names: without those of another mesh whose clusters have the same
+ * names. A cluster that only is not what the files say stays, as long as no other one is: it has moved, or has another CA by now.
+ * @param all that were read, perhaps with the cluster itself
+ */
+export function withoutNamesakes(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  const others = all.filter((other) => other !== snapshot);
+  const alike = groupBy(others, clusterNameOf);
+  const doubles = alike.get(clusterNameOf(snapshot)) ?? [];
+  return others.filter((other) => {
+    const rivals = (alike.get(clusterNameOf(other)) ?? []).filter((rival) => rival !== other);
+    // Hardly any name is there twice.
+    if (rivals.length + doubles.length === 0) return true;
+    const is = arePeers(snapshot, other);
+    if (is !== undefined && (is || rivals.length > 0)) return is;
+    return (
+      !rivals.some((rival) => arePeers(snapshot, rival)) &&
+      !doubles.some((double) => double !== other && arePeers(double, other))
+    );
+  });
 }
 
 /** Whether what a cluster dials by the name of this one leads there: by an address that it has, else by the CA that is trusted. */

@@ -1,5 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { withoutNamesakes } from './namesakes.ts';
 import { servedPeers } from './peer-choices.ts';
 import { configuredPeers } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
@@ -10,7 +11,7 @@ import { renamedPeers } from './renamed-peers.ts';
  * @param all the clusters that were read, this one among them or not
  */
 export function peersOutside(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
-  const others = all.filter((other) => other !== snapshot);
+  const others = withoutNamesakes(snapshot, all);
   const dialled = configuredPeers(snapshot);
   const read = [
     ...[snapshot, ...others].map(clusterNameOf),

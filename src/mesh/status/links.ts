@@ -1,5 +1,5 @@
 import { describeFault } from '../faults/fault.ts';
-import { faultsBetween, type MeshStatusReport } from './mesh-status.ts';
+import { faultsBetween, type MeshStatusReport, rowsOf } from './mesh-status.ts';
 import { adviseMesh } from './status-reasons.ts';
 
 /** A connection that `status` calls broken. */
@@ -25,16 +25,15 @@ export interface Links {
  * answered is left out: nothing is known of it.
  */
 export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
-  const { clusters, matrix } = adviseMesh(mesh);
+  const advised = adviseMesh(mesh);
   return new Map(
-    clusters
-      .filter(({ nodes }) => nodes.total > 0)
-      .map((report) => {
-        const cells = matrix.filter(({ from, state }) => from === report.cluster.name && state !== 'self');
+    rowsOf(advised)
+      .filter(({ report: { nodes } }) => nodes.total > 0)
+      .map(({ report, cells }) => {
         const broken = cells.flatMap(({ to: peer, state, connected = 0, total = 0 }): BrokenLink[] => {
           if (state !== 'disconnected' && state !== 'at-risk') return [];
           const [problem] = report.problems.filter((one) => one.peer === peer);
-          const [fault] = faultsBetween(report, peer, clusters);
+          const [fault] = faultsBetween(report, peer, advised.clusters);
           const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
           const counts = state === 'disconnected' ? `${connected} of ${total} nodes connected: ` : '';
           return [{ peer, state, reason: `${counts}${why}` }];

@@ -1,4 +1,5 @@
-import type { MeshStatusReport } from './mesh-status.ts';
+import { type MatrixCell, type MeshStatusReport, rowsOf } from './mesh-status.ts';
+import { mayBePeersOf, type StatusReport } from './status.ts';
 
 /** How an edge is: `partial` where only some of the nodes have what it stands for. */
 export type EdgeState = 'ok' | 'partial' | 'broken';
@@ -11,22 +12,34 @@ export interface MeshGraph {
 }
 
 /** Who is connected to whom. Peers that were not asked are there too. */
-export function graphOfStatus({ clusters, matrix }: MeshStatusReport): MeshGraph {
-  const asked = clusters.map(({ cluster, nodes, context }) => ({
-    id: cluster.name,
-    label: cluster.name,
-    detail: `${context} · ${nodes.total} nodes`,
+export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
+  const { clusters } = mesh;
+  const names = clusters.map(({ cluster }) => cluster.name);
+  const namesakes = clusters.flatMap(({ ofOtherMeshes = [] }) => ofOtherMeshes);
+  const idOf = ({ cluster: { name }, context }: StatusReport) =>
+    namesakes.includes(context) ? `${name} (${context})` : name;
+  const asked = clusters.map((report) => ({
+    id: idOf(report),
+    label: report.cluster.name,
+    detail: `${report.context} · ${report.nodes.total} nodes`,
     known: true,
   }));
-  const others = matrix.filter(({ to }) => !asked.some(({ id }) => id === to)).map(({ to }) => to);
-  const edges = matrix
-    .filter(({ state }) => !['self', 'one-way', 'not-configured'].includes(state))
-    .map(({ from, to, state, connected = 0, total = 0 }) => ({
-      from,
-      to,
-      state: state === 'connected' ? ('ok' as const) : connected > 0 ? ('partial' as const) : ('broken' as const),
-      label: `${connected}/${total}`,
-    }));
+  const ways = rowsOf(mesh).flatMap(({ report, cells }) => {
+    const peers = new Map(mayBePeersOf(report, clusters).map((peer) => [peer.cluster.name, idOf(peer)]));
+    return cells
+      .filter(({ state }) => state !== 'self')
+      .map((cell) => ({ ...cell, from: idOf(report), to: peers.get(cell.to) ?? cell.to }));
+  });
+  const isDrawn = ({ state }: MatrixCell) => state !== 'one-way' && state !== 'not-configured';
+  const edges = ways.filter(isDrawn).map(({ from, to, state, connected = 0, total = 0 }) => ({
+    from,
+    to,
+    state: state === 'connected' ? ('ok' as const) : connected > 0 ? ('partial' as const) : ('broken' as const),
+    label: `${connected}/${total}`,
+  }));
+  // The columns are for all meshes: one that is asked in another is no cluster of this.
+  const told = ways.filter((way) => isDrawn(way) || !names.includes(way.to)).map(({ to }) => to);
+  const others = told.filter((to) => !asked.some(({ id }) => id === to));
   const unknown = [...new Set(others)].map((id) => ({ id, label: id, detail: 'not asked', known: false }));
   return { title: 'Cluster Mesh', nodes: [...asked, ...unknown], edges };
 }

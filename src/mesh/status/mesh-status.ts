@@ -1,6 +1,6 @@
 import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from '../faults/fault.ts';
-import type { StatusReport } from './status.ts';
+import { mayBePeersOf, type StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
 export interface MatrixCell {
@@ -50,7 +50,7 @@ export function evaluateMesh(
   clusters: readonly StatusReport[],
   unreachable: readonly UnreachableCluster[],
 ): MeshStatusReport {
-  const asked = clusters.map(({ cluster }) => cluster.name);
+  const asked = [...new Set(clusters.map(({ cluster }) => cluster.name))];
   const others = clusters
     .flatMap(({ peers, serves }) => [...peers.map(({ name }) => name), ...serves])
     .filter((name) => !asked.includes(name));
@@ -61,6 +61,12 @@ export function evaluateMesh(
     unreachable: [...unreachable],
     matrix: clusters.flatMap((report) => columns.map((to) => cellOf(report, to, clusters))),
   };
+}
+
+/** The clusters that were asked, each with its row of the matrix: a name alone may be that of clusters of two meshes. */
+export function rowsOf({ clusters, matrix }: Pick<MeshStatusReport, 'clusters' | 'matrix'>) {
+  const width = matrix.length / clusters.length;
+  return clusters.map((report, index) => ({ report, cells: matrix.slice(index * width, (index + 1) * width) }));
 }
 
 function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
@@ -81,7 +87,7 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
 
 /** What of a connection would not come back: at whom dials, then at whom serves, as far as that one was asked. */
 export function faultsBetween(report: StatusReport, to: string, all: readonly StatusReport[]): Fault[] {
-  const serving = all.find(({ cluster }) => cluster.name === to)?.faults ?? [];
+  const serving = mayBePeersOf(report, all).find(({ cluster }) => cluster.name === to)?.faults ?? [];
   return [
     ...report.faults.filter(({ component, peer, peers = [peer] }) => component !== 'apiserver' && peers.includes(to)),
     ...serving.filter(

@@ -25,6 +25,7 @@ import {
   saysUndialled,
   undialledServers,
 } from '../peers/lost-halves.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -35,6 +36,11 @@ import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
 export interface PolledCluster {
   report: StatusReport;
   snapshot: ClusterSnapshot;
+}
+
+interface JudgedCluster extends PolledCluster, Record<'faults' | 'harmless', Fault[]> {
+  /** Those that may be its peers. */
+  others: readonly ClusterSnapshot[];
 }
 
 /** What a status says that does not know why. */
@@ -108,8 +114,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
  */
 export function judgeStanding(polled: readonly PolledCluster[], now: Date): StatusReport[] {
   const snapshots = polled.map(({ snapshot }) => snapshot);
-  const standing = polled.map(({ report, snapshot }): PolledCluster & Record<'faults' | 'harmless', Fault[]> => {
-    const others = snapshots.filter((other) => other !== snapshot);
+  const standing = polled.map(({ report, snapshot }): JudgedCluster => {
+    const others = withoutNamesakes(snapshot, snapshots);
     const found = faultsOf(snapshot, { now, others });
     const faults = [
       ...withoutAgents(report, snapshot),
@@ -119,9 +125,12 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...renamed(snapshot, others),
     ];
     const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
-    return { report: withServed(report, snapshot, others), snapshot, faults, harmless };
+    const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
+    const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
+    const told = { ...withServed(report, snapshot, others), ...ofOtherMeshes };
+    return { report: told, snapshot, others, faults, harmless };
   });
-  return standing.map(({ report, snapshot, faults, harmless }) => ({
+  return standing.map(({ report, snapshot, others, faults, harmless }) => ({
     ...report,
     healthy: report.healthy && faults.length === 0,
     ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
@@ -129,14 +138,12 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     ...unreadIn(report, snapshot),
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
-      const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
+      const named = others.find((other) => clusterNameOf(other) === problem.peer);
+      const peer = named && standing.find((other) => other.snapshot === named);
       return explained(problem, report, {
         own: faults,
         peer: peer?.faults ?? [],
-        addresses: addressFaults(
-          snapshot,
-          snapshots.filter((other) => other !== snapshot),
-        ),
+        addresses: addressFaults(snapshot, others),
         snapshot,
         now,
       });

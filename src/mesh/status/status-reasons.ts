@@ -10,7 +10,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import { isUntried, type StatusProblem, type StatusReport } from './status.ts';
+import { isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -21,8 +21,8 @@ export interface StatusReason {
   says: string;
   /** A word before it, e.g. `connected, but would not come back`. */
   lead?: string | undefined;
-  /** Who has it, by cluster; empty where it only shows in the objects. */
-  places: readonly { cluster: string; problem: StatusProblem }[];
+  /** Who has it, by cluster and its context; empty where it only shows in the objects. */
+  places: readonly { cluster: string; context: string; problem: StatusProblem }[];
   /** The words of an agent, of one example. */
   message?: string | undefined;
   hint: string;
@@ -32,15 +32,20 @@ type Clusters = Pick<MeshStatusReport, 'clusters'> & Partial<Pick<MeshStatusRepo
 
 /** What the words of each reason take from the whole mesh. */
 interface Around extends Pick<Clusters, 'clusters'> {
-  contexts: Contexts;
-  /** Clusters to which nobody can be connected as they are, by name. */
-  unready: ReadonlySet<string>;
+  /** What the names mean to one cluster. */
+  seenBy(report: Pick<StatusReport, 'context' | 'ofOtherMeshes'> | undefined): SeenByName;
   /** What keeps enable from its work, by context. */
   obstacles: ReadonlyMap<string, EnableObstacles>;
   /** Contexts that did not answer. */
   silent: readonly string[];
   /** Whether `check` asks, which need not be the next step itself. */
   isCheck: boolean;
+}
+
+interface SeenByName {
+  contexts: Contexts;
+  /** Clusters to which nobody can be connected as they are. */
+  unready: ReadonlySet<string>;
 }
 
 interface Held {
@@ -53,10 +58,11 @@ const OF_THE_NODE: readonly FailureClass[] = ['agent-unreachable'];
 
 function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
   const { clusters, unreachable = [] } = mesh;
+  const seen = (own: readonly StatusReport[]) => ({ contexts: contextsIn(own, known), unready: unreadyIn(own) });
+  const byAll = seen(clusters);
   return {
     clusters,
-    contexts: contextsIn(mesh, known),
-    unready: unreadyIn(clusters),
+    seenBy: (report) => (report?.ofOtherMeshes ? seen(ofItsMesh(report, clusters)) : byAll),
     obstacles: new Map(
       clusters.map(({ context, unsigned, caExpired, unfinished }) => [context, { unsigned, caExpired, unfinished }]),
     ),
@@ -86,13 +92,18 @@ export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()):
 
 /** Whether a next step would name the context of a peer, and it is not known. Their names. */
 export function unknownContexts(mesh: Clusters): string[] {
-  const contexts = contextsIn(mesh, new Map());
-  const named = mesh.clusters.flatMap(({ problems, faults, peers, serves, onRecord = [] }) => [
-    ...(peers.length === 0 ? [...serves, ...onRecord] : []),
-    ...problems.map(({ peer }) => peer),
-    ...faults.flatMap(({ peer, peers = [] }) => [...peers, ...(peer === undefined ? [] : [peer])]),
-  ]);
-  return [...new Set(named)].filter((name) => !contexts.has(name));
+  const { seenBy } = aroundIn(mesh, new Map(), false);
+  const unknown = mesh.clusters.flatMap((report) => {
+    const { problems, faults, peers, serves, onRecord = [] } = report;
+    const named = [
+      ...(peers.length === 0 ? [...serves, ...onRecord] : []),
+      ...problems.map(({ peer }) => peer),
+      ...faults.flatMap(({ peer, peers = [] }) => [...peers, ...(peer === undefined ? [] : [peer])]),
+    ];
+    const { contexts } = seenBy(report);
+    return named.filter((name) => !contexts.has(name));
+  });
+  return [...new Set(unknown)];
 }
 
 /**
@@ -102,7 +113,7 @@ export function unknownContexts(mesh: Clusters): string[] {
 export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck = false } = {}): StatusReason[] {
   const around = aroundIn(mesh, known, isCheck);
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
-  const reasons = [...groupBy(held, keyOf).values()].map((group): StatusReason => {
+  const reasons = [...groupBy(held, (one) => keyOf(one, around)).values()].map((group): StatusReason => {
     const [first] = group as [Held, ...Held[]];
     const { cause, message } = first.problem;
     // Some may have lost what others still have: for the reason and the next step that is one.
@@ -140,8 +151,10 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
 }
 
 /** Whether what a fault is about works now: of one by which a cluster does not let a peer in, that is that peer's connection. */
-function isConnected({ clusters }: Clusters, { cluster, nodes }: StatusReport, { component, peer }: Fault): boolean {
-  const client = component === 'apiserver' ? clusters.find((one) => one.cluster.name === peer) : undefined;
+function isConnected({ clusters }: Clusters, report: StatusReport, { component, peer }: Fault): boolean {
+  const { cluster, nodes } = report;
+  const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
+  const client = peers.find((one) => one.cluster.name === peer);
   const agents = client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes;
   return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
 }
@@ -156,8 +169,8 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
 
 /** @param group problems that are one */
 function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
-  const { clusters, contexts, unready, obstacles, silent, isCheck } = around;
-  const ready = thoseReady(group, ({ report }) => unready.has(report.cluster.name));
+  const { clusters, seenBy, obstacles, silent, isCheck } = around;
+  const ready = thoseReady(group, ({ report }) => seenBy(report).unready.has(report.cluster.name));
   const [first] = ready as [Held, ...Held[]];
   const { report, problem } = first;
   const { cause } = problem;
@@ -168,11 +181,11 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
     ...new Set(held.map(({ report: { context } }) => context).filter((context) => context !== report.context)),
   ];
   const place = placeOf(first);
-  const peerContext = contexts.get(problem.peer);
+  const peerContext = seenBy(report).contexts.get(problem.peer);
   const words = adviceForFailure(problem.class, {
     ...place,
     peerContext,
-    peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
+    peerNamespace: clusters.find(({ context }) => context === peerContext)?.namespace,
     alsoFrom: contextsBeside(ready),
     obstacles,
   });
@@ -212,8 +225,9 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
   'apiserver-rollout',
 ]);
 
-function mendOrCheck(fault: Fault, { clusters, contexts, unready, silent, isCheck }: Around): string {
+function mendOrCheck(fault: Fault, { clusters, seenBy, silent, isCheck }: Around): string {
   const own = clusters.find(({ context }) => context === fault.context);
+  const { contexts, unready } = seenBy(own);
   const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
   const mend = forgetIfSilent(known, [fault.context], silent);
   // One that has a next step of its own has its cause, too.
@@ -241,14 +255,15 @@ function isOfOneCluster({ problem: { cause, class: kind } }: Held): boolean {
 }
 
 /** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */
-function keyOf({ report, problem }: Held): string {
+function keyOf({ report, problem }: Held, { seenBy }: Pick<Around, 'seenBy'>): string {
   const { cause, class: kind, peer, component, nodes } = problem;
   if (cause) return JSON.stringify(['cause', identityOf(cause)]);
   if (OF_THE_NODE.includes(kind)) return JSON.stringify(['node', report.context, component, nodes]);
   if (dialsOwnServer(placeOf({ report, problem }))) {
     return JSON.stringify(['own', report.context, component, kind, kind === 'syncing' ? peer : '']);
   }
-  return JSON.stringify(['peer', peer, kind, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
+  const where = seenBy(report).contexts.get(peer) ?? '';
+  return JSON.stringify(['peer', peer, where, kind, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
 }
 
 /** What is looked at in the cluster that has it. */
@@ -264,7 +279,7 @@ function placesOf(group: readonly Held[]): StatusReason['places'] {
     JSON.stringify([report.context, component, nodes]),
   );
   return [...places.values()].flatMap(([first]) =>
-    first ? [{ cluster: first.report.cluster.name, problem: first.problem }] : [],
+    first ? [{ cluster: first.report.cluster.name, context: first.report.context, problem: first.problem }] : [],
   );
 }
 
@@ -272,6 +287,14 @@ function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefin
   return clusters.find((report) => report.context === context)?.cluster.name;
 }
 
-function contextsIn({ clusters }: Clusters, known: Contexts): Contexts {
+/** A cluster that was asked and those that may be its peers; of a name that is its own, too, it is the one that is meant. */
+function ofItsMesh(
+  own: Pick<StatusReport, 'context' | 'ofOtherMeshes'>,
+  clusters: readonly StatusReport[],
+): StatusReport[] {
+  return [...mayBePeersOf(own, clusters), ...clusters.filter(({ context }) => context === own.context)];
+}
+
+function contextsIn(clusters: readonly StatusReport[], known: Contexts): Contexts {
   return new Map([...known, ...clusters.map(({ cluster, context }) => [cluster.name, context] as const)]);
 }

@@ -125,6 +125,11 @@ export interface StatusReport extends EnableObstacles {
    * any; absent where there is none.
    */
   onRecord?: string[] | undefined;
+  /**
+   * Contexts of clusters that were asked with it and are no peers of it, although they have the name of one, or know one of its
+   * name: they are of another mesh; absent where there is none.
+   */
+  ofOtherMeshes?: string[] | undefined;
   /** Peers that belong to other owners, joined by messages; absent where there is none. */
   ofOthers?: string[] | undefined;
   /** Invitations for which somebody still has to act; absent where there is none, and where they could not be read. */
@@ -138,6 +143,14 @@ export interface StatusReport extends EnableObstacles {
   faults: Fault[];
   /** Only where asked for: it grows with the nodes. */
   details?: NodeStatus[] | undefined;
+}
+
+/** The other clusters that were asked and may be peers of one by their names. */
+export function mayBePeersOf(
+  report: Pick<StatusReport, 'context' | 'ofOtherMeshes'>,
+  reports: readonly StatusReport[],
+): StatusReport[] {
+  return reports.filter(({ context }) => context !== report.context && !report.ofOtherMeshes?.includes(context));
 }
 
 /** Whether a cluster has nothing to do with any other one. */

@@ -1,6 +1,6 @@
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
 import { unreadyIn } from '../faults/unready.ts';
-import type { StatusReport } from './status.ts';
+import { mayBePeersOf, type StatusReport } from './status.ts';
 
 /**
  * The contexts of the clusters that a cluster which is alone can be connected to: those that are to be its peers, where anything
@@ -15,7 +15,7 @@ export function whomToJoin(
 ): string[] {
   const unready = unreadyIn(reports);
   // Another one may have its name: it is no way to itself.
-  const others = reports.filter((other) => other !== report);
+  const others = mayBePeersOf(report, reports);
   const asked = new Map(others.map(({ cluster, context }) => [cluster.name, context]));
   const enabled = others.filter((other) => other.enabled).map(({ cluster }) => cluster.name);
   const { onRecord = enabled } = report;

@@ -3,8 +3,8 @@ import { capital, counted, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
-import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
-import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
+import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
+import { isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { whomToJoin } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
@@ -86,20 +86,20 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const total = clusters.length + unreachable.length;
   if (healthy) {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
-    const apart = pairsApart(report);
+    const apart = pairsApart(report).map((pair) => pair.map(nameOf).join(' and '));
     const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
     const halves = halfPairs(report);
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
       ...(halves.length > 0
-        ? [`one-way, which no one chose: ${halves.map(({ from, to }) => `${to} → ${from}`).join('; ')}`]
+        ? [`one-way, which no one chose: ${halves.map(({ from, to }) => `${nameOf(to)} → ${nameOf(from)}`).join('; ')}`]
         : []),
+      ...(clusters.some(({ ofOtherMeshes }) => ofOtherMeshes) ? ['clusters of other meshes have the same names'] : []),
       ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     const [half] = halves;
-    const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
-    const both = half ? hintLines(`both ways: ${connectCommand(contextOf(half.from), contextOf(half.to))}`, theme) : [];
+    const both = half ? hintLines(`both ways: ${connectCommand(half.from.context, half.to.context)}`, theme) : [];
     const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
     return [`${half ? '⚠️ ' : '✅'} ${says}`, ...both].join('\n');
   }
@@ -120,33 +120,46 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   return `❌ ${theme.fail(capital(words.join('; ')))}`;
 }
 
-/** Clusters that were asked and do not dial each other, each pair once: `mesh-1 and mesh-3`. */
-function pairsApart({ clusters, matrix }: MeshStatusReport): string[] {
-  const names = clusters.map(({ cluster }) => cluster.name);
-  return pairsOf(names)
-    .filter(([one, other]) => isApart(matrix, one, other) && isApart(matrix, other, one))
-    .map((pair) => pair.join(' and '));
+function nameOf({ cluster }: StatusReport): string {
+  return cluster.name;
+}
+
+/** Clusters that were asked and do not dial each other, each pair once. Those of two meshes of the same names are none. */
+function pairsApart(mesh: MeshStatusReport): [StatusReport, StatusReport][] {
+  const { clusters } = mesh;
+  const apart = apartIn(mesh);
+  const isPair = ([one, other]: [StatusReport, StatusReport]) =>
+    mayBePeersOf(one, clusters).includes(other) && mayBePeersOf(other, clusters).includes(one);
+  return pairsOf(clusters).filter((pair) => isPair(pair) && apart(...pair) && apart(pair[1], pair[0]));
 }
 
 /** Where `from` does not dial a cluster that was asked and dials it, though nobody chose that: perhaps half of it is lost. */
-function halfPairs({ clusters, matrix }: MeshStatusReport): { from: string; to: string }[] {
-  const names = clusters.map(({ cluster }) => cluster.name);
-  return matrix.filter(({ from, to }) => names.includes(to) && isApart(matrix, from, to) && !isApart(matrix, to, from));
+function halfPairs(mesh: MeshStatusReport): { from: StatusReport; to: StatusReport }[] {
+  const apart = apartIn(mesh);
+  return mesh.clusters.flatMap((from) =>
+    mayBePeersOf(from, mesh.clusters)
+      .filter((to) => apart(from, to) && !apart(to, from))
+      .map((to) => ({ from, to })),
+  );
 }
 
-function isApart(matrix: readonly MatrixCell[], from: string, to: string): boolean {
-  return matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
+/** Whether one cluster is not set to dial another one. */
+function apartIn(mesh: MeshStatusReport): (from: StatusReport, to: StatusReport) => boolean {
+  const rows = new Map(rowsOf(mesh).map(({ report, cells }) => [report, cells]));
+  return (from, to) =>
+    rows.get(from)?.some((cell) => cell.to === to.cluster.name && cell.state === 'not-configured') ?? false;
 }
 
-function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {
+function matrixLines(mesh: MeshStatusReport, theme: Theme): string[] {
+  const { clusters, matrix } = mesh;
   const columns = [...new Set(matrix.map(({ to }) => to))];
   const named = clusters.some(({ context, cluster }) => context !== cluster.name);
   const head = [named ? 'FROM (CONTEXT) \\ TO' : 'FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
-  const rows = clusters.map(({ context, cluster: { name } }): (Cell | string)[] => [
-    { text: context === name ? name : `${name} (${context})`, style: theme.bold },
+  const rows = rowsOf(mesh).map(({ report: { context, cluster }, cells }): (Cell | string)[] => [
+    { text: context === cluster.name ? cluster.name : `${cluster.name} (${context})`, style: theme.bold },
     ...columns.map((to) =>
       cellFor(
-        matrix.find((cell) => cell.from === name && cell.to === to),
+        cells.find((cell) => cell.to === to),
         theme,
       ),
     ),

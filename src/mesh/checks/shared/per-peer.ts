@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';
 import { firstOf } from '../../counted.ts';
 import { groupBy } from '../../pairs.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { partedBy } from '../../peers/parted.ts';
 import { peersOfOthers, servedPeers } from '../../peers/peer-choices.ts';
 import { configuredPeers } from '../../peers/peers.ts';
@@ -62,10 +63,13 @@ export function ofBoth(
 
 /** A check of each cluster and each peer that it dials. What a cluster has for itself is another check's. */
 export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestion): MeshCheck {
-  const peersOf = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] => [
-    ...dialledBy(from, all),
-    ...also(from, all).map((cluster) => ({ name: clusterNameOf(cluster), cluster })),
-  ];
+  const peersOf = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] => {
+    const others = withoutNamesakes(from, all);
+    return [
+      ...dialledBy(from, others),
+      ...also(from, others).map((cluster) => ({ name: clusterNameOf(cluster), cluster })),
+    ];
+  };
   return {
     id,
     category: 'peers',
@@ -104,10 +108,10 @@ function namesOf(peers: readonly { name: string }[]): string {
   return firstOf(peers.map(({ name }) => name));
 }
 
-function dialledBy(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] {
+function dialledBy(from: ClusterSnapshot, others: readonly ClusterSnapshot[]): Peer[] {
   return configuredPeers(from)
     .filter((name) => name !== clusterNameOf(from))
-    .map((name) => ({ name, cluster: all.find((to) => to !== from && clusterNameOf(to) === name) }));
+    .map((name) => ({ name, cluster: others.find((to) => clusterNameOf(to) === name) }));
 }
 
 function reconnect(from: ClusterSnapshot, { name, cluster: to }: Peer): string {

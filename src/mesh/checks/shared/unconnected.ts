@@ -91,7 +91,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
 function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Finding {
   const { id, about, lead, says, places, message = '', hint } = reason;
   const names = new Set(places.map(({ cluster }) => cluster));
-  const contexts = reports.filter(({ cluster }) => names.has(cluster.name)).map(({ context }) => context);
+  const held = new Set(places.map(({ context }) => context));
+  const contexts = reports.map(({ context }) => context).filter((context) => held.has(context));
   const peers = about.filter((name) => !names.has(name));
   const [problem] = places.map((place) => place.problem);
   const { cause } = problem ?? {};

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
+import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
+import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
+import { graphOfStatus } from '../../src/mesh/status/mesh-graph.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
+import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
+import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
+import { PLAIN } from '../support/plain-theme.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  certificateFacts,
+  loadBalancerService,
+  NOW,
+  secretObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
+
+type Mesh = 'prod' | 'stag';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+const addressOf = (mesh: Mesh, id: number) => `172.18.${mesh === 'prod' ? 1 : 2}.${id}`;
+
+/** `mesh-ID`, one of a mesh, with a CA and an address of its own. @param ca the one that it has; its peers trust that of before */
+function cluster(mesh: Mesh, id: number, peers: readonly number[], ca = `${mesh}-${id}`): ClusterSnapshot {
+  const caOf = (peer: number) => certificateFacts({ publicKeySha256: `${mesh}-${peer}`, isCa: true });
+  const files = peers.flatMap((peer) => {
+    const keys = Object.values(peerCertificateKeys(`mesh-${peer}`)).map((key) => [key, 'PEM']);
+    const endpoint = { addresses: [`${addressOf(mesh, peer)}:2379`] };
+    return [[`mesh-${peer}`, remotePeerFile(`mesh-${peer}`, endpoint, `mesh-${peer}.`)], ...keys];
+  });
+  const held = peers.map((peer): [string, ReturnType<typeof tlsFacts>] => [
+    `mesh-${peer}`,
+    tlsFacts(`${mesh}-${peer}`, { commonName: `remote-mesh-${id}` }),
+  ]);
+  const own = certificateFacts({ publicKeySha256: ca, isCa: true });
+  const leaf = { certificate: certificateFacts(), privateKey: 'ok', signedByCa: true } as const;
+  return snapshotOf({
+    context: `${mesh}-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
+    live: [
+      apiserverDeployment(),
+      loadBalancerService(addressOf(mesh, id)),
+      secretObject('cilium-kvstoremesh', Object.fromEntries(files)),
+    ],
+    ca: caFacts(ca),
+    tlsSecrets: new Map([[SERVER, tlsFacts(ca, { commonName: 'server' })]]),
+    remoteUsers: peers.map((peer) => ({ name: `remote-mesh-${peer}`, role: 'remote' })),
+    peerCertificates: new Map(held),
+    tlsFiles: new Map([
+      [SERVER, { ...leaf, ca: own, authorities: [own] }],
+      ...peers.map(
+        (peer) => [`cilium-kvstoremesh/mesh-${peer}`, { ...leaf, ca: caOf(peer), authorities: [caOf(peer)] }] as const,
+      ),
+    ]) as never,
+  });
+}
+
+const prod1 = cluster('prod', 1, [2, 3]);
+const prod2 = cluster('prod', 2, [1, 3]);
+const prod3 = cluster('prod', 3, [1, 2]);
+const stag1 = cluster('stag', 1, [2]);
+const stag2 = cluster('stag', 2, [1]);
+const ALL = [prod1, prod2, prod3, stag1, stag2];
+
+const contextsOf = (of: readonly ClusterSnapshot[]) => of.map(({ context }) => context);
+
+describe('the clusters that may be the peers of one', () => {
+  it.each<[string, ClusterSnapshot, readonly ClusterSnapshot[], string[]]>([
+    ['are those of its mesh, of several of a name', prod1, ALL, ['prod-2', 'prod-3', 'stag-1']],
+    ['are none that are the peers of another one of its name', stag1, ALL, ['prod-1', 'stag-2']],
+    ['so also where the name is there once', stag2, [prod1, prod2, stag2], ['prod-2']],
+    ['are all, with names of their own', prod3, [prod1, prod2], ['prod-1', 'prod-2']],
+    ['are also one that was replaced', prod1, [cluster('stag', 2, [])], ['stag-2']],
+    ['are also one that has another CA now', prod1, [stag1, cluster('prod', 2, [1], 'new')], ['stag-1', 'prod-2']],
+    ['are those that are yet to be connected', cluster('prod', 9, []), ALL, contextsOf(ALL)],
+    ['are none of those that only have the name', prod3, [stag1, cluster('stag', 1, [])], []],
+  ])('%s', (_what, one, others, expected) => {
+    expect(contextsOf(withoutNamesakes(one, others))).toEqual(expected);
+  });
+
+  it('are those that a peer may be among', () => {
+    expect(ALL.map((one) => peersOutside(one, ALL))).toEqual([[], [], [], [], []]);
+    expect(peersOutside(stag2, [prod1, prod2, stag2])).toEqual(['mesh-1']);
+  });
+});
+
+const PEER_FAULTS = ['peer-ca', 'peer-certificate-issuer', 'peer-user-missing'];
+const trust = (clusters: readonly ClusterSnapshot[]) =>
+  runChecks(
+    TRUST_CHECKS.filter(({ id }) => id === 'tls-ca-trust'),
+    { clusters, now: NOW, observed: new Map() },
+  ).filter(({ severity }) => severity === 'fail');
+
+describe('two sound meshes of the same names', () => {
+  it.each([ALL, [...ALL].reverse(), [prod1, prod2, stag2]])('have no fault with each other', (...all) => {
+    const faults = all.flatMap((one) => faultsOf(one, { now: NOW, others: all }));
+    expect(faults.filter(({ id }) => PEER_FAULTS.includes(id))).toEqual([]);
+    expect(trust(all)).toEqual([]);
+  });
+
+  it('hide no CA that was replaced', () => {
+    const all = [prod1, stag1, cluster('prod', 2, [1, 3], 'new'), stag2];
+    const faults = faultsOf(prod1, { now: NOW, others: all });
+    expect(faults.filter(({ id }) => id === 'peer-ca').map(({ hint }) => hint)).toEqual([
+      'meshctl clustermesh connect --context prod-1 --destination-context prod-2',
+    ]);
+    expect(trust(all).map(({ cluster: context, args }) => [context, args.peer])).toEqual([['prod-1', 'mesh-2']]);
+  });
+});
+
+describe('the status of two meshes of the same names', () => {
+  const statusOf = (broken?: ClusterSnapshot) => {
+    const polled = ALL.map((snapshot) => {
+      const peers = snapshot === stag1 || snapshot === stag2 ? [snapshot === stag1 ? 2 : 1] : [1, 2, 3];
+      const names = peers.map((id) => `mesh-${id}`).filter((name) => name !== snapshot.ciliumConfig?.['cluster-name']);
+      const tally = createTally({
+        context: snapshot.context,
+        namespace: 'kube-system',
+        clusterName: snapshot.ciliumConfig?.['cluster-name'] ?? '',
+        clusterId: 1,
+        peers: names,
+        enabled: true,
+        kvstoremesh: true,
+      });
+      const clusters = names.map((name) => ({ name, ready: snapshot !== broken, connected: snapshot !== broken }));
+      tally.add('agent', { name: 'node-1', pod: 'cilium-1', clusters });
+      tally.add('kvstoremesh', { name: 'pod-1', clusters });
+      return { report: tally.report(), snapshot };
+    });
+    const reports = judgeStanding(polled, NOW).map((report) => ({
+      ...report,
+      faults: report.faults.filter(({ id }) => PEER_FAULTS.includes(id)),
+    }));
+    return evaluateMesh(reports, []);
+  };
+
+  it('has a row for each cluster, a column for each name, and arrows within each mesh', () => {
+    const mesh = statusOf();
+    const rows = meshStatusText(mesh, PLAIN)
+      .split('\n')
+      .filter((line) => /^ +mesh/.test(line));
+    expect(rows.map((row) => row.trim().split(/ {2,}/))).toEqual([
+      ['mesh-1 (prod-1)', '·', '✓ 1/1', '✓ 1/1'],
+      ['mesh-2 (prod-2)', '✓ 1/1', '·', '✓ 1/1'],
+      ['mesh-3 (prod-3)', '✓ 1/1', '✓ 1/1', '·'],
+      ['mesh-1 (stag-1)', '·', '✓ 1/1', '–'],
+      ['mesh-2 (stag-2)', '✓ 1/1', '·', '–'],
+    ]);
+    const { nodes, edges } = graphOfStatus(mesh);
+    expect(new Set(nodes.map(({ id }) => id)).size).toBe(5);
+    const contextOf = (id: string) => nodes.find((node) => node.id === id)?.detail.split(' ')[0];
+    const arrows = edges.map(({ from, to }) => `${contextOf(from)} ${contextOf(to)}`);
+    expect(arrows.filter((arrow) => /stag/.test(arrow))).toEqual(['stag-1 stag-2', 'stag-2 stag-1']);
+    expect(arrows).toHaveLength(8);
+  });
+
+  it('names the contexts of its own mesh in hints', () => {
+    const hints = reasonsOf(statusOf(stag1)).map(({ hint }) => hint);
+    expect(hints.length).toBeGreaterThan(0);
+    expect(hints.join()).not.toContain('prod');
+    expect(
+      reasonsOf(statusOf(prod1))
+        .map(({ hint }) => hint)
+        .join(),
+    ).not.toContain('stag');
+  });
+});
