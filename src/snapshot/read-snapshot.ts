@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { readOr, unlessForbidden } from '../kube/unless-refused.ts';
+import { orRefusal, unlessForbidden } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type { CaFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
@@ -175,12 +175,13 @@ export async function readAuthorityFacts(
 }
 
 /**
- * The namespaces that hold a Cilium DaemonSet, for a hint when it is not where it was looked for. Empty where the user
- * may not look.
+ * The namespaces that hold a Cilium DaemonSet, for when it is not where it was looked for.
+ * @returns the refusal where the user may not look
  */
-export async function findCiliumNamespaces(client: ClusterClient): Promise<string[]> {
+export async function findCiliumNamespaces(client: ClusterClient): Promise<string[] | MeshctlError> {
   const list = client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
-  const found = await readOr(list, { absent: [], forbidden: [] });
+  const found = await orRefusal(list);
+  if (found instanceof MeshctlError) return found;
   return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
 }
 

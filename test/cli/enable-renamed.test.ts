@@ -71,6 +71,8 @@ it('a Cilium whose ConfigMap is gone is not installed anew', async () => {
   for (const argv of [
     ['status', ...contexts],
     ['check', ...contexts],
+    ['status', '--all'],
+    ['check', '--all'],
     ['enable', '--context', 'mesh-2'],
   ]) {
     const { exitCode, stdout, stderr } = await meshctl(['clustermesh', ...argv]);

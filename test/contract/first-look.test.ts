@@ -117,6 +117,10 @@ describe('Cilium’s namespace', () => {
     expect(await look()).toEqual({ namespace: 'kube-system', name: undefined });
     forbidden = (path) => path.includes('daemonsets');
     expect(await look()).toEqual({ namespace: 'kube-system', name: undefined });
+    // Then it may as well be elsewhere.
+    for (const given of [{ of: new Map() }, parseCiliumNamespaces('nope')]) {
+      expect(await lookAtCluster(cluster.client, given)).toMatchObject({ unseen: { code: 'Forbidden' } });
+    }
     forbidden = () => true;
     await expect(look()).rejects.toMatchObject({ code: 'Forbidden' });
   });

@@ -4,8 +4,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 
 /** Why a cluster is none of those that run Cilium. */
-export function absenceOf({ namespace, elsewhere, isConfigLost }: FirstLook): string {
-  if (isConfigLost) return `Cilium runs in namespace ${namespace}, but its ConfigMap cilium-config is missing`;
+export function absenceOf({ namespace, elsewhere }: FirstLook): string {
   return `no Cilium in namespace ${namespace}${elsewhere ? `; it is in ${elsewhere.join(', ')}` : ''}`;
 }
 

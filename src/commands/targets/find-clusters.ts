@@ -11,11 +11,12 @@ import {
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
+import { configurationLost } from '../../mesh/cilium/cilium-missing.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
-import { absenceOf, isWithoutCilium, noCilium, wrongNamespace } from './absent-cilium.ts';
+import { absenceOf, noCilium, wrongNamespace } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
 import { isGlob, matchesAny } from './context-patterns.ts';
 
@@ -91,9 +92,7 @@ export async function withFoundClusters<T>(
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
     const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
     const found = each(context, [...looks, ...torn], choice.all === true);
-    const astray = choice.all ? [] : found.answered.filter(({ elsewhere }) => elsewhere !== undefined);
-    if (astray.length > 0) throw wrongNamespace(context, astray);
-    if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig, looks);
+    if (isNone(found)) throw noCilium(kubeconfig, looks);
     looked.push(...found.answered);
     return await work(found);
   } catch (error) {
@@ -131,12 +130,12 @@ const LOOK_INTERVAL_MS = 500;
 
 /**
  * Looks again at the clusters that have not answered, until all have or time is up. Of a cluster that does not let the user
- * in nothing is waited for.
+ * in nothing is waited for. Those that come late are held against those that are there, as if they had come at once.
  * @param deadline on the context's clock
  */
 export async function awaitAnswers(
   context: CommandContext,
-  flags: ClusterFlags,
+  flags: ClusterFlags & Pick<Choice, 'all'>,
   found: Found,
   deadline: number,
 ): Promise<Found> {
@@ -149,10 +148,10 @@ export async function awaitAnswers(
     const clients = waiting.flatMap(({ target }) => target?.client ?? []);
     return Promise.all(clients.map((client) => look(context, client, namespacesOf(flags))));
   });
-  const back = next.flatMap((one) => ('error' in one ? [] : [one]));
-  const still = next.flatMap((one) => ('error' in one ? [one] : []));
-  const silent = [...found.silent.filter((one) => !isPassing(one)), ...still];
-  return awaitAnswers(context, flags, { answered: [...found.answered, ...back], silent }, deadline);
+  const before = { answered: found.answered, silent: found.silent.filter((one) => !isPassing(one)) };
+  const now = each(context, next, flags.all === true, before);
+  if (isNone(now)) throw noCilium(await kubeconfigOf(context, flags), next);
+  return awaitAnswers(context, flags, now, deadline);
 }
 
 function awaitedWords(looks: readonly (FirstLook | SilentCluster)[]): string {
@@ -161,7 +160,7 @@ function awaitedWords(looks: readonly (FirstLook | SilentCluster)[]): string {
 }
 
 /** The namespaces of Cilium by the flags. */
-function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
+export function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
   return namespace === undefined ? { of: new Map() } : parseCiliumNamespaces(namespace);
 }
 
@@ -215,85 +214,76 @@ async function look(
   }
 }
 
-/** Each cluster once; with `all`, those that run Cilium. */
-function each(context: CommandContext, looks: readonly (FirstLook | SilentCluster)[], all: boolean): Found {
-  const answered: FirstLook[] = [];
-  for (const look of looks) {
-    if ('error' in look) continue;
+/** Whether all that there is was left out. */
+function isNone({ answered, silent }: Found): boolean {
+  return answered.length + silent.length === 0;
+}
+
+/**
+ * Each cluster once; with `all`, those that run Cilium. One of which that is not known, or that has lost its configuration, is there
+ * as one that cannot be asked.
+ * @param before what was seen at earlier looks
+ * @throws MeshctlError `Usage` where Cilium is not in the namespace that was given
+ */
+function each(
+  context: CommandContext,
+  fresh: readonly (FirstLook | SilentCluster)[],
+  all: boolean,
+  before: Found = { answered: [], silent: [] },
+): Found {
+  const answered = [...before.answered];
+  const vain: SilentCluster[] = [];
+  const same = (look: FirstLook) =>
+    [...answered, ...vain.flatMap(({ target = [] }) => target)].find((other) => isSameCluster(other, look));
+  const looks = fresh.flatMap((look) => ('error' in look ? [] : [look]));
+  const inVain = (look: FirstLook) => (all ? askedInVain(look) : undefined);
+  // Another context of the cluster may see more.
+  for (const look of [...looks.filter((one) => !inVain(one)), ...looks.filter(inVain)]) {
     const name = look.client.context;
-    const first = answered.find((other) => isSameCluster(other, look));
+    const first = same(look);
+    const silent = inVain(look);
     if (first) {
       context.progress.warn(
         `contexts "${first.client.context}" and "${name}" are the same cluster: "${first.client.context}" is used`,
       );
-    } else if (all && (look.cluster === undefined || look.elsewhere)) {
-      leaveOut(context, name, absenceOf(look));
-    } else answered.push(look);
+    } else if (silent) vain.push(silent);
+    else if (all && (look.cluster === undefined || look.elsewhere)) leaveOut(context, name, absenceOf(look));
+    else answered.push(look);
   }
-  const unnamed = answered.filter(({ uid, config }) => uid === undefined && config?.metadata.uid === undefined);
-  if (looks.length > 1 && unnamed.length > 0) {
+  const unnamed = answered.filter(
+    (look) => looks.includes(look) && look.uid === undefined && look.config?.metadata.uid === undefined,
+  );
+  if (before.answered.length + fresh.length > 1 && unnamed.length > 0) {
     const names = unnamed.map(({ client }) => `"${client.context}"`).join(', ');
     context.progress.warn(
       `context ${names}: namespace kube-system may not be read, so contexts of the same cluster are recognised by its address only`,
     );
   }
-  const seen = looks.flatMap((look) => ('error' in look ? [] : [look]));
-  const silent = looks.flatMap((look) => {
+  const seen = [...before.answered, ...looks];
+  const silent = fresh.flatMap((look) => {
     if (!('error' in look)) return [];
     const other = all ? sameButForLogin(look, seen) : undefined;
     if (!other || !answered.includes(other)) return [look];
     leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
     return [];
   });
-  return { answered, silent };
+  const astray = all ? [] : answered.filter(({ elsewhere }) => elsewhere !== undefined);
+  if (astray.length > 0) throw wrongNamespace(context, astray);
+  return { answered, silent: [...before.silent, ...silent, ...vain] };
+}
+
+/** The same look, where there is a cluster that cannot be asked, or may be; undefined where it tells what there is. */
+function askedInVain(look: FirstLook): SilentCluster | undefined {
+  if (look.cluster !== undefined || look.elsewhere) return undefined;
+  const { client, namespace, isConfigLost, unseen } = look;
+  const { context, server } = client;
+  const error = isConfigLost ? configurationLost({ context, namespace }) : unseen;
+  return error && { context, error, server, target: look };
 }
 
 /** For commands that are not about the clusters that are left out. */
 export function quietly(context: CommandContext): CommandContext {
   return { ...context, progress: { ...context.progress, warn: () => undefined } };
-}
-
-/**
- * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer, or for
- * another one of the kubeconfig, which the command may open by itself.
- * @throws MeshctlError `Usage`
- */
-export async function requireNamed(
-  context: CommandContext,
-  flags: ClusterFlags & { destinationKubeconfig?: string },
-  found: readonly Found[],
-): Promise<void> {
-  const names = [...namespacesOf(flags).of.keys()];
-  if (names.length === 0) return;
-  if (found.some(({ silent }) => silent.length > 0)) return;
-  const looks = found.flatMap(({ answered }) => answered);
-  const { destinationKubeconfig: kubeconfig = flags.kubeconfig } = flags;
-  const { contexts } = await kubeconfigOf(context, flags);
-  const others = (await kubeconfigOf(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig })).contexts;
-  const known = [...[...contexts, ...others].map(({ name }) => name), ...looks.flatMap(({ cluster }) => cluster ?? [])];
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length === 0) return;
-  const elsewhere = await clustersElsewhere(context, flags);
-  const strangers = unknown.filter((name) => !elsewhere.includes(name));
-  if (strangers.length === 0) return;
-  const clusters = looks.map(({ client, cluster = client.context }) => cluster);
-  throw new MeshctlError(
-    'Usage',
-    `a namespace of Cilium is given for ${strangers.join(', ')}, which is neither a context nor one of the clusters ${clusters.join(', ')}`,
-    { hint: 'Write it like mesh-2=cilium, with the name of a context or of a cluster of this command.' },
-  );
-}
-
-/** The names of all clusters that contexts of the kubeconfig lead to, as far as they answer. */
-async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): Promise<string[]> {
-  try {
-    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) =>
-      answered.flatMap(({ cluster }) => cluster ?? []),
-    );
-  } catch (error) {
-    if (isWithoutCilium(error)) return [];
-    throw error;
-  }
 }
 
 /** Says that a context is not part of a run. */

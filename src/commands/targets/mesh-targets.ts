@@ -7,7 +7,8 @@ import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { MESH_OPTIONS } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { type Found, requireNamed, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { type Found, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { requireNamed } from './require-named.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;

@@ -9,14 +9,8 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { CLUSTERS } from '../options/shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import {
-  awaitAnswers,
-  type Choice,
-  requireNamed,
-  type SilentCluster,
-  sayLeftOut,
-  withFoundClusters,
-} from './find-clusters.ts';
+import { awaitAnswers, type Choice, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { requireNamed } from './require-named.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
 export type SeveralClustersFlags = ClusterFlags & Partial<FlagsIn<typeof CLUSTERS>>;

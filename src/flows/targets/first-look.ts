@@ -28,6 +28,8 @@ export interface FirstLook extends Target {
   elsewhere?: readonly string[] | undefined;
   /** Cilium's agents are in the namespace, and its ConfigMap is not. */
   isConfigLost?: boolean | undefined;
+  /** No Cilium was found, and nobody could look for its agents: why. */
+  unseen?: MeshctlError | undefined;
 }
 
 /**
@@ -45,8 +47,9 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   if (namespace !== location.namespace) return { ...look, elsewhere: [location.namespace] };
   const isGiven = given.of.has(client.context) || given.others === namespace;
   if (config) return look;
-  if (!isGiven) return { ...look, isConfigLost: location.hasAgents };
+  if (!isGiven) return { ...look, isConfigLost: location.hasAgents, unseen: location.unseen };
   const found = await findCiliumNamespaces(client);
+  if (found instanceof MeshctlError) return { ...look, unseen: found };
   if (found.includes(namespace)) return { ...look, isConfigLost: true };
   return found.length > 0 ? { ...look, elsewhere: found } : look;
 }
@@ -91,6 +94,8 @@ interface Location {
   config: KubeObject | undefined;
   /** It was found by Cilium's agents. */
   hasAgents?: boolean;
+  /** Why nobody could look for them. */
+  unseen?: MeshctlError;
 }
 
 async function locateCilium(client: ClusterClient, { of, others }: CiliumNamespaces): Promise<Location> {
@@ -107,22 +112,26 @@ async function locateCilium(client: ClusterClient, { of, others }: CiliumNamespa
   if (others !== undefined) return read(others);
   try {
     const usual = await read(USUAL_NAMESPACE);
-    return usual.config ? usual : ((await locateByAgents(client, read)) ?? usual);
+    if (usual.config) return usual;
+    const found = await locateByAgents(client, read);
+    return found instanceof MeshctlError ? { ...usual, unseen: found } : (found ?? usual);
   } catch (error) {
     // Whoever has rights in Cilium's namespace alone.
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
     const found = await locateByAgents(client, read);
-    if (found) return found;
+    if (found && !(found instanceof MeshctlError)) return found;
     throw error;
   }
 }
 
-/** The namespace of the DaemonSet of Cilium's agents. */
+/** The namespace of the DaemonSet of Cilium's agents; the refusal where nobody may look for it. */
 async function locateByAgents(
   client: ClusterClient,
   read: (namespace: string) => Promise<Location>,
-): Promise<Location | undefined> {
-  const [namespace, ...more] = await findCiliumNamespaces(client);
+): Promise<Location | MeshctlError | undefined> {
+  const namespaces = await findCiliumNamespaces(client);
+  if (namespaces instanceof MeshctlError) return namespaces;
+  const [namespace, ...more] = namespaces;
   if (namespace === undefined) return undefined;
   if (more.length === 0) return { ...(await read(namespace)), hasAgents: true };
   const { context } = client;
