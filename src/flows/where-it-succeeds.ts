@@ -40,6 +40,21 @@ export async function whereItSucceeds<T>(
 }
 
 /**
+ * What is only read to say more of what is known already: a cluster that does not tell it any more keeps nothing else from being said.
+ * @param without what stands for it then
+ * @throws what is no failure of the cluster, and whatever the signal's abortion means
+ */
+export async function orWithout<T>({ signal }: Pick<Flow, 'signal'>, reading: Promise<T>, without: T): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
+    return without;
+  }
+}
+
+/**
  * Why a run does nothing for the clusters that have failed, at least one: one error; the others are said as warnings.
  * @param first whose it is
  */

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
-import { waitForHealth } from '../../src/flows/status/status.ts';
+import { lookAtClusters, waitForHealth, watchStatus } from '../../src/flows/status/status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { briskClock } from '../support/brisk-clock.ts';
 import { CHECKOUT } from '../support/schemas.ts';
-import { apiserverDeployment, NOW, secretObject } from '../support/snapshots.ts';
+import { apiserverDeployment, NOW, secretObject, serviceObject } from '../support/snapshots.ts';
 
 const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
 const flow: Flow = {
@@ -319,4 +319,46 @@ test('a node counts whose agent goes while it is asked, and has no successor, as
   const { report } = await pollStatus(flow, { ...target, client: client as unknown as ClusterClient }, options);
   expect(report).toMatchObject({ healthy: false, nodes: { total: 2, connected: 1 } });
   expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
+});
+
+const DOWN = new MeshctlError('ClusterUnreachable', 'no answer');
+
+test('a cluster that goes down after its agents were asked takes no report with it', async () => {
+  const nodePort = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] });
+  const own = { ...config, data: { 'cluster-name': 'mesh-2', 'cluster-id': '2' } };
+  const peers = [{ ...connected, name: 'mesh-1' }];
+  const peering = [
+    secretObject('cilium-kvstoremesh', { 'mesh-1': file('192.0.2.1') }),
+    secretObject('cilium-clustermesh', { 'mesh-1': file('clustermesh-apiserver.kube-system.svc') }),
+  ];
+  const other = clusterOf({ objects: [own, apiserverDeployment(), nodePort, ...peering], peers }).target;
+  const collecting = (client: ClusterClient, context: string, collect: () => Promise<unknown[]>) =>
+    ({ ...client, context, collect }) as unknown as ClusterClient;
+  const lost = [{ ...connected, ready: false, connected: false }];
+  const { client } = clusterOf({ objects: KVSTOREMESH_ON, peers: lost }).target;
+  const targets = [
+    { ...other, client: collecting(client, 'one', async () => []) },
+    { ...other, client: collecting(other.client, 'two', () => Promise.reject(DOWN)) },
+  ];
+  const { reports, unreachable } = await lookAtClusters(flow, targets, options);
+  expect(reports.map(({ context }) => context)).toEqual(['one', 'two']);
+  expect(unreachable).toEqual([]);
+});
+
+test('a watch of one cluster outlasts a look at which it does not answer', async () => {
+  const looks = [true, false];
+  const { target } = clusterOf({
+    objects: KVSTOREMESH_ON,
+    reading: async () => {
+      if (looks[0] === false) throw DOWN;
+    },
+  });
+  const abort = new AbortController();
+  const seen: number[] = [];
+  await watchStatus({ ...flow, signal: abort.signal }, [target], options, async ({ reports }) => {
+    seen.push(reports.length);
+    looks.push(looks.shift() ?? true);
+    if (seen.length === 3) abort.abort();
+  });
+  expect(seen).toEqual([1, 0, 1]);
 });

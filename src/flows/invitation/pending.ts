@@ -1,7 +1,6 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import {
   type InvitationRecord,
   isPending,
@@ -13,17 +12,12 @@ import {
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { type JudgedInvitation, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; undefined where they cannot be read: what is seen of connections is worth more. */
-export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[] | undefined> {
-  try {
-    return await readJudgedInvitations(target, flow.signal);
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (error instanceof MeshctlError) return undefined;
-    throw error;
-  }
+export function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[] | undefined> {
+  return orWithout(flow, readJudgedInvitations(target, flow.signal), undefined);
 }
 
 /** A report with the invitations for which somebody still has to act. @param kept those of the cluster, where they could be read */

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
-import { MeshctlError } from '../../mesh/errors.ts';
 import { nodeOf } from '../../mesh/objects/pods.ts';
 import type { FailureReason, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { AGENTS, REPLICAS, TROUBLESHOOT_TIMEOUT_MS, TROUBLESHOOTS_AT_A_TIME } from './status-programs.ts';
 
 /**
@@ -27,7 +27,7 @@ export async function explainProblems(flow: Flow, target: Target, report: Status
 async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: StatusProblem) {
   const { selector, container, troubleshoot: command } = problem.component === 'agent' ? AGENTS : REPLICAS;
   const [example] = problem.nodes;
-  try {
+  const asking = async () => {
     const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
     const pod = pods.find((candidate) => candidate.metadata.name === example || nodeOf(candidate) === example);
     if (!pod) return undefined;
@@ -40,9 +40,6 @@ async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: 
       signal: flow.signal,
     });
     return reasonIn(stdout);
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
-    return undefined;
-  }
+  };
+  return orWithout(flow, asking(), undefined);
 }

@@ -18,6 +18,7 @@ import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { type AskOptions, askPods } from './ask-pods.ts';
 
 export interface PollOptions extends AskOptions {
@@ -79,13 +80,9 @@ function readHealth({ client, namespace }: Target): Promise<ClusterSnapshot> {
 }
 
 /** Where pods are not ready, the next step hangs on whether a node takes one: only then the nodes are read. */
-async function withNodesIfUnready(
-  { now }: Flow,
-  { client }: Target,
-  snapshot: ClusterSnapshot,
-): Promise<ClusterSnapshot> {
-  const isUnready = faultsOf(snapshot, { now: now() }).some(({ id }) => UNREADY.includes(id));
-  return isUnready ? { ...snapshot, nodes: await readNodesIfAllowed(client) } : snapshot;
+async function withNodesIfUnready(flow: Flow, { client }: Target, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
+  const isUnready = faultsOf(snapshot, { now: flow.now() }).some(({ id }) => UNREADY.includes(id));
+  return isUnready ? { ...snapshot, nodes: await orWithout(flow, readNodesIfAllowed(client), []) } : snapshot;
 }
 
 const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none, or only one that is ending';

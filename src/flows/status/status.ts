@@ -8,6 +8,7 @@ import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target, Task } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 
@@ -106,7 +107,7 @@ async function explain(
         : { report, snapshot };
     }),
   );
-  return judged(flow, { polled: await withCauses(targets, explained), unreachable });
+  return judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
 }
 
 /** For whom `troubleshoot` is run, in words. */
@@ -117,17 +118,25 @@ function soughtIn(report: StatusReport): string[] {
 
 /**
  * What only matters where something is wrong is read now: where a peer cannot be reached, the addresses that its Service
- * has; where no agent answers, what their DaemonSet wants.
+ * has; where no agent answers, what their DaemonSet wants. By then a cluster may be down, which others lack for that.
  */
-async function withCauses(targets: readonly Target[], polled: readonly PolledCluster[]): Promise<PolledCluster[]> {
+async function withCauses(
+  flow: Flow,
+  targets: readonly Target[],
+  polled: readonly PolledCluster[],
+): Promise<PolledCluster[]> {
   const lacked = new Set(polled.flatMap(({ report }) => report.problems.map(({ peer }) => peer)));
   return Promise.all(
     polled.map(async ({ report, snapshot }) => {
       const target = targets.find(({ client }) => client.context === report.context);
       if (!target) return { report, snapshot };
-      const known = report.nodes.total === 0 ? await withAgents(target.client, snapshot) : snapshot;
+      const { client } = target;
+      const known = report.nodes.total === 0 ? await orWithout(flow, withAgents(client, snapshot), snapshot) : snapshot;
       const isLacked = lacked.has(report.cluster.name);
-      return { report, snapshot: isLacked ? await withReachableAddresses(target.client, known) : known };
+      return {
+        report,
+        snapshot: isLacked ? await orWithout(flow, withReachableAddresses(client, known), known) : known,
+      };
     }),
   );
 }
@@ -191,7 +200,7 @@ function isRefused({ reports, unreachable }: Look): boolean {
   return unreachable.some((cluster) => !isPassing(cluster)) || reports.some(isByRule);
 }
 
-/** Looks until Ctrl-C. */
+/** Looks until Ctrl-C. A cluster that does not answer for a while is looked at again, also where it is the only one. */
 export async function watchStatus(
   flow: Flow,
   targets: readonly Target[],
@@ -200,7 +209,8 @@ export async function watchStatus(
 ): Promise<void> {
   try {
     for (;;) {
-      await show(await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true })));
+      const poll = await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing);
+      await show(await explain(flow, targets, poll));
       await flow.clock.sleep(WATCH_INTERVAL_MS, flow.signal);
     }
   } catch (error) {
