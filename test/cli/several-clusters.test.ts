@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -202,6 +202,26 @@ describe('--all', () => {
     const { exitCode, says } = failureOf(await meshctl('clustermesh status --all', empty));
     expect(exitCode).toBe(2);
     expect(says).toContain(`kubeconfig ${empty} holds no contexts`);
+  });
+
+  it.each([
+    ['of the same cluster', 'mesh-3', false],
+    ['of another one', 'mesh-2', true],
+  ])('of a lone cluster names the only other context, unless it is one %s', async (_what, to, isNamed) => {
+    const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+    const [own, other] = ['mesh-3', to].map((name) => config.contexts.find((context) => context.name === name));
+    const path = join(dirname(plain), 'two.yaml');
+    await writeFile(path, stringify({ ...config, contexts: [{ ...other, name: 'a-other' }, own] }));
+    const { store } = found(sandbox.clusters[2], 'mesh-3');
+    const ref = { ...refs.deployment('clustermesh-apiserver'), namespace: 'cilium' };
+    const { apiVersion, kind, namespace, name } = ref;
+    const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'etcd', image: 'etcd' }] } };
+    const spec = { replicas: 0, selector: { matchLabels: { app: 'a' } }, template };
+    store.create({ apiVersion, kind, metadata: { name, namespace }, spec });
+    onTestFinished(() => store.delete(ref));
+    const { stdout } = await meshctl('clustermesh status --context mesh-3', path);
+    expect(stdout).toContain('connect --context mesh-3 --destination-context');
+    expect(stdout.includes('--destination-context a-other')).toBe(isNamed);
   });
 
   it('names the clusters without Cilium', async () => {

@@ -4,7 +4,7 @@ import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
-import type { ClusterFlags } from './cluster-flags.ts';
+import { type ClusterFlags, kubeconfigOf } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
 
 /** Contexts that hang are not worth a longer wait: it is only for a name in a next step. Milliseconds. */
@@ -24,13 +24,23 @@ export function contextsFor(
   context: CommandContext,
   flags: ClusterFlags,
 ): (names: readonly string[]) => Promise<Map<string, string>> {
-  const requestTimeout = Math.min(flags.requestTimeout || LONGEST_LOOK_UP_MS, LONGEST_LOOK_UP_MS);
-  const briefly = { ...flags, requestTimeout, parallel: LOOK_UPS_AT_ONCE };
   return async (names) => {
     if (names.length === 0) return new Map();
-    const known = await clustersOfKubeconfig(context, briefly);
+    const known = await clustersOfKubeconfig(context, flags);
     return new Map([...known].filter(([cluster]) => names.includes(cluster)));
   };
+}
+
+/**
+ * The context that a lone cluster can be connected to, where the kubeconfig has just one more that leads to another cluster with
+ * Cilium: for a hint, as {@link contextsFor}.
+ * @param own the cluster's, by which it was asked
+ */
+export async function onlyOther(context: CommandContext, flags: ClusterFlags, own: string): Promise<string[]> {
+  const { contexts } = await kubeconfigOf(context, flags);
+  if (contexts.length !== 2) return [];
+  const known = await clustersOfKubeconfig(context, flags, [own]);
+  return [...known.values()].filter((name) => name !== own);
 }
 
 /** Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing. */
@@ -97,17 +107,21 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
 /**
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
+ * @param first contexts that are named rather than others of the same clusters
  */
 async function clustersOfKubeconfig(
   context: CommandContext,
-  flags: ClusterFlags & { parallel: number },
+  flags: ClusterFlags,
+  first: readonly string[] = [],
 ): Promise<Map<string, string>> {
+  const requestTimeout = Math.min(flags.requestTimeout || LONGEST_LOOK_UP_MS, LONGEST_LOOK_UP_MS);
+  const briefly = { ...flags, requestTimeout, parallel: LOOK_UPS_AT_ONCE };
   try {
-    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
+    return await withFoundClusters(quietly(context), briefly, { all: true, first }, async ({ answered }) => {
       const byName = groupBy(answered, ({ cluster = '' }) => cluster);
       // Two clusters of one name are of two meshes: which of them is meant, a name does not tell.
-      const known = [...byName].flatMap(([name, [first, ...more]]): [string, string][] =>
-        name !== '' && first && more.length === 0 ? [[name, first.client.context]] : [],
+      const known = [...byName].flatMap(([name, [one, ...more]]): [string, string][] =>
+        name !== '' && one && more.length === 0 ? [[name, one.client.context]] : [],
       );
       return new Map(known);
     });

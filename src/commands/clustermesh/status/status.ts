@@ -5,8 +5,9 @@ import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
+import { remembered } from '../../../mesh/remembered.ts';
 import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
-import type { StatusReport } from '../../../mesh/status/status.ts';
+import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
 import { printable } from '../../../views/printable.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
@@ -16,7 +17,6 @@ import { statusDetailsText, statusWideText } from '../../../views/status/status-
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { kubeconfigOf } from '../../targets/cluster-flags.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
 import { unreachableData, withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { STATUS } from './status-spec.ts';
@@ -43,12 +43,14 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
   const work = async (answered: readonly FirstLook[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
-    const others = several ? [] : await onlyOther(context, flags, answered);
+    const othersOf = otherContexts(context, flags);
     const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
     const resultOf = async (seen: Look, read?: Invitations) => {
       const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
       const invitations = read ?? (await readAllInvitations(context, asked.filter(isSeen)));
       const look = withAllInvitations(seen, invitations, context.now());
+      const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
+      const others = lone ? await othersOf(lone) : [];
       return statusResult(look, flags, { several, others, contexts: await contexts(look) });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
@@ -122,12 +124,16 @@ function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look
   };
 }
 
-/** The context that a lone cluster can be connected to, where the kubeconfig has just one more. */
-async function onlyOther(context: CommandContext, flags: StatusFlags, asked: readonly Target[]): Promise<string[]> {
-  const own = asked.map(({ client }) => client.context);
-  const names = (await kubeconfigOf(context, flags)).contexts.map(({ name }) => name);
-  const others = names.filter((name) => !own.includes(name));
-  return others.length === 1 ? others : [];
+/** The only other context that a lone cluster can be connected to: looked for once. */
+function otherContexts(context: CommandContext, flags: StatusFlags): (report: StatusReport) => Promise<string[]> {
+  return remembered(
+    async (report: StatusReport) => {
+      const { onlyOther } = await import('../../targets/contexts-of-clusters.ts');
+      return onlyOther(context, flags, report.context);
+    },
+    1,
+    ({ context: name }) => name,
+  );
 }
 
 function checkFlags(flags: StatusFlags): void {
