@@ -53,6 +53,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
+import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -137,7 +138,7 @@ export function draftFrom(
   options: EnableOptions,
   now: Date,
 ): EnableDraft {
-  const { others = [] } = options;
+  const others = withoutNamesakes(snapshot, options.others ?? []);
   const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
   const identity = requireIdentity(snapshot);

@@ -40,8 +40,8 @@ export const CA_CHECKS: readonly Check[] = [
         const { context } = cluster;
         const reason = isForeignAuthority(cluster) ? `Secret cilium-ca ${SIGNED_NOTHING}` : brokenCa(cluster);
         if (reason === undefined) return [];
-        const others = all.filter((other) => other !== cluster);
-        return [findingOf('tls-ca', 'fail', context, { reason }, waysToSign(cluster, others))];
+        const ways = waysToSign(cluster, withoutNamesakes(cluster, all));
+        return [findingOf('tls-ca', 'fail', context, { reason }, ways)];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
@@ -223,7 +223,7 @@ function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[])
 /** The clusters, among those that were read, that have a user here. */
 function strangersOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const users = new Set((cluster.remoteUsers ?? []).map(({ name }) => name));
-  return all.filter((other) => other !== cluster && users.has(remoteUserName(clusterNameOf(other))));
+  return withoutNamesakes(cluster, all).filter((other) => users.has(remoteUserName(clusterNameOf(other))));
 }
 
 /** Whether two clusters are connected, or were to be: whom a cluster has let in by choice may have lost its own files. */
