@@ -6,6 +6,7 @@ import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
 import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
+import { unpairedClusters } from '../../src/mesh/peers/unpaired-clusters.ts';
 import { graphOfStatus } from '../../src/mesh/status/mesh-graph.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
@@ -105,6 +106,17 @@ describe('two sound meshes of the same names', () => {
     const faults = all.flatMap((one) => faultsOf(one, { now: NOW, others: all }));
     expect(faults.filter(({ id }) => PEER_FAULTS.includes(id))).toEqual([]);
     expect(trust(all)).toEqual([]);
+  });
+
+  it('have no part in who of a mesh is to have no connection', () => {
+    const apart = cluster('prod', 1, [2]);
+    const pairsOf = (...all: ClusterSnapshot[]) => {
+      const pairs = unpairedClusters(all).filter(([from, to]) => from !== to);
+      return [...new Set(pairs.map((pair) => pair.join(' ')))];
+    };
+    expect(pairsOf(...ALL)).toEqual([]);
+    const halves = [apart, prod2, cluster('prod', 3, [2]), stag1, stag2];
+    expect(pairsOf(...halves)).toEqual(['mesh-1 mesh-3', 'mesh-3 mesh-1']);
   });
 
   it('hide no CA that was replaced', () => {

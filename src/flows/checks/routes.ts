@@ -6,6 +6,7 @@ import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -66,7 +67,7 @@ export async function readMeshRoutes(
       const unpaired = pairs.filter(([from, to]) => tunnelling.includes(from) || areApart(pairs, from, to));
       const othersOf = ({ snapshot }: Seen): ClusterSnapshot[] => {
         const skipped = unpaired.flatMap(([from, to]) => (from === clusterNameOf(snapshot) ? [to] : []));
-        return snapshots.filter((other) => other !== snapshot && !skipped.includes(clusterNameOf(other)));
+        return withoutNamesakes(snapshot, snapshots).filter((other) => !skipped.includes(clusterNameOf(other)));
       };
       const asked = await Promise.all(
         seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, othersOf(one), options))),

@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { withoutNamesakes } from './namesakes.ts';
 import { partedBy } from './parted.ts';
 import { dialsOneWay, underItsName } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
@@ -6,23 +7,24 @@ import { knownPeers } from './peers.ts';
 /**
  * Pairs of clusters, `[from, to]` by name, of which the first is to have no connection to the second: it was chosen that only
  * the other one dials, it has parted with it by itself, or both are in a mesh and neither knows the other. One that knows nobody
- * is yet to be connected.
+ * is yet to be connected. Namesakes of its peers are no clusters of a pair: their names are those of another one.
  */
 export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: string, to: string][] {
   const all = snapshots.map((snapshot) => ({
     ...underItsName(snapshot),
     peers: knownPeers(snapshot),
   }));
-  return all.flatMap((from) =>
-    all
+  return all.flatMap((from) => {
+    const others = withoutNamesakes(from.snapshot, snapshots);
+    return all
       .filter((to) => {
-        if (to === from) return false;
+        if (!others.includes(to.snapshot)) return false;
         if (dialsOneWay(to, from) || partedBy(from.snapshot, to.snapshot)) return true;
         const areStrangers = !from.peers.includes(to.identity.name) && !to.peers.includes(from.identity.name);
         return areStrangers && from.peers.length > 0 && to.peers.length > 0;
       })
-      .map((to): [string, string] => [from.identity.name, to.identity.name]),
-  );
+      .map((to): [string, string] => [from.identity.name, to.identity.name]);
+  });
 }
 
 /** Whether of such pairs a cluster is to have no connection to another one. */

@@ -1,6 +1,7 @@
 import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { MOST_NAMED } from '../../counted.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../../remembered.ts';
 import { type Finding, listed } from './check.ts';
@@ -41,7 +42,7 @@ export const unpairedIn = rememberedOf(unpairedClusters);
 function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const pairs = unpairedIn(all);
   const own = clusterNameOf(cluster);
-  return all.filter((other) => other !== cluster && !areApart(pairs, own, clusterNameOf(other)));
+  return withoutNamesakes(cluster, all).filter((other) => !areApart(pairs, own, clusterNameOf(other)));
 }
 
 /** A check of what the agents of a cluster said. */
