@@ -311,7 +311,16 @@ describe('apply', () => {
   it('keeps clusters that have gone from the file as long as one they know stays, and says what else ends', async () => {
     expect((await apply(MESH)).exitCode).toBe(0);
     const one: WrittenSpec = { clusters: named('mesh-1'), topology: { type: 'mesh' } };
+    const byHelm = (name: string | undefined) =>
+      store(1).update(refs.secret('cilium-clustermesh'), ({ metadata }) => {
+        const { 'meta.helm.sh/release-name': _before, ...own } = metadata.annotations ?? {};
+        metadata.annotations = name === undefined ? own : { ...own, 'meta.helm.sh/release-name': name };
+      });
+    byHelm('cilium');
     const both = await apply(one, '--prune', '--dry-run');
+    byHelm(undefined);
+    // What Helm made stays, so that nothing of a peer may stay in it, also of one that leaves too.
+    expect(both.stdout).toContain('Secret kube-system/cilium-clustermesh (does not dial mesh-1, mesh-3 any more)');
     expect(both.stdout.match(/- delete Deployment/g)).toHaveLength(2);
     expect(both.stdout).toContain('peer mesh-3 is cut off until it is connected again: both leave the mesh');
     expect(both.stdout).toContain('peer mesh-2 is cut off until it is connected again: both leave the mesh');

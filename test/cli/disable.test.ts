@@ -1,14 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { dataOf } from '../../src/mesh/objects/secret-data.ts';
+import { remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
-import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { clusterAt, eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1, withoutCa: true, clusters: [{}, {}] });
+  sandbox = await startTestSandbox({ nodes: 1, withoutCa: true, clusters: [{}, {}, {}, {}] });
 });
 
 afterAll(async () => {
@@ -192,5 +196,63 @@ describe('disable', () => {
     expect(jsonOf(result)).toMatchObject({ kind: 'DisableResult', cluster: 'mesh-1', stillPointingHere: [] });
     expect(peersOf2() ?? {}).not.toHaveProperty('mesh-1');
     expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
+  });
+});
+
+const LEAVING = ['mesh-1', 'mesh-2'];
+const SECRETS = ['cilium-clustermesh', 'cilium-kvstoremesh'];
+
+/** Puts what names peers into a cluster, as connect leaves it in the objects of Cilium's chart. */
+function peerByHelm({ store }: SandboxCluster, peers: readonly string[]): void {
+  const data = Object.fromEntries(
+    peers.flatMap((peer): [string, string][] => [
+      [peer, remotePeerFile(peer, { addresses: ['192.0.2.1:2379'] }, `${peer}.`)],
+      [`${peer}.etcd-client.key`, 'key'],
+      [`${peer}.etcd-client.crt`, 'certificate'],
+    ]),
+  );
+  const marks = Object.assign({}, ...peers.map((peer) => marksFor(peer, { mode: 'unicast', credentials: 'per-peer' })));
+  const made = (ref: { kind: string; name: string }, more: Pick<KubeObject, 'data'>, annotations = {}) => {
+    const before = { apiVersion: 'v1', namespace: 'kube-system', ...ref };
+    if (store.get(before)) store.delete(before);
+    store.create(
+      {
+        ...{ apiVersion: 'v1', kind: ref.kind, ...more },
+        metadata: {
+          ...{ name: ref.name, namespace: 'kube-system' },
+          labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+          annotations: { 'meta.helm.sh/release-name': 'cilium', ...annotations },
+        },
+      },
+      'helm',
+    );
+  };
+  const encoded = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  for (const name of SECRETS)
+    made({ kind: 'Secret', name }, { data: Object.fromEntries(encoded) }, name === SECRETS[0] ? marks : {});
+  const users = peers.map((peer) => ({ name: `remote-${peer}`, role: 'remote' }));
+  made({ kind: 'ConfigMap', name: 'clustermesh-remote-users' }, { data: { 'users.yaml': remoteUsersFile(users) } });
+}
+
+/** What is in a cluster's Secrets and ConfigMap of peers, as one text. */
+function keptOf({ store }: SandboxCluster): string {
+  const kept = [...SECRETS.map(refs.secret), refs.configMap('clustermesh-remote-users')].map((ref) => store.get(ref));
+  return JSON.stringify(
+    kept.map((one) => one && { annotations: one.metadata.annotations, keys: Object.keys(dataOf(one)), ...dataOf(one) }),
+  );
+}
+
+describe('disable --disconnect, where what names the peers is kept', () => {
+  it.each([0, 1, 2])('leaves none of them named, %i of them within reach', async (reachable) => {
+    const staying = ['mesh-3', 'mesh-4'].slice(0, reachable);
+    for (const context of LEAVING) {
+      const others = LEAVING.filter((other) => other !== context);
+      peerByHelm(clusterAt(sandbox, context), [...others, ...staying, 'gone']);
+    }
+    for (const context of staying) peerByHelm(clusterAt(sandbox, context), LEAVING);
+    const left = await succeed('disable', '--context', LEAVING.join(','), '--disconnect', '--yes');
+    expect(left.stderr).toContain('"gone" still points here');
+    for (const context of LEAVING) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-\d|gone|etcd-client/);
+    for (const context of staying) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-[12]|etcd-client/);
   });
 });

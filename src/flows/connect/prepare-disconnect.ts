@@ -47,6 +47,8 @@ export interface DisconnectOptions {
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
   /** Without `force`: destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
+  /** Names of further peers of the source, which it forgets by itself: those that are destinations too are told as well. */
+  named?: readonly string[] | undefined;
   /** Of a run that this is a part of. */
   account?: RunAccount | undefined;
   /** Hears that all is written, before it is waited for: from then on nothing is put back. */
@@ -116,7 +118,10 @@ export async function prepareDisconnect(
       ? { context, snapshot, name: clusterNameOf(snapshot) }
       : { context, name: nameOfDead(context, alive) };
   });
-  const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
+  const asDestinations = source ? members.slice(1) : members;
+  const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));
+  const others = [...asDestinations, ...untold.map((name): DisconnectedCluster => ({ context: name, name }))];
+  const dials = dialsOf(mode, source ? members[0] : undefined, others);
   requireListOfUsers(serversOf(dials));
   const prepared = prepareParting(targets, dials, await readConcerned(dials, options.readOthers));
   const unreached = dead.map(({ context, error }) => {
@@ -138,25 +143,16 @@ export async function prepareForgetting(
   mode: ConnectionMode,
   readOthers?: DisconnectOptions['readOthers'],
 ): Promise<PreparedDisconnect> {
-  const { client, namespace } = source;
-  const snapshot = await during(flow, { doing: `Reading ${client.context}`, done: `Read ${client.context}` }, () =>
-    readCluster(client, namespace),
-  );
-  const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
-  const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
-  const dials = dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others);
-  requireListOfUsers(serversOf(dials));
-  const prepared = prepareParting([source], dials, await readConcerned(dials, readOthers));
-  requireKnown(snapshot, peers, own);
-  return {
-    ...prepared,
-    warnings: [...prepared.warnings, ...(await invitationsEnding(flow, prepared))],
-  };
+  const request = { source, destinations: [], mode: mode === 'mesh' ? 'bidirectional' : mode } as const;
+  const prepared = await prepareDisconnect(flow, request, { parallel: 1, named: peers, readOthers });
+  for (const { snapshot } of prepared.partings) requireKnown(snapshot, peers);
+  return prepared;
 }
 
 /** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */
-function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: DisconnectedCluster): void {
+function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[]): void {
   const { context } = snapshot;
+  const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
   const known = knownPeers(snapshot);
   const strangers = peers.filter((peer) => {
     const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
@@ -171,20 +167,20 @@ function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: 
 }
 
 /** `[client, server]` of a dial that ends. */
-type Parted = [DisconnectedCluster, DisconnectedCluster];
+export type EndingDial = [DisconnectedCluster, DisconnectedCluster];
 
 export interface DisconnectedCluster extends PartingCluster {
   context: string;
 }
 
 /** The clusters that were read, of those that are dialled. */
-export function serversOf(dials: readonly Parted[]): ClusterSnapshot[] {
+export function serversOf(dials: readonly EndingDial[]): ClusterSnapshot[] {
   return [...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))];
 }
 
 /** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's. */
 async function readConcerned(
-  dials: readonly Parted[],
+  dials: readonly EndingDial[],
   readOthers: DisconnectOptions['readOthers'],
 ): Promise<readonly ClusterSnapshot[]> {
   const { steps } = planDisconnect(partingsOf(dials));
@@ -199,7 +195,7 @@ async function readConcerned(
  */
 export function prepareParting(
   targets: readonly Target[],
-  dials: readonly Parted[],
+  dials: readonly EndingDial[],
   others: readonly ClusterSnapshot[] = [],
   begun: Parameters<typeof partingsOf>[1] = [],
 ): PreparedDisconnect {

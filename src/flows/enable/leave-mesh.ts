@@ -5,12 +5,7 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
-import {
-  clustersOfParting,
-  type PreparedDisconnect,
-  prepareDisconnect,
-  prepareForgetting,
-} from '../connect/prepare-disconnect.ts';
+import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type PlannedCluster, requireNoneJoinedSince } from '../write/require-none-joined.ts';
 import { type DisableDraft, type DisableOptions, disableCluster } from './disable.ts';
@@ -54,12 +49,12 @@ export async function prepareLeavingPeers(
   readOthers?: () => Promise<readonly ClusterSnapshot[]>,
 ): Promise<PreparedDisconnect | undefined> {
   // Of others that dial it, it has nothing that it could forget.
-  const known = knownPeers(snapshot).filter((peer) => peers.includes(peer));
-  if (reachable.length === 0) {
-    return known.length > 0 ? prepareForgetting(flow, source, known, 'bidirectional') : undefined;
-  }
+  const named = knownPeers(snapshot).filter((peer) => peers.includes(peer));
+  if (named.length + reachable.length === 0) return undefined;
   const request = { source, destinations: reachable, mode: 'bidirectional' } as const;
-  return prepareDisconnect(flow, request, { parallel: PARALLEL, readOthers });
+  // What it has itself leaves the mesh with it; only those that it tells may have let others in by it.
+  const others = reachable.length > 0 ? readOthers : undefined;
+  return prepareDisconnect(flow, request, { parallel: PARALLEL, named, readOthers: others });
 }
 
 /** The plan: connections first, then what enable has made. */

@@ -4,8 +4,9 @@ import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { leavingClusters } from '../../mesh/file/extra.ts';
+import { dialsOfLeaving, leavingClusters } from '../../mesh/file/extra.ts';
 import { planExtraServices } from '../../mesh/file/services.ts';
+import { dialKey } from '../../mesh/file/topology.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
@@ -15,6 +16,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import {
   type DisconnectedCluster,
+  type EndingDial,
   type PreparedDisconnect,
   prepareParting,
   serversOf,
@@ -85,10 +87,15 @@ export async function preparePrune(
       { from: peer, to: name },
     ]),
   );
-  const dials = [...extra.dials, ...outer].map(({ from, to }): [DisconnectedCluster, DisconnectedCluster] => [
-    named(from),
-    named(to),
-  ]);
+  const gone = leavingClusters(
+    read,
+    own.map(({ name }) => name),
+    read.length > 0 ? await readOthers() : [],
+  );
+  const isLeaving = ({ context }: { context: string }) => gone.some((one) => one.context === context);
+  const ended = [...extra.dials, ...outer, ...dialsOfLeaving(gone)];
+  const once = new Map(ended.map((dial) => [dialKey(dial.from, dial.to), dial])).values();
+  const dials = [...once].map(({ from, to }): EndingDial => [named(from), named(to)]);
   requireListOfUsers(serversOf(dials));
   const targets = [...inFiles, ...outside];
   const begun = [
@@ -99,14 +106,9 @@ export async function preparePrune(
     ...connections.later,
   ];
   const parting = prepareParting(targets, dials, [...enabled, ...read], begun);
-  const gone = leavingClusters(
-    read,
-    own.map(({ name }) => name),
-    read.length > 0 ? await readOthers() : [],
-  );
   const leaving = await Promise.all(
     outside
-      .filter(({ client }) => gone.some(({ context }) => context === client.context))
+      .filter(({ client }) => isLeaving(client))
       .map(async (target) => ({
         target,
         draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
@@ -117,7 +119,7 @@ export async function preparePrune(
     leaving,
     services: removed,
     withdrawals,
-    effects: [...cutBy(dials), ...cutByLeaving(gone), ...parting.effects],
+    effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
       ...(await invitationsEnding(flow, parting)),
@@ -127,7 +129,7 @@ export async function preparePrune(
   };
 }
 
-function cutBy(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): PeerEffect[] {
+function cutBy(dials: readonly EndingDial[]): PeerEffect[] {
   return dials.flatMap(([client, server]): PeerEffect[] =>
     client.snapshot
       ? [{ cluster: client.context, peer: server.name, becomes: 'cut', why: 'no file has this connection' }]
@@ -149,7 +151,7 @@ function cutByLeaving(leaving: readonly ClusterSnapshot[]): PeerEffect[] {
 function pointingHere(
   strangers: readonly DisconnectedCluster[],
   extra: PreparedMesh['extra'],
-  dials: readonly [DisconnectedCluster, DisconnectedCluster][],
+  dials: readonly EndingDial[],
 ): string[] {
   const others = dials.flat().flatMap(({ snapshot }) => (snapshot ? peersOfOthers(snapshot) : []));
   return strangers

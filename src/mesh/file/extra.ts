@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
@@ -90,4 +91,20 @@ export function leavingClusters(
     if (next.length === leaving.length) return next;
     leaving = next;
   }
+}
+
+/**
+ * All that clusters that leave know of connections, also of those with each other, and with clusters of the file that know nothing of
+ * it: where another tool has made what names their peers, it stays when they are disabled.
+ */
+export function dialsOfLeaving(leaving: readonly ClusterSnapshot[]): NamedDial[] {
+  return leaving.flatMap((snapshot) => {
+    const own = clusterNameOf(snapshot);
+    // By the name that it serves under it would part from itself.
+    const peers = knownPeers(snapshot).filter((peer) => peer !== own && peer !== knownAs(snapshot));
+    return peers.flatMap((peer): NamedDial[] => [
+      { from: own, to: peer },
+      { from: peer, to: own },
+    ]);
+  });
 }
