@@ -38,6 +38,7 @@ import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
   type EnableChoices,
   type EnableSettings,
+  lostChoices,
   peerPorts,
   settleEnable,
   settleImage,
@@ -233,7 +234,7 @@ export function draftFrom(
       ...authorityWarnings(snapshot, authority, others),
       ...keptUnsigned(plan.steps),
       ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
-      ...[addressNotGiven(planned) ?? [], ignoredInNote(snapshot) ?? []].flat(),
+      ...[addressNotGiven(planned) ?? [], ignoredInNote(snapshot) ?? [], lostChoices(snapshot) ?? []].flat(),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),

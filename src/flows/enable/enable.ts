@@ -1,6 +1,5 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
-import { runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live.ts';
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
@@ -19,6 +18,7 @@ import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -143,7 +143,7 @@ async function enableIn(
   else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
   await requireThere(target, [...foundation, ...rest]);
-  if (final.settings.kvstoremesh && runsKvstoremesh(apiserverDeployment(draft.snapshot)) === false)
+  if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     await warnOfUnmoved(flow, target, options.others ?? []);
 
   const service = serviceEndpoints(final.snapshot);

@@ -1,4 +1,4 @@
-import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
+import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import {
   type Endpoint,
   hostPort,
@@ -14,7 +14,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { enableOnceGone, sinceDisable, unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
-import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import { keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
@@ -25,15 +25,14 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
-import { secretTexts } from '../objects/secret-data.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
 import type { GivenEndpoints } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import type { PeerEndpoint } from '../peers/file/peer-config.ts';
-import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
+import { addressesIn } from '../peers/file/peer-file.ts';
 import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
-import { configuredPeers, dialingFile } from '../peers/peers.ts';
+import { configuredPeers, dialingFile, kvstoremeshDials } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
 import { type Credential, canSign, chooseCredential } from './credentials.ts';
 import type { Member } from './member.ts';
@@ -63,19 +62,9 @@ const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
 
 type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 
-/**
- * Whether this cluster dials its peers through KVStoreMesh, or from each agent. Where the Deployment is gone, the agents'
- * files tell.
- */
+/** Whether this cluster dials its peers through KVStoreMesh, or from each agent; where nothing tells, it does not. */
 export function dialsThroughKvstoremesh(cluster: ClusterObjects): boolean {
-  const agents = cluster.objects.get(keyOf(secretRef(cluster.namespace, AGENT_PEERS_SECRET)));
-  return runsKvstoremesh(apiserverDeployment(cluster)) ?? agentsReadCache(agents);
-}
-
-/** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
-function agentsReadCache(secret: KubeObject | undefined): boolean {
-  const { namespace } = secret?.metadata ?? {};
-  return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => dialsOwnCache(file, namespace));
+  return kvstoremeshDials(cluster) ?? false;
 }
 
 /** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */

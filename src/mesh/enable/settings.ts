@@ -7,7 +7,6 @@ import {
   pullSecretsOf,
   replicasOf,
   resourcesOf,
-  runsKvstoremesh,
   tolerationsOf,
 } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
@@ -17,12 +16,21 @@ import { parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, APISERVER, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  APISERVER,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  KVSTOREMESH_PEERS_SECRET,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { isSameToleration, type Toleration } from '../objects/taints.ts';
 import { addressesIn } from '../peers/file/peer-file.ts';
+import { kvstoremeshDials } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
@@ -89,7 +97,7 @@ export function settleEnable(
     loadBalancerSourceRanges: choices.loadBalancerSourceRanges ?? service.loadBalancerSourceRanges,
     externalTrafficPolicy: choices.externalTrafficPolicy ?? service.externalTrafficPolicy,
     replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
-    kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
+    kvstoremesh: choices.kvstoremesh ?? kvstoremeshDials(snapshot) ?? true,
     resources: mergeResources(resourcesOf(deployment), choices.resources),
     pullSecrets: choices.pullSecrets ?? pullSecretsOf(deployment),
     tolerations: mergeTolerations(tolerationsOf(deployment), choices.tolerations),
@@ -97,6 +105,18 @@ export function settleEnable(
     podDisruptionBudget: choices.podDisruptionBudget ?? isThere('PodDisruptionBudget', 'policy/v1'),
     serviceMonitor: choices.serviceMonitor ?? isThere('ServiceMonitor', 'monitoring.coreos.com/v1'),
   };
+}
+
+/**
+ * That nothing tells any more what was chosen of a Deployment that is lost, as a clause: it is made anew as it would come out if
+ * nobody chose. Undefined where there is one, or there never was.
+ */
+export function lostChoices({ objects, namespace }: ClusterSnapshot): string | undefined {
+  const left = [apiserverServiceRef(namespace), secretRef(namespace, SERVER_CERT_SECRET)];
+  const isLost = left.every((ref) => objects.has(keyOf(ref))) && !apiserverDeployment({ objects, namespace });
+  if (!isLost) return undefined;
+  const deployment = describeRef(apiserverDeploymentRef(namespace));
+  return `${deployment} is missing, and with it what was chosen of it, so choose again what you want of this: replicas, resources, tolerations, the image and its pull secrets, where etcd keeps its data, --set`;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
@@ -19,6 +21,17 @@ type PeerObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 export function configuredPeers({ objects, namespace }: PeerObjects): string[] {
   const names = PEER_SECRETS.flatMap((name) => peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
   return [...new Set(names)].sort();
+}
+
+/**
+ * Whether KVStoreMesh dials a cluster's peers, or each agent by itself: as the Deployment has it or, where that is gone, the agents'
+ * files. Undefined where neither tells.
+ */
+export function kvstoremeshDials({ objects, namespace }: PeerObjects): boolean | undefined {
+  const texts = secretTexts(objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))));
+  const files = peersIn(texts).map((peer) => texts[peer] ?? '');
+  const byFiles = files.length > 0 ? files.some((file) => dialsOwnCache(file, namespace)) : undefined;
+  return runsKvstoremesh(apiserverDeployment({ objects, namespace })) ?? byFiles;
 }
 
 /** Those of the peers that a Secret names whose file can be read: nobody dials by another one. */

@@ -12,6 +12,7 @@ import { aliasedIps } from '../../peers/file/host-aliases.ts';
 import { cachedPeerFile, peersIn } from '../../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../../peers/file/peer-file.ts';
 import { newPeerSecret, removeKeys, setKeys } from '../../peers/file/peer-secrets.ts';
+import { kvstoremeshDials } from '../../peers/peers.ts';
 import type { Step } from '../../plan/plan.ts';
 import { deletionOf } from '../deletion.ts';
 
@@ -41,10 +42,10 @@ export function planMove(
   kvstoremesh: boolean,
   rendered: KubeObject | undefined,
 ): PeerMove | undefined {
-  const deployment = apiserverDeployment(snapshot);
-  const running = runsKvstoremesh(deployment);
-  if (running === undefined) return undefined;
-  const move = kvstoremesh ? toKvstoremesh(snapshot, rendered, !running) : toAgents(snapshot, running);
+  const running = runsKvstoremesh(apiserverDeployment(snapshot)) ?? false;
+  const move = kvstoremesh
+    ? toKvstoremesh(snapshot, rendered, kvstoremeshDials(snapshot) === false)
+    : toAgents(snapshot, running);
   if (move) requireNames(snapshot, move);
   return move;
 }
