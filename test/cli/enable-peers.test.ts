@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { lookBeforeEnable } from '../support/enable-look.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, setSecret, type TestSandbox } from '../support/sandbox-mesh.ts';
 
@@ -165,6 +166,19 @@ describe('a list of users that nothing in the cluster tells any more', () => {
     const planned = await alone.ok(enable('mesh-2', '--dry-run'));
     expect(planned.stdout).toMatch(/peer mesh-1 stays connected: the new list of users\s+has remote-mesh-1/);
     await alone.ok(enable('mesh-2', '--yes'));
+    expect(users()).toBe('users:\n- name: remote-mesh-1\n  role: remote\n');
+  });
+
+  it('comes back by what other clusters dial with, where etcd is gone as well, also by a file without them', async () => {
+    for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) {
+      breaks(two, refs.secret(name));
+      two.store.delete(refs.secret(name));
+    }
+    two.store.delete(ref);
+    for (const pod of two.store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'clustermesh-apiserver' } }))
+      two.store.delete(refOf(pod));
+    const input = meshText({ clusters: [{ name: 'mesh-2' }], topology: { type: 'mesh' } });
+    await meshctl.ok(['apply', '-f', '-', '--yes'], { input });
     expect(users()).toBe('users:\n- name: remote-mesh-1\n  role: remote\n');
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
 import { enable } from '../support/e2e-cli.ts';
 import { handOverAsPrinted } from '../support/hand-over.ts';
@@ -68,6 +68,22 @@ describe('what Helm would do to a mesh that works', () => {
     expect((await helmValues(...flags, '-o', 'json')).stderr).toMatch(cut);
     expect((await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run', ...flags))).stderr).toMatch(cut);
     expect(comments((await helmValues()).stdout).join('\n')).not.toContain('cut off');
+  });
+
+  it('is said of one that only its own cluster tells of, too', async () => {
+    const lost = [
+      ...['cilium-clustermesh', 'cilium-kvstoremesh'].map(refs.secret),
+      refs.configMap('clustermesh-remote-users'),
+    ];
+    const { store } = mesh.one;
+    const values = async () => {
+      // Its etcd would tell.
+      for (const pod of store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'clustermesh-apiserver' } }))
+        store.delete(refOf(pod));
+      const { stdout } = await helmValues('--service-type', 'NodePort');
+      expect(comments(stdout).join('\n')).toMatch(/mesh-1: peer mesh-2 (is|may be) cut off/);
+    };
+    await lost.reduce((work, ref) => () => without(ref, work), values)();
   });
 
   it('is refused where it would make another CA', () =>

@@ -10,7 +10,6 @@ import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type ClusterServiceObjects, type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
@@ -215,11 +214,8 @@ async function draftAll(
     return { member, options: full, draft: draftFrom(enable, templates, full, flow.now()) };
   };
   const drafts = made.map((one) => draftOf(one, []));
-  const names = read.map(({ member }) => member.wanted.name);
-  const hangsOnOthers = drafts.some(
-    ({ draft }) => concernsOthers(draft) && knownPeers(draft.snapshot).some((peer) => !names.includes(peer)),
-  );
-  if (!hangsOnOthers) return drafts;
+  // Also where each known peer is in the file: one that only dials in may have left no trace.
+  if (!drafts.some(({ draft }) => concernsOthers(draft))) return drafts;
   const others = await options.readOthers();
   return made.map((one) => draftOf(one, others));
 }

@@ -1,7 +1,9 @@
 import { stringify } from 'yaml';
-import type { EnableDraft } from '../../../flows/enable/draft-enable.ts';
-import { draftEnableCluster } from '../../../flows/enable/enable.ts';
+import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
+import { concernsOthers, draftEnableCluster, draftWithOthers } from '../../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
+import type { Target } from '../../../flows/flow.ts';
+import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
 import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
@@ -11,6 +13,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { HELM_VALUES } from './helm-values-spec.ts';
 
@@ -35,9 +38,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const clusters: ClusterValues[] = [];
     const { kubeconfig, as, asGroup } = flags;
     const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
-    for (const target of targets) {
-      const draft = await draftEnableCluster(context, target, options);
-      requireSafeForHelm(draft);
+    const { drafts, others } = await draftAll(context, flags, targets, options);
+    for (const { target, draft } of drafts) {
+      requireSafeForHelm(draft, others);
       const { values, notes: ofValues, handOver } = printableLines(helmValuesOf(draft, options));
       const adoption =
         handOver === undefined
@@ -57,6 +60,24 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
     return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
   });
+}
+
+/** Plans as enable does: with what other clusters say, where a plan hangs on that. */
+async function draftAll(
+  context: CommandContext,
+  flags: FlagsOf<typeof HELM_VALUES>,
+  targets: readonly Target[],
+  options: EnableOptions,
+): Promise<{ drafts: { target: Target; draft: EnableDraft }[]; others: readonly ClusterSnapshot[] }> {
+  const drafts: { target: Target; draft: EnableDraft }[] = [];
+  for (const target of targets) drafts.push({ target, draft: await draftEnableCluster(context, target, options) });
+  if (!drafts.some(({ draft }) => concernsOthers(draft))) return { drafts, others: [] };
+  const own = drafts.map(({ draft }) => draft.snapshot);
+  const others = [...own, ...(await readerOfOthers(context, flags, targets)())];
+  const final = drafts.map(async ({ target, draft }) => {
+    return { target, draft: await draftWithOthers(context, draft, { ...options, others }) };
+  });
+  return { drafts: await Promise.all(final), others };
 }
 
 /** What enable would warn of and ask about: who applies the values is asked nothing. */
