@@ -98,6 +98,7 @@ export function concernsOthers({
  * Enables Cluster Mesh in one cluster: first the CA and the Service, whose address the server certificate must cover, then
  * everything else, then waits for the pods. Nothing is put back on failure: the next run goes on where this one stopped.
  * @param account of a run that this is a part of, which may put it back
+ * @param onFoundation hears that the CA and the Service are there
  */
 export async function enableCluster(
   flow: Flow,
@@ -105,10 +106,11 @@ export async function enableCluster(
   options: EnableOptions,
   draft: EnableDraft,
   account?: RunAccount,
+  onFoundation?: () => void,
 ): Promise<EnableOutcome> {
   const journals: Journal[] = account?.journals ?? [];
   try {
-    return await enableIn(flow, target, options, draft, journals);
+    return await enableIn(flow, target, options, draft, { journals, onFoundation });
   } catch (error) {
     if (!account) tellWhatStands(flow, journals, error);
     throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
@@ -120,13 +122,14 @@ async function enableIn(
   target: Target,
   options: EnableOptions,
   draft: EnableDraft,
-  journals: Journal[],
+  { journals, onFoundation }: { journals: Journal[]; onFoundation: (() => void) | undefined },
 ): Promise<EnableOutcome> {
   const { context } = target.client;
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
 
   const foundation = draft.plan.steps.filter(isFoundation);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
+  onFoundation?.();
   const pending = awaitsAddress(draft.planned);
   if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
 

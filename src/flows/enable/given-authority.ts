@@ -1,7 +1,8 @@
 import { readTextFile } from '../../kube/access/read-text-file.ts';
-import type { GivenAuthority } from '../../mesh/certificates/plan-authority.ts';
+import { type GivenAuthority, isMarkedCopied } from '../../mesh/certificates/plan-authority.ts';
+import { isSameKey } from '../../mesh/certificates/trust.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { CA_SECRET } from '../../mesh/objects/names.ts';
+import { CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { type Authority, createAuthority } from '../../pki/authority.ts';
 import { keyMatches, readCertificate } from '../../pki/read.ts';
 import { readAuthority } from '../../snapshot/read-snapshot.ts';
@@ -11,13 +12,15 @@ import type { Flow, Target } from '../flow.ts';
 export type BroughtAuthority = GivenAuthority & { authority: Authority };
 
 /**
- * The CA of another cluster, for all of them. Where that cluster is being enabled too and has none yet, a new one.
+ * The CA of another cluster, for all of them. Where that cluster is being enabled too and has none, the one that the others have
+ * from it by now, as after a run that has come to them alone; else a new one.
+ * @param sharers those that are to have it, as far as they may have it by now
  * @throws MeshctlError `CertificateAuthority` when there is none, or none that can sign
  */
 export async function authorityOfContext(
   flow: Flow,
   { client, namespace }: Target,
-  options: { mayGenerate: boolean; keySize?: number | undefined },
+  options: { mayGenerate: boolean; keySize?: number | undefined; sharers: readonly Target[] },
 ): Promise<BroughtAuthority> {
   const { context } = client;
   const authority = await readAuthority(client, namespace);
@@ -29,9 +32,56 @@ export async function authorityOfContext(
       { hint: `Enable that cluster first, or name it with --context too.`, details: { context } },
     );
   }
+  const copies = (await Promise.all(options.sharers.map((sharer) => copiedBy(flow, sharer)))).flat();
+  const [copied] = copies;
+  // Of several it cannot be told which one was meant.
+  if (copied && copies.every(({ certificate }) => isSameKey(certificate, copied.certificate))) return copied;
   const { keySize } = options;
   const made = await createAuthority({ now: flow.now(), ...(keySize === undefined ? {} : { keySize }) });
-  return checked(made, `a new CA for context "${context}"`, flow.now());
+  return { ...checked(made, `a new CA for context "${context}"`, flow.now()), madeFor: context };
+}
+
+/** The CA that a cluster has from another one, with its key. */
+async function copiedBy(flow: Flow, { client, namespace }: Target): Promise<BroughtAuthority[]> {
+  if (!isMarkedCopied(await client.get(secretRef(namespace, CA_SECRET)))) return [];
+  const authority = await readAuthority(client, namespace);
+  return authority ? [checked(authority, `context "${client.context}"`, flow.now())] : [];
+}
+
+/** Why a cluster is not enabled with a CA that was to be made for another one, which has not got it. */
+export function lackOfSource(context: string, source: string): MeshctlError {
+  return new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": it was to share the new CA of context "${source}", which has not got it`,
+    {
+      hint: `Nothing was changed here. Fix what keeps context "${source}" from being enabled, and run the same command again.`,
+      details: { context, source },
+    },
+  );
+}
+
+/**
+ * Has clusters that share a new CA begin once the one that it is made for has it: they would have one that it has not otherwise.
+ * @param given the CA of the run, if any
+ * @returns runs the work in one cluster; the work tells when that has its CA
+ */
+export function afterSource(
+  { signal }: Pick<Flow, 'signal'>,
+  given: GivenAuthority | undefined,
+): <T>(context: string, work: (onAuthority: () => void) => Promise<T>) => Promise<T> {
+  const source = given?.madeFor;
+  let tell: (has: boolean) => void = () => undefined;
+  const sourceHasIt = new Promise<boolean>((resolve) => {
+    tell = resolve;
+  });
+  return async (context, work) => {
+    if (context === source) return work(() => tell(true)).finally(() => tell(false));
+    if (source !== undefined && !(await sourceHasIt)) {
+      signal.throwIfAborted();
+      throw lackOfSource(context, source);
+    }
+    return work(() => undefined);
+  };
 }
 
 /** The CA in two PEM files. @throws MeshctlError `Usage` for files that are not a CA with its key */

@@ -1,3 +1,4 @@
+import { isCopiedAuthority } from '../../mesh/certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
@@ -7,7 +8,7 @@ import type { FileMember } from './file-member.ts';
 
 /**
  * The CAs that clusters without one get from others of the file (`caFrom`), by context. A source that has none itself, and is
- * enabled in the same run, gets a new one, which is then theirs too.
+ * enabled in the same run, gets the one that others have from it by now, else a new one, which is then theirs too.
  * @throws MeshctlError `CertificateAuthority` for a source that cannot give one
  */
 export async function authoritiesFor(
@@ -18,14 +19,18 @@ export async function authoritiesFor(
     ({ member, enable }) =>
       !member.wanted.connectOnly && !enable.objects.has(keyOf(secretRef(enable.namespace, CA_SECRET))),
   );
-  const sources = [...new Set(lacking.flatMap(({ member }) => member.wanted.enable.caFrom ?? []))];
+  const having = read.filter(({ enable }) => isCopiedAuthority(enable));
+  const isLacking = (name: string) => lacking.some(({ member }) => member.wanted.name === name);
+  const fromOf = ({ member }: { member: FileMember }) => member.wanted.enable.caFrom ?? [];
+  const sources = [...new Set([...lacking.flatMap(fromOf), ...having.flatMap(fromOf).filter(isLacking)])];
   const given = new Map<string, BroughtAuthority>();
   for (const name of sources) {
     const source = read.find(({ member }) => member.wanted.name === name);
     if (!source) continue;
     const { keySize } = source.member.wanted.enable;
     const mayGenerate = lacking.includes(source);
-    const authority = await authorityOfContext(flow, source.member.target, { mayGenerate, keySize });
+    const sharers = having.filter((one) => fromOf(one) === name).map(({ member }) => member.target);
+    const authority = await authorityOfContext(flow, source.member.target, { mayGenerate, keySize, sharers });
     for (const { member, enable } of lacking) {
       if (member.wanted.enable.caFrom === name || member.wanted.name === name) given.set(enable.context, authority);
     }

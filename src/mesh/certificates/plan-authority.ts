@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
@@ -16,8 +16,12 @@ const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
 
 /** Whether meshctl took a cluster's CA from another one. */
 export function isCopiedAuthority({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
-  const { annotations } = objects.get(keyOf(secretRef(namespace, CA_SECRET)))?.metadata ?? {};
-  return annotations?.[CA_ORIGIN_ANNOTATION] === 'copied';
+  return isMarkedCopied(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
+}
+
+/** The same of Secret cilium-ca by itself. */
+export function isMarkedCopied(secret: KubeObject | undefined): boolean {
+  return secret?.metadata.annotations?.[CA_ORIGIN_ANNOTATION] === 'copied';
 }
 
 /** A CA that the operator brings along. */
@@ -27,6 +31,8 @@ export interface GivenAuthority {
   /** Where it is from, for people: `context "one"`, `ca.crt`. */
   origin: string;
   certificate: CertificateFacts;
+  /** The context of the cluster that it is made for in this run, and that others are to share it with; absent for one that was there. */
+  madeFor?: string | undefined;
 }
 
 /** Which CA a cluster shall have. Without anything: the one that it has, else a new one. */

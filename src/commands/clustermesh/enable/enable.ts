@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
 import {
   concernsOthers,
@@ -8,7 +7,7 @@ import {
   enableCluster,
   givenAuthorities,
 } from '../../../flows/enable/enable.ts';
-import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../../flows/enable/given-authority.ts';
+import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { firstFailure } from '../../../flows/where-it-succeeds.ts';
@@ -28,7 +27,8 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
-import { withOneCluster, withWritableClusters } from '../../targets/several-clusters.ts';
+import { withWritableClusters } from '../../targets/several-clusters.ts';
+import { bitsOf, broughtAuthority } from './brought-authority.ts';
 import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
 
@@ -75,8 +75,8 @@ async function carryOut(
   options: EnableOptions,
   found: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
 ): Promise<CommandResult> {
-  const { failures } = found;
-  const planned = await withContextsNamedIn(context, flags, found);
+  const { done, failures } = withSource(options, { done: found.planned, failures: found.failures });
+  const planned = await withContextsNamedIn(context, flags, { planned: done, failures });
   const dryRun = dryRunOf(flags);
   for (const { target, draft } of planned) {
     for (const warning of [...draft.doubts, ...draft.warnings])
@@ -84,11 +84,13 @@ async function carryOut(
   }
   const report = reportOf(planned);
   if (!flags.viaHelm) for (const note of foreignObjectNotes(report.steps)) context.progress.warn(note);
-  const disputed = (isOnly: boolean) =>
-    eachCluster(planned, isOnly, async (one) => {
+  const disputed = async (isOnly: boolean) => {
+    const undisputed = await eachCluster(planned, isOnly, async (one) => {
       requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
       return one;
     });
+    return withSource(options, undisputed);
+  };
   if (dryRun && !flags.viaHelm) {
     const isAsked = !options.force && flags.output !== 'manifests';
     const refused = isAsked ? (await disputed(false)).failures : [];
@@ -114,6 +116,18 @@ async function carryOut(
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
   return enableAll(context, options, ready, [...failures, ...refused]);
+}
+
+/** Without the clusters that were to share a new CA, where the one that it is made for is not among them: they fail as well. */
+function withSource(
+  { givenAuthority }: EnableOptions,
+  found: { done: readonly Planned[]; failures: readonly EnableFailure[] },
+): typeof found {
+  const source = givenAuthority?.madeFor;
+  const contexts = found.done.map(contextOf);
+  if (source === undefined || contexts.includes(source)) return found;
+  const failed = contexts.map((context) => ({ context, error: lackOfSource(context, source) }));
+  return { done: [], failures: [...found.failures, ...failed] };
 }
 
 /** Plans that name the contexts of peers that the run has not read. */
@@ -153,27 +167,6 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     force: flags.forceConflicts,
     waitMs: flags.waitDuration,
   };
-}
-
-function bitsOf(keySize: string | undefined): number | undefined {
-  return keySize === undefined ? undefined : Number(keySize);
-}
-
-async function broughtAuthority(
-  context: CommandContext,
-  flags: EnableFlags,
-  targets: readonly Target[],
-): Promise<BroughtAuthority | undefined> {
-  const { caCert, caKey, keySize } = flags;
-  if (caCert !== undefined && caKey !== undefined) {
-    return authorityOfFiles(context, resolve(context.cwd, caCert), resolve(context.cwd, caKey));
-  }
-  if (flags.caFromContext === undefined) return undefined;
-  const { all: _all, ...access } = flags;
-  return withOneCluster(context, { ...access, context: flags.caFromContext }, (source) => {
-    const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
-    return authorityOfContext(context, source, { mayGenerate, keySize: bitsOf(keySize) });
-  });
 }
 
 /** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
@@ -266,10 +259,14 @@ async function enableAll(
   planned: readonly Planned[],
   earlier: readonly EnableFailure[],
 ): Promise<CommandResult> {
+  const inTurn = afterSource(context, options.givenAuthority);
   const { done, failures: later } = await eachCluster(
     planned,
     planned.length + earlier.length === 1,
-    ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
+    ({ target, draft }): Promise<EnableOutcome> =>
+      inTurn(target.client.context, (onAuthority) =>
+        enableCluster(context, target, options, draft, undefined, onAuthority),
+      ),
   );
   const failures = [...earlier, ...later];
   if (context.signal.aborted && failures.length > 0) {
