@@ -1,4 +1,6 @@
+import type { UnreachableCluster } from '../mesh/status/mesh-status.ts';
 import { escapedXml } from './xml.ts';
+
 /** One thing that was looked at, for programs that read test results. */
 export interface JunitCase {
   name: string;
@@ -6,7 +8,7 @@ export interface JunitCase {
   className: string;
   failure?: { type: string; message: string; text: string } | undefined;
   skipped?: string | undefined;
-  /** What is to be known of one that passed. */
+  /** What is to be known besides. */
   output?: string | undefined;
 }
 
@@ -25,21 +27,29 @@ export function junitXml(suites: readonly { name: string; cases: readonly JunitC
   ].join('\n');
 }
 
+/** What is wrong or odd, and under it the next step, where there is one. */
+export function withNextStep(message: string, hint = ''): string {
+  return hint === '' ? message : `${message}\n→ ${hint}`;
+}
+
+/** Of a cluster that could not be asked. */
+export function unreachableFailure({ code, message, hint }: UnreachableCluster): JunitCase['failure'] {
+  return { type: code, message, text: withNextStep(message, hint) };
+}
+
 function caseLines({ name, className, failure, skipped, output }: JunitCase): string[] {
   const open = `    <testcase classname="${escapedXml(className)}" name="${escapedXml(name)}"`;
-  if (failure) {
-    const { type, message, text } = failure;
-    return [
-      `${open}>`,
-      `      <failure type="${escapedXml(type)}" message="${escapedXml(message)}">${escapedXml(text)}</failure>`,
-      '    </testcase>',
-    ];
-  }
-  if (skipped !== undefined)
-    return [`${open}>`, `      <skipped message="${escapedXml(skipped)}"/>`, '    </testcase>'];
-  if (output !== undefined)
-    return [`${open}>`, `      <system-out>${escapedXml(output)}</system-out>`, '    </testcase>'];
-  return [`${open}/>`];
+  const within = [
+    ...(failure
+      ? [
+          `<failure type="${escapedXml(failure.type)}" message="${escapedXml(failure.message)}">${escapedXml(failure.text)}</failure>`,
+        ]
+      : []),
+    ...(skipped === undefined ? [] : [`<skipped message="${escapedXml(skipped)}"/>`]),
+    ...(output === undefined ? [] : [`<system-out>${escapedXml(output)}</system-out>`]),
+  ];
+  if (within.length === 0) return [`${open}/>`];
+  return [`${open}>`, ...within.map((line) => `      ${line}`), '    </testcase>'];
 }
 
 function countsOf(cases: readonly JunitCase[]): string {

@@ -239,9 +239,10 @@ describe('check names what is wrong', () => {
     };
     const undo = edit(mesh.two, refs.secret('cilium-kvstoremesh'), change, 'helm');
     const lenient = await check(BOTH, '--category', 'ownership');
-    const strict = await check(BOTH, '--category', 'ownership', '--fail-on', 'warn');
+    const strict = await check(BOTH, '--category', 'ownership', '--fail-on', 'warn', '-o', 'junit');
     undo();
     expect([lenient.exitCode, strict.exitCode]).toEqual([0, 1]);
+    expect(strict.stdout).toContain('<failure type="ownership-peers"');
   });
 
   it('as JUnit: a case for each finding, failures with their hint', async () => {

@@ -54,13 +54,26 @@ describe('the rule', () => {
     expect(findings.map(({ severity }) => severity)).toEqual(['fail', 'skip']);
   });
 
+  it('a JUnit report fails what counts, and tells of a warning that does not, under no name that says that all is well', () => {
+    const entries = describeFindings(
+      [{ id: 'c', category: 'x', title: 'all is well', says: () => 'it ends in two days' }],
+      [{ id: 'c', severity: 'warn', cluster: 'one', args: {}, hint: 'Renew it.' }],
+    );
+    const words = 'it ends in two days\n→ Renew it.';
+    const counted = checkJunit(entries, () => true);
+    expect(counted).toContain(`<failure type="c" message="it ends in two days">${words}</failure>`);
+    const uncounted = checkJunit(entries, () => false);
+    expect(uncounted).toContain(' failures="0"');
+    expect(uncounted).toContain(`name="warning: all is well (one)">\n      <system-out>${words}</system-out>`);
+  });
+
   it('a sample is told in text and in JUnit reports', () => {
     const entries = describeFindings(
       [{ id: 'c', category: 'x', title: 't', says: () => '' }],
       outcome({ sample: '2 of 9 agents asked' }),
     );
     expect(checkText(entries, { short: false }, THEME)).toContain('t (one: 2 of 9 agents asked)\n');
-    expect(checkJunit(entries)).toContain('<system-out>one: 2 of 9 agents asked</system-out>');
+    expect(checkJunit(entries, () => false)).toContain('<system-out>one: 2 of 9 agents asked</system-out>');
   });
 });
 

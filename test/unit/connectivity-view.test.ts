@@ -62,14 +62,14 @@ latency in ms
 
   it('does not speak for a cluster that did not answer, nor for tests that were skipped', () => {
     const passed = REPORT.scenarios.filter(({ result }) => result === 'pass');
-    const down = { context: 'c', code: 'ClusterUnreachable', message: 'cannot reach it' } as const;
+    const down = { context: 'c', code: 'ClusterUnreachable', message: 'cannot reach it', hint: 'Reach it.' } as const;
     expect(connectivityText({ ...REPORT, scenarios: passed }, [down], plain)).toContain(
       '⚠️  The 2 tests between mesh-1, mesh-2 passed; context "c" was not tested',
     );
     const skipped = REPORT.scenarios.filter(({ result }) => result === 'skip');
     expect(connectivityText({ ...REPORT, scenarios: skipped }, [], plain)).toContain('Nothing was tested');
     expect(connectivityJunit(REPORT, [down])).toContain(
-      '<testcase classname="connectivity.clusters" name="context c">',
+      '<testcase classname="connectivity.clusters" name="context c">\n      <failure type="ClusterUnreachable" message="cannot reach it">cannot reach it\n→ Reach it.</failure>',
     );
   });
 

@@ -48,8 +48,8 @@ export async function reportError(
 
 async function writeFailedCase(host: Host, command: string, error: ErrorData): Promise<void> {
   const { code, message, hint, details } = error;
-  const { junitXml } = await import('../../views/junit.ts');
-  const text = [message, ...faultLines(details.faults), ...(hint ? [`→ ${hint}`] : [])].join('\n');
+  const { junitXml, withNextStep } = await import('../../views/junit.ts');
+  const text = withNextStep([message, ...faultLines(details.faults)].join('\n'), hint);
   const failed = { name: command, className: 'meshctl', failure: { type: code, message, text } };
   host.stdout.write(`${junitXml([{ name: command, cases: [failed] }])}\n`);
 }

@@ -4,7 +4,7 @@ import { inOrderOfHints } from '../../mesh/faults/hint-order.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
-import { type JunitCase, junitXml } from '../junit.ts';
+import { type JunitCase, junitXml, withNextStep } from '../junit.ts';
 import type { Theme } from '../theme.ts';
 
 const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
@@ -58,7 +58,7 @@ export function checkText(
   }
   if (oneSided) {
     lines.push(`   Of connections with these peers only one side was read: ${oneSided.peers.join(', ')}`);
-    lines.push(...hintLines(oneSided.hint ?? '', theme));
+    if (oneSided.hint !== undefined) lines.push(...hintLines(oneSided.hint, theme));
   }
   lines.push(
     ...explainLines(
@@ -137,21 +137,29 @@ function summary(entries: readonly Shown[], theme: Theme): string {
   return `${failed > 0 ? '❌' : warned > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
 }
 
-/** A suite for each category, a case for each finding. */
-export function checkJunit(entries: readonly CheckEntry[]): string {
+/**
+ * A suite for each category, a case for each finding. A warning that does not count is no failed case, and tells what it is
+ * about all the same.
+ * @param isBad whether a finding counts for the exit status: a report without failures stands for success
+ */
+export function checkJunit(entries: readonly CheckEntry[], isBad: (entry: CheckEntry) => boolean): string {
   const categories = [...new Set(entries.map(({ category }) => category))];
   return junitXml(
     categories.map((category) => ({
       name: category,
-      cases: entries.filter((entry) => entry.category === category).map(caseOf),
+      cases: entries
+        .filter((entry) => entry.category === category)
+        .map((entry) => ({ className: `${category}.${entry.id}`, ...caseOf(entry, isBad(entry)) })),
     })),
   );
 }
 
-function caseOf(entry: CheckEntry): JunitCase {
-  const { id, category, cluster, severity, title, message = '', hint = '' } = entry;
+function caseOf(entry: CheckEntry, isBad: boolean): Omit<JunitCase, 'className'> {
+  const { id, cluster, severity, title, message = '', hint } = entry;
   const name = cluster ? `${title} (${cluster})` : title;
-  const className = `${category}.${id}`;
-  if (severity === 'fail') return { name, className, failure: { type: id, message, text: `${message}\n→ ${hint}` } };
-  return { name, className, ...(severity === 'skip' ? { skipped: message } : { output: samplesOf(entry) }) };
+  const text = withNextStep(message, hint);
+  if (isBad) return { name, failure: { type: id, message, text } };
+  // The title is what is so when all is well.
+  if (severity === 'warn') return { name: `warning: ${name}`, output: text };
+  return { name, ...(severity === 'skip' ? { skipped: message } : { output: samplesOf(entry) }) };
 }

@@ -6,7 +6,7 @@ import {
   type ScenarioResult,
 } from '../../mesh/connectivity/connectivity.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { junitXml } from '../junit.ts';
+import { junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 
@@ -45,15 +45,15 @@ export function connectivityJunit(
     }),
     ...(result.result === 'skip' && { skipped: result.evidence }),
   }));
-  const silent = untested.map(({ context, code, message }) => ({
-    name: `context ${context}`,
+  const silent = untested.map((cluster) => ({
+    name: `context ${cluster.context}`,
     className: 'connectivity.clusters',
-    failure: { type: code, message, text: '' },
+    failure: unreachableFailure(cluster),
   }));
   const kept = left.map(({ context, message, hint }) => ({
     name: `context ${context}`,
     className: 'connectivity.removal',
-    failure: { type: 'removal', message, text: hint },
+    failure: { type: 'removal', message, text: withNextStep(message, hint) },
   }));
   return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent, ...kept] }]);
 }

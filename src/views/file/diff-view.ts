@@ -8,7 +8,7 @@ import { missingServicesHint } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
-import { type JunitCase, junitXml } from '../junit.ts';
+import { type JunitCase, junitXml, unreachableFailure } from '../junit.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { planBlocks } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
@@ -219,11 +219,7 @@ export function diffJunit({ clusters, differences, agreement: asked, unreachable
         : {}),
   });
   const silent = unreachable.map(
-    ({ context, message }): JunitCase => ({
-      className: 'cluster',
-      name: context,
-      failure: { type: 'unreachable', message, text: message },
-    }),
+    (cluster): JunitCase => ({ className: 'cluster', name: cluster.context, failure: unreachableFailure(cluster) }),
   );
   const cases = [
     ...own,

@@ -2,7 +2,7 @@ import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isBroken, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
-import { type JunitCase, junitXml } from '../junit.ts';
+import { type JunitCase, junitXml, unreachableFailure } from '../junit.ts';
 
 /**
  * A case for each kind of packets from cluster to cluster. What the mesh works without does not fail; what it needs and
@@ -34,10 +34,10 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
       return { ...place, failure: { type: verdict, message, text } };
     });
   });
-  const silent = unreachable.map(({ context, code, message }) => ({
-    name: `context ${context}`,
+  const silent = unreachable.map((cluster) => ({
+    name: `context ${cluster.context}`,
     className: 'probe.clusters',
-    failure: { type: code, message, text: '' },
+    failure: unreachableFailure(cluster),
   }));
   return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...silent] }]);
 }

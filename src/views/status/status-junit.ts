@@ -3,7 +3,7 @@ import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
-import { type JunitCase, junitXml } from '../junit.ts';
+import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { placesOf } from './status-view.ts';
 
 /**
@@ -13,18 +13,20 @@ import { placesOf } from './status-view.ts';
 export function statusJunit(reports: readonly StatusReport[], unreachable: readonly UnreachableCluster[] = []): string {
   return junitXml([
     ...reports.map((report) => ({ name: report.context, cases: casesOf(report) })),
-    ...unreachable.map(({ context, code, message }) => ({
-      name: context,
+    ...unreachable.map((cluster) => ({
+      name: cluster.context,
       cases: [
         {
           name: 'the cluster answers',
-          className: `clustermesh.${context}`,
-          failure: { type: code, message, text: message },
+          className: `clustermesh.${cluster.context}`,
+          failure: unreachableFailure(cluster),
         },
       ],
     })),
   ]);
 }
+
+type Outcome = Pick<JunitCase, 'failure' | 'output'>;
 
 function casesOf(report: StatusReport): JunitCase[] {
   const className = `clustermesh.${report.context}`;
@@ -45,9 +47,9 @@ function casesOf(report: StatusReport): JunitCase[] {
     ...peers.map((peer) => ({
       name: `all nodes are connected to ${peer.name}`,
       className,
-      failure: failureOf(peer, report),
+      ...outcomeOf(peer, report),
     })),
-    { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(standing) },
+    { name: 'everything that peers and agents need of it exists', className, ...outcomeOfFaults(standing) },
     ...leftOutCases(report, className),
     ...unseenCases(report, className),
   ];
@@ -65,29 +67,34 @@ function unseenCases({ unread = [] }: StatusReport, className: string): JunitCas
   return [{ name: 'all of it may be read', className, skipped: `may not be read: ${unread.join(', ')}` }];
 }
 
-function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): JunitCase['failure'] {
+function outcomeOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): Outcome {
   const replicas = kvstoremesh ?? { connected: 1, total: 1 };
   const problems = report.problems.filter(({ peer }) => peer === name);
   const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
   if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
-    return failureOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
+    return outcomeOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
   }
-  const texts = problems.map(
-    (problem) => `${problem.says} — ${placesOf(problem)}\n${problem.message}\n→ ${problem.hint}`,
+  const texts = problems.map((problem) =>
+    withNextStep(`${problem.says} — ${placesOf(problem)}\n${problem.message}`, problem.hint),
   );
   const counts = `${agents.connected}/${agents.total} nodes are connected to ${name}`;
-  return { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') };
+  return { failure: { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') } };
 }
 
 function isAbout({ peer, peers = peer === undefined ? [] : [peer] }: Fault, name: string): boolean {
   return peers.includes(name);
 }
 
-/** Connected, and broken all the same. */
-function failureOfFaults(all: readonly Fault[]): JunitCase['failure'] {
-  const faults = all.filter(({ outage }) => outage);
-  const [first] = faults;
-  if (!first) return undefined;
-  const text = faults.map((fault) => `${describeFault(fault)}\n→ ${fault.hint}`).join('\n');
-  return { type: first.id, message: 'would not come back after a restart', text };
+/** Connected, and broken all the same; what no connection needs is told, and fails nothing. */
+function outcomeOfFaults(faults: readonly Fault[]): Outcome {
+  const [broken, harmless] = [true, false].map((outage) => faults.filter((fault) => fault.outage === outage));
+  const told = (some: readonly Fault[] = []) =>
+    some.map((fault) => withNextStep(describeFault(fault), fault.hint)).join('\n');
+  const [first] = broken ?? [];
+  return {
+    ...(first && {
+      failure: { type: first.id, message: 'would not come back after a restart', text: told(broken) },
+    }),
+    ...(harmless?.length ? { output: told(harmless) } : {}),
+  };
 }

@@ -140,6 +140,7 @@ function resultOf(
   const beside = printable(unprinted);
   const { untried, oneSided } = beside;
   const short = flags.output === 'short';
+  const junit = () => checkJunit(shown, (entry) => isBad(entry, flags));
   return {
     kind: 'CheckReport',
     data: {
@@ -148,7 +149,7 @@ function resultOf(
       ...(untried ? { untried } : {}),
       ...(oneSided ? { oneSided } : {}),
     },
-    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, { short, ...beside }, theme)),
+    text: (theme) => (flags.output === 'junit' ? junit() : checkText(shown, { short, ...beside }, theme)),
     exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
   };
 }
