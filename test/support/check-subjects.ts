@@ -145,7 +145,9 @@ function wellObservation(id: number, peer: number): ClusterObservation {
         startedAt: NOW,
         health: [
           { node: `mesh-${id}/node-1`, probed: true, unprobed: [], problems: [] },
-          { node: `mesh-${peer}/node-1`, probed: true, unprobed: [], problems: [] },
+          ...['node-1', 'node-2'].map((node) => ({
+            ...{ node: `mesh-${peer}/${node}`, probed: true, unprobed: [], problems: [] },
+          })),
         ],
         bgpSessions: [{ peer: '172.18.0.1', state: 'established' }],
         bgpPrefixes: { 4: [`10.${peer}.0.0/24`] },

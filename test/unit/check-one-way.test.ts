@@ -7,6 +7,8 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
+const ONE_AGENT = { image: 'quay.io/cilium/cilium:v1.20.0', desired: 1, ready: 1 };
+
 type Mode = 'unicast' | 'served';
 
 /** Cluster mesh-<id> that dials others; what was chosen for peers, by name. */
@@ -21,6 +23,7 @@ function cluster(id: number, dialled: string[], chosen: Record<string, Mode>, se
     context: `c${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...settings },
     ciliumPodCidrs: [`10.${id}.0.0/24`],
+    agent: ONE_AGENT,
     live: [secret],
   });
 }

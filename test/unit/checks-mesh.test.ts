@@ -30,13 +30,15 @@ const config = (id: number, more: Record<string, string> = {}) => ({
 });
 const NATIVE = { 'routing-mode': 'native', 'enable-bgp-control-plane': 'true' };
 
+const agents = (ready: number) => ({ image: 'quay.io/cilium/cilium:v1.20.0', desired: ready, ready });
+
 function inputOf(
   observation: Partial<ClusterObservation>,
   first: Parameters<typeof snapshotOf>[0] = {},
 ): MeshCheckInput {
   const clusters: ClusterSnapshot[] = [
     snapshotOf({ context: 'one', ciliumConfig: config(1), ciliumPodCidrs: ['10.1.0.0/24'], ...first }),
-    snapshotOf({ context: 'two', ciliumConfig: config(2), ciliumPodCidrs: ['10.2.0.0/24'] }),
+    snapshotOf({ context: 'two', ciliumConfig: config(2), ciliumPodCidrs: ['10.2.0.0/24'], agent: agents(1) }),
   ];
   return { clusters, now: NOW, observed: new Map([['one', { containers: [], nodes: [], ...observation }]]) };
 }
@@ -161,6 +163,21 @@ describe('checks of the network', () => {
     const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
     const six = { ...two, ciliumPodCidrs: ['fd00:2::/64'] };
     expect(severities('bgp-pod-cidrs', { ...input, clusters: [one, six] })).toEqual([expected]);
+  });
+
+  it.each([
+    ['none of a cluster that it is to reach', 0, 'the agent of node-1 knows no node of three'],
+    ['a part of its nodes', 2, 'the agent of node-1 knows 2 of 3 nodes of three'],
+    ['all of them', 3, undefined],
+  ])('is not taken for healthy where an agent knows %s', (_what, known, reason) => {
+    const of = (cluster: string, count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        ...{ node: `${cluster}/node-${index}`, probed: true, unprobed: [], problems: [] },
+      }));
+    const input = inputOf(observed({ health: [...of('mesh-2', 1), ...of('mesh-3', known)] }));
+    const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(3) });
+    const found = findingsOf('node-health', { ...input, clusters: [...input.clusters, three] });
+    expect(found.find(({ cluster }) => cluster === 'one')?.args.reason).toBe(reason);
   });
 
   it('names the node that is not reached and why', () => {

@@ -74,17 +74,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent could run cilium-health',
     about: meantHealth,
     nothing: 'the health checks of its agents know no node of another cluster that it is to reach, or none yet',
-    unseen: (told) => {
-      const waiting = told.flatMap(({ answer }) =>
-        answer.flatMap(({ node, probed, unprobed }) =>
-          probed ? unprobed.map((address) => `${node} at ${address}`) : [node],
-        ),
-      );
-      if (waiting.length === 0) return [];
-      return [
-        `its agents have not probed ${firstOf([...new Set(waiting)])} yet: what they find shows a minute or two after they connect`,
-      ];
-    },
+    unseen: (told, cluster, others, all) => [...unknownNodes(told, cluster, others, all), ...unprobedNodes(told)],
     severity: (told, cluster, all) =>
       told.some(({ answer }) =>
         answer.some((one) => one.problems.some((problem) => isGrave(problem, one, cluster, all))),
@@ -128,6 +118,54 @@ function meantHealth(
   if (other === own || isUnpaired(pairs, own, other)) return undefined;
   if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
   return { ...health, problems: health.problems.filter(({ of }) => of === 'node') };
+}
+
+/**
+ * The clusters that are to be dialled and of which an agent knows fewer nodes than have one that runs: of those nobody has
+ * sent a packet to the rest. Of one such agent for each, which knows the fewest.
+ */
+function unknownNodes(
+  told: readonly Told<NodeHealth>[],
+  cluster: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  all: readonly ClusterSnapshot[],
+): string[] {
+  const pairs = unpairedIn(all);
+  const counts = told.map(({ node, answer }) => ({
+    node,
+    of: countOf(answer.map((one) => one.node.split('/')[0] ?? '')),
+  }));
+  return others.flatMap((other) => {
+    const name = clusterNameOf(other);
+    if (isUnpaired(pairs, clusterNameOf(cluster), name)) return [];
+    const [fewest] = counts
+      .map(({ node, of }) => ({ node, known: of.get(name) ?? 0 }))
+      .sort((one, another) => one.known - another.known);
+    const wanted = Math.max(1, other.agent?.ready ?? 0);
+    if (!fewest || fewest.known >= wanted) return [];
+    const { node, known } = fewest;
+    return [
+      `the agent of ${node} knows ${known === 0 ? 'no node' : `${known} of ${wanted} nodes`} of ${other.context}`,
+    ];
+  });
+}
+
+function countOf(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function unprobedNodes(told: readonly Told<NodeHealth>[]): string[] {
+  const waiting = told.flatMap(({ answer }) =>
+    answer.flatMap(({ node, probed, unprobed }) =>
+      probed ? unprobed.map((address) => `${node} at ${address}`) : [node],
+    ),
+  );
+  if (waiting.length === 0) return [];
+  return [
+    `its agents have not probed ${firstOf([...new Set(waiting)])} yet: what they find shows a minute or two after they connect`,
+  ];
 }
 
 /**

@@ -31,7 +31,12 @@ export interface NodeQuestion<Answer> {
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   /** What of it is not known beside the answers of silent agents, one clause each. */
-  unseen?(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  unseen?(
+    told: readonly Told<Answer>[],
+    cluster: ClusterSnapshot,
+    others: readonly ClusterSnapshot[],
+    all: readonly ClusterSnapshot[],
+  ): string[];
   hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
 }
 
@@ -73,7 +78,10 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
       return {
         things: seen.map(({ node }) => node),
         otherwise: told.length > 0 ? nothing : silent,
-        unseen: [...(question.unseen?.(told, cluster, others) ?? []), ...silentAgents(observation, answered)],
+        unseen: [
+          ...(question.unseen?.(told, cluster, others, input.clusters) ?? []),
+          ...silentAgents(observation, answered),
+        ],
         sample: sampleOf(observation),
       };
     },
