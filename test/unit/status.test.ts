@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
 import { ADVICE, classifyFailure } from '../../src/mesh/status/failure-reason.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import type { RemoteClusterReport } from '../../src/mesh/status/remote-cluster-report.ts';
@@ -44,6 +45,9 @@ function evaluateStatus({ agents, replicas, ...expected }: StatusInput): StatusR
 }
 
 const text = (overrides: Partial<StatusInput> = {}) => statusText(evaluateStatus(input(overrides)), plain);
+
+const meshText = (reports: StatusReport[]) => meshStatusText(evaluateMesh(reports, []), plain);
+const junit = (reports: StatusReport[]) => statusJunit(adviseMesh(evaluateMesh(reports, [])).clusters);
 
 describe('status', () => {
   it('prints the three lines of the article when all is well', () => {
@@ -107,6 +111,31 @@ describe('status', () => {
          → meshctl clustermesh enable --context one
       More: meshctl explain own-apiserver-missing"
     `);
+  });
+
+  it.each<[string, Partial<StatusInput>, string]>([
+    ['node', { agents: [...NOTHING, { name: 'node-2', error: 'no answer within 10 s' }], replicas: NOTHING }, 'agent'],
+    [
+      'replica',
+      { agents: NOTHING, replicas: [{ name: 'pod-1', error: 'no answer within 10 s' }] },
+      'KVStoreMesh replica',
+    ],
+  ])('names a %s that does not answer in a cluster that only serves, in every format', (_what, more, who) => {
+    const overrides = { peers: [], serves: ['mesh-2'], ...more };
+    const report = evaluateStatus(input(overrides));
+    expect(report).toMatchObject({ healthy: false, problems: [{ class: 'agent-unreachable' }] });
+    const says = `the ${who} could not be queried`;
+    const hint = '→ kubectl --context one -n kube-system get pods -l k8s-app=';
+    for (const shown of [text(overrides), meshText([report]), junit([report])]) {
+      expect(shown).toContain(says);
+      expect(shown).toContain('no answer within 10 s');
+      expect(shown).toContain(hint);
+    }
+    expect(junit([report])).toContain('<failure type="agent-unreachable"');
+    expect(unconnected([report])).toMatchObject([{ severity: 'fail', hint: expect.stringContaining(hint.slice(2)) }]);
+    const well = evaluateStatus(input({ ...overrides, agents: NOTHING, replicas: NOTHING }));
+    expect(junit([well])).not.toContain('<failure');
+    expect(unconnected([well])).toEqual([]);
   });
 
   it('groups nodes whose messages differ only in numbers', () => {

@@ -35,7 +35,7 @@ async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: 
       namespace,
       pod: pod.metadata.name,
       container,
-      command: [...command, problem.peer],
+      command: command.concat(problem.peer ?? []),
       timeoutMs: TROUBLESHOOT_TIMEOUT_MS,
       signal: flow.signal,
     });

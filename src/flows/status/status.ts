@@ -283,7 +283,8 @@ function lackOf(report: StatusReport): string {
   if (standstill) return `${context} to be fixed: ${standstill.says}`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
-    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
+    const what = peers.length === 0 ? 'answer' : `connect to ${lacking.join(', ') || 'all clusters'}`;
+    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to ${what}`;
   }
   const [heldOver] = problems.filter((problem) => problem.heldOver);
   if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;

@@ -97,7 +97,7 @@ export function unknownContexts(mesh: Clusters): string[] {
     const { problems, faults, peers, serves, onRecord = [] } = report;
     const named = [
       ...(peers.length === 0 ? [...serves, ...onRecord] : []),
-      ...problems.map(({ peer }) => peer),
+      ...problems.flatMap(({ peer = [] }) => peer),
       ...faults.flatMap(({ peer, peers = [] }) => [...peers, ...(peer === undefined ? [] : [peer])]),
     ];
     const { contexts } = seenBy(report);
@@ -118,7 +118,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
     const { cause, message } = first.problem;
     // Some may have lost what others still have: for the reason and the next step that is one.
     const heldOver = group.every(({ problem }) => problem.heldOver);
-    const peers = [...new Set(group.map(({ problem }) => problem.peer))];
+    const peers = [...new Set(group.flatMap(({ problem: { peer = [] } }) => peer))];
     return {
       id: cause?.id ?? first.problem.class,
       about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : first.report.cluster.name) : undefined].flatMap(
@@ -181,7 +181,7 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
     ...new Set(held.map(({ report: { context } }) => context).filter((context) => context !== report.context)),
   ];
   const place = placeOf(first);
-  const peerContext = seenBy(report).contexts.get(problem.peer);
+  const peerContext = seenBy(report).contexts.get(problem.peer ?? '');
   const words = adviceForFailure(problem.class, {
     ...place,
     peerContext,
@@ -244,7 +244,7 @@ function causeFirst(what: FailureClass | FaultId, hint: string, contexts: readon
 
 function placeOf({ report, problem }: Held): FailurePlace {
   const { context, namespace, kvstoremesh } = report;
-  const { peer, component, pod } = problem;
+  const { peer = '', component, pod } = problem;
   return { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled, pod, untried: isUntried(problem) };
 }
 
@@ -256,7 +256,7 @@ function isOfOneCluster({ problem: { cause, class: kind } }: Held): boolean {
 
 /** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */
 function keyOf({ report, problem }: Held, { seenBy }: Pick<Around, 'seenBy'>): string {
-  const { cause, class: kind, peer, component, nodes } = problem;
+  const { cause, class: kind, peer = '', component, nodes } = problem;
   if (cause) return JSON.stringify(['cause', identityOf(cause)]);
   if (OF_THE_NODE.includes(kind)) return JSON.stringify(['node', report.context, component, nodes]);
   if (dialsOwnServer(placeOf({ report, problem }))) {

@@ -76,8 +76,15 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     const known = (result.clusters ?? []).filter(({ name }) => tally.strangers.has(name));
     for (const report of known) states.set(report.name, isConnected(report) ? 'connected' : 'unknown');
     // One that dials nobody on purpose lacks nobody, if it answers.
-    const isServing = tally.peers.size === 0 && serves.length > 0 && result.clusters !== undefined;
-    const isPart = connected > 0 || known.some(isConnected) || isServing;
+    const onlyServes = tally.peers.size === 0 && serves.length > 0;
+    if (onlyServes && !result.clusters)
+      addProblem(problems, {
+        component,
+        ...failureOf(result, undefined, expected.clusterId),
+        nodes: [result.name],
+        pod,
+      });
+    const isPart = connected > 0 || known.some(isConnected) || (onlyServes && result.clusters !== undefined);
     if (isPart && connected === tally.peers.size) tally.connectedToAll += 1;
     if (details) rows.push({ name: result.name, component, peers: Object.fromEntries(states) });
   }

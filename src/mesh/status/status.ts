@@ -47,9 +47,10 @@ export interface StatusExpectation {
   kvstoremesh: boolean;
 }
 
-/** One reason why some nodes lack a peer, said once. */
+/** One reason why some nodes lack a peer, or do not answer, said once. */
 export interface StatusProblem extends FailureReason {
-  peer: string;
+  /** Absent where it is about a node, or replica, of a cluster that dials nobody, as chosen. */
+  peer?: string | undefined;
   /** What is broken in the configuration, where that is why. */
   cause?: Fault | undefined;
   /** In words, and the next step; set once the contexts of all clusters are known. */

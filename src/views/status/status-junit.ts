@@ -2,7 +2,7 @@ import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { placesOf } from './status-view.ts';
 
@@ -49,10 +49,18 @@ function casesOf(report: StatusReport): JunitCase[] {
       className,
       ...outcomeOf(peer, report),
     })),
+    ...silentCases(report, className),
     { name: 'everything that peers and agents need of it exists', className, ...outcomeOfFaults(standing) },
     ...leftOutCases(report, className),
     ...unseenCases(report, className),
   ];
+}
+
+/** Of a cluster that dials somebody, nodes that do not answer lack each peer. */
+function silentCases({ peers, problems, nodes }: StatusReport, className: string): JunitCase[] {
+  if (peers.length > 0) return [];
+  const failure = problems.length > 0 && failureFor(problems, `${nodes.connected}/${nodes.total} nodes answered`);
+  return [{ name: 'every node answers', className, ...(failure ? { failure } : {}) }];
 }
 
 /** What nobody was asked for is no pass. */
@@ -74,11 +82,14 @@ function outcomeOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusRepo
   if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
     return outcomeOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
   }
+  return { failure: failureFor(problems, `${agents.connected}/${agents.total} nodes are connected to ${name}`) };
+}
+
+function failureFor(problems: readonly StatusProblem[], message: string): JunitCase['failure'] {
   const texts = problems.map((problem) =>
     withNextStep(`${problem.says} — ${placesOf(problem)}\n${problem.message}`, problem.hint),
   );
-  const counts = `${agents.connected}/${agents.total} nodes are connected to ${name}`;
-  return { failure: { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') } };
+  return { type: problems[0]?.class ?? 'not-connected', message, text: texts.join('\n') };
 }
 
 function isAbout({ peer, peers = peer === undefined ? [] : [peer] }: Fault, name: string): boolean {
