@@ -11,6 +11,7 @@ import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -725,5 +726,43 @@ describe('what a cluster has for dialling itself', () => {
   it('is not what it has for a peer, nor what a tool makes that has one list for all clusters', () => {
     expect(seen('mesh-2')).toEqual([]);
     expect(seen('mesh-1', { 'meta.helm.sh/release-name': 'cilium' })).toEqual([]);
+  });
+});
+
+describe('a peer that is dialled by its name in the mesh', () => {
+  const alias = 'mesh-2.mesh.cilium.io';
+  const file = (...ips: string[]) => {
+    const aliases = ips.length > 0 ? `cilium-host-aliases:\n- hostname: ${alias}\n  ips: [${ips.join(', ')}]\n` : '';
+    return secretObject('cilium-kvstoremesh', { 'mesh-2': `endpoints:\n- https://${alias}:2379\n${aliases}` });
+  };
+  const pods = (...ips: string[]): KubeObject => {
+    const deployment = apiserverDeployment();
+    const { template, ...spec } = deployment.spec as { template: { spec: object } };
+    const hostAliases = ips.map((ip) => ({ ip, hostnames: [alias] }));
+    return { ...deployment, spec: { ...spec, template: { ...template, spec: { ...template.spec, hostAliases } } } };
+  };
+  const chosen = (secret: KubeObject, host: string) => {
+    secret.metadata.annotations = marksFor('mesh-2', { endpoints: [{ host, port: 2379 }] }) as Record<string, string>;
+    return secret;
+  };
+  const agents = () => secretObject('cilium-clustermesh', { 'mesh-2': cachedPeerFile('kube-system') });
+  const service = loadBalancerService('10.0.0.2');
+  const named = { ...service, status: { loadBalancer: { ingress: [{ hostname: 'eks.elb.amazonaws.com' }] } } };
+
+  it.each<[string, KubeObject[], KubeObject, string]>([
+    ['that means its address by the file', [agents(), pods(), file('10.0.0.2')], service, 'pass'],
+    ['that means another address by the file', [agents(), pods(), file('172.99.9.9')], service, 'fail'],
+    ['that means its address and another one', [agents(), pods(), file('10.0.0.2', '172.99.9.9')], service, 'warn'],
+    ['that means its address in the pods', [agents(), pods('10.0.0.2'), file()], service, 'pass'],
+    ['that means another address in the pods', [agents(), pods('172.99.9.9'), file()], service, 'fail'],
+    ['that nobody here knows', [agents(), pods(), file()], service, 'skip'],
+    ['of a Service that has a host name', [agents(), pods(), file('10.0.0.2')], named, 'skip'],
+    ['that means what was chosen', [chosen(agents(), '10.9.9.9'), pods(), file('10.9.9.9')], service, 'pass'],
+    ['that was chosen itself', [chosen(agents(), alias), pods(), file()], service, 'pass'],
+  ])('%s', (_what, live, other, severity) => {
+    const [one] = inputOf({}, { live }).clusters;
+    const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [other] });
+    const input = { clusters: one ? [one, two] : [], now: NOW, observed: new Map() };
+    expect(severities('peers-endpoint', input)).toEqual([severity]);
   });
 });

@@ -1,5 +1,5 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
-import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { type Endpoint, hostPort, isIpAddress, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -23,6 +23,7 @@ import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
+import { addressesOf } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
@@ -214,13 +215,36 @@ function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): PeerV
 }
 
 function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
-  const file = dialledBy(from, clusterNameOf(to));
+  const peer = clusterNameOf(to);
+  const file = dialledBy(from, peer);
   if (file === undefined) return undefined;
-  if (addressesIn(file).length === 0) return { says: 'no address can be read from its peering file', isUnseen: true };
-  const { endpoints: chosen } = choicesFor(from, clusterNameOf(to));
-  return chosen || reachableEndpoints(to)
-    ? undefined
-    : { says: `the Service of ${to.context} has no address`, isUnseen: true };
+  const written = addressesIn(file);
+  if (written.length === 0) return { says: 'no address can be read from its peering file', isUnseen: true };
+  const { endpoints: chosen } = choicesFor(from, peer);
+  const current = chosen ?? reachableEndpoints(to);
+  if (!current) return { says: `the Service of ${to.context} has no address`, isUnseen: true };
+  const alias = meshHostname(peer);
+  const isAlias = (address: string) => address.startsWith(`${alias}:`);
+  const right = addressSet(current);
+  if (dialledAt(from, peer, file, right).some((address) => isAlias(address) && !right.has(address)))
+    return { says: `neither its peering file nor its pods tell what ${alias} means`, isUnseen: true };
+  // Aliases are IP addresses.
+  if (!chosen && written.some(isAlias) && !current.some(({ host }) => isIpAddress(host)))
+    return {
+      says: `the Service of ${to.context} has host names, and which addresses those have was not asked`,
+      isUnseen: true,
+    };
+  return undefined;
+}
+
+function addressSet(endpoints: readonly Endpoint[]): Set<string> {
+  return new Set(endpoints.map(({ host, port }) => hostPort(host, port)));
+}
+
+/** Where a file leads in the end; a name that is right as it is written stays one, whatever it means. */
+function dialledAt(from: ClusterSnapshot, peer: string, file: string, right: ReadonlySet<string>): string[] {
+  const written = addressesIn(file);
+  return written.every((address) => right.has(address)) ? written : addressesOf(from, peer, file);
 }
 
 /** Whether the file by which a peer is dialled leads to it. */
@@ -230,23 +254,17 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): P
   if (file === undefined) {
     return { severity: 'fail', reason: "agents read it from this cluster's KVStoreMesh, which is not enabled" };
   }
-  const dialled = addressesIn(file);
-  const alias = meshHostname(peer);
-  const astray = (right: ReadonlySet<string>) =>
-    dialled.filter((endpoint) => !right.has(endpoint) && !endpoint.startsWith(`${alias}:`));
   const { endpoints: chosen } = choicesFor(from, peer);
-  if (chosen) {
-    const right = chosen.map(({ host, port }) => hostPort(host, port));
-    const others = astray(new Set(right));
-    const reason = `it dials ${others.join(', ')}, but ${right.join(', ')} was chosen (connect --destination-endpoint)`;
-    return others.length > 0 ? { severity: 'fail', reason } : undefined;
-  }
-  const current = reachableEndpoints(to);
-  if (dialled.length === 0 || !current) return undefined;
-  const right = new Set(current.map(({ host, port }) => hostPort(host, port)));
-  const stale = astray(right);
+  const right = addressSet(chosen ?? reachableEndpoints(to) ?? []);
+  const dialled = dialledAt(from, peer, file, right);
+  const stale = dialled.filter((address) => !right.has(address));
   if (stale.length === 0) return undefined;
-  const reason = `it dials ${stale.join(', ')}, but the Service has ${[...right].join(', ')}`;
+  const isAt = `it dials ${stale.join(', ')}`;
+  if (chosen) {
+    const reason = `${isAt}, but ${[...right].join(', ')} was chosen (connect --destination-endpoint)`;
+    return { severity: 'fail', reason };
+  }
+  const reason = `${isAt}, but the Service has ${[...right].join(', ')}`;
   const foreign = foreignFile(from, peer);
   // It may be how the peer is reached from there: only who wrote it knows, and connect leaves it alone.
   if (foreign) {

@@ -15,8 +15,14 @@ export function dialledAddresses(
   ...names: readonly string[]
 ): string[] {
   const peer = names.find((name) => dialingFile(cluster, name) !== undefined);
-  if (peer === undefined) return [];
-  return addressesMeant(dialingFile(cluster, peer)?.text ?? '', (host) =>
-    host === meshHostname(peer) ? aliasedIps(cluster, peer) : [],
-  );
+  return peer === undefined ? [] : addressesOf(cluster, peer, dialingFile(cluster, peer)?.text ?? '');
+}
+
+/** The same of a text that is the file for the peer. */
+export function addressesOf(
+  cluster: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  peer: string,
+  text: string,
+): string[] {
+  return addressesMeant(text, (host) => (host === meshHostname(peer) ? aliasedIps(cluster, peer) : []));
 }
