@@ -139,7 +139,15 @@ describe('network policies', () => {
     ['a rule for a range of ports', 'all', [DENY, network([{ ports: [{ port: 2000, endPort: 3000 }] }])]],
     ['a rule for another port', 'nobody', [DENY, network([{ ports: [{ port: 443 }] }])]],
     ['a rule for UDP', 'nobody', [DENY, network([{ ports: [{ port: 2379, protocol: 'UDP' }] }])]],
-    ['a rule for addresses', 'all', [DENY, network([{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }])]],
+    ['a rule for some addresses', 'some', [DENY, network([{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }])]],
+    ['a rule for all addresses', 'all', [DENY, network([{ from: [{ ipBlock: { cidr: '0.0.0.0/0' } }] }])]],
+    [
+      'a rule for all addresses but some',
+      'some',
+      [DENY, network([{ from: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }] }])],
+    ],
+    ["Cilium's rule for some addresses", 'some', [cilium({ ingress: [{ fromCIDR: ['192.0.2.1/32'] }] })]],
+    ["Cilium's rule for all addresses", 'all', [cilium({ ingress: [{ fromCIDR: ['0.0.0.0/0'] }] })]],
     ['a rule for pods', 'pods', [DENY, network([{ from: [{ podSelector: {} }] }])]],
     ["Cilium's way to deny everything", 'nobody', [cilium({ ingress: [{}] })]],
     ['a clusterwide one', 'nobody', [wide({ ingress: [{}] })]],
@@ -177,7 +185,7 @@ describe('network policies', () => {
     ['a denial of IPv4 from outside', 'nobody', [cilium({ ingressDeny: [{ fromEntities: ['world-ipv4'] }] })]],
     [
       'a denial of all addresses but some',
-      'all',
+      'some',
       [
         cilium({
           enableDefaultDeny: { ingress: false },
@@ -223,6 +231,24 @@ describe('network policies', () => {
     expect(judged('apiserver-policy', { policies })).toMatchObject({
       severity: 'skip',
       message: expect.stringContaining('whether CiliumClusterwideNetworkPolicy p selects its pods hangs on labels'),
+    });
+  });
+
+  it('that let in, or deny, some addresses are no pass', () => {
+    const policies = [cilium({ ingress: [{ fromCIDR: ['192.0.2.1/32'] }] })];
+    expect(judged('apiserver-policy', { policies })).toMatchObject({
+      severity: 'skip',
+      message: expect.stringContaining('whether CiliumNetworkPolicy kube-system/p lets peers in hangs on their addresses'),
+    });
+  });
+
+  it('that deny are to be looked at: what lets in beside them changes nothing', () => {
+    const policies = [cilium({ ingressDeny: [{ fromEntities: ['world'] }] }), network([{ ports: [{ port: 2379 }] }])];
+    expect(judged('apiserver-policy', { policies })).toMatchObject({
+      severity: 'fail',
+      message:
+        'context "one": CiliumNetworkPolicy kube-system/p denies what comes from outside, whatever else lets it in',
+      hint: 'Take the denial out, over which nothing else lets in: kubectl --context one -n kube-system get ciliumnetworkpolicy/p -o yaml',
     });
   });
 

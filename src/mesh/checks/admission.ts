@@ -60,7 +60,12 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) => {
       const by = listed(args.by);
       const closes = by === '' ? 'Cilium (enable-policy: always)' : by;
-      return `context "${args.context}": ${closes} ${args.lets === 'pods' ? 'lets in pods only, and peers come from nodes and load balancers' : 'lets no one in'}`;
+      const what = args.denies
+        ? 'denies what comes from outside, whatever else lets it in'
+        : args.lets === 'pods'
+          ? 'lets in pods only, and peers come from nodes and load balancers'
+          : 'lets no one in';
+      return `context "${args.context}": ${closes} ${what}`;
     },
   },
   {
@@ -106,7 +111,11 @@ function securedDeployment(cluster: ClusterSnapshot): Subject {
 function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVerdict>[0]): Finding[] {
   const { context, namespace, namespaceLabels, ciliumConfig } = cluster;
   const template = templateOf(cluster);
-  const { lets, by } = ingressVerdict(
+  const {
+    lets,
+    by,
+    denying = [],
+  } = ingressVerdict(
     policies,
     {
       ...{ namespace, namespaceLabels, labels: template?.metadata?.labels ?? POD_LABELS },
@@ -120,6 +129,16 @@ function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVe
   if (lets === 'unknown') {
     const reason = `whether ${listed(by)} selects its pods hangs on labels that are not known here`;
     return [findingOf('apiserver-policy', 'skip', context, { reason })];
+  }
+  if (lets === 'some') {
+    const reason = `whether ${listed(by)} lets peers in hangs on their addresses, which are not known here`;
+    return [findingOf('apiserver-policy', 'skip', context, { reason })];
+  }
+  if (denying.length > 0) {
+    const policiesOf = denying.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`);
+    const look = kubectlCommand({ context, namespace }, ['get', ...new Set(policiesOf), '-o', 'yaml']);
+    const hint = `Take the denial out, over which nothing else lets in: ${look}`;
+    return [findingOf('apiserver-policy', 'fail', context, { lets, by, denies: true }, hint)];
   }
   const severity = lets === 'pods' ? 'warn' : 'fail';
   const apply = kubectlCommand({ context, namespace }, ['apply', '-f', '-']);

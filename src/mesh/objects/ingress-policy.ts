@@ -1,10 +1,10 @@
-import { describeRef, type KubeObject, refOf } from './kube-object.ts';
+import { describeRef, type KubeObject, type ObjectRef, refOf } from './kube-object.ts';
 
 /**
  * Whether network policies let connections from outside a cluster in to a port of a pod: those of peers come from nodes,
  * or through a load balancer, of which the cluster knows nothing before it is connected. Source: Kubernetes' reference of
- * NetworkPolicy; Cilium's docs, "Policy Enforcement Modes", "Layer 3 Policies" and "Layer 4 Policies"; the labels that it
- * adds to those of a pod: pkg/k8s/apis/cilium.io/const.go.
+ * NetworkPolicy; Cilium's docs, "Policy Enforcement Modes", "Layer 3 Policies", "Layer 4 Policies" and "Deny Policies" (they
+ * win over all that let in); the labels that it adds to those of a pod: pkg/k8s/apis/cilium.io/const.go.
  */
 
 /** The pod in question. */
@@ -22,18 +22,20 @@ export interface PolicyTarget {
 
 export interface IngressVerdict {
   /**
-   * `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. `unknown`: it hangs on
-   * labels that are not known.
+   * `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. `some`: some addresses are let
+   * in, or all but some. `unknown`: it hangs on labels that are not known.
    */
   lets: Lets | 'unknown';
   /** The policies that close the pod, or may, in words. Empty where Cilium closes every pod by itself. */
   by: readonly string[];
+  /** Those of them that deny: nothing lets in beside them. Absent where none does. */
+  denying?: readonly ObjectRef[] | undefined;
 }
 
 /** Of a label: what is not known here. */
 const UNKNOWN = Symbol('unknown');
 
-type Lets = 'all' | 'pods' | 'nobody';
+type Lets = 'all' | 'some' | 'pods' | 'nobody';
 
 interface LabelSelector {
   matchLabels?: Record<string, string>;
@@ -44,7 +46,7 @@ interface NetworkPolicySpec {
   podSelector?: LabelSelector;
   policyTypes?: string[];
   ingress?: {
-    from?: { ipBlock?: unknown }[];
+    from?: { ipBlock?: { cidr?: string; except?: string[] } }[];
     ports?: { protocol?: string; port?: number | string; endPort?: number }[];
   }[];
 }
@@ -69,12 +71,13 @@ interface CiliumSpec {
 interface Word {
   closes: boolean;
   lets: Lets;
-  denies: boolean;
+  /** Whom, whatever lets them in. */
+  denies: 'all' | 'some' | 'nobody';
   /** Whether it is of the pod at all hangs on labels that are not known. */
   unsure?: boolean;
 }
 
-type Said = Word & { by: string };
+type Said = Word & { by: ObjectRef };
 
 /**
  * @param policies NetworkPolicies, CiliumNetworkPolicies and CiliumClusterwideNetworkPolicies, of any namespace
@@ -86,12 +89,10 @@ export function ingressVerdict(
   enforcement = 'default',
 ): IngressVerdict {
   if (enforcement === 'never') return { lets: 'all', by: [] };
-  const said = policies.flatMap((policy) =>
-    wordsOf(policy, target).map((word) => ({ ...word, by: describeRef(refOf(policy)) })),
-  );
+  const said = policies.flatMap((policy) => wordsOf(policy, target).map((word) => ({ ...word, by: refOf(policy) })));
   // Those that may not be of the pod at all either only let in, or only keep out.
   const best = verdictOf(
-    said.map((word) => (word.unsure ? { ...word, closes: false, denies: false } : word)),
+    said.map((word) => (word.unsure ? { ...word, closes: false, denies: 'nobody' } : word)),
     enforcement,
   );
   const worst = verdictOf(
@@ -101,17 +102,20 @@ export function ingressVerdict(
   return best.lets === worst.lets ? best : { lets: 'unknown', by: namesOf(said.filter(({ unsure }) => unsure)) };
 }
 
-function verdictOf(said: readonly Said[], enforcement: string): { lets: Lets; by: string[] } {
-  const denying = said.filter(({ denies }) => denies);
-  if (denying.length > 0) return { lets: 'nobody', by: namesOf(denying) };
+function verdictOf(said: readonly Said[], enforcement: string): IngressVerdict & { lets: Lets } {
+  const denying = said.filter(({ denies }) => denies === 'all');
+  if (denying.length > 0) return { lets: 'nobody', by: namesOf(denying), denying: denying.map(({ by }) => by) };
+  const keepingOut = said.filter(({ denies }) => denies === 'some');
   const closing = said.filter(({ closes }) => closes);
-  if (closing.length === 0 && enforcement !== 'always') return { lets: 'all', by: [] };
-  if (said.some(({ lets }) => lets === 'all')) return { lets: 'all', by: [] };
-  return { lets: said.some(({ lets }) => lets === 'pods') ? 'pods' : 'nobody', by: namesOf(closing) };
+  const isOpen = closing.length === 0 && enforcement !== 'always';
+  if (isOpen || said.some(({ lets }) => lets === 'all'))
+    return { lets: keepingOut.length > 0 ? 'some' : 'all', by: namesOf(keepingOut) };
+  const lets = (['some', 'pods'] as const).find((whom) => said.some((word) => word.lets === whom)) ?? 'nobody';
+  return { lets, by: namesOf(closing) };
 }
 
-function namesOf(said: readonly { by: string }[]): string[] {
-  return [...new Set(said.map(({ by }) => by))];
+function namesOf(said: readonly { by: ObjectRef }[]): string[] {
+  return [...new Set(said.map(({ by }) => describeRef(by)))];
 }
 
 function wordsOf(policy: KubeObject, target: PolicyTarget): Word[] {
@@ -129,8 +133,16 @@ function networkPolicyWords(
   if (!selects(podSelector ?? {}, (key) => target.labels[key]) || (policyTypes && !policyTypes.includes('Ingress')))
     return [];
   const open = ingress.filter(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
-  const outside = open.some(({ from = [] }) => from.length === 0 || from.some(({ ipBlock }) => ipBlock !== undefined));
-  return [{ closes: true, denies: false, lets: outside ? 'all' : open.length > 0 ? 'pods' : 'nobody' }];
+  const blocks = open.flatMap(({ from = [] }) => from.flatMap(({ ipBlock = [] }) => ipBlock));
+  const isForAll =
+    open.some(({ from = [] }) => from.length === 0) || wholeRanges(blocks).some((range) => WORLD.has(range));
+  return [
+    {
+      closes: true,
+      denies: 'nobody',
+      lets: isForAll ? 'all' : blocks.length > 0 ? 'some' : open.length > 0 ? 'pods' : 'nobody',
+    },
+  ];
 }
 
 function ciliumWords(
@@ -145,8 +157,8 @@ function ciliumWords(
   return [
     {
       closes: enableDefaultDeny?.ingress !== false,
-      denies: denied.some(meansWorld),
-      lets: open.some(meansOutside) ? 'all' : open.length > 0 ? 'pods' : 'nobody',
+      denies: denied.some(meansWorld) ? 'all' : denied.some(namesAddresses) ? 'some' : 'nobody',
+      lets: open.some(meansOutside) ? 'all' : open.some(namesAddresses) ? 'some' : open.length > 0 ? 'pods' : 'nobody',
       unsure: isOfPod === UNKNOWN,
     },
   ];
@@ -181,9 +193,12 @@ function sourcesOf(rule: CiliumIngress): string[] {
 const OUTSIDE = new Set(['world', 'world-ipv4', 'world-ipv6', 'all', 'remote-node', 'cluster']);
 
 function meansOutside(rule: CiliumIngress): boolean {
-  const sources = sourcesOf(rule);
-  if (sources.length === 0 || rule.fromEntities?.some((entity) => OUTSIDE.has(entity))) return true;
-  return sources.some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
+  return meansWorld(rule) || rule.fromEntities?.some((entity) => OUTSIDE.has(entity)) === true;
+}
+
+/** Whether a rule is for what may be peers or not: ranges of addresses, or groups of a cloud. */
+function namesAddresses(rule: CiliumIngress): boolean {
+  return sourcesOf(rule).some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
 }
 
 /** From where nodes and load balancers of other clusters come; an IPv6 half alone is not all of it. */
@@ -191,8 +206,13 @@ const WORLD = new Set(['all', 'world', 'world-ipv4', '0.0.0.0/0']);
 
 function meansWorld(rule: CiliumIngress): boolean {
   const { fromEntities = [], fromCIDR = [], fromCIDRSet = [] } = rule;
-  const ranges = fromCIDRSet.flatMap(({ cidr = '', except = [] }) => (except.length === 0 ? [cidr] : []));
-  return sourcesOf(rule).length === 0 || [...fromEntities, ...fromCIDR, ...ranges].some((one) => WORLD.has(one));
+  const all = [...fromEntities, ...fromCIDR, ...wholeRanges(fromCIDRSet)];
+  return sourcesOf(rule).length === 0 || all.some((one) => WORLD.has(one));
+}
+
+/** Of ranges those of which nothing is left out. */
+function wholeRanges(ranges: readonly { cidr?: string; except?: string[] }[]): string[] {
+  return ranges.flatMap(({ cidr = '', except = [] }) => (except.length === 0 ? [cidr] : []));
 }
 
 function coversPort(
