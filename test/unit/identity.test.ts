@@ -169,4 +169,14 @@ describe('ciliumMissing', () => {
     expect(lost.hint).toMatch(/^Restore it .*cluster-name was "mesh-2", cluster-id was "2"/);
     expect(lost.hint).not.toContain('Install Cilium first');
   });
+
+  it('and from one that has lost its DaemonSet, whose clustermesh-apiserver is still there', () => {
+    const config = { 'cluster-name': 'mesh-1', 'cluster-id': '1' };
+    const of = (live: KubeObject[]) => ciliumMissing(snapshotOf({ ciliumConfig: config, agent: undefined, live }));
+    expect(of([]).hint).toContain('Install Cilium first');
+    expect(of([apiserverDeployment()])).toMatchObject({
+      message: expect.stringMatching(/Cilium is in use in namespace kube-system, but its DaemonSet cilium is missing$/),
+      hint: expect.stringMatching(/^Restore it .* do not reinstall Cilium over the one that runs\.$/),
+    });
+  });
 });

@@ -6,6 +6,7 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import { briskClock } from '../support/brisk-clock.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { apiserverDeployment, NOW, secretObject, serviceObject } from '../support/snapshots.ts';
@@ -85,6 +86,7 @@ function clusterOf({
     async get({ kind, name }: ObjectRef) {
       await reading?.(asked);
       const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+      if (kind === 'DaemonSet') return found ?? wanting(1);
       if (kind !== 'Pod') return found;
       const uid = uidOf(name);
       return uid === undefined ? undefined : { ...pod(name), metadata: { ...pod(name).metadata, uid } };
@@ -282,7 +284,8 @@ test('what keeps the cluster from being judged is said at once, and breaks off w
 /** The agents' DaemonSet. */
 function wanting(desiredNumberScheduled: number): KubeObject {
   const metadata = { name: 'cilium', namespace: 'kube-system' };
-  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, status: { desiredNumberScheduled } };
+  const spec = { template: { spec: { tolerations: [{ operator: 'Exists' }] } } };
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec, status: { desiredNumberScheduled } };
 }
 
 function nodesNamed(...names: readonly string[]) {
@@ -298,6 +301,26 @@ test('a node on which the DaemonSet wants an agent, and has no pod, counts, and 
   expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
   const sampled = await pollStatus(flow, target, { ...options, mostNodes: 1 });
   expect(sampled.report).toMatchObject({ healthy: true, nodes: { total: 1 } });
+});
+
+test('agents whose DaemonSet is gone run until they are ended, and one that may not be read is told', async () => {
+  const look = async (get: (ref: ObjectRef) => Promise<KubeObject | undefined>) => {
+    const { target } = clusterOf({ objects: KVSTOREMESH_ON });
+    const byRef = (ref: ObjectRef) => (ref.kind === 'DaemonSet' ? get(ref) : target.client.get(ref));
+    const client = { ...target.client, get: byRef } as unknown as ClusterClient;
+    const [report] = judgeStanding([await pollStatus(flow, { ...target, client }, options)], NOW);
+    return report;
+  };
+  const gone = await look(async () => undefined);
+  expect(gone).toMatchObject({ healthy: false, nodes: { total: 1, connected: 1 } });
+  expect(gone?.faults).toContainEqual(
+    expect.objectContaining({ id: 'agents-missing', says: expect.stringContaining('there is no DaemonSet cilium') }),
+  );
+  const forbidden = await look(async () => {
+    throw new MeshctlError('Forbidden', 'not allowed');
+  });
+  expect(forbidden?.faults.map(({ id }) => id)).not.toContain('agents-missing');
+  expect(forbidden?.unread).toContain('its DaemonSet cilium, by which nodes may lack an agent');
 });
 
 test('a node counts whose agent goes while it is asked, and has no successor, as long as the DaemonSet wants one there', async () => {

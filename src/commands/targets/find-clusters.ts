@@ -11,7 +11,7 @@ import {
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import { configurationLost } from '../../mesh/cilium/cilium-missing.ts';
+import { partLost } from '../../mesh/cilium/cilium-missing.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -277,7 +277,7 @@ function askedInVain(look: FirstLook): SilentCluster | undefined {
   if (look.cluster !== undefined || look.elsewhere) return undefined;
   const { client, namespace, isConfigLost, unseen } = look;
   const { context, server } = client;
-  const error = isConfigLost ? configurationLost({ context, namespace }) : unseen;
+  const error = isConfigLost ? partLost({ context, namespace }) : unseen;
   return error && { context, error, server, target: look };
 }
 

@@ -59,12 +59,15 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const [snapshot, { nodes, pods, on }] = await Promise.all([completing, asking]);
     const { samplePercent: percent, mostNodes } = options;
     const isSample = percent !== undefined && percent < 100;
-    const { missing = [], ...unasked } =
-      mostNodes === undefined ? await unaskedNodes(target, snapshot, { pods, on }) : {};
+    const {
+      missing = [],
+      known = snapshot,
+      ...unasked
+    } = mostNodes === undefined ? await unaskedNodes(target, snapshot, { pods, on }) : {};
     for (const name of isSample ? [] : missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
-    if (!isSample) return { report, snapshot };
-    return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes } }, snapshot };
+    if (!isSample) return { report, snapshot: known };
+    return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes } }, snapshot: known };
   } catch (error) {
     poll.abort(error);
     throw error;
@@ -91,6 +94,8 @@ const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none
 interface Unasked extends Pick<StatusReport, 'leftOut' | 'unread'> {
   /** Those on which one is wanted. */
   missing?: string[];
+  /** The snapshot, where by now it is known that the agents have no DaemonSet. */
+  known?: ClusterSnapshot;
 }
 
 /**
@@ -106,10 +111,14 @@ async function unaskedNodes(
   if (asked.pods === 0) return {};
   const key = keyOf(agentDaemonSetRef(snapshot.namespace));
   const isRead = snapshot.unread?.has(key) !== true;
-  const daemonSet = isRead
-    ? snapshot.objects.get(key)
-    : await unlessForbidden(client.get(agentDaemonSetRef(snapshot.namespace)));
-  if (!daemonSet) return {};
+  const found = isRead
+    ? { daemonSet: snapshot.objects.get(key) }
+    : await unlessForbidden(client.get(agentDaemonSetRef(snapshot.namespace)).then((daemonSet) => ({ daemonSet })));
+  if (!found) return { unread: ['its DaemonSet cilium, by which nodes may lack an agent'] };
+  const { daemonSet } = found;
+  // Pods that a DaemonSet has left behind run until somebody ends them.
+  if (!daemonSet)
+    return { known: { ...snapshot, unread: new Set([...(snapshot.unread ?? [])].filter((one) => one !== key)) } };
   const agent = agentFactsOf(daemonSet);
   const mayLack = mayLeaveOut(daemonSet);
   if (agent.desired <= asked.pods && !mayLack) return {};

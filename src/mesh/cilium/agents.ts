@@ -18,7 +18,7 @@ export interface AgentLack {
   mayPass: boolean;
 }
 
-/** Why no Cilium agent runs; undefined where one is ready, and where the DaemonSet was not read. */
+/** Why no Cilium agent runs, or comes back; undefined where one is ready, and where the DaemonSet was not read. */
 export function lackOfAgents(
   snapshot: Pick<ClusterSnapshot, 'agent' | 'nodes' | 'context' | 'namespace' | 'objects' | 'unread'>,
 ): AgentLack | undefined {
@@ -27,7 +27,7 @@ export function lackOfAgents(
   if (unread?.has(key)) return undefined;
   const look = (...words: string[]) => kubectlCommand({ context, namespace }, words);
   if (!agent) {
-    const says = `there is no DaemonSet cilium in namespace ${namespace}, so no Cilium agent runs`;
+    const says = `there is no DaemonSet cilium in namespace ${namespace}, so no Cilium agent is started`;
     // The operator and the clustermesh-apiserver are there, and what is missing is seen.
     return { says, hint: look('get', 'daemonsets,deployments'), mayPass: false };
   }

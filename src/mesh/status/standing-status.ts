@@ -240,10 +240,11 @@ function halfRecorded(snapshot: ClusterSnapshot, others: readonly ClusterSnapsho
     }));
 }
 
-/** A cluster of a mesh in which nobody could be asked, since nobody is there. */
+/** A cluster of a mesh in which nobody could be asked, since nobody is there, or nobody will be after the next restart. */
 function withoutAgents(report: StatusReport, snapshot: ClusterSnapshot): Fault[] {
-  if (report.nodes.total > 0 || (!report.enabled && isAlone(report))) return [];
-  const { context, namespace } = snapshot;
+  const { context, namespace, unread, agent } = snapshot;
+  const isGone = !agent && !unread?.has(keyOf(agentDaemonSetRef(namespace)));
+  if ((report.nodes.total > 0 && !isGone) || (!report.enabled && isAlone(report))) return [];
   const { says = 'no Cilium agent runs', hint } = lackOfAgents(snapshot) ?? {};
   const place = { context, namespace, component: 'agent', object: 'DaemonSet cilium' } as const;
   return [{ id: 'agents-missing', ...place, outage: true, says, ...(hint ? { hint } : {}) }];
