@@ -57,7 +57,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
       rangesTold(told, cluster, others).flatMap(({ node, range: { text }, of, list }) => {
         const { source, dropped } = routeTo(text, list, undefined);
         if (dropped) return [`${node} drops what goes to ${text} of ${of} (${dropped})`];
-        return source || list.some(isDefault) ? [] : [`${node} has none to ${text} of ${of}`];
+        return source ? [] : [`${node} has none to ${text} of ${of}`];
       }),
     unseen: (told, cluster, others) => unseenRanges(told, cluster, others, 'routes'),
     hint: ({ context }, others) =>
@@ -244,10 +244,6 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
   return isKnown
     ? 'other clusters have no pod ranges of an IP family that it has'
     : 'no pod ranges of other clusters are known';
-}
-
-function isDefault({ destination, drops }: NodeRoute): boolean {
-  return destination === 'default' && drops === undefined;
 }
 
 function holds(prefix: string, inner: NamedRange): boolean {

@@ -19,8 +19,8 @@ const DROPPING = ['blackhole', 'unreachable', 'prohibit', 'throw'] as const;
 
 export type DroppingRoute = (typeof DROPPING)[number];
 
-/** How a node gets packets to a remote pod range. */
-export type RouteSource = 'kernel' | 'bgp' | 'tunnel';
+/** How a node gets packets to a remote pod range; `default`: by no route but the default one. */
+export type RouteSource = 'kernel' | 'bgp' | 'tunnel' | 'default';
 
 export interface RouteToPods {
   /** The cluster of the node, by name. */
@@ -118,8 +118,9 @@ export function readRoutes(document: unknown): NodeRoute[] | undefined {
 
 /**
  * The route to a range. Where Cilium routes natively it is the most specific one that holds all of the range: one that drops
- * packets is none, and hides wider ones, and the default route counts only where nothing says that pods are routed natively
- * over it. Where it tunnels, it wraps what goes to pods that it knows and asks no other route: such a route, as a usual one to
+ * packets is none, and hides wider ones. The default route is one, too: in a cloud that routes pods itself nodes have no other,
+ * nor behind routers that learn the ranges over BGP, since Cilium puts nothing that it learns into the kernel. Whether they know
+ * them no node tells. Where Cilium tunnels, it wraps what goes to pods that it knows and asks no other route: such a route, as a usual one to
  * 10.0.0.0/8, leads nowhere that a pod of another cluster is. There the tunnel leads to the range by a route of Cilium's own,
  * which an agent has for each node that it knows (nodeUpdate and nodeDelete in pkg/datapath/linux/node.go), or where the node
  * is connected.
@@ -145,11 +146,23 @@ export function routeTo(
     if (own) return { podCidr, via: own.via, device: own.device, source: 'tunnel' };
     return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
   }
-  const [best] = holding;
+  const [specific] = holding;
+  const best = specific ?? defaultRoute(routes);
   if (!best || best.drops) return { podCidr, ...(best?.drops ? { dropped: best.drops } : {}) };
-  const { via, device, protocol = '' } = best;
-  const source: RouteSource = isOfTunnel(best) ? 'tunnel' : BGP_PROTOCOLS.includes(protocol) ? 'bgp' : 'kernel';
-  return { podCidr, via, device, source };
+  const { via, device } = best;
+  return { podCidr, via, device, source: specific ? sourceOf(specific) : 'default' };
+}
+
+function sourceOf(route: NodeRoute): RouteSource {
+  if (isOfTunnel(route)) return 'tunnel';
+  return BGP_PROTOCOLS.includes(route.protocol ?? '') ? 'bgp' : 'kernel';
+}
+
+function defaultRoute(routes: readonly NodeRoute[]): NodeRoute | undefined {
+  const [first] = routes
+    .filter(({ destination }) => destination === 'default')
+    .sort((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
+  return first;
 }
 
 function isOfTunnel({ device = '', drops }: NodeRoute): boolean {

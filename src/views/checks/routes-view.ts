@@ -90,7 +90,16 @@ function verdictOf(report: RoutesReport): Verdict {
   if (complete) {
     const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
     const whose = unpaired.length > 0 ? 'every pod range of their peers' : 'every remote pod range';
-    return { level: 'ok', says: `${all} a route to ${whose}` };
+    const says = `${all} a route to ${whose}`;
+    const byDefault = routes.filter(({ source }) => source === 'default').length;
+    if (byDefault === 0) return { level: 'ok', says };
+    const which = partOf(byDefault, routes.length, 'route', ['is', 'are']);
+    const probe = meshctlCommand('connectivity probe', { context: clusters.map(({ context }) => context) });
+    return {
+      level: 'warn',
+      says: `${says}; ${which} the default route, behind which the network has to know the ranges`,
+      next: `See whether it does: ${probe}`,
+    };
   }
   if (clusters.length < 2) {
     const asked = clusters.length + unreachable.length;
