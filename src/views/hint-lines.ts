@@ -16,6 +16,8 @@ const JOINT = /('[^']*'|\\')|( (?:&&|\|)) /g;
  * @param indent of the arrow, in spaces
  */
 export function hintLines(hint: string, theme: Theme, indent = 3, columns = COLUMNS): string[] {
+  // An arrow leads somewhere.
+  if (hint === '') return [];
   const margin = ' '.repeat(indent);
   const arrow = `${margin}${theme.dim('→')} `;
   const parts = partsOf(hint);

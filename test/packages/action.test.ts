@@ -128,9 +128,10 @@ ${(await recorded('graph.mmd')).trimEnd()}
 
   it('a JUnit report', async () => {
     const { annotations, summary } = await act('clustermesh status --context mesh-1 -o junit', 'status.xml', 1);
-    expect(annotations).toEqual(['::error title=meshctl%3A has peers::Cluster Mesh is not enabled']);
+    const next = 'meshctl clustermesh enable --context mesh-1';
+    expect(annotations).toEqual([`::error title=meshctl%3A has peers::Cluster Mesh is not enabled%0A→ ${next}`]);
     expect(summary).toContain('1 checked: 1 failed, 0 skipped');
-    expect(summary).toContain('| ❌ | has peers | clustermesh.mesh-1 | Cluster Mesh is not enabled |');
+    expect(summary).toContain(`| ❌ | has peers | clustermesh.mesh-1 | Cluster Mesh is not enabled<br>→ ${next} |`);
   });
 
   it('the scenarios of a connectivity test', async () => {

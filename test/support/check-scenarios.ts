@@ -146,6 +146,8 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
             );
             expect(seen.find((entry) => entry.severity === severity)).toMatchObject(wanted);
             expect(seen.every((entry) => entry.severity === 'pass' || entry.message)).toBe(true);
+            // Of connect, accept and apply, which say of it themselves.
+            expect(seen.filter(({ hint }) => hint?.includes('--skip-checks'))).toEqual([]);
           } finally {
             await undo?.();
           }

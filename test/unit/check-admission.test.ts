@@ -238,7 +238,9 @@ describe('network policies', () => {
     const policies = [cilium({ ingress: [{ fromCIDR: ['192.0.2.1/32'] }] })];
     expect(judged('apiserver-policy', { policies })).toMatchObject({
       severity: 'skip',
-      message: expect.stringContaining('whether CiliumNetworkPolicy kube-system/p lets peers in hangs on their addresses'),
+      message: expect.stringContaining(
+        'whether CiliumNetworkPolicy kube-system/p lets peers in hangs on their addresses',
+      ),
     });
   });
 

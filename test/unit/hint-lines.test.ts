@@ -26,6 +26,10 @@ describe('a note', () => {
 });
 
 describe('hintLines', () => {
+  it('has no arrow that leads nowhere', () => {
+    expect(hintLines('', PLAIN)).toEqual([]);
+  });
+
   it('leaves what fits in a line', () => {
     expect(hintLines('renew it: meshctl clustermesh enable --context a', PLAIN)).toEqual([
       '   → renew it: meshctl clustermesh enable --context a',

@@ -23,7 +23,7 @@ import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
-import { addressesOf } from '../peers/file/dialled-addresses.ts';
+import { addressesDialled } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
@@ -244,7 +244,7 @@ function addressSet(endpoints: readonly Endpoint[]): Set<string> {
 /** Where a file leads in the end; a name that is right as it is written stays one, whatever it means. */
 function dialledAt(from: ClusterSnapshot, peer: string, file: string, right: ReadonlySet<string>): string[] {
   const written = addressesIn(file);
-  return written.every((address) => right.has(address)) ? written : addressesOf(from, peer, file);
+  return written.every((address) => right.has(address)) ? written : addressesDialled(from, peer, file);
 }
 
 /** Whether the file by which a peer is dialled leads to it. */

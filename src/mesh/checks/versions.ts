@@ -1,6 +1,6 @@
 import { containerOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { atMostOneMinorApart, followAgentsHint } from '../cilium/skew.ts';
+import { atMostOneMinorApart, followAgentsHint, UPGRADE_OLDER } from '../cilium/skew.ts';
 import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
@@ -73,7 +73,7 @@ function versionSkew({ clusters }: CheckInput): Finding[] {
       id: 'version-skew',
       severity: 'fail',
       args: { versions: [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`) },
-      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or continue with --skip-checks version-skew.',
+      hint: UPGRADE_OLDER,
     },
   ];
 }

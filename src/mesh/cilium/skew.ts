@@ -187,6 +187,9 @@ export function followAgentsHint(context: string): string {
   return `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
+/** What mends versions that are too far apart. */
+export const UPGRADE_OLDER = 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first.';
+
 function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {
   const known = clusters
     .flatMap((cluster) => agentVersions(cluster).map((version) => ({ context: cluster.context, version })))
@@ -201,7 +204,7 @@ function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {
       severity: 'fail',
       contexts: [oldest.context, newest.context],
       message: `Cilium versions are more than one minor apart (${ends.join('; ')})`,
-      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first.',
+      hint: UPGRADE_OLDER,
     },
   ];
 }

@@ -1,6 +1,10 @@
+import { enableAdvice } from '../certificates/authority.ts';
+import { connectCommand } from '../command-line.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
-import { unreadyIn } from '../faults/unready.ts';
-import { mayBePeersOf, type StatusReport } from './status.ts';
+import { onceAddressed, unreadyIn } from '../faults/unready.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { forgetIfSilent } from '../peers/silent-peers.ts';
+import { isAlone, mayBePeersOf, type StatusReport } from './status.ts';
 
 /**
  * The contexts of the clusters that a cluster which is alone can be connected to: those that are to be its peers, where anything
@@ -8,11 +12,7 @@ import { mayBePeersOf, type StatusReport } from './status.ts';
  * @param contexts of clusters that were not asked, as far as they are known
  * @returns none where nobody but the operator knows
  */
-export function whomToJoin(
-  report: StatusReport,
-  reports: readonly StatusReport[],
-  contexts: Contexts = new Map(),
-): string[] {
+function whomToJoin(report: StatusReport, reports: readonly StatusReport[], contexts: Contexts = new Map()): string[] {
   const unready = unreadyIn(reports);
   // Another one may have its name: it is no way to itself.
   const others = mayBePeersOf(report, reports);
@@ -20,4 +20,34 @@ export function whomToJoin(
   const enabled = others.filter((other) => other.enabled).map(({ cluster }) => cluster.name);
   const { onRecord = enabled } = report;
   return thoseReady(onRecord, (name) => unready.has(name)).map((name) => asked.get(name) ?? contextOf(contexts, name));
+}
+
+/** What is known around a cluster that is not part of a mesh. */
+export interface KnownAround {
+  /** Of clusters that were not asked, as far as they are known. */
+  contexts?: Contexts | undefined;
+  /** The contexts that it can be connected to where nothing says to whom. */
+  others?: readonly string[] | undefined;
+  /** Contexts that did not answer. */
+  silent?: readonly string[] | undefined;
+}
+
+/**
+ * The next step in a cluster that is not enabled, or connected to no other one; undefined in any other.
+ * @param reports those that were asked, with this one
+ */
+export function howToBegin(
+  report: StatusReport,
+  reports: readonly StatusReport[],
+  { contexts, others = [], silent = [] }: KnownAround = {},
+): string | undefined {
+  if (!report.enabled) return enableAdvice(report);
+  if (!isAlone(report)) return undefined;
+  const { context, invitations: [pending] = [], ofOthers } = report;
+  if (pending?.next !== undefined) return pending.next;
+  const [destinations = []] = [whomToJoin(report, reports, contexts), others, ['<context>']].filter(
+    (some) => some.length > 0,
+  );
+  const connect = onceAddressed(connectCommand(context, destinations), [context, ...destinations], reports);
+  return forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
 }

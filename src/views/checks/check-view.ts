@@ -58,7 +58,7 @@ export function checkText(
   }
   if (oneSided) {
     lines.push(`   Of connections with these peers only one side was read: ${oneSided.peers.join(', ')}`);
-    if (oneSided.hint !== undefined) lines.push(...hintLines(oneSided.hint, theme));
+    lines.push(...hintLines(oneSided.hint ?? '', theme));
   }
   lines.push(
     ...explainLines(

@@ -6,7 +6,6 @@ import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
 import { isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
-import { whomToJoin } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -69,8 +68,8 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
-    const destinations = whomToJoin(cluster, report.clusters, contexts);
-    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations, silent));
+    const next = beginningLines(cluster, theme, report.clusters, { contexts, silent });
+    lines.push('', ownHeadline(cluster, theme), ...next);
   }
   return lines.join('\n');
 }

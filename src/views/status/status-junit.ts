@@ -3,16 +3,24 @@ import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
+import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { placesOf } from './status-view.ts';
 
 /**
  * A suite for each cluster with a case for each peer; a cluster without peers fails as such.
  * @param reports with their words (adviseMesh)
+ * @param around contexts of clusters that were not asked
  */
-export function statusJunit(reports: readonly StatusReport[], unreachable: readonly UnreachableCluster[] = []): string {
+export function statusJunit(
+  reports: readonly StatusReport[],
+  unreachable: readonly UnreachableCluster[] = [],
+  around: Omit<KnownAround, 'silent'> = {},
+): string {
+  const silent = unreachable.map(({ context }) => context);
+  const nextIn = (report: StatusReport) => howToBegin(report, reports, { ...around, silent });
   return junitXml([
-    ...reports.map((report) => ({ name: report.context, cases: casesOf(report) })),
+    ...reports.map((report) => ({ name: report.context, cases: casesOf(report, nextIn(report)) })),
     ...unreachable.map((cluster) => ({
       name: cluster.context,
       cases: [
@@ -28,16 +36,16 @@ export function statusJunit(reports: readonly StatusReport[], unreachable: reado
 
 type Outcome = Pick<JunitCase, 'failure' | 'output'>;
 
-function casesOf(report: StatusReport): JunitCase[] {
+/** @param next how to begin, where it is not part of a mesh */
+function casesOf(report: StatusReport, next: string | undefined): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
   if (!enabled || isAlone(report)) {
     const message = enabled
       ? 'the cluster is connected to no cluster'
       : `Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`;
-    return [
-      { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
-    ];
+    const type = enabled ? 'no-peers' : 'not-enabled';
+    return [{ name: 'has peers', className, failure: { type, message, text: withNextStep(message, next) } }];
   }
   const isToldAt = (fault: Fault) => peers.some(({ name }) => isAbout(fault, name));
   const isServing = ({ component, peer }: Fault) => component === 'apiserver' && peer === undefined;

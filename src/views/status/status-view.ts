@@ -1,15 +1,11 @@
-import { enableAdvice } from '../../mesh/certificates/authority.ts';
 import { saysLeftOut, seePlacing } from '../../mesh/cilium/agents.ts';
-import { connectCommand, describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
-import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
-import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
-import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import {
   isAlone,
   isUntried,
@@ -18,7 +14,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
-import { whomToJoin } from '../../mesh/status/whom-to-join.ts';
+import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -42,7 +38,7 @@ export function statusText(
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
-    ...beginningLines(report, theme, report.onRecord ? whomToJoin(report, [report], contexts) : others),
+    ...beginningLines(report, theme, [report], { contexts, others }),
     ...leftOutLines(report, theme),
     ...unseenLines(report, theme),
     ...unaddressedLines(report, theme),
@@ -53,27 +49,17 @@ export function statusText(
   return lines.join('\n');
 }
 
-/**
- * How to begin, in a cluster that is not part of a mesh.
- * @param others the contexts of the clusters that it is to be connected to, as far as they are known
- * @param silent contexts that did not answer
- */
+/** How to begin, in a cluster that is not part of a mesh, where that is not said elsewhere. */
 export function beginningLines(
   report: StatusReport,
   theme: Theme,
-  others: readonly string[] = [],
-  silent: readonly string[] = [],
+  reports: readonly StatusReport[],
+  around: KnownAround,
 ): string[] {
-  const { enabled, problems } = report;
-  if (!enabled) {
-    const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
-    return isSaid ? [] : hintLines(enableAdvice(report), theme);
-  }
-  if (!isAlone(report) || report.invitations) return [];
-  const destinations = others.length > 0 ? others : ['<context>'];
-  const connect = onceAddressed(connectCommand(report.context, destinations), [report.context], [report]);
-  const next = forOtherOwners(connect, report.context, report.ofOthers);
-  return hintLines(forgetIfSilent(next, [report.context], silent), theme);
+  const { enabled, problems, invitations } = report;
+  const isSaid = enabled ? invitations : problems.some((problem) => problem.class === 'own-apiserver-missing');
+  const next = isSaid ? undefined : howToBegin(report, reports, around);
+  return next === undefined ? [] : hintLines(next, theme);
 }
 
 /** Nodes that nobody counts: without an agent, their pods are in no mesh. One that is alone has none that they could be in. */

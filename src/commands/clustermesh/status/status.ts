@@ -155,7 +155,7 @@ function statusResult(
   const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
   const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
   const [single] = mesh.clusters;
-  const junit = () => statusJunit(mesh.clusters, mesh.unreachable);
+  const junit = () => statusJunit(mesh.clusters, mesh.unreachable, { contexts, others });
   if (several || !single) {
     const text = (theme: Theme) =>
       output === 'wide'

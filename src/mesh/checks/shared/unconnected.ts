@@ -1,13 +1,10 @@
-import { enableAdvice } from '../../certificates/authority.ts';
-import { connectCommand, describeCommand } from '../../command-line.ts';
+import { describeCommand } from '../../command-line.ts';
 import { sinceDisable } from '../../enable/unfinished-disable.ts';
 import type { FaultId } from '../../faults/fault.ts';
-import { onceAddressed } from '../../faults/unready.ts';
 import { APISERVER } from '../../objects/names.ts';
-import { forOtherOwners } from '../../peers/peers-of-others.ts';
 import { isAlone, type StatusReport } from '../../status/status.ts';
 import { reasonsOf, type StatusReason } from '../../status/status-reasons.ts';
-import { whomToJoin } from '../../status/whom-to-join.ts';
+import { howToBegin } from '../../status/whom-to-join.ts';
 import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf } from './mesh-input.ts';
@@ -56,25 +53,17 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     findingOf(ID, 'fail', context, { reason, ...(foundBy ? { foundBy, foundIn: context } : {}) }, hint),
   ];
   if (problems.length > 0) return [];
-  if (!enabled) {
-    return fail(
-      `Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`,
-      enableAdvice(report),
-      'apiserver-deployed',
-    );
-  }
+  const next = howToBegin(report, reports) ?? '';
+  if (!enabled)
+    return fail(`Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`, next, 'apiserver-deployed');
   if (isAlone(report)) {
-    const { admits = [], ofOthers, invitations: [pending] = [] } = report;
-    const known = whomToJoin(report, reports);
-    const destinations = known.length > 0 ? known : ['<context>'];
-    const connect = onceAddressed(connectCommand(context, destinations), [context, ...destinations], reports);
-    const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);
+    const { admits = [], invitations: [pending] = [] } = report;
     const lacks =
       admits.length > 0
         ? `it dials no cluster, although it lets ${admits.join(', ')} in`
         : 'it is connected to no cluster';
     const waits = pending?.waitsFor === undefined ? '' : `; invitation ${pending.id} waits for ${pending.waitsFor}`;
-    return fail(`${lacks}${waits}`, hint);
+    return fail(`${lacks}${waits}`, next);
   }
   if (nodes.total === 0) {
     const lack = report.faults.find(({ id }) => id === 'agents-missing');

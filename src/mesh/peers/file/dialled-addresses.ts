@@ -15,11 +15,11 @@ export function dialledAddresses(
   ...names: readonly string[]
 ): string[] {
   const peer = names.find((name) => dialingFile(cluster, name) !== undefined);
-  return peer === undefined ? [] : addressesOf(cluster, peer, dialingFile(cluster, peer)?.text ?? '');
+  return peer === undefined ? [] : addressesDialled(cluster, peer, dialingFile(cluster, peer)?.text ?? '');
 }
 
 /** The same of a text that is the file for the peer. */
-export function addressesOf(
+export function addressesDialled(
   cluster: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
   peer: string,
   text: string,
