@@ -68,6 +68,14 @@ it('connect asks before the namesake of a peer takes its place', async () => {
   expect(standing()).toEqual(before);
 });
 
+it('certs rotate takes no certificate of one mesh for that of the other, and has a line for each', async () => {
+  const { exitCode, stderr } = await clusters.meshctl(mesh('certs', 'rotate', '--all', '--older-than', '300d'));
+  expect(exitCode).toBe(2);
+  const line = (contexts: string) => `meshctl clustermesh certs rotate --context ${contexts} --older-than 300d`;
+  const hint = stderr.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
+  expect(hint).toContain(`Rotate each mesh by itself: ${line('s1,s3')} && ${line('p1,p2,p3')}`);
+});
+
 it('apply --prune lets the namesake of a peer alone, also where no context leads to the peer', async () => {
   const file = meshText({
     clusters: [

@@ -30,6 +30,8 @@ const LEAVES = [SERVER, ...['admin', 'local', 'remote'].map((role) => `clusterme
 const names: Readonly<Record<string, string>> = { [SERVER]: 'clustermesh-apiserver.kube-system.svc' };
 
 interface Shape {
+  /** How contexts and CAs of this mesh begin. */
+  mesh?: string;
   /** How old each leaf is, in days. */
   age?: number;
   facts?: Partial<CertificateFacts>;
@@ -41,7 +43,9 @@ const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CE
 
 /** Cluster `mesh-<id>` in context `c<id>`, which dials the other of two clusters. */
 function member(id: 1 | 2, shape: Shape = {}, peers = [`mesh-${3 - id}`]): Member {
-  const key = `ca-${id}`;
+  const { mesh = '' } = shape;
+  const caOf = (peer: string) => `${mesh}${peer.replace('mesh', 'ca')}`;
+  const key = caOf(`mesh-${id}`);
   const certificate = (commonName: string, sha256: string, caKey = key): TlsSecretFacts =>
     tlsFacts(caKey, {
       commonName,
@@ -62,16 +66,16 @@ function member(id: 1 | 2, shape: Shape = {}, peers = [`mesh-${3 - id}`]): Membe
   const user = (name: string) => (name.includes('remote') ? 'remote' : role(name));
   const dialled = peers.flatMap((peer) => [
     [peer, 'endpoints:\n- https://10.0.0.1:2379\n'],
-    [`${peer}.etcd-client-ca.crt`, pem(peer.replace('mesh', 'ca'))],
+    [`${peer}.etcd-client-ca.crt`, pem(caOf(peer))],
     [`${peer}.etcd-client.crt`, pem(`client of ${peer}`)],
   ]);
   const snapshot = snapshotOf({
-    context: `c${id}`,
+    context: `${mesh}c${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
     ca: { ...caFacts(key), certificatePem: pem(key) },
     tlsSecrets: new Map(LEAVES.map((name) => [name, certificate(user(name), `${id} ${name}`)])),
     peerCertificates: new Map(
-      peers.map((peer) => [peer, certificate(`remote-mesh-${id}`, `${id} ${peer}`, peer.replace('mesh', 'ca'))]),
+      peers.map((peer) => [peer, certificate(`remote-mesh-${id}`, `${id} ${peer}`, caOf(peer))]),
     ),
     live: [
       apiserverDeployment(),
@@ -312,6 +316,50 @@ describe('peers that are not named', () => {
   it('cannot be chosen by name without their context, nor at all if nobody dials them', () => {
     expect(() => plan(mesh, { peer: 'mesh-3' })).toThrow(/issued by its CA, and no context was named for it/);
     expect(() => plan(mesh, { peer: 'nope' })).toThrow(/no cluster dials a peer "nope"/);
+  });
+});
+
+describe('two meshes whose clusters have the same names', () => {
+  const prod = [member(1), member(2)];
+  const stage = [member(1, { mesh: 's' }), member(2, { mesh: 's' })];
+  const rotate = (contexts: string, flags = '') => `meshctl clustermesh certs rotate --context ${contexts}${flags}`;
+  const together = [...prod, ...stage].reverse();
+  const parted = (flags = '') => `Rotate each mesh by itself: ${rotate('sc2,sc1', flags)} && ${rotate('c2,c1', flags)}`;
+
+  it.each<[string, Member[], Parameters<typeof plan>[1], string]>([
+    ['both', together, {}, parted()],
+    ['their CAs', together, { ca: true }, parted(' --ca')],
+    ['what is old', together, { olderThanMs: 30 * DAY_MS }, parted(' --older-than 30d')],
+    ['for a peer', together, { peer: 'mesh-2' }, parted(' --peer mesh-2')],
+    [
+      'one and a cluster of the other',
+      [...prod, ...stage.slice(1)],
+      {},
+      `Rotate each mesh by itself: ${rotate('c1,c2')} && ${rotate('sc2')}`,
+    ],
+    [
+      'one and a cluster that is connected to nobody',
+      [...prod, member(2, { mesh: 's' }, [])],
+      { peer: 'mesh-1' },
+      `Rotate each mesh by itself: ${rotate('c1,c2', ' --peer mesh-1')}`,
+    ],
+  ])('are not rotated together: %s', (_what, members, choice, hint) => {
+    expect(() => plan(members, choice)).toThrow(expect.objectContaining({ code: 'Usage', hint }));
+  });
+
+  it('are refused without a line where nothing tells which is whose peer', () => {
+    const alike = stage.map((one, index): Member => {
+      const { context } = one.snapshot;
+      return { ...one, snapshot: { ...(prod[index] ?? one).snapshot, context } };
+    });
+    expect(() => plan([...prod, ...alike])).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/^Which of them .* cannot be told here: /) }),
+    );
+  });
+
+  it('are rotated where nobody knows the name that they share', () => {
+    const lone = [member(1, {}, []), member(1, { mesh: 's' }, [])];
+    expect(written(plan(lone))).toHaveLength(8);
   });
 });
 

@@ -1,4 +1,4 @@
-import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { SHARED_USER } from '../../mesh/objects/names.ts';
@@ -6,6 +6,7 @@ import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy } from '../../mesh/rotation/phases.ts';
+import { rotateCommand } from '../../mesh/rotation/rotate-command.ts';
 import { partedPeers } from '../../mesh/rotation/scope.ts';
 import type { Flow } from '../flow.ts';
 import { lookAgain } from './look-again.ts';
@@ -33,27 +34,6 @@ export interface Progress {
   members: readonly Member[];
 }
 
-/** What was asked for holds for the rest too. */
-function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
-  return [
-    ...(keySize === undefined ? [] : ['--key-size', String(keySize)]),
-    ...(validityMs === undefined ? [] : ['--cert-validity', spanWord(validityMs)]),
-    ...(olderThanMs === undefined ? [] : ['--older-than', spanWord(olderThanMs)]),
-    ...(peer === undefined ? [] : ['--peer', peer]),
-    ...(force ? ['--force-conflicts'] : []),
-  ];
-}
-
-function rotateCommand(
-  { targets }: PreparedRotation,
-  ca: boolean,
-  options: RotateOptions,
-  further: readonly string[] = [],
-): string {
-  const context = [...targets.map((target) => target.client.context), ...further];
-  return meshctlCommand('clustermesh certs rotate', { context }, [...(ca ? ['--ca'] : []), ...flagsAgain(options)]);
-}
-
 /**
  * The command line that goes on with a run. Until the new CA is in place, only --ca goes on to it; a plain run would go back.
  * @param steps of the phases that are done
@@ -66,13 +46,16 @@ export function resumeCommand(
   further: readonly string[] = [],
 ): string {
   const isAhead = prepared.scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
-  return rotateCommand(prepared, isAhead, options, further);
+  // What else was asked for holds for the rest too.
+  return rotateCommand([...contextsOf(prepared), ...further], { ...options, ca: isAhead });
 }
 
 /** The run's own command line, by which it would take over what others own. */
 export function forcingCommand(prepared: PreparedRotation, options: RotateOptions): string {
-  return rotateCommand(prepared, prepared.scope.replace.size > 0, { ...options, force: true });
+  return rotateCommand(contextsOf(prepared), { ...options, ca: prepared.scope.replace.size > 0, force: true });
 }
+
+const contextsOf = ({ targets }: PreparedRotation): string[] => targets.map(({ client }) => client.context);
 
 /** Tells what an ended run has done, who is cut off by it as far as a look sees, and how to go on; the first goes into the error too. */
 export async function sayWhatStands(
@@ -109,9 +92,8 @@ export async function sayWhatStands(
 }
 
 /** Of clusters that have let go of a CA, the last that a rotation does: nothing is gone on with, but a look is not amiss. */
-function endWords({ targets }: PreparedRotation, over: readonly string[]): string {
-  const context = targets.map(({ client }) => client.context);
-  const look = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
+function endWords(prepared: PreparedRotation, over: readonly string[]): string {
+  const look = meshctlCommand('clustermesh check', { context: contextsOf(prepared) }, ['--category', 'tls']);
   return `The rotation has come to its end in ${over.join(', ')}, where only the present CA is trusted. Whether anything is left → ${look}`;
 }
 
@@ -126,9 +108,7 @@ async function whoIsCut(
   if (expired.length > 0) return `Whoever uses these is cut off: ${expired.join('; ')}`;
   const seen = await lookAgain(flow, prepared, options);
   if (seen === 'nobody-dials') return undefined;
-  const status = meshctlCommand('clustermesh status', {
-    context: prepared.targets.map(({ client }) => client.context),
-  });
+  const status = meshctlCommand('clustermesh status', { context: contextsOf(prepared) });
   // What was looked at: an etcd takes a certificate. That is not the way there.
   if (seen === 'let-in')
     return `No certificate cuts anybody off between these clusters: each takes those that the others hold. Whether they are connected → ${status}`;

@@ -18,6 +18,7 @@ import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { dueCertificates } from './due.ts';
 import type { Lifetime } from './lifetime.ts';
+import { requireOneMesh } from './one-mesh.ts';
 import {
   areConnected,
   refuseCommonCredentials,
@@ -72,7 +73,8 @@ const STAYS =
 /**
  * Decides what is to be made anew, and refuses what cannot be done without cutting a peer off.
  * @throws MeshctlError `CertificateAuthority` for a CA that cannot sign, is shared, or belongs to somebody else; `Usage`
- * for peers that are not among the clusters although their certificates would have to be renewed too
+ * for peers that are not among the clusters although their certificates would have to be renewed too, and for clusters of
+ * several meshes that have one name
  */
 export function scopeRotation(
   members: readonly Member[],
@@ -80,6 +82,7 @@ export function scopeRotation(
   now: Date,
   contexts: Contexts = new Map(),
 ): RotationScope {
+  requireOneMesh(members, choice);
   for (const { snapshot } of members) {
     requireSigner(snapshot, 'a new certificate', now);
     requireFollowers(snapshot, members);

@@ -1,0 +1,65 @@
+import type { Member } from '../connect/member.ts';
+import { MeshctlError } from '../errors.ts';
+import { groupBy } from '../pairs.ts';
+import { tellApart } from '../peers/namesakes.ts';
+import { knownPeers } from '../peers/peers.ts';
+import { rotateCommand } from './rotate-command.ts';
+
+/**
+ * Whose certificates are whose, a rotation knows by names, and those are given in each mesh anew: with two meshes at once, a
+ * cluster would be given certificates of its peer's namesake, and would let in whom that one's CA has signed.
+ * @param choice what was asked for, which is to be asked of each mesh by itself
+ * @throws MeshctlError `Usage`, with the contexts of each mesh
+ */
+export function requireOneMesh(members: readonly Member[], choice: Parameters<typeof rotateCommand>[1]): void {
+  const { peer } = choice;
+  const named = groupBy(members, ({ identity }) => identity.name);
+  const alike = [...named].find(([name, { length }]) => length > 1 && members.some((one) => knows(one, name)));
+  // Of a peer that none of them is, there is more to say.
+  if (!alike || (peer !== undefined && !named.has(peer))) return;
+  const [name, clusters] = alike;
+  const meshes = meshesAmong(members, named);
+  const isTold = meshes.every((mesh) => groupBy(mesh, ({ identity }) => identity.name).size === mesh.length);
+  const lines = meshes
+    .filter((mesh) => peer === undefined || mesh.some(({ identity }) => identity.name === peer))
+    .map((mesh) => rotateCommand(contextsOf(mesh), choice));
+  const words = contextsOf(clusters).map((context) => `"${context}"`);
+  throw new MeshctlError(
+    'Usage',
+    `contexts ${words.join(' and ')} lead to different clusters of the name "${name}", whose certificates would be mixed up`,
+    {
+      hint: isTold
+        ? `Rotate each mesh by itself: ${lines.join(' && ')}`
+        : 'Which of them is whose peer cannot be told here: rotate each mesh by itself, and name its clusters with --context.',
+      details: { name, contexts: contextsOf(clusters) },
+    },
+  );
+}
+
+const contextsOf = (members: readonly Member[]): string[] => members.map(({ snapshot }) => snapshot.context);
+
+function knows({ snapshot }: Member, name: string): boolean {
+  return snapshot.peerCertificates.has(name) || knownPeers(snapshot).includes(name);
+}
+
+/** The members by mesh: who is connected with whom, directly or by others. One that knows none of them is by itself. */
+function meshesAmong(members: readonly Member[], named: ReadonlyMap<string, readonly Member[]>): Member[][] {
+  let meshes = members.map((member) => [member]);
+  for (const member of members) {
+    const joined = new Set([member, ...peersOf(member, named)]);
+    const touched = meshes.filter((mesh) => mesh.some((one) => joined.has(one)));
+    meshes = [...meshes.filter((mesh) => !touched.includes(mesh)), touched.flat()];
+  }
+  const place = ([first]: readonly Member[]) => (first ? members.indexOf(first) : -1);
+  return meshes.map((mesh) => members.filter((one) => mesh.includes(one))).sort((a, b) => place(a) - place(b));
+}
+
+/** The members to which the names that one knows lead; several where that cannot be told. */
+function peersOf(member: Member, named: ReadonlyMap<string, readonly Member[]>): Member[] {
+  return [...named].flatMap(([name, clusters]) => {
+    const others = clusters.filter((one) => one !== member);
+    if (others.length === 0 || !knows(member, name)) return [];
+    const { peer, several } = tellApart(others, [member.snapshot]);
+    return peer ? [peer] : several;
+  });
+}
