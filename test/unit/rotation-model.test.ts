@@ -86,6 +86,22 @@ async function expectGoesOn(cut: World, ca: boolean, where: string, whole = mesh
   expect(peeringFiles(world), where).toEqual(peeringFiles(whole));
 }
 
+/** Makes clusters forget one of their peers, which keeps what it has of them. */
+function partFrom(world: World, gone: string): void {
+  for (const cluster of world) {
+    const keys = [gone, ...Object.values(peerCertificateKeys(gone))];
+    for (const ref of [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET].map((name) => secretRef('kube-system', name))) {
+      const secret = cluster.objects.get(keyOf(ref));
+      const data = Object.fromEntries(Object.entries(dataOf(secret)).filter(([key]) => !keys.includes(key)));
+      if (secret) cluster.objects.set(keyOf(ref), { ...secret, data });
+    }
+    const users = cluster.objects.get(keyOf(configMapRef('kube-system', REMOTE_USERS_CONFIGMAP)));
+    const edit = users && removeUsersEdit([`remote-${gone}`])(users);
+    if (!users || !edit || edit === 'delete') throw new Error('no users');
+    cluster.objects.set(keyOf(refOf(users)), { ...users, ...edit.patch } as KubeObject);
+  }
+}
+
 let mesh: World;
 let states: World[];
 beforeAll(async () => {
@@ -197,14 +213,78 @@ it.each([
   ],
   [[], [], '✅ No certificate was due'],
 ])('a run that issues nothing says what it has done: %j, of which %j keep their CA', (contexts, staying, says) => {
+  const phase = titleOfPhase('let-go');
+  const object = secretRef('kube-system', KVSTOREMESH_PEERS_SECRET);
+  const [restart, issue] = [{ method: 'restart' }, { method: 'issue' }];
   const steps = contexts.flatMap((cluster) => [
-    { cluster, action: 'update', phase: titleOfPhase('let-go') },
-    { cluster, action: 'update', phase: titleOfPhase('let-go') },
-  ]) as Step[];
-  const kept = { cluster: 'mesh-3', action: 'keep', phase: titleOfPhase('let-go') } as Step;
-  const finished = finishedBy([...steps, kept]);
+    { cluster, object, write: issue, phase },
+    { cluster, object, write: restart, phase },
+  ]);
+  // What it holds of its peers is from their CAs.
+  const ofPeers = { cluster: 'mesh-3', object, write: issue, phase };
+  const finished = finishedBy([...steps, ofPeers] as unknown as Step[]);
   const replaced = finished.filter((one) => !(staying as string[]).includes(one));
   expect(rotationText([], { replaced, staying, parted: [] }, PLAIN)).toBe(says);
+});
+
+describe('a rotation that has replaced no CA yet, and a plain run without all who take part', () => {
+  const marked = (world: World) =>
+    peeringFiles(world).map((files) => JSON.stringify(files).includes('# meshctl: rotated'));
+  const unfinishedIn = async (world: World) =>
+    unfinishedRotations((await membersIn(world)).map(({ snapshot }) => snapshot)).map(
+      ({ context, phase }) => `${context} ${phase}`,
+    );
+  const serversIn = (world: World) =>
+    world.map(({ objects }) => secretText(objects.get(keyOf(secretRef('kube-system', SERVER_CERT_SECRET))), 'tls.crt'));
+
+  it('stays as it is and is told of, while certificates are renewed as ever, each time', async () => {
+    const world = copyOf(states[13] ?? []);
+    const before = copyOf(world);
+    for (let run = 1; run <= 2; run++) {
+      const servers = serversIn(world);
+      const { staying, warnings, notes } = scopeRotation(
+        (await membersIn(world)).slice(1),
+        { ca: false, force: false },
+        NOW,
+        new Map([['mesh-1', 'one']]),
+      );
+      expect([...staying]).toEqual([]);
+      expect(notes).toEqual({});
+      expect(warnings).toContain(
+        'context "mesh-2": the CA in Secret cilium-ca and what was to replace it both stay trusted by a run without mesh-1 → ' +
+          'without --ca the present CA stays, with it another successor is made: meshctl clustermesh certs rotate --context mesh-2,one --ca',
+      );
+      expect(await rotateModel(world.slice(1), { ca: false })).toBe(true);
+      expect(refusedIn(world)).toEqual([]);
+      expect(serversIn(world)[0]).toBe(servers[0]);
+      expect(serversIn(world)[1]).not.toBe(servers[1]);
+      expect(authoritiesIn(world)).toEqual(authoritiesIn(before));
+      expect(peeringFiles(world)).toEqual(peeringFiles(before));
+      expect(await unfinishedIn(world.slice(1))).toEqual(['mesh-2 replace']);
+      expect(await unfinishedIn(world)).toEqual(['mesh-1 replace', 'mesh-2 replace']);
+    }
+    await expectGoesOn(world, true, 'with all of them');
+  });
+
+  it('is taken back only in clusters whose peers all take part', async () => {
+    // mesh-1 and mesh-3 are connected with mesh-2 alone.
+    const world = copyOf((await afterEachWrite(await meshOf(3), true))[20] ?? []);
+    expect(await unfinishedIn(world)).toEqual(['mesh-1 replace', 'mesh-2 replace', 'mesh-3 replace']);
+    partFrom(world.slice(0, 1), 'mesh-3');
+    partFrom(world.slice(2), 'mesh-1');
+    const pair = world.slice(0, 2);
+    const { staying } = scopeRotation(await membersIn(pair), { ca: false, force: false }, NOW);
+    expect([...staying]).toEqual(['mesh-1']);
+    const steps: Step[] = [];
+    expect(await rotateModel(pair, { ca: false, after: (step) => steps.push(step) > 0 })).toBe(true);
+    expect(finishedBy(steps)).toEqual(['mesh-1']);
+    expect(await unfinishedIn(world)).toEqual(['mesh-2 replace', 'mesh-3 replace']);
+    // By which programs read the CAs again, and others see how far it is.
+    expect(marked(world)).toEqual([true, true, true]);
+    expect(await rotateModel(world, { ca: false })).toBe(true);
+    expect(marked(world)).toEqual([false, false, false]);
+    expect(authoritiesIn(world)).toEqual(new Set(presentCas(world).map((pem) => pem?.trim())));
+  });
 });
 
 describe('in the middle of a rotation', () => {
@@ -400,20 +480,6 @@ describe('in the middle of a rotation', () => {
 });
 
 describe('a rotation that two clusters finish, which have parted with the third', () => {
-  const partFrom = (world: World, gone: string) => {
-    for (const cluster of world) {
-      const keys = [gone, ...Object.values(peerCertificateKeys(gone))];
-      for (const ref of [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET].map((name) => secretRef('kube-system', name))) {
-        const secret = cluster.objects.get(keyOf(ref));
-        const data = Object.fromEntries(Object.entries(dataOf(secret)).filter(([key]) => !keys.includes(key)));
-        if (secret) cluster.objects.set(keyOf(ref), { ...secret, data });
-      }
-      const users = cluster.objects.get(keyOf(configMapRef('kube-system', REMOTE_USERS_CONFIGMAP)));
-      const edit = users && removeUsersEdit([`remote-${gone}`])(users);
-      if (!users || !edit || edit === 'delete') throw new Error('no users');
-      cluster.objects.set(keyOf(refOf(users)), { ...users, ...edit.patch } as KubeObject);
-    }
-  };
   const bundlesOf = (world: World) => world.map((cluster) => authoritiesIn([cluster]).size);
   const seenOf = async (world: World) =>
     unfinishedRotations((await membersIn(world)).map(({ snapshot }) => snapshot)).map(({ context }) => context);

@@ -1,3 +1,4 @@
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import type { Step } from '../plan/plan.ts';
 import { authoritySteps, issueSteps } from './issue.ts';
 import { clusterOf, type RotationInput } from './rotated-cluster.ts';
@@ -73,8 +74,15 @@ export function hasWork({ steps }: RotationPhase): boolean {
   return steps.some(({ action }) => action !== 'keep');
 }
 
-/** The contexts in which steps let go of a former CA, with which its rotation is at its end. */
+/**
+ * The contexts of whose former CA steps let go, with which its rotation is at its end: their own certificates trust the CA alone,
+ * or their pods do. What they hold of peers tells of the peers' CAs.
+ */
 export function finishedBy(steps: readonly Step[]): string[] {
-  const last = steps.filter(({ phase, action }) => phase === TITLES['let-go'] && action !== 'keep');
+  const last = steps.filter(
+    ({ phase, write, object }) =>
+      phase === TITLES['let-go'] &&
+      (write?.method === 'restart' || (write?.method === 'issue' && CERTIFICATE_SECRETS.includes(object.name))),
+  );
   return [...new Set(last.map(({ cluster }) => cluster))];
 }

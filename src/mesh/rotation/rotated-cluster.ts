@@ -10,6 +10,7 @@ import {
   type RotatedCertificate,
   rotationStage,
   signsForPeers,
+  strangersTo,
   type TrustedAuthority,
 } from './rotated-certificates.ts';
 
@@ -45,7 +46,12 @@ export interface RotatedCluster {
   pending: string | undefined;
   /** What the CA is at the end; undefined while it is yet to be made. */
   wanted: readonly TrustedAuthority[] | undefined;
-  /** Everything that is trusted now or has to be: the wanted CA first. */
+  /**
+   * All who hold its certificates take part, as far as it knows: of others nobody can tell what they hold, so nothing that they
+   * may be from is let go of.
+   */
+  ready: boolean;
+  /** Everything that is trusted now or has to be: the wanted CA first, but where a successor stays that was to come first. */
   trusted: readonly TrustedAuthority[];
   /** What stays trusted at the end besides the CA: CAs of peers that log in with a certificate of their own CA. */
   others: readonly TrustedAuthority[];
@@ -62,11 +68,14 @@ export function clusterOf(issuer: Member, { members, replace, successors }: Rota
   const done = successor !== undefined && present[0]?.facts.sha256 === successor.facts.sha256;
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
-  const trusted = once([...(wanted ?? []), ...present, ...certificates.flatMap(authoritiesBeside)]);
+  const ready = strangersTo(issuer, members).length === 0;
+  const [due, beside] = [[...(wanted ?? []), ...present], certificates.flatMap(authoritiesBeside)];
+  // Their order tells how far a rotation is, and of one that stays where it is that is to be told.
+  const trusted = once(ready || pending !== undefined ? [...due, ...beside] : [...beside, ...due]);
   const isWanted = ({ facts }: TrustedAuthority) => wanted?.some((one) => one.facts.sha256 === facts.sha256) ?? false;
   const others = trusted.filter((one) => !isWanted(one) && signsForPeers(one.facts, issuer, members));
   const stage = rotationStage(issuer, members);
-  return { issuer, certificates, pending, wanted, trusted, others, unfinished: stage !== 'settled' };
+  return { issuer, certificates, pending, wanted, ready, trusted, others, unfinished: stage !== 'settled' };
 }
 
 function once(authorities: readonly TrustedAuthority[]): TrustedAuthority[] {

@@ -4,7 +4,7 @@ import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand, withNamedContexts } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
@@ -29,6 +29,7 @@ import {
 } from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
+import { unfinishedRotations } from './unfinished-rotation.ts';
 
 const FINISHES_ELSEWHERE =
   'what is good here stays: this run finishes the rotation of a CA in the other clusters; to renew all, run it again then';
@@ -66,7 +67,7 @@ export interface RotationScope {
   warnings: readonly string[];
 }
 
-/** Of a CA that is replaced nowhere yet, by a run without --ca. */
+/** Of a CA that is replaced nowhere yet, by a run without --ca in which all take part who hold its certificates. */
 const STAYS =
   'the CA in Secret cilium-ca stays, and what was to replace it is no longer trusted at the end; --ca replaces it';
 
@@ -111,9 +112,14 @@ export function scopeRotation(
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const due = dueCertificates(members, choice, now);
-  const staying = choice.ca ? [] : inStage('trusting');
+  // For one peer, no CA is let go of.
+  const trusting = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
+  const open = trusting.filter((one) => strangersTo(one, members).length > 0);
+  const staying = trusting.filter((one) => !open.includes(one));
   const notes = [
-    ...inStage('replaced').map((one) => [one, 'resumes the rotation of the CA that was interrupted'] as const),
+    ...(choice.peer === undefined ? inStage('replaced') : []).map(
+      (one) => [one, 'resumes the rotation of the CA that was interrupted'] as const,
+    ),
     ...(choice.ca ? finished : []).map(
       (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
     ),
@@ -133,6 +139,7 @@ export function scopeRotation(
         ...foreignWarnings(member, members),
         ...silenceWarnings(member),
       ]),
+      ...openWarnings(open, members, contexts, choice.others),
       ...partedPeers(members).map(({ context, says, hint }) => `context "${context}": ${says} → ${hint}`),
     ],
   };
@@ -247,6 +254,26 @@ function strangerWarnings(
       return `context "${context}": the certificate for dialling ${peer} stays, since another owner issues it → ask them for a new one: ${ask}`;
     }),
   ];
+}
+
+/** Of clusters in the middle of a rotation that a run can neither finish nor take back. */
+function openWarnings(
+  open: readonly Member[],
+  members: readonly Member[],
+  contexts: Contexts,
+  others: readonly ClusterSnapshot[] = [],
+): string[] {
+  if (open.length === 0) return [];
+  const rotations = unfinishedRotations(
+    members.map(({ snapshot }) => snapshot),
+    others,
+  );
+  return open.map((member) => {
+    const { context } = member.snapshot;
+    const way = rotations.find((one) => one.context === context)?.hint;
+    const lacking = strangersTo(member, members).join(', ');
+    return `context "${context}": the CA in Secret cilium-ca and what was to replace it both stay trusted by a run without ${lacking}${way === undefined ? '' : ` → ${withNamedContexts(way, contexts)}`}`;
+  });
 }
 
 /** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */

@@ -1,5 +1,6 @@
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../apiserver/pod-marks.ts';
 import { trustedBy, trusts } from '../certificates/trust.ts';
+import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
 import { emptySecret, secretTexts } from '../objects/secret-data.ts';
@@ -30,7 +31,7 @@ export function trustSteps(input: RotationInput, clusters: readonly RotatedClust
     return missing.map((one) => ({ one, trust: { key: one.keys.ca, ...bothCas(cluster) } }));
   });
   return [
-    ...secretSteps(input, changed, 'mark', 'trusts both CAs'),
+    ...secretSteps(input, changed, () => 'mark', 'trusts both CAs'),
     ...lacking.flatMap((cluster) => {
       const mark = cluster.wanted && caMark(cluster.trusted.map(({ facts }) => facts));
       return restartSteps(cluster, { to: mark ?? BOTH }, bothCas(cluster), 'the new CA and the present one');
@@ -40,8 +41,7 @@ export function trustSteps(input: RotationInput, clusters: readonly RotatedClust
 
 /** The former CA goes from the same places; the pods follow. */
 export function letGoSteps(input: RotationInput, clusters: readonly RotatedCluster[]): Step[] {
-  // Of clusters that take no part nobody can tell what they hold.
-  const ready = clusters.filter(({ issuer }) => strangersTo(issuer, input.members).length === 0);
+  const ready = clusters.filter((one) => one.ready);
   const changed = ready.flatMap((cluster) => {
     const { wanted, others } = cluster;
     const wantedShas = wanted && [...wanted, ...others].map(({ facts }) => facts.sha256);
@@ -52,7 +52,12 @@ export function letGoSteps(input: RotationInput, clusters: readonly RotatedClust
     return differing.map((one) => ({ one, trust: { key: one.keys.ca, ...onlyWanted(cluster) } }));
   });
   return [
-    ...secretSteps(input, changed, 'unmark', 'trusts the CA alone'),
+    ...secretSteps(
+      input,
+      changed,
+      (holder) => (goesOn(input, clusters, holder) ? 'mark' : 'unmark'),
+      'trusts the CA alone',
+    ),
     ...ready.flatMap((cluster) => {
       const { wanted, others, pending, unfinished } = cluster;
       if (pending === undefined && !unfinished) return [];
@@ -62,6 +67,22 @@ export function letGoSteps(input: RotationInput, clusters: readonly RotatedClust
       return restartSteps(cluster, marks, onlyWanted(cluster), 'the CA alone');
     }),
   ];
+}
+
+/**
+ * Whether a rotation that this run does not bring to its end has marked the files of a cluster: that of one whose certificates it
+ * holds, or of one that takes no part.
+ */
+function goesOn({ members }: RotationInput, clusters: readonly RotatedCluster[], holder: Member): boolean {
+  const isHeld = ({ certificates }: RotatedCluster) => certificates.some((one) => one.holder === holder);
+  const bundleOf = (peer: string) => {
+    const facts = holder.snapshot.peerCertificates.get(peer);
+    return facts ? trustedBy(facts) : [];
+  };
+  return (
+    clusters.some((cluster) => !cluster.ready && cluster.unfinished && isHeld(cluster)) ||
+    strangersTo(holder, members).some((peer) => bundleOf(peer).length > 1)
+  );
 }
 
 /** Certificates whose CAs this run may choose: not those that another tool keeps, as long as its CA stays. */
@@ -84,6 +105,8 @@ const MARK_WORDS = {
 /** The mark of pods that trust both CAs, in words, while the new one is yet to be made. */
 const BOTH = 'those of both CAs';
 
+type Marks = keyof typeof MARK_WORDS;
+
 interface TrustChange {
   one: RotatedCertificate;
   trust: TrustOrder;
@@ -91,15 +114,16 @@ interface TrustChange {
 
 /**
  * One step for each Secret whose CAs change, or whose peering files do: they are marked where the CAs of their holder
- * change, and lose their marks wherever they have one.
+ * change, or lose their marks wherever they have one.
  */
 function secretSteps(
   input: RotationInput,
   changes: readonly TrustChange[],
-  marks: 'mark' | 'unmark',
+  marksOf: (holder: Member) => Marks,
   why: string,
 ): Step[] {
   return input.members.flatMap((holder) => {
+    const marks = marksOf(holder);
     const own = changes.filter(({ one }) => one.holder === holder);
     const bySecret = groupBy(own, ({ one }) => one.secret);
     const isForPeers = (secret: string) => (PEER_SECRETS as readonly string[]).includes(secret);
@@ -143,7 +167,7 @@ function secretSteps(
 function changedFiles(
   texts: Readonly<Record<string, string>>,
   changes: readonly TrustChange[],
-  marks: 'mark' | 'unmark',
+  marks: Marks,
   now: Date,
 ): Record<string, string> {
   if (marks === 'mark') return changes.length > 0 ? markFiles(texts, now) : {};
