@@ -92,12 +92,13 @@ function setBy(manager: string): ManagedFieldsEntry {
 }
 
 const HELM = { annotations: { 'meta.helm.sh/release-name': 'cilium' }, managedFields: [setBy('helm')] };
+const BY_HAND = { managedFields: [setBy('kubectl-edit')] };
 const CERT_MANAGER = {
   annotations: { 'cert-manager.io/certificate-name': 'mesh-ca' },
   managedFields: [setBy('cert-manager')],
 };
 
-function plan(members: readonly Member[], choice: Partial<RotationChoice> & { asked?: object } = {}) {
+function plan(members: readonly Member[], choice: Partial<RotationChoice> = {}) {
   const { asked = {}, ...rest } = choice;
   const whole = { ca: false, force: false, ...rest };
   const scope = scopeRotation(members, whole, NOW);
@@ -225,6 +226,18 @@ describe('what others own', () => {
     expect(written(plan(mesh, { force: true }))).toContain(`c1 ${SERVER}`);
   });
 
+  it.each<[string, Partial<KubeObject['metadata']>, Partial<RotationChoice>, string[]]>([
+    ['is kept where Helm made it', HELM, {}, []],
+    ['is kept where somebody put it there', BY_HAND, { olderThanMs: 365 * DAY_MS }, []],
+    ['is made anew where Helm is to lose it', HELM, { force: true, olderThanMs: 365 * DAY_MS }, [`c1 ${SERVER}`]],
+    ['is made anew where meshctl made it', {}, { olderThanMs: 365 * DAY_MS }, [`c1 ${SERVER}`]],
+  ])('is good without the addresses of the Service: %s', (_what, metadata, choice, expected) => {
+    const served = { ...member(1, { metadata }), endpoints: [{ host: '203.0.113.7', port: 2379 }] };
+    const rotation = plan([served, member(2)], choice);
+    expect(rotation.steps.filter(({ conflicts }) => conflicts)).toEqual([]);
+    expect(written(rotation).filter((one) => one.includes(SERVER) && one.startsWith('c1'))).toEqual(expected);
+  });
+
   it('is disputed where a new CA makes it no longer good', () => {
     const { steps } = plan([member(1, { metadata: HELM }), member(2)], { ca: true });
     const disputed = steps.filter(({ conflicts }) => conflicts !== undefined);
@@ -326,7 +339,7 @@ describe('two meshes whose clusters have the same names', () => {
   const together = [...prod, ...stage].reverse();
   const parted = (flags = '') => `Rotate each mesh by itself: ${rotate('sc2,sc1', flags)} && ${rotate('c2,c1', flags)}`;
 
-  it.each<[string, Member[], Parameters<typeof plan>[1], string]>([
+  it.each<[string, Member[], Partial<RotationChoice>, string]>([
     ['both', together, {}, parted()],
     ['their CAs', together, { ca: true }, parted(' --ca')],
     ['what is old', together, { olderThanMs: 30 * DAY_MS }, parted(' --older-than 30d')],

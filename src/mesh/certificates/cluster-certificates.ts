@@ -66,6 +66,19 @@ export function certificateSpecs(cluster: {
 }
 
 /**
+ * What a certificate has to be for that somebody else makes: peers reach its server by its name in the mesh, and it covers no
+ * addresses (Cilium's chart, templates/clustermesh-apiserver/tls-helm/server-secret.yaml).
+ */
+export function withoutAddresses(spec: CertificateSpec, namespace: string): CertificateSpec {
+  const own = [serviceHostname(namespace), '*.mesh.cilium.io'];
+  return {
+    ...spec,
+    dnsNames: spec.dnsNames.filter((name) => own.includes(name)),
+    ipAddresses: spec.ipAddresses.filter((ip) => !isIpAddress(ip)),
+  };
+}
+
+/**
  * Why a certificate must be issued anew, as a clause for the plan; undefined when it can stay. More names than asked for
  * do not matter.
  * @param facts what the Secret holds; undefined when that is nothing readable

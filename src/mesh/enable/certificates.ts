@@ -1,14 +1,19 @@
-import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
-import { endOf, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import {
+  endOf,
+  reasonToReissue,
+  type SecretCertificate,
+  withoutAddresses,
+} from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
-import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
+import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
@@ -54,7 +59,6 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   const base = { cluster: snapshot.context, object: ref, before };
   const ours = isOursToFill(before) || (isBroken(snapshot, before) && toolOwner(before) === undefined);
   const owner = force || ours ? undefined : foreignOwner(before);
-  // Peers reach what others have made by its name in the mesh: their certificates cover no addresses.
   const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
   const reason = reissueReason(present, certificate, needed, input);
   const until = `valid until ${present ? endOf(present.certificate) : 'an unknown day'}`;
@@ -161,15 +165,6 @@ function isPending({ snapshot, planned }: Pick<EnableInput, 'snapshot' | 'planne
     awaitsAddress(planned) &&
     (!awaitsAddress(snapshot) || !snapshot.tlsSecrets.has(secret))
   );
-}
-
-function withoutAddresses(spec: CertificateSpec, namespace: string): CertificateSpec {
-  const own = [serviceHostname(namespace), '*.mesh.cilium.io'];
-  return {
-    ...spec,
-    dnsNames: spec.dnsNames.filter((name) => own.includes(name)),
-    ipAddresses: spec.ipAddresses.filter((ip) => !isIpAddress(ip)),
-  };
 }
 
 /** Names that an earlier certificate covered stay covered: peers may dial them. */

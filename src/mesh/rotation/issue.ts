@@ -1,4 +1,4 @@
-import { endOf, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
@@ -10,7 +10,14 @@ import { groupBy } from '../pairs.ts';
 import type { Change, Step } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './lifetime.ts';
 import { isRemoteCert, type RotatedCertificate } from './rotated-certificates.ts';
-import { bothCas, ownedKeys, type RotatedCluster, type RotationInput, stepBase } from './rotated-cluster.ts';
+import {
+  bothCas,
+  ownedKeys,
+  ownerOfData,
+  type RotatedCluster,
+  type RotationInput,
+  stepBase,
+} from './rotated-cluster.ts';
 
 /** The new CA takes the place of the present one. */
 export function authoritySteps({ asked }: RotationInput, { issuer, pending }: RotatedCluster): Step[] {
@@ -60,14 +67,17 @@ export function issueSteps(
 }
 
 function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, one: RotatedCertificate) {
-  const { facts, spec, copied } = one;
+  const { holder, secret, facts, spec, copied } = one;
   if (pending !== undefined) return 'the CA is new';
   if (copied) {
     const original = issuer.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256 ?? '';
     return isRemoteCert(facts, issuer) && !input.due.has(original) ? undefined : 'the remote-cert is another';
   }
   const { ca } = issuer.snapshot;
-  return ca && reasonToReissue(facts, spec, ca.certificate, input.now);
+  const { objects, namespace } = holder.snapshot;
+  const owner = input.force ? undefined : ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
+  const needed = owner === undefined ? spec : withoutAddresses(spec, namespace);
+  return ca && reasonToReissue(facts, needed, ca.certificate, input.now);
 }
 
 function issueStep(input: RotationInput, holder: Member, secret: string, here: readonly Issue[]): Step {
