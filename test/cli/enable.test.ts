@@ -335,6 +335,6 @@ describe('the CA', () => {
     const { exitCode, stderr } = await meshctl('enable', '--context', 'mesh-2', '--dry-run');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/certificate admin-mesh-2 cannot be issued: Secret kube-system\/cilium-ca has no ca\.key/);
-    expect(stderr).toMatch(/--ca-cert and --ca-key/);
+    expect(stderr).toMatch(/meshctl clustermesh enable --context mesh-2 --ca-cert '<file>' --ca-key '<file>'/);
   });
 });

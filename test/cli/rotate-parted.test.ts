@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 let clusters: ConnectClusters;
 const ROTATE = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2'];
@@ -36,4 +38,19 @@ it('a rotation that goes on names who has parted with whom since it stopped, and
   expect(result.parted).toMatchObject([{ context: 'mesh-2', peer: 'mesh-1', says: PARTED }]);
   const { stdout } = await clusters.meshctl(ROTATE);
   expect(stdout).toContain(`‼ mesh-2: ${PARTED}\n   → connect them again:`);
+});
+
+it('a cluster whose CA has its key elsewhere holds up no other, and is told of where anything of it is due', async () => {
+  const { store } = found(clusters.clusters[0], 'mesh-1');
+  store.update(refs.secret('cilium-ca'), (secret) => {
+    delete (secret.data as Record<string, string>)['ca.key'];
+  });
+  expect((await clusters.meshctl([...ROTATE, '--older-than', '300d'])).exitCode).toBe(0);
+  const { exitCode, ...rest } = await clusters.meshctl([...ROTATE, '-o', 'json']);
+  const result = jsonOf({ exitCode, ...rest });
+  requireValid(result);
+  expect(exitCode).toBe(1);
+  expect(result.unsigned).toMatchObject([{ context: 'mesh-1', hint: expect.stringContaining('--ca-cert') }]);
+  const renewed = result.certificates as { context: string }[];
+  expect([...new Set(renewed.map(({ context }) => context))]).toEqual(['mesh-2']);
 });

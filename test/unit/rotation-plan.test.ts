@@ -2,15 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { type CertificateFacts, DATED_BACK_MS, type TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { validityWarnings } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { rotationEffects } from '../../src/mesh/rotation/effects.ts';
 import { expiredIn } from '../../src/mesh/rotation/expiry.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation/lifetime.ts';
 import { hasWork, planRotation } from '../../src/mesh/rotation/phases.ts';
-import { type RotationChoice, rotationEffects, scopeRotation } from '../../src/mesh/rotation/scope.ts';
+import { type RotationChoice, scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { parseSpan } from '../../src/mesh/span.ts';
 import {
   apiserverDeployment,
@@ -255,6 +257,66 @@ describe('what others own', () => {
     );
     expect(written(plan(mesh, { ca: true, force: true }))).toContain('c1 cilium-ca');
     expect(written(plan(mesh))).toHaveLength(10);
+  });
+});
+
+describe('a cluster whose CA cannot sign', () => {
+  const without = (one: Member, ca: ClusterSnapshot['ca']): Member => ({ ...one, snapshot: { ...one.snapshot, ca } });
+  const keyless = (one: Member) => {
+    const { ca } = one.snapshot;
+    return without(one, ca && { ...ca, hasKey: false, keyMatches: false });
+  };
+  const [one, two] = [member(1), member(2)];
+  const year = { olderThanMs: 365 * DAY_MS };
+  const ofOne = [...LEAVES.map((name) => `c1 ${name}`), 'c2 cilium-kvstoremesh'];
+
+  it.each<[string, Member[], Partial<RotationChoice>, string[], string[]]>([
+    ['nothing is due', [one, keyless(two)], year, [], []],
+    ['nothing is due of it alone', [keyless(two)], year, [], []],
+    ['its key is elsewhere', [one, keyless(two)], {}, ofOne, ['c2']],
+    ['it is lost', [one, without(two, undefined)], {}, ofOne, ['c2']],
+    ['another one is dialled', [one, keyless(two)], { peer: 'mesh-1' }, ['c2 cilium-kvstoremesh'], []],
+  ])('holds up no other: %s', (_what, members, choice, expected, unsigned) => {
+    const { scope, phases, ...rotation } = plan(members, choice);
+    expect(written({ scope, phases, ...rotation })).toEqual(expected);
+    expect(phases.every(({ name }) => ['leaves', 'peers'].includes(name))).toBe(true);
+    expect(scope.unsigned.map(({ context }) => context)).toEqual(unsigned);
+    expect(scope.warnings.filter((words) => words.includes('what is due of its certificates stays'))).toHaveLength(
+      unsigned.length,
+    );
+  });
+
+  it('is told how it comes to sign by a line that can be typed', () => {
+    expect(plan([one, keyless(two)]).scope.unsigned).toEqual([
+      {
+        context: 'c2',
+        says: 'what is due of its certificates stays, since Secret kube-system/cilium-ca has no ca.key',
+        hint: expect.stringMatching(
+          / give the CA: meshctl clustermesh enable --context c2 --ca-cert '<file>' --ca-key '<file>'$/,
+        ),
+      },
+    ]);
+  });
+
+  it.each<[string, Member[], Partial<RotationChoice>]>([
+    ['for a new CA', [one, keyless(two)], { ca: true }],
+    ['to dial it', [one, keyless(two)], { peer: 'mesh-2' }],
+    ['of it alone', [keyless(two)], {}],
+    ['of none', [keyless(one), keyless(two)], {}],
+  ])('is refused where it is the one to sign: %s', (_what, members, choice) => {
+    expect(() => plan(members, choice)).toThrow(expect.objectContaining({ code: 'CertificateAuthority' }));
+  });
+
+  it.each([
+    ['that is made anew', {}, (server: Member) => server, ['c1 cilium-kvstoremesh']],
+    ['that Helm renews', { metadata: HELM }, (server: Member) => server, []],
+    ['that nothing can sign', {}, keyless, []],
+  ] as const)('a copy of a remote-cert %s', (_which, shape, changed, expected) => {
+    const server = changed(member(2, shape));
+    const remote = server.snapshot.tlsSecrets.get('clustermesh-apiserver-remote-cert');
+    if (!remote) throw new Error('no certificate');
+    const client = { ...one, snapshot: { ...one.snapshot, peerCertificates: new Map([['mesh-2', remote]]) } };
+    expect(written(plan([client, server])).filter((step) => step.startsWith('c1 cilium'))).toEqual(expected);
   });
 });
 

@@ -91,6 +91,11 @@ export function authorityTrouble(snapshot: ClusterSnapshot): string | undefined 
   return state === 'usable' ? undefined : STATE_WORDS[state];
 }
 
+/** Why a cluster can sign nothing of use, as the end of a sentence about its CA's Secret; undefined where it can. */
+export function signerTrouble(snapshot: ClusterSnapshot, now: Date): string | undefined {
+  return expiredAuthority(snapshot, now) ?? authorityTrouble(snapshot);
+}
+
 /**
  * The cluster's CA, with its key at hand.
  * @param purpose what is to be signed, for the message
@@ -104,15 +109,14 @@ export function requireSigner(
   others: readonly ClusterSnapshot[] = [],
 ): CaFacts {
   const { ca, context, namespace } = snapshot;
-  const expired = expiredAuthority(snapshot, now);
-  const trouble = expired ?? authorityTrouble(snapshot);
+  const trouble = signerTrouble(snapshot, now);
   if (ca && !trouble) return ca;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": ${purpose} cannot be issued: ${secret} ${trouble}`,
     {
-      hint: expired === undefined ? adviceOf(snapshot) : replaceExpired(snapshot, others),
+      hint: signerAdvice(snapshot, now, others),
       details: { context, object: secret },
     },
   );
@@ -190,21 +194,26 @@ function isByCertManager(secret: KubeObject | undefined): boolean {
   return Boolean(secret?.metadata.annotations?.['cert-manager.io/certificate-name']);
 }
 
-/** cert-manager keeps the keys of its CAs elsewhere, or issues from one that is nowhere in the cluster. */
-function adviceOf(snapshot: ClusterSnapshot): string {
+/**
+ * How a cluster that cannot sign comes to do so, as sentences. cert-manager keeps the keys of its CAs elsewhere, or issues from one
+ * that is nowhere in the cluster.
+ */
+export function signerAdvice(snapshot: ClusterSnapshot, now: Date, others: readonly ClusterSnapshot[] = []): string {
+  if (expiredAuthority(snapshot, now) !== undefined) return replaceExpired(snapshot, others);
   const { context, objects, namespace } = snapshot;
   const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
+  const give = meshctlCommand('clustermesh enable', { context }, ['--ca-cert', '<file>', '--ca-key', '<file>']);
   if (owner?.startsWith('cert-manager')) {
     return (
       `The CA belongs to ${owner}. Certificates that it has issued are kept and can be used, and it has to issue new ones: ` +
-      'let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give the CA with --ca-cert and --ca-key.'
+      `let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give a CA: ${give}`
     );
   }
   const state = authorityState(snapshot);
   if (state === 'no-key' || isIssuedElsewhere(snapshot)) {
     return (
-      'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
-      'Existing valid certificates are kept without it.'
+      'The key of the CA is needed to sign; existing valid certificates are kept without it. ' +
+      `Restore the key from its backup, or give the CA: ${give}`
     );
   }
   const neverWas = !hasServed(snapshot) && (state === 'missing' || state === 'empty');

@@ -1,3 +1,4 @@
+import { signerTrouble } from '../certificates/authority.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -12,6 +13,7 @@ import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '
 import { isRemoteCert, type RotatedCertificate } from './rotated-certificates.ts';
 import {
   bothCas,
+  clusterOf,
   ownedKeys,
   ownerOfData,
   type RotatedCluster,
@@ -57,49 +59,103 @@ export function issueSteps(
   clusters: readonly RotatedCluster[],
   chosen: (one: RotatedCertificate) => boolean,
 ): Step[] {
-  const all = clusters.flatMap((cluster) =>
+  return secretsOf(input, clusters, chosen).map((secret) => issueStep(input, secret));
+}
+
+/** The clusters that cannot sign what is due of their certificates. */
+export function dueUnsigned(input: RotationInput): Member[] {
+  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
+  const secrets = secretsOf(input, clusters, ({ peer }) => input.peer === undefined || peer === input.peer);
+  const left = secrets.flatMap((secret) =>
+    secret.keeper === undefined ? secret.due.filter((issue) => !isSigned(input, issue)) : [],
+  );
+  return [...new Set(left.map(({ cluster }) => cluster.issuer))];
+}
+
+/** The certificates in one Secret, with what is to be done about them. */
+interface IssuedSecret {
+  holder: Member;
+  secret: string;
+  all: readonly Issue[];
+  due: readonly Issue[];
+  /** The tool that renews what is due, and nothing of it hangs on this run. */
+  keeper: string | undefined;
+}
+
+function secretsOf(
+  input: RotationInput,
+  clusters: readonly RotatedCluster[],
+  chosen: (one: RotatedCertificate) => boolean,
+): IssuedSecret[] {
+  const issues = clusters.flatMap((cluster) =>
     cluster.certificates.filter(chosen).map((one): Issue => ({ cluster, one, fault: faultOf(input, cluster, one) })),
   );
   return input.members.flatMap((holder) => {
-    const own = all.filter(({ one }) => one.holder === holder);
-    return [...groupBy(own, ({ one }) => one.secret)].map(([secret, here]) => issueStep(input, holder, secret, here));
+    const own = issues.filter(({ one }) => one.holder === holder);
+    return [...groupBy(own, ({ one }) => one.secret)].map(([secret, all]): IssuedSecret => {
+      const due = all.filter((issue) => isDue(input, issue));
+      const keeper = due.every(({ fault }) => fault === undefined) ? keeperOf(input, holder, secret) : undefined;
+      return { holder, secret, all, due, keeper };
+    });
   });
 }
 
-function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, one: RotatedCertificate) {
+/** A tool renews what it made; what somebody put there by hand is left to nobody: a conflict, as with enable. */
+function keeperOf({ force }: RotationInput, { snapshot }: Member, secret: string): string | undefined {
+  const owner = force ? undefined : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
+  return owner === undefined || isByHand(owner) ? undefined : owner;
+}
+
+/** A copy needs nobody who signs. */
+function isSigned({ now }: RotationInput, { one, cluster }: Issue): boolean {
+  return one.copied === true || signerTrouble(cluster.issuer.snapshot, now) === undefined;
+}
+
+function isDue({ due }: RotationInput, { one, fault }: Issue): boolean {
+  if (fault !== undefined) return true;
+  // Renewed while it is good, it would be another cluster's for good; and a copy follows the one that it is of.
+  return one.foreign === undefined && !one.copied && due.has(one.facts?.certificate.sha256 ?? '');
+}
+
+function faultOf(input: RotationInput, cluster: RotatedCluster, one: RotatedCertificate): string | undefined {
+  const { issuer, pending } = cluster;
   const { holder, secret, facts, spec, copied } = one;
   if (pending !== undefined) return 'the CA is new';
-  if (copied) {
-    const original = issuer.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256 ?? '';
-    return isRemoteCert(facts, issuer) && !input.due.has(original) ? undefined : 'the remote-cert is another';
-  }
-  const { ca } = issuer.snapshot;
+  if (copied)
+    return isRemoteCert(facts, issuer) && !renewsRemoteCert(input, issuer) ? undefined : 'the remote-cert is another';
   const { objects, namespace } = holder.snapshot;
   const owner = input.force ? undefined : ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
   const needed = owner === undefined ? spec : withoutAddresses(spec, namespace);
-  return ca && reasonToReissue(facts, needed, ca.certificate, input.now);
+  // Where the CA is lost, what it has signed may do for its time.
+  const ca = issuer.snapshot.ca?.certificate ?? facts?.ca;
+  return ca ? reasonToReissue(facts, needed, ca, input.now) : 'nothing tells what signed it';
 }
 
-function issueStep(input: RotationInput, holder: Member, secret: string, here: readonly Issue[]): Step {
+/** Whether the certificate that a cluster has for all peers of its CA is made anew although it is good. */
+function renewsRemoteCert(input: RotationInput, issuer: Member): boolean {
+  const { tlsSecrets } = issuer.snapshot;
+  return (
+    input.due.has(tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256 ?? '') &&
+    signerTrouble(issuer.snapshot, input.now) === undefined &&
+    keeperOf(input, issuer, REMOTE_CERT_SECRET) === undefined
+  );
+}
+
+function issueStep(input: RotationInput, { holder, secret, all, due: wanted, keeper }: IssuedSecret): Step {
   const ref = secretRef(holder.snapshot.namespace, secret);
   const base = stepBase(holder, ref);
-  const isDue = ({ one, fault }: Issue) =>
-    // Renewed while it is good, it would be another cluster's for good.
-    fault !== undefined || (one.foreign === undefined && input.due.has(one.facts?.certificate.sha256 ?? ''));
-  const due = here.filter(isDue);
   const keep = (why: string): Step => ({ ...base, action: 'keep', changes: [], why });
-  if (due.length === 0) return keep(here.map(({ one }) => validityOf(one)).join('; '));
+  const validity = all.map(({ one }) => validityOf(one)).join('; ');
+  if (wanted.length === 0) return keep(validity);
+  if (keeper !== undefined) return keep(`made by ${keeper}, which renews it`);
+  const due = wanted.filter((issue) => isSigned(input, issue));
+  if (due.length === 0) return keep(`${validity}, and nothing can sign`);
   const owned = ownedKeys(
     input,
     holder,
     ref,
     due.map(({ one }) => one.keys.certificate),
   );
-  const [conflict] = owned.conflicts ?? [];
-  // A tool renews what it made; what somebody put there by hand is left to nobody: a conflict, as with enable.
-  if (conflict && !isByHand(conflict.manager) && due.every(({ fault }) => fault === undefined)) {
-    return keep(`made by ${conflict.manager}, which renews it`);
-  }
   const issued = due.filter(({ one }) => !one.copied).map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
   const copied = due.filter(({ one }) => one.copied);
   return {

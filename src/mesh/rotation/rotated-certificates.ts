@@ -121,6 +121,8 @@ function paired(facts: readonly CertificateFacts[], text: string): TrustedAuthor
 /** How far the CA of a cluster is replaced. */
 export function rotationStage(issuer: Member, members: readonly Member[]): RotationStage {
   const present = presentAuthority(issuer).map(({ facts }) => facts);
+  // Of a CA that is not there nothing is told.
+  if (present.length === 0) return 'settled';
   // The keys count: a CA may have been renewed with its key.
   const own = present.map(({ publicKeySha256 }) => publicKeySha256);
   const bundles = certificatesFrom(issuer, members).flatMap(({ facts }) => {

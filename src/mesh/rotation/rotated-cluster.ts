@@ -47,8 +47,8 @@ export interface RotatedCluster {
   /** What the CA is at the end; undefined while it is yet to be made. */
   wanted: readonly TrustedAuthority[] | undefined;
   /**
-   * All who hold its certificates take part, as far as it knows: of others nobody can tell what they hold, so nothing that they
-   * may be from is let go of.
+   * All who hold its certificates take part, as far as it knows, and its CA is there: of others nobody can tell what they hold, so
+   * nothing that it may be from is let go of.
    */
   ready: boolean;
   /** Everything that is trusted now or has to be: the wanted CA first, but where a successor stays that was to come first. */
@@ -68,7 +68,7 @@ export function clusterOf(issuer: Member, { members, replace, successors }: Rota
   const done = successor !== undefined && present[0]?.facts.sha256 === successor.facts.sha256;
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
-  const ready = strangersTo(issuer, members).length === 0;
+  const ready = present.length > 0 && strangersTo(issuer, members).length === 0;
   const [due, beside] = [[...(wanted ?? []), ...present], certificates.flatMap(authoritiesBeside)];
   // Their order tells how far a rotation is, and of one that stays where it is that is to be told.
   const trusted = once(ready || pending !== undefined ? [...due, ...beside] : [...beside, ...due]);

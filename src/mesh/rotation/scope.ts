@@ -1,35 +1,21 @@
 import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { replacementClause } from '../apiserver/replacement.ts';
-import { requireSigner } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand, withNamedContexts } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
-import { dialFaults } from '../faults/dial-faults.ts';
-import { describeFault, type Fault } from '../faults/fault.ts';
-import { type Contexts, mendOf } from '../faults/fault-advice.ts';
-import { unreadyAmong } from '../faults/unready.ts';
+import type { Contexts } from '../faults/fault-advice.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
-import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
-import type { PeerEffect } from '../plan/peer-effects.ts';
-import type { Step } from '../plan/plan.ts';
 import { dueCertificates } from './due.ts';
+import { missingSecrets } from './effects.ts';
 import type { Lifetime } from './lifetime.ts';
 import { requireOneMesh } from './one-mesh.ts';
-import {
-  areConnected,
-  refuseCommonCredentials,
-  requireAllPeers,
-  requireFollowers,
-  requirePeer,
-  requireSigning,
-} from './refusals.ts';
+import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer, requireSigning } from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
-import { describeStrangers, unreadContexts } from './strangers.ts';
+import { describeStrangers } from './strangers.ts';
 import { unfinishedRotations } from './unfinished-rotation.ts';
+import { requireSigners, type UnsignedCluster, unsignedClusters } from './unsigned.ts';
 
 const FINISHES_ELSEWHERE =
   'what is good here stays: this run finishes the rotation of a CA in the other clusters; to renew all, run it again then';
@@ -62,6 +48,8 @@ export interface RotationScope {
   changing: ReadonlySet<string>;
   /** Contexts whose CA stays, although one that was to replace it is trusted already: this run lets go of that one. */
   staying: ReadonlySet<string>;
+  /** What is due of them stays. */
+  unsigned: readonly UnsignedCluster[];
   /** How it came about, for people, by context. */
   notes: Readonly<Record<string, readonly string[]>>;
   warnings: readonly string[];
@@ -84,15 +72,13 @@ export function scopeRotation(
   contexts: Contexts = new Map(),
 ): RotationScope {
   requireOneMesh(members, choice);
-  for (const { snapshot } of members) {
-    requireSigner(snapshot, 'a new certificate', now);
-    requireFollowers(snapshot, members);
-  }
+  for (const { snapshot } of members) requireFollowers(snapshot, members);
   if (choice.peer !== undefined) {
     requirePeer(members, choice.peer, contexts, choice.silent);
     requireSigning(members, choice.peer);
   }
   const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
+  requireSigners(stages, choice, now);
   const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
   // Those that are settled while others are not have come to the end of a rotation that the others are still in.
   const goesOn = inStage('replaced').length > 0 && inStage('trusting').length === 0;
@@ -112,6 +98,10 @@ export function scopeRotation(
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const due = dueCertificates(members, choice, now);
+  const { peer, force, asked = {} } = choice;
+  const replace = new Set(replaced.map(({ snapshot }) => snapshot.context));
+  const input = { members, replace, successors: new Map(), due: due.certificates, asked, peer, force, now };
+  const unsigned = unsignedClusters(input);
   // For one peer, no CA is let go of.
   const trusting = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
   const open = trusting.filter((one) => strangersTo(one, members).length > 0);
@@ -127,10 +117,11 @@ export function scopeRotation(
     ...staying.map((one) => [one, STAYS] as const),
   ];
   return {
-    replace: new Set(replaced.map(({ snapshot }) => snapshot.context)),
+    replace,
     due: due.certificates,
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
+    unsigned,
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: [
       ...members.flatMap((member) => [
@@ -140,57 +131,11 @@ export function scopeRotation(
         ...silenceWarnings(member),
       ]),
       ...openWarnings(open, members, contexts, choice.others),
-      ...partedPeers(members).map(({ context, says, hint }) => `context "${context}": ${says} → ${hint}`),
+      ...[...unsigned, ...partedPeers(members)].map(
+        ({ context, says, hint }) => `context "${context}": ${says} → ${hint}`,
+      ),
     ],
   };
-}
-
-/**
- * What becomes of each peer of each cluster. New certificates count from the next connection on; etcd reads its CAs only when
- * it starts, so where those change the pods are replaced.
- * @param steps of all phases
- */
-export function rotationEffects(
-  members: readonly Member[],
-  steps: readonly Step[],
-  contexts: Contexts = new Map(),
-  silent: readonly string[] = [],
-): PeerEffect[] {
-  const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
-  const replacement = ({ snapshot }: Member) =>
-    restarted.has(snapshot.context) ? replacementClause(apiserverDeployment(snapshot)) : undefined;
-  return members.flatMap((member): PeerEffect[] => {
-    const { context } = member.snapshot;
-    const peers = members.filter((other) => other !== member && areConnected(member, other));
-    const gone = missingFaults(member).map((fault) => ({
-      why: `${fault.object} is missing, so nothing would connect again after a restart`,
-      mend: mendMissing(fault, members, contexts, silent),
-    }))[0];
-    if (gone) {
-      const names = [...peers.map(({ identity }) => identity.name), ...strangersTo(member, members)];
-      return names.map((peer): PeerEffect => ({ cluster: context, peer, becomes: 'unknown', ...gone }));
-    }
-    return [
-      ...peers.map((peer): PeerEffect => {
-        const base = { cluster: context, peer: peer.identity.name };
-        const parted = partedBy(member.snapshot, peer.snapshot) ?? partedBy(peer.snapshot, member.snapshot);
-        if (parted) return { ...base, becomes: 'lost', ...parted };
-        const [own, theirs] = [replacement(member), replacement(peer)];
-        const replaced = own ?? (theirs && `in ${base.peer} ${theirs}`);
-        if (replaced === undefined) return { ...base, becomes: 'kept', why: 'the CA stays' };
-        const why = `both CAs are trusted until all certificates are from the new one; ${replaced}`;
-        return { ...base, becomes: 'moved', why };
-      }),
-      ...strangersTo(member, members).map((peer): PeerEffect => {
-        const unread = unreadContexts([peer], contexts, silent);
-        const who =
-          unread ??
-          (silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it');
-        const why = `${who}: what it holds stays as it is`;
-        return { cluster: context, peer, becomes: 'kept', why };
-      }),
-    ];
-  });
 }
 
 /** Certificates of other clusters with which the members dial one: for their own there is no user yet. */
@@ -274,33 +219,4 @@ function openWarnings(
     const lacking = strangersTo(member, members).join(', ');
     return `context "${context}": the CA in Secret cilium-ca and what was to replace it both stay trusted by a run without ${lacking}${way === undefined ? '' : ` → ${withNamedContexts(way, contexts)}`}`;
   });
-}
-
-/** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
-function missingFaults({ snapshot }: Member): Fault[] {
-  return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
-}
-
-function missingSecrets(
-  member: Member,
-  members: readonly Member[],
-  contexts: Contexts,
-  silent: readonly string[] = [],
-): string[] {
-  return missingFaults(member).map(
-    (fault) =>
-      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendMissing(fault, members, contexts, silent)}`,
-  );
-}
-
-function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
-  const holder = members.find(({ snapshot }) => snapshot.context === fault.context);
-  const unready = unreadyAmong(members.map(({ snapshot }) => snapshot));
-  const mend = mendOf(fault, contextsKnown(members, contexts), unready);
-  const known = holder ? forOtherOwners(mend, fault.context, peersOfOthers(holder.snapshot)) : mend;
-  return forgetIfSilent(known, [fault.context], silent);
-}
-
-function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {
-  return new Map([...contexts, ...members.map(({ identity, snapshot }) => [identity.name, snapshot.context] as const)]);
 }

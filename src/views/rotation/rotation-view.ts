@@ -1,4 +1,5 @@
 import type { PartedPeer } from '../../mesh/rotation/scope.ts';
+import type { UnsignedCluster } from '../../mesh/rotation/unsigned.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
@@ -10,9 +11,10 @@ interface RenewedCertificate {
   peer?: string | undefined;
 }
 
-/** The contexts where a run has brought the rotation of a CA to its end, and who has parted with whom by then. */
+/** The contexts where a run has brought the rotation of a CA to its end, who has parted with whom by then, and what was left. */
 interface EndOfRotation {
   parted: readonly PartedPeer[];
+  unsigned: readonly UnsignedCluster[];
   /** The former CA is no longer trusted. */
   replaced: readonly string[];
   /** The CA is what it was, and what was to replace it is no longer trusted. */
@@ -21,26 +23,31 @@ interface EndOfRotation {
 
 /** What a rotation has made anew, for people. */
 export function rotationText(certificates: readonly RenewedCertificate[], end: EndOfRotation, theme: Theme): string {
-  const parted = end.parted.flatMap(({ context, says, hint }) => [
-    `${theme.warn('‼')} ${context}: ${says}`,
+  const linesOf = (mark: string, { context, says, hint }: UnsignedCluster) => [
+    `${mark} ${context}: ${says}`,
     ...hintLines(hint, theme),
-  ]);
-  return [renewedText(certificates, end, theme), ...parted].join('\n');
+  ];
+  return [
+    renewedText(certificates, end, theme),
+    ...end.unsigned.flatMap((one) => linesOf(theme.fail('✗'), one)),
+    ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one)),
+  ].join('\n');
 }
 
 function renewedText(
   certificates: readonly RenewedCertificate[],
-  { replaced, staying }: Omit<EndOfRotation, 'parted'>,
+  { replaced, staying, unsigned }: Omit<EndOfRotation, 'parted'>,
   theme: Theme,
 ): string {
+  const none = `No ${unsigned.length > 0 ? 'other ' : ''}certificate was due`;
   if (certificates.length === 0 && replaced.length + staying.length > 0) {
     return [
       ...(replaced.length > 0 ? [`✅ The rotation of the CA is finished in ${replaced.join(', ')}`] : []),
       ...(staying.length > 0 ? [`✅ ${staysText(staying)}`] : []),
-      '  • No certificate was due',
+      `  • ${none}`,
     ].join('\n');
   }
-  if (certificates.length === 0) return '✅ No certificate was due';
+  if (certificates.length === 0) return `✅ ${none}`;
   const lines = certificates.map(
     ({ context, secret, subject, peer }) =>
       `  • ${theme.bold(context)}: ${subject} in Secret ${secret}${peer ? ` (for ${peer})` : ''}`,

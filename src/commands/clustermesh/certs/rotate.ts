@@ -68,9 +68,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
       staying: finished.filter((one) => prepared.scope.staying.has(one)),
     });
     const { parted } = outcome;
-    const text = (theme: Theme) => rotationText(certificates, { ...end, parted }, theme);
-    const data = { certificates, ...(parted.length > 0 ? { parted } : {}) };
-    return withUnanswered({ kind: 'RotationResult', data, text }, missing);
+    const { unsigned } = prepared.scope;
+    const text = (theme: Theme) => rotationText(certificates, { ...end, parted, unsigned }, theme);
+    const data = {
+      certificates,
+      ...(parted.length > 0 ? { parted } : {}),
+      ...(unsigned.length > 0 ? { unsigned } : {}),
+    };
+    const exitCode = unsigned.length > 0 ? 1 : 0;
+    return withUnanswered({ kind: 'RotationResult', data, text, exitCode }, missing);
   });
 }
 
