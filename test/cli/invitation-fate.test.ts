@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SERVER_CERT_SECRET } from '../../src/mesh/objects/names.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
-import { found } from '../support/sandbox-mesh.ts';
+import { clusterAt, found, refs, setSecret } from '../support/sandbox-mesh.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
@@ -116,6 +118,19 @@ describe('an invitation', () => {
     good(await b(mesh('invitations', 'revoke', own, '-y'), lapsed));
     for (const owner of [a, b]) {
       expect((await owner(mesh('invitations', 'list', '-o', 'json'))).stdout).not.toContain(own);
+    }
+  });
+
+  it('is neither made nor accepted in the middle of a rotation of the CA, which could not be finished then', async () => {
+    await two.save('invitation.yaml', good(await b(mesh('invite'))));
+    const trusted = ['mesh-1', 'mesh-2'].map(
+      (name) => secretTexts(clusterAt(two.clusters, name).store.get(refs.secret(SERVER_CERT_SECRET)))['ca.crt'],
+    );
+    setSecret(clusterAt(two.clusters, 'mesh-1'), SERVER_CERT_SECRET, { 'ca.crt': trusted.join('') });
+    for (const argv of [mesh('invite'), mesh('accept', 'invitation.yaml', '-y')]) {
+      const refused = failureOf(await a(argv));
+      expect(refused.says).toMatch(/a rotation of the CA is unfinished.*: it stopped in phase \d of 5/);
+      expect(refused.says).toMatch(/meshctl clustermesh certs rotate --context mesh-1$/m);
     }
   });
 });

@@ -4,6 +4,9 @@ import type { Credential } from '../../src/mesh/connect/credentials.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { requireSoundServers } from '../../src/mesh/connect/provable.ts';
 import type { MeshctlError } from '../../src/mesh/errors.ts';
+import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { secretRef } from '../../src/mesh/objects/names.ts';
+import { emptySecret, encodeText } from '../../src/mesh/objects/secret-data.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { caFacts, certificateFacts, NOW, snapshotOf, tlsFacts as tlsFactsOf } from '../support/snapshots.ts';
 
@@ -40,7 +43,12 @@ const refusedFor = (one: Direction, steps: readonly Step[] = []): unknown => {
   }
 };
 
-const root = (key: string) => certificateFacts({ publicKeySha256: key, isCa: true });
+const root = (key: string) => certificateFacts({ sha256: key, publicKeySha256: key, isCa: true });
+/** Signed by one CA, while another is trusted there as well. */
+const replacing = (signer: string, other: string): TlsSecretFacts => ({
+  ...tlsFacts(signer, {}),
+  authorities: [root(signer), root(other)],
+});
 const intermediate = certificateFacts({ commonName: 'issuing', publicKeySha256: 'issuing', isCa: true });
 const day = (offset: number) => new Date(NOW.getTime() + offset * 86_400_000);
 
@@ -52,7 +60,7 @@ describe('a server certificate that no wait mends is refused before anything is 
     ['without the address that is dialled', tlsFacts('ca', { ipAddresses: ['10.0.0.8'] }), 'tls-name'],
     ['expired', tlsFacts('ca', { notAfter: day(-1) }), 'tls-expired'],
     ['not valid yet', tlsFacts('ca', { notBefore: day(1) }), 'tls-expired'],
-    ['while its CA is being replaced', { ...tlsFacts('new', {}), authorities: [root('new'), root('ca')] }, undefined],
+    ['from another CA, which is not handed out beside the present one', replacing('new', 'ca'), 'tls-unknown-ca'],
     ['from an intermediate CA, whose root may be trusted', { ...tlsFacts('x', {}), ca: intermediate }, undefined],
     ['signed by nobody who is with it', { ...tlsFacts('other', {}), signedByCa: false }, undefined],
     ['that is not there: that is told by others', undefined, undefined],
@@ -60,7 +68,21 @@ describe('a server certificate that no wait mends is refused before anything is 
     expect(refusedFor(direction(serving))).toBe(reason);
   });
 
+  it('is from the other one of two CAs while they are both handed out', () => {
+    const one = direction(replacing('new', 'ca'));
+    const { snapshot } = one.server;
+    const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+    const secret = {
+      ...emptySecret(secretRef('kube-system', SERVER), 'Opaque'),
+      data: { 'ca.crt': encodeText(pem + pem) },
+    };
+    const objects = new Map([[keyOf(secretRef('kube-system', SERVER)), secret]]);
+    const both = { ...snapshot, objects, ca: { ...caFacts('ca'), certificatePem: pem } };
+    expect(refusedFor({ ...one, server: { ...one.server, snapshot: both } })).toBeUndefined();
+  });
+
   it('goes by the CA of the credential that is handed out', () => {
+    expect(refusedFor(direction(replacing('ca', 'old'), 'legacy'))).toBe('tls-unknown-ca');
     expect(refusedFor(direction(tlsFacts('old', {}), 'legacy'))).toBeUndefined();
     expect(refusedFor(direction(tlsFacts('ca', {}), 'legacy'))).toBe('tls-unknown-ca');
   });

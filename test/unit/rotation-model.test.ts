@@ -37,7 +37,11 @@ import {
 } from '../../src/mesh/rotation/phases.ts';
 import { certificatesFrom } from '../../src/mesh/rotation/rotated-certificates.ts';
 import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
-import { goesOnWithUnread, unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
+import {
+  goesOnWithUnread,
+  requireSettledAuthority,
+  unfinishedRotations,
+} from '../../src/mesh/rotation/unfinished-rotation.ts';
 import { rotationText } from '../../src/views/rotation/rotation-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import {
@@ -354,6 +358,15 @@ describe('in the middle of a rotation', () => {
       unfinishedRotations(clusters).find(({ context }) => context === 'mesh-1')?.hint;
     expect(hintOf(one, fromHelm(two))).toMatch(/certs rotate --context mesh-1,mesh-2( --ca)?$/);
     expect(hintOf(fromHelm(one), two)).toMatch(/ --force-conflicts$/);
+  });
+
+  it('no other owner is let join, whose cluster would have no part in what is left of it', async () => {
+    for (const { one, at } of await middles((index) => index % 5 === 0)) {
+      const [alone] = unfinishedRotations([one]);
+      const joining = () => requireSettledAuthority(one);
+      if (alone) expect(joining, at).toThrow(`${alone.says}; with the cluster of another owner`);
+      else expect(joining, at).not.toThrow();
+    }
   });
 
   it('a run that goes on counts the phases as check does', async () => {

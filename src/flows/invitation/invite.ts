@@ -13,6 +13,7 @@ import {
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import { requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';
 import { newHeldKey, randomId } from '../../pki/signed-text.ts';
@@ -50,6 +51,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
   const last = lastGiven(kept, options.invited);
   const own = await readOwnMember(flow, target, options.endpoints ?? last?.endpoints);
   requireSettledIdentity(own.snapshot);
+  requireSettledAuthority(own.snapshot);
   if (options.invited === own.identity.name) {
     throw new MeshctlError('Usage', `context "${target.client.context}" is cluster "${options.invited}" itself`, {
       hint: 'Invite the cluster that is to be joined with it; without --peer, any may accept.',

@@ -12,6 +12,7 @@ import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
+import { requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
 import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
@@ -102,6 +103,7 @@ export async function prepareAccept(
     throw new MeshctlError('InvitationRefused', says, { hint, details: { context, reason, id: message.id } });
   }
   requireSettledIdentity(own.snapshot);
+  requireSettledAuthority(own.snapshot);
   const peer = memberOf(message.cluster, readBundle(message.cluster.ca));
   const given: Accepted = { message, seals, own, peer, kept, authority, certificates, now };
   const mesh = [own.snapshot, peer.snapshot];

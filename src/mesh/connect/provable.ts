@@ -18,6 +18,7 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import type { Step } from '../plan/plan.ts';
+import { trustInRotation } from '../rotation/unfinished-rotation.ts';
 import { type Direction, dialledHosts } from './direction.ts';
 
 /**
@@ -107,7 +108,8 @@ function serverFault(direction: Direction, now: Date): ServerFault | undefined {
   const { ca } = serving;
   // Of an intermediate CA the certificate may bring the way to a root that is trusted.
   const isRoot = serving.signedByCa && ca !== undefined && ca.commonName === ca.issuerCommonName;
-  const isTrusted = trustedBy(serving).some((own) => trusted.some((one) => isSameKey(one, own)));
+  // Whom the server trusts besides is nothing to its peers: they see who signed.
+  const isTrusted = trusted.some((one) => isSameKey(one, ca));
   if (isRoot && trusted.length > 0 && !isTrusted) {
     return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
   }
@@ -125,7 +127,8 @@ function authoritiesOf({ client, server, credential }: Direction): readonly Cert
   if (credential.kind === 'legacy') return [...held, ...ofSecret(server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET))];
   if (credential.kind === 'shared-ca') return ofSecret(client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   const { ca } = server.snapshot;
-  return [...held, ...(ca ? (ca.bundle ?? [ca.certificate]) : [])];
+  const beside = trustInRotation(server.snapshot).map(({ facts }) => facts);
+  return [...held, ...(ca ? (ca.bundle ?? [ca.certificate]) : []), ...beside];
 }
 
 function replicasWanted(cluster: ClusterSnapshot): number | undefined {

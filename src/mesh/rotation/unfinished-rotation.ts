@@ -7,6 +7,7 @@ import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, unnamedIn } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
+import { MeshctlError } from '../errors.ts';
 import { contextOf } from '../faults/fault-advice.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
@@ -149,6 +150,23 @@ export function unfinishedWarning(
   joining: readonly string[] = [],
 ): string {
   return `${describeUnfinished(rotation)}; certificates of either are kept. To continue → ${goOnCommand(snapshot, all, joining)}`;
+}
+
+/**
+ * Refuses a cluster in the middle of one that is to be joined with another owner's. A message brings the CA that signs and nothing
+ * that stands beside it, while the server may still show a certificate of the former one; and a peer that is out of reach has no part
+ * in what is left of the rotation, which could not be finished then.
+ * @throws MeshctlError `CertificateAuthority`, with how it goes on
+ */
+export function requireSettledAuthority(snapshot: ClusterSnapshot): void {
+  const rotation = provenRotation(snapshot);
+  if (!rotation) return;
+  const { context } = snapshot;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": ${describeUnfinished(rotation)}; with the cluster of another owner as a peer it could not be finished`,
+    { hint: `Finish it first: ${goOnCommand(snapshot, [snapshot])}`, details: { context, phase: rotation.phase } },
+  );
 }
 
 /**
