@@ -22,6 +22,33 @@ describe('an invitation', () => {
     const { invitations } = jsonOf(await owner(mesh('invitations', 'list', '-o', 'json')));
     return String((invitations as { id: string; state: string }[]).findLast(({ state }) => state !== 'joined')?.id);
   };
+  it('that cannot be read is told by its id, taken no message of, and ended by what is printed', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y')));
+    const own = await id(a);
+    setSecret(clusterAt(two.clusters, 'mesh-1'), `meshctl-invitation-${own}`, {
+      'record.json': '{"state":"answered"}',
+    });
+    setSecret(clusterAt(two.clusters, 'mesh-2'), `meshctl-invitation-${own}`, { 'record.json': '{' });
+    const says = `invitation ${own} cannot be read: its Secret was changed, or is of a later meshctl`;
+    const revoke = `meshctl clustermesh invitations revoke --context mesh-1 ${own}`;
+    for (const argv of [mesh('invitations', 'list'), mesh('status')]) {
+      const listed = await a(argv);
+      expect(listed).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(says) });
+      expect(listed.stdout).toContain(revoke);
+    }
+    expect((await a(mesh('certs', 'rotate', '--ca', '--dry-run'))).stderr).toContain(`→ to end it: ${revoke}`);
+    const refused = failureOf(await accept(a, 'reply.yaml', '-y'));
+    expect(refused.says).toContain(`what is kept of invitation ${own} here cannot be read`);
+    good(await a([...revoke.split(' ').slice(1)]));
+    expect((await a(mesh('invitations', 'list', '-o', 'name'))).stdout).not.toContain(own);
+    // Whom it has let in only the list of users tells.
+    const ended = await b(mesh('invitations', 'revoke', own));
+    expect(ended.exitCode).toBe(0);
+    const part = /it may be mesh-1\n.*: meshctl (.*)$/m.exec(ended.stderr)?.[1];
+    expect(good(await b([...(part ?? '').split(' '), '-y']))).toContain('mesh-1');
+  });
+
   it('is for the cluster that it names', async () => {
     await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-9'))));
     expect(failureOf(await accept(b, 'invitation.yaml', '-y')).says).toContain(

@@ -6,6 +6,7 @@ import { fingerprintOf, parseFingerprint } from '../../src/mesh/invitation/finge
 import { MESSAGE_API, MESSAGE_KIND, messageData, type SignedMessage } from '../../src/mesh/invitation/message.ts';
 import { parseMessage } from '../../src/mesh/invitation/parse-message.ts';
 import { type InvitationRecord, invitationSecret, readRecord, standingOf } from '../../src/mesh/invitation/record.ts';
+import { unreadableInvitation } from '../../src/mesh/invitation/unreadable.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import {
   EXPIRES,
@@ -138,6 +139,17 @@ describe('what is kept of an invitation', () => {
       const text = JSON.stringify({ ...kept, ...broken });
       expect(readRecord({ ...secret, data: { 'record.json': encodeText(text) } })).toBeUndefined();
     }
+  });
+
+  it('is known by its Secret where it cannot be read', () => {
+    const [one, other] = ['meshctl-invitation-0123', 'a-copy-of-it'].map((name) =>
+      unreadableInvitation({
+        ...invitationSecret('kube-system', record('guest', {})),
+        metadata: { name, labels: name === 'a-copy-of-it' ? {} : { 'meshctl.io/invitation': 'guest' } },
+      }),
+    );
+    expect(one).toMatchObject({ id: '0123', role: 'guest' });
+    expect(other).toMatchObject({ id: 'a-copy-of-it', role: undefined });
   });
 
   it.each<[InvitationRecord['state'], Date, string, string | undefined]>([

@@ -160,6 +160,11 @@ describe('a message is refused', () => {
       () => judge(resigned(confirmation, { cluster: cluster('a', 7, a) }, a), guest(), { key: heldByB }),
     ],
     [
+      'unreadable',
+      `what is kept of invitation ${ID} here cannot be read, so the invitation of "a" is not accepted`,
+      () => judge(invitation, receiver('b', 2, b, { isUnreadable: true })),
+    ],
+    [
       'wrong-certificate',
       'the certificate in the reply of "b" cannot be used: it expired at 2026-04-',
       () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InvitationRecord } from '../../src/mesh/invitation/record.ts';
 import { judgeRevocation } from '../../src/mesh/invitation/revocation.ts';
+import { perhapsLetIn } from '../../src/mesh/invitation/unreadable.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const PEER = { name: 'mesh-2', id: 2, ca: 'aa' };
@@ -106,5 +107,19 @@ describe('an invitation that is revoked', () => {
     expect(judgeRevocation(record({}), [ofAnother], cluster(JOINED))).toMatchObject({ becomes: 'parted' });
     const unfinished: InvitationRecord = { ...LATER, role: 'guest', state: 'replied' };
     expect(judgeRevocation(record({}), [unfinished], cluster(JOINED))).toMatchObject({ becomes: 'parted' });
+  });
+});
+
+describe('whom an invitation that cannot be read may have let in', () => {
+  it.each<[what: string, Cluster, others: InvitationRecord[], string[]]>([
+    ['nobody', {}, [], []],
+    ['who is let in and not dialled', { letsIn: true }, [], ['mesh-2']],
+    ['who is of another owner', JOINED, [], ['mesh-2']],
+    ['not whom another one has let in', JOINED, [LATER], []],
+    ['also whom one that was revoked had let in', { letsIn: true }, [record({ state: 'revoked' })], ['mesh-2']],
+    ['not who is connected by one operator', { dials: true, letsIn: true }, [], []],
+    ['not who was let in one-way, by choice', { letsIn: true, marks: { mode: 'served' } }, [], []],
+  ])('%s', (_what, of, others, peers) => {
+    expect(perhapsLetIn(cluster(of), others)).toEqual(peers);
   });
 });

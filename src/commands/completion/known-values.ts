@@ -132,13 +132,17 @@ async function peersOf(client: ClusterClient, line: TypedLine, signal: AbortSign
 /** The invitations that a cluster keeps, with how far each has come, and with whom. */
 async function invitationsOf(client: ClusterClient, line: TypedLine, signal: AbortSignal): Promise<Candidate[]> {
   const { readInvitations } = await import('../../flows/invitation/read-invitations.ts');
-  const { found } = await inCiliumNamespace(client, line, (namespace) =>
-    readInvitations({ client, namespace }, signal),
-  );
-  return found.map(({ record: { id, state, peer } }) => ({
-    value: id,
-    description: [state, ...(peer ? [peer.name] : [])].join(', '),
-  }));
+  const { found } = await inCiliumNamespace(client, line, async (namespace): Promise<Candidate[]> => {
+    const { kept, unreadable } = await readInvitations({ client, namespace }, signal);
+    return [
+      ...kept.map(({ record: { id, state, peer } }) => ({
+        value: id,
+        description: [state, ...(peer ? [peer.name] : [])].join(', '),
+      })),
+      ...unreadable.map(({ id }) => ({ value: id, description: 'unreadable' })),
+    ];
+  });
+  return [...found];
 }
 
 /** What is read in the namespace in which a cluster has Cilium, and the cluster's name. */

@@ -161,7 +161,7 @@ async function observe(
     categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
     categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
     asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
-    asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : [],
+    asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : { judged: [], unreadable: [] },
   ]);
   const now = flow.now();
   return {

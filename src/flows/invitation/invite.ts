@@ -46,7 +46,7 @@ export interface PreparedInvite {
 
 /** Makes an invitation: its key, the message, and the Secret in which the key is to be kept. */
 export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
-  const kept = await readInvitations(target);
+  const { kept } = await readInvitations(target);
   // A renewal keeps what was chosen, as connect does.
   const last = lastGiven(kept, options.invited);
   const own = await readOwnMember(flow, target, options.endpoints ?? last?.endpoints);

@@ -9,36 +9,35 @@ import {
   otherOf,
   standingOf,
 } from '../../mesh/invitation/record.ts';
+import { noteOfUnreadable, standingOfUnreadable } from '../../mesh/invitation/unreadable.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
-import { type JudgedInvitation, readJudgedInvitations } from './read-invitations.ts';
+import { type JudgedInvitations, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; undefined where they cannot be read: what is seen of connections is worth more. */
-export function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[] | undefined> {
+export function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitations | undefined> {
   return orWithout(flow, readJudgedInvitations(target, flow.signal), undefined);
 }
 
 /** A report with the invitations for which somebody still has to act. @param kept those of the cluster, where they could be read */
-export function withInvitations(
-  report: StatusReport,
-  kept: readonly JudgedInvitation[] | undefined,
-  now: Date,
-): StatusReport {
+export function withInvitations(report: StatusReport, kept: JudgedInvitations | undefined, now: Date): StatusReport {
   if (!kept) return { ...report, invitationsUnread: true };
-  const records = kept.map(({ record }) => record);
-  const invitations = kept
+  const { judged, unreadable } = kept;
+  const records = judged.map(({ record }) => record);
+  const pending = judged
     .filter(({ record }, index) => isPending(record, now) && !isOutdated(record, records.slice(index + 1), report))
     .map(({ record, isVoid }) =>
       standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report), isVoid }),
     );
+  const invitations = [...pending, ...unreadable.map((one) => standingOfUnreadable(one, report.context))];
   return invitations.length > 0 ? { ...report, invitations } : report;
 }
 
 /** The clusters that open invitations have let in, by name; undefined where that is not known. @param kept the invitations of the cluster */
-export function invitedBy(kept: readonly JudgedInvitation[] | undefined, now: Date): string[] | undefined {
-  return kept && openAmong(kept, now).map(({ peer }) => peer);
+export function invitedBy(kept: JudgedInvitations | undefined, now: Date): string[] | undefined {
+  return kept?.unreadable.length === 0 ? openAmong(kept, now).map(({ peer }) => peer) : undefined;
 }
 
 /**
@@ -57,9 +56,12 @@ export async function invitationsEnding(
     if (guests.length === 0) return [];
     const kept = await readInvitationsIfAllowed(flow, target);
     if (!kept) return [unlistedNote(target, `one may have let ${guests.join(', ')} in, and may still be accepted`)];
-    return openAmong(kept, flow.now())
-      .filter(({ peer }) => guests.includes(peer))
-      .map((one) => endingNote(target, one));
+    return [
+      ...openAmong(kept, flow.now())
+        .filter(({ peer }) => guests.includes(peer))
+        .map((one) => endingNote(target, one)),
+      ...unreadableNotes(target, kept),
+    ];
   });
   return (await Promise.all(notes)).flat();
 }
@@ -70,7 +72,7 @@ export async function invitationsEndingWith(flow: Flow, target: Target): Promise
   if (!kept) return [unlistedNote(target, 'those that are open stay, and may still be accepted')];
   const now = flow.now();
   const { context } = target.client;
-  const waiting = kept.filter(
+  const waiting = kept.judged.filter(
     ({ record: { peer, ...record }, isVoid }) => !peer && !isVoid && isUnanswered(record) && record.expires > now,
   );
   return [
@@ -79,7 +81,12 @@ export async function invitationsEndingWith(flow: Flow, target: Target): Promise
       const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
       return `context "${context}": invitation ${id} is still open, and its Secret stays → revoke it too: ${revoke}`;
     }),
+    ...unreadableNotes(target, kept),
   ];
+}
+
+function unreadableNotes({ client: { context } }: Target, { unreadable }: JudgedInvitations): string[] {
+  return unreadable.map((one) => noteOfUnreadable(one, context));
 }
 
 function endingNote({ client: { context } }: Target, { id, peer }: OpenInvitation): string {
@@ -99,8 +106,8 @@ function unlistedNote({ client: { context } }: Target, what: string): string {
 }
 
 /** Those that have let another cluster in, and wait for its answer. */
-function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation[] {
-  return kept.flatMap(({ record: { id, peer, ...record }, isVoid }) =>
+function openAmong({ judged }: JudgedInvitations, now: Date): OpenInvitation[] {
+  return judged.flatMap(({ record: { id, peer, ...record }, isVoid }) =>
     peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],
   );
 }
@@ -114,7 +121,7 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
   const kept = await unlessForbidden(readJudgedInvitations(target, signal));
   const { context } = target.client;
   if (!kept) return [unlistedNote(target, 'no answer to one that is open is accepted once the CA is replaced')];
-  return kept
+  const ending = kept.judged
     .filter(({ record, isVoid }) => !isVoid && isUnanswered(record) && record.expires > now())
     .map(({ record }) => {
       const { id, role, next } = standingOf(record, context, now(), { isVoid: true });
@@ -124,6 +131,7 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
           : [`invitation ${id}`, 'start over then'];
       return `context "${context}": ${what} was signed by the present CA, and no answer to it is accepted once that is replaced → ${then}: ${next}`;
     });
+  return [...ending, ...unreadableNotes(target, kept)];
 }
 
 function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boolean {

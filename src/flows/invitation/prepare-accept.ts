@@ -63,7 +63,7 @@ export async function prepareAccept(
   options: AcceptOptions,
 ): Promise<PreparedAccept> {
   const { context } = target.client;
-  const invitations = await readInvitations(target);
+  const { kept: invitations, unreadable } = await readInvitations(target);
   const kept = invitations.find(({ record }) => record.id === message.id);
   // A renewal keeps what was chosen, as connect does.
   const last = lastGiven(invitations, message.cluster.name);
@@ -89,6 +89,7 @@ export async function prepareAccept(
     id: own.identity.id,
     ca: ownCa,
     record: kept?.record,
+    isUnreadable: unreadable.some(({ id }) => id === message.id),
     hasKey: key !== undefined,
     isDialled,
     isLetIn: isLetIn(own.snapshot, message.cluster.name),

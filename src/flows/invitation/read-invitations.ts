@@ -2,6 +2,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import type { CaFacts } from '../../mesh/cluster-snapshot.ts';
 import { INVITATION_LABEL, type InvitationRecord, isUnanswered, readRecord } from '../../mesh/invitation/record.ts';
+import { type UnreadableInvitation, unreadableInvitation } from '../../mesh/invitation/unreadable.ts';
 import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
@@ -26,18 +27,33 @@ export interface JudgedInvitation {
   isVoid: boolean;
 }
 
+/** The invitations of a cluster, the oldest first; what cannot be read is not dropped: nobody else would tell of it. */
+export interface ReadInvitations {
+  kept: KeptInvitation[];
+  unreadable: UnreadableInvitation[];
+}
+
+/** The same for who only reports. */
+export interface JudgedInvitations {
+  judged: readonly JudgedInvitation[];
+  unreadable: readonly Omit<UnreadableInvitation, 'secret'>[];
+}
+
 /** The same with a look at the cluster's CA, where an invitation waits for an answer. */
 export async function readJudgedInvitations(
   { client, namespace }: ReadableTarget<'listAll' | 'get'>,
   signal?: AbortSignal,
-): Promise<JudgedInvitation[]> {
-  const kept = await readInvitations({ client, namespace }, signal);
+): Promise<JudgedInvitations> {
+  const { kept, unreadable } = await readInvitations({ client, namespace }, signal);
   const waits = kept.some(({ record }) => isUnanswered(record));
   const ca = waits ? await unlessForbidden(readAuthorityFacts(client, namespace, signal)) : undefined;
-  return kept.map(({ record }) => ({
-    record,
-    isVoid: ca !== undefined && isUnanswered(record) && !isSignedBy(record, ca),
-  }));
+  return {
+    judged: kept.map(({ record }) => ({
+      record,
+      isVoid: ca !== undefined && isUnanswered(record) && !isSignedBy(record, ca),
+    })),
+    unreadable: unreadable.map(({ id, role }) => ({ id, role })),
+  };
 }
 
 /** Whether a cluster's CA is the one that has signed its last message, which is what answers name (judge.ts). */
@@ -47,19 +63,21 @@ function isSignedBy({ sent }: InvitationRecord, { certificate }: CaFacts): boole
   return signer === undefined || signer.sha256 === certificate.sha256;
 }
 
-/** The invitations that a cluster has given and accepted, the oldest first. */
+/** The invitations that a cluster has given and accepted. */
 export async function readInvitations(
   { client, namespace }: ReadableTarget<'listAll'>,
   signal?: AbortSignal,
-): Promise<KeptInvitation[]> {
+): Promise<ReadInvitations> {
   const selection = { apiVersion: 'v1', kind: 'Secret', namespace, labelSelector: INVITATION_LABEL };
   const secrets = await client.listAll(selection, { signal });
-  return secrets
-    .flatMap((secret) => {
-      const record = readRecord(secret);
-      return record ? [{ record, secret }] : [];
-    })
-    .sort((a, b) => a.record.issued.getTime() - b.record.issued.getTime());
+  const kept: KeptInvitation[] = [];
+  const unreadable: UnreadableInvitation[] = [];
+  for (const secret of secrets) {
+    const record = readRecord(secret);
+    if (record) kept.push({ record, secret });
+    else unreadable.push(unreadableInvitation(secret));
+  }
+  return { kept: kept.sort((a, b) => a.record.issued.getTime() - b.record.issued.getTime()), unreadable };
 }
 
 /** Whether a peer of a cluster is another owner's: then certificates for dialling it are asked of them. */

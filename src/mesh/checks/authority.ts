@@ -198,7 +198,7 @@ function orphansOf(
   const strangers = strangersOf(cluster, all).filter((other) => !isPeer(cluster, other));
   if (!invited && strangers.length > 0) {
     const users = strangers.map((other) => remoteUserName(clusterNameOf(other))).join(', ');
-    const reason = `the invitations could not be listed, and one may have let ${users} in`;
+    const reason = `not all invitations could be read, and one may have let ${users} in`;
     return [findingOf('tls-orphaned-users', 'skip', context, { reason })];
   }
   return strangers

@@ -13,6 +13,7 @@ import {
   renamed,
   revoked,
   taken,
+  unreadable,
   used,
 } from './refusals.ts';
 import { CLOCKS_APART_MS, LONGEST_INVITATION_MS, shownTime } from './validity.ts';
@@ -40,6 +41,8 @@ export interface Receiver {
   ca: { sha256: string; publicKeySha256: string };
   /** The invitation of the message's id, where there is one here. */
   record?: InvitationRecord | undefined;
+  /** Whether there is one of that id that cannot be read. */
+  isUnreadable?: boolean | undefined;
   /** Whether the key for that invitation is still kept. */
   hasKey: boolean;
   /** Whether this cluster dials one of the message's cluster name, and whether it lets one of that name in. */
@@ -63,6 +66,7 @@ export function judgeMessage(
 ): Refusal | { isRepeated: boolean } {
   return (
     judgeSeals(message, seals, receiver, now) ??
+    (receiver.isUnreadable ? unreadable(message, receiver) : undefined) ??
     (message.step === 'invitation'
       ? judgeInvitation(message, seals, receiver)
       : judgeAnswer(message, seals, receiver, now)) ??

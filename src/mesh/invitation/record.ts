@@ -180,18 +180,21 @@ export function isSpent({ state, expires }: InvitationRecord, now: Date): boolea
 /** An invitation as it stands, for people and programs. */
 export interface InvitationStanding {
   id: string;
-  role: InvitationRecord['role'];
+  /** Absent, like the time at which it expires, only where it cannot be read. */
+  role?: InvitationRecord['role'] | undefined;
   /** The other cluster's name: the one that is invited, until one has answered; absent where any may. */
   peer?: string | undefined;
-  state: InvitationState | 'expired' | 'void';
+  state: ReadStanding | 'unreadable';
   /** What it waits for, as a clause; absent where it waits for nothing. */
   waitsFor?: string | undefined;
   /** What this side cannot see of it, as a clause. */
   unseen?: string | undefined;
-  expires: string;
+  expires?: string | undefined;
   /** What this side does next. */
   next?: string | undefined;
 }
+
+type ReadStanding = InvitationState | 'expired' | 'void';
 
 /**
  * How an invitation stands.
@@ -216,23 +219,22 @@ export function standingOf(
   const confirmed = isConnected
     ? { unseen: `whether ${whom} has accepted the confirmation too, only their own status shows` }
     : { waitsFor: `${whom} to accept the confirmation, unless they have` };
-  const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> =
-    {
-      invited: {
-        waitsFor: record.peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
-        next: accept('reply.yaml'),
-      },
-      replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
-      confirmed: expires <= now ? {} : confirmed,
-      joined: {},
-      revoked: {},
-      expired: { next: revoke },
-      void: { next: role === 'guest' ? revoke : `${revoke} && ${again}` },
-    };
+  const steps: Readonly<Record<ReadStanding, Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> = {
+    invited: {
+      waitsFor: record.peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
+      next: accept('reply.yaml'),
+    },
+    replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
+    confirmed: expires <= now ? {} : confirmed,
+    joined: {},
+    revoked: {},
+    expired: { next: revoke },
+    void: { next: role === 'guest' ? revoke : `${revoke} && ${again}` },
+  };
   return { id, role, peer, state, expires: expires.toISOString(), ...steps[state] };
 }
 
-function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolean): InvitationStanding['state'] {
+function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolean): ReadStanding {
   if (OVER.includes(state)) return state;
   if (expires <= now) return 'expired';
   return isVoid ? 'void' : state;
@@ -241,6 +243,7 @@ function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolea
 /** What is the matter with an invitation on which nobody waits, as a clause; undefined where it is as it should be. */
 export function endOfStanding({ state, role }: Pick<InvitationStanding, 'state' | 'role'>): string | undefined {
   if (state === 'expired') return 'has expired';
+  if (state === 'unreadable') return 'cannot be read: its Secret was changed, or is of a later meshctl';
   if (state !== 'void') return undefined;
   const again = role === 'guest' ? ': the owner who invited has to invite again' : '';
   return `is void, because the CA that signed what was sent has been replaced${again}`;

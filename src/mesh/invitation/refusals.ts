@@ -18,6 +18,7 @@ export type RefusalReason =
   | 'used'
   | 'revoked'
   | 'key-lost'
+  | 'unreadable'
   | 'wrong-certificate'
   | 'name-taken'
   | 'id-taken';
@@ -51,6 +52,16 @@ export function otherInvitation({ id, cluster }: SignedMessage, how: string): Re
     reason: 'other-message',
     says: `another invitation of the id ${id} ${how}, and this one, of "${cluster.name}", says something else`,
     hint: `Have the owner of "${cluster.name}" invite again.`,
+  };
+}
+
+/** What is kept of the invitation here says nothing. */
+export function unreadable({ step, id, cluster }: SignedMessage, { context }: Place): Refusal {
+  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  return {
+    reason: 'unreadable',
+    says: `what is kept of invitation ${id} here cannot be read, so the ${step} of "${cluster.name}" is not accepted: its Secret was changed, or is of a later meshctl`,
+    hint: `If a later meshctl has accepted a message of it, use that one; else end it, and start over: ${revoke}`,
   };
 }
 

@@ -43,7 +43,8 @@ export function howToBegin(
 ): string | undefined {
   if (!report.enabled) return enableAdvice(report);
   if (!isAlone(report)) return undefined;
-  const { context, invitations: [pending] = [], ofOthers } = report;
+  const { context, invitations = [], ofOthers } = report;
+  const pending = invitations.find(({ state }) => state !== 'unreadable');
   if (pending?.next !== undefined) return pending.next;
   const [destinations = []] = [whomToJoin(report, reports, contexts), others, ['<context>']].filter(
     (some) => some.length > 0,

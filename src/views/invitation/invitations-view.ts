@@ -18,9 +18,9 @@ export function invitationsText(
 ): string {
   if (invitations.length === 0) return headers ? (read ? 'No invitations' : NOTHING_READ) : '';
   const head = ['CONTEXT', 'ID', 'PEER', 'ROLE', 'STATE', 'EXPIRES'].map((text) => ({ text, style: theme.bold }));
-  const rows = invitations.map(({ context, id, peer = '-', role, state, expires }) => [
+  const rows = invitations.map(({ context, id, peer = '-', role = '-', state, expires }) => [
     ...[context, id, peer, role, state],
-    shownTime(new Date(expires)),
+    expires === undefined ? '-' : shownTime(new Date(expires)),
   ]);
   const lines = tableLines(headers ? [head, ...rows] : rows);
   if (!headers) return lines.join('\n');

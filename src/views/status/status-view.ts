@@ -94,7 +94,7 @@ export function invitationLines({ context, invitations = [] }: StatusReport, the
   return invitations.flatMap((invitation) => {
     const { id, waitsFor, unseen, expires, next } = invitation;
     const end = endOfStanding(invitation);
-    const until = end === undefined ? ` (until ${shownTime(new Date(expires))})` : '';
+    const until = end === undefined && expires !== undefined ? ` (until ${shownTime(new Date(expires))})` : '';
     const words = end ?? `waits for ${waitsFor}`;
     const line =
       unseen === undefined

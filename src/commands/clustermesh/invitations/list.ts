@@ -1,6 +1,7 @@
 import { readJudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { standingOf } from '../../../mesh/invitation/record.ts';
+import { standingOfUnreadable } from '../../../mesh/invitation/unreadable.ts';
 import { invitationIds, invitationNotes, invitationsText } from '../../../views/invitation/invitations-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -23,7 +24,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const now = context.now();
     const invitations = printable(
       done.flatMap(({ context: name, kept }) =>
-        kept.map(({ record, isVoid }) => ({ context: name, ...standingOf(record, name, now, { isVoid }) })),
+        [
+          ...kept.judged.map(({ record, isVoid }) => standingOf(record, name, now, { isVoid })),
+          ...kept.unreadable.map((one) => standingOfUnreadable(one, name)),
+        ].map((one) => ({ context: name, ...one })),
       ),
     );
     const unanswered = [...silent, ...failed];
@@ -32,6 +36,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         kind: 'InvitationList',
         data: { invitations },
         text: (theme) => invitationsText(invitations, theme, { read: done.length > 0 }),
+        exitCode: invitations.some(({ state }) => state === 'unreadable') ? 1 : 0,
       },
       unanswered,
     );

@@ -16,7 +16,7 @@ import type { INVITATIONS_REVOKE } from './revoke-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof INVITATIONS_REVOKE>): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
   return withOneCluster(context, flags, async (target) => {
-    const { record, revocation, prepared } = await prepareRevoke(context, target, flags.id);
+    const { id, revocation, prepared } = await prepareRevoke(context, target, flags.id);
     const { steps: planned } = prepared.plan;
     const report = { steps: planned, ...(prepared.effects.length > 0 ? { effects: prepared.effects } : {}) };
     for (const warning of prepared.warnings) context.progress.warn(warning);
@@ -28,12 +28,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const { steps, verified, parted, warnings } = await disconnectClusters(context, prepared, {
       parallel: 1,
       rollback: flags.rollback,
-      mend: (name) => meshctlCommand('clustermesh invitations revoke', { context: name }, [record.id]),
+      mend: (name) => meshctlCommand('clustermesh invitations revoke', { context: name }, [id]),
       waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
     });
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
     const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
-    const data = printable({ context: target.client.context, id: record.id, shutOut, ...stays, warnings });
+    const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings });
     return {
       kind: 'RevokeResult',
       data: { ...data, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },

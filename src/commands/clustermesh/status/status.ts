@@ -1,6 +1,6 @@
 import type { Target } from '../../../flows/flow.ts';
 import { readInvitationsIfAllowed, withInvitations } from '../../../flows/invitation/pending.ts';
-import type { JudgedInvitation } from '../../../flows/invitation/read-invitations.ts';
+import type { JudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
@@ -78,7 +78,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
 }
 
 /** By context. */
-type Invitations = ReadonlyMap<string, readonly JudgedInvitation[] | undefined>;
+type Invitations = ReadonlyMap<string, JudgedInvitations | undefined>;
 
 async function readAllInvitations(context: CommandContext, targets: readonly Target[]): Promise<Invitations> {
   const read = async (target: Target) =>

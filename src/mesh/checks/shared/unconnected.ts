@@ -57,7 +57,8 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   if (!enabled)
     return fail(`Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`, next, 'apiserver-deployed');
   if (isAlone(report)) {
-    const { admits = [], invitations: [pending] = [] } = report;
+    const { admits = [], invitations = [] } = report;
+    const pending = invitations.find(({ state }) => state !== 'unreadable');
     const lacks =
       admits.length > 0
         ? `it dials no cluster, although it lets ${admits.join(', ')} in`
