@@ -88,6 +88,10 @@ describe('an invitation', () => {
     const failed = await accept(b, 'confirmation.yaml', '-y', '--wait-duration', '3s');
     expect(failed.exitCode).toBe(1);
     const printed = /they have revoked [\s\S]*meshctl (clustermesh invitations revoke .*)$/m.exec(failed.stderr)?.[1];
+    // What stays has used the message up, so that it is not taken again.
+    const left = await accept(b, 'confirmation.yaml', '-y', '--wait-duration', '1s', '--no-rollback');
+    expect(left.stderr).toContain('→ to undo them: meshctl clustermesh disconnect --context mesh-2 --peer mesh-1');
+    expect(left.stderr).toContain('If not, look again with "clustermesh status --wait"; if they have');
     good(await b([...(printed ?? '').split(' '), '-y']));
     expect((await b(mesh('status'))).stdout).not.toContain('invitation');
   });

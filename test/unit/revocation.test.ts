@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { SignedMessage } from '../../src/mesh/invitation/message.ts';
 import type { InvitationRecord } from '../../src/mesh/invitation/record.ts';
-import { judgeRevocation } from '../../src/mesh/invitation/revocation.ts';
+import { judgeRevocation, wayBackOf } from '../../src/mesh/invitation/revocation.ts';
 import { perhapsLetIn } from '../../src/mesh/invitation/unreadable.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -121,5 +122,20 @@ describe('whom an invitation that cannot be read may have let in', () => {
     ['not who was let in one-way, by choice', { letsIn: true, marks: { mode: 'served' } }, [], []],
   ])('%s', (_what, of, others, peers) => {
     expect(perhapsLetIn(cluster(of), others)).toEqual(peers);
+  });
+});
+
+describe('what a message has left is taken back, or gone on from, without a peer losing what it had before', () => {
+  const NEW: Cluster = { letsIn: true };
+  it.each<[SignedMessage['step'], Cluster, command: string, resumes: boolean]>([
+    ['invitation', NEW, 'disconnect --context one --peer mesh-2', false],
+    ['reply', NEW, 'disconnect --context one --peer mesh-2', false],
+    ['confirmation', NEW, 'disconnect --context one --peer mesh-2', false],
+    ['invitation', JOINED, 'invitations revoke --context one 0123', false],
+    ['reply', JOINED, 'invite --context one --peer mesh-2', true],
+    ['confirmation', JOINED, 'invite --context one --peer mesh-2', true],
+  ])('%s, %o', (step, of, command, resumes) => {
+    const message = { step, id: '0123', cluster: { name: 'mesh-2' } } as SignedMessage;
+    expect(wayBackOf(message, cluster(of))).toEqual({ command: `meshctl clustermesh ${command}`, resumes });
   });
 });

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import type { WayBack } from '../../mesh/connect/way-back.ts';
 import { counted } from '../../mesh/counted.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
@@ -46,6 +47,8 @@ export interface OneSidedProofs {
   served(): Promise<void>;
   /** That this cluster reaches it: nobody here can try before it dials, so what it wrote is put back where it does not. */
   dialled(): Promise<void>;
+  /** What an operator runs where what was written stays. */
+  wayBack: WayBack;
 }
 
 /**
@@ -116,12 +119,15 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     if (options.account) throw error;
     const spared =
       options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals);
+    const wayBackOf = (context: string) =>
+      options.oneSided?.wayBack ?? wayBack(directions, context, spared?.has(context));
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       isAll: options.oneSided === undefined,
       mounted: true,
       parallel: options.parallel,
-      mend: (context) => mendCommand(directions, context, spared?.has(context)),
+      mend: (context) => wayBackOf(context).command,
+      resumes: (context) => wayBackOf(context).resumes,
     });
     throw error;
   }
@@ -196,7 +202,7 @@ function credentialOf(direction: Direction, steps: readonly Step[], ready: Ready
  * connecting anew brings both sides together again.
  * @param isSpared whether one of them stays connected with it, or may: it is not to be forgotten
  */
-function mendCommand(directions: readonly Direction[], context: string, isSpared = false): string {
+function wayBack(directions: readonly Direction[], context: string, isSpared = false): WayBack {
   const own = directions.filter(({ client, server }) =>
     [client, server].some(({ snapshot }) => snapshot.context === context),
   );
@@ -209,8 +215,9 @@ function mendCommand(directions: readonly Direction[], context: string, isSpared
   const known = me ? knownPeers(me.snapshot) : [];
   const strangers = [...others.keys()].filter((name) => !known.includes(name));
   if (strangers.length === others.size && !isSpared) {
-    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
+    const command = meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
+    return { command, resumes: false };
   }
   const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
-  return connectCommand(context, contexts);
+  return { command: connectCommand(context, contexts), resumes: true };
 }

@@ -59,6 +59,7 @@ export async function disconnectClusters(
       mounted: true,
       parallel: options.parallel,
       mend: options.mend ?? ((context) => mendCommand(partings, context)),
+      resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
     });
     throw error;
   }
@@ -143,13 +144,21 @@ function drains({ partings, plan }: PreparedDisconnect): boolean {
   );
 }
 
+/** What connects a cluster again; without the other side at hand only going on helps. */
 function mendCommand(partings: readonly Parting[], context: string): string {
-  const own = partings.find(({ snapshot }) => snapshot.context === context);
-  const peers = [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
-  const others = partings
+  const others = partedAtHand(partings, context);
+  return others.length === 0 ? forget(context, peersOfParting(partings, context)) : connectCommand(context, others);
+}
+
+/** The contexts of those from whom a cluster parts that part from it too. */
+function partedAtHand(partings: readonly Parting[], context: string): string[] {
+  const peers = peersOfParting(partings, context);
+  return partings
     .filter(({ snapshot }) => snapshot.context !== context && peers.includes(clusterNameOf(snapshot)))
     .map(({ snapshot }) => snapshot.context);
-  // Without the other side at hand only going on helps.
-  if (others.length === 0) return forget(context, peers);
-  return connectCommand(context, others);
+}
+
+function peersOfParting(partings: readonly Parting[], context: string): string[] {
+  const own = partings.find(({ snapshot }) => snapshot.context === context);
+  return [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
 }

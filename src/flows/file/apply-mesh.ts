@@ -90,7 +90,7 @@ export async function applyMesh(
         parallel: options.parallel,
         inUse: options.rollback ? await clustersInUse(flow, prepared, state.directions, account) : undefined,
         mend: goOn === undefined ? undefined : () => goOn,
-        resumes: true,
+        resumes: () => true,
       });
     }
     throw error;

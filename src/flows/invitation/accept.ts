@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { wayBackOf } from '../../mesh/invitation/revocation.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { connectClusters, type OneSidedProofs } from '../connect/connect.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
@@ -38,7 +39,7 @@ export async function acceptMessage(
   prepared: PreparedAccept,
   { proof, proofMs, rollback, parallel }: AcceptRunOptions,
 ): Promise<AcceptOutcome> {
-  const { connect, target } = prepared;
+  const { connect, message, target } = prepared;
   const { context } = target.client;
   const unproved: string[] = proof === false ? [`context "${context}": nothing was proved (--no-proof)`] : [];
   const oneSided: OneSidedProofs = {
@@ -47,8 +48,9 @@ export async function acceptMessage(
     },
     dialled: async () => {
       if (prepared.dials && proof !== false)
-        unproved.push(...(await proveDialled(flow, prepared, { proofMs, parallel })));
+        unproved.push(...(await proveDialled(flow, prepared, { proofMs, parallel, rollback })));
     },
+    wayBack: wayBackOf(message, prepared.own.snapshot),
   };
   const { steps } = await connectClusters(flow, connect, { rollback, proofMs, parallel: 1, oneSided });
   return { steps, unproved };

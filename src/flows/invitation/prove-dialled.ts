@@ -19,8 +19,6 @@ const LOOK_INTERVAL_MS = 500;
 const NODE_TIMEOUT_MS = 10_000;
 /** Agents that are asked with which certificate they dial: what is mounted comes to all of them alike. */
 const MOST_AGENTS = 3;
-/** Its address has nothing to do with it. */
-const AFTER_DRAIN = `In KVStoreMesh, ${RETAKES}: wait, then accept the same message again.`;
 
 /**
  * Waits until all nodes are connected to the peer; where they were before, until it is dialled with the certificate that is
@@ -31,7 +29,7 @@ const AFTER_DRAIN = `In KVStoreMesh, ${RETAKES}: wait, then accept the same mess
 export async function proveDialled(
   flow: Flow,
   { target, own, peer, message, renewedSerial }: PreparedAccept,
-  { proofMs, parallel }: { proofMs: number; parallel: number },
+  { proofMs, parallel, rollback }: { proofMs: number; parallel: number; rollback?: boolean | undefined },
 ): Promise<string[]> {
   const { name } = peer.identity;
   const { context } = target.client;
@@ -39,6 +37,10 @@ export async function proveDialled(
   if (lackOfAgents(own.snapshot) !== undefined) {
     return [`context "${context}": no agent is running that could dial "${name}"; once there is one: ${status}`];
   }
+  // What stays has used the last message up.
+  const isUsed = rollback === false && message.step === 'confirmation';
+  const next = isUsed ? `see whether it is connected by then: ${status}` : 'accept the same message again.';
+  const otherOwner = `Check that the address is open from here and that the other owner has done their part, then ${next}`;
   const deadline = flow.clock.ms() + proofMs;
   const options = { parallel, nodeTimeoutMs: NODE_TIMEOUT_MS, redial: true };
   return during(
@@ -63,8 +65,17 @@ export async function proveDialled(
           if (!last) return undefined;
           const problem = await problemWith(flow, target, report, name);
           throw problem && isNotTakenUp(problem)
-            ? notThrough({ target, own, peer }, 'KVStoreMesh has not taken it up', AFTER_DRAIN)
-            : notThrough({ target, own, peer }, problem?.message, mendOfProblem(problem, context, message.id));
+            ? // Its address has nothing to do with it.
+              notThrough(
+                { target, own, peer },
+                'KVStoreMesh has not taken it up',
+                `In KVStoreMesh, ${RETAKES}: wait, then ${next}`,
+              )
+            : notThrough(
+                { target, own, peer },
+                problem?.message,
+                problem?.class === 'permission-denied' ? shutOutSince(context, message.id, isUsed) : otherOwner,
+              );
         }
         if (renewedSerial === undefined) return [];
         const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
@@ -76,7 +87,7 @@ export async function proveDialled(
           const who = found === 'all-untold' ? 'its pods do not tell' : 'not all of its pods tell';
           return [`context "${context}": it is connected to "${name}", but ${who} whether with the new certificate`];
         }
-        throw notThrough({ target, own, peer }, 'it is still dialled with the former certificate');
+        throw notThrough({ target, own, peer }, 'it is still dialled with the former certificate', otherOwner);
       }),
   );
 }
@@ -93,14 +104,11 @@ async function problemWith(
   return ofPeer.find(isNotTakenUp) ?? ofPeer[0];
 }
 
-const OTHER_OWNER =
-  'Check that the address is open from here and that the other owner has done their part, then accept the same message again.';
-
 /** Who is refused although all messages were accepted has been shut out since. */
-function mendOfProblem(problem: StatusProblem | undefined, context: string, id: string): string {
-  if (problem?.class !== 'permission-denied') return OTHER_OWNER;
+function shutOutSince(context: string, id: string, isUsed: boolean): string {
+  const next = isUsed ? 'look again with "clustermesh status --wait"' : 'accept the same message again';
   const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
-  return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, accept the same message again; if they have, end it here too: ${revoke}`;
+  return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, ${next}; if they have, end it here too: ${revoke}`;
 }
 
 const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>
@@ -109,7 +117,7 @@ const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>
 function notThrough(
   { target, own, peer }: Pick<PreparedAccept, 'target' | 'own' | 'peer'>,
   why: string | undefined,
-  hint = OTHER_OWNER,
+  hint: string,
 ) {
   const { context } = target.client;
   const { name } = peer.identity;

@@ -35,8 +35,8 @@ export interface ClusterRollbackOptions {
   isAll?: boolean | undefined;
   /** The command that mends a cluster; absent for what cannot be typed again. */
   mend?: ((context: string) => string) | undefined;
-  /** Whether that one goes on from what was left, rather than taking it back. */
-  resumes?: boolean | undefined;
+  /** Whether that one goes on from what was left in a cluster, rather than taking it back. */
+  resumes?: ((context: string) => boolean) | undefined;
 }
 
 /** Whatever the command's own signal says: it may be why there is something to roll back. */
@@ -180,7 +180,7 @@ function leaveCluster(
 ): ClusterRollback {
   const { cluster: context } = journal;
   const command = mend?.(context);
-  const way = command ? ` → to ${resumes ? 'go on' : 'undo them'}: ${command}` : '';
+  const way = command ? ` → to ${resumes?.(context) ? 'continue' : 'undo them'}: ${command}` : '';
   flow.progress.warn(`context "${context}": ${standing(journal)} (${why})${way}`);
   return { context, outcome: 'left', objects: leftObjects(journal), ...(command ? { mend: command } : {}) };
 }

@@ -1,6 +1,9 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import type { WayBack } from '../connect/way-back.ts';
 import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
+import type { SignedMessage } from './message.ts';
 import { type InvitationRecord, isUsed } from './record.ts';
 
 /** What becomes of the other cluster of an invitation that is taken back. */
@@ -42,4 +45,20 @@ export function judgeRevocation(
   if (later) return kept(`it is connected by the later invitation ${later.id}`);
   if (isDialled && !peersOfOthers(snapshot).includes(name)) return kept('it was reconnected without an invitation');
   return { becomes: 'parted', peer: name, why: 'it is connected by this invitation' };
+}
+
+/**
+ * What an operator runs where what accepting a message has written stays. A peer that is new here is forgotten, whatever its
+ * invitation says of it by then. One that was connected before would be cut off by that: it gets a new certificate, or, as
+ * long as nothing but a key was made, only this invitation ends.
+ * @param snapshot of this cluster, from before
+ */
+export function wayBackOf({ step, id, cluster: { name } }: SignedMessage, snapshot: ClusterSnapshot): WayBack {
+  const { context } = snapshot;
+  if (!configuredPeers(snapshot).includes(name)) {
+    return { command: meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]), resumes: false };
+  }
+  return step === 'invitation'
+    ? { command: meshctlCommand('clustermesh invitations revoke', { context }, [id]), resumes: false }
+    : { command: meshctlCommand('clustermesh invite', { context }, ['--peer', name]), resumes: true };
 }
