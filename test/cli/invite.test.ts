@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -213,11 +214,18 @@ describe('two owners', () => {
     const certificate = () =>
       secretTexts(two.clusters.clusters[0]?.store.get(refs.secret('cilium-kvstoremesh')))['mesh-2.etcd-client.crt'];
     const before = certificate();
-    await two.save('invitation.yaml', good(await a(mesh('certs', 'rotate', '--peer', 'mesh-2'))));
+    const rotate = mesh('certs', 'rotate', '--peer', 'mesh-2');
+    expect(good(await a([...rotate, '--older-than', '300d']))).toBe('✅ No certificate was due\n');
+    expect(failureOf(await a([...rotate, '--cert-validity', '8760h']))).toMatchObject({
+      exitCode: 2,
+      says: expect.stringContaining('Leave --cert-validity out'),
+    });
+    await two.save('invitation.yaml', good(await a([...rotate, '--key-size', '3072'])));
     await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
     await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
     good(await b(mesh('accept', '-'), { input: await readFile(join(two.folder, 'confirmation.yaml'), 'utf8') }));
     expect(certificate()).not.toBe(before);
+    expect(new X509Certificate(certificate() ?? '').publicKey.asymmetricKeyDetails?.modulusLength).toBe(3072);
     const status = await a(mesh('status', '--wait', '--wait-duration', '60s'));
     expect(status.exitCode).toBe(0);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { presentLifetime } from '../../src/mesh/certificates/kept-lifetime.ts';
+import { DATED_BACK_MS } from '../../src/mesh/certificates/certificate.ts';
+import { heldKeySize, presentLifetime } from '../../src/mesh/certificates/kept-lifetime.ts';
 import { planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
@@ -9,6 +10,7 @@ import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { certificateStep } from '../../src/mesh/enable/certificates.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
+import { isDueOfOwner } from '../../src/mesh/rotation/due.ts';
 import type { Lifetime } from '../../src/mesh/rotation/lifetime.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
@@ -111,5 +113,41 @@ describe('a new certificate is issued as those that are there', () => {
     const ca = { ...caFacts('ca-1'), certificate: { ...caFacts('ca-1').certificate, ...lasting(LONG) } };
     const { step } = planAuthority({ ...snapshot, ca }, { replace: true });
     expect(step).toMatchObject({ changes: [{ to: 'a new CA (4096 bit, 365 days)' }], write: LONG });
+  });
+});
+
+describe('the key for which another owner signs a certificate', () => {
+  const { snapshot } = member(1, { [SERVER]: CHOSEN });
+  const dialling = (keyBits: number | undefined) => ({
+    ...snapshot,
+    peerCertificates: new Map([['mesh-2', tlsFacts('ca-2', { keyBits })]]),
+  });
+  it.each([
+    ['as the present one', dialling(4096), 'mesh-2', 4096],
+    ['as those of the own cluster: the first of a peer', dialling(4096), 'mesh-3', 3072],
+    ['as those of the own cluster: a peer that is not known yet', snapshot, undefined, 3072],
+    ['as those of the own cluster: the present one is of another kind', dialling(undefined), 'mesh-2', 3072],
+    [
+      'as usual: another tool issued the others',
+      member(1, { [SERVER]: CHOSEN }, 'cert-manager').snapshot,
+      'mesh-2',
+      2048,
+    ],
+    ['no shorter than a request may be for', dialling(1024), 'mesh-2', 2048],
+  ])('is %s', (_what, of, peer, bits) => {
+    expect(heldKeySize(of, peer)).toBe(bits);
+  });
+
+  it.each<[string, number, number, boolean]>([
+    ['as old as that', 300, 400, true],
+    ['younger, and good for long', 200, 400, false],
+    ['younger, and it ends soon', 200, 10, true],
+    ['younger, and it has expired', 200, -1, true],
+  ])('is asked for anew where the certificate is %s', (_what, age, left, isDue) => {
+    const at = (days: number) => new Date(NOW.getTime() + days * DAY_MS - DATED_BACK_MS);
+    const facts = tlsFacts('ca-2', { notBefore: at(-age), notAfter: at(left), usages: ['client'] });
+    const peerCertificates = new Map([['mesh-2', facts]]);
+    expect(isDueOfOwner({ peerCertificates }, 'mesh-2', 300 * DAY_MS, NOW)).toBe(isDue);
+    expect(isDueOfOwner({ peerCertificates }, 'mesh-3', 300 * DAY_MS, NOW)).toBe(true);
   });
 });

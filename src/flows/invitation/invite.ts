@@ -1,4 +1,5 @@
 import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import { heldKeySize } from '../../mesh/certificates/kept-lifetime.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
@@ -24,15 +25,14 @@ import { addressesOf, readOwnMember } from './own-member.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';
 import { messageDigest, readSigner, signMessage } from './sign-message.ts';
 
-/** Bits; Cilium's own certificates have as many. */
-export const KEY_SIZE = 2048;
-
 export interface InviteOptions {
   validMs: number;
   /** The cluster that alone may accept. */
   invited?: string | undefined;
   /** `host:port` at which it is to dial this cluster. */
   endpoints?: readonly string[] | undefined;
+  /** Bits; absent: as what is there. */
+  keySize?: number | undefined;
 }
 
 /** An invitation that is made and not written yet. */
@@ -60,7 +60,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);
   const id = randomId();
-  const key = await newHeldKey(KEY_SIZE);
+  const key = await newHeldKey(options.keySize ?? heldKeySize(own.snapshot, options.invited));
   const issued = new Date(now);
   const message = signMessage(
     {

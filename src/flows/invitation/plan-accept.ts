@@ -1,3 +1,4 @@
+import { heldKeySize } from '../../mesh/certificates/kept-lifetime.ts';
 import { perPeerCredential } from '../../mesh/connect/credentials.ts';
 import { markSteps, planDial } from '../../mesh/connect/dial-plan.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
@@ -23,7 +24,6 @@ import { createRequest } from '../../pki/request.ts';
 import { newHeldKey } from '../../pki/signed-text.ts';
 import type { Target } from '../flow.ts';
 import { type Accepted, answerOf, asMessage } from './answer.ts';
-import { KEY_SIZE } from './invite.ts';
 import { addressesOf } from './own-member.ts';
 import { messageDigest } from './sign-message.ts';
 
@@ -114,7 +114,7 @@ async function planReply(
   given: Accepted,
   incoming: Direction,
 ): Promise<{ steps: Step[]; answer: SignedMessage }> {
-  const { message, own, kept, seals, now } = given;
+  const { message, own, peer, kept, seals, now } = given;
   const base = { cluster: own.snapshot.context, object: invitationRef(namespace, message.id), changes: [] };
   if (kept) {
     const sent = asMessage(kept.record.sent);
@@ -125,7 +125,7 @@ async function planReply(
     const why = 'it was accepted before';
     return { steps: [{ ...base, action: 'keep', why, before: kept.secret }], answer: sent };
   }
-  const key = await newHeldKey(KEY_SIZE);
+  const key = await newHeldKey(heldKeySize(own.snapshot, peer.identity.name));
   const answer = answerOf(given, incoming, {
     step: 'reply',
     request: createRequest(remoteUserName(own.identity.name), key),

@@ -21,3 +21,17 @@ export function presentLifetime(
   }
   return {};
 }
+
+/** Bits, where nothing else was chosen; Cilium's own certificates have as many. */
+const USUAL_KEY_SIZE = 2048;
+
+/**
+ * How long the key is to be for which another owner signs a certificate: as the present one for dialling their cluster, else as
+ * those of the own cluster.
+ * @param peer that cluster; undefined while it may be any
+ * @returns bits, no less than a request may have
+ */
+export function heldKeySize(snapshot: ClusterSnapshot, peer: string | undefined): number {
+  const present = peer === undefined ? undefined : snapshot.peerCertificates.get(peer)?.certificate.keyBits;
+  return Math.max(present ?? presentLifetime(snapshot).keySize ?? USUAL_KEY_SIZE, USUAL_KEY_SIZE);
+}

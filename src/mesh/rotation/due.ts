@@ -1,8 +1,10 @@
-import { DATED_BACK_MS } from '../certificates/certificate.ts';
+import { DATED_BACK_MS, type TlsSecretFacts } from '../certificates/certificate.ts';
+import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
 import { isOtherThan, type Lifetime, lifetimeOf } from './lifetime.ts';
 import { hasWork, planRotation } from './phases.ts';
-import { certificatesFrom, type RotatedCertificate } from './rotated-certificates.ts';
+import { certificatesFrom } from './rotated-certificates.ts';
 
 /** What the operator wants renewed. */
 export interface DueChoice {
@@ -30,7 +32,9 @@ export function dueCertificates(members: readonly Member[], choice: DueChoice, n
   if (choice.ca) return { certificates: new Set(), finishes };
   const due = members
     .flatMap((member) => certificatesFrom(member, members))
-    .filter((one) => (finishes ? isOtherThanAsked(one, choice.asked) : ageMs(one, now) >= (choice.olderThanMs ?? 0)));
+    .filter(({ facts }) =>
+      finishes ? isOtherThanAsked(facts, choice.asked) : ageMs(facts, now) >= (choice.olderThanMs ?? 0),
+    );
   return { certificates: new Set(due.flatMap(({ facts }) => facts?.certificate.sha256 ?? [])), finishes };
 }
 
@@ -41,12 +45,29 @@ function isToFinish(members: readonly Member[], { ca, olderThanMs, peer, force, 
   return rest.some((phase) => phase.name === 'let-go' && hasWork(phase));
 }
 
-function ageMs({ facts }: RotatedCertificate, now: Date): number {
+/**
+ * Whether the certificate with which a cluster dials another owner's is to be asked for anew: where it is as old as that, or is renewed
+ * in any case, as far as this side sees.
+ */
+export function isDueOfOwner(
+  { peerCertificates }: Pick<ClusterSnapshot, 'peerCertificates'>,
+  peer: string,
+  olderThanMs: number,
+  now: Date,
+): boolean {
+  const facts = peerCertificates.get(peer);
+  // Which CA the other one has now, only they know.
+  if (!facts?.ca) return true;
+  const spec = clientSpec(facts.certificate.commonName);
+  return reasonToReissue(facts, spec, facts.ca, now) !== undefined || ageMs(facts, now) >= olderThanMs;
+}
+
+function ageMs(facts: TlsSecretFacts | undefined, now: Date): number {
   const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
   // What was issued just now is dated back.
   return Math.max(0, sinceMs - DATED_BACK_MS);
 }
 
-function isOtherThanAsked({ facts }: RotatedCertificate, asked: Lifetime = {}): boolean {
+function isOtherThanAsked(facts: TlsSecretFacts | undefined, asked: Lifetime = {}): boolean {
   return facts !== undefined && isOtherThan(asked, lifetimeOf(facts.certificate, facts.ca));
 }

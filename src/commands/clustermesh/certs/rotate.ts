@@ -1,6 +1,7 @@
 import type { Target } from '../../../flows/flow.ts';
 import { endingWithCa } from '../../../flows/invitation/pending.ts';
 import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
+import { isRenewalDue } from '../../../flows/invitation/renewal-due.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
@@ -31,8 +32,10 @@ import { withChosenClusters, withUnanswered } from '../../targets/several-cluste
 import { inviteOwner } from '../invitations/invite-owner.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
+type RotateFlags = FlagsOf<typeof CERTS_ROTATE>;
+
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
-export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_ROTATE>): Promise<CommandResult> {
+export async function run(context: CommandContext, flags: RotateFlags): Promise<CommandResult> {
   const base = {
     ...optionsOf(flags),
     contextsOf: contextsFor(context, flags),
@@ -41,11 +44,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
     const [only] = targets.length === 1 ? targets : [];
-    const { peer, output } = flags;
+    const { peer } = flags;
     if (only && peer !== undefined && (await isOfOtherOwner(only, peer))) {
-      // Its CA is another owner's: certificates are asked of them, as when it was joined.
-      const options = { validMs: RENEWAL_VALID_MS, invited: peer };
-      return inviteOwner(context, only, options, { dryRun, output });
+      return askOwner(context, only, peer, flags);
     }
     const options = { ...base, spare: flags.all, silent: silent.map((one) => one.context) };
     const prepared = await prepareRotation(context, targets, options);
@@ -83,7 +84,32 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
 /** As long as an invitation is good by default. */
 const RENEWAL_VALID_MS = 24 * 60 * 60 * 1000;
 
-function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
+/** The CA of a peer is another owner's: certificates are asked of them, as when it was joined. */
+async function askOwner(
+  context: CommandContext,
+  target: Target,
+  peer: string,
+  flags: RotateFlags,
+): Promise<CommandResult> {
+  const { olderThan, keySize, certValidity, output } = flags;
+  const dryRun = dryRunOf(flags);
+  if (certValidity !== undefined) {
+    throw new MeshctlError('Usage', `how long a certificate for dialling ${peer} is valid, its owner decides`, {
+      hint: 'Leave --cert-validity out.',
+    });
+  }
+  if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
+    if (dryRun) return planResult({ steps: [] }, dryRun, output);
+    const nothing = { replaced: [], staying: [], parted: [] };
+    return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
+  }
+  const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: askedKeySize(keySize) };
+  return inviteOwner(context, target, options, { dryRun, output });
+}
+
+const askedKeySize = (keySize: string | undefined) => (keySize === undefined ? undefined : Number(keySize));
+
+function optionsOf(flags: RotateFlags): RotateOptions {
   const { ca, olderThan, peer } = flags;
   const partial = [...(olderThan === undefined ? [] : ['--older-than']), ...(peer === undefined ? [] : ['--peer'])];
   if (ca && partial.length > 0) {
@@ -96,7 +122,7 @@ function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
     olderThanMs: olderThan,
     peer,
     force: flags.forceConflicts,
-    asked: { keySize: flags.keySize === undefined ? undefined : Number(flags.keySize), validityMs: flags.certValidity },
+    asked: { keySize: askedKeySize(flags.keySize), validityMs: flags.certValidity },
     parallel: flags.parallel,
     waitMs: flags.waitDuration,
   };
