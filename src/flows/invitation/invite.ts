@@ -1,5 +1,5 @@
-import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { heldKeySize } from '../../mesh/certificates/kept-lifetime.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
@@ -14,14 +14,13 @@ import {
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
-import { requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';
 import { newHeldKey, randomId } from '../../pki/signed-text.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { addressesOf, readOwnMember } from './own-member.ts';
+import { addressesOf, readOwnMember, requireSettled } from './own-member.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';
 import { messageDigest, readSigner, signMessage } from './sign-message.ts';
 
@@ -33,6 +32,8 @@ export interface InviteOptions {
   endpoints?: readonly string[] | undefined;
   /** Bits; absent: as what is there. */
   keySize?: number | undefined;
+  /** The other clusters within reach; asked only where this one is in the middle of a rotation. */
+  readOthers: () => Promise<readonly ClusterSnapshot[]>;
 }
 
 /** An invitation that is made and not written yet. */
@@ -50,8 +51,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
   // A renewal keeps what was chosen, as connect does.
   const last = lastGiven(kept, options.invited);
   const own = await readOwnMember(flow, target, options.endpoints ?? last?.endpoints);
-  requireSettledIdentity(own.snapshot);
-  requireSettledAuthority(own.snapshot);
+  await requireSettled(own, options.readOthers);
   if (options.invited === own.identity.name) {
     throw new MeshctlError('Usage', `context "${target.client.context}" is cluster "${options.invited}" itself`, {
       hint: 'Invite the cluster that is to be joined with it; without --peer, any may accept.',

@@ -1,8 +1,11 @@
 import { hostPort, listEndpoints, requireEndpoints, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { requireSigner } from '../../mesh/certificates/authority.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { provenRotation, requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
@@ -29,6 +32,19 @@ export async function readOwnMember(
   }
   requireEndpoints(snapshot);
   return { snapshot, identity, endpoints: listEndpoints(snapshot) };
+}
+
+/**
+ * Refuses a cluster of which what a message tells would not last: its identity or its CA is being changed.
+ * @param readOthers the other clusters within reach, which tell who has to take part in what is unfinished
+ * @throws MeshctlError with how it comes to its end
+ */
+export async function requireSettled(
+  { snapshot }: Member,
+  readOthers: () => Promise<readonly ClusterSnapshot[]>,
+): Promise<void> {
+  requireSettledIdentity(snapshot);
+  if (provenRotation(snapshot)) requireSettledAuthority(snapshot, await readOthers());
 }
 
 /** The addresses of a member as they are written. */

@@ -1,5 +1,5 @@
-import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { trustedBy } from '../../mesh/certificates/trust.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
@@ -12,14 +12,13 @@ import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
-import { requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
 import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { Accepted } from './answer.ts';
 import { spentSteps } from './invite.ts';
-import { readOwnMember } from './own-member.ts';
+import { readOwnMember, requireSettled } from './own-member.ts';
 import { planAccept } from './plan-accept.ts';
 import { readInvitations } from './read-invitations.ts';
 import { readSigner, sealsOf } from './sign-message.ts';
@@ -29,6 +28,8 @@ export interface AcceptOptions {
   endpoints?: readonly string[] | undefined;
   /** Ids of checks that do not count. */
   skipChecks?: readonly string[] | undefined;
+  /** The other clusters within reach; asked only where this one is in the middle of a rotation. */
+  readOthers: () => Promise<readonly ClusterSnapshot[]>;
 }
 
 /** A message that was judged, with what accepting it writes; nothing is written yet. */
@@ -103,8 +104,7 @@ export async function prepareAccept(
     const { reason, says, hint } = verdict;
     throw new MeshctlError('InvitationRefused', says, { hint, details: { context, reason, id: message.id } });
   }
-  requireSettledIdentity(own.snapshot);
-  requireSettledAuthority(own.snapshot);
+  await requireSettled(own, options.readOthers);
   const peer = memberOf(message.cluster, readBundle(message.cluster.ca));
   const given: Accepted = { message, seals, own, peer, kept, authority, certificates, now };
   const mesh = [own.snapshot, peer.snapshot];

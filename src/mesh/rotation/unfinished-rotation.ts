@@ -156,16 +156,20 @@ export function unfinishedWarning(
  * Refuses a cluster in the middle of one that is to be joined with another owner's. A message brings the CA that signs and nothing
  * that stands beside it, while the server may still show a certificate of the former one; and a peer that is out of reach has no part
  * in what is left of the rotation, which could not be finished then.
+ * @param others other clusters, as far as they were read
  * @throws MeshctlError `CertificateAuthority`, with how it goes on
  */
-export function requireSettledAuthority(snapshot: ClusterSnapshot): void {
-  const rotation = provenRotation(snapshot);
+export function requireSettledAuthority(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): void {
+  const rotation = provenRotation(snapshot, others);
   if (!rotation) return;
   const { context } = snapshot;
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": ${describeUnfinished(rotation)}; with the cluster of another owner as a peer it could not be finished`,
-    { hint: `Finish it first: ${goOnCommand(snapshot, [snapshot])}`, details: { context, phase: rotation.phase } },
+    {
+      hint: `Finish it first: ${goOnCommand(snapshot, [snapshot, ...others])}`,
+      details: { context, phase: rotation.phase },
+    },
   );
 }
 

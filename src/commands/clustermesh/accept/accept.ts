@@ -14,6 +14,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
 import { withMendsNamed } from '../../targets/contexts-of-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import { readTextInput, STANDARD_INPUT } from '../../text-input.ts';
 import { offeredEndpoints } from '../invitations/invitation-values.ts';
@@ -29,7 +30,8 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
   const message = parseMessage(await readTextInput(context, path, 'message'), sourceName(path));
   const options = { endpoints: offeredEndpoints(flags.endpoint), skipChecks: flags.skipChecks };
   return withOneCluster(context, flags, async (target) => {
-    const prepared = await prepareAccept(context, target, message, options);
+    const readOthers = readerOfOthers(context, flags, [target]);
+    const prepared = await prepareAccept(context, target, message, { ...options, readOthers });
     const { connect, fingerprints } = prepared;
     requireFingerprint(prepared, flags.fingerprint);
     for (const warning of connect.warnings) context.progress.warn(warning);

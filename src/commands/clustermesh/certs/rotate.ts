@@ -103,7 +103,8 @@ async function askOwner(
     const nothing = { replaced: [], staying: [], parted: [] };
     return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
   }
-  const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: askedKeySize(keySize) };
+  const readOthers = readerOfOthers(context, flags, [target]);
+  const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: askedKeySize(keySize), readOthers };
   return inviteOwner(context, target, options, { dryRun, output });
 }
 

@@ -1,6 +1,7 @@
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { dryRunOf } from '../../plan-result.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import { offeredEndpoints } from '../invitations/invitation-values.ts';
 import { inviteOwner } from '../invitations/invite-owner.ts';
@@ -11,5 +12,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITE>
   const { output } = flags;
   const dryRun = dryRunOf(flags);
   const options = { validMs: flags.valid, invited: flags.peer, endpoints: offeredEndpoints(flags.endpoint) };
-  return withOneCluster(context, flags, (target) => inviteOwner(context, target, options, { dryRun, output }));
+  return withOneCluster(context, flags, (target) => {
+    const readOthers = readerOfOthers(context, flags, [target]);
+    return inviteOwner(context, target, { ...options, readOthers }, { dryRun, output });
+  });
 }
