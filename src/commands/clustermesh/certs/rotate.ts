@@ -100,7 +100,7 @@ async function askOwner(
   }
   if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
     if (dryRun) return planResult({ steps: [] }, dryRun, output);
-    const nothing = { replaced: [], staying: [], parted: [] };
+    const nothing = { replaced: [], staying: [], parted: [], unsigned: [] };
     return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
   }
   const readOthers = readerOfOthers(context, flags, [target]);
