@@ -143,6 +143,24 @@ describe('what Helm would do to a mesh that works', () => {
     });
   });
 
+  it('is left to certgen where Argo CD renders the chart, and a helm of one’s own is refused', async () => {
+    const agents = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
+    const mark = (annotations: Record<string, string>) =>
+      mesh.one.store.update(agents, ({ metadata }) => {
+        metadata.annotations = annotations;
+      });
+    mark({ 'argocd.argoproj.io/tracking-id': 'cilium:apps/DaemonSet:kube-system/cilium' });
+    const { stdout } = await helmValues();
+    expect(parse(stdout).clustermesh.apiserver.tls.auto.method).toBe('cronJob');
+    expect(stdout).toMatch(/^# These values are for: Argo CD, which applies Cilium's chart 1\.18\.12\n/);
+    expect(stdout).not.toMatch(/--via-helm|helm upgrade|refuses to adopt/);
+    expect(await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run'))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/Argo CD applies Cilium's chart, so .+\n.*helm-values --context mesh-1/),
+    });
+    mark({});
+  });
+
   it('is refused in the middle of a rotation', async () => {
     const stop = new AbortController();
     await mesh.meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', '--context', 'mesh-1,mesh-2'], {

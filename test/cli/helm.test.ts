@@ -134,7 +134,7 @@ describe('enable --via-helm', () => {
     await fakeHelm('must not run', 9);
     const mesh2 = found(sandbox.clusters[1], 'mesh-2');
     const viaHelm = (...more: string[]) => meshctl('enable', '--context', 'mesh-2', '--via-helm', ...more);
-    const says = 'context "mesh-2": Helm refuses to adopt the objects that meshctl made';
+    const says = 'context "mesh-2": Helm refuses to adopt objects that it has not made';
     const results = [await viaHelm(), await viaHelm('--dry-run=server'), await viaHelm('--dry-run')];
     for (const { exitCode, stderr } of results) {
       expect(exitCode).toBe(1);
@@ -145,6 +145,9 @@ describe('enable --via-helm', () => {
     expect(jsonOf(json)).toMatchObject({ failures: [{ context: 'mesh-2', error: { code: 'Conflict' } }] });
     handOverAsPrinted(mesh2, results[0]?.stderr ?? '');
     expect(await viaHelm('--dry-run')).toMatchObject({ exitCode: 0 });
+    // Nothing is meshctl's there, and no tool has made the CA.
+    const byHand = (await meshctl('enable', '--context', 'mesh-1', '--via-helm')).stderr;
+    expect(handOverAsPrinted(found(sandbox.clusters[0], 'mesh-1'), byHand)[0]).toEqual(['secret/cilium-ca']);
   });
 
   it('runs helm with the values on its standard input, shows what it says, and waits', async () => {

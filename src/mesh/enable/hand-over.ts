@@ -1,3 +1,4 @@
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, shellWord } from '../command-line.ts';
@@ -10,34 +11,40 @@ import { FIELD_MANAGER } from '../plan/plan.ts';
 const RELEASE_NAME = 'meta.helm.sh/release-name';
 const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';
 
+const CERTIFICATES: readonly string[] = [CA_SECRET, ...CERTIFICATE_SECRETS];
+
+const isPeerSecret = (name: string) => PEER_SECRETS.some((secret) => secret === name);
+
 /** The release that Cilium's DaemonSet is of; undefined where nothing tells. */
 export function ciliumRelease({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>) {
   return objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata.annotations?.[RELEASE_NAME];
 }
 
 /**
- * Gives Helm what meshctl made and the chart makes too: Helm takes over an object only with its own label and annotations
- * (checkOwnership in its pkg/action/validate.go), and then changes it in place, so that nobody is cut off meanwhile.
- * @param makes which of the objects that hold users and peers the chart makes
+ * Gives Helm what the chart makes too and no tool has made: meshctl's own, and a CA that came by hand. Helm takes over an object
+ * only with its own label and annotations (checkOwnership in its pkg/action/validate.go), and then changes it in place, so that
+ * nobody is cut off meanwhile.
+ * @param makes which of the objects that hold users, peers and certificates the chart makes
  * @param release the one that is to have them
- * @returns two commands; undefined where there is nothing of meshctl's
+ * @returns two commands; undefined where there is nothing to hand over
  */
 export function handOverCommand(
   { context, namespace, objects }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>,
-  makes: { users: boolean; peers: boolean },
+  makes: { users: boolean; peers: boolean; certificates: boolean },
   release: string,
 ): string | undefined {
   const isRendered = ({ kind, metadata: { name } }: KubeObject) => {
     if (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP) return makes.users;
-    return kind !== 'Secret' || makes.peers || !PEER_SECRETS.some((secret) => secret === name);
+    if (kind !== 'Secret') return true;
+    return CERTIFICATES.includes(name) ? makes.certificates : makes.peers || !isPeerSecret(name);
   };
   const isOurs = ({ metadata }: KubeObject) => metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
   // Also a CA that came by hand: no tool has put marks on it.
   const isAuthority = ({ kind, metadata: { name } }: KubeObject) => kind === 'Secret' && name === CA_SECRET;
   const adopted = [...objects.values()].filter(
-    (object) => toolOf(object) === undefined && (isAuthority(object) || (isOurs(object) && isRendered(object))),
+    (object) => toolOf(object) === undefined && (isAuthority(object) || isOurs(object)) && isRendered(object),
   );
-  if (!adopted.some(isOurs)) return undefined;
+  if (adopted.length === 0) return undefined;
   const words = adopted.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
   const mark = (verb: string, ...marks: string[]) =>
     kubectlCommand({ context, namespace }, [verb, '--overwrite', ...words, ...marks]);

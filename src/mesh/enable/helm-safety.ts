@@ -6,6 +6,7 @@ import { MeshctlError } from '../errors.ts';
 import { CA_SECRET } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { unfinishedRotations } from '../rotation/unfinished-rotation.ts';
+import { chartApplier, rendersUnseen } from './chart-issuing.ts';
 import type { PeerMove } from './effects/peer-move.ts';
 import type { EnableSettings } from './settings.ts';
 
@@ -60,13 +61,30 @@ export function requireSafeForHelm(
 }
 
 /**
+ * Refuses where there is no release that an operator's `helm` could have otherwise, or where it would not stay so.
+ * @throws MeshctlError `Incompatible`
+ */
+export function requireOwnHelm(snapshot: ClusterSnapshot): void {
+  const { context } = snapshot;
+  const applier = chartApplier(snapshot);
+  if (!applier) return;
+  const what = rendersUnseen(applier)
+    ? 'there is no release that helm could upgrade'
+    : 'what helm upgrades is taken back by it';
+  throw new MeshctlError('Incompatible', `context "${context}": ${applier.says} applies Cilium's chart, so ${what}`, {
+    hint: `Put the values to those that it has: ${meshctlCommand('clustermesh helm-values', { context })}`,
+    details: { context },
+  });
+}
+
+/**
  * Refuses what Helm would refuse: it takes over no object without its marks.
  * @param handOver the commands that put them there, as {@link HelmValues} has them
  * @throws MeshctlError `Conflict`
  */
 export function requireHandedOver({ context }: ClusterSnapshot, handOver: string | undefined): void {
   if (handOver === undefined) return;
-  throw new MeshctlError('Conflict', `context "${context}": Helm refuses to adopt the objects that meshctl made`, {
+  throw new MeshctlError('Conflict', `context "${context}": Helm refuses to adopt objects that it has not made`, {
     hint: `Hand them over, which cuts no peer off, then run the same command again: ${handOver}`,
     details: { context },
   });

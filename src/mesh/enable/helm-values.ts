@@ -1,5 +1,4 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import { isServedByCertManager } from '../certificates/authority.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
@@ -7,6 +6,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
+import { chartApplier, issuingMethod, issuingNotes, rendersUnseen } from './chart-issuing.ts';
 import { handOverCommand } from './hand-over.ts';
 import { type HelmPeers, helmPeers, leavesUsersOut } from './helm-peers.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
@@ -42,8 +42,13 @@ export interface HelmInput {
 export function helmValues(input: HelmInput): HelmValues {
   const { snapshot, identity, install, settings } = input;
   const peers = helmPeers(snapshot, install);
-  const makes = { users: peers.areMade || !leavesUsersOut(install), peers: peers.areMade };
-  const handOver = handOverCommand(snapshot, makes, input.release);
+  const makes = {
+    users: peers.areMade || !leavesUsersOut(install),
+    peers: peers.areMade,
+    certificates: issuingMethod(snapshot) === 'helm',
+  };
+  // Without Helm there is nobody who would refuse.
+  const handOver = rendersUnseen(chartApplier(snapshot)) ? undefined : handOverCommand(snapshot, makes, input.release);
   return {
     values: {
       cluster: { name: identity.name, id: identity.id },
@@ -64,11 +69,12 @@ export function helmValues(input: HelmInput): HelmValues {
 }
 
 function notesOf({ snapshot, install }: HelmInput, peers: HelmPeers): string[] {
-  const notes: string[] = [...peers.notes];
+  const notes: string[] = [...issuingNotes(snapshot), ...peers.notes];
   if (!peers.areMade && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
+    const flags = chartApplier(snapshot) ? [] : ['--via-helm'];
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
-        `create it: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
+        `create it: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, flags)}`,
     );
   }
   const set = [...snapshot.objects.values()].flatMap((object) =>
@@ -154,13 +160,14 @@ function tlsValues(
   };
 }
 
-/** Who issues the certificates goes on with it: cert-manager writes its issuer on each Secret. */
+/** cert-manager writes its issuer on each Secret. */
 function issuingValues(snapshot: ClusterSnapshot): Record<string, unknown> {
-  if (!isServedByCertManager(snapshot)) return { method: 'helm' };
+  const method = issuingMethod(snapshot);
+  if (method !== 'certmanager') return { method };
   const { annotations = {} } =
     snapshot.objects.get(keyOf(secretRef(snapshot.namespace, SERVER_CERT_SECRET)))?.metadata ?? {};
   const mark = (name: string) => annotations[`cert-manager.io/issuer-${name}`];
   const name = mark('name');
   const issuer = { group: mark('group') ?? 'cert-manager.io', kind: mark('kind') ?? 'Issuer', name };
-  return { method: 'certmanager', ...(name === undefined ? {} : { certManagerIssuerRef: issuer }) };
+  return { method, ...(name === undefined ? {} : { certManagerIssuerRef: issuer }) };
 }

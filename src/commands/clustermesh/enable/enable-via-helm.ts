@@ -2,7 +2,7 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
-import { requireHandedOver, requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
+import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
 import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';
@@ -41,7 +41,10 @@ export async function runViaHelm(
   planned: readonly { target: Target; draft: EnableDraft }[],
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
-  for (const { draft } of planned) requireSafeForHelm(draft, options.others);
+  for (const { draft } of planned) {
+    requireOwnHelm(draft.snapshot);
+    requireSafeForHelm(draft, options.others);
+  }
   const helm: HelmOptions = {
     release: flags.helmRelease,
     chart: flags.helmChart,

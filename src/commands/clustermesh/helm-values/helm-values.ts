@@ -3,8 +3,10 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { concernsOthers, draftEnableCluster, draftWithOthers } from '../../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { formatVersion } from '../../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
+import { chartApplier } from '../../../mesh/enable/chart-issuing.ts';
 import { requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { cutSentences } from '../../../views/enable/helm-view.ts';
@@ -46,14 +48,17 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
         handOver === undefined
           ? []
           : [
-              `Helm refuses to adopt the objects that meshctl made in ${target.client.context}; hand them over before helm runs, ` +
+              `Helm refuses to adopt objects that it has not made in ${target.client.context}; hand them over before helm runs, ` +
                 `which cuts no peer off: ${handOver}`,
             ];
       const notes = [...(await doubtsOf(context, flags, draft)), ...adoption, ...ofValues];
       // In YAML they are comments.
       if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
-      const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
-      const comments = [`These values are for: ${printable(command)}`, ...notes];
+      const applier = chartApplier(draft.snapshot);
+      const whose = applier
+        ? `${applier.says}, which applies Cilium's chart ${formatVersion(draft.install.version)}`
+        : ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
+      const comments = [`These values are for: ${printable(whose)}`, ...notes];
       clusters.push({ context: target.client.context, values, comments });
     }
     if (flags.output !== 'json' && clusters.length > 1) context.progress.warn(ONE_DOCUMENT);

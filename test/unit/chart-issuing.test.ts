@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import {
+  chartApplier,
+  type IssuingMethod,
+  issuingMethod,
+  issuingNotes,
+  rendersUnseen,
+} from '../../src/mesh/enable/chart-issuing.ts';
+import { handOverCommand } from '../../src/mesh/enable/hand-over.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { secretObject, snapshotOf } from '../support/snapshots.ts';
+
+const CA = 'cilium-ca';
+const SERVER = 'clustermesh-apiserver-server-cert';
+const AGENTS = 'cilium';
+
+/** How each one marks what it has made. */
+const MARKS: Readonly<Record<string, Partial<KubeObject['metadata']>>> = {
+  Helm: { annotations: { 'meta.helm.sh/release-name': 'cilium' } },
+  'Flux’s Helm': { labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } },
+  Flux: { labels: { 'kustomize.toolkit.fluxcd.io/name': 'infra' } },
+  'Argo CD': { annotations: { 'argocd.argoproj.io/tracking-id': 'cilium:x' } },
+  Terraform: { managedFields: [{ manager: 'Terraform', operation: 'Apply' }] },
+  certgen: { managedFields: [{ manager: 'cilium-certgen', operation: 'Update' }] },
+  'cert-manager': { annotations: { 'cert-manager.io/certificate-name': 'c' } },
+  meshctl: { labels: { 'app.kubernetes.io/managed-by': 'meshctl' } },
+  nobody: {},
+};
+
+/** A cluster in which these have made its objects. */
+function cluster(makers: Readonly<Record<string, string>>) {
+  const daemonSet = (name: string): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name, namespace: 'kube-system' },
+  });
+  const live = Object.entries(makers).map(([name, maker]) => {
+    const object = name === AGENTS ? daemonSet(name) : secretObject(name, {});
+    return { ...object, metadata: { ...object.metadata, ...MARKS[maker] } };
+  });
+  return snapshotOf({ live });
+}
+
+describe('who issues by the chart', () => {
+  it.each<[method: IssuingMethod, makers: Readonly<Record<string, string>>]>([
+    ['helm', {}],
+    ['helm', { [AGENTS]: 'Helm', [CA]: 'Helm' }],
+    ['helm', { [AGENTS]: 'Helm', [CA]: 'meshctl', [SERVER]: 'meshctl' }],
+    ['helm', { [AGENTS]: 'Helm', [CA]: 'nobody' }],
+    // Its controller asks the cluster.
+    ['helm', { [AGENTS]: 'Flux’s Helm', [CA]: 'Flux’s Helm' }],
+    // Helm deletes what it has made and makes no longer.
+    ['helm', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'Helm' }],
+    ['certmanager', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'cert-manager' }],
+    ['certmanager', { [AGENTS]: 'Argo CD', [SERVER]: 'cert-manager' }],
+    ['cronJob', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'certgen' }],
+    ['cronJob', { [AGENTS]: 'Helm', [CA]: 'nobody', [SERVER]: 'certgen' }],
+    ['cronJob', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'meshctl' }],
+    ['cronJob', { [AGENTS]: 'Helm', [CA]: 'Terraform', [SERVER]: 'meshctl' }],
+    ['cronJob', { [AGENTS]: 'Argo CD' }],
+    ['cronJob', { [AGENTS]: 'Argo CD', [CA]: 'meshctl', [SERVER]: 'meshctl' }],
+    ['cronJob', { [AGENTS]: 'Argo CD', [CA]: 'Argo CD', [SERVER]: 'Argo CD' }],
+    ['cronJob', { [AGENTS]: 'Flux', [CA]: 'nobody' }],
+  ])('%s, where these have made what there is: %j', (method, makers) => {
+    expect(issuingMethod(cluster(makers))).toBe(method);
+  });
+
+  it.each<[maker: string, is: { applies: boolean; unseen: boolean }]>([
+    ['nobody', { applies: false, unseen: false }],
+    ['Helm', { applies: false, unseen: false }],
+    ['Flux’s Helm', { applies: true, unseen: false }],
+    ['Argo CD', { applies: true, unseen: true }],
+    ['Terraform', { applies: true, unseen: true }],
+  ])('whether %s applies the chart, and without asking the cluster', (maker, is) => {
+    const applier = chartApplier(cluster({ [AGENTS]: maker }));
+    expect({ applies: applier !== undefined, unseen: rendersUnseen(applier) }).toEqual(is);
+  });
+
+  it('is said of what renders without the cluster, with what keeps the Secrets that it has made', () => {
+    expect(issuingNotes(cluster({ [AGENTS]: 'Helm', [CA]: 'certgen' }))).toEqual([]);
+    expect(issuingNotes(cluster({ [AGENTS]: 'Argo CD', [CA]: 'meshctl' }))).toEqual([
+      expect.stringMatching(/^Argo CD renders the chart without asking the cluster/),
+    ]);
+    const [, keep, ca] = issuingNotes(cluster({ [AGENTS]: 'Argo CD', [CA]: 'Argo CD', [SERVER]: 'Argo CD' }));
+    expect(keep).toMatch(
+      /annotate --overwrite secret\/cilium-ca secret\/\S+-server-cert \S+\/sync-options=Prune=false$/,
+    );
+    expect(ca).toContain('hubble.tls.auto.method');
+  });
+});
+
+describe('what is handed over to Helm', () => {
+  const words = (makers: Readonly<Record<string, string>>) => {
+    const makes = { users: true, peers: false, certificates: issuingMethod(cluster(makers)) === 'helm' };
+    return handOverCommand(cluster(makers), makes, 'cilium')?.match(/secret\/[\w-]+(?=.*&&)/g);
+  };
+
+  it('is a CA that came by hand, also where nothing is meshctl’s', () => {
+    expect(words({ [AGENTS]: 'Helm', [CA]: 'nobody' })).toEqual([`secret/${CA}`]);
+  });
+
+  it('is nothing that the chart leaves to certgen', () => {
+    expect(words({ [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'meshctl' })).toBeUndefined();
+    expect(words({ [AGENTS]: 'Helm', [CA]: 'nobody', [SERVER]: 'certgen' })).toBeUndefined();
+  });
+
+  it('is no Secret of another', () => {
+    expect(words({ [CA]: 'meshctl', [SERVER]: 'cert-manager', 'cilium-kvstoremesh': 'meshctl' })).toBeUndefined();
+  });
+});
