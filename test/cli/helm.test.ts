@@ -9,6 +9,9 @@ import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
 import { handOverAsPrinted } from '../support/hand-over.ts';
 import { enableByHand, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { secretObject } from '../support/snapshots.ts';
+
+const MOUNTED = '/var/lib/cilium/clustermesh';
 
 let sandbox: TestSandbox;
 let directory: string;
@@ -163,6 +166,26 @@ describe('enable --via-helm', () => {
     ]);
     const values = parse(await readFile(join(directory, 'values'), 'utf8')) as Record<string, unknown>;
     expect(values).toMatchObject({ clustermesh: { useAPIServer: true } });
+  });
+
+  it('makes the list of users only where the chart does not, and says that it stays where Helm fails', async () => {
+    await fakeHelm('Error: something new', 1);
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const users = refs.configMap('clustermesh-remote-users');
+    const viaHelm = () => meshctl('enable', '--context', 'mesh-1', '--via-helm', '--yes');
+    const file = `endpoints:\n- https://10.0.0.9:2379\ncert-file: ${MOUNTED}/common-etcd-client.crt\n`;
+    const peers = secretObject('cilium-clustermesh', { 'mesh-9': file });
+    peers.metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
+    store.create(peers);
+    const made = await viaHelm();
+    expect(made).toMatchObject({ exitCode: 1, stderr: expect.not.stringContaining('stays as written') });
+    const values = parse(await readFile(join(directory, 'values'), 'utf8'));
+    expect(values).toMatchObject({ clustermesh: { config: { enabled: true } } });
+    expect(store.get(users)).toBeUndefined();
+    store.delete(refs.secret('cilium-clustermesh'));
+    expect((await viaHelm()).stderr).toContain('ConfigMap kube-system/clustermesh-remote-users stays as written');
+    expect(store.get(users)).toBeDefined();
+    store.delete(users);
   });
 
   it('gives Helm no list of peers that is out of date by the time that another cluster took', async () => {

@@ -1,12 +1,12 @@
 import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
-import { applySteps } from '../../kube/apply.ts';
+import { applySteps, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { ciliumRelease } from '../../mesh/enable/hand-over.ts';
-import { leavesUsersOut } from '../../mesh/enable/helm-peers.ts';
+import { helmPeers } from '../../mesh/enable/helm-peers.ts';
 import { type HelmValues, helmValues } from '../../mesh/enable/helm-values.ts';
 import { helmWords } from '../../mesh/enable/helm-words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
@@ -14,6 +14,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import type { ReadyWrite } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import type { EnableDraft, EnableOptions } from './draft-enable.ts';
 
@@ -92,31 +93,35 @@ export async function enableViaHelm(
 ): Promise<void> {
   const { values, notes } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
-  // From 1.19 on the chart leaves the users to others where it does not know the peers, and the pods cannot start without.
+  const journal = helm.dryRun ? undefined : await makeUsers(flow, target, draft);
+  try {
+    const args = helmCommand(target, draft, helm);
+    const says = `${target.client.context}: helm ${args.join(' ')}`;
+    await during(flow, { doing: says, done: says }, () => runHelm(flow, args, stringify(values), helm));
+    if (helm.dryRun) return;
+    if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
+      await awaitAddress(flow, target, waitMs);
+    }
+    await awaitRollout(flow, target, waitMs);
+  } catch (error) {
+    if (journal) tellWhatStands(flow, [journal], error);
+    throw error;
+  }
+}
+
+/** Pods cannot start without the list of users, which the chart may leave to others. One that it makes it would not adopt. */
+async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Promise<Journal | undefined> {
+  if (helmPeers(draft.snapshot, draft.install).usersAreMade) return undefined;
   const users = draft.plan.steps.filter(
     ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
   );
-  if (!helm.dryRun && users.length > 0 && leavesUsersOut(draft.install)) {
-    const { error } = await applySteps(target.client, users, {
-      materialise: async ({ write }) => write as ReadyWrite,
-      signal: flow.signal,
-    });
-    if (error) throw error;
-  }
-  const args = helmCommand(target, draft, helm);
-  await during(
-    flow,
-    {
-      doing: `${target.client.context}: helm ${args.join(' ')}`,
-      done: `${target.client.context}: helm ${args.join(' ')}`,
-    },
-    () => runHelm(flow, args, stringify(values), helm),
-  );
-  if (helm.dryRun) return;
-  if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
-    await awaitAddress(flow, target, waitMs);
-  }
-  await awaitRollout(flow, target, waitMs);
+  const { error, journal } = await applySteps(client, users, {
+    materialise: async ({ write }) => write as ReadyWrite,
+    signal: flow.signal,
+  });
+  if (!error) return journal;
+  tellWhatStands(flow, [journal], error);
+  throw error;
 }
 
 async function runHelm(flow: Flow, args: readonly string[], input: string, helm: HelmOptions): Promise<void> {
@@ -189,6 +194,6 @@ function helmError(error: unknown, lines: readonly string[], args: readonly stri
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,
-    { hint: hint ?? 'What Helm said is above. Nothing else was changed.' },
+    { hint: hint ?? 'What Helm said is above: see to that, then run the same command again.' },
   );
 }

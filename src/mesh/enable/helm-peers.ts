@@ -14,6 +14,8 @@ import { configuredPeers, dialingFile, isLetIn, knownPeers, PEER_SECRETS } from 
 export interface HelmPeers {
   /** Whether the chart makes the Secrets with the peers (`enabled`), instead of connect. */
   areMade: boolean;
+  /** Whether the chart makes the list of their users, ConfigMap clustermesh-remote-users. */
+  usersAreMade: boolean;
   clusters: readonly Record<string, unknown>[];
   /** What the values cannot say of peers, for people. */
   notes: readonly string[];
@@ -28,17 +30,19 @@ export function helmPeers(snapshot: ClusterSnapshot, install: CiliumInstall): He
   const dialled = configuredPeers(snapshot);
   const withOwn = dialled.filter((peer) => !sharesCertificate(snapshot, peer));
   const areMade = (dialled.length > 0 && withOwn.length === 0) || madeByHelm(snapshot, install);
+  const usersAreMade = areMade || !leavesUsersOut(install);
   const known = knownPeers(snapshot);
   const shutOut = known.filter((peer) => choicesFor(snapshot, peer).mode === 'unicast' && !isLetIn(snapshot, peer));
   if (!areMade) {
     const clusters = known.filter((peer) => !shutOut.includes(peer)).map((name) => ({ name }));
     const kept = `${known.join(', ')}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`;
-    return { areMade, clusters, notes: withOwn.length > 0 ? [kept] : [] };
+    return { areMade, usersAreMade, clusters, notes: withOwn.length > 0 ? [kept] : [] };
   }
   const clusters = known.map((name) => ({ name, ...addressValues(snapshot, name) }));
   const unaddressed = clusters.flatMap((one) => ('address' in one || 'ips' in one ? [] : [one.name]));
   return {
     areMade,
+    usersAreMade,
     clusters,
     notes: [
       ...noteOf(withOwn, 'Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls'),
@@ -89,7 +93,7 @@ function madeByHelm({ objects, namespace }: ClusterSnapshot, install: CiliumInst
 const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux-helm', 'argo-cd']);
 
 /** Since 1.19 the chart makes the users only where it makes the peers. */
-export function leavesUsersOut({ version }: CiliumInstall): boolean {
+function leavesUsersOut({ version }: CiliumInstall): boolean {
   const since = parseVersion('1.19.0-pre.0');
   return since !== undefined && compareVersions(version, since) >= 0;
 }

@@ -8,7 +8,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { chartApplier, issuingMethod, issuingNotes, rendersUnseen } from './chart-issuing.ts';
 import { handOverCommand } from './hand-over.ts';
-import { type HelmPeers, helmPeers, leavesUsersOut } from './helm-peers.ts';
+import { type HelmPeers, helmPeers } from './helm-peers.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
 
@@ -43,7 +43,7 @@ export function helmValues(input: HelmInput): HelmValues {
   const { snapshot, identity, install, settings } = input;
   const peers = helmPeers(snapshot, install);
   const makes = {
-    users: peers.areMade || !leavesUsersOut(install),
+    users: peers.usersAreMade,
     peers: peers.areMade,
     certificates: issuingMethod(snapshot) === 'helm',
   };
@@ -68,9 +68,9 @@ export function helmValues(input: HelmInput): HelmValues {
   };
 }
 
-function notesOf({ snapshot, install }: HelmInput, peers: HelmPeers): string[] {
+function notesOf({ snapshot }: HelmInput, peers: HelmPeers): string[] {
   const notes: string[] = [...issuingNotes(snapshot), ...peers.notes];
-  if (!peers.areMade && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
+  if (!peers.usersAreMade && snapshot.remoteUsers === undefined) {
     const flags = chartApplier(snapshot) ? [] : ['--via-helm'];
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
