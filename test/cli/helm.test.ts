@@ -220,6 +220,24 @@ describe('enable --via-helm', () => {
   });
 
   it.each([
+    ['corp-cilium', [], ['corp-cilium', '--repo', 'https://helm.cilium.io']],
+    ['corp-cilium', ['--helm-repo', 'https://c.example'], ['corp-cilium', '--repo', 'https://c.example']],
+    ['corp/cilium', [], ['corp/cilium']],
+    ['./charts', [], ['./charts']],
+  ])('names the repository of a chart that is only named: %s %j', async (chart, repository, words) => {
+    const flags = ['--via-helm', '--dry-run', '-o', 'json', '--helm-chart', chart, ...repository];
+    const { clusters } = jsonOf(await meshctl('enable', '--context', 'mesh-2', ...flags)) as {
+      clusters: { command: string[] }[];
+    };
+    expect(clusters[0]?.command.slice(3, 4 + words.length)).toEqual([...words, '--version']);
+  });
+
+  it('has no repository for a chart that says where it is', async () => {
+    const flags = ['--helm-chart', 'oci://c.example/cilium', '--helm-repo', 'https://c.example'];
+    expect(await meshctl('enable', '--context', 'mesh-2', '--via-helm', ...flags)).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each([
     [
       'Error: UPGRADE FAILED: Service "clustermesh-apiserver" in namespace "kube-system" exists and cannot be imported into the current release: invalid ownership metadata',
       /cannot be imported/,

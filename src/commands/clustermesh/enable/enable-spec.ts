@@ -97,15 +97,14 @@ export const ENABLE = {
     {
       flags: '--helm-chart <chart>',
       group: 'helm',
-      description: "Cilium's chart: a name, a path or an oci:// address",
+      description: "Cilium's chart: its name in --helm-repo, <repository>/<name>, a path or an oci:// address",
       complete: 'file',
       default: 'cilium',
     },
     {
       flags: '--helm-repo <url>',
       group: 'helm',
-      description: 'repository of the chart',
-      default: 'https://helm.cilium.io',
+      description: 'repository of a chart that is only named (default: https://helm.cilium.io)',
     },
     waitDuration('for the load balancer, and again for the pods', '5m'),
     YES,

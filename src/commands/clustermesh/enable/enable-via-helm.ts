@@ -18,10 +18,22 @@ export type HelmFlags = ClusterFlags &
   PlanFlags &
   Pick<FlagsOf<typeof ENABLE>, 'helmRelease' | 'helmChart' | 'helmRepo'>;
 
-const DEFAULT_CHART = 'cilium';
+const CILIUM_REPOSITORY = 'https://helm.cilium.io';
+
+/**
+ * Where a chart is that has but a name: whatever else a chart is called says where it is (ChartPathOptions in Helm's pkg/action).
+ * @throws MeshctlError `Usage`
+ */
+function repositoryOf({ helmChart, helmRepo }: Pick<HelmFlags, 'helmChart' | 'helmRepo'>): string | undefined {
+  if (/^\w[\w.-]*$/.test(helmChart)) return helmRepo ?? CILIUM_REPOSITORY;
+  if (helmRepo === undefined) return undefined;
+  throw new MeshctlError('Usage', `--helm-repo cannot be used with --helm-chart ${helmChart}, which says where it is`, {
+    hint: 'Leave --helm-repo out, or give --helm-chart the name that the chart has in that repository.',
+  });
+}
 
 /** Refuses flags that Helm cannot carry out. @throws MeshctlError `Usage` for what only meshctl itself can do */
-export function checkHelmOptions(options: EnableOptions): void {
+export function checkHelmOptions(options: EnableOptions, flags: HelmFlags): void {
   const refuse = (flag: string) =>
     new MeshctlError('Usage', `${flag} cannot be used with --via-helm`, {
       hint: 'Helm makes the objects and certificates.',
@@ -31,6 +43,7 @@ export function checkHelmOptions(options: EnableOptions): void {
   if (options.givenAuthority) throw refuse('A CA of your own');
   if (options.replaceAuthority) throw refuse('--replace-ca');
   if (options.force) throw refuse('--force-conflicts');
+  repositoryOf(flags);
 }
 
 /** Lets Helm make the mesh in each cluster, one after the other: Helm's output would be mixed up. */
@@ -48,7 +61,7 @@ export async function runViaHelm(
   const helm: HelmOptions = {
     release: flags.helmRelease,
     chart: flags.helmChart,
-    repository: flags.helmChart === DEFAULT_CHART ? flags.helmRepo : undefined,
+    repository: repositoryOf(flags),
     dryRun: dryRun === 'server',
     kubeconfig: flags.kubeconfig,
     as: flags.as,

@@ -48,7 +48,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
     const complete = { ...options, forcing: context.again('--force-conflicts'), again: context.again, givenAuthority };
-    if (flags.viaHelm) checkHelmOptions(complete);
+    if (flags.viaHelm) checkHelmOptions(complete, flags);
     const isOnly = targets.length + silent.length === 1;
     const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
       target,
