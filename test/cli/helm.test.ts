@@ -248,6 +248,12 @@ describe('enable --via-helm', () => {
       /another operation/,
       /helm rollback/,
     ],
+    [
+      'Error: UPGRADE FAILED: conflict occurred while applying object kube-system/x /v1, Kind=Secret: Apply failed with 2 conflicts: conflicts with "meshctl":\\n- .data.tls.crt\\n- .data.tls.key',
+      /Apply failed with 2 conflicts: conflicts with "meshctl"\n/,
+      /take them over: meshctl clustermesh enable --context mesh-2 --via-helm --force-conflicts/,
+    ],
+    ['Error: unknown flag: --force-conflicts', /unknown flag/, /leave --force-conflicts out/],
     ['Error: UPGRADE FAILED: "cilium" has no deployed releases', /no deployed releases/, /--helm-release/],
     ['Error: unknown flag: --hide-secret', /unknown flag/, /before 3\.15 prints private keys/],
     ['Error: something new', /something new/, /What Helm said is above/],
@@ -265,7 +271,8 @@ describe('enable --via-helm', () => {
       `Release "cilium" has been upgraded.\\nMANIFEST:\\n---\\nkind: Secret\\ndata:\\n  ca.key: ${key}\\nWARNING: late words\\n  password: c2hvcnQ=\\nError: object map[ca.key:${key}] is wrong\\n`,
       exitCode,
     );
-    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--dry-run=server', '--debug');
+    const flags = ['--force-conflicts', '--dry-run=server', '--debug'];
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', ...flags);
     expect(result.exitCode).toBe(exitCode);
     const output = result.stdout + result.stderr;
     expect(output).toContain('Release "cilium" has been upgraded.');
@@ -274,7 +281,8 @@ describe('enable --via-helm', () => {
     expect(key.length).toBeGreaterThan(1000);
     expect((key.match(/.{30}/g) ?? []).filter((piece) => output.includes(piece))).toEqual([]);
     expect(output).not.toContain('c2hvcnQ=');
-    expect(await readFile(join(directory, 'args'), 'utf8')).toContain('--dry-run=server\n--hide-secret\n');
+    const args = await readFile(join(directory, 'args'), 'utf8');
+    expect(args).toContain('--force-conflicts\n--dry-run=server\n--hide-secret\n');
   });
 
   it('says that helm is missing', async () => {

@@ -6,7 +6,7 @@ import {
   issuingNotes,
   rendersUnseen,
 } from '../../src/mesh/enable/chart-issuing.ts';
-import { handOverCommand } from '../../src/mesh/enable/hand-over.ts';
+import { handOverCommand, mayConflict } from '../../src/mesh/enable/hand-over.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -103,6 +103,25 @@ describe('what is handed over to Helm', () => {
     expect(words({ [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'meshctl' })).toBeUndefined();
     expect(words({ [AGENTS]: 'Helm', [CA]: 'nobody', [SERVER]: 'certgen' })).toBeUndefined();
   });
+
+  it.each<[helm: 'Apply' | 'Update', writer: string, secret: string, may: boolean]>([
+    ['Apply', 'meshctl', SERVER, true],
+    ['Apply', 'helm', SERVER, false],
+    // The chart makes none then.
+    ['Apply', 'meshctl', 'cilium-kvstoremesh', false],
+    ['Update', 'meshctl', SERVER, false],
+  ])(
+    'is refused to a Helm that writes by %s without force, where %s has written %s: %s',
+    (operation, writer, secret, may) => {
+      const fieldsV1 = { 'f:metadata': { 'f:annotations': { 'f:meta.helm.sh/release-name': {} } } };
+      const { objects, namespace } = cluster({ [AGENTS]: 'Helm', [secret]: 'Helm' });
+      for (const { kind, metadata } of objects.values()) {
+        const isAgents = kind === 'DaemonSet';
+        metadata.managedFields = isAgents ? [{ manager: 'helm', operation, fieldsV1 }] : [{ manager: writer }];
+      }
+      expect(mayConflict({ objects, namespace }, { users: true, peers: false, certificates: true })).toBe(may);
+    },
+  );
 
   it('is no Secret of another', () => {
     expect(words({ [CA]: 'meshctl', [SERVER]: 'cert-manager', 'cilium-kvstoremesh': 'meshctl' })).toBeUndefined();

@@ -25,6 +25,8 @@ export interface HelmOptions {
   chart: string;
   /** Absent for a chart that needs none. */
   repository?: string | undefined;
+  /** Let Helm, where it applies server-side, take over fields that others have set. */
+  force?: boolean | undefined;
   /** Only ask Helm what it would do. */
   dryRun?: boolean | undefined;
   kubeconfig?: string | undefined;
@@ -55,7 +57,7 @@ export function helmValuesOf(
 export function helmCommand(
   { client, namespace }: Target,
   draft: EnableDraft,
-  { release, chart, repository, dryRun, kubeconfig, as, asGroup = [] }: HelmOptions,
+  { release, chart, repository, force, dryRun, kubeconfig, as, asGroup = [] }: HelmOptions,
 ): string[] {
   return [
     'upgrade',
@@ -69,6 +71,7 @@ export function helmCommand(
     ...(as ? ['--kube-as-user', as] : []),
     ...asGroup.flatMap((group) => ['--kube-as-group', group]),
     '--reuse-values',
+    ...(force ? ['--force-conflicts'] : []),
     // A dry run prints all objects, and in Secret cilium-ca the key of the CA.
     ...(dryRun ? ['--dry-run=server', '--hide-secret'] : []),
     ...['--values', '-'],
@@ -97,7 +100,9 @@ export async function enableViaHelm(
   try {
     const args = helmCommand(target, draft, helm);
     const says = `${target.client.context}: helm ${args.join(' ')}`;
-    await during(flow, { doing: says, done: says }, () => runHelm(flow, args, stringify(values), helm));
+    await during(flow, { doing: says, done: says }, () =>
+      runHelm(flow, args, stringify(values), helm, options.forcing),
+    );
     if (helm.dryRun) return;
     if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
       await awaitAddress(flow, target, waitMs);
@@ -124,7 +129,14 @@ async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Pr
   throw error;
 }
 
-async function runHelm(flow: Flow, args: readonly string[], input: string, helm: HelmOptions): Promise<void> {
+/** @param forcing this run's command line with --force-conflicts */
+async function runHelm(
+  flow: Flow,
+  args: readonly string[],
+  input: string,
+  helm: HelmOptions,
+  forcing = '--force-conflicts',
+): Promise<void> {
   const wordsOf = helmWords();
   const said: string[] = [];
   try {
@@ -147,7 +159,7 @@ async function runHelm(flow: Flow, args: readonly string[], input: string, helm:
     await running;
   } catch (error) {
     flow.signal.throwIfAborted();
-    throw helmError(error, said, args);
+    throw helmError(error, said, args, forcing);
   }
 }
 
@@ -160,6 +172,10 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
   [
     /invalid ownership metadata|cannot be imported into the current release/,
     'Others made objects that Helm would make: it takes over what has its label app.kubernetes.io/managed-by=Helm and its annotations meta.helm.sh/release-name and release-namespace.',
+  ],
+  [
+    /unknown flag: --force-conflicts|forceConflicts enabled when serverSideApply disabled/,
+    'Helm applies this release client-side, which writes over what others have set without being forced: leave --force-conflicts out.',
   ],
   [
     /another operation .* is in progress/,
@@ -177,8 +193,11 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
   [/forbidden/i, 'Helm needs the rights to everything in the chart, and to its Secrets of type helm.sh/release.v1.'],
 ];
 
+/** Helm 4 applies what it has installed server-side. */
+const HELM_CONFLICT = /Apply failed with \d+ conflicts?\b/;
+
 /** @param lines what Helm said, without secrets: its own error has all that it printed, and --debug would show it */
-function helmError(error: unknown, lines: readonly string[], args: readonly string[]): MeshctlError {
+function helmError(error: unknown, lines: readonly string[], args: readonly string[], forcing: string): MeshctlError {
   if (!(error instanceof ExecaError)) throw error;
   if (error.code === 'ENOENT') {
     return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
@@ -186,11 +205,14 @@ function helmError(error: unknown, lines: readonly string[], args: readonly stri
       cause: error,
     });
   }
-  const said = lines
-    .filter((line) => /error|fail/i.test(line))
-    .at(-1)
-    ?.replace(/^Error: /, '');
-  const [, hint] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
+  const said = (
+    lines.find((line) => line.startsWith('Error: ')) ?? lines.filter((line) => /error|fail/i.test(line)).at(-1)
+  )?.replace(/^Error: |:\s*$/g, '');
+  const [, known] = HELM_TROUBLES.find(([pattern]) => lines.some((line) => pattern.test(line))) ?? [];
+  const isConflict = lines.some((line) => HELM_CONFLICT.test(line));
+  const hint = isConflict
+    ? `Helm changes fields that others have set, which it names above, only by force. Let it take them over: ${forcing}`
+    : known;
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,

@@ -15,6 +15,19 @@ const CERTIFICATES: readonly string[] = [CA_SECRET, ...CERTIFICATE_SECRETS];
 
 const isPeerSecret = (name: string) => PEER_SECRETS.some((secret) => secret === name);
 
+/** Which of the objects that hold users, peers and certificates the chart makes; it makes all others that there are. */
+export interface ChartMakes {
+  users: boolean;
+  peers: boolean;
+  certificates: boolean;
+}
+
+function isRendered({ kind, metadata: { name } }: KubeObject, makes: ChartMakes): boolean {
+  if (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP) return makes.users;
+  if (kind !== 'Secret') return true;
+  return CERTIFICATES.includes(name) ? makes.certificates : makes.peers || !isPeerSecret(name);
+}
+
 /** The release that Cilium's DaemonSet is of; undefined where nothing tells. */
 export function ciliumRelease({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>) {
   return objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata.annotations?.[RELEASE_NAME];
@@ -24,25 +37,19 @@ export function ciliumRelease({ objects, namespace }: Pick<ClusterSnapshot, 'obj
  * Gives Helm what the chart makes too and no tool has made: meshctl's own, and a CA that came by hand. Helm takes over an object
  * only with its own label and annotations (checkOwnership in its pkg/action/validate.go), and then changes it in place, so that
  * nobody is cut off meanwhile.
- * @param makes which of the objects that hold users, peers and certificates the chart makes
  * @param release the one that is to have them
  * @returns two commands; undefined where there is nothing to hand over
  */
 export function handOverCommand(
   { context, namespace, objects }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>,
-  makes: { users: boolean; peers: boolean; certificates: boolean },
+  makes: ChartMakes,
   release: string,
 ): string | undefined {
-  const isRendered = ({ kind, metadata: { name } }: KubeObject) => {
-    if (kind === 'ConfigMap' && name === REMOTE_USERS_CONFIGMAP) return makes.users;
-    if (kind !== 'Secret') return true;
-    return CERTIFICATES.includes(name) ? makes.certificates : makes.peers || !isPeerSecret(name);
-  };
   const isOurs = ({ metadata }: KubeObject) => metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
   // Also a CA that came by hand: no tool has put marks on it.
   const isAuthority = ({ kind, metadata: { name } }: KubeObject) => kind === 'Secret' && name === CA_SECRET;
   const adopted = [...objects.values()].filter(
-    (object) => toolOf(object) === undefined && (isAuthority(object) || isOurs(object)) && isRendered(object),
+    (object) => toolOf(object) === undefined && (isAuthority(object) || isOurs(object)) && isRendered(object, makes),
   );
   if (adopted.length === 0) return undefined;
   const words = adopted.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
@@ -50,6 +57,24 @@ export function handOverCommand(
     kubectlCommand({ context, namespace }, [verb, '--overwrite', ...words, ...marks]);
   const annotate = mark('annotate', `${RELEASE_NAME}=${release}`, `${RELEASE_NAMESPACE}=${namespace}`);
   return `${annotate} && ${mark('label', `${MANAGED_BY}=Helm`)}`;
+}
+
+/**
+ * Whether Helm may refuse to change what meshctl has set, unless it is forced: where it applies the release server-side, as Helm 4
+ * does with those that it has installed (seen of 4.2; it writes over what there is in those of Helm 3).
+ */
+export function mayConflict(
+  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  makes: ChartMakes,
+): boolean {
+  const { managedFields = [] } = objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata ?? {};
+  const isServerSide = managedFields.some(({ operation, fieldsV1 }) => {
+    const { 'f:annotations': annotations = {} } = (fieldsV1?.['f:metadata'] ?? {}) as Record<string, object>;
+    return operation === 'Apply' && `f:${RELEASE_NAME}` in annotations;
+  });
+  const isWritten = ({ metadata }: KubeObject) =>
+    metadata.managedFields?.some(({ manager, subresource }) => manager === FIELD_MANAGER && subresource === undefined);
+  return isServerSide && [...objects.values()].some((object) => isRendered(object, makes) && isWritten(object));
 }
 
 /**

@@ -8,6 +8,7 @@ import { knownPeers } from '../peers/peers.ts';
 import { unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import { chartApplier, rendersUnseen } from './chart-issuing.ts';
 import type { PeerMove } from './effects/peer-move.ts';
+import type { HelmValues } from './helm-values.ts';
 import type { EnableSettings } from './settings.ts';
 
 /** What of a plan of enable tells whether Helm can carry it out. */
@@ -79,13 +80,19 @@ export function requireOwnHelm(snapshot: ClusterSnapshot): void {
 
 /**
  * Refuses what Helm would refuse: it takes over no object without its marks.
- * @param handOver the commands that put them there, as {@link HelmValues} has them
+ * @param values the commands that put them there, and whether Helm is to be forced then; @param force whether it is
  * @throws MeshctlError `Conflict`
  */
-export function requireHandedOver({ context }: ClusterSnapshot, handOver: string | undefined): void {
+export function requireHandedOver(
+  { context }: ClusterSnapshot,
+  values: Pick<HelmValues, 'handOver' | 'force'>,
+  force = false,
+): void {
+  const { handOver } = values;
   if (handOver === undefined) return;
+  const again = values.force && !force ? 'again with --force-conflicts' : 'again';
   throw new MeshctlError('Conflict', `context "${context}": Helm refuses to adopt objects that it has not made`, {
-    hint: `Hand them over, which cuts no peer off, then run the same command again: ${handOver}`,
+    hint: `Hand them over, which cuts no peer off, then run the same command ${again}: ${handOver}`,
     details: { context },
   });
 }

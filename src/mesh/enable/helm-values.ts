@@ -7,7 +7,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { chartApplier, issuingMethod, issuingNotes, rendersUnseen } from './chart-issuing.ts';
-import { handOverCommand } from './hand-over.ts';
+import { handOverCommand, mayConflict } from './hand-over.ts';
 import { type HelmPeers, helmPeers } from './helm-peers.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
@@ -19,6 +19,8 @@ export interface HelmValues {
   notes: readonly string[];
   /** The commands that give Helm what meshctl made; undefined where there is nothing of it. */
   handOver: string | undefined;
+  /** Whether Helm may need --force-conflicts, see {@link mayConflict}. */
+  force: boolean;
 }
 
 export interface HelmInput {
@@ -65,6 +67,7 @@ export function helmValues(input: HelmInput): HelmValues {
     },
     notes: notesOf(input, peers),
     handOver,
+    force: mayConflict(snapshot, makes),
   };
 }
 

@@ -86,7 +86,7 @@ export const ENABLE = {
       description: 'refuse a cluster that was installed for another size of mesh',
       choices: ['255', '511'],
     },
-    FORCE_CONFLICTS,
+    { ...FORCE_CONFLICTS, description: `${FORCE_CONFLICTS.description}; with --via-helm, Helm does (Helm 4)` },
     {
       flags: '--via-helm',
       group: 'helm',

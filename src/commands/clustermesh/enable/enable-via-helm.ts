@@ -42,7 +42,6 @@ export function checkHelmOptions(options: EnableOptions, flags: HelmFlags): void
   if ((options.unset ?? []).length > 0) throw refuse('--unset');
   if (options.givenAuthority) throw refuse('A CA of your own');
   if (options.replaceAuthority) throw refuse('--replace-ca');
-  if (options.force) throw refuse('--force-conflicts');
   repositoryOf(flags);
 }
 
@@ -62,6 +61,7 @@ export async function runViaHelm(
     release: flags.helmRelease,
     chart: flags.helmChart,
     repository: repositoryOf(flags),
+    force: options.force,
     dryRun: dryRun === 'server',
     kubeconfig: flags.kubeconfig,
     as: flags.as,
@@ -78,8 +78,8 @@ export async function runViaHelm(
     })),
   );
   const refused = planned.flatMap(({ target, draft }) => {
-    const { handOver } = helmValuesOf(draft, options, helm.release);
-    const error = refusalBy(() => requireHandedOver(draft.snapshot, handOver));
+    const values = helmValuesOf(draft, options, helm.release);
+    const error = refusalBy(() => requireHandedOver(draft.snapshot, values, options.force));
     return error ? [{ context: target.client.context, error }] : [];
   });
   const [refusal] = refused;

@@ -43,7 +43,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const { drafts, others } = await draftAll(context, flags, targets, options);
     for (const { target, draft } of drafts) {
       requireSafeForHelm(draft, others);
-      const { values, notes: ofValues, handOver } = printableLines(helmValuesOf(draft, options));
+      const { values, notes: ofValues, handOver, force } = printableLines(helmValuesOf(draft, options));
       const adoption =
         handOver === undefined
           ? []
@@ -51,13 +51,16 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
               `Helm refuses to adopt objects that it has not made in ${target.client.context}; hand them over before helm runs, ` +
                 `which cuts no peer off: ${handOver}`,
             ];
-      const notes = [...(await doubtsOf(context, flags, draft)), ...adoption, ...ofValues];
+      const forced = force
+        ? ['Helm applies this release server-side: it changes fields that meshctl has set only with --force-conflicts']
+        : [];
+      const notes = [...(await doubtsOf(context, flags, draft)), ...adoption, ...forced, ...ofValues];
       // In YAML they are comments.
       if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
       const applier = chartApplier(draft.snapshot);
       const whose = applier
         ? `${applier.says}, which applies Cilium's chart ${formatVersion(draft.install.version)}`
-        : ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
+        : ['helm', ...helmCommand(target, draft, { ...helm, force })].map(shellWord).join(' ');
       const comments = [`These values are for: ${printable(whose)}`, ...notes];
       clusters.push({ context: target.client.context, values, comments });
     }
