@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openedAccess } from '../../src/mesh/enable/effects/opened-access.ts';
+import { openedAccess, shutsClientsOut } from '../../src/mesh/enable/effects/opened-access.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverServiceRef } from '../../src/mesh/objects/names.ts';
 import type { ServiceSpec } from '../../src/mesh/objects/service.ts';
@@ -67,6 +67,22 @@ describe('whom a changed Service lets in', () => {
     // A Service that is lost was as it is noted.
     const note = before.length > 0 ? { loadBalancerSourceRanges: before } : undefined;
     expect(opened(undefined, service(balanced(...after)), note)).toEqual(says);
+  });
+
+  it.each<[is: boolean, what: string, before: string[], after: string[], families?: string[]]>([
+    [false, 'the same in another order', ['10.0.0.0/8', 'fd00::/8'], ['fd00::/8', '10.0.0.0/8']],
+    [false, 'more', ['10.0.0.0/8'], ['10.0.0.0/8', '192.168.0.0/16']],
+    [false, 'a wider one', ['10.1.0.0/16'], ['10.0.0.0/8']],
+    [false, 'all', ['10.0.0.0/8'], []],
+    [false, 'all by name', ['10.0.0.0/8'], ['0.0.0.0/0']],
+    [false, 'all by name, where there were none', [], ['0.0.0.0/0'], ['IPv4']],
+    [true, 'all by name of one of two families', [], ['0.0.0.0/0'], ['IPv4', 'IPv6']],
+    [true, 'some of all', [], ['10.0.0.0/8']],
+    [true, 'others', ['10.0.0.0/8'], ['11.0.0.0/8']],
+    [true, 'fewer', ['10.0.0.0/8', '11.0.0.0/8'], ['10.0.0.0/8']],
+    [true, 'a narrower one', ['10.0.0.0/8'], ['10.1.0.0/16']],
+  ])('shuts somebody out, %s: %s', (is, _what, before, after, ipFamilies) => {
+    expect(shutsClientsOut({ ...balanced(...before), ...(ipFamilies && { ipFamilies }) }, balanced(...after))).toBe(is);
   });
 
   it.each(['ClusterIP', 'NodePort'] as const)('is nobody new where it becomes one of type %s', (type) => {

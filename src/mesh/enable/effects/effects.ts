@@ -23,6 +23,7 @@ import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
 import { userEffects, usersToRestore } from './lost-users.ts';
+import { shutsClientsOut } from './opened-access.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
 import { uncoveredEffects } from './uncovered-addresses.ts';
@@ -115,10 +116,11 @@ function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
   if (!apiserverService(snapshot)) return [];
   const [before, after] = [serviceSpec(apiserverService(snapshot)), serviceSpec(apiserverService(planned))];
   const ranges = after.loadBalancerSourceRanges ?? [];
-  const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
   const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
   return [
-    ...(narrower ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const] : []),
+    ...(shutsClientsOut(before, after)
+      ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const]
+      : []),
     ...(local ? [{ becomes: 'unknown', why: 'only nodes with a clustermesh-apiserver pod answer' } as const] : []),
   ];
 }

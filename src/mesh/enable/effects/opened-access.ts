@@ -39,15 +39,31 @@ function openedRanges(
   { loadBalancerSourceRanges: ranges = [] }: ServiceSpec,
 ): string | undefined {
   if (former.length === 0) return undefined;
-  const closed = former.flatMap((range) => parseCidr(range) ?? []);
-  const isWithin = (range: AddressRange) =>
-    closed.some(({ family, first, last }) => family === range.family && first <= range.first && range.last <= last);
-  const added = ranges.filter((text) => {
-    const range = parseCidr(text);
-    return range ? !isWithin(range) : !former.includes(text);
-  });
+  const added = rangesBeyond(ranges, former);
   if (ranges.length === 0) return `all clients get in, until now only those in ${former.join(', ')}`;
   return added.length > 0
     ? `clients in ${added.join(', ')} get in too, until now only those in ${former.join(', ')}`
     : undefined;
+}
+
+/** Who may get in by a list of source ranges that is empty or absent (Kubernetes' API reference, ServiceSpec). */
+const ALL_CLIENTS = { IPv4: '0.0.0.0/0', IPv6: '::/0' } as const;
+
+/** Whether clients that a Service let in until now get in no longer, by its source ranges. */
+export function shutsClientsOut(before: ServiceSpec, { loadBalancerSourceRanges: after = [] }: ServiceSpec): boolean {
+  if (after.length === 0) return false;
+  const { loadBalancerSourceRanges: listed = [], ipFamilies = Object.keys(ALL_CLIENTS) } = before;
+  const all = ipFamilies.flatMap((family) => ALL_CLIENTS[family as keyof typeof ALL_CLIENTS] ?? []);
+  return rangesBeyond(listed.length > 0 ? listed : all, after).length > 0;
+}
+
+/** Those of some ranges that are not within one of others. */
+function rangesBeyond(ranges: readonly string[], others: readonly string[]): string[] {
+  const known = others.flatMap((range) => parseCidr(range) ?? []);
+  const isWithin = (range: AddressRange) =>
+    known.some(({ family, first, last }) => family === range.family && first <= range.first && range.last <= last);
+  return ranges.filter((text) => {
+    const range = parseCidr(text);
+    return range ? !isWithin(range) : !others.includes(text);
+  });
 }
