@@ -251,6 +251,12 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
     cluster.store.delete(refs.service('other'));
   });
 
+  it('a node port that is none of the API server’s', async () => {
+    const { exitCode, stderr } = await meshctl('enable', '--service-type', 'NodePort', '--node-port', '20000');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/The range of valid ports is 30000-32767.*\n.*choose one in it with --node-port/);
+  });
+
   it('chooses another node port where the usual one is taken', async () => {
     cluster.store.create(nodePortService(32_379));
     const { exitCode, stdout } = await meshctl('enable', '--service-type', 'NodePort');

@@ -12,6 +12,7 @@ import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { mayHaveStrays } from '../../mesh/enable/effects/effects.ts';
 import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { addressAnnotations } from '../../mesh/enable/exposure/address-annotations.ts';
+import { nodePortAdvice } from '../../mesh/enable/exposure/node-port.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
@@ -295,13 +296,9 @@ function withMisfitHint(error: MeshctlError, snapshot: ClusterSnapshot): Meshctl
   return new MeshctlError(code, message, { hint: mendMisfit({ context, namespace }, misfit), details, cause });
 }
 
-/** A port that was taken while nobody could see by whom. */
+/** A node port that the API server does not give, which nobody could see before. */
 function withNodePortHint(error: MeshctlError): MeshctlError {
-  if (error.code !== 'Rejected' || !/provided port is already allocated/.test(error.message)) return error;
   const { code, message, details, cause } = error;
-  return new MeshctlError(code, message, {
-    hint: 'Another Service has this node port: choose one with --node-port.',
-    details,
-    cause,
-  });
+  const hint = code === 'Rejected' ? nodePortAdvice(message) : undefined;
+  return hint === undefined ? error : new MeshctlError(code, message, { hint, details, cause });
 }

@@ -33,3 +33,17 @@ export function nodePortCommand(
   const port = defaultNodePort(identityOf(ciliumConfig).id, taken);
   return meshctlCommand('clustermesh enable', { context }, ['--node-port', String(port)]);
 }
+
+/** What an API server has against a node port (pkg/registry/core/service/portallocator of Kubernetes), and the way on. */
+const TROUBLES: readonly [pattern: RegExp, advice: string][] = [
+  [/provided port is already allocated/, 'Another Service has this node port: choose one with --node-port.'],
+  [
+    /provided port is not in the valid range/,
+    'This API server has a range of its own for node ports (--service-node-port-range): choose one in it with --node-port.',
+  ],
+];
+
+/** What to do about a node port that the API server has refused. @param message its words; undefined for other ones */
+export function nodePortAdvice(message: string): string | undefined {
+  return TROUBLES.find(([pattern]) => pattern.test(message))?.[1];
+}
