@@ -30,6 +30,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
+import { digestGivenUp, withImageNoted } from '../../mesh/enable/kept-image.ts';
 import { notedReplicas, withReplicasNoted } from '../../mesh/enable/kept-replicas.ts';
 import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
@@ -159,10 +160,11 @@ export function draftFrom(
   };
   const authority = planAuthority(snapshot, choice, others);
   const { exposure, ...values } = settings;
+  const image = settleImage(chosen, options.image, install.apiserverImage, install.version);
   const unmarked = renderClusterMesh(templates, {
     ...values,
     ciliumVersion: install.version,
-    image: settleImage(chosen, options.image, install.apiserverImage),
+    image,
     namespace,
     clusterName: identity.name,
     maxConnectedClusters: identity.maxConnectedClusters,
@@ -172,7 +174,9 @@ export function draftFrom(
     restricted: enforcedLevel(snapshot) === 'restricted',
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
-  const whole = withFieldRefVersions(withUsers(unmarked, usersToRestore(snapshot, others)));
+  const whole = withFieldRefVersions(
+    withUsers(withImageNoted(unmarked, install.version), usersToRestore(snapshot, others)),
+  );
   const rendered = withOmittedDefaults(whole, liveOf);
   const lost = lostService(snapshot);
   const live = {
@@ -234,7 +238,12 @@ export function draftFrom(
       ...authorityWarnings(snapshot, authority, others),
       ...keptUnsigned(plan.steps),
       ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
-      ...[addressNotGiven(planned) ?? [], ignoredInNote(snapshot) ?? [], lostChoices(snapshot) ?? []].flat(),
+      ...[
+        addressNotGiven(planned),
+        ignoredInNote(snapshot),
+        lostChoices(snapshot),
+        digestGivenUp(chosen, install.version, image),
+      ].flatMap((says) => says ?? []),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),

@@ -47,7 +47,7 @@ export function helmValuesOf(
     identity,
     install,
     settings,
-    image: settleImage(snapshot, options.image, install.apiserverImage),
+    image: settleImage(snapshot, options.image, install.apiserverImage, install.version),
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
     release: releaseOf(snapshot, release),
   });

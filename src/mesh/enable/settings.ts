@@ -12,7 +12,7 @@ import {
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
-import { parseImage } from '../cilium/versions.ts';
+import { type CiliumVersion, parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -41,6 +41,7 @@ import {
   type ServiceType,
   withChosenAnnotations,
 } from './exposure/service-type.ts';
+import { isDigestFor } from './kept-image.ts';
 import { notedExposure, withLostChoices } from './kept-service.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
@@ -160,12 +161,19 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
 /**
  * The clustermesh-apiserver's image: as chosen, else the one that runs if it is of the agents' version (it may be pinned
  * or mirrored), else the one beside the agents'.
- * @param derived the image beside the agents'
+ * @param derived the image beside the agents'; @param version of the agents, as far as it is known
  */
-export function settleImage(snapshot: ClusterSnapshot, chosen: string | undefined, derived: string): string {
+export function settleImage(
+  snapshot: ClusterSnapshot,
+  chosen: string | undefined,
+  derived: string,
+  version: CiliumVersion | undefined,
+): string {
   const live = imageOf(apiserverDeployment(snapshot));
   if (chosen !== undefined) return chosen;
-  return live !== undefined && parseImage(live).tag === parseImage(derived).tag ? live : derived;
+  const stays =
+    live !== undefined && (parseImage(live).tag === parseImage(derived).tag || isDigestFor(snapshot, version));
+  return stays ? live : derived;
 }
 
 function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices, typeFrom: string): ServiceExposure {

@@ -2,7 +2,7 @@ import { imageOf } from '../apiserver/deployment.ts';
 import { hostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
-import { apiserverImageFor } from '../cilium/versions.ts';
+import { apiserverImageFor, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { serviceChoices } from '../enable/kept-service.ts';
@@ -149,10 +149,11 @@ function filled<T>(list: readonly T[] | undefined): readonly T[] | undefined {
 /** An image of one's own stays where it is; a file that named it would keep it from following Cilium's version. */
 function imageRemarks(snapshot: ClusterSnapshot): string[] {
   const live = imageOf(apiserverDeployment(snapshot));
-  const apiserverImage = apiserverImageFor(snapshot.agent?.image ?? '');
+  const agents = snapshot.agent?.image ?? '';
+  const apiserverImage = apiserverImageFor(agents);
   if (apiserverImage === undefined) return [];
-  const isOwn =
-    live !== undefined && live !== apiserverImage && settleImage(snapshot, undefined, apiserverImage) === live;
+  const settled = settleImage(snapshot, undefined, apiserverImage, versionOfImage(agents));
+  const isOwn = live !== undefined && live !== apiserverImage && settled === live;
   return isOwn ? [`it runs ${live}, which stays as long as Cilium's version does`] : [];
 }
 
