@@ -33,15 +33,22 @@ import { removedMeanwhile } from '../write/still-standing.ts';
 
 /**
  * Waits until the load balancer of the Service has an address.
+ * @param waitedMs how much of the time is over
+ * @returns its addresses
  * @throws MeshctlError `Timeout`, with what the events of the Service say; `Conflict` where somebody removes it
  */
-export async function awaitAddress(flow: Flow, { client, namespace }: Target, waitMs: number): Promise<void> {
+export async function awaitAddress(
+  flow: Flow,
+  { client, namespace }: Target,
+  waitMs: number,
+  waitedMs = 0,
+): Promise<readonly string[]> {
   const ref = apiserverServiceRef(namespace);
   const hosts = (service: KubeObject | undefined): string[] | undefined => {
     const found = loadBalancerHosts(stillThere(client, ref, service));
     return found.length > 0 ? found : undefined;
   };
-  await explainTimeout(
+  return explainTimeout(
     () =>
       during(
         flow,
@@ -51,7 +58,7 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
         },
         () =>
           waitForObject(client, ref, hosts, {
-            timeoutMs: waitMs,
+            timeoutMs: waitMs - waitedMs,
             signal: flow.signal,
             waitingFor: `Service ${namespace}/${APISERVER} to get an address`,
           }),
@@ -78,19 +85,22 @@ async function noAddress({ client, namespace }: Target, waitMs: number, cause: M
   );
 }
 
-/** A provider that gives an address anew does so within this time, as a rule. Milliseconds. */
+/** A provider that gives another address has withdrawn the former one within this time, as a rule. Milliseconds. */
 const OTHER_ADDRESS_MS = 60_000;
 
 /**
  * Waits until the load balancer has the address that it was asked for, or, where none was, another than before; says what
- * it has at last. A provider that gives another one is no error: peers can dial that.
+ * it has at last. A provider that gives another one is no error: peers can dial that. One that has withdrawn the former address
+ * has all the time that there is: a load balancer that is made anew takes minutes.
+ * @throws MeshctlError as {@link awaitAddress} does
  */
 export async function awaitOtherAddress(
   flow: Flow,
-  { client, namespace }: Target,
+  target: Target,
   { wished, former }: { wished?: string | undefined; former: readonly string[] },
   waitMs: number,
 ): Promise<void> {
+  const { client, namespace } = target;
   const { context } = client;
   const ref = apiserverServiceRef(namespace);
   let last: readonly string[] = former;
@@ -115,9 +125,9 @@ export async function awaitOtherAddress(
     );
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
-    if (last.length === 0) throw await noAddress({ client, namespace }, longestMs, error);
-    if (wished === undefined) return;
-    flow.progress.warn(`${context}: ${givenAnother({ wished, given: last })}`);
+    const given = last.length > 0 ? last : await awaitAddress(flow, target, waitMs, longestMs);
+    if (wished === undefined || given.includes(wished)) return;
+    flow.progress.warn(`${context}: ${givenAnother({ wished, given })}`);
   }
 }
 
