@@ -122,7 +122,7 @@ describe('connectivity test', () => {
   it('fails the right ones when the link is cut, and says what it could not remove', async () => {
     sandbox.network.cutLink('mesh-1', 'mesh-2');
     keptIn = 'mesh-2';
-    const result = await meshctl([...TEST, '-o', 'json']);
+    const result = await meshctl([...TEST, '--settle-duration', '4s', '-o', 'json']);
     keptIn = undefined;
     found(sandbox.clusters[1], 'mesh-2').store.delete({ apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE });
     sandbox.network.mendLink('mesh-1', 'mesh-2');

@@ -206,8 +206,8 @@ describe.each(Object.keys(COMMANDS) as CommandName[])('%s', (name) => {
   it.each(kinds.map((fault, index) => [fault, index] as const))(
     'is all there, or gone, or says what stands, when a write is: %s',
     async (fault, index) => {
-      // Every write meets a fault, and every fault some write; of those that are put back a third or a half of them.
-      const apart = !PUT_BACK.includes(name) ? kinds.length : HELD.includes(fault) ? 3 : 2;
+      // Every write meets a fault, and every fault some write; of those that are put back a quarter or a third of them.
+      const apart = !PUT_BACK.includes(name) ? kinds.length : HELD.includes(fault) ? 3 : 4;
       for (let k = 1; k <= writes[name]; k++) {
         if (k % apart === index % apart) await expectTruthAt(name, k, fault);
       }

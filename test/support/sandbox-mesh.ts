@@ -108,10 +108,12 @@ export async function eventually<T>(
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
+    const begun = Date.now();
     const value = await read();
     if (accept(value)) return value;
     if (Date.now() > end) throw new Error(`${what}: not so in time; last: ${JSON.stringify(value, undefined, 1)}`);
-    await new Promise((done) => setTimeout(done, pollMs));
+    // What is waited for has the machine for as long as the look had it.
+    await new Promise((done) => setTimeout(done, Math.max(pollMs, Date.now() - begun)));
   }
 }
 

@@ -38,9 +38,13 @@ describe('a cluster whose Deployment is lost', () => {
 
   it('has lost what was chosen of it, which is said; not one that never had any', () => {
     const made = [loadBalancerService('10.0.0.1'), secretObject('clustermesh-apiserver-server-cert', {})];
-    expect(lostChoices(snapshotOf({ live: made }))).toContain('choose again what you want of this: replicas, ');
-    expect(lostChoices(snapshotOf({ live: [...made, apiserverDeployment()] }))).toBeUndefined();
-    expect(lostChoices(snapshotOf({ live: made.slice(0, 1) }))).toBeUndefined();
-    expect(lostChoices(snapshotOf({ live: byAgents }))).toBeUndefined();
+    const says = (chosen: Parameters<typeof lostChoices>[1]) => lostChoices(snapshotOf({ live: made }), chosen);
+    expect(says({})).toContain('nothing else tells what was chosen of replicas, resources, ');
+    expect(says({ replicas: 2 })).toContain('what was chosen of resources, ');
+    const all = { replicas: 2, resources: {}, tolerations: [], image: 'a:1', pullSecrets: [], etcdStorage: 'disk' };
+    expect(says({ ...all, settings: [] })).toBeUndefined();
+    expect(lostChoices(snapshotOf({ live: [...made, apiserverDeployment()] }), {})).toBeUndefined();
+    expect(lostChoices(snapshotOf({ live: made.slice(0, 1) }), {})).toBeUndefined();
+    expect(lostChoices(snapshotOf({ live: byAgents }), {})).toBeUndefined();
   });
 });

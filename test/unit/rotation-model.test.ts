@@ -234,7 +234,7 @@ it.each([
 it('a run that leaves what nothing can sign says so below what it has done', () => {
   const unsigned = [{ context: 'mesh-2', says: 'it stays', hint: 'Mend it.' }];
   expect(rotationText([], { replaced: [], staying: [], parted: [], unsigned }, PLAIN)).toBe(
-    '✅ No other certificate was due\n✗ mesh-2: it stays\n   → Mend it.',
+    'No other certificate was due\n✗ mesh-2: it stays\n   → Mend it.',
   );
 });
 

@@ -241,7 +241,7 @@ export function draftFrom(
       ...[
         addressNotGiven(planned),
         ignoredInNote(snapshot),
-        lostChoices(snapshot),
+        lostChoices(snapshot, options),
         digestGivenUp(chosen, install.version, image),
       ].flatMap((says) => says ?? []),
       ...warningsOf(snapshot, install, settings, objects),

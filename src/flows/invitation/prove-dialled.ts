@@ -74,7 +74,9 @@ export async function proveDialled(
             : notThrough(
                 { target, own, peer },
                 problem?.message,
-                problem?.class === 'permission-denied' ? shutOutSince(context, message.id, isUsed) : otherOwner,
+                problem?.class === 'permission-denied'
+                  ? shutOutSince(context, message.id, isUsed ? status : undefined)
+                  : otherOwner,
               );
         }
         if (renewedSerial === undefined) return [];
@@ -105,10 +107,11 @@ async function problemWith(
 }
 
 /** Who is refused although all messages were accepted has been shut out since. */
-function shutOutSince(context: string, id: string, isUsed: boolean): string {
-  const next = isUsed ? 'look again with "clustermesh status --wait"' : 'accept the same message again';
+function shutOutSince(context: string, id: string, status: string | undefined): string {
   const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
-  return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, ${next}; if they have, end it here too: ${revoke}`;
+  const next =
+    status === undefined ? 'accept the same message again' : `see whether it is connected by then: ${status}`;
+  return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, ${next}; or, if they have, end it here too: ${revoke}`;
 }
 
 const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>

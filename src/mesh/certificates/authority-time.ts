@@ -2,6 +2,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { TlsSecretFacts } from './certificate.ts';
@@ -39,8 +40,9 @@ export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly Clus
 
 /** Of those that were not read, what stands for a context that only the operator knows. */
 function contextsOfPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
-  return concernedPeers(snapshot, others).map(
-    (peer) => others.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer),
+  const mesh = withoutNamesakes(snapshot, others);
+  return concernedPeers(snapshot, mesh).map(
+    (peer) => mesh.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer),
   );
 }
 
@@ -52,12 +54,13 @@ function contextsOfPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnap
  */
 export function renewAuthorityFirst(
   snapshot: ClusterSnapshot,
-  facts: Pick<TlsSecretFacts, 'ca'> | undefined,
+  facts: Pick<TlsSecretFacts, 'ca' | 'certificate'> | undefined,
   now: Date,
   others: readonly ClusterSnapshot[] = [],
 ): string | undefined {
   const present = snapshot.ca?.certificate;
   if (!present || !facts?.ca || !isSameKey(present, facts.ca)) return undefined;
+  if (facts.certificate.endsWith === undefined) return undefined;
   if (present.notAfter <= now) return replaceExpired(snapshot, others);
   return endsSoon(present, now) ? `replace the CA: ${rotateAuthority(snapshot, others)}` : undefined;
 }

@@ -35,6 +35,7 @@ import {
   saysUndialled,
   undialledServers,
 } from '../peers/lost-halves.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -151,18 +152,17 @@ export function keptForItself(cluster: ClusterSnapshot): string[] {
 /** A question of each peer that a cluster dials, with those that were not read and that its own list of users leaves out. */
 function withUnlisted(question: PeerQuestion): MeshCheck {
   const check = perPeer(question);
-  const othersOf = (cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => all.filter((one) => one !== cluster);
   return {
     ...check,
     subject(cluster, input) {
       const subject = check.subject(cluster, input);
-      const unlisted = unlistedPeers(cluster, othersOf(cluster, input.clusters)).map(({ peer }) => peer);
+      const unlisted = unlistedPeers(cluster, withoutNamesakes(cluster, input.clusters)).map(({ peer }) => peer);
       return { ...subject, things: [...subject.things, ...unlisted] };
     },
     run: (input, all) => [
       ...check.run(input, all),
       ...input.clusters.flatMap((cluster) =>
-        unlistedPeers(cluster, othersOf(cluster, all)).map(({ peer, says, isSure, hint }) => {
+        unlistedPeers(cluster, withoutNamesakes(cluster, all)).map(({ peer, says, isSure, hint }) => {
           const next = forOtherOwners(hint, cluster.context, peersOfOthers(cluster));
           return findingOf(question.id, isSure ? 'fail' : 'warn', cluster.context, { peer, reason: says }, next);
         }),

@@ -7,6 +7,7 @@ import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { unreadyAmong } from '../faults/unready.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -48,20 +49,20 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     title,
     ...(isOfPeers ? {} : { needs: ['apiserver-deployed'] }),
     subject: subjectOf(id),
-    run: ({ clusters, now }, all) => {
-      const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
-      const unready = unreadyAmong(all);
-      return clusters.flatMap((cluster) =>
-        faultsIn(cluster)(now.getTime())
-          .filter((fault) => fault.id === id)
-          .map((fault): Finding => {
-            const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
-            const args = { peers, object, key, reason: describeFault(fault) };
-            const mend = forOtherOwners(mendOf(fault, contexts, unready), cluster.context, peersOfOthers(cluster));
-            return findingOf(id, 'fail', cluster.context, args, mend);
-          }),
-      );
-    },
+    run: ({ clusters, now }, all) =>
+      clusters.flatMap((cluster) => {
+        const found = faultsIn(cluster)(now.getTime()).filter((fault) => fault.id === id);
+        if (found.length === 0) return [];
+        const mesh = [cluster, ...withoutNamesakes(cluster, all)];
+        const contexts = new Map(mesh.map((one) => [clusterNameOf(one), one.context]));
+        const unready = unreadyAmong(mesh);
+        return found.map((fault): Finding => {
+          const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
+          const args = { peers, object, key, reason: describeFault(fault) };
+          const mend = forOtherOwners(mendOf(fault, contexts, unready), cluster.context, peersOfOthers(cluster));
+          return findingOf(id, 'fail', cluster.context, args, mend);
+        });
+      }),
     says: ({ args }) => {
       const about = Array.isArray(args.peers) && args.peers.length > 0 ? `, peer ${args.peers.join(', ')}` : '';
       return `context "${args.context}"${about}: ${args.reason}`;

@@ -20,6 +20,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { type Finding, listed } from './shared/check.ts';
@@ -30,10 +31,9 @@ function renew(
   secrets: [string, ...string[]],
   { now, all }: { now: Date; all: readonly ClusterSnapshot[] },
 ): string {
-  const others = all.filter((other) => other !== cluster);
+  const others = withoutNamesakes(cluster, all);
   const facts = cluster.tlsSecrets.get(secrets[0]);
-  const first =
-    facts?.certificate.endsWith === undefined ? undefined : renewAuthorityFirst(cluster, facts, now, others);
+  const first = renewAuthorityFirst(cluster, facts, now, others);
   if (first) return first;
   const ways = waysToAgree(cluster, all);
   if (ways) return ways;

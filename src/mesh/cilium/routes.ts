@@ -120,8 +120,8 @@ export function readRoutes(document: unknown): NodeRoute[] | undefined {
  * The route to a range. Where Cilium routes natively it is the most specific one that holds all of the range: one that drops
  * packets is none, and hides wider ones. The default route is one, too: in a cloud that routes pods itself nodes have no other,
  * nor behind routers that learn the ranges over BGP, since Cilium puts nothing that it learns into the kernel. Whether they know
- * them no node tells. Where Cilium tunnels, it wraps what goes to pods that it knows and asks no other route: such a route, as a usual one to
- * 10.0.0.0/8, leads nowhere that a pod of another cluster is. There the tunnel leads to the range by a route of Cilium's own,
+ * them no node tells. Where Cilium tunnels, it wraps what goes to pods that it knows and asks no other route: such a route, as a
+ * usual one to 10.0.0.0/8, leads nowhere that a pod of another cluster is. There the tunnel leads to the range by a route of Cilium's own,
  * which an agent has for each node that it knows (nodeUpdate and nodeDelete in pkg/datapath/linux/node.go), or where the node
  * is connected.
  * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not

@@ -110,15 +110,33 @@ export function settleEnable(
 
 /**
  * That nothing tells any more what was chosen of a Deployment that is lost, as a clause: it is made anew as it would come out if
- * nobody chose. Undefined where there is one, or there never was.
+ * nobody chose. Undefined where there is one, or there never was, and where all is chosen anew.
+ * @param chosen by this run
  */
-export function lostChoices({ objects, namespace }: ClusterSnapshot): string | undefined {
+export function lostChoices(
+  { objects, namespace }: ClusterSnapshot,
+  chosen: Partial<Record<keyof typeof RECORDED_AT_DEPLOYMENT, unknown>>,
+): string | undefined {
   const left = [apiserverServiceRef(namespace), secretRef(namespace, SERVER_CERT_SECRET)];
   const isLost = left.every((ref) => objects.has(keyOf(ref))) && !apiserverDeployment({ objects, namespace });
-  if (!isLost) return undefined;
+  const lost = Object.entries(RECORDED_AT_DEPLOYMENT).filter(
+    ([name]) => chosen[name as keyof typeof chosen] === undefined,
+  );
+  if (!isLost || lost.length === 0) return undefined;
   const deployment = describeRef(apiserverDeploymentRef(namespace));
-  return `${deployment} is missing, and with it what was chosen of it, so choose again what you want of this: replicas, resources, tolerations, the image and its pull secrets, where etcd keeps its data, --set`;
+  return `${deployment} is missing, and nothing else tells what was chosen of ${lost.map(([, what]) => what).join(', ')}: what was has to be chosen again`;
 }
+
+/** What nothing but the Deployment tells, in words. */
+const RECORDED_AT_DEPLOYMENT = {
+  replicas: 'replicas',
+  resources: 'resources',
+  tolerations: 'tolerations',
+  image: 'the image',
+  pullSecrets: 'pull secrets',
+  etcdStorage: 'where etcd keeps its data',
+  settings: '--set',
+} as const;
 
 /**
  * Refuses what the type of the Service leaves no room for. The class of a load balancer can be chosen only when a Service

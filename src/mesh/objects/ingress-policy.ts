@@ -135,7 +135,7 @@ function networkPolicyWords(
   const open = ingress.filter(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
   const blocks = open.flatMap(({ from = [] }) => from.flatMap(({ ipBlock = [] }) => ipBlock));
   const isForAll =
-    open.some(({ from = [] }) => from.length === 0) || wholeRanges(blocks).some((range) => WORLD.has(range));
+    open.some(({ from = [] }) => from.length === 0) || wholeRanges(blocks).some((range) => OUTSIDE.has(range));
   return [
     {
       closes: true,
@@ -157,8 +157,14 @@ function ciliumWords(
   return [
     {
       closes: enableDefaultDeny?.ingress !== false,
-      denies: denied.some(meansWorld) ? 'all' : denied.some(namesAddresses) ? 'some' : 'nobody',
-      lets: open.some(meansOutside) ? 'all' : open.some(namesAddresses) ? 'some' : open.length > 0 ? 'pods' : 'nobody',
+      denies: denied.some((rule) => isFor(WORLD, rule)) ? 'all' : denied.some(namesAddresses) ? 'some' : 'nobody',
+      lets: open.some((rule) => isFor(OUTSIDE, rule))
+        ? 'all'
+        : open.some(namesAddresses)
+          ? 'some'
+          : open.length > 0
+            ? 'pods'
+            : 'nobody',
       unsure: isOfPod === UNKNOWN,
     },
   ];
@@ -190,24 +196,20 @@ function sourcesOf(rule: CiliumIngress): string[] {
   return Object.keys(rule).filter((key) => key.startsWith('from'));
 }
 
-const OUTSIDE = new Set(['world', 'world-ipv4', 'world-ipv6', 'all', 'remote-node', 'cluster']);
-
-function meansOutside(rule: CiliumIngress): boolean {
-  return meansWorld(rule) || rule.fromEntities?.some((entity) => OUTSIDE.has(entity)) === true;
-}
-
 /** Whether a rule is for what may be peers or not: ranges of addresses, or groups of a cloud. */
 function namesAddresses(rule: CiliumIngress): boolean {
   return sourcesOf(rule).some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
 }
 
-/** From where nodes and load balancers of other clusters come; an IPv6 half alone is not all of it. */
+/** From where nodes and load balancers of other clusters come; denied in their IPv6 half alone, they are not all of them. */
 const WORLD = new Set(['all', 'world', 'world-ipv4', '0.0.0.0/0']);
+/** What lets them in: also that half, for clusters that have no other. */
+const OUTSIDE = new Set([...WORLD, 'world-ipv6', '::/0', 'remote-node', 'cluster']);
 
-function meansWorld(rule: CiliumIngress): boolean {
+function isFor(sources: ReadonlySet<string>, rule: CiliumIngress): boolean {
   const { fromEntities = [], fromCIDR = [], fromCIDRSet = [] } = rule;
   const all = [...fromEntities, ...fromCIDR, ...wholeRanges(fromCIDRSet)];
-  return sourcesOf(rule).length === 0 || all.some((one) => WORLD.has(one));
+  return sourcesOf(rule).length === 0 || all.some((one) => sources.has(one));
 }
 
 /** Of ranges those of which nothing is left out. */

@@ -1,7 +1,8 @@
+import { connectCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
-import { tellApart } from '../peers/namesakes.ts';
+import { dialsAnother, tellApart } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { rotateCommand } from './rotate-command.ts';
 
@@ -16,6 +17,7 @@ export function requireOneMesh(members: readonly Member[], choice: Parameters<ty
   const named = groupBy(members, ({ identity }) => identity.name);
   const alike = [...named].find(([name, { length }]) => length > 1 && members.some((one) => knows(one, name)));
   // Of a peer that none of them is, there is more to say.
+  if (!alike) requireDialled(members);
   if (!alike || (peer !== undefined && !named.has(peer))) return;
   const [name, clusters] = alike;
   const meshes = meshesAmong(members, named);
@@ -34,6 +36,23 @@ export function requireOneMesh(members: readonly Member[], choice: Parameters<ty
       details: { name, contexts: contextsOf(clusters) },
     },
   );
+}
+
+/** Also where each name is there once, one of them may be a namesake of the other's peer. */
+function requireDialled(members: readonly Member[]): void {
+  for (const { snapshot } of members) {
+    const other = members.find((one) => dialsAnother(snapshot, one.identity.name, one.snapshot));
+    if (!other) continue;
+    const [context, there, name] = [snapshot.context, other.snapshot.context, other.identity.name];
+    throw new MeshctlError(
+      'Usage',
+      `the ${name} that context "${context}" dials is another cluster than that of context "${there}", whose certificates would be mixed up`,
+      {
+        hint: `Rotate each mesh by itself, and name its clusters with --context; or connect ${name} again first, where it was rebuilt: ${connectCommand(context, there)}`,
+        details: { name, contexts: [context, there] },
+      },
+    );
+  }
 }
 
 const contextsOf = (members: readonly Member[]): string[] => members.map(({ snapshot }) => snapshot.context);

@@ -12,6 +12,7 @@ import { contextOf } from '../faults/fault-advice.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { isTakenByHelm } from './helm-upgrades.ts';
@@ -43,14 +44,15 @@ export interface UnfinishedRotation {
 
 /**
  * The rotation in whose middle a cluster's CA is; undefined also where no CA can be read.
- * @param others other clusters, as far as they were read
+ * @param others other clusters, as far as they were read, perhaps of other meshes too
  */
 export function unfinishedRotation(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[] = [],
 ): UnfinishedRotation | undefined {
   const member = memberOf(snapshot);
-  const members = [member, ...others.filter(({ context }) => context !== snapshot.context).map(memberOf)];
+  const mesh = withoutNamesakes(snapshot, others).filter(({ context }) => context !== snapshot.context);
+  const members = [member, ...mesh.map(memberOf)];
   const present = presentAuthority(member).map(({ facts }) => facts);
   const certificates = certificatesFrom(member, members);
   const own = new Set(present.map(({ publicKeySha256 }) => publicKeySha256));
@@ -236,7 +238,7 @@ function goOnCommand(
   all: readonly ClusterSnapshot[],
   joining: readonly string[] = [],
 ): string {
-  const byName = new Map([...all, snapshot].map((one) => [clusterNameOf(one), one]));
+  const byName = new Map([...withoutNamesakes(snapshot, all), snapshot].map((one) => [clusterNameOf(one), one]));
   const isChanged = (one: ClusterSnapshot) => one === snapshot || isInRotation(one, all);
   const names = withTheirPeers([clusterNameOf(snapshot), ...joining], byName, isChanged);
   const ca = names.some((name) => {

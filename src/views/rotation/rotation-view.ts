@@ -47,7 +47,7 @@ function renewedText(
       `  • ${none}`,
     ].join('\n');
   }
-  if (certificates.length === 0) return `✅ ${none}`;
+  if (certificates.length === 0) return unsigned.length > 0 ? none : `✅ ${none}`;
   const lines = certificates.map(
     ({ context, secret, subject, peer }) =>
       `  • ${theme.bold(context)}: ${subject} in Secret ${secret}${peer ? ` (for ${peer})` : ''}`,

@@ -57,7 +57,9 @@ export function beginningLines(
   around: KnownAround,
 ): string[] {
   const { enabled, problems, invitations } = report;
-  const isSaid = enabled ? invitations : problems.some((problem) => problem.class === 'own-apiserver-missing');
+  const isSaid = enabled
+    ? invitations?.some(({ state }) => state !== 'unreadable')
+    : problems.some((problem) => problem.class === 'own-apiserver-missing');
   const next = isSaid ? undefined : howToBegin(report, reports, around);
   return next === undefined ? [] : hintLines(next, theme);
 }

@@ -18,7 +18,8 @@ export const CERTS_ROTATE = {
     'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
     'distributed. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts both the old ' +
     'and the new CA, then all certificates are issued by the new one, and only then is the old one dropped. A phase ' +
-    'that fails is rolled back; after an interruption the same command, with or without --ca, resumes.',
+    'that fails is rolled back; after an interruption the same command, with or without --ca, resumes. Exits 1 when ' +
+    'something is due in a cluster whose CA cannot sign; the others are renewed.',
   examples: [
     { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
     { line: 'meshctl clustermesh certs rotate --all --older-than 30d', what: 'only those that are due' },
@@ -39,12 +40,15 @@ export const CERTS_ROTATE = {
     },
     {
       flags: '--peer <name>',
-      description: 'only the certificates with which the other clusters log in to the cluster of this name',
+      description:
+        'only the certificates with which the other clusters log in to the cluster of this name; for one of another ' +
+        'owner, prints an invitation for them',
       complete: 'peer',
     },
     {
       flags: '--cert-validity <duration>',
-      description: 'validity of new certificates, 24h or more, e.g. 8760h (default: keep theirs)',
+      description:
+        'validity of new certificates, 24h or more, e.g. 8760h (default: keep theirs); not for another owner',
       parse: parseValidity,
     },
     {

@@ -4,7 +4,9 @@ import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../options/shared-option
 export const INVITATIONS_LIST = {
   path: ['clustermesh', 'invitations', 'list'],
   summary: 'List the invitations that a cluster has issued and accepted',
-  description: 'Shows how far each one has got, what it waits for, until when, and what this side does next.',
+  description:
+    'Shows how far each one has got, what it waits for, until when, and what this side does next. ' +
+    'Exits 1 when one of them cannot be read.',
   examples: [{ line: 'meshctl clustermesh invitations list --context a', what: 'who has to act' }],
   reachesClusters: true,
   options: [

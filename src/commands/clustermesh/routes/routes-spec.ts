@@ -6,8 +6,9 @@ export const ROUTES = {
   summary: 'Show how nodes reach the pods of other clusters',
   description:
     'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides ' +
-    'it, or only the default route, which counts and is told: the network behind it has to know the range. For a tunnel this is known only where the node is connected to the cluster; clusters of a mesh that are no peers ' +
-    'of each other are skipped. Exits 1 when a route is missing, peers are not connected, or there is nothing to ' +
+    'it, or only the default route: that counts, and is named, since the network behind it has to know the range. For ' +
+    'a tunnel this is known only where the node is connected to the cluster; clusters of a mesh that are no peers of ' +
+    'each other are skipped. Exits 1 when a route is missing, peers are not connected, or there is nothing to ' +
     'compare, 3 when a cluster cannot be queried.',
   examples: [
     { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
