@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { renewAuthorityFirst, rotateAuthority } from '../../src/mesh/certificates/authority-time.ts';
 import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
+import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
+import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { secretRef } from '../../src/mesh/objects/names.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
 import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
 import { unpairedClusters } from '../../src/mesh/peers/unpaired-clusters.ts';
+import { requireOneMesh } from '../../src/mesh/rotation/one-mesh.ts';
 import { graphOfStatus } from '../../src/mesh/status/mesh-graph.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
@@ -28,6 +36,7 @@ import {
 type Mesh = 'prod' | 'stag';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
+const PEERS = secretRef('kube-system', 'cilium-kvstoremesh');
 const addressOf = (mesh: Mesh, id: number) => `172.18.${mesh === 'prod' ? 1 : 2}.${id}`;
 
 /** `mesh-ID`, one of a mesh, with a CA and an address of its own. @param ca the one that it has; its peers trust that of before */
@@ -127,6 +136,50 @@ describe('two sound meshes of the same names', () => {
     ]);
     expect(trust(all).map(({ cluster: context, args }) => [context, args.peer])).toEqual([['prod-1', 'mesh-2']]);
   });
+});
+
+describe.each([
+  ['as they are', ALL],
+  ['the other way round', [...ALL].reverse()],
+])('what is printed of two meshes of the same names, %s, names the contexts of one', (_order, all) => {
+  it('to replace a CA that ends soon', () => {
+    expect(rotateAuthority(prod1, all)).toContain('certs rotate --context prod-1,prod-2,prod-3 --ca');
+    expect(rotateAuthority(stag1, all)).toContain('certs rotate --context stag-1,stag-2 --ca');
+  });
+
+  it('for a peering file that is lost', () => {
+    const files = secretTexts(prod1.objects.get(keyOf(PEERS)));
+    const rest = Object.entries(files).filter(([key]) => key !== 'mesh-2');
+    const objects = new Map([...prod1.objects, [keyOf(PEERS), secretObject(PEERS.name, Object.fromEntries(rest))]]);
+    const broken = { ...prod1, objects };
+    const clusters = all.map((one) => (one === prod1 ? broken : one));
+    const checks = STANDING_CHECKS.filter(({ id }) => id === 'peering-file-missing');
+    const found = runChecks(checks, { clusters, now: NOW, observed: new Map() });
+    expect(found.filter(({ severity }) => severity === 'fail').map(({ hint }) => hint)).toEqual([
+      'meshctl clustermesh connect --context prod-1 --destination-context prod-2',
+    ]);
+  });
+});
+
+it('a certificate that ends by itself is renewed by itself, whenever its CA ends', () => {
+  const ends = new Date(NOW.getTime() + 1000);
+  const ca = certificateFacts({ publicKeySha256: 'prod-1', isCa: true, notAfter: ends });
+  const ending = { ...prod1, ca: { ...caFacts('prod-1'), certificate: ca } };
+  const certificate = certificateFacts({ notAfter: NOW });
+  expect(renewAuthorityFirst(ending, { ca, certificate }, NOW)).toBeUndefined();
+  expect(renewAuthorityFirst(ending, { ca, certificate: { ...certificate, endsWith: 'CA' } }, NOW)).toContain('--ca');
+});
+
+it('one cluster of each mesh is not rotated with the other, also where each name is there once', () => {
+  const membersOf = (...clusters: ClusterSnapshot[]) =>
+    clusters.map(
+      (snapshot): Member => ({ snapshot, identity: requireIdentity(snapshot), endpoints: [], given: undefined }),
+    );
+  const rotate = (...clusters: ClusterSnapshot[]) => requireOneMesh(membersOf(...clusters), { ca: true, force: false });
+  expect(() => rotate(prod1, stag2)).toThrow('another cluster than that of context "stag-2"');
+  expect(() => rotate(prod1, prod2, prod3)).not.toThrow();
+  // One whose CA alone was replaced is still the one that is dialled.
+  expect(() => rotate(prod1, cluster('prod', 2, [1], 'new'))).not.toThrow();
 });
 
 describe('the status of two meshes of the same names', () => {
