@@ -91,7 +91,9 @@ describe('an invitation', () => {
     // What stays has used the message up, so that it is not taken again.
     const left = await accept(b, 'confirmation.yaml', '-y', '--wait-duration', '1s', '--no-rollback');
     expect(left.stderr).toContain('→ to undo them: meshctl clustermesh disconnect --context mesh-2 --peer mesh-1');
-    expect(left.stderr).toContain('If not, look again with "clustermesh status --wait"; if they have');
+    expect(left.stderr).toMatch(
+      /If not, see whether it is connected by then:\s+meshctl clustermesh status --context mesh-2 --wait/,
+    );
     good(await b([...(printed ?? '').split(' '), '-y']));
     expect((await b(mesh('status'))).stdout).not.toContain('invitation');
   });
