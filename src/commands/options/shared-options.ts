@@ -128,6 +128,11 @@ export const PICTURE_FORMAT = {
 
 export const KEY_SIZES = ['2048', '3072', '4096'] as const;
 
+/** `--key-size` as a number. */
+export function bitsOf(keySize: string | undefined): number | undefined {
+  return keySize === undefined ? undefined : Number(keySize);
+}
+
 export const RESULT_FORMAT = {
   flags: '-o, --output <format>',
   description: 'format of the result',

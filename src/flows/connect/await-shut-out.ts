@@ -1,7 +1,8 @@
 import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
+import { replaceAuthorityCommand } from '../../mesh/certificates/authority-time.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
@@ -89,7 +90,7 @@ function stillLetIn({ snapshot, unserved }: Parting, partings: readonly Parting[
   const told = partings.map((other) => clusterNameOf(other.snapshot));
   const untold = unserved.filter((peer) => !told.includes(peer));
   const { context } = snapshot;
-  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  const replace = replaceAuthorityCommand([context]);
   return peersOfSharedUser(snapshot, untold).map(
     (peer) =>
       `context "${context}": "${peer}" may log in with a certificate that all clusters of its CA share, so it is not shut out → a CA of its own shuts it out, and who else shares that one until it is connected again: ${replace}`,

@@ -9,6 +9,14 @@ import { provenRotation, requireSettledAuthority } from '../../mesh/rotation/unf
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
+/** What there is in the cluster that invites, accepts, or asks whether it is to. */
+export function readOwnSnapshot(flow: Flow, { client, namespace }: Target): Promise<ClusterSnapshot> {
+  const { context } = client;
+  return during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
+    readSnapshot(client, { namespace, purpose: 'connect' }),
+  );
+}
+
 /**
  * Reads the cluster that invites or accepts.
  * @param offered `host:port` at which the other one is to dial it; absent: what its Service has
@@ -16,13 +24,10 @@ import { during, type Flow, type Target } from '../flow.ts';
  */
 export async function readOwnMember(
   flow: Flow,
-  { client, namespace }: Target,
+  target: Target,
   offered: readonly string[] | undefined,
 ): Promise<Member> {
-  const { context } = client;
-  const snapshot = await during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
-    readSnapshot(client, { namespace, purpose: 'connect' }),
-  );
+  const snapshot = await readOwnSnapshot(flow, target);
   requireCilium(snapshot);
   requireEnabled([snapshot]);
   const identity = requireIdentity(snapshot);

@@ -7,6 +7,7 @@ import {
   isUnanswered,
   isUsed,
   otherOf,
+  revokeCommand,
   standingOf,
 } from '../../mesh/invitation/record.ts';
 import { noteOfUnreadable, standingOfUnreadable } from '../../mesh/invitation/unreadable.ts';
@@ -78,7 +79,7 @@ export async function invitationsEndingWith(flow: Flow, target: Target): Promise
   return [
     ...openAmong(kept, now).map((one) => endingNote(target, one)),
     ...waiting.map(({ record: { id } }) => {
-      const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+      const revoke = revokeCommand(context, id);
       return `context "${context}": invitation ${id} is still open, and its Secret stays → revoke it too: ${revoke}`;
     }),
     ...unreadableNotes(target, kept),
@@ -90,7 +91,7 @@ function unreadableNotes({ client: { context } }: Target, { unreadable }: Judged
 }
 
 function endingNote({ client: { context } }: Target, { id, peer }: OpenInvitation): string {
-  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  const revoke = revokeCommand(context, id);
   return `context "${context}": invitation ${id} has let ${peer} in, which ends with this, and a message of it may still be accepted → revoke it too: ${revoke}`;
 }
 

@@ -4,6 +4,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialledWith } from '../../mesh/invitation/dialled-with.ts';
+import { revokeCommand } from '../../mesh/invitation/record.ts';
 import { RETAKES } from '../../mesh/status/failure-reason.ts';
 import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
@@ -108,7 +109,7 @@ async function problemWith(
 
 /** Who is refused although all messages were accepted has been shut out since. */
 function shutOutSince(context: string, id: string, status: string | undefined): string {
-  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  const revoke = revokeCommand(context, id);
   const next =
     status === undefined ? 'accept the same message again' : `see whether it is connected by then: ${status}`;
   return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, ${next}; or, if they have, end it here too: ${revoke}`;

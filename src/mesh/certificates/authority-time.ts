@@ -1,7 +1,6 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
-import { concernedPeers } from '../peers/concerned-peers.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
+import { concernedPeers, contextOfPeer } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -17,6 +16,11 @@ export function expiredAuthority({ ca }: Pick<ClusterSnapshot, 'ca'>, now: Date)
   return ca && ca.certificate.notAfter <= now ? `has a CA that expired on ${endOf(ca.certificate)}` : undefined;
 }
 
+/** The command by which clusters get other CAs, each its own, whoever is connected to them. */
+export function replaceAuthorityCommand(context: readonly string[]): string {
+  return meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+}
+
 /**
  * How a cluster comes by another CA once its own has expired, and its peers by certificates of that one, as the end of a sentence
  * that ends with its commands. No rotation helps then: it keeps connections, and there are none to keep.
@@ -26,7 +30,7 @@ export function replaceExpired(snapshot: ClusterSnapshot, others: readonly Clust
   const { context } = snapshot;
   const peers = contextsOfPeers(snapshot, others);
   const again = peers.length > 0 ? [connectCommand(context, peers)] : [];
-  const ways = [meshctlCommand('clustermesh enable', { context }, ['--replace-ca']), ...again].join(' && ');
+  const ways = [replaceAuthorityCommand([context]), ...again].join(' && ');
   return forOtherOwners(`replace the CA, which has expired: ${ways}`, context, peersOfOthers(snapshot));
 }
 
@@ -41,9 +45,7 @@ export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly Clus
 /** Of those that were not read, what stands for a context that only the operator knows. */
 function contextsOfPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   const mesh = withoutNamesakes(snapshot, others);
-  return concernedPeers(snapshot, mesh).map(
-    (peer) => mesh.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer),
-  );
+  return concernedPeers(snapshot, mesh).map((peer) => contextOfPeer(peer, mesh));
 }
 
 /**
@@ -61,6 +63,6 @@ export function renewAuthorityFirst(
   const present = snapshot.ca?.certificate;
   if (!present || !facts?.ca || !isSameKey(present, facts.ca)) return undefined;
   if (facts.certificate.endsWith === undefined) return undefined;
-  if (present.notAfter <= now) return replaceExpired(snapshot, others);
+  if (expiredAuthority(snapshot, now)) return replaceExpired(snapshot, others);
   return endsSoon(present, now) ? `replace the CA: ${rotateAuthority(snapshot, others)}` : undefined;
 }

@@ -11,7 +11,7 @@ import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import { withoutGoing } from '../plan/going.ts';
-import { expiredAuthority, replaceExpired } from './authority-time.ts';
+import { expiredAuthority, replaceAuthorityCommand, replaceExpired } from './authority-time.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
@@ -127,9 +127,8 @@ export function requireSigner(
  * @param peers who trusts it, by name, as far as they are known
  */
 export function waysBack({ context, namespace }: Place, peers: readonly string[] = []): string {
-  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
   const whom = peers.length > 0 ? peers.join(', ') : 'peers';
-  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected again: ${replace}`;
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected again: ${replaceAuthorityCommand([context])}`;
 }
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
@@ -154,8 +153,8 @@ export function enableAdvice(
 ): string {
   if (unfinished) return waysOn(place, unfinished);
   if (caExpired) {
-    const replace = meshctlCommand('clustermesh enable', { context: place.context }, ['--replace-ca']);
-    return `replace the CA, which has expired, and connect ${peers.length > 0 ? peers.join(', ') : 'its peers'} again: ${replace}`;
+    const whom = peers.length > 0 ? peers.join(', ') : 'its peers';
+    return `replace the CA, which has expired, and connect ${whom} again: ${replaceAuthorityCommand([place.context])}`;
   }
   return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
 }

@@ -1,10 +1,10 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
-import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { concernedPeers, contextOfPeer, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -16,6 +16,7 @@ import {
   lostAuthority,
   waysBack,
 } from './authority.ts';
+import { replaceAuthorityCommand } from './authority-time.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 import { isSameKey, trusts } from './trust.ts';
@@ -48,15 +49,14 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
   const signer = signerInUse(snapshot);
   const peers = concernedPeers(snapshot, others);
   if (!ca || !signer || peers.length === 0) return undefined;
-  const otherOf = (peer: string) => others.find((other) => clusterNameOf(other) === peer);
   const sharing = peersOfOneCa(snapshot, others);
   const holder = others.find((other) => hasCopy(other, signer, sharing));
   const back = holder ? restoreFrom(snapshot, holder) : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
-  const where = peers.map((peer) => otherOf(peer)?.context ?? unnamedContext(peer));
+  const where = peers.map((peer) => contextOfPeer(peer, others));
   const next =
     ca.keyMatches && sharing.length === 0
       ? `to switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
-      : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
+      : `which cuts ${peers.join(', ')} off until connected again: ${replaceAuthorityCommand([context])}`;
   return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
 }
 

@@ -1,5 +1,5 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
-import { replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
+import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../certificates/foreign-authority.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -59,9 +59,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
         const { context, ca } = cluster;
         const found = ca && expiry(ca.certificate, now);
         if (!found) return [];
-        const others = all.filter((other) => other !== cluster);
-        const hint =
-          ca.certificate.notAfter <= now ? replaceExpired(cluster, others) : rotateAuthority(cluster, others);
+        const hint = expiredAuthority(cluster, now) ? replaceExpired(cluster, all) : rotateAuthority(cluster, all);
         return [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)];
       }),
     says: ({ args }) => `context "${args.context}": Secret cilium-ca: ${args.reason}`,

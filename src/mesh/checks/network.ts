@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
+import { groupBy } from '../pairs.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
 import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './shared/mesh-input.ts';
@@ -133,13 +134,13 @@ function unknownNodes(
   const pairs = unpairedIn(all);
   const counts = told.map(({ node, answer }) => ({
     node,
-    of: countOf(answer.map((one) => one.node.split('/')[0] ?? '')),
+    of: groupBy(answer, (one) => one.node.split('/')[0] ?? ''),
   }));
   return others.flatMap((other) => {
     const name = clusterNameOf(other);
     if (isUnpaired(pairs, clusterNameOf(cluster), name)) return [];
     const [fewest] = counts
-      .map(({ node, of }) => ({ node, known: of.get(name) ?? 0 }))
+      .map(({ node, of }) => ({ node, known: of.get(name)?.length ?? 0 }))
       .sort((one, another) => one.known - another.known);
     const wanted = Math.max(1, other.agent?.ready ?? 0);
     if (!fewest || fewest.known >= wanted) return [];
@@ -148,12 +149,6 @@ function unknownNodes(
       `the agent of ${node} knows ${known === 0 ? 'no node' : `${known} of ${wanted} nodes`} of ${other.context}`,
     ];
   });
-}
-
-function countOf(names: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
 }
 
 function unprobedNodes(told: readonly Told<NodeHealth>[]): string[] {

@@ -35,7 +35,7 @@ function renew(
   const facts = cluster.tlsSecrets.get(secrets[0]);
   const first = renewAuthorityFirst(cluster, facts, now, others);
   if (first) return first;
-  const ways = waysToAgree(cluster, all);
+  const ways = waysToAgree(cluster, others);
   if (ways) return ways;
   if (hasLostSigner(cluster) && !secrets.every((name) => issuesElsewhere(cluster, name))) {
     return `no CA can issue it: ${waysToSign(cluster, others)}`;

@@ -151,20 +151,19 @@ function certificateFaults(
   const found = own && identityFault(own, keys, input.now);
   if (found) return [mended(fault(found.id, found.says, found.key))];
   const trust = authorityPlace === undefined ? undefined : tlsFiles.get(authorityPlace);
-  if (authorityPlace?.startsWith(`${secret}/`) && (!trust || typeof trust.ca === 'string')) {
-    const key = peerCertificateKeys(authorityPlace.slice(secret.length + 1)).ca;
-    return trust?.ca === 'unreadable'
-      ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', key)]
-      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', key)];
-  }
   const isInSecret = authorityPlace?.startsWith(`${secret}/`) ?? false;
+  const caKey = peerCertificateKeys(isInSecret ? (authorityPlace?.slice(secret.length + 1) ?? peer) : peer).ca;
+  if (isInSecret && (!trust || typeof trust.ca === 'string')) {
+    return trust?.ca === 'unreadable'
+      ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', caKey)]
+      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', caKey)];
+  }
   const trusted = trust?.authorities ?? [];
   if (isInSecret && trusted.length > 0 && trusted.every(({ notAfter }) => notAfter <= input.now)) {
-    const key = peerCertificateKeys(authorityPlace?.slice(secret.length + 1) ?? peer).ca;
     const ends = trusted.map(endOf).join(', ');
     return [
       mended(
-        fault('peer-certificate-expired', `the CA certificate by which the peer is known expired on ${ends}`, key),
+        fault('peer-certificate-expired', `the CA certificate by which the peer is known expired on ${ends}`, caKey),
       ),
     ];
   }

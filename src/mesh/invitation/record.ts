@@ -196,6 +196,11 @@ export interface InvitationStanding {
 
 type ReadStanding = InvitationState | 'expired' | 'void';
 
+/** @param context of the cluster that has the invitation */
+export function revokeCommand(context: string, id: string): string {
+  return meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+}
+
 /**
  * How an invitation stands.
  * @param context of the cluster that has it
@@ -212,7 +217,7 @@ export function standingOf(
   const peer = otherOf(record);
   const state = stateOf(record, now, isVoid);
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
-  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  const revoke = revokeCommand(context, id);
   const again = meshctlCommand('clustermesh invite', { context }, peer === undefined ? [] : ['--peer', peer]);
   const whom = peer ? `the owner of "${peer}"` : 'the other owner';
   // Who dials a cluster is written down nowhere in it: whether the other half stands, only the other status tells.

@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../command-line.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { SignedMessage } from './message.ts';
+import { revokeCommand } from './record.ts';
 
 export type RefusalReason =
   | 'altered'
@@ -57,11 +58,10 @@ export function otherInvitation({ id, cluster }: SignedMessage, how: string): Re
 
 /** What is kept of the invitation here says nothing. */
 export function unreadable({ step, id, cluster }: SignedMessage, { context }: Place): Refusal {
-  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
   return {
     reason: 'unreadable',
     says: `what is kept of invitation ${id} here cannot be read, so the ${step} of "${cluster.name}" is not accepted: its Secret was changed, or is of a later meshctl`,
-    hint: `If a later meshctl has accepted a message of it, use that one; else end it, and start over: ${revoke}`,
+    hint: `If a later meshctl has accepted a message of it, use that one; else end it, and start over: ${revokeCommand(context, id)}`,
   };
 }
 
@@ -104,7 +104,7 @@ export function taken({ step, id, cluster }: SignedMessage, peer: { name: string
   return {
     reason: 'used',
     says: `the ${step} of "${cluster.name}" comes too late: accepting the one of ${whose} to invitation ${id} was begun`,
-    hint: `Accept that one again, or revoke the invitation and invite again: ${meshctlCommand('clustermesh invitations revoke', { context: place.context }, [id])}`,
+    hint: `Accept that one again, or revoke the invitation and invite again: ${revokeCommand(place.context, id)}`,
   };
 }
 
@@ -127,5 +127,5 @@ export function keyLost({ step, id }: SignedMessage, receiver: Place): Refusal {
 }
 
 function revoke({ context }: Place, id: string): string {
-  return `Start over, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
+  return `Start over, after: ${revokeCommand(context, id)}`;
 }

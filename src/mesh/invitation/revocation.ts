@@ -4,7 +4,7 @@ import type { WayBack } from '../connect/way-back.ts';
 import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
 import type { SignedMessage } from './message.ts';
-import { type InvitationRecord, isUsed } from './record.ts';
+import { type InvitationRecord, isUsed, revokeCommand } from './record.ts';
 
 /** What becomes of the other cluster of an invitation that is taken back. */
 export type Revocation =
@@ -59,6 +59,6 @@ export function wayBackOf({ step, id, cluster: { name } }: SignedMessage, snapsh
     return { command: meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]), resumes: false };
   }
   return step === 'invitation'
-    ? { command: meshctlCommand('clustermesh invitations revoke', { context }, [id]), resumes: false }
+    ? { command: revokeCommand(context, id), resumes: false }
     : { command: meshctlCommand('clustermesh invite', { context }, ['--peer', name]), resumes: true };
 }

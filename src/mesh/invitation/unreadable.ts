@@ -1,9 +1,14 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { peersByDirection } from '../peers/peers.ts';
-import { INVITATION_LABEL, type InvitationRecord, type InvitationStanding, invitationRef } from './record.ts';
+import {
+  INVITATION_LABEL,
+  type InvitationRecord,
+  type InvitationStanding,
+  invitationRef,
+  revokeCommand,
+} from './record.ts';
 
 /**
  * An invitation whose record cannot be read: it was changed by hand, restored in part, or is of a later meshctl. Its key may lie in
@@ -31,12 +36,12 @@ export function standingOfUnreadable(
   { id, role }: Omit<UnreadableInvitation, 'secret'>,
   context: string,
 ): InvitationStanding {
-  return { id, role, state: 'unreadable', next: revokeCommand(id, context) };
+  return { id, role, state: 'unreadable', next: revokeCommand(context, id) };
 }
 
 /** What those who end invitations, or what they hang on, cannot know of one. @param context of the cluster that has it */
 export function noteOfUnreadable({ id }: Pick<UnreadableInvitation, 'id'>, context: string): string {
-  return `context "${context}": invitation ${id} cannot be read, so that it is not known whom it has let in, and whether it is open → to end it: ${revokeCommand(id, context)}`;
+  return `context "${context}": invitation ${id} cannot be read, so that it is not known whom it has let in, and whether it is open → to end it: ${revokeCommand(context, id)}`;
 }
 
 /**
@@ -49,8 +54,4 @@ export function perhapsLetIn(snapshot: ClusterSnapshot, others: readonly Invitat
   const explained = others.flatMap(({ state, peer }) => (state === 'revoked' ? [] : (peer?.name ?? [])));
   const guests = letIn.filter((peer) => !dialled.includes(peer) && !served.includes(peer));
   return [...new Set([...guests, ...peersOfOthers(snapshot)])].filter((peer) => !explained.includes(peer)).sort();
-}
-
-function revokeCommand(id: string, context: string): string {
-  return meshctlCommand('clustermesh invitations revoke', { context }, [id]);
 }

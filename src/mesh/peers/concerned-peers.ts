@@ -2,6 +2,7 @@ import { formerName } from '../apiserver/pod-marks.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { unnamedContext } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   apiserverDeploymentRef,
@@ -23,6 +24,11 @@ export function namesOf(snapshot: ClusterSnapshot): string[] {
 /** The name by which its peers know a cluster: that with which it runs. The one that it is to have next may be that of a peer. */
 export function knownAs(snapshot: ClusterSnapshot): string {
   return namesOf(snapshot).at(-1) ?? clusterNameOf(snapshot);
+}
+
+/** The context of a peer among the clusters that were read; of another one, what stands for a context that only the operator knows. */
+export function contextOfPeer(peer: string, others: readonly ClusterSnapshot[]): string {
+  return others.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer);
 }
 
 /** The file by which another cluster dials one of these names. */

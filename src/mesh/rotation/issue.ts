@@ -101,9 +101,14 @@ function secretsOf(
 }
 
 /** A tool renews what it made; what somebody put there by hand is left to nobody: a conflict, as with enable. */
-function keeperOf({ force }: RotationInput, { snapshot }: Member, secret: string): string | undefined {
-  const owner = force ? undefined : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
+function keeperOf(input: RotationInput, holder: Member, secret: string): string | undefined {
+  const owner = ownerOf(input, holder, secret);
   return owner === undefined || isByHand(owner) ? undefined : owner;
+}
+
+/** Who else has made a Secret, and is to be left what is good of it. */
+function ownerOf({ force }: RotationInput, { snapshot }: Member, secret: string): string | undefined {
+  return force ? undefined : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
 }
 
 /** A copy needs nobody who signs. */
@@ -123,9 +128,8 @@ function faultOf(input: RotationInput, cluster: RotatedCluster, one: RotatedCert
   if (pending !== undefined) return 'the CA is new';
   if (copied)
     return isRemoteCert(facts, issuer) && !renewsRemoteCert(input, issuer) ? undefined : 'the remote-cert is another';
-  const { objects, namespace } = holder.snapshot;
-  const owner = input.force ? undefined : ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
-  const needed = owner === undefined ? spec : withoutAddresses(spec, namespace);
+  const isOurs = ownerOf(input, holder, secret) === undefined;
+  const needed = isOurs ? spec : withoutAddresses(spec, holder.snapshot.namespace);
   // Where the CA is lost, what it has signed may do for its time.
   const ca = issuer.snapshot.ca?.certificate ?? facts?.ca;
   return ca ? reasonToReissue(facts, needed, ca, input.now) : 'nothing tells what signed it';

@@ -16,9 +16,12 @@ export function requireOneMesh(members: readonly Member[], choice: Parameters<ty
   const { peer } = choice;
   const named = groupBy(members, ({ identity }) => identity.name);
   const alike = [...named].find(([name, { length }]) => length > 1 && members.some((one) => knows(one, name)));
+  if (!alike) {
+    requireDialled(members);
+    return;
+  }
   // Of a peer that none of them is, there is more to say.
-  if (!alike) requireDialled(members);
-  if (!alike || (peer !== undefined && !named.has(peer))) return;
+  if (peer !== undefined && !named.has(peer)) return;
   const [name, clusters] = alike;
   const meshes = meshesAmong(members, named);
   const isTold = meshes.every((mesh) => groupBy(mesh, ({ identity }) => identity.name).size === mesh.length);

@@ -1,4 +1,5 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { replaceAuthorityCommand } from '../certificates/authority-time.ts';
 import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -238,7 +239,7 @@ function ownAuthorities(one: Member, members: readonly Member[]): string {
   const sharing = members.filter((member) => keyOf(member) === keyOf(one));
   const owner = sharing.find(({ snapshot }) => !isCopiedAuthority(snapshot)) ?? one;
   const copies = sharing.filter((member) => member !== owner);
-  const renew = meshctlCommand('clustermesh enable', { context: contextsOf(copies) }, ['--replace-ca']);
+  const renew = replaceAuthorityCommand(contextsOf(copies));
   const connects = copies.flatMap((copy, index) => {
     const isBefore = (peer: Member) => copies.slice(0, index).includes(peer);
     const peers = members.filter((peer) => peer !== copy && !isBefore(peer) && areConnected(copy, peer));

@@ -113,11 +113,8 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
 
   /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
   function ownerOf(address: string): string | undefined {
-    const own = store.find(typeOf('Pod'), (one) => {
-      const pod = one as Pod;
-      return podIps(pod).includes(address) && !pod.spec.hostNetwork;
-    });
-    if (own) return cluster;
+    const pods = store.list(typeOf('Pod')) as Pod[];
+    if (pods.some((pod) => podIps(pod).includes(address) && !pod.spec.hostNetwork)) return cluster;
     return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];
   }
 

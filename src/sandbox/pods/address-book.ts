@@ -115,12 +115,10 @@ function routeInto(
 
 /** The node that has an address, or on which the pod is that has it. */
 export function placeOf({ store }: NetworkCluster, address: string): { node: string; isPod: boolean } | undefined {
-  const node = store.find(
-    typeOf('Node'),
-    (one) => (one as Node).status?.addresses?.some((entry) => entry.address === address) === true,
-  ) as Node | undefined;
+  const nodes = store.list(typeOf('Node')) as Node[];
+  const node = nodes.find(({ status }) => status?.addresses?.some((entry) => entry.address === address));
   if (node) return { node: node.metadata.name, isPod: false };
-  const pod = store.find(typeOf('Pod'), (one) => podIps(one as Pod).includes(address)) as Pod | undefined;
+  const pod = (store.list(typeOf('Pod')) as Pod[]).find((one) => podIps(one).includes(address));
   return pod?.spec.nodeName === undefined ? undefined : { node: pod.spec.nodeName, isPod: true };
 }
 

@@ -24,6 +24,7 @@ import { rotationText } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { bitsOf } from '../../options/shared-options.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult, refusalBy } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
@@ -104,11 +105,9 @@ async function askOwner(
     return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
   }
   const readOthers = readerOfOthers(context, flags, [target]);
-  const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: askedKeySize(keySize), readOthers };
+  const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: bitsOf(keySize), readOthers };
   return inviteOwner(context, target, options, { dryRun, output });
 }
-
-const askedKeySize = (keySize: string | undefined) => (keySize === undefined ? undefined : Number(keySize));
 
 function optionsOf(flags: RotateFlags): RotateOptions {
   const { ca, olderThan, peer } = flags;
@@ -123,7 +122,7 @@ function optionsOf(flags: RotateFlags): RotateOptions {
     olderThanMs: olderThan,
     peer,
     force: flags.forceConflicts,
-    asked: { keySize: askedKeySize(flags.keySize), validityMs: flags.certValidity },
+    asked: { keySize: bitsOf(flags.keySize), validityMs: flags.certValidity },
     parallel: flags.parallel,
     waitMs: flags.waitDuration,
   };

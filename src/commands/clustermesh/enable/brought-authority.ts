@@ -3,13 +3,9 @@ import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../
 import type { Target } from '../../../flows/flow.ts';
 import type { CommandContext } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { bitsOf } from '../../options/shared-options.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import type { ENABLE } from './enable-spec.ts';
-
-/** `--key-size` as a number. */
-export function bitsOf(keySize: string | undefined): number | undefined {
-  return keySize === undefined ? undefined : Number(keySize);
-}
 
 /**
  * The CA that the flags ask for: of files, or of a cluster.

@@ -24,11 +24,12 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { bitsOf } from '../../options/shared-options.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
-import { bitsOf, broughtAuthority } from './brought-authority.ts';
+import { broughtAuthority } from './brought-authority.ts';
 import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
 

@@ -2,7 +2,7 @@ import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
 import { clustersOfParting } from '../../../flows/connect/prepare-disconnect.ts';
 import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
-import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { revokeCommand } from '../../../mesh/invitation/record.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -28,7 +28,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const { steps, verified, parted, warnings } = await disconnectClusters(context, prepared, {
       parallel: 1,
       rollback: flags.rollback,
-      mend: (name) => meshctlCommand('clustermesh invitations revoke', { context: name }, [id]),
+      mend: (name) => revokeCommand(name, id),
       waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
     });
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;

@@ -1,13 +1,13 @@
 import { runsKvstoremesh } from '../../apiserver/deployment.ts';
 import { apiserverDeployment } from '../../apiserver/live.ts';
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
+import { connectCommand, meshctlCommand } from '../../command-line.ts';
 import { MeshctlError } from '../../errors.ts';
 import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../../objects/names.ts';
 import { isOurs } from '../../objects/ownership.ts';
 import { dataOf, decodeText, encodeText, secretTexts } from '../../objects/secret-data.ts';
+import { contextOfPeer } from '../../peers/concerned-peers.ts';
 import { aliasedIps } from '../../peers/file/host-aliases.ts';
 import { cachedPeerFile, peersIn } from '../../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../../peers/file/peer-file.ts';
@@ -147,9 +147,7 @@ export function noteOfUnmoved(now: ClusterSnapshot, others: readonly ClusterSnap
   const peers = dialledByAgents(now);
   if (peers.length === 0) return undefined;
   const { context } = now;
-  const where = peers.map(
-    (peer) => others.find((cluster) => clusterNameOf(cluster) === peer)?.context ?? unnamedContext(peer),
-  );
+  const where = peers.map((peer) => contextOfPeer(peer, others));
   const [was, them] = peers.length === 1 ? ['was', 'it'] : ['were', 'them'];
   return `context "${context}": ${peers.join(', ')} ${was} connected meanwhile, so the agents dial ${them} themselves, without KVStoreMesh → ${connectCommand(context, where)}`;
 }

@@ -13,11 +13,6 @@ export interface StoreEvent {
 export interface Store {
   get(ref: ObjectRef): KubeObject | undefined;
   list(type: { apiVersion: string; kind: string; namespace?: string; labels?: Record<string, string> }): KubeObject[];
-  /** The first that is meant. */
-  find(
-    type: { apiVersion: string; kind: string; namespace?: string },
-    isMeant: (object: KubeObject) => boolean,
-  ): KubeObject | undefined;
   /** Sets uid, creationTimestamp, resourceVersion, generation. Throws AlreadyExists. */
   create(object: KubeObject, manager?: string): KubeObject;
   /** Replaces the object: reads it, lets `change` mutate a copy, writes it. Bumps generation if spec changed. */

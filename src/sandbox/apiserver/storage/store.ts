@@ -41,10 +41,6 @@ export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
         .list(resource, namespace)
         .filter((object) => Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value));
     },
-    find: ({ apiVersion, kind, namespace }, isMeant) => {
-      const resource = state.kinds.require(apiVersion, kind);
-      return state.log.list(resource, namespace).find(isMeant);
-    },
     create: (object, manager = DEFAULT_MANAGER) => {
       const resource = state.kinds.require(object.apiVersion, object.kind);
       return createObject(state, resource, object, { manager: { name: manager } });
