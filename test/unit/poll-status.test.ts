@@ -258,10 +258,11 @@ test.each([
   expect(asked.includes(REPLICA)).toBe(containers.includes('kvstoremesh'));
 });
 
-test('a clustermesh-apiserver that lacks KVStoreMesh where it is on, is asked all the same: that is a problem', async () => {
+test('a pod from before KVStoreMesh was switched on is a problem that is called so', async () => {
   const { asked, target } = clusterOf({ objects: KVSTOREMESH_ON, containers: ['apiserver'] });
-  await pollStatus(flow, target, options);
-  expect(asked).toContain(REPLICA);
+  const { report } = await pollStatus(flow, target, options);
+  expect(report.problems).toMatchObject([{ message: 'pod apiserver has no container kvstoremesh' }]);
+  expect(asked).toEqual([AGENT]);
 });
 
 test('what keeps the cluster from being judged is said at once, and breaks off what is being asked', async () => {

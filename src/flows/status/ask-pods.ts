@@ -161,6 +161,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
     const name = of.nameOf(pod);
     try {
       if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
+      // A Deployment's former pod, in the rollout that brings the program.
+      if (!pod.hasProgram) throw new MeshctlError('ExecFailed', `pod ${pod.name} has no container ${of.container}`);
       const exec: Exec = (command, signal, timeoutMs = Math.max(1, deadline - flow.clock.ms())) =>
         client.exec({ namespace, pod: pod.name, container: of.container, command, timeoutMs, signal });
       const { brokeOff, ...answer } = await askRunning(poll, of, exec);

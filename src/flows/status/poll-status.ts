@@ -7,7 +7,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { FaultId } from '../../mesh/faults/fault.ts';
 import { faultsOf } from '../../mesh/faults/faults-of.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
@@ -55,15 +55,17 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
       if (component === 'agent' || expected.kvstoremesh) tally.add(component, result);
     };
     for (const answer of early) add(...answer);
-    const completing = options.snapshot ?? withNodesIfUnready(flow, target, await reading);
-    const [snapshot, { nodes, pods, on }] = await Promise.all([completing, asking]);
     const { samplePercent: percent, mostNodes } = options;
+    const read = await reading;
+    const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
+    const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
+    const [snapshot, { nodes, pods, on }, found] = await Promise.all([completing, asking, finding]);
     const isSample = percent !== undefined && percent < 100;
     const {
       missing = [],
       known = snapshot,
       ...unasked
-    } = mostNodes === undefined ? await unaskedNodes(target, snapshot, { pods, on }) : {};
+    } = found === 'not sought' ? {} : await unaskedNodes(target, snapshot, found, { pods, on });
     for (const name of isSample ? [] : missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
     if (!isSample) return { report, snapshot: known };
@@ -98,6 +100,19 @@ interface Unasked extends Pick<StatusReport, 'leftOut' | 'unread'> {
   known?: ClusterSnapshot;
 }
 
+/** `isRead`: with the snapshot, and its nodes with it. */
+interface FoundDaemonSet {
+  daemonSet: KubeObject | undefined;
+  isRead: boolean;
+}
+
+/** The DaemonSet of the agents. @returns undefined where it may not be read */
+async function findDaemonSet({ client }: Target, snapshot: ClusterSnapshot): Promise<FoundDaemonSet | undefined> {
+  const ref = agentDaemonSetRef(snapshot.namespace);
+  if (!snapshot.unread?.has(keyOf(ref))) return { daemonSet: snapshot.objects.get(keyOf(ref)), isRead: true };
+  return unlessForbidden(client.get(ref).then((daemonSet) => ({ daemonSet, isRead: false })));
+}
+
 /**
  * Whoever counts pods takes a cluster for whole that is not: nodes lack one, or are to have none. They are read only where that
  * may be.
@@ -105,17 +120,14 @@ interface Unasked extends Pick<StatusReport, 'leftOut' | 'unread'> {
 async function unaskedNodes(
   { client }: Target,
   snapshot: ClusterSnapshot,
+  found: FoundDaemonSet | undefined,
   asked: { pods: number; on: ReadonlySet<string> },
 ): Promise<Unasked> {
   // Without any, that is said of the cluster.
   if (asked.pods === 0) return {};
-  const key = keyOf(agentDaemonSetRef(snapshot.namespace));
-  const isRead = snapshot.unread?.has(key) !== true;
-  const found = isRead
-    ? { daemonSet: snapshot.objects.get(key) }
-    : await unlessForbidden(client.get(agentDaemonSetRef(snapshot.namespace)).then((daemonSet) => ({ daemonSet })));
   if (!found) return { unread: ['its DaemonSet cilium, by which nodes may lack an agent'] };
-  const { daemonSet } = found;
+  const { daemonSet, isRead } = found;
+  const key = keyOf(agentDaemonSetRef(snapshot.namespace));
   // Pods that a DaemonSet has left behind run until somebody ends them.
   if (!daemonSet)
     return { known: { ...snapshot, unread: new Set([...(snapshot.unread ?? [])].filter((one) => one !== key)) } };
