@@ -120,4 +120,10 @@ describe('a CA of which less is left than a server certificate', () => {
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--replace-ca') });
     expect(one.store.get(CA)).toBeUndefined();
   });
+
+  it('the way on connects again whoever has begun to dial with a former CA: Cilium reads one only together with its file', async () => {
+    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(enable(context, '--replace-ca', '--yes'));
+    await meshctl.ok(['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2']);
+    await connected();
+  });
 });

@@ -7,7 +7,13 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { encodeText, secretText, secretTexts } from '../objects/secret-data.ts';
 import { addAliasesStep } from '../peers/file/host-aliases.ts';
-import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } from '../peers/file/peer-config.ts';
+import {
+  COMMON_PREFIX,
+  cachedPeerFile,
+  peerCertificateKeys,
+  remotePeerFile,
+  withNewText,
+} from '../peers/file/peer-config.ts';
 import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/file/peer-file.ts';
 import { newPeerSecret, setKeys, withMarks } from '../peers/file/peer-secrets.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
@@ -130,13 +136,23 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     });
   }
   const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
-  if (!sameFile(texts[peer], file)) {
-    entry.data[peer] = file;
+  const isSame = sameFile(texts[peer], file);
+  if (!isSame || (reason && hasOtherAuthority(direction))) {
+    entry.data[peer] = isSame ? withNewText(file, now) : file;
     const from = texts[peer] === undefined ? {} : { from: describeFile(texts[peer]) };
-    entry.changes.push({ path: `data.${peer}`, ...from, to: describeFile(file) });
+    entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read anew' : ''}` });
   }
   if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
   return entry;
+}
+
+/** Whether the CA that a client trusts for a peer becomes another one with its new certificate. */
+function hasOtherAuthority({ client, server, credential }: Direction): boolean {
+  const { ca, tlsSecrets } = server.snapshot;
+  const next =
+    credential.issued?.facts.ca ??
+    (credential.kind === 'legacy' ? tlsSecrets.get(REMOTE_CERT_SECRET)?.ca : ca?.certificate);
+  return client.snapshot.peerCertificates.get(server.identity.name)?.ca?.sha256 !== next?.sha256;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** One peer of an agent or of KVStoreMesh: connects, stays connected, tells its status as Cilium's API does. */
 import type { Socket } from 'node:net';
 import { DialError } from '../pods/network-types.ts';
-import { ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
+import { type ClientFiles, ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
 import { type Files, type PeerFile, parsePeerFile, readClientFiles } from './peer-files.ts';
 import { type PeerState, STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 
@@ -45,12 +45,19 @@ export interface RemoteClusterOptions {
 
 export interface RemoteCluster {
   status(): RemoteClusterStatus;
-  /** The peering file or the certificates changed: connects anew, at once. */
+  /** The peering file's text changed: connects anew, at once. */
   reconfigure(text: string): void;
-  /** Certificate files changed: tries again now unless connected. */
+  /** Files changed that are not the peering file: tries again now unless connected, with the CAs that the client has read. */
   retryNow(): void;
   close(): void;
 }
+
+/**
+ * An etcd client reads the CAs that it trusts when it is made, and only then; its certificate at each handshake. Cilium makes
+ * another one where the peering file's own text has changed, where a connection is lost, and where the first one has not come
+ * after this time (initialConnectionTimeout in Cilium's pkg/kvstore/etcd.go; pkg/clustermesh/common/config.go).
+ */
+const INITIAL_CONNECTION_TIMEOUT_MS = 15 * 60_000;
 
 const WAITING = 'Waiting for initial connection to be established';
 
@@ -58,6 +65,8 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   const { name, timings, now, log } = options;
   let text = options.text;
   let session: EtcdSession | undefined;
+  /** The CAs of the present client, until it has a connection. */
+  let trusted: { ca: string; since: number } | undefined;
   let config: ClusterConfig | undefined;
   let asked = false;
   let state: PeerState | undefined;
@@ -98,6 +107,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
           return;
         }
         session = opened;
+        trusted = undefined;
         log(`level=info msg="Connection to remote cluster established" clusterName=${name}`);
         await follow(opened, current);
       } catch (error) {
@@ -123,7 +133,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
 
   async function open(): Promise<EtcdSession> {
     const file = parsePeerFile(text);
-    const credentials = readClientFiles(file, options.files());
+    const credentials = withTrustOf(readClientFiles(file, options.files()));
     let failure: unknown;
     for (const endpoint of file.endpoints) {
       try {
@@ -139,6 +149,12 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       }
     }
     throw failure;
+  }
+
+  function withTrustOf(files: ClientFiles): ClientFiles {
+    const time = now().getTime();
+    if (!trusted || time - trusted.since > INITIAL_CONNECTION_TIMEOUT_MS) trusted = { ca: files.ca, since: time };
+    return { ...files, ca: trusted.ca };
   }
 
   async function openAt(
@@ -217,7 +233,13 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
     };
   }
 
+  /** With another client. */
   function start() {
+    trusted = undefined;
+    tryAgain();
+  }
+
+  function tryAgain() {
     reset();
     attempt += 1;
     wake?.();
@@ -252,7 +274,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       start();
     },
     retryNow() {
-      if (!session) start();
+      if (!session) tryAgain();
     },
     close() {
       closed = true;

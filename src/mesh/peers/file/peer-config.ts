@@ -40,6 +40,15 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
   return `${lines.join('\n')}\n`;
 }
 
+/**
+ * A peering file with a text of its own, for a peer whose CA is another one than before. Cilium reads the CAs that a file names
+ * only when it begins to dial, and begins anew where the file's own text has changed (pkg/clustermesh/common/config.go): who has
+ * begun with the former CA would wait for 15 minutes (initialConnectionTimeout in pkg/kvstore/etcd.go).
+ */
+export function withNewText(file: string, now: Date): string {
+  return `${file}# The CA of the peer changed ${now.toISOString()}; Cilium reads it together with this file only.\n`;
+}
+
 /** What a peering file's endpoints are: `host:port` each. */
 function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
   return endpoint.alias?.ports.map((port) => `${meshHostname(peer)}:${port}`) ?? endpoint.addresses;
