@@ -140,7 +140,7 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   if (!isSame || (reason && hasOtherAuthority(direction))) {
     entry.data[peer] = isSame ? withNewText(file, now) : file;
     const from = texts[peer] === undefined ? {} : { from: describeFile(texts[peer]) };
-    entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read anew' : ''}` });
+    entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read again' : ''}` });
   }
   if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
   return entry;
