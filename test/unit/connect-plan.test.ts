@@ -194,17 +194,30 @@ describe('planDial', () => {
     expect(steps.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep', 'keep']);
   });
 
-  it('renews the client certificate when the CA that checks it is another one now', () => {
+  it.each([
+    ['the CA that checks it is another one now, and its file gets a text of its own', 'old-ca', 'remote-mesh-1', true],
+    ['it is not of its user, and its file stays as it is', 'ca-2', 'somebody', false],
+  ])('renews the client certificate when %s', (_case, ca, commonName, isNew) => {
+    const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'mesh-2.');
+    const facts = tlsFacts(ca, { commonName, usages: ['client'] });
+    const former = { ...facts, ...(facts.ca && isNew ? { ca: { ...facts.ca, sha256: 'bb' } } : {}) };
     const client = member({
       id: 1,
-      overrides: {
-        peerCertificates: new Map([
-          ['mesh-2', tlsFacts('old-ca', { commonName: 'remote-mesh-1', usages: ['client'] })],
-        ]),
-      },
+      secrets: [secret('cilium-clustermesh'), secret('cilium-kvstoremesh', { 'mesh-2': file })],
+      overrides: { peerCertificates: new Map([['mesh-2', former]]) },
     });
     const [step] = planDial([planDirection(client, member({ id: 2 }))], NOW).steps;
-    expect(step?.write).toMatchObject({ method: 'issue', certificates: [{ signer: 'context-2' }] });
+    expect(step?.write).toMatchObject({
+      method: 'issue',
+      certificates: [{ signer: 'context-2' }],
+      // Cilium takes it for changed by its text alone, and reads the CA again only then.
+      data: isNew
+        ? {
+            'mesh-2': `${file}# The CA of the peer changed ${NOW.toISOString()}; Cilium reads it together with this file only.\n`,
+          }
+        : {},
+    });
+    if (!isNew) expect(step?.write).not.toHaveProperty(['data', 'mesh-2']);
   });
 
   it('refuses when the CA that must sign has no key, naming the Secret', () => {
