@@ -3,6 +3,7 @@ import { createTheme } from '../../src/cli/terminal/theme.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
+import { serviceDescribeText } from '../../src/views/services/service-describe-view.ts';
 import { failoverText } from '../../src/views/services/service-failover-view.ts';
 import { noneLines, unreadLines, usesNowText } from '../../src/views/services/service-list-view.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
@@ -141,4 +142,22 @@ describe('clusters that could not be read', () => {
       '❌ context "three": not allowed',
     ]);
   });
+});
+
+test.each([
+  ['one that nothing is wrong with', [], [], true],
+  ['one of which a link is broken', [{ peer: 'mesh-2', state: 'disconnected' as const, reason: 'refused' }], [], false],
+  [
+    'one of which a cluster did not answer',
+    [],
+    [{ context: 'two', code: 'Timeout' as const, message: 'context "two": no answer' }],
+    false,
+  ],
+])('describe calls well only %s', (_what, brokenLinks, unreachable, isWell) => {
+  const cluster = { ...oneCluster('none', true), peers: [] };
+  const [service] = joinServices([cluster]);
+  if (!service) throw new Error('no service');
+  const clusters = [{ cluster: cluster.cluster, context: cluster.context, unread: [], brokenLinks }];
+  const text = serviceDescribeText({ service: { ...service, warnings: [] }, clusters, unreachable }, plain);
+  expect(text.includes('✅ shop/cart has no warnings')).toBe(isWell);
 });

@@ -42,16 +42,18 @@ export function serviceDescribeText(description: ServiceDescription, theme: Them
     service.serviceImport === undefined
       ? []
       : [`Cilium's operator derives it from ServiceImport ${service.serviceImport}`];
+  const wrong = [
+    ...warningLines(service, theme),
+    ...brokenLinkLines(description, theme),
+    ...unreachableLines(unreachable, theme),
+  ];
   return [
     title,
     ...source,
     ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
     '',
-    ...warningLines(service, theme),
-    ...brokenLinkLines(description, theme),
     ...unreadLines(description, theme),
-    ...(service.warnings.length === 0 ? [`✅ ${service.namespace}/${service.name} has no warnings`] : []),
-    ...unreachableLines(unreachable, theme),
+    ...(wrong.length > 0 ? wrong : [`✅ ${service.namespace}/${service.name} has no warnings`]),
   ].join('\n');
 }
 
