@@ -364,5 +364,11 @@ describe('apply', () => {
     const one: WrittenSpec = { clusters: named('mesh-1'), topology: { type: 'mesh' }, external: ['mesh-2'] };
     expect(await differs(one)).toBe(0);
     expect((await apply(one, '--prune', '--yes')).stdout).toContain('Nothing to change');
+    // Also where it is in another document of the same files.
+    const other: WrittenSpec = { clusters: named('mesh-2'), topology: { type: 'mesh' } };
+    const input = `${meshText(one, 'one')}---\n${meshText(other, 'other')}`;
+    const both = (...words: string[]) => clusters.meshctl([...words, '-f', '-'], { input });
+    expect((await both('diff')).stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
+    expect((await both('apply', '--prune', '--yes')).stdout).toContain('Nothing to change');
   });
 });

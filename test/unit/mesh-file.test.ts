@@ -52,6 +52,7 @@ external: [z]
           kubeconfig: { path: '../kubeconfig', file: 'mesh.yaml' },
           connectOnly: false,
           enable: { replicas: 2, etcdStorage: 'memory' },
+          external: ['z'],
         },
         {
           name: 'b',
@@ -60,6 +61,7 @@ external: [z]
           namespace: 'cilium',
           connectOnly: false,
           enable: { replicas: 3, etcdStorage: 'memory', serviceType: 'NodePort', nodePort: 32001 },
+          external: ['z'],
         },
         {
           name: 'c',
@@ -67,6 +69,7 @@ external: [z]
           kubeconfig: { path: '../kubeconfig', file: 'mesh.yaml' },
           connectOnly: true,
           enable: { replicas: 2, etcdStorage: 'memory' },
+          external: ['z'],
         },
       ],
       dials: [
@@ -87,7 +90,6 @@ external: [z]
         { namespace: 'default', name: 'web', affinity: 'local', clusters: ['a', 'b'], among: ['a', 'b', 'c'] },
       ],
       servicesOf: ['a', 'b', 'c'],
-      external: ['z'],
     });
   });
 

@@ -57,7 +57,7 @@ export const NO_PRUNE: PreparedPrune = {
  */
 export async function preparePrune(
   flow: Flow,
-  { members, enabled, extra, services, serviceObjects, connections }: PreparedMesh,
+  { members, enabled, spec, extra, services, serviceObjects, connections }: PreparedMesh,
   outside: readonly Target[],
   { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
@@ -87,11 +87,7 @@ export async function preparePrune(
       { from: peer, to: name },
     ]),
   );
-  const gone = leavingClusters(
-    read,
-    own.map(({ name }) => name),
-    read.length > 0 ? await readOthers() : [],
-  );
+  const gone = leavingClusters(read, spec, read.length > 0 ? await readOthers() : []);
   const isLeaving = ({ context }: { context: string }) => gone.some((one) => one.context === context);
   const ended = [...extra.dials, ...outer, ...dialsOfLeaving(gone)];
   const once = new Map(ended.map((dial) => [dialKey(dial.from, dial.to), dial])).values();

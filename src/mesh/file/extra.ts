@@ -9,7 +9,7 @@ import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
 import { expectedPeers, knownPeers } from '../peers/peers.ts';
-import type { MeshSpec } from './mesh-spec.ts';
+import { isLeftAlone, type MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';
 
 /** One cluster dials another one, or may, which no file has. */
@@ -53,7 +53,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>
     knownPeers(snapshot).flatMap((peer): NamedDial[] => {
-      if (peer === own || spec.external.includes(peer)) return [];
+      if (peer === own || isLeftAlone(spec, own, peer)) return [];
       if (!names.has(peer)) {
         strangers.set(peer, [...(strangers.get(peer) ?? []), own]);
         return [];
@@ -73,20 +73,22 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
 
 /**
  * Of clusters that have gone from the file, those that leave the mesh: meshctl has enabled them, and they know nobody but
- * clusters of the file and others that leave.
+ * clusters of the file and others that leave. One that any document leaves to others stays, whichever of its connections end.
  * @param outside clusters that no file has and that were read
- * @param own names of the clusters of the file
  * @param others further clusters, as far as they were read: one that dials a cluster may have left no trace there
  */
 export function leavingClusters(
   outside: readonly ClusterSnapshot[],
-  own: readonly string[],
+  { clusters }: MeshSpec,
   others: readonly ClusterSnapshot[],
 ): ClusterSnapshot[] {
-  let leaving = outside.filter((snapshot) => isOurs(apiserverDeployment(snapshot)));
+  const isExternal = (name: string) => clusters.some(({ external }) => external.includes(name));
+  let leaving = outside.filter(
+    (snapshot) => isOurs(apiserverDeployment(snapshot)) && !isExternal(clusterNameOf(snapshot)),
+  );
   // One that stays keeps those that it knows, and these keep others.
   for (;;) {
-    const gone = new Set([...own, ...leaving.map(clusterNameOf)]);
+    const gone = new Set([...clusters.map(({ name }) => name), ...leaving.map(clusterNameOf)]);
     const next = leaving.filter((snapshot) => peersAmong(snapshot, others).every((peer) => gone.has(peer)));
     if (next.length === leaving.length) return next;
     leaving = next;

@@ -17,6 +17,8 @@ export interface FileCluster {
   /** Its clustermesh-apiserver is somebody else's. */
   connectOnly: boolean;
   enable: WrittenEnable;
+  /** Clusters that others look after, as its document names them: to another document they may be strangers, or its own. */
+  external: readonly string[];
 }
 
 /** A dial with what the file wants of it. */
@@ -43,8 +45,13 @@ export interface MeshSpec {
   services: readonly FileService[];
   /** Clusters whose services the files name all of: those of documents with a list of services. */
   servicesOf: readonly string[];
-  /** Clusters that others look after. */
-  external: readonly string[];
+}
+
+/** Whether files leave it alone how two clusters are connected: others look after one of them, as the document of the other one says. */
+export function isLeftAlone({ clusters }: MeshSpec, one: string, other: string): boolean {
+  const calls = (own: string, peer: string) =>
+    clusters.some(({ name, external }) => name === own && external.includes(peer));
+  return calls(one, other) || calls(other, one);
 }
 
 /**
@@ -78,7 +85,6 @@ export function meshSpecOf(read: readonly ReadDocument[]): { spec: MeshSpec; fau
       dials: all(({ dials }) => dials),
       services: all(({ services }) => services),
       servicesOf: all(({ servicesOf }) => servicesOf),
-      external: [...new Set(all(({ external }) => external))],
     },
   };
 }
@@ -98,6 +104,7 @@ function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
         namespace: cluster.namespace ?? defaults.namespace,
         connectOnly: cluster.connectOnly ?? defaults.connectOnly ?? false,
         enable: { ...defaults.enable, ...cluster.enable },
+        external,
       };
     }),
     dials: dials.map((dial) => {
@@ -111,6 +118,5 @@ function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
     }),
     services: (services ?? []).map((service) => ({ ...service, among: names })),
     servicesOf: services ? names : [],
-    external,
   };
 }
