@@ -35,13 +35,13 @@ afterAll(async () => {
   await sandbox?.close();
 });
 
-it('gives clusters without a CA that of another one, which may be as new', async () => {
-  const bare = await startTestSandbox({ clusters: 2, nodes: 1, withoutCa: true });
+it('gives clusters without a CA that of another one, which may be as new, from one to the next', async () => {
+  const bare = await startTestSandbox({ clusters: 3, nodes: 1, withoutCa: true });
   try {
     const input = meshText({
       defaults: { enable: { caFrom: 'mesh-1' } },
-      clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
-      topology: { type: 'mesh' },
+      clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }, { name: 'mesh-3', enable: { caFrom: 'mesh-2' } }],
+      topology: { type: 'hub', hubs: ['mesh-1'] },
     });
     const run = (...words: string[]) => runCli(words, { env: { KUBECONFIG: bare.kubeconfigPath }, input });
     expect((await run('apply', '-f', '-', '--dry-run=server')).exitCode).toBe(0);
@@ -49,6 +49,8 @@ it('gives clusters without a CA that of another one, which may be as new', async
     expect(jsonOf(applied).connections).toEqual([
       expect.objectContaining({ from: 'mesh-1', to: 'mesh-2', credential: 'shared-ca' }),
       expect.objectContaining({ from: 'mesh-2', to: 'mesh-1', credential: 'shared-ca' }),
+      expect.objectContaining({ from: 'mesh-1', to: 'mesh-3', credential: 'shared-ca' }),
+      expect.objectContaining({ from: 'mesh-3', to: 'mesh-1', credential: 'shared-ca' }),
     ]);
     expect((await run('diff', '-f', '-')).exitCode).toBe(0);
   } finally {

@@ -1,5 +1,6 @@
 import { isCopiedAuthority } from '../../mesh/certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { caSourceOf } from '../../mesh/file/ca-source.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { authorityOfContext, type BroughtAuthority } from '../enable/given-authority.ts';
@@ -20,19 +21,20 @@ export async function authoritiesFor(
       !member.wanted.connectOnly && !enable.objects.has(keyOf(secretRef(enable.namespace, CA_SECRET))),
   );
   const having = read.filter(({ enable }) => isCopiedAuthority(enable));
-  const isLacking = (name: string) => lacking.some(({ member }) => member.wanted.name === name);
-  const fromOf = ({ member }: { member: FileMember }) => member.wanted.enable.caFrom ?? [];
-  const sources = [...new Set([...lacking.flatMap(fromOf), ...having.flatMap(fromOf).filter(isLacking)])];
+  const without = lacking.map(({ member }) => member.wanted);
+  const sourceOf = ({ member }: { member: FileMember }) => caSourceOf(member.wanted, without);
+  const isLacking = (name: string | undefined) => without.some((one) => one.name === name);
+  const sources = [...new Set([...lacking.map(sourceOf), ...having.map(sourceOf).filter(isLacking)])];
   const given = new Map<string, BroughtAuthority>();
   for (const name of sources) {
     const source = read.find(({ member }) => member.wanted.name === name);
     if (!source) continue;
     const { keySize } = source.member.wanted.enable;
     const mayGenerate = lacking.includes(source);
-    const sharers = having.filter((one) => fromOf(one) === name).map(({ member }) => member.target);
+    const sharers = having.filter((one) => sourceOf(one) === name).map(({ member }) => member.target);
     const authority = await authorityOfContext(flow, source.member.target, { mayGenerate, keySize, sharers });
-    for (const { member, enable } of lacking) {
-      if (member.wanted.enable.caFrom === name || member.wanted.name === name) given.set(enable.context, authority);
+    for (const one of lacking) {
+      if (one === source || sourceOf(one) === name) given.set(one.enable.context, authority);
     }
   }
   return given;
