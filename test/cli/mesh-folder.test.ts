@@ -96,15 +96,21 @@ describe('mesh files in a folder', () => {
       { name: 'mesh-1', kubeconfig: paths[0] ?? '' },
       { name: 'mesh-9', context: 'gone', kubeconfig: dead },
     ];
-    const path = await folder.write('dead.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'dead'));
+    // Whether the one that does not answer has it, nobody knows.
+    const services = [{ namespace: 'default', name: 'elsewhere' }];
+    const path = await folder.write('dead.yaml', meshText({ clusters, topology: { type: 'mesh' }, services }, 'dead'));
     const diff = await meshctl('diff', '-f', path, '-o', 'json');
     expect(diff.exitCode, diff.stdout).toBe(3);
     expect(jsonOf(diff)).toMatchObject({
       clusters: [{ name: 'mesh-1' }],
+      missingServices: [],
       unreachable: [{ context: 'gone', code: 'ClusterUnreachable' }],
     });
     const junit = await meshctl('diff', '-f', path, '-o', 'junit');
     expect(junit.stdout).toContain('<testcase classname="cluster" name="gone">');
+    expect(junit.stdout).toMatch(
+      /name="what the file has is there">\s*<skipped message="Not all clusters could be read"/,
+    );
     const applied = failureOf(await meshctl('apply', '-f', path));
     expect(applied).toMatchObject({ exitCode: 3, says: expect.stringContaining('context "gone"') });
     await folder.write('dead.yaml', '');

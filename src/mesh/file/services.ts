@@ -18,16 +18,34 @@ export interface MissingService {
   contexts: readonly string[];
   /** Contexts of the file's clusters that have it, which can be copied from. */
   having: readonly string[];
+  /** The file's clusters that were not read, and may have it. */
+  unread: readonly string[];
 }
 
 /** What has to be done before a file that names missing Services is applied: without it, nothing of the file is. */
 export function missingServicesHint(missing: readonly MissingService[]): string {
-  const [nowhere, elsewhere] = [true, false].map((is) => missing.filter(({ having }) => (having.length === 0) === is));
-  const commands = [...(nowhere ?? []).flatMap(creating), ...(elsewhere ?? []).map(copying)].join(' && ');
-  if (!nowhere?.length) return `Name in the file the clusters that have it, or copy it: ${commands}`;
-  const names = enumerated(nowhere.map(({ service }) => service));
-  const others = elsewhere?.length ? ', and copy the others' : '';
-  return `Take out of the file what none of its clusters has (services: ${names}), or create it, here with port 80${others}: ${commands}`;
+  const elsewhere = missing.filter(({ having }) => having.length > 0);
+  const nowhere = missing.filter(({ having, unread }) => having.length + unread.length === 0);
+  const perhaps = missing.filter((one) => !elsewhere.includes(one) && !nowhere.includes(one));
+  const doubt = perhaps.length > 0 ? [doubtOf(perhaps)] : [];
+  const commands = [...nowhere.flatMap(creating), ...elsewhere.map(copying)].join(' && ');
+  if (commands === '') return doubt.join('');
+  const others = elsewhere.length > 0 ? ', and copy the others' : '';
+  const first =
+    nowhere.length > 0
+      ? `Take out of the file what none of its clusters has (services: ${namesOf(nowhere)}), or create it, here with port 80${others}`
+      : 'Name in the file the clusters that have it, or copy it';
+  return [...doubt, `${first}: ${commands}`].join(' ');
+}
+
+/** Of those that no cluster has that was read. */
+function doubtOf(missing: readonly MissingService[]): string {
+  const silent = [...new Set(missing.flatMap(({ unread }) => unread))];
+  return `Whether ${namesOf(missing)} can be copied from ${silent.join(' or ')} is known once ${silent.length === 1 ? 'that answers' : 'they answer'}.`;
+}
+
+function namesOf(missing: readonly MissingService[]): string {
+  return enumerated(missing.map(({ service }) => service));
 }
 
 function creating({ service, contexts }: MissingService): string[] {
@@ -71,17 +89,21 @@ function isOwnGlobal(service: KubeObject): boolean {
 
 /**
  * The annotations that make the services of a file global where it says so.
+ * @param clusters as far as they were read: of a Service that another one may have nobody knows that it is in none
  * @throws MeshctlError `Rejected` for one that has no backends of its own to share, and for one that Cilium's operator derives and keeps
  * otherwise
  */
 export function planServices(clusters: readonly ClusterServiceObjects[], spec: MeshSpec): FileServicesPlan {
   const wanted = new Map<string, Set<string>>();
   const missing: MissingService[] = [];
+  const unread = spec.clusters.flatMap(({ name }) => (clusters.some(({ cluster }) => cluster === name) ? [] : [name]));
   const steps = spec.services.flatMap((service) => {
     const key = serviceKey(service);
-    const named = clusters.filter(({ cluster }) => (service.clusters ?? service.among).includes(cluster));
+    const places = service.clusters ?? service.among;
+    const named = clusters.filter(({ cluster }) => places.includes(cluster));
     const having = named.filter(({ services }) => services.has(key));
-    const lacking = service.clusters || having.length === 0 ? named.filter((one) => !having.includes(one)) : [];
+    const isNowhere = having.length === 0 && !unread.some((name) => places.includes(name));
+    const lacking = service.clusters || isNowhere ? named.filter((one) => !having.includes(one)) : [];
     if (lacking.length > 0) {
       missing.push({
         service: key,
@@ -89,6 +111,7 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
         // Of one that is global wherever it is, one will do.
         contexts: (service.clusters ? lacking : lacking.slice(0, 1)).map(({ context }) => context),
         having: clusters.filter(({ services }) => services.has(key)).map(({ context }) => context),
+        unread,
       });
     }
     wanted.set(key, new Set([...(wanted.get(key) ?? []), ...having.map(({ cluster }) => cluster)]));
