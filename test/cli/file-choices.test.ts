@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { MeshDocument, WrittenEnable, WrittenSpec } from '../../src/mesh/file/document.ts';
+import type { MeshDocument, WrittenCluster, WrittenEnable, WrittenSpec } from '../../src/mesh/file/document.ts';
 import SCHEMA from '../../templates/schemas/mesh.schema.json' with { type: 'json' };
 import { enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
@@ -146,6 +146,24 @@ describe('what was chosen with enable and a file does not mention', () => {
     }
     expect(stdout).toContain(`it runs ${IMAGE}`);
     expect((await piped(['diff'], stdout)).stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
+  });
+
+  it('is as a default has it, but for one that is about another type of Service', async () => {
+    const [one, two] = FILE.clusters as [WrittenCluster, WrittenCluster];
+    const defaults = { enable: { nodePort: 32123 } };
+    const typed = { ...FILE, defaults, clusters: [one, { ...two, enable: { serviceType: 'LoadBalancer' as const } }] };
+    const told = await piped(['diff'], meshText(typed));
+    // That its type is chosen by name now is noted.
+    expect(told.stdout, told.stderr).toContain('update Deployment');
+    expect(told.stdout).not.toMatch(/ Service |32123/);
+    const refused = await piped(['diff'], meshText({ ...FILE, defaults }));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain(
+      'context "mesh-2": nodePort is for Services of type NodePort, and this one is of type LoadBalancer',
+    );
+    // A flag would make another Service of it, and the file would be refused as before.
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain('or say its serviceType: with LoadBalancer, one of the');
+    expect(refused.stderr).not.toContain('meshctl clustermesh enable');
   });
 
   it.each(chosen.flatMap((one) => (one.back ? [one] : [])))(

@@ -258,7 +258,10 @@ describe('settleEnable', () => {
     expect(free).toBe(32379);
     expect(settle({ live: [peers] }).nodePort).not.toBe(free);
     expect(settle({ usedNodePorts: [32379] }).nodePort).not.toBe(free);
-    expect(() => settle({ usedNodePorts: [31000] }, { nodePort: 31000 })).toThrow(/another Service has the node port/);
+    const taken = (more: EnableChoices) => () => settle({ usedNodePorts: [31000] }, { nodePort: 31000, ...more });
+    expect(taken({})).toThrow(/another Service has the node port/);
+    expect(taken({})).toThrow(expect.objectContaining({ hint: expect.stringContaining('--node-port') }));
+    expect(taken({ inFile: true })).toThrow(expect.objectContaining({ hint: expect.not.stringContaining('--') }));
   });
 
   it.each<[string, object | undefined, Parameters<typeof settle>[1], RegExp, string]>([
@@ -268,6 +271,13 @@ describe('settleEnable', () => {
       { nodePort: 32000 },
       /--node-port is for Services of type NodePort, and this one is of type LoadBalancer/,
       'To change the type: meshctl clustermesh enable --context one --service-type NodePort --node-port 32000',
+    ],
+    [
+      'a node port for a load balancer, in a file',
+      { type: 'LoadBalancer' },
+      { nodePort: 32000, inFile: true },
+      /": nodePort is for Services of type NodePort, and this one is of type LoadBalancer/,
+      'In the file, leave nodePort out for this cluster, or say its serviceType: with LoadBalancer, one of the defaults does not hold',
     ],
     [
       'an address of a load balancer for node ports',

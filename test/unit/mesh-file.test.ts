@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ENABLE } from '../../src/commands/clustermesh/enable/enable-spec.ts';
 import { meshWarnings, type PreparedMesh } from '../../src/flows/file/prepare-mesh.ts';
+import type { WrittenEnable } from '../../src/mesh/file/document.ts';
 import { faultText, refuseFaults } from '../../src/mesh/file/fault.ts';
 import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { parseMeshText } from '../../src/mesh/file/parse.ts';
@@ -91,6 +92,27 @@ external: [z]
       ],
       servicesOf: ['a', 'b', 'c'],
     });
+  });
+
+  it.each<[own: string, enable: WrittenEnable]>([
+    ['{}', { nodePort: 32001, loadBalancerIp: '10.0.0.9', loadBalancerSourceRanges: ['10.0.0.0/8'], replicas: 2 }],
+    ['{serviceType: NodePort}', { serviceType: 'NodePort', nodePort: 32001, replicas: 2 }],
+    ['{serviceType: ClusterIP, replicas: 3}', { serviceType: 'ClusterIP', replicas: 3 }],
+    [
+      '{serviceType: LoadBalancer, loadBalancerIp: 10.0.0.7}',
+      {
+        serviceType: 'LoadBalancer',
+        loadBalancerIp: '10.0.0.7',
+        loadBalancerSourceRanges: ['10.0.0.0/8'],
+        replicas: 2,
+      },
+    ],
+  ])('has defaults for %s but for what is about another type of Service', (own, enable) => {
+    const defaults = '{nodePort: 32001, loadBalancerIp: 10.0.0.9, loadBalancerSourceRanges: [10.0.0.0/8], replicas: 2}';
+    const text = `defaults: {enable: ${defaults}}\nclusters: [{name: a, enable: ${own}}]\ntopology: {type: mesh}\n`;
+    const { documents, faults } = parse(spec(text));
+    expect(faults).toEqual([]);
+    expect(meshSpecOf(documents).spec.clusters.map((cluster) => cluster.enable)).toEqual([enable]);
   });
 
   it('tells everything that is wrong at once, each with its place and the nearest name', () => {

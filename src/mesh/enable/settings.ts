@@ -34,6 +34,7 @@ import { kvstoremeshDials } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
+  CHOICES_OF_TYPE,
   detectServiceExposure,
   type ServiceChoices,
   type ServiceExposure,
@@ -63,7 +64,10 @@ export interface ApiserverSettings extends ServiceOptions {
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 /** What the operator may choose; absent means: as it is in the cluster, else the default. */
-export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices {}
+export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices {
+  /** They are in a file: that is to be mended where they cannot be, and no flag would do it. */
+  inFile?: boolean | undefined;
+}
 
 /** The choices as they come out for one cluster. */
 export interface EnableSettings extends ApiserverSettings {
@@ -85,7 +89,8 @@ export function settleEnable(
   const choices = withLostChoices(snapshot, given);
   const deployment = apiserverDeployment(snapshot);
   const service = serviceSpec(apiserverService(snapshot));
-  const typeFrom = given.serviceType ? '--service-type' : 'chosen for the Service that is missing now';
+  const typeOption = given.inFile ? 'serviceType of the file' : '--service-type';
+  const typeFrom = given.serviceType ? typeOption : 'chosen for the Service that is missing now';
   const exposure = settleExposure(snapshot, choices, typeFrom);
   requireServiceChoices(snapshot, exposure, choices);
   const isThere = (kind: string, apiVersion: string) =>
@@ -148,19 +153,15 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
   const enable = (...words: string[]) => meshctlCommand('clustermesh enable', { context }, words);
   const refuse = (message: string, hint: string) =>
     new MeshctlError('Usage', `context "${context}": ${message}`, { hint, details: { context } });
-  const own: readonly [string, unknown, ServiceType][] = [
-    ['--node-port', choices.nodePort, 'NodePort'],
-    ['--load-balancer-class', choices.loadBalancerClass, 'LoadBalancer'],
-    ['--load-balancer-ip', choices.loadBalancerIp, 'LoadBalancer'],
-    ['--load-balancer-source-ranges', choices.loadBalancerSourceRanges, 'LoadBalancer'],
-  ];
-  const [idle] = own.filter(([, value, of]) => value !== undefined && of !== type);
+  const idle = CHOICES_OF_TYPE.find(([field, of]) => choices[field] !== undefined && of !== type);
   if (idle) {
-    const [flag, value, of] = idle;
-    const again = enable('--service-type', of, flag, String(value));
+    const [field, of] = idle;
+    const name = choices.inFile ? field : flagOf(field);
     throw refuse(
-      `${flag} is for Services of type ${of}, and this one is of type ${type}`,
-      `To change the type: ${again}`,
+      `${name} is for Services of type ${of}, and this one is of type ${type}`,
+      choices.inFile
+        ? `In the file, leave ${field} out for this cluster, or say its serviceType: with ${type}, one of the defaults does not hold for it; with ${of}, its type is changed.`
+        : `To change the type: ${enable('--service-type', of, name, String(choices[field]))}`,
     );
   }
   const live = serviceSpec(apiserverService(snapshot));
@@ -174,6 +175,11 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
     `the class of a load balancer cannot be changed (it is ${live.loadBalancerClass ?? "the cluster's default"})`,
     `Change the type and back, which gives up its address, so that peers have to be reconnected: ${steps.join(' && ')}`,
   );
+}
+
+/** The flag of a field: a file spells it as its flag, but for the hyphens. */
+function flagOf(field: string): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
@@ -243,7 +249,11 @@ function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, ch
     throw new MeshctlError(
       'Usage',
       `context "${snapshot.context}": another Service has the node port ${choices.nodePort}`,
-      { hint: 'Choose another one with --node-port, or leave the flag out to get one that is free.' },
+      {
+        hint: choices.inFile
+          ? 'In the file, choose another nodePort for this cluster, or leave it out to get one that is free.'
+          : 'Choose another one with --node-port, or leave the flag out to get one that is free.',
+      },
     );
   }
   const { nodePort: noted } = notedExposure(snapshot);

@@ -30,6 +30,7 @@ export function choicesOfFile(enable: WrittenEnable, snapshot: ClusterSnapshot):
   return {
     ...handMadeToChosen(snapshot),
     ...options,
+    inFile: true,
     ...(serviceAnnotations ? { serviceAnnotations } : {}),
     settings: Object.entries(set ?? {}).map(([name, value]) => ({ ...fieldOf(name), value })),
     unset: settingsToTakeBack(enable, snapshot),

@@ -1,18 +1,11 @@
 import { isAddress, isCidr } from '../cilium/cidr.ts';
 import { parseVersion } from '../cilium/versions.ts';
+import { CHOICES_OF_TYPE } from '../enable/exposure/service-type.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseValidity } from '../span.ts';
 import type { ValueFault } from './fault.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/** The fields that are about one type of Service. */
-const OF_TYPE: Readonly<Record<string, string>> = {
-  nodePort: 'NodePort',
-  loadBalancerClass: 'LoadBalancer',
-  loadBalancerIp: 'LoadBalancer',
-  loadBalancerSourceRanges: 'LoadBalancer',
-};
 
 /**
  * What of the options of enable cannot be, or does not go together.
@@ -22,11 +15,9 @@ export function enableFaults(own: Fields, defaults: Fields): ValueFault[] {
   const type = own.serviceType ?? defaults.serviceType;
   const { loadBalancerIp: ip, ciliumVersion: version, certValidity: validity } = own;
   return [
-    ...Object.entries(OF_TYPE)
-      .filter(([field, of]) => own[field] !== undefined && typeof type === 'string' && type !== of)
-      .map(
-        ([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${String(type)}` }),
-      ),
+    ...CHOICES_OF_TYPE.filter(([field, of]) => own[field] !== undefined && typeof type === 'string' && type !== of).map(
+      ([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${String(type)}` }),
+    ),
     ...(typeof ip === 'string' && !isAddress(ip)
       ? [{ path: ['loadBalancerIp'], message: `"${ip}" is not an IP address` }]
       : []),

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../apiserver/endpoints.ts';
+import { CHOICES_OF_TYPE } from '../enable/exposure/service-type.ts';
 import type { MeshDocument, WrittenCredentials, WrittenEnable, WrittenService } from './document.ts';
 import { writtenEndpoint } from './endpoint.ts';
 import { type FileFault, sourceName } from './fault.ts';
@@ -103,7 +104,7 @@ function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
         kubeconfig: kubeconfig === undefined ? undefined : { path: kubeconfig, file },
         namespace: cluster.namespace ?? defaults.namespace,
         connectOnly: cluster.connectOnly ?? defaults.connectOnly ?? false,
-        enable: { ...defaults.enable, ...cluster.enable },
+        enable: optionsOf(cluster.enable, defaults.enable),
         external,
       };
     }),
@@ -119,4 +120,12 @@ function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
     services: (services ?? []).map((service) => ({ ...service, among: names })),
     servicesOf: services ? names : [],
   };
+}
+
+/** A cluster's own options, and the defaults: one that is about another type of Service than its own says nothing of it. */
+function optionsOf(own: WrittenEnable = {}, defaults: WrittenEnable = {}): WrittenEnable {
+  const { serviceType: type } = own;
+  const idle = CHOICES_OF_TYPE.filter(([, of]) => type !== undefined && type !== of).map(([field]): string => field);
+  const holding = Object.entries(defaults).filter(([field]) => !idle.includes(field));
+  return { ...Object.fromEntries(holding), ...own };
 }

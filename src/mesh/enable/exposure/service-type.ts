@@ -27,6 +27,14 @@ export interface ServiceChoices extends ServiceOptions {
   serviceAnnotations?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The choices that are about Services of one type. */
+export const CHOICES_OF_TYPE: readonly (readonly [keyof ServiceOptions, ServiceType])[] = [
+  ['nodePort', 'NodePort'],
+  ['loadBalancerClass', 'LoadBalancer'],
+  ['loadBalancerIp', 'LoadBalancer'],
+  ['loadBalancerSourceRanges', 'LoadBalancer'],
+];
+
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
   type: ServiceType;
