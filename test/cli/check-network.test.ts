@@ -40,8 +40,8 @@ checkScenarios(
       {
         when: 'a cluster does not advertise its pods',
         severity: 'warn',
-        cluster: 'mesh-1',
-        args: { cases: ['mesh-1-node-1 lacks 10.2.0.0/24 of mesh-2'] },
+        cluster: 'mesh-2',
+        args: { cases: ['mesh-2-node-1 advertises no IPv4 pod range'] },
         change({ two }) {
           const advertisement = found(two.store.get(ADVERTISEMENT), 'the advertisement');
           two.store.delete(ADVERTISEMENT);

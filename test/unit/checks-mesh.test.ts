@@ -69,6 +69,9 @@ const observed = (more: Partial<NodeObservation>): Partial<ClusterObservation> =
   nodes: [{ node: 'node-1', ...more }],
 });
 
+const advertising = (bgpAdvertised: NodeObservation['bgpAdvertised'], state = 'established') =>
+  observed({ bgpSessions: [{ peer: '10.0.0.1', state }], bgpAdvertised });
+
 describe('checks of the network', () => {
   const health = (status: string, ping = '') =>
     readHealth({
@@ -107,8 +110,15 @@ describe('checks of the network', () => {
       observed({ bgpSessions: readBgpSessions([{ 'peer-address': '10.0.0.1', 'session-state': 'active' }]) }),
       NATIVE,
     ],
-    ['bgp-pod-cidrs', 'pass', observed({ bgpPrefixes: { 4: readBgpPrefixes([{ prefix: '10.2.0.0/16' }]) } }), NATIVE],
-    ['bgp-pod-cidrs', 'warn', observed({ bgpPrefixes: { 4: readBgpPrefixes([{ prefix: '10.3.0.0/16' }]) } }), NATIVE],
+    ['bgp-pod-cidrs', 'pass', advertising({ 4: readBgpPrefixes([{ prefix: '10.1.0.0/24' }]) }), NATIVE],
+    ['bgp-pod-cidrs', 'pass', advertising({ 4: readBgpPrefixes([{ prefix: '10.0.0.0/8' }]) }), NATIVE],
+    ['bgp-pod-cidrs', 'warn', advertising({ 4: readBgpPrefixes([{ prefix: '203.0.113.7/32' }]) }), NATIVE],
+    ['bgp-pod-cidrs', 'warn', advertising({ 4: readBgpPrefixes(null) }), NATIVE],
+    ['bgp-pod-cidrs', 'skip', advertising({}), NATIVE],
+    ['bgp-pod-cidrs', 'skip', observed({ bgpSessions: [], bgpAdvertised: { 4: [] } }), NATIVE],
+    ['bgp-pod-cidrs', 'skip', advertising({ 4: [] }, 'active'), NATIVE],
+    ['bgp-pod-cidrs', 'skip', advertising({ 4: [] }), { ...NATIVE, 'routing-mode': 'tunnel' }],
+    ['bgp-pod-cidrs', 'skip', advertising({ 4: [] }), { ...NATIVE, ipam: 'eni' }],
     ['native-routes', 'pass', observed({ routes: { 4: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] } }), NATIVE],
     ['native-routes', 'pass', observed({ routes: { 4: [{ destination: 'default', via: '10.0.0.1' }] } }), NATIVE],
     ['native-routes', 'fail', observed({ routes: { 4: [{ destination: '10.1.0.0/24' }] } }), NATIVE],
@@ -125,22 +135,28 @@ describe('checks of the network', () => {
   });
 
   it('judges no routes to pods of a cluster whose CiliumNodes could not be read', () => {
-    const input = inputOf(observed({ routes: { 4: [] }, bgpPrefixes: { 4: [] } }), { ciliumConfig: config(1, NATIVE) });
+    const input = inputOf(observed({ routes: { 4: [] } }), { ciliumConfig: config(1, NATIVE) });
     const [one, two] = input.clusters;
     const pools = { ...two?.ciliumConfig, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
     const unread = { ...two, ciliumPodCidrs: undefined, ciliumConfig: pools } as ClusterSnapshot;
-    for (const id of ['native-routes', 'bgp-pod-cidrs'])
-      expect(severities(id, { ...input, clusters: [one as ClusterSnapshot, unread] })).toEqual(['skip']);
+    expect(severities('native-routes', { ...input, clusters: [one as ClusterSnapshot, unread] })).toEqual(['skip']);
     // Beside one that is known it is named, and what is known is judged all the same.
     const known = snapshotOf({ context: 'three', ciliumConfig: config(3), ciliumPodCidrs: ['10.3.0.0/24'] });
     const three = { ...input, clusters: [one as ClusterSnapshot, unread, known] };
     const reason = expect.stringContaining('no pod ranges of two are known');
-    for (const id of ['native-routes', 'bgp-pod-cidrs']) {
-      expect(severities(id, three)).toEqual([id === 'native-routes' ? 'fail' : 'warn', 'skip']);
-      expect(findingsOf(id, three)).toContainEqual(
-        expect.objectContaining({ severity: 'skip', cluster: 'one', args: expect.objectContaining({ reason }) }),
-      );
-    }
+    expect(severities('native-routes', three)).toEqual(['fail', 'skip']);
+    expect(findingsOf('native-routes', three)).toContainEqual(
+      expect.objectContaining({ severity: 'skip', cluster: 'one', args: expect.objectContaining({ reason }) }),
+    );
+  });
+
+  it('says nothing of what is advertised of ranges that could not be read', () => {
+    const unread = { ciliumConfig: config(1, NATIVE), ciliumPodCidrs: undefined };
+    const found = findingsOf('bgp-pod-cidrs', inputOf(advertising({ 4: [] }), unread));
+    const reason = expect.stringContaining('its CiliumNodes could not be read');
+    expect(found).toContainEqual(
+      expect.objectContaining({ severity: 'skip', cluster: 'one', args: expect.objectContaining({ reason }) }),
+    );
   });
 
   it.each([
@@ -156,14 +172,23 @@ describe('checks of the network', () => {
   });
 
   it.each([
-    [{ 4: [], 6: ['fd00:2::/48'] }, 'pass'],
-    [{ 4: ['10.2.0.0/16'], 6: [] }, 'warn'],
-    [{ 4: ['10.2.0.0/16'] }, 'skip'],
-  ] as const)('BGP prefixes with IPv6: %j', (bgpPrefixes, expected) => {
-    const input = inputOf(observed({ bgpPrefixes }), { ciliumConfig: config(1, { ...NATIVE, 'enable-ipv6': 'true' }) });
+    ['each of its own', { 4: ['10.1.0.0/24'], 6: ['fd00:1::/64'] }, ['pass']],
+    ['one family alone', { 4: ['10.1.0.0/24'], 6: [] }, ['warn']],
+    ['one family, and of the other nobody told', { 4: ['10.1.0.0/24'] }, ['skip']],
+  ] as const)('what a node of two families advertises: %s', (_what, advertised, expected) => {
+    const six = { 'enable-ipv6': 'true' };
+    const ciliumPodCidrs = ['10.1.0.0/24', 'fd00:1::/64'];
+    const input = inputOf(advertising(advertised), { ciliumConfig: config(1, { ...NATIVE, ...six }), ciliumPodCidrs });
     const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
-    const six = { ...two, ciliumPodCidrs: ['fd00:2::/64'] };
-    expect(severities('bgp-pod-cidrs', { ...input, clusters: [one, six] })).toEqual([expected]);
+    const other = { ...two, ciliumConfig: config(2, six) };
+    expect(severities('bgp-pod-cidrs', { ...input, clusters: [one, other] })).toEqual(expected);
+  });
+
+  it('need not tell of a family that no other cluster has', () => {
+    const own = { 'enable-ipv6': 'true', ...NATIVE };
+    const ciliumPodCidrs = ['10.1.0.0/24', 'fd00:1::/64'];
+    const input = inputOf(advertising({ 4: ['10.1.0.0/24'], 6: [] }), { ciliumConfig: config(1, own), ciliumPodCidrs });
+    expect(severities('bgp-pod-cidrs', input)).toEqual(['pass']);
   });
 
   it.each([

@@ -45,7 +45,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
       ...['connectivity', 'probe', '--context', CONTEXTS],
     ),
     meshctl(
-      'Before anything is changed: can these clusters become a mesh? Names, addresses, BGP peerings, propagated routes.',
+      'Before anything is changed: can these clusters become a mesh? Names, addresses, BGP peerings, advertised routes.',
       ...['clustermesh', 'check', '--pre', '--context', CONTEXTS],
     ),
     meshctl(

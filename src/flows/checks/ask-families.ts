@@ -12,10 +12,10 @@ export function askRoutes(agent: Agent, cluster: ClusterSnapshot): Promise<ByFam
   );
 }
 
-/** The prefixes of which an agent's BGP routers know. */
-export function askBgpPrefixes(agent: Agent, cluster: ClusterSnapshot): Promise<ByFamily<string>> {
+/** The prefixes that an agent tells its BGP peers, all of them together. */
+export function askBgpAdvertised(agent: Agent, cluster: ClusterSnapshot): Promise<ByFamily<string>> {
   return askFamilies(cluster, async (family) => {
-    const words = ['bgp', 'routes', 'available', `ipv${family}`, 'unicast', '-o', 'json'];
+    const words = ['bgp', 'routes', 'advertised', `ipv${family}`, 'unicast', '-o', 'json'];
     const answer = await agent.json(['cilium-dbg', ...words]);
     return answer === undefined ? undefined : readBgpPrefixes(answer);
   });

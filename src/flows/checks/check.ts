@@ -34,7 +34,7 @@ import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
-import { askBgpPrefixes, askRoutes } from './ask-families.ts';
+import { askBgpAdvertised, askRoutes } from './ask-families.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -258,11 +258,11 @@ async function observeNode(
   cluster: ClusterSnapshot,
   asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
 ): Promise<NodeObservation> {
-  const [health, id, sessions, prefixes, routes] = await Promise.all([
+  const [health, id, sessions, advertised, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
     asked.health ? agent.json(['cat', STARTED_WITH_ID]) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
-    asked.bgp ? askBgpPrefixes(agent, cluster) : undefined,
+    asked.bgp ? askBgpAdvertised(agent, cluster) : undefined,
     asked.routes ? askRoutes(agent, cluster) : undefined,
   ]);
   return {
@@ -272,7 +272,7 @@ async function observeNode(
     clusterId: typeof id === 'number' ? id : undefined,
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
-    bgpPrefixes: prefixes,
+    bgpAdvertised: advertised,
     routes,
   };
 }

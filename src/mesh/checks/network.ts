@@ -1,7 +1,7 @@
-import { familyOf, IP_FAMILIES, parseCidr } from '../cilium/cidr.ts';
+import { familyOf, IP_FAMILIES, overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel, usesBgp } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
-import { type NamedRange, podCidrsOf, podRangesTo } from '../cilium/pod-ranges.ts';
+import { givesRangesToNodes, type NamedRange, podCidrsOf, podRanges, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -10,7 +10,14 @@ import { carryingFamilies } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
-import type { BgpSession, ByFamily, HealthProblem, MeshCheck, NodeHealth } from './shared/mesh-input.ts';
+import type {
+  BgpSession,
+  ByFamily,
+  HealthProblem,
+  MeshCheck,
+  NodeHealth,
+  NodeObservation,
+} from './shared/mesh-input.ts';
 import { unknownPodRanges } from './shared/subjects.ts';
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
@@ -34,18 +41,30 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
   }),
   askNodes<OfFamily<string>>({
     id: 'bgp-pod-cidrs',
-    title: 'pod ranges are among the BGP routes',
+    title: 'nodes advertise their pod ranges over BGP',
     unasked: (cluster, others) =>
-      !usesBgp(cluster) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others),
-    answer: ({ bgpPrefixes }) => eachFamily(bgpPrefixes),
-    silent: 'no agent reported its BGP routes',
+      !usesBgp(cluster) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutOwnRanges(cluster, others),
+    answer: advertisedBy,
+    silent: 'no agent reported what it advertises over BGP',
+    nothing: 'its agents have no BGP session that is established',
     severity: 'warn',
-    judge: (told, cluster, others) =>
-      rangesTold(told, cluster, others).flatMap(({ node, range, of, list }) =>
-        list.some((prefix) => holds(prefix, range)) ? [] : [`${node} lacks ${range.text} of ${of}`],
-      ),
-    unseen: (told, cluster, others) => unseenRanges(told, cluster, others, 'BGP routes'),
-    hint: () => 'Let the routers of both sides exchange the pod ranges (CiliumBGPAdvertisement of type PodCIDR).',
+    judge: (told, cluster, others) => {
+      const ranges = rangesFrom(others, cluster);
+      return told.flatMap(({ node, answer }) =>
+        answer
+          .filter(({ family }) => ranges.some((range) => range.family === family))
+          .filter(({ list }) => !list.some((prefix) => ranges.some((range) => isInCommon(prefix, range))))
+          .map(({ family }) => `${node} advertises no IPv${family} pod range`),
+      );
+    },
+    unseen: (told, cluster, others) =>
+      told.some(({ answer }) => answer.length > 0) ? untoldFamilies(told, rangesFrom(others, cluster), ADVERTISED) : [],
+    hint: ({ context }, others) =>
+      `Advertise them to the routers: a CiliumBGPAdvertisement of type PodCIDR (with ipam: multi-pool, CiliumPodIPPool) that the CiliumBGPPeerConfig of these nodes selects. Where routers have those routes from elsewhere, leave the check out: ${meshctlCommand(
+        'clustermesh check',
+        { context: [context, ...others.map((other) => other.context)] },
+        ['--suppress', 'bgp-pod-cidrs'],
+      )}`,
   }),
   askNodes<OfFamily<NodeRoute>>({
     id: 'native-routes',
@@ -60,7 +79,14 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
         if (dropped) return [`${node} drops what goes to ${text} of ${of} (${dropped})`];
         return source ? [] : [`${node} has none to ${text} of ${of}`];
       }),
-    unseen: (told, cluster, others) => unseenRanges(told, cluster, others, 'routes'),
+    unseen: (told, cluster, others) => [
+      ...unknownPodRanges(others),
+      ...untoldFamilies(
+        told,
+        others.flatMap((other) => podRangesTo(cluster, other)),
+        'routes',
+      ),
+    ],
     hint: ({ context }, others) =>
       meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] }),
   }),
@@ -100,8 +126,10 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
   ...ROUTE_CHECKS,
 ];
 
+const ALONE = 'there is no other cluster to which its pods are to send';
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
+const ADVERTISED = 'advertised BGP routes';
 
 /**
  * What an agent says of a node elsewhere, as far as packets are meant to come and go: what it still knows of a cluster that
@@ -219,21 +247,35 @@ function rangesTold<T>(
   );
 }
 
-function unseenRanges(
+/**
+ * What a node tells routers, of which nothing is to be said without a session. What they tell the node is in no answer:
+ * from 1.16 on Cilium rejects all paths that it hears (cilium/cilium#33035), and it never put them into the kernel.
+ */
+function advertisedBy({ bgpSessions, bgpAdvertised }: NodeObservation): OfFamily<string>[] | undefined {
+  if (!bgpSessions) return undefined;
+  return bgpSessions.some(({ state }) => state === 'established') ? eachFamily(bgpAdvertised) : [];
+}
+
+/** Ranges of a cluster's nodes to which the pods of others send. */
+function rangesFrom(others: readonly ClusterSnapshot[], cluster: ClusterSnapshot): readonly NamedRange[] {
+  return others.flatMap((other) => podRangesTo(other, cluster));
+}
+
+/** The families of ranges of which nobody told. */
+function untoldFamilies(
   told: readonly Told<OfFamily<unknown>>[],
-  cluster: ClusterSnapshot,
-  others: readonly ClusterSnapshot[],
+  ranges: readonly NamedRange[],
   what: string,
 ): string[] {
-  const wanted = new Set(others.flatMap((other) => podRangesTo(cluster, other).map(({ family }) => family)));
+  const wanted = new Set(ranges.map(({ family }) => family));
   const untold = [...wanted].filter(
     (family) => !told.some(({ answer }) => answer.some((one) => one.family === family)),
   );
-  return [...unknownPodRanges(others), ...untold.map((family) => `no agent reported its IPv${family} ${what}`)];
+  return untold.map((family) => `no agent reported its IPv${family} ${what}`);
 }
 
 function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
-  if (others.length === 0) return 'there is no other cluster to which its pods are to send';
+  if (others.length === 0) return ALONE;
   if (others.some((other) => podRangesTo(cluster, other).length > 0)) return undefined;
   const isKnown = others.some((other) => podCidrsOf(other).length > 0);
   return isKnown
@@ -241,7 +283,18 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
     : 'no pod ranges of other clusters are known';
 }
 
-function holds(prefix: string, inner: NamedRange): boolean {
-  const outer = parseCidr(prefix);
-  return !!outer && outer.family === inner.family && outer.first <= inner.first && outer.last >= inner.last;
+/** Why a cluster has no ranges of which the routers of others are to be told. */
+function withoutOwnRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  if (others.length === 0) return ALONE;
+  if (!givesRangesToNodes(cluster)) return 'its nodes have no pod ranges of their own, which could be advertised';
+  if (rangesFrom(others, cluster).length > 0) return undefined;
+  return podCidrsOf(cluster).length > 0
+    ? 'other clusters have no IP family of its pod ranges'
+    : podRanges(cluster).otherwise;
+}
+
+/** Whether a prefix is, or is in, or holds the range of a node: routers may be told of all of them as one. */
+function isInCommon(prefix: string, range: NamedRange): boolean {
+  const told = parseCidr(prefix);
+  return !!told && overlap(told, range);
 }

@@ -103,6 +103,14 @@ export function lacksNodeRanges({ ciliumConfig, ciliumPodCidrs }: ClusterSnapsho
   return ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ciliumConfig?.ipam ?? 'cluster-pool');
 }
 
+/**
+ * Whether each node has pod ranges of its own, which its routers can be told of: only with these modes does Cilium advertise
+ * any (Documentation/network/bgp-control-plane).
+ */
+export function givesRangesToNodes({ ciliumConfig }: ClusterSnapshot): boolean {
+  return ['kubernetes', 'cluster-pool', 'multi-pool'].includes(ciliumConfig?.ipam ?? 'cluster-pool');
+}
+
 /** In order, each once; what is no range is passed over. */
 export function rangesIn(texts: readonly string[], network?: string): NamedRange[] {
   const found = [...new Set(texts)].flatMap((text): NamedRange[] => {

@@ -14,15 +14,8 @@ const unicast = (family: 4 | 6) => ({ afi: `ipv${family}`, safi: 'unicast' });
 const UNSPECIFIED = { 4: '0.0.0.0', 6: '::' } as const;
 const TRANSITIVE = 0x40;
 const [ORIGIN, AS_PATH, NEXT_HOP] = [1, 2, 3];
-const AS_SEQUENCE = 2;
 const BGP_PORT = 179;
 const HOLD_TIME_SECONDS = 90;
-
-interface Path {
-  prefix: string;
-  /** Undefined for the node's own. */
-  from?: { address: string; asn: number };
-}
 
 /** The answer to the words after `bgp`, options last; undefined for a command that the stand-in does not have. */
 export function bgpDocument(words: readonly string[], view: NodeView, routers: Routers): unknown {
@@ -37,16 +30,15 @@ export function bgpDocument(words: readonly string[], view: NodeView, routers: R
   // Go prints an empty list of pointers as null.
   if (safi !== 'unicast' || ofFamily(view.facts?.podCidrs ?? [], family) === undefined) return null;
   const asn = routers.routerOf(view.cluster).asn;
-  const sessions = sessionsOf(view, routers);
   if (table === 'advertised') {
-    return sessions
+    return sessionsOf(view, routers)
       .filter(({ isEstablished }) => isEstablished)
-      .flatMap(({ router }) => own(view, family).map((path) => ({ neighbor: router.address, ...routeOf(path, asn) })));
+      .flatMap(({ router }) =>
+        own(view, family).map((prefix) => ({ neighbor: router.address, ...routeOf(prefix, asn) })),
+      );
   }
-  const learned = sessions.flatMap(({ router, learned: prefixes }) =>
-    prefixes.filter((prefix) => familyOf(prefix) === family).map((prefix): Path => ({ prefix, from: router })),
-  );
-  return [...own(view, family), ...learned].map((path) => routeOf(path, asn));
+  // What others tell is rejected (cilium/cilium#33035), so that only its own is available.
+  return own(view, family).map((prefix) => routeOf(prefix, asn));
 }
 
 /** Whether the cluster's agents run the BGP control plane. */
@@ -62,9 +54,9 @@ function peers(view: NodeView, routers: Routers) {
   return sessionsOf(view, routers).map(({ router, isEstablished, learned }) => ({
     'configured-hold-time-seconds': HOLD_TIME_SECONDS,
     families: ipFamilies(ciliumConfigOf(view.store)).map((family) => ({
+      // None of what is received is accepted, and Go leaves a zero out.
       ...(isEstablished && {
         received: learned.filter((prefix) => familyOf(prefix) === family).length,
-        accepted: learned.filter((prefix) => familyOf(prefix) === family).length,
         advertised: own(view, family).length,
       }),
       ...unicast(family),
@@ -81,13 +73,13 @@ function peers(view: NodeView, routers: Routers) {
 }
 
 /** What this node's agent announces. */
-function own({ store, facts }: NodeView, family: 4 | 6): Path[] {
+function own({ store, facts }: NodeView, family: 4 | 6): string[] {
   const advertised = advertisedPodCidrs(store);
   const cidrs = (facts?.podCidrs ?? []).filter((cidr) => familyOf(cidr) === family);
-  return cidrs.filter((cidr) => advertised.includes(cidr)).map((prefix) => ({ prefix }));
+  return cidrs.filter((cidr) => advertised.includes(cidr));
 }
 
-function routeOf({ prefix, from }: Path, asn: number) {
+function routeOf(prefix: string, asn: number) {
   const attribute = (type: number, value: readonly number[]) => ({
     base64: base64([TRANSITIVE, type, value.length, ...value]),
   });
@@ -99,8 +91,8 @@ function routeOf({ prefix, from }: Path, asn: number) {
         nlri: { base64: nlri(prefix) },
         'path-attributes': [
           attribute(ORIGIN, [0]),
-          attribute(AS_PATH, from ? [AS_SEQUENCE, 1, ...uint32(from.asn)] : []),
-          attribute(NEXT_HOP, octets(from?.address ?? UNSPECIFIED[familyOf(prefix)])),
+          attribute(AS_PATH, []),
+          attribute(NEXT_HOP, octets(UNSPECIFIED[familyOf(prefix)])),
         ],
       },
     ],
@@ -119,10 +111,6 @@ function octets(address: string): number[] {
   const digits = familyOf(address) === 6 ? 32 : 8;
   const hex = (parseCidr(address)?.first ?? 0n).toString(16).padStart(digits, '0');
   return [...Buffer.from(hex, 'hex')];
-}
-
-function uint32(value: number): number[] {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff);
 }
 
 function base64(bytes: readonly number[]): string {

@@ -44,8 +44,8 @@ export interface NodeObservation {
   startedAt?: Date | undefined;
   health?: readonly NodeHealth[] | undefined;
   bgpSessions?: readonly BgpSession[] | undefined;
-  /** Prefixes among the advertised and learned routes of its BGP routers. */
-  bgpPrefixes?: ByFamily<string> | undefined;
+  /** Prefixes that it tells its BGP peers. */
+  bgpAdvertised?: ByFamily<string> | undefined;
   routes?: ByFamily<NodeRoute> | undefined;
 }
 
