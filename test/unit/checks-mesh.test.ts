@@ -211,6 +211,20 @@ describe('checks of the network', () => {
     const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', input));
     expect(entry?.message).toBe('context "one": node-1 to mesh-2/node-1 (node http: connection timed out)');
     expect(entry?.hint).toContain('TCP 4240');
+    expect(entry?.hint).toMatch(/: meshctl connectivity probe --context one,two$/);
+  });
+
+  it('names both ends to a probe, also where the other cluster is not among those that were read', () => {
+    const input = inputOf(observed({ health: health('connection timed out') }));
+    const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(1) });
+    const hintBeside = (...others: ClusterSnapshot[]) => {
+      const clusters = [...input.clusters.slice(0, 1), ...others];
+      const [found] = findingsOf('node-health', { ...input, clusters }).filter(({ severity }) => severity === 'fail');
+      return found?.hint;
+    };
+    const probe = "meshctl connectivity probe --context 'one,<context of mesh-2>'";
+    expect(hintBeside()?.endsWith(probe)).toBe(true);
+    expect(hintBeside(three)?.endsWith(probe)).toBe(true);
   });
 
   it('judges all addresses of a node and of its endpoint, and names the one that fails with its family', () => {

@@ -4,7 +4,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import { givesRangesToNodes, type NamedRange, podCidrsOf, podRanges, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
@@ -115,9 +115,11 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
           .map((other) => `${node} to ${other.node} (${other.problems.map(problemWord).join('; ')})`),
       ),
     hint: ({ context }, others, told) => {
-      const look = meshctlCommand('connectivity probe', {
-        context: [context, ...others.map((other) => other.context)],
-      });
+      // A probe needs both ends: those that agents name, of which other clusters were read or not.
+      const lost = told.flatMap(({ answer }) => answer.filter(({ problems }) => problems.length > 0).map(clusterOf));
+      const contextOf = (name: string) =>
+        others.find((other) => clusterNameOf(other) === name)?.context ?? unnamedContext(name);
+      const look = meshctlCommand('connectivity probe', { context: [context, ...[...new Set(lost)].map(contextOf)] });
       return problemsIn(told).some(({ of }) => of === 'node')
         ? `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`
         : `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;
@@ -142,7 +144,7 @@ function meantHealth(
   all: readonly ClusterSnapshot[],
 ): NodeHealth | undefined {
   const own = clusterNameOf(cluster);
-  const [other = ''] = health.node.split('/');
+  const other = clusterOf(health);
   const pairs = unpairedIn(all);
   if (other === own || isUnpaired(pairs, own, other)) return undefined;
   if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
@@ -162,7 +164,7 @@ function unknownNodes(
   const pairs = unpairedIn(all);
   const counts = told.map(({ node, answer }) => ({
     node,
-    of: groupBy(answer, (one) => one.node.split('/')[0] ?? ''),
+    of: groupBy(answer, clusterOf),
   }));
   return others.flatMap((other) => {
     const name = clusterNameOf(other);
@@ -205,6 +207,11 @@ function isGrave(
   const other = all.find((one) => node.startsWith(`${clusterNameOf(one)}/`));
   if (of === 'endpoint' || address === '' || !other) return true;
   return carryingFamilies(cluster, other).has(familyOf(address));
+}
+
+/** The name of a node's cluster: agents name nodes of the mesh `<cluster>/<node>`. */
+function clusterOf({ node }: NodeHealth): string {
+  return node.split('/')[0] ?? '';
 }
 
 function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
