@@ -181,6 +181,38 @@ describe('connectivity test', () => {
     expect(result, result.stderr).toMatchObject({ exitCode: 130 });
   });
 
+  it('says before it deploys anything that a namespace takes no part in the mesh, and how it does', async () => {
+    const name = 'team-a';
+    const [one, two] = sandbox.clusters as [SandboxCluster, SandboxCluster];
+    const apart = { 'clustermesh.cilium.io/global': 'false' };
+    for (const [{ store }, annotations] of [
+      [one, {}],
+      [two, apart],
+    ] as const) {
+      store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, annotations } });
+    }
+    const refused = await meshctl([...TEST, '-n', name]);
+    const line = 'kubectl --context mesh-2 annotate --overwrite namespace team-a clustermesh.cilium.io/global=true';
+    expect(refused.stderr).toContain(
+      `✖ namespace team-a is not global in mesh-2: the other clusters get no backends from there\n  → ${line}\n`,
+    );
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).not.toContain('Deploying');
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name };
+    two.store.update(namespace, ({ metadata }) => {
+      metadata.annotations = { 'clustermesh.cilium.io/global': 'true' };
+    });
+    const abort = new AbortController();
+    const begun = await meshctl([...TEST, '-n', name], {
+      signal: abort.signal,
+      onOutput: (text) => {
+        if (text.includes('Deploying')) abort.abort();
+      },
+    });
+    expect(begun.exitCode, begun.stderr).toBe(130);
+    for (const { store } of sandbox.clusters) store.delete(namespace);
+  });
+
   it('needs two clusters', async () => {
     const result = await meshctl(['connectivity', 'test', '--context', 'mesh-1']);
     expect(result.exitCode).toBe(2);

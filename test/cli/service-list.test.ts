@@ -157,7 +157,7 @@ describe('service list', () => {
       shop       cart  mesh-2   yes     yes     none      1/1    mesh-2 (1), mesh-1 (1), perhaps mesh-3 (not read)
 
       ⚠️  shop/cart: namespace shop is not global in mesh-2: the other clusters get no backends from there
-         → kubectl --context two annotate namespace shop clustermesh.cilium.io/global=true
+         → kubectl --context two annotate --overwrite namespace shop clustermesh.cilium.io/global=true
       mesh-1 is also connected to mesh-3, of which no context was given: not counted
       mesh-2 is also connected to mesh-3, of which no context was given: not counted
       1 global service in mesh-1, mesh-2, 1 with warnings

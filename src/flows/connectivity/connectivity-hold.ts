@@ -15,6 +15,7 @@ import {
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
+import { isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
 import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './connectivity-clusters.ts';
@@ -23,21 +24,31 @@ import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './conne
 const TRIES = 5;
 
 /**
- * Sees that no other run is at work in the namespaces of a test, and that nobody else has objects of its names there, which would
- * be taken over, and removed at the end: a namespace may be somebody's.
- * @throws MeshctlError `Rejected`, which names the first
+ * Sees that no other run is at work in the namespaces of a test, that nobody else has objects of its names there, which would
+ * be taken over, and removed at the end, and that they take part in the mesh: a namespace may be somebody's.
+ * @throws MeshctlError `Rejected`, which names the first, or all that are not global
  */
 export async function requireFree(clusters: readonly TestCluster[]): Promise<void> {
-  const found = await Promise.all(clusters.map(async (cluster) => ({ cluster, objects: await objectsIn(cluster) })));
+  const found = await Promise.all(
+    clusters.map(async (cluster) => {
+      const namespace = await namespaceOf(cluster);
+      return { cluster, namespace, objects: namespace ? await objectsIn(cluster) : [] };
+    }),
+  );
   requireNoOther(found.flatMap(({ cluster, objects }) => objects.map((live) => ({ cluster, live }))));
   for (const { cluster, objects } of found) requireOwn(cluster, objects);
+  requireGlobal(found);
 }
 
-/** What is there under the names of the test; a namespace that is on its way out is waited for. */
+/** The namespace of the test where there is one; one that is on its way out is waited for. */
+async function namespaceOf({ member: { client }, objects }: TestCluster): Promise<KubeObject | undefined> {
+  const namespace = await client.get(refOf(objects.namespace));
+  return namespace?.metadata.deletionTimestamp ? undefined : namespace;
+}
+
+/** What is there under the names of the test. */
 async function objectsIn(cluster: TestCluster): Promise<KubeObject[]> {
   const { client } = cluster.member;
-  const namespace = await client.get(refOf(cluster.objects.namespace));
-  if (!namespace || namespace.metadata.deletionTimestamp) return [];
   const refs = objectsOfTest(cluster).map(refOf);
   const found = await Promise.all(refs.map((ref) => client.get(ref))).catch((error: unknown) => {
     throw asLackOf(cluster.rights, error);
@@ -54,6 +65,26 @@ function requireOwn({ member: { client }, namespace }: TestCluster, objects: rea
     {
       hint: `Give another namespace with -n: in ${namespace} the test would take it over.`,
       details: { context: client.context, object: describeRef(refOf(taken)) },
+    },
+  );
+}
+
+/** A namespace that is made for the test is global; of one that was there, Cilium shares no Service else. */
+function requireGlobal(found: readonly { cluster: TestCluster; namespace: KubeObject | undefined }[]): void {
+  const apart = found.flatMap(({ cluster: { member }, namespace }) =>
+    namespace && !isNamespaceGlobal(namespace.metadata.annotations, member.globalByDefault)
+      ? [{ context: member.client.context, name: namespace.metadata.name }]
+      : [],
+  );
+  const [first] = apart;
+  if (!first) return;
+  const contexts = apart.map(({ context }) => context);
+  throw new MeshctlError(
+    'Rejected',
+    `namespace ${first.name} is not global in ${contexts.join(', ')}: the other clusters get no backends from there`,
+    {
+      hint: apart.map(({ context, name }) => makeNamespaceGlobal(context, name)).join(' && '),
+      details: { contexts, namespace: first.name },
     },
   );
 }

@@ -3,6 +3,8 @@
  * Cilium 1.20's pkg/annotation (clustermesh.go, k8s.go).
  */
 
+import { kubectlCommand } from '../command-line.ts';
+
 /** What the affinity can be. */
 export const AFFINITIES = ['local', 'remote', 'none'] as const;
 export type Affinity = (typeof AFFINITIES)[number];
@@ -93,4 +95,10 @@ export function isMeantGlobal(annotations: Readonly<Record<string, string>>): bo
 export function isNamespaceGlobal(annotations: Annotations, globalByDefault: boolean): boolean {
   const value = annotations?.[NAMESPACE_ANNOTATION];
   return value === undefined ? globalByDefault : value.toLowerCase() === 'true';
+}
+
+/** The command that makes a namespace global, also where it says that it is not. */
+export function makeNamespaceGlobal(context: string, namespace: string): string {
+  const words = ['annotate', '--overwrite', 'namespace', namespace, `${NAMESPACE_ANNOTATION}=true`];
+  return kubectlCommand({ context }, words);
 }

@@ -1,6 +1,6 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, enumerated } from '../../mesh/counted.ts';
-import { AFFINITIES, type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
+import { AFFINITIES, type Affinity, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import { SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
@@ -77,9 +77,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `namespace ${namespace} is not global in ${enumerated(clusters)}: the other clusters get no backends from there`,
     hint: all
       .filter(({ cluster }) => clusters.includes(cluster))
-      .map(({ context }) =>
-        kubectlCommand({ context }, ['annotate', 'namespace', namespace, `${NAMESPACE_ANNOTATION}=true`]),
-      )
+      .map(({ context }) => makeNamespaceGlobal(context, namespace))
       .join(' && '),
   }),
   'not-shared': ({ unread }, service) => ({
