@@ -214,6 +214,18 @@ describe('checks of the network', () => {
     expect(entry?.hint).toMatch(/: meshctl connectivity probe --context one,two$/);
   });
 
+  it('shows the BGP peers of the agent that has lost one', () => {
+    const told = (node: string, state: string): NodeObservation => ({
+      ...{ node, pod: `cilium-of-${node}`, bgpSessions: [{ peer: '10.0.0.1', state }] },
+    });
+    const nodes = [told('node-1', 'established'), told('node-17', 'active')];
+    const [entry] = findingsOf('bgp-sessions', inputOf({ nodes }, { ciliumConfig: config(1, NATIVE) }));
+    expect(entry?.args.cases).toEqual(['node-17 to 10.0.0.1 (active)']);
+    expect(entry?.hint).toBe(
+      'kubectl --context one -n kube-system exec cilium-of-node-17 -c cilium-agent -- cilium-dbg bgp peers',
+    );
+  });
+
   it('names both ends to a probe, also where the other cluster is not among those that were read', () => {
     const input = inputOf(observed({ health: health('connection timed out') }));
     const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(1) });

@@ -267,6 +267,7 @@ async function observeNode(
   ]);
   return {
     node: agent.node,
+    pod: agent.pod,
     startedAt: agent.startedAt,
     cluster: readOwnCluster(health),
     clusterId: typeof id === 'number' ? id : undefined,

@@ -5,6 +5,7 @@ import type { Flow, Target } from '../flow.ts';
 
 export interface Agent {
   node: string;
+  pod: string;
   startedAt: Date | undefined;
   /** The parsed JSON that a command in the agent's container prints; undefined when it prints none. */
   json(command: readonly string[]): Promise<unknown>;
@@ -30,6 +31,7 @@ export async function listAgents(
     }
     agents.push({
       node,
+      pod: name,
       startedAt: startedAt(pod),
       async json(command) {
         try {

@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
+import { AGENT_CONTAINER } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
@@ -32,11 +33,14 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     severity: 'fail',
     judge: (told) =>
       told.flatMap(({ node, answer }) =>
-        answer.filter(({ state }) => state !== 'established').map(({ peer, state }) => `${node} to ${peer} (${state})`),
+        answer.filter(isLost).map(({ peer, state }) => `${node} to ${peer} (${state})`),
       ),
-    hint: ({ context, namespace }) =>
+    // Each agent knows its own sessions alone.
+    hint: ({ context, namespace }, _others, told) =>
       kubectlCommand({ context, namespace }, [
-        ...['exec', 'ds/cilium', '-c', 'cilium-agent', '--', 'cilium-dbg', 'bgp', 'peers'],
+        'exec',
+        told.find(({ answer }) => answer.some(isLost))?.pod ?? 'ds/cilium',
+        ...['-c', AGENT_CONTAINER, '--', 'cilium-dbg', 'bgp', 'peers'],
       ]),
   }),
   askNodes<OfFamily<string>>({
@@ -260,7 +264,11 @@ function rangesTold<T>(
  */
 function advertisedBy({ bgpSessions, bgpAdvertised }: NodeObservation): OfFamily<string>[] | undefined {
   if (!bgpSessions) return undefined;
-  return bgpSessions.some(({ state }) => state === 'established') ? eachFamily(bgpAdvertised) : [];
+  return bgpSessions.every(isLost) ? [] : eachFamily(bgpAdvertised);
+}
+
+function isLost({ state }: BgpSession): boolean {
+  return state !== 'established';
 }
 
 /** Ranges of a cluster's nodes to which the pods of others send. */

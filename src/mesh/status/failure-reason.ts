@@ -8,11 +8,13 @@ import {
   unnamedContext,
 } from '../command-line.ts';
 import {
+  AGENT_CONTAINER,
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
   AGENT_TROUBLESHOOT,
   APISERVER,
   APISERVER_SELECTOR,
+  KVSTOREMESH_CONTAINER,
   KVSTOREMESH_PEERS_SECRET,
   KVSTOREMESH_TROUBLESHOOT,
 } from '../objects/names.ts';
@@ -144,16 +146,16 @@ function enableServer(place: FailurePlace): string {
 
 const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);
 
-const IN_AGENT = 'ds/cilium -c cilium-agent --'.split(' ');
-const IN_KVSTOREMESH = 'deploy/clustermesh-apiserver -c kvstoremesh --'.split(' ');
 const TROUBLESHOOT = {
-  agent: [...IN_AGENT, ...AGENT_TROUBLESHOOT],
-  kvstoremesh: [...IN_KVSTOREMESH, ...KVSTOREMESH_TROUBLESHOOT],
+  agent: { anyPod: 'ds/cilium', container: AGENT_CONTAINER, program: AGENT_TROUBLESHOOT },
+  kvstoremesh: { anyPod: `deploy/${APISERVER}`, container: KVSTOREMESH_CONTAINER, program: KVSTOREMESH_TROUBLESHOOT },
 };
 
-/** Makes a new connection and says how each step of it goes. */
-const troubleshoot = (place: FailurePlace) =>
-  kubectlCommand(place, ['exec', ...TROUBLESHOOT[place.component ?? 'agent'], place.peer]);
+/** Makes a new connection and says how each step of it goes, where it failed: from another node it may well be made. */
+function troubleshoot(place: FailurePlace): string {
+  const { anyPod, container, program } = TROUBLESHOOT[place.component ?? 'agent'];
+  return kubectlCommand(place, ['exec', place.pod ?? anyPod, '-c', container, '--', ...program, place.peer]);
+}
 
 /** Shows the Deployment with its wanted replicas, also where there is no pod to be seen, and why there is none. */
 const describePeersServer = (place: FailurePlace) => describeServer(serverPlace(place));

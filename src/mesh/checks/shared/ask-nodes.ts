@@ -8,8 +8,8 @@ import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
 import { sampleOf, silentAgents } from './subjects.ts';
 
-/** What one agent was asked and answered. */
-export type Told<Answer> = { node: string; answer: readonly Answer[] };
+/** What one agent was asked and answered, and its pod, as far as that is known. */
+export type Told<Answer> = { node: string; pod?: string | undefined; answer: readonly Answer[] };
 
 /** What is asked of the agents of each cluster, and how the answers are judged. */
 export interface NodeQuestion<Answer> {
@@ -61,7 +61,7 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
     (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
       const said = answer(node);
       const judged = about ? said?.flatMap((one) => about(one, cluster, all) ?? []) : said;
-      return judged ? [{ node: node.node, answer: judged }] : [];
+      return judged ? [{ node: node.node, pod: node.pod, answer: judged }] : [];
     });
   return {
     id,

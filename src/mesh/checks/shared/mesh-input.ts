@@ -36,6 +36,8 @@ export interface BgpSession {
 /** What one agent said beyond its status. Each part is undefined where it could not be asked. */
 export interface NodeObservation {
   node: string;
+  /** The agent's. */
+  pod?: string | undefined;
   /** The name that the agent has for its cluster. */
   cluster?: string | undefined;
   /** The id that the agent was started with. */
