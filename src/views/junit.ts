@@ -1,3 +1,4 @@
+import type { Leftover } from '../mesh/connectivity/connectivity.ts';
 import type { UnreachableCluster } from '../mesh/status/mesh-status.ts';
 import { escapedXml } from './xml.ts';
 
@@ -35,6 +36,15 @@ export function withNextStep(message: string, hint = ''): string {
 /** Of a cluster that could not be asked. */
 export function unreachableFailure({ code, message, hint }: UnreachableCluster): JunitCase['failure'] {
   return { type: code, message, text: withNextStep(message, hint) };
+}
+
+/** Of what could not be removed from a cluster. @param suite the first word of the group of cases */
+export function leftoverCase(suite: string, { context, message, hint }: Leftover): JunitCase {
+  return {
+    name: `context ${context}`,
+    className: `${suite}.removal`,
+    failure: { type: 'removal', message, text: withNextStep(message, hint) },
+  };
 }
 
 function caseLines({ name, className, failure, skipped, output }: JunitCase): string[] {

@@ -1,8 +1,11 @@
 /** Wherever a probe is interrupted, or loses an API server for a while, nothing of it stays. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { ProbeReport } from '../../src/mesh/probe/report.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliResult, runCli } from '../support/cli.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 const PROBE = ['connectivity', 'probe', '--context', 'mesh-1,mesh-2'];
 /** So many places, evenly spread over the requests of a probe. */
@@ -10,7 +13,7 @@ const PLACES = Array.from({ length: 20 }, (_, place) => place);
 
 let sandbox: TestSandbox;
 /** Decides about each request of the probe, by its number from 1 on. */
-let onRequest: ((number: number, context: string, resource: string) => Fault | undefined) | undefined;
+let onRequest: ((number: number, context: string, resource: string, verb: string) => Fault | undefined) | undefined;
 let requests = 0;
 /** How many requests a probe makes that nothing disturbs. */
 let usual = 0;
@@ -18,7 +21,7 @@ let usual = 0;
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     nodes: 2,
-    intercept: async (context, { resource }) => onRequest?.(++requests, context, resource),
+    intercept: async (context, { resource, verb }) => onRequest?.(++requests, context, resource, verb),
   });
   onRequest = () => undefined;
   expect((await probe()).exitCode).toBe(0);
@@ -35,9 +38,11 @@ beforeEach(() => {
   requests = 0;
 });
 
-function probe(signal = new AbortController().signal): Promise<CliResult> {
-  return runCli(PROBE, { env: { KUBECONFIG: sandbox.kubeconfigPath }, signal });
+function probe(signal = new AbortController().signal, ...flags: string[]): Promise<CliResult> {
+  return runCli([...PROBE, ...flags], { env: { KUBECONFIG: sandbox.kubeconfigPath }, signal });
 }
+
+const refused = () => new ApiError(403, 'Forbidden', 'not you');
 
 /** The request of a place. */
 const numberAt = (place: number) => 1 + Math.floor((place * usual) / PLACES.length);
@@ -69,6 +74,51 @@ it.each(PLACES)('one API server is away for a while at place %i', async (place) 
   const { stderr } = await probe();
   expect(stderr).not.toContain('could not remove');
   expectNothingLeft();
+});
+
+it('pods that may not be deleted are left, which the document and the exit status tell', async () => {
+  onRequest = (_number, context, resource, verb) => {
+    if (context === 'mesh-2' && resource === 'pods' && verb === 'delete') throw refused();
+    return undefined;
+  };
+  const { exitCode, stdout, stderr } = await probe(undefined, '-o', 'json');
+  const report = JSON.parse(stdout) as ProbeReport;
+  requireValid(JSON.parse(stdout));
+  expect({ exitCode, passed: report.passed, failures: report.failures }).toEqual({
+    ...{ exitCode: 1, passed: false, failures: [] },
+  });
+  expect(report.left).toMatchObject([
+    {
+      context: 'mesh-2',
+      hint: expect.stringMatching(/^kubectl --context mesh-2 -n meshctl-probe delete pods -l \S+$/),
+    },
+  ]);
+  expect(stderr).toContain("⚠ mesh-2: could not remove the probe's pods from namespace meshctl-probe: ");
+  onRequest = undefined;
+  const { store } = found(sandbox.clusters[1], 'mesh-2');
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' };
+  store.delete(namespace);
+  await eventually(
+    () => store.get(namespace),
+    (live) => live === undefined,
+    'the namespace is gone',
+  );
+});
+
+it('a namespace that is not seen to go is no pod that is left', async () => {
+  let isTold = false;
+  onRequest = (_number, context, resource, verb) => {
+    if (context !== 'mesh-2' || resource !== 'namespaces') return undefined;
+    if (isTold && verb === 'list') throw refused();
+    isTold ||= verb === 'delete';
+    return undefined;
+  };
+  const { exitCode, stderr } = await probe();
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain(
+    '⚠ mesh-2: namespace meshctl-probe is told to go, and not gone yet\n  → kubectl --context mesh-2 get namespace meshctl-probe -o yaml\n',
+  );
+  expect(stderr).not.toContain('could not remove');
 });
 
 it('a cluster that ceases to answer leaves nothing to probe of two: no pod is made, and nothing is called proved', async () => {

@@ -3,6 +3,7 @@ import { waitForList } from '../../kube/wait.ts';
 import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../../manifests/probe.ts';
 import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
+import type { Leftover } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
@@ -147,21 +148,24 @@ function whyNot(pod: KubeObject, node: string): string {
 
 /**
  * Removes the pods of a run, and the namespace where it was made by a run and nobody else's pod is in it. Goes on after
- * Ctrl-C, and while the API server is away; what cannot be removed is warned of.
- * @returns whether nothing is left
+ * Ctrl-C, and while the API server is away; what cannot be removed is warned of, and that the namespace takes long.
+ * @returns what is left where not all pods can be removed
  */
 export async function removePods(
   flow: Flow,
   client: ClusterClient,
   objects: ProbeObjects,
   token: string,
-): Promise<boolean> {
+): Promise<Leftover | undefined> {
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
+  const { context } = client;
   const { name } = objects.namespace.metadata;
+  let isGoing = false;
   for (;;) {
     try {
-      await removeOnce(client, objects, token, signal);
-      return true;
+      isGoing ||= await removeOnce(client, objects, token, signal);
+      if (isGoing) await awaitGone(client, name, signal);
+      return undefined;
     } catch (error) {
       const mayPass =
         error instanceof MeshctlError && (error.code === 'ClusterUnreachable' || error.code === 'ApiFailure');
@@ -169,27 +173,32 @@ export async function removePods(
         await flow.clock.sleep(CLEAN_UP_PAUSE_MS, signal).catch(() => undefined);
         continue;
       }
+      if (isGoing) {
+        // Its conditions say what holds it up; pods are on their way out with it.
+        const look = kubectlCommand({ context }, ['get', 'namespace', name, '-o', 'yaml']);
+        flow.progress.warn(`${context}: namespace ${name} is told to go, and not gone yet → ${look}`);
+        return undefined;
+      }
       // Never the namespace itself, which may have been there before, and have what is others' in it.
-      const place = { context: client.context, namespace: name };
-      const remove = kubectlCommand(place, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]);
-      flow.progress.warn(
-        `${client.context}: could not remove the probe's pods from namespace ${name}: ${error instanceof Error ? error.message : error} → ${remove}`,
-      );
-      return false;
+      const hint = kubectlCommand({ context, namespace: name }, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]);
+      const message = `could not remove the probe's pods from namespace ${name}: ${error instanceof Error ? error.message : error}`;
+      flow.progress.warn(`${context}: ${message} → ${hint}`);
+      return { context, message, hint };
     }
   }
 }
 
+/** @returns whether the namespace has been told to go */
 async function removeOnce(
   client: ClusterClient,
   objects: ProbeObjects,
   token: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const ref = refOf(objects.namespace);
   const { name: namespace } = ref;
   const live = await client.get(ref, { signal });
-  if (!live) return;
+  if (!live) return false;
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace }, { signal });
   const isOfRun = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] === token;
   // A run that was killed leaves pods that have ended by their own deadline.
@@ -198,8 +207,12 @@ async function removeOnce(
     pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );
   const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
-  if (!isMadeBy('probe', live) || others.length > 0 || live.metadata.deletionTimestamp) return;
+  if (!isMadeBy('probe', live) || others.length > 0 || live.metadata.deletionTimestamp) return false;
   await client.delete(ref, { signal });
+  return true;
+}
+
+async function awaitGone(client: ClusterClient, namespace: string, signal: AbortSignal): Promise<void> {
   await waitForList(
     client,
     { apiVersion: 'v1', kind: 'Namespace', fieldSelector: `metadata.name=${namespace}` },

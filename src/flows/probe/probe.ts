@@ -5,6 +5,7 @@ import { nodesForAgents } from '../../mesh/cilium/agents.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
+import type { Leftover } from '../../mesh/connectivity/connectivity.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { chooseNodes, type ProbePlace, probedFamilies } from '../../mesh/probe/places.ts';
@@ -59,6 +60,8 @@ export async function probeNetwork(
   const { sites, unreachable } = await readSites(flow, targets, silent, options);
   const probe = await startRun(flow);
   const posts = sites.map((site): Post => ({ site, objects: undefined, watches: [] }));
+  let report: ProbeReport;
+  let left: Leftover[];
   try {
     const placed = await during(
       flow,
@@ -87,7 +90,7 @@ export async function probeNetwork(
       () => gather(stations, tests),
     );
     for (const post of posts) post.watches = [];
-    return probeReport({
+    report = probeReport({
       clusters,
       results: judgeAll(tests, evidence),
       unreachable,
@@ -95,8 +98,9 @@ export async function probeNetwork(
       now: flow.now(),
     });
   } finally {
-    await cleanUp(flow, posts, probe.token);
+    left = await cleanUp(flow, posts, probe.token);
   }
+  return left.length === 0 ? report : { ...report, passed: false, left };
 }
 
 async function startRun({ installation }: Flow): Promise<ProbeRun> {
@@ -216,16 +220,18 @@ async function watching({ via, stations, failed }: Stations, context: string): P
   return { via, stations: able, failed: [...failed, ...unable] };
 }
 
-/** Ends watches that nobody collected, and removes what was made. */
-async function cleanUp(flow: Flow, posts: readonly Post[], token: string): Promise<void> {
+/** Ends watches that nobody collected, and removes what was made. @returns what could not be removed */
+async function cleanUp(flow: Flow, posts: readonly Post[], token: string): Promise<Leftover[]> {
   const limit = pLimit(MOST_EXECS);
   const signal = AbortSignal.timeout(END_MS);
   const end = ({ run }: Station) => limit(() => run('collect', [], signal).catch(() => undefined));
   await Promise.all(posts.flatMap(({ watches }) => watches.map(end)));
   const made = posts.flatMap(({ site, objects }) => (objects ? [{ client: site.client, objects }] : []));
-  if (made.length === 0) return;
+  if (made.length === 0) return [];
   const task = flow.progress.start('Removing the probe');
-  const gone = await Promise.all(made.map(({ client, objects }) => removePods(flow, client, objects, token)));
-  if (gone.every(Boolean)) task.done('Removed the probe');
+  const removed = await Promise.all(made.map(({ client, objects }) => removePods(flow, client, objects, token)));
+  const left = removed.flatMap((one) => one ?? []);
+  if (left.length === 0) task.done('Removed the probe');
   else task.fail('The probe is not removed everywhere');
+  return left;
 }

@@ -3,6 +3,7 @@ import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.t
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
+import { isOpen } from '../../mesh/probe/report.ts';
 import { flagsToTryAll, isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
@@ -26,11 +27,8 @@ export async function requireOpenNetwork(
     server: direction.server.snapshot.context,
     endpoints: dialledEndpoints(direction),
   }));
-  const { passed, clusters, paths, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
-    ...USUAL,
-    parallel,
-    dials,
-  });
+  const report = await probeNetwork(flow, targets, [], { ...USUAL, parallel, dials });
+  const { clusters, paths, failures, untested, unreachable } = report;
   const context = targets.map(({ client }) => client.context);
   const look = meshctlCommand('connectivity probe', { context });
   for (const failure of failures.filter(({ required }) => !required)) {
@@ -44,7 +42,8 @@ export async function requireOpenNetwork(
   const more = untested.filter((one) => !isWhy(one)).map(notTested);
   const lookAtAll = meshctlCommand('connectivity probe', { context }, flagsToTryAll(paths, clusters));
   if (more.length > 0) flow.progress.warn(`${more.join('; ')} → Try it by itself: ${lookAtAll}`);
-  if (passed) return;
+  // What is left of the probe, of which it has warned, says nothing against the network.
+  if (isOpen(report)) return;
   const says =
     blocked.length > 0
       ? blocked.map((failure) => failureTitle(failure))

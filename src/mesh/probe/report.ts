@@ -1,4 +1,5 @@
 import { familyOf } from '../cilium/cidr.ts';
+import type { Leftover } from '../connectivity/connectivity.ts';
 import { type FirewallPlatform, type FirewallRules, firewallRules } from '../network/firewall.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceForLoss, type ProbeAdvice } from './advice.ts';
@@ -56,7 +57,7 @@ export interface ReportedTest {
 
 /** The data of `connectivity probe -o json`. */
 export interface ProbeReport {
-  /** All that the mesh needs was tested between each two clusters, as far as it can be known yet, and nothing of it is blocked. */
+  /** The network is proved by {@link isOpen}, and nothing of the probe is left. */
   passed: boolean;
   clusters: ReportedCluster[];
   paths: ProbedPath[];
@@ -65,6 +66,18 @@ export interface ProbeReport {
   untested: Untested[];
   tests: ReportedTest[];
   unreachable: UnreachableCluster[];
+  /** Absent where nothing is. */
+  left?: Leftover[] | undefined;
+}
+
+/** Whether all that the mesh needs was tested between each two clusters, as far as it can be known yet, and nothing of it is blocked. */
+export function isOpen({
+  failures,
+  paths,
+  unreachable,
+}: Pick<ProbeReport, 'failures' | 'paths' | 'unreachable'>): boolean {
+  const isBlocked = failures.some(({ required }) => required);
+  return !isBlocked && paths.length > 0 && paths.every(isProved) && unreachable.length === 0;
 }
 
 export interface ProbedMesh {
@@ -89,11 +102,7 @@ export function probeReport({ clusters, results: seen, unreachable, dials, now }
   }));
   const paths = pathsOf(clusters, results);
   return {
-    passed:
-      !failures.some(({ required }) => required) &&
-      paths.length > 0 &&
-      paths.every(isProved) &&
-      unreachable.length === 0,
+    passed: isOpen({ failures, paths, unreachable: [...unreachable] }),
     clusters: clusters.map((cluster) => reported(cluster, rules)),
     paths,
     failures,

@@ -6,7 +6,7 @@ import {
   type ScenarioResult,
 } from '../../mesh/connectivity/connectivity.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { junitXml, unreachableFailure, withNextStep } from '../junit.ts';
+import { junitXml, leftoverCase, unreachableFailure } from '../junit.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 
@@ -50,11 +50,7 @@ export function connectivityJunit(
     className: 'connectivity.clusters',
     failure: unreachableFailure(cluster),
   }));
-  const kept = left.map(({ context, message, hint }) => ({
-    name: `context ${context}`,
-    className: 'connectivity.removal',
-    failure: { type: 'removal', message, text: withNextStep(message, hint) },
-  }));
+  const kept = left.map((one) => leftoverCase('connectivity', one));
   return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent, ...kept] }]);
 }
 

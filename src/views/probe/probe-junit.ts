@@ -2,13 +2,13 @@ import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isBroken, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
-import { type JunitCase, junitXml, unreachableFailure } from '../junit.ts';
+import { type JunitCase, junitXml, leftoverCase, unreachableFailure } from '../junit.ts';
 
 /**
  * A case for each kind of packets from cluster to cluster. What the mesh works without does not fail; what it needs and
  * nobody could test does, unless something that is known to be wrong there fails anyway.
  */
-export function probeJunit({ paths, failures, untested, unreachable }: ProbeReport): string {
+export function probeJunit({ paths, failures, untested, unreachable, left = [] }: ProbeReport): string {
   const cases = paths.flatMap((path) => {
     const { from, to, cells } = path;
     return cells.map((cell): JunitCase => {
@@ -39,5 +39,6 @@ export function probeJunit({ paths, failures, untested, unreachable }: ProbeRepo
     className: 'probe.clusters',
     failure: unreachableFailure(cluster),
   }));
-  return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...silent] }]);
+  const kept = left.map((one) => leftoverCase('probe', one));
+  return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...silent, ...kept] }]);
 }

@@ -159,7 +159,10 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
 
 const listed = (names: readonly string[]) => firstOf(names, MOST_NODES);
 
-function verdict({ paths, tests, clusters, failures, untested, unreachable }: ProbeReport, theme: Theme): string {
+function verdict(
+  { paths, tests, clusters, failures, untested, unreachable, left: kept = [] }: ProbeReport,
+  theme: Theme,
+): string {
   const names = clusters.map(({ name }) => name).join(', ');
   const context = clusters.map((cluster) => cluster.context);
   const said = tests.filter((test) => test.verdict !== 'not-tested').length;
@@ -178,7 +181,11 @@ function verdict({ paths, tests, clusters, failures, untested, unreachable }: Pr
   const isByNodes = paths.some(({ cells }) => cells.some(isUntriedByPods));
   const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${counted(said, 'test')})${left}`;
   const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
-  if (unreachable.length === 0) return isByNodes ? `⚠️  ${theme.warn(carries)} → ${again}` : `✅ ${carries}`;
-  const silent = unreachable.map(({ context: one }) => `"${one}"`).join(', ');
-  return `⚠️  ${theme.warn(`${carries}; context ${silent} was not probed`)}`;
+  const quoted = (of: readonly { context: string }[]) => of.map(({ context: one }) => `"${one}"`).join(', ');
+  const but = [
+    ...(unreachable.length > 0 ? [`context ${quoted(unreachable)} was not probed`] : []),
+    ...(kept.length > 0 ? [`the probe is not removed from context ${quoted(kept)}`] : []),
+  ];
+  if (but.length > 0) return `⚠️  ${theme.warn(`${carries}; ${but.join('; ')}`)}`;
+  return isByNodes ? `⚠️  ${theme.warn(carries)} → ${again}` : `✅ ${carries}`;
 }
