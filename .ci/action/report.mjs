@@ -74,7 +74,7 @@ const BY_KIND = {
           says: message ?? title,
           hint,
         })),
-        ...unreachableIn(unreachable),
+        ...errorsOf(unreachable),
       ],
     };
   },
@@ -82,7 +82,7 @@ const BY_KIND = {
   StatusReport: (status) => ofStatus([status], []),
   MeshStatusReport: ({ clusters, unreachable = [] }) => ofStatus(clusters, unreachable),
 
-  ConnectivityReport({ scenarios, left = [], unreachable }) {
+  ConnectivityReport({ scenarios, left, unreachable }) {
     const count = (result) => scenarios.filter((scenario) => scenario.result === result).length;
     return {
       headline: `${scenarios.length} scenarios: ${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`,
@@ -96,8 +96,8 @@ const BY_KIND = {
             where: `${scenario}, ${from} to ${to}`,
             says: evidence,
           })),
-        ...left.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint })),
-        ...unreachableIn(unreachable),
+        ...errorsOf(left),
+        ...errorsOf(unreachable),
       ],
     };
   },
@@ -132,11 +132,11 @@ const BY_KIND = {
           : `Differences between ${clusters.length} clusters and their file: ${found.length}`,
       head: ['', 'where', ''],
       rows: found.map((row) => [markOf('fail'), ...row]),
-      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...unreachableIn(unreachable)],
+      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...errorsOf(unreachable)],
     };
   },
 
-  ProbeReport({ tests, paths, failures, untested, unreachable }) {
+  ProbeReport({ tests, paths, failures, untested, left, unreachable }) {
     const count = (verdict) => tests.filter((test) => test.verdict === verdict).length;
     const unseen = count('not-tested');
     const unproved = paths.flatMap(unprovedIn);
@@ -173,7 +173,8 @@ const BY_KIND = {
             ...untested.filter((one) => isWhy(cell, one)).map(({ why }) => why),
           ].join(': '),
         })),
-        ...unreachableIn(unreachable),
+        ...errorsOf(left),
+        ...errorsOf(unreachable),
       ],
     };
   },
@@ -231,13 +232,13 @@ function ofStatus(clusters, unreachable) {
           hint,
         })),
       ]),
-      ...unreachableIn(unreachable),
+      ...errorsOf(unreachable),
     ],
   };
 }
 
-function unreachableIn(unreachable = []) {
-  return unreachable.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));
+function errorsOf(ofContexts = []) {
+  return ofContexts.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));
 }
 
 function ofJunit(xml) {

@@ -199,6 +199,18 @@ describe('a network is proved', () => {
   });
 });
 
+it('what is left of the probe is told in text, JUnit and by the GitHub Action, with what removes it', () => {
+  const hint = 'kubectl --context mesh-2 -n meshctl-probe delete pods -l meshctl.io/probe-run=1';
+  const message = "could not remove the probe's pods from namespace meshctl-probe: forbidden";
+  const report = { ...reportOf({}), passed: false, left: [{ context: 'mesh-2', message, hint }] };
+  expect(textOf(report).split('\n').at(-1)).toMatch(
+    /^⚠️ {2}The network between .* carries all .*; the probe is not removed from context "mesh-2"$/,
+  );
+  expect(probeJunit(report)).toContain('classname="probe.removal" name="context mesh-2"');
+  const { findings } = pictured(JSON.stringify({ apiVersion: 'meshctl.io/v1', kind: 'ProbeReport', ...report }));
+  expect(findings).toEqual([{ level: 'error', where: 'mesh-2', says: message, hint }]);
+});
+
 const { reportOf: pictured } = await import(new URL('.ci/action/report.mjs', PACKAGE_ROOT).href);
 const textOf = (report: ReturnType<typeof reportOf>) =>
   probeText(report, { bold: String, dim: String, ok: String, warn: String, fail: String });
