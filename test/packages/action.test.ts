@@ -218,6 +218,11 @@ it('what clusters say is no command to the runner', async () => {
 it.each([
   ['clustermesh status --context gke,eks', ['clustermesh', 'status', '--context', 'gke,eks']],
   [`a  'b c'\n"d \\"e\\"" f\\ g ''`, ['a', 'b c', 'd "e"', 'f g', '']],
+  [
+    'clustermesh check \\\n  --context gke,eks \\\r\n-o json\n',
+    ['clustermesh', 'check', '--context', 'gke,eks', '-o', 'json'],
+  ],
+  ['a\\\nb "c\\\nd" \'e\\\nf\' "g\\\\\nh"', ['ab', 'cd', 'e\\\nf', 'g\\\nh']],
   ['$(rm -rf /) `x` $HOME *', ['$(rm', '-rf', '/)', '`x`', '$HOME', '*']],
 ])('reads %j as words, and expands nothing', async (line, words) => {
   const { shellWords } = await import(new URL('.ci/action/shell-words.mjs', PACKAGE_ROOT).href);
