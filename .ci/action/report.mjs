@@ -1,8 +1,9 @@
-import { stripVTControlCharacters } from 'node:util';
+import { ofError } from './error-report.mjs';
 import { readJunit } from './junit.mjs';
 
 /**
- * @typedef {{ level: 'error' | 'warning', where: string, says: string, hint?: string }} Finding
+ * @typedef {{ file: string, line: number, col: number }} Place within a file of the repository
+ * @typedef {{ level: 'error' | 'warning', where: string, says: string, hint?: string, place?: Place }} Finding
  * @typedef {{ headline: string, head?: string[], rows?: string[][], findings: Finding[] }} Report
  */
 
@@ -17,34 +18,6 @@ export function reportOf(output) {
   return document?.apiVersion?.startsWith('meshctl.io/') ? BY_KIND[document.kind]?.(document) : undefined;
 }
 
-/**
- * The error with which a command ended that printed no document: the last thing on its stderr.
- * @param {string} said its stderr
- * @param {string[]} words the command line
- * @returns {Report | undefined} undefined where it says none
- */
-export function errorOf(said, words) {
-  const lines = stripVTControlCharacters(said).trimEnd().split('\n');
-  const from = lines.findLastIndex((line) => line.startsWith('✖ '));
-  if (from < 0) return undefined;
-  const block = lines.slice(from);
-  const at = block.findIndex((line) => line.startsWith('  → '));
-  const says = block
-    .slice(0, at < 0 ? undefined : at)
-    .join('\n')
-    .slice('✖ '.length);
-  const hint =
-    at < 0
-      ? undefined
-      : block
-          .slice(at)
-          .map((line) => line.slice('  → '.length))
-          .join('\n');
-  const flags = words.findIndex((word) => word.startsWith('-'));
-  const where = words.slice(0, flags < 0 ? undefined : flags).join(' ');
-  return { headline: says, findings: [{ level: 'error', where, says, hint }] };
-}
-
 function jsonIn(output) {
   try {
     return JSON.parse(output);
@@ -54,10 +27,7 @@ function jsonIn(output) {
 }
 
 const BY_KIND = {
-  Error: ({ error }) => ({
-    headline: error.message,
-    findings: [{ level: 'error', where: error.code, says: error.message, hint: error.hint }],
-  }),
+  Error: ofError,
 
   CheckReport({ checks, unreachable }) {
     const count = (severity) => checks.filter((check) => check.severity === severity).length;

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorOf, reportOf } from './report.mjs';
+import { errorOf } from './error-report.mjs';
+import { reportOf } from './report.mjs';
 import { shellWords } from './shell-words.mjs';
 import { annotationOf, summaryOf } from './summary.mjs';
 

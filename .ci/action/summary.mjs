@@ -27,9 +27,11 @@ export function summaryOf({ line, exitCode, output, report, picture }) {
  * A finding as a line that makes GitHub show it beside the run.
  * @param {import('./report.mjs').Finding} finding
  */
-export function annotationOf({ level, where, says, hint }) {
+export function annotationOf({ level, where, says, hint, place = {} }) {
   const text = hint ? `${says}\n${hint}` : says;
-  return `::${level} title=${escapeProperty(`meshctl: ${where}`)}::${escapeData(text)}`;
+  const properties = Object.entries({ ...place, title: `meshctl: ${where}` });
+  const given = properties.map(([name, value]) => `${name}=${escapeProperty(String(value))}`);
+  return `::${level} ${given.join()}::${escapeData(text)}`;
 }
 
 function table(head, rows) {

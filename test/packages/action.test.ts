@@ -67,6 +67,13 @@ async function act(command: string, prints: string | undefined, exits: number, s
   };
 }
 
+/** A file with what meshctl printed just now, for the stand-in. */
+async function printing(printed: string): Promise<string> {
+  const file = join(folder.path, `printed-${runs}`);
+  await writeFile(file, printed);
+  return file;
+}
+
 it.each([
   'check.json',
   'status.json',
@@ -171,6 +178,54 @@ ${(await recorded('graph.mmd')).trimEnd()}
         /^::error title=meshctl%3A ContextUnknown::context "nowhere" .*%0Acontexts: mesh-1, mesh-2$/,
       ),
     ]);
+  });
+
+  it('each fault of a mesh file, at its line', async () => {
+    const text = 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec:\n  clusters:\n    - nam: a\n  topologie: {}\n';
+    await writeFile(join(folder.path, 'bad, mesh.yaml'), text);
+    const { exitCode: code, stdout: printed } = await runCli(['diff', '-f', 'bad, mesh.yaml', '-o', 'json'], {
+      cwd: folder.path,
+    });
+    const { faults } = JSON.parse(printed).error.details;
+    expect(faults.length).toBeGreaterThan(1);
+    const { annotations, summary } = await act('diff -f bad.yaml -o json', 'error.json', code, {
+      PRINTS: await printing(printed),
+    });
+    expect(annotations).toHaveLength(faults.length);
+    expect(annotations).toContain(
+      '::error file=bad%2C mesh.yaml,line=6,col=3,title=meshctl%3A bad%2C mesh.yaml%3A6%3A3::spec.topologie: spec has no such field; did you mean topology?',
+    );
+    expect(summary).toContain(
+      '| ❌ | bad, mesh.yaml:6:3 | spec.topologie: spec has no such field; did you mean topology? |',
+    );
+  });
+
+  it('what became of each cluster after a rollback', async () => {
+    const rollback = [
+      { context: 'mesh-1', outcome: 'as-before', objects: [{ object: 'Secret kube-system/a', outcome: 'restored' }] },
+      {
+        context: 'mesh-2',
+        outcome: 'incomplete',
+        objects: [
+          { object: 'Secret kube-system/a', outcome: 'restored' },
+          { object: 'Secret kube-system/b', outcome: 'failed', error: 'it is down' },
+        ],
+        mend: 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1',
+      },
+      { context: 'mesh-3', outcome: 'untouched', objects: [] },
+    ];
+    const error = { code: 'Timeout', message: 'no answer', details: { rollback } };
+    const printed = JSON.stringify({ apiVersion: 'meshctl.io/v1alpha1', kind: 'Error', error });
+    const { annotations, summary } = await act('apply -f mesh.yaml -o json', 'error.json', 1, {
+      PRINTS: await printing(printed),
+    });
+    expect(annotations).toEqual([
+      '::error title=meshctl%3A Timeout::no answer',
+      '::error title=meshctl%3A mesh-2::is not as before: Secret kube-system/b%0Ameshctl clustermesh disconnect --context mesh-2 --peer mesh-1',
+    ]);
+    expect(summary).toContain(
+      '| ✅ | mesh-1 | is as before |\n| ❌ | mesh-2 | is not as before: Secret kube-system/b |\n| ✅ | mesh-3 | nothing was written there |',
+    );
   });
 
   it('an error that is no document, and no picture beside it', async () => {
