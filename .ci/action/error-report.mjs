@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { markOf, rowOf } from './findings.mjs';
 
 /** @typedef {import('./report.mjs').Report} Report */
 
@@ -41,7 +42,7 @@ export function ofError({ error: { code, message, hint, details = {} } }) {
     return {
       headline: message,
       head: ['', 'where', ''],
-      rows: found.map(({ where, says }) => ['❌', where, says]),
+      rows: found.map(rowOf),
       findings: found,
     };
   }
@@ -64,23 +65,28 @@ function findingOfFault({ file, line, column, path, message, hint }) {
 }
 
 const OUTCOMES = {
-  'as-before': ['✅', 'is as before'],
-  'may-change': ['⚠️', 'is as before, but a write that was never answered may still arrive'],
-  incomplete: ['❌', 'is not as before'],
-  left: ['⚠️', 'has what was written'],
-  untouched: ['✅', 'nothing was written there'],
+  'as-before': ['pass', 'is as before'],
+  'may-change': ['warn', 'is as before, but a write that was never answered may still arrive'],
+  incomplete: ['fail', 'is not as before'],
+  left: ['warn', 'has what was written'],
+  untouched: ['pass', 'nothing was written there'],
 };
 /** Of one object, where it is as before. */
 const UNDONE = ['restored', 'unchanged'];
 
-function rowOfRollback({ context, outcome, objects }) {
-  const [mark, says] = OUTCOMES[outcome] ?? ['', outcome];
+function fateOf({ outcome, objects }) {
+  const [result, says] = OUTCOMES[outcome] ?? ['warn', outcome];
   const others = objects.filter((one) => !UNDONE.includes(one.outcome)).map(({ object }) => object);
-  return [mark, context, others.length > 0 ? `${says}: ${[...new Set(others)].join(', ')}` : says];
+  return { result, says: others.length > 0 ? `${says}: ${[...new Set(others)].join(', ')}` : says };
+}
+
+function rowOfRollback(cluster) {
+  const { result, says } = fateOf(cluster);
+  return [markOf(result), cluster.context, says];
 }
 
 function findingsOfRollback(cluster) {
-  const [mark, where, says] = rowOfRollback(cluster);
-  if (mark === '✅') return [];
-  return [{ level: mark === '❌' ? 'error' : 'warning', where, says, hint: cluster.mend }];
+  const { result, says } = fateOf(cluster);
+  if (result === 'pass') return [];
+  return [{ level: result === 'fail' ? 'error' : 'warning', where: cluster.context, says, hint: cluster.mend }];
 }

@@ -1,10 +1,13 @@
 import { ofError } from './error-report.mjs';
+import { failuresIn, markOf, objectName, pairWords, rowOf, unreachableIn, warningsIn } from './findings.mjs';
 import { readJunit } from './junit.mjs';
+import { ofPlan } from './plan-report.mjs';
 
 /**
  * @typedef {{ file: string, line: number, col: number }} Place within a file of the repository
  * @typedef {{ level: 'error' | 'warning', where: string, says: string, hint?: string, place?: Place }} Finding
- * @typedef {{ headline: string, head?: string[], rows?: string[][], findings: Finding[] }} Report
+ * @typedef {{ headline: string, head?: string[], rows?: string[][], findings: Finding[], isPart?: boolean }} Report
+ * `isPart`: the document has more to say than this.
  */
 
 /**
@@ -15,7 +18,8 @@ import { readJunit } from './junit.mjs';
 export function reportOf(output) {
   if (output.startsWith('<?xml')) return ofJunit(output);
   const document = jsonIn(output);
-  return document?.apiVersion?.startsWith('meshctl.io/') ? BY_KIND[document.kind]?.(document) : undefined;
+  if (!document?.apiVersion?.startsWith('meshctl.io/')) return undefined;
+  return (BY_KIND[document.kind] ?? ofOther)(document);
 }
 
 function jsonIn(output) {
@@ -44,7 +48,7 @@ const BY_KIND = {
           says: message ?? title,
           hint,
         })),
-        ...errorsOf(unreachable),
+        ...unreachableIn(unreachable),
       ],
     };
   },
@@ -66,8 +70,8 @@ const BY_KIND = {
             where: `${scenario}, ${from} to ${to}`,
             says: evidence,
           })),
-        ...errorsOf(left),
-        ...errorsOf(unreachable),
+        ...unreachableIn(left),
+        ...unreachableIn(unreachable),
       ],
     };
   },
@@ -102,9 +106,11 @@ const BY_KIND = {
           : `Differences between ${clusters.length} clusters and their file: ${found.length}`,
       head: ['', 'where', ''],
       rows: found.map((row) => [markOf('fail'), ...row]),
-      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...errorsOf(unreachable)],
+      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...unreachableIn(unreachable)],
     };
   },
+
+  Plan: ofPlan,
 
   ProbeReport({ tests, paths, failures, untested, left, unreachable }) {
     const count = (verdict) => tests.filter((test) => test.verdict === verdict).length;
@@ -143,20 +149,12 @@ const BY_KIND = {
             ...untested.filter((one) => isWhy(cell, one)).map(({ why }) => why),
           ].join(': '),
         })),
-        ...errorsOf(left),
-        ...errorsOf(unreachable),
+        ...unreachableIn(left),
+        ...unreachableIn(unreachable),
       ],
     };
   },
 };
-
-function objectName({ kind, namespace, name }) {
-  return `${kind} ${namespace ? `${namespace}/` : ''}${name}`;
-}
-
-function pairWords({ clusters: [from, to], oneWay }) {
-  return `${from} ${oneWay ? 'to' : 'and'} ${to}`;
-}
 
 function packetWords({ kind, protocol, port }) {
   return `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;
@@ -202,13 +200,16 @@ function ofStatus(clusters, unreachable) {
           hint,
         })),
       ]),
-      ...errorsOf(unreachable),
+      ...unreachableIn(unreachable),
     ],
   };
 }
 
-function errorsOf(ofContexts = []) {
-  return ofContexts.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));
+/** Of a result that has no words of its own here, what was left undone, and what is to be known besides. */
+function ofOther({ kind, failures, unreachable, warnings }) {
+  const findings = [...failuresIn(failures), ...unreachableIn(unreachable), ...warningsIn(warnings)];
+  if (findings.length === 0) return undefined;
+  return { headline: kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
 }
 
 function ofJunit(xml) {
@@ -219,8 +220,4 @@ function ofJunit(xml) {
     rows: failures.map(({ name, group, text }) => [markOf('fail'), name, group, text]),
     findings: failures.map(({ name, text }) => ({ level: 'error', where: name, says: text })),
   };
-}
-
-function markOf(result) {
-  return { pass: '✅', warn: '⚠️', fail: '❌', skip: '⏭️' }[result] ?? '';
 }

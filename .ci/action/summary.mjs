@@ -18,7 +18,8 @@ export function summaryOf({ line, exitCode, output, report, picture }) {
     if (report.rows?.length) parts.push(table(report.head, report.rows));
     const hints = report.findings.filter(({ hint }) => hint);
     for (const { where, says, hint } of hints) parts.push(`**${cell(where)}**: ${cell(says)}\n\n${codeBlock(hint)}`);
-  } else if (output.trim() !== '') parts.push(codeBlock(output.slice(0, LONGEST_TEXT)));
+  }
+  if ((!report || report.isPart) && output.trim() !== '') parts.push(codeBlock(output.slice(0, LONGEST_TEXT)));
   if (picture) parts.push(codeBlock(picture, 'mermaid'));
   return `${parts.join('\n\n')}\n`;
 }

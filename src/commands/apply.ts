@@ -122,7 +122,10 @@ async function carryOut(
     agree: (steps, effects, planned) =>
       confirmCuts(context, { steps, effects }, { yes: flags.yes, planned, begun: true }),
   });
-  return resultOf(flags, prepared, applied, members);
+  const warnings = [
+    ...new Set([...(report.warnings ?? []), ...(await namingContexts(context, flags, applied.warnings))]),
+  ];
+  return resultOf(flags, prepared, { ...applied, warnings }, members);
 }
 
 /** The whole plan, with what becomes of connections by all of it. */
@@ -153,9 +156,11 @@ async function reportOf(
     ...foreignObjectNotes(steps),
     ...(flags.prune ? [] : staying(context, flags, prepared)),
   ];
-  for (const warning of await namingContexts(context, flags, [...new Set(warnings)])) context.progress.warn(warning);
+  const named = await namingContexts(context, flags, [...new Set(warnings)]);
+  for (const warning of named) context.progress.warn(warning);
   return {
     steps,
+    warnings: named,
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
     hazards: [...concerns.hazards, ...prune.withdrawals],

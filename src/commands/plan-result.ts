@@ -3,6 +3,7 @@ import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/requ
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
 import type { Step } from '../mesh/plan/plan.ts';
+import { errorData } from '../views/error-data.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
 import { printable, printableLines } from '../views/printable.ts';
@@ -58,7 +59,7 @@ export function planResult(
       : `Nothing was changed (--dry-run=server): ${serverWords(errors)}.`;
   return {
     kind: 'Plan',
-    data: { dryRun, ...planData(report) },
+    data: { dryRun, ...planData(report), ...(refused ? { refused: errorData(refused) } : {}) },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
     exitCode: refusal ? exitCodeOf(refusal.code) : 0,
     ...(output === 'manifests' ? manifestsOf(report.steps) : {}),

@@ -160,6 +160,12 @@ describe('apply', () => {
         });
         expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`no Service default/absent in ${lacking} → ${hint} ${create}`);
       }
+      const plan = jsonOf(await apply(spec, '--dry-run', '-o', 'json'));
+      expect(plan.refused).toMatchObject({
+        code: 'NotFound',
+        message: `no Service default/absent in ${lacking}`,
+        hint: `${hint} ${create}`,
+      });
       const told = (await run(['diff'], spec)).stdout.replaceAll(/\s+/g, ' ');
       expect(told).toContain(`→ ${hint} ${create}`);
     }
@@ -264,6 +270,10 @@ describe('apply', () => {
     );
     // A pipe cannot be typed again.
     expect(without.stderr).toMatch(/in no file, and left there: mesh-1 and mesh-3 dial each other\n$/);
+    for (const more of [['--dry-run'], []]) {
+      const { warnings } = jsonOf(await apply(hub, ...more, '-o', 'json'));
+      expect(warnings).toEqual([expect.stringMatching(/left there: mesh-1 and mesh-3 dial each other$/)]);
+    }
     const folder = await mkdtemp(join(tmpdir(), 'meshctl-apply-'));
     await writeFile(join(folder, 'mesh.yaml'), meshText(hub));
     const planned = await clusters.meshctl(['apply', '-f', 'mesh.yaml', '--dry-run'], { cwd: folder });

@@ -269,7 +269,10 @@ describe('what would change nothing', () => {
   });
 
   it('is told of a key size for certificates that stay, with the command that makes new ones', async () => {
-    const { stderr } = await meshctl.ok(enable('mesh-1', '--key-size', '4096', '--cert-validity', '90d', '--dry-run'));
+    const asked = enable('mesh-1', '--key-size', '4096', '--cert-validity', '90d', '--dry-run');
+    const { stderr } = await meshctl.ok(asked);
+    const { warnings } = jsonOf(await meshctl.ok([...asked, '-o', 'json']));
+    expect(warnings).toContainEqual(expect.stringContaining('meshctl clustermesh certs rotate --context mesh-1'));
     expect(stderr).toContain(
       '\n  → meshctl clustermesh certs rotate --context mesh-1 --key-size 4096 --cert-validity 90d\n',
     );

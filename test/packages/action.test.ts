@@ -228,6 +228,53 @@ ${(await recorded('graph.mmd')).trimEnd()}
     );
   });
 
+  it('why a plan is refused, what it takes from whom, and what it writes', async () => {
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' };
+    const step = { action: 'update', object, why: 'peers dial it', changes: [] };
+    const plan = {
+      apiVersion: 'meshctl.io/v1alpha1',
+      kind: 'Plan',
+      dryRun: 'client',
+      summary: { create: 0, update: 1, delete: 0, keep: 1 },
+      clusters: [
+        {
+          context: 'mesh-1',
+          peers: [{ peer: 'mesh-2', becomes: 'cut', why: 'no file has this connection' }],
+          hazards: ['other clients get in'],
+          steps: [step, { ...step, action: 'keep' }],
+        },
+      ],
+      unconnected: [],
+      warnings: ['mesh-1: its CA is lost'],
+      refused: { code: 'NotFound', message: 'no Service default/absent in mesh-1', hint: 'Create it.', details: {} },
+    };
+    requireValid(plan);
+    const { annotations, summary } = await act('apply -f mesh.yaml --dry-run -o json', 'error.json', 1, {
+      PRINTS: await printing(JSON.stringify(plan)),
+    });
+    expect(annotations).toEqual([
+      '::error title=meshctl%3A NotFound::no Service default/absent in mesh-1%0ACreate it.',
+      '::warning title=meshctl%3A mesh-1::peer mesh-2: cut, no file has this connection',
+      '::warning title=meshctl%3A mesh-1::other clients get in',
+      '::warning title=meshctl%3A warning::mesh-1: its CA is lost',
+    ]);
+    expect(summary).toContain('\nPlan: 1 to update, 1 to keep; a run is refused, or fails\n');
+    expect(summary).toContain('|  | mesh-1 | update Service kube-system/clustermesh-apiserver: peers dial it |');
+  });
+
+  it('of any other document what failed, and the document', async () => {
+    const error = { code: 'Timeout', message: 'no answer', details: {} };
+    const failures = [{ context: 'mesh-2', error }];
+    const printed = JSON.stringify({ apiVersion: 'meshctl.io/v1alpha1', kind: 'EnableResult', clusters: [], failures });
+    requireValid(JSON.parse(printed));
+    const { annotations, summary } = await act('clustermesh enable --all -o json', 'error.json', 1, {
+      PRINTS: await printing(printed),
+    });
+    expect(annotations).toEqual(['::error title=meshctl%3A mesh-2::no answer']);
+    expect(summary).toContain('| ❌ | mesh-2 | no answer |');
+    expect(summary).toContain(printed);
+  });
+
   it('an error that is no document, and no picture beside it', async () => {
     const line = 'clustermesh statu --context mesh-1';
     const { exitCode: code, stdout: printed, stderr: said } = await runCli(line.split(' '));

@@ -78,7 +78,19 @@ export function jsonOf(result: CliResult): Record<string, unknown> {
     throw new Error(`no JSON on stdout (exit ${result.exitCode}):\n${result.stdout}\n${result.stderr}`);
   }
   requireValid(document);
+  requireReason(document, result.exitCode);
   return document;
+}
+
+/** @throws Error where a plan ends with a failure of which its document has nothing: who reads that takes the plan for sound */
+function requireReason(document: Record<string, unknown>, exitCode: number): void {
+  if (exitCode === 0 || document.kind !== 'Plan') return;
+  const { refused, failures, unreachable, clusters } = document;
+  const isJudged = (clusters as { steps: { server?: { accepted: boolean } }[] }[]).some(({ steps }) =>
+    steps.some(({ server }) => server?.accepted === false),
+  );
+  if (refused || failures || unreachable || isJudged) return;
+  throw new Error(`the plan does not say why it exits ${exitCode}:\n${JSON.stringify(document, null, 1)}`);
 }
 
 /** What is said of a failure: the sentence with its hint, after the progress lines; nothing on stdout. */

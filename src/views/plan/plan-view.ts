@@ -33,13 +33,15 @@ export interface PlanReport {
   hazards?: readonly Hazard[];
   /** What is planned only once a part of this is done, for people; lines. */
   later?: readonly string[];
+  /** What is to be known before it is carried out. For people it is said as the plan is made. */
+  warnings?: readonly string[];
   /** Only with `--dry-run=server`. */
   verdicts?: ReadonlyMap<Step, Verdict>;
 }
 
 /** The plan as the data of a document. */
 export function planData(report: PlanReport): Record<string, unknown> {
-  const { steps, notes = {}, effects, verdicts } = report;
+  const { steps, notes = {}, effects, warnings = [], verdicts } = report;
   return {
     summary: countActions(steps),
     clusters: contextsOf(report).map((context) => ({
@@ -51,6 +53,7 @@ export function planData(report: PlanReport): Record<string, unknown> {
         .filter(({ cluster }) => cluster === context)
         .map((step) => ({ ...stepData(step), ...verdictData(verdicts?.get(step)) })),
     })),
+    ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
   };
 }
 

@@ -53,14 +53,18 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const prepared = await prepareRotation(context, targets, options);
     const missing = [...silent, ...prepared.spared];
     sayLeftOut(context, prepared.spared);
-    for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
-      context.progress.warn(warning);
     const { replace } = prepared.scope;
     const replaced = prepared.targets.filter(({ client }) => replace.has(client.context));
     const ending = await Promise.all(replaced.map((target) => endingWithCa(context, target)));
-    for (const warning of ending.flat()) context.progress.warn(warning);
-    for (const note of notesOnTools(prepared, options)) context.progress.warn(note);
-    if (dryRun) return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun }), missing);
+    const warnings = [
+      ...validityWarnings(options.asked.validityMs),
+      ...prepared.scope.warnings,
+      ...ending.flat(),
+      ...notesOnTools(prepared, options),
+    ];
+    for (const warning of warnings) context.progress.warn(warning);
+    if (dryRun)
+      return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun, warnings }), missing);
     if (replace.size > 0 && !flags.yes) await confirmNewAuthorities(context, prepared);
     const outcome = await rotateCertificates(context, prepared, options);
     const certificates = printable(outcome.certificates);
@@ -148,9 +152,9 @@ async function showPlan(
   context: CommandContext,
   prepared: PreparedRotation,
   options: RotateOptions,
-  { dryRun, output }: Pick<PlanFlags, 'output'> & { dryRun: DryRun },
+  { dryRun, output, warnings }: Pick<PlanFlags, 'output'> & { dryRun: DryRun; warnings: readonly string[] },
 ): Promise<CommandResult> {
-  const report = reportOf(prepared);
+  const report = { ...reportOf(prepared), warnings };
   const refused = refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
   if (refused) context.progress.warn(warningOf(refused));
   if (dryRun === 'client') return planResult(report, dryRun, output, refused);

@@ -97,19 +97,16 @@ async function carryOut(
   options: DisconnectOptions,
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
-  const { effects } = prepared;
+  const { effects, warnings: known } = prepared;
   const { steps: planned } = prepared.plan;
-  for (const warning of prepared.warnings) context.progress.warn(warning);
+  const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), warnings: known };
+  for (const warning of known) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
-    return planResult(
-      { steps: planned, ...(effects.length > 0 ? { effects } : {}), ...(verdicts ? { verdicts } : {}) },
-      dryRun,
-      flags.output,
-    );
+    return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
   }
   const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOfParting(prepared) };
-  await confirmPlan(context, { steps: planned, effects }, agreement);
+  await confirmPlan(context, report, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);
   const reached = agreement.planned.map(({ target }) => target);

@@ -45,7 +45,6 @@ type EnableFlags = FlagsOf<typeof ENABLE>;
 export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
   const options = optionsOf(flags);
   dryRunOf(flags);
-  for (const warning of validityWarnings(flags.certValidity)) context.progress.warn(warning);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
     const complete = { ...options, forcing: context.again('--force-conflicts'), again: context.again, givenAuthority };
@@ -79,12 +78,15 @@ async function carryOut(
   const { done, failures } = withSource(options, { done: found.planned, failures: found.failures });
   const planned = await withContextsNamedIn(context, flags, { planned: done, failures });
   const dryRun = dryRunOf(flags);
-  for (const { target, draft } of planned) {
-    for (const warning of [...draft.doubts, ...draft.warnings])
-      context.progress.warn(`${target.client.context}: ${warning}`);
-  }
   const report = reportOf(planned);
-  if (!flags.viaHelm) for (const note of foreignObjectNotes(report.steps)) context.progress.warn(note);
+  const warnings = [
+    ...validityWarnings(flags.certValidity),
+    ...planned.flatMap(({ target: { client }, draft: { doubts, warnings: own } }) =>
+      [...doubts, ...own].map((words) => `${client.context}: ${words}`),
+    ),
+    ...(flags.viaHelm ? [] : foreignObjectNotes(report.steps)),
+  ];
+  for (const warning of warnings) context.progress.warn(warning);
   const disputed = async (isOnly: boolean) => {
     const undisputed = await eachCluster(planned, isOnly, async (one) => {
       requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
@@ -95,7 +97,7 @@ async function carryOut(
   if (dryRun && !flags.viaHelm) {
     const isAsked = !options.force && flags.output !== 'manifests';
     const refused = isAsked ? (await disputed(false)).failures : [];
-    return dryRunResult(context, flags, options, { planned, report, failures, refused });
+    return dryRunResult(context, flags, options, { planned, report: { ...report, warnings }, failures, refused });
   }
   const [failure] = failures;
   if (flags.viaHelm && failure) throw firstFailure(context, failures);

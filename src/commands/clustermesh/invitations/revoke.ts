@@ -18,8 +18,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
   return withOneCluster(context, flags, async (target) => {
     const { id, revocation, prepared } = await prepareRevoke(context, target, flags.id);
     const { steps: planned } = prepared.plan;
-    const report = { steps: planned, ...(prepared.effects.length > 0 ? { effects: prepared.effects } : {}) };
-    for (const warning of prepared.warnings) context.progress.warn(warning);
+    const { effects, warnings: known } = prepared;
+    const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), warnings: known };
+    for (const warning of known) context.progress.warn(warning);
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
