@@ -3,13 +3,15 @@ import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
 import { contextList, entriesOfList, shellWord } from '../mesh/command-line.ts';
 
-/** By what this run reached its clusters: a command that it tells the operator to type needs the same. */
+/** By what this run reached its clusters, and went past their checks: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
   kubeconfig?: string | undefined;
   /** Cilium's namespace, where one was given. */
   ciliumNamespace?: string | undefined;
   as?: string | undefined;
   asGroup?: readonly string[] | undefined;
+  /** Ids of the compatibility checks that do not count. */
+  skipChecks?: readonly string[] | undefined;
   /** Where clusters are in another kubeconfig than the others. */
   destination?: Destination | undefined;
   /** The kubeconfigs of contexts that have one of their own: a mesh file names it. Known once the file is read. */
@@ -38,11 +40,12 @@ const BETWEEN = /^meshctl (connectivity (probe|test)|clustermesh (firewall|route
 
 /** The flags of a run of a command. */
 export function runFlagsOf(options: ParsedOptions, command: CommandSpec): RunFlags {
-  const { kubeconfig, as, asGroup, namespace, ciliumNamespace } = options;
+  const { kubeconfig, as, asGroup, skipChecks, namespace, ciliumNamespace } = options;
   return {
     kubeconfig: textOf(kubeconfig),
     as: textOf(as),
     asGroup: Array.isArray(asGroup) ? asGroup.map(String) : undefined,
+    skipChecks: Array.isArray(skipChecks) ? skipChecks.map(String) : undefined,
     ciliumNamespace: textOf(namespaceOptionOf(command) === '-n' ? namespace : ciliumNamespace),
     destination: destinationOf(options),
     elsewhere: new Map(),
@@ -68,7 +71,10 @@ export type AddRunFlags = (text: string) => string;
 /** @param commands the specs, by which command lines are known */
 export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[]): AddRunFlags {
   const { kubeconfig, as, asGroup = [], ciliumNamespace, destination, elsewhere = new Map<string, string>() } = flags;
-  const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup].some((flag) => flag !== undefined);
+  const { skipChecks = [] } = flags;
+  const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup, ...skipChecks].some(
+    (flag) => flag !== undefined,
+  );
   const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
   const identityFor = (rest: string) => (has(rest, 'as') || has(rest, 'as-group') ? [] : identity);
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
@@ -85,6 +91,12 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     if (!flag || ciliumNamespace === undefined || / (-n|--namespace|--cilium-namespace)[ =]/.test(rest)) return [];
     return [flag, ciliumNamespace];
   };
+  const judging = new Set(reaching.filter(canSkipChecks).map(({ path }) => `meshctl ${path.join(' ')}`));
+  // What one command goes past refuses the next one too.
+  const skipFlag = (command: string, rest: string): string[] =>
+    skipChecks.length === 0 || !judging.has(command) || has(rest, 'skip-checks')
+      ? []
+      : ['--skip-checks', skipChecks.join()];
   // Each once; the run's own, where it has none, is undefined.
   const kubeconfigsOf = (of: Pick<Line, 'command' | 'rest'>): (string | undefined)[] => {
     const contexts = [...contextsAfter('context', of), ...contextsAfter('destination-context', of)];
@@ -105,6 +117,7 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
         : []),
       ...(command === 'kubectl' && GRANT.test(rest) ? [] : identityFor(rest)),
       ...namespaceFlag(command, rest),
+      ...skipFlag(command, rest),
     ];
     const together = at === 'both' && destination ? [kubeconfig, destination.kubeconfig] : at === 'here' ? files : [];
     const merged = together.length > 1 ? `${filesTogether(together)} ` : '';
@@ -200,6 +213,11 @@ export function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-na
   if (options.some(({ flags }) => flags.startsWith('--cilium-namespace'))) return '--cilium-namespace';
   // Its own `-n` is about something else.
   return options.some(({ flags }) => flags.startsWith('-n,')) ? undefined : '-n';
+}
+
+/** Whether a command judges clusters by the compatibility checks, of which it can skip some. */
+function canSkipChecks({ options }: CommandSpec): boolean {
+  return options.some(({ flags }) => flags.startsWith('--skip-checks'));
 }
 
 /** A copy of plain data in which the command lines of every text have the flags of the run. */

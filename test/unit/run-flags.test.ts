@@ -72,6 +72,18 @@ describe('a context whose name has a comma', () => {
 });
 
 describe('commands that a run tells the operator to type', () => {
+  it('skip the checks that the run itself skipped, where they can', () => {
+    const add = runFlagsAdder(flagsOf({ skipChecks: ['a', 'b'] }, 'diff'), COMMANDS);
+    const skipping = '--skip-checks a,b';
+    expect(add('Apply it: meshctl apply -f mesh.yaml')).toBe(`Apply it: meshctl apply ${skipping} -f mesh.yaml`);
+    expect(add(connectCommand('a', 'b'))).toContain(`connect ${skipping} --context a`);
+    const own = 'meshctl diff -f mesh.yaml --skip-checks a';
+    expect(add(own)).toBe(own);
+    const others = 'meshctl clustermesh status --context a; kubectl --context a get pods';
+    expect(add(others)).toBe(others);
+    expect(add(add('meshctl apply -f mesh.yaml'))).toBe(`meshctl apply ${skipping} -f mesh.yaml`);
+  });
+
   it('reach the clusters as the run itself did', () => {
     expect(addRunFlags('run: meshctl clustermesh connect --context a --destination-context b')).toBe(
       `run: meshctl clustermesh connect ${ACCESS} -n cilium --context a --destination-context b`,
