@@ -76,37 +76,36 @@ const BY_KIND = {
     };
   },
 
-  MeshDiff({ clusters, unconnected, missingServices, notEnabled = [], notInFile, unreachable }) {
+  MeshDiff({ clusters, unconnected, missingServices, notEnabled = [], notInFile, unreachable, warnings }) {
     const found = [
       ...clusters.flatMap(({ name, steps }) =>
         steps.map(({ action, object, why }) => [name, `${action} ${objectName(object)}: ${why}`]),
       ),
-      ...notEnabled.map(({ name, says }) => [name, says]),
+      ...notEnabled.map(({ name, says, hint }) => [name, says, hint]),
       ...unconnected.map((pair) => ['mesh', `not connected: ${pairWords(pair)}`]),
-      ...missingServices.map(({ service, clusters: without }) => [
+      ...missingServices.map(({ service, clusters: without, hint }) => [
         'mesh',
         `no Service ${service} in ${without.join(', ')}`,
+        hint,
       ]),
       ...notInFile.connections.map((pair) => ['in no file', pairWords(pair)]),
       // Of an older version there is none.
-      ...(notInFile.letIn ?? []).map(({ cluster, peer, isLost }) => [
-        'in no file',
-        `${cluster} lets ${peer} in${isLost ? ', which does not dial it: half of a peering is lost' : ''}`,
-      ]),
+      ...(notInFile.letIn ?? []).map((one) => ['in no file', letInWords(one), one.hint]),
       ...notInFile.peers.map(({ peer, knownBy }) => ['in no file', `peer ${peer} of ${knownBy.join(', ')}`]),
       ...notInFile.services.map(({ service, clusters: of }) => [
         'in no file',
         `global Service ${service} in ${of.join(', ')}`,
       ]),
-    ];
+    ].map(([where, says, hint]) => ({ level: 'error', where, says, hint }));
+    const beside = warningsIn(warnings);
     return {
       headline:
         clusters.length === 0
           ? 'No cluster could be read'
           : `Differences between ${clusters.length} clusters and their file: ${found.length}`,
       head: ['', 'where', ''],
-      rows: found.map((row) => [markOf('fail'), ...row]),
-      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...unreachableIn(unreachable)],
+      rows: [...found, ...beside].map(rowOf),
+      findings: [...found, ...unreachableIn(unreachable), ...beside],
     };
   },
 
@@ -155,6 +154,12 @@ const BY_KIND = {
     };
   },
 };
+
+function letInWords({ cluster, peer, isLost, isParted }) {
+  const says = `${cluster} lets ${peer} in`;
+  if (isParted) return `${says}, which neither dials it nor lets it in any more`;
+  return isLost ? `${says}, which does not dial it: half of a peering is lost` : says;
+}
 
 function packetWords({ kind, protocol, port }) {
   return `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;

@@ -119,9 +119,15 @@ describe('diff', () => {
     const planned = await meshctl(['apply', ...half, '--dry-run'], { cwd: folder.path });
     expect(planned.stderr).toMatch(new RegExp(`${back}\n[^]*left there: ${says}\n.*one-way for good:[^]*--prune`));
     const data = jsonOf(await meshctl(['diff', ...half, '-o', 'json'], { cwd: folder.path }));
+    const hint = `Bring back what is lost, and write the pair both ways in the file: ${back}`;
     expect(data).toMatchObject({
-      notInFile: { connections: [], letIn: [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: true }] },
+      notInFile: {
+        connections: [],
+        letIn: [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: true, isParted: false, hint }],
+      },
     });
+    const report = (await meshctl(['diff', ...half, '-o', 'junit'], { cwd: folder.path })).stdout;
+    expect(report).toContain(`  - ${says}\n→ ${hint}\n→ Or remove what is in no file`);
     // Once it is chosen that mesh-2 alone dials, the user is a leftover.
     store(1).update(refs.secret('cilium-clustermesh'), ({ metadata }) => {
       metadata.annotations = { ...metadata.annotations, 'meshctl.io/mode.mesh-1': 'unicast' };
@@ -170,7 +176,10 @@ describe('diff', () => {
       `⚠ mesh-2 dials mesh-1, which does not let it in any more → ${written} ${ways.replace(';', '')}\n`,
     );
     const data = jsonOf(await meshctl(['diff', ...half, '-o', 'json'], { cwd: folder.path }));
-    expect(data).toMatchObject({ notInFile: { letIn: [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: false }] } });
+    const letIn = [{ cluster: 'mesh-2', peer: 'mesh-1', isLost: false, isParted: true, hint: `${written} ${ways}` }];
+    expect(data).toMatchObject({ notInFile: { letIn } });
+    const report = (await meshctl(['diff', ...half, '-o', 'junit'], { cwd: folder.path })).stdout;
+    expect(report).toContain(`→ ${written} ${ways}\n`);
     await meshctl.ok(pair);
     expect((await diff(BOTH)).stderr).not.toContain('lets');
   });
@@ -197,6 +206,43 @@ describe('diff', () => {
     );
     const data = jsonOf(await meshctl(['diff', '-f', path, '-o', 'json']));
     expect(data.error).toMatchObject({ code: 'Usage', details: { faults: { length: 4 } } });
+  });
+
+  it('has a next step for each case of a test report that fails, and skips in it the checks that it skipped itself', async () => {
+    const ref = refs.configMap('cilium-config');
+    const former = store(1).get(ref)?.data as Record<string, string>;
+    const set = (data: Record<string, string>) =>
+      store(1).update(ref, (config) => {
+        config.data = data;
+      });
+    set({ ...former, 'max-connected-clusters': '511' });
+    const services = [{ namespace: 'default', name: 'absent' }];
+    await folder.write('lacking.yaml', meshText({ ...BOTH, services }));
+    const topology = { type: 'pairs' as const, pairs: [{ from: 'mesh-1', to: 'mesh-2' }] };
+    await folder.write('other.yaml', meshText({ ...BOTH, defaults: { enable: { replicas: 2 } }, topology }));
+    const skip = ['--skip-checks', 'max-connected-clusters-equal'];
+    const told = async (name: string, ...more: string[]) =>
+      (await meshctl(['diff', '-f', name, ...skip, ...more], { cwd: folder.path })).stdout;
+    const lacking = await told('lacking.yaml', '-o', 'junit');
+    const apart = [await told('other.yaml'), await told('other.yaml', '-o', 'junit')];
+    const data = jsonOf(await meshctl(['diff', '-f', 'lacking.yaml', ...skip, '-o', 'json'], { cwd: folder.path }));
+    set(former);
+    const create = 'kubectl --context mesh-1 -n default create service clusterip absent --tcp 80';
+    expect(data.missingServices).toEqual([
+      { service: 'default/absent', clusters: ['mesh-1', 'mesh-2'], hint: expect.stringContaining(create) },
+    ]);
+    expect(lacking).toContain(create);
+    for (const report of [lacking, apart[1] ?? '']) {
+      // What has to be agreed to is what a next step brings.
+      const cases = report.split('<testcase ').filter((one) => !one.includes('name="apply asks for nothing'));
+      const failures = cases.filter((one) => one.includes('<failure '));
+      expect(failures.length).toBeGreaterThan(0);
+      for (const failure of failures) expect(failure).toContain('\n→ ');
+    }
+    for (const text of apart) {
+      expect(text).toContain(`→ Apply it: meshctl apply ${skip.join(' ')} -f other.yaml`);
+      expect(text).toContain(`meshctl apply ${skip.join(' ')} -f other.yaml --prune`);
+    }
   });
 
   it('takes a cluster that something else is to enable first for a difference, which no apply can mend', async () => {

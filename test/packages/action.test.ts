@@ -156,7 +156,14 @@ ${(await recorded('graph.mmd')).trimEnd()}
     );
     expect(summary).toContain('| ❌ | mesh-1 | update Deployment kube-system/clustermesh-apiserver: differs |');
     expect(annotations).toHaveLength(6);
-    expect(annotations).toContain('::error title=meshctl%3A mesh::no Service default/rebel-base in mesh-1, mesh-2');
+    expect(annotations).toContainEqual(
+      expect.stringMatching(
+        /^::error title=meshctl%3A mesh::no Service default\/rebel-base in mesh-1, mesh-2%0A.*: kubectl --context mesh-1 /,
+      ),
+    );
+    expect(annotations).toContainEqual(
+      expect.stringMatching(/half of a peering is lost%0A.*: meshctl clustermesh connect /),
+    );
   });
 
   it('what the network does not let through, with what mends it', async () => {

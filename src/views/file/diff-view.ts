@@ -8,7 +8,7 @@ import { missingServicesHint } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
-import { type JunitCase, junitXml, unreachableFailure } from '../junit.ts';
+import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { planBlocks } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
@@ -42,7 +42,11 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
     })),
     unconnected: printable(unconnected.map(pair)),
     missingServices: printable(
-      missingServices.map(({ service, clusters: lacking }) => ({ service, clusters: lacking })),
+      missingServices.map((one) => ({
+        service: one.service,
+        clusters: one.clusters,
+        hint: missingServicesHint([one]),
+      })),
     ),
     ...(unserved.length > 0
       ? { notEnabled: printable(unserved.map((one) => ({ ...one, hint: unservedHint([one]) }))) }
@@ -51,11 +55,21 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
       connections: extra.pairs.map(pair),
-      letIn: extra.letIn.map(({ from, to, restore }) => ({ cluster: to, peer: from, isLost: restore !== undefined })),
+      letIn: extra.letIn.map((dial) => ({
+        cluster: dial.to,
+        peer: dial.from,
+        isLost: dial.restore !== undefined,
+        isParted: dial.parted !== undefined,
+        ...hintOf(halvesLeft({ letIn: [dial] })),
+      })),
       peers: extra.strangers,
       services: extra.services,
     }),
   };
+}
+
+function hintOf([half]: readonly { hint: string }[]): { hint?: string } {
+  return half ? { hint: half.hint } : {};
 }
 
 /** The differences for people. */
@@ -67,19 +81,12 @@ export function diffText(report: DiffReport, theme: Theme): string {
     const read = unreachable.length > 0 ? `Of those that could be read, ` : '';
     return `✅ ${read}${agreement(clusters, files, theme)}`;
   }
-  const { steps } = differences;
-  const again = files.flatMap((file) => ['-f', file]);
-  // What came by a pipe cannot be given once more by typing.
-  const isTypeable = !files.includes('-');
-  const { missingServices, unserved } = differences;
-  const firsts = [
-    ...(unserved.length > 0 ? [unservedHint(unserved)] : []),
-    ...(missingServices.length > 0 ? [missingServicesHint(missingServices)] : []),
-  ];
-  const refused = firsts.length > 0;
-  const prunable = isTypeable && !refused && notInFile > 0;
+  const { make, halves, prune } = nextSteps(report);
+  // In one sentence.
+  const piped = isPiped(report) && make.length + prune.length > 1;
+  const hints = piped ? [pipeAgain(count, notInFile), ...halves] : [...make, ...halves, ...prune];
   return [
-    ...planBlocks({ steps }, theme),
+    ...planBlocks({ steps: differences.steps }, theme),
     ...section('Not connected, which the file has:', missingLines(differences, theme)),
     ...section('In the clusters, and not in the file:', extraLines(differences, theme)),
     ...section(
@@ -90,20 +97,35 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
-    ...firsts.flatMap((hint) => hintLines(hint, theme, 2)),
-    ...(isTypeable || refused ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
-    ...(count > 0 && isTypeable && !refused
-      ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2)
-      : []),
-    ...halvesLeft(differences.extra).flatMap(({ hint }) => hintLines(hint, theme, 2)),
-    ...(prunable
-      ? hintLines(`${pruneWords(differences.extra)}: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
-      : []),
+    ...hints.flatMap((hint) => hintLines(hint, theme, 2)),
   ].join('\n');
 }
 
+/** What came by a pipe cannot be given once more by typing. */
+function isPiped({ files }: DiffReport): boolean {
+  return files.includes('-');
+}
+
+/** What makes it as the files say, what is to be done about halves of peerings, and what takes away what is in no file. */
+function nextSteps(report: DiffReport): { make: string[]; halves: string[]; prune: string[] } {
+  const { files, differences } = report;
+  const { missingServices, unserved, extra } = differences;
+  const { differences: count, notInFile } = countDifferences(differences);
+  const halves = halvesLeft(extra).map(({ hint }) => hint);
+  const firsts = [
+    ...(unserved.length > 0 ? [unservedHint(unserved)] : []),
+    ...(missingServices.length > 0 ? [missingServicesHint(missingServices)] : []),
+  ];
+  if (firsts.length > 0) return { make: firsts, halves, prune: [] };
+  const apply = (...more: string[]) => meshctlCommand('apply', {}, [...files.flatMap((file) => ['-f', file]), ...more]);
+  const [make, prune] = isPiped(report)
+    ? [pipeAgain(count, 0), pipeAgain(0, notInFile)]
+    : [`Apply it: ${apply()}`, `${pruneWords(extra)}: ${apply('--prune')}`];
+  return { make: count > 0 ? [make] : [], halves, prune: notInFile > 0 ? [prune] : [] };
+}
+
 /** The halves of peerings that are in files without the other one: what became of that, and what is to be done about it. */
-export function halvesLeft({ letIn }: MeshDifferences['extra']): { says: string; hint: string }[] {
+export function halvesLeft({ letIn }: Pick<MeshDifferences['extra'], 'letIn'>): { says: string; hint: string }[] {
   const restores = letIn.flatMap(({ restore }) => restore ?? []);
   const lost = {
     says: 'half of a peering is lost, of which a file has the other half',
@@ -191,7 +213,9 @@ export function pairWords(pair: Pair): string {
  * has to be agreed to before it is mended, where that is something. What was read of a part of the clusters, and shows nothing, is
  * a skip.
  */
-export function diffJunit({ clusters, differences, agreement: asked, unreachable }: DiffReport): string {
+export function diffJunit(report: DiffReport): string {
+  const { clusters, differences, agreement: asked, unreachable } = report;
+  const { make, halves, prune } = printable(nextSteps(report));
   const plain: Theme = { ok: same, warn: same, fail: same, dim: same, bold: same };
   const own = clusters.map(({ name, context }): JunitCase => {
     const steps = differences.steps.filter(({ cluster }) => cluster === context);
@@ -205,15 +229,24 @@ export function diffJunit({ clusters, differences, agreement: asked, unreachable
         : {
             type: 'drift',
             message: messages.join('; '),
-            text: [...(steps.length > 0 ? planBlocks({ steps }, plain) : []), ...hints].join('\n'),
+            text: withNextSteps(
+              (steps.length > 0 ? planBlocks({ steps }, plain) : messages).join('\n'),
+              hints.length > 0 ? hints : make,
+            ),
           };
     return { className: 'cluster', name: printable(name), failure };
   });
-  const listCase = (name: string, lines: readonly string[]): JunitCase => ({
+  const listCase = (name: string, lines: readonly string[], hints: readonly string[] = []): JunitCase => ({
     className: 'mesh',
     name,
     ...(lines.length > 0
-      ? { failure: { type: 'drift', message: lines.map((line) => line.trim()).join('; '), text: lines.join('\n') } }
+      ? {
+          failure: {
+            type: 'drift',
+            message: lines.map((line) => line.trim()).join('; '),
+            text: withNextSteps(lines.join('\n'), hints),
+          },
+        }
       : unreachable.length > 0
         ? { skipped: clusters.length === 0 ? NOTHING_READ : 'Not all clusters could be read' }
         : {}),
@@ -224,11 +257,15 @@ export function diffJunit({ clusters, differences, agreement: asked, unreachable
   const cases = [
     ...own,
     ...silent,
-    listCase('what the file has is there', missingLines(differences, plain)),
-    listCase('what is there, the file has', extraLines(differences, plain)),
+    listCase('what the file has is there', missingLines(differences, plain), make),
+    listCase('what is there, the file has', extraLines(differences, plain), [...halves, ...prune]),
     ...(asked.length > 0 ? [listCase('apply asks for nothing before it makes it so', asked)] : []),
   ];
   return junitXml([{ name: 'meshctl diff', cases }]);
+}
+
+function withNextSteps(message: string, hints: readonly string[]): string {
+  return hints.reduce((text, hint) => withNextStep(text, hint), message);
 }
 
 function same(text: string): string {
