@@ -20,8 +20,8 @@ export function failuresIn(failures = []) {
   }));
 }
 
-/** Of clusters that could not be asked. @returns {Finding[]} */
-export function unreachableIn(unreachable = []) {
+/** Of clusters that could not be asked, or where something is left. @returns {Finding[]} */
+export function errorsIn(unreachable = []) {
   return unreachable.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));
 }
 

@@ -1,4 +1,4 @@
-import { failuresIn, objectName, pairWords, rowOf, unreachableIn, warningsIn } from './findings.mjs';
+import { errorsIn, failuresIn, objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
 
 /**
  * A plan: why it is refused, what it takes from whom, and what it writes.
@@ -12,7 +12,7 @@ export function ofPlan({ summary, clusters, unconnected = [], refused, failures 
       : []),
     ...failuresIn(failures),
     ...clusters.flatMap(({ context, steps }) => steps.flatMap((step) => verdictIn(context, step))),
-    ...unreachableIn(unreachable),
+    ...errorsIn(unreachable),
   ];
   const concerns = [
     ...clusters.flatMap(({ context, peers = [], hazards = [] }) => [

@@ -1,5 +1,5 @@
 import { ofError } from './error-report.mjs';
-import { failuresIn, markOf, objectName, pairWords, rowOf, unreachableIn, warningsIn } from './findings.mjs';
+import { errorsIn, failuresIn, markOf, objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
 import { readJunit } from './junit.mjs';
 import { ofPlan } from './plan-report.mjs';
 
@@ -48,7 +48,7 @@ const BY_KIND = {
           says: message ?? title,
           hint,
         })),
-        ...unreachableIn(unreachable),
+        ...errorsIn(unreachable),
       ],
     };
   },
@@ -70,8 +70,8 @@ const BY_KIND = {
             where: `${scenario}, ${from} to ${to}`,
             says: evidence,
           })),
-        ...unreachableIn(left),
-        ...unreachableIn(unreachable),
+        ...errorsIn(left),
+        ...errorsIn(unreachable),
       ],
     };
   },
@@ -105,7 +105,7 @@ const BY_KIND = {
           : `Differences between ${clusters.length} clusters and their file: ${found.length}`,
       head: ['', 'where', ''],
       rows: [...found, ...beside].map(rowOf),
-      findings: [...found, ...unreachableIn(unreachable), ...beside],
+      findings: [...found, ...errorsIn(unreachable), ...beside],
     };
   },
 
@@ -148,8 +148,8 @@ const BY_KIND = {
             ...untested.filter((one) => isWhy(cell, one)).map(({ why }) => why),
           ].join(': '),
         })),
-        ...unreachableIn(left),
-        ...unreachableIn(unreachable),
+        ...errorsIn(left),
+        ...errorsIn(unreachable),
       ],
     };
   },
@@ -205,14 +205,14 @@ function ofStatus(clusters, unreachable) {
           hint,
         })),
       ]),
-      ...unreachableIn(unreachable),
+      ...errorsIn(unreachable),
     ],
   };
 }
 
 /** Of a result that has no words of its own here, what was left undone, and what is to be known besides. */
 function ofOther({ kind, failures, unreachable, warnings }) {
-  const findings = [...failuresIn(failures), ...unreachableIn(unreachable), ...warningsIn(warnings)];
+  const findings = [...failuresIn(failures), ...errorsIn(unreachable), ...warningsIn(warnings)];
   if (findings.length === 0) return undefined;
   return { headline: kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
 }
