@@ -23,7 +23,7 @@ import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import { withFileClusters } from './file/file-clusters.ts';
-import { othersOf } from './file/other-clusters.ts';
+import { othersOf, withOthersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult, refusalBy } from './plan-result.ts';
@@ -52,6 +52,8 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       forcing: context.again('--force-conflicts'),
       waitMs: flags.waitDuration,
       readOthers: othersOf(context, flags, members),
+      withOthers: withOthersOf(context, flags, members),
+      prune: flags.prune,
     };
     const prepared = await prepareMesh(context, members, spec, options);
     return withOutside(context, flags, prepared, members, async (outside) => {
@@ -163,7 +165,7 @@ async function reportOf(
     warnings: named,
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
-    hazards: [...concerns.hazards, ...prune.withdrawals],
+    hazards: concerns.hazards,
     notes: Object.fromEntries(
       drafts
         .filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'))

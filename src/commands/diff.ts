@@ -8,7 +8,7 @@ import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { DIFF } from './diff-spec.ts';
 import { withFileClusters } from './file/file-clusters.ts';
-import { othersOf } from './file/other-clusters.ts';
+import { othersOf, withOthersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { namingContexts } from './targets/contexts-of-clusters.ts';
@@ -27,6 +27,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       waitMs: NO_WAIT_MS,
       spare: true,
       readOthers: othersOf(context, flags, members),
+      withOthers: withOthersOf(context, flags, members),
     });
     const missing = [...silent, ...prepared.unanswered];
     const warnings = await namingContexts(context, flags, meshWarnings(prepared));

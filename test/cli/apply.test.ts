@@ -291,14 +291,58 @@ describe('apply', () => {
     expect(await differs(hub)).toBe(0);
   });
 
-  it('names whom a Service serves no more that is taken out of the mesh, before it asks', async () => {
-    const own = [serviceObjects('base'), serviceObjects('base', { ready: 0 })];
+  const base = { namespace: 'default', name: 'base' };
+  const ofSome = (own: readonly string[], ...external: string[]): WrittenSpec => ({
+    clusters: named(...own),
+    topology: { type: 'mesh' },
+    external,
+    services: [],
+  });
+  it.each<[what: string, ready: (number | undefined)[], file: WrittenSpec, words: string[], whose: string]>([
+    ['is taken out of the mesh', [1, 0], { ...MESH, services: [] }, ['--prune'], 'mesh-2'],
+    [
+      'is taken from a cluster that no file has',
+      [1, undefined, 0],
+      ofSome(['mesh-1'], 'mesh-2', 'mesh-3'),
+      ['--prune'],
+      'mesh-3',
+    ],
+    [
+      'is left to others by its own cluster',
+      [1, undefined, 0],
+      ofSome(['mesh-3'], 'mesh-1', 'mesh-2'),
+      ['--prune'],
+      'mesh-3',
+    ],
+    [
+      'is withheld from a cluster that no file has',
+      [1, undefined, 0],
+      { ...ofSome(['mesh-1', 'mesh-2'], 'mesh-3'), services: [{ ...base, shared: false }] },
+      [],
+      'mesh-3',
+    ],
+    [
+      'is withheld here and taken out there',
+      [1, 0, 1],
+      {
+        ...MESH,
+        services: [
+          { ...base, clusters: ['mesh-1'], shared: false },
+          { ...base, clusters: ['mesh-2'] },
+        ],
+      },
+      ['--prune'],
+      'mesh-2',
+    ],
+  ])('names whom a Service serves no more that %s, before it asks', async (_what, ready, file, words, whose) => {
+    const own = ready.map((count) => (count === undefined ? [] : serviceObjects('base', { ready: count })));
     for (const [index, objects] of own.entries()) for (const object of objects) store(index).create(object);
-    const spec: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] }, services: [] };
-    const { says } = failureOf(await apply(spec, '--prune'));
-    expect(says).toContain('Apply this, which takes default/base out of the mesh, although ');
-    expect(says).toContain('requests from mesh-2 for default/base fail, which no other backends serve');
+    const { says, exitCode } = failureOf(await apply(file, ...words));
+    const told = `requests from ${whose} for default/base fail, which no other backends serve`;
+    const planned = await apply(file, ...words, '--dry-run');
     for (const [index, objects] of own.entries()) for (const object of objects) store(index).delete(refOf(object));
+    expect({ exitCode, says }).toEqual({ exitCode: 2, says: expect.stringContaining(told) });
+    expect(planned.stdout).toContain(told);
   });
 
   it('makes a connection one-way by cutting its other half, and both ways again', async () => {

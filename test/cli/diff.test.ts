@@ -338,6 +338,8 @@ describe('diff', () => {
     expect(told.stdout).toContain(`What apply asks for before that:\n${clauses.map((one) => `  ! ${one}\n`).join('')}`);
     expect(jsonOf(await diff(file, '-o', 'json'))).toMatchObject({ agreement: clauses });
     expect((await diff(file, '-o', 'junit')).stdout).toContain(`message="${clauses.join('; ')}"`);
+    const alone: WrittenSpec = { ...file, clusters: [{ name: 'mesh-1' }], external: ['mesh-2'] };
+    expect((await diff(alone)).stdout).toContain(clauses[2]?.replace(', mesh-2)', ')'));
     const apply = (...words: string[]) => meshctl(['apply', '-f', '-', ...words], { input: meshText(file) });
     const planned = jsonOf(await apply('--dry-run', '-o', 'json'));
     expect(planned).toMatchObject({

@@ -5,6 +5,7 @@ import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { addService } from '../support/service-clusters.ts';
 
 /** Files of several kubeconfigs, in folders: nothing but these files says where clusters are. */
 let sandbox: TestSandbox;
@@ -114,6 +115,20 @@ describe('mesh files in a folder', () => {
     const applied = failureOf(await meshctl('apply', '-f', path));
     expect(applied).toMatchObject({ exitCode: 3, says: expect.stringContaining('context "gone"') });
     await folder.write('dead.yaml', '');
+  });
+
+  it('are planned without the clusters of a kubeconfig that is not there, as no run needs one', async () => {
+    const [one = '', two = ''] = paths;
+    for (const { store } of sandbox.clusters.slice(0, 2)) addService(store, 'base');
+    const clusters = [
+      { name: 'mesh-1', kubeconfig: one, enable: { serviceType: 'NodePort' as const } },
+      { name: 'mesh-2', kubeconfig: two },
+    ];
+    const services = [{ namespace: 'default', name: 'base', shared: false }];
+    const path = await folder.write('own.yaml', meshText({ clusters, services, topology: { type: 'mesh' } }, 'own'));
+    const told = await meshctl('diff', '-f', path);
+    expect(told.stdout, told.stderr).toContain('other clusters lose the backends of default/base (mesh-1, mesh-2)');
+    await folder.write('own.yaml', '');
   });
 
   it('say which of them names a kubeconfig that is not there', async () => {

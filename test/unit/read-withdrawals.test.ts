@@ -64,7 +64,7 @@ it.each([
     return { cluster: 'mesh-1', action: 'update', object, changes: [], before, wanted: service(name, {}), why: '' };
   });
   const flow = { progress: { warn: () => undefined } } as unknown as Flow;
-  const hazards = await readWithdrawals(flow, [serving.target, using.target], steps);
+  const hazards = await readWithdrawals(flow, [serving.target], steps, (work) => work([using.target]));
   for (const name of names) {
     expect(hazards.map(({ says }) => says)).toContainEqual(
       expect.stringMatching(new RegExp(`^requests from mesh-2 for shop/${name} fail`)),

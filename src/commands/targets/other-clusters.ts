@@ -56,7 +56,9 @@ async function withOthers<T>(
   work: (others: readonly Target[]) => Promise<T>,
 ): Promise<T> {
   const contexts = own.map(({ client }) => client.context);
-  return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+  let isFound = false;
+  const found = withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+    isFound = true;
     // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
     const known = answered.filter(({ client }) => contexts.includes(client.context)).map(({ client }) => client.server);
     const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
@@ -64,6 +66,12 @@ async function withOthers<T>(
       ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
     );
     return work(others);
+  });
+  return found.catch((error: unknown) => {
+    context.signal.throwIfAborted();
+    // Of clusters that files name the run may have no kubeconfig, or one that leads to no other cluster with Cilium.
+    if (!isFound && error instanceof MeshctlError) return work([]);
+    throw error;
   });
 }
 

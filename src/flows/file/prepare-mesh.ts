@@ -8,9 +8,10 @@ import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { choicesOfFile } from '../../mesh/file/enable-choices.ts';
 import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
-import { type ClusterServiceObjects, type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
+import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -19,7 +20,7 @@ import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft
 import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { readWithdrawals } from '../services/read-withdrawals.ts';
+import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
 import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
 import type { FileMember } from './file-member.ts';
@@ -41,6 +42,10 @@ export interface FileOptions {
   spare?: boolean | undefined;
   /** Reads clusters that are no part of the file, where a plan hangs on what they say. */
   readOthers: () => Promise<readonly ClusterSnapshot[]>;
+  /** Opens them, where Services take backends from somebody. */
+  withOthers: WithOthers;
+  /** What no file names is to go. */
+  prune?: boolean | undefined;
 }
 
 /** What enable would do in one cluster. */
@@ -61,10 +66,10 @@ export interface PreparedMesh {
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
   services: FileServicesPlan;
-  /** What the steps about services take from whom. */
+  /** With `prune`: services that no file names are global no longer. */
+  extraServices: readonly Step[];
+  /** What all of these steps together take from whom, also in clusters that no file has. */
   withdrawals: readonly Hazard[];
-  /** What that was planned from. */
-  serviceObjects: readonly ClusterServiceObjects[];
   /** Peers that the file does not have. */
   extra: ExtraPeers;
   /** Clusters that could not be read, with `spare`. */
@@ -114,6 +119,7 @@ export async function prepareMesh(
   }));
   const snapshots = read.map(({ connect }) => connect);
   const services = planServices(serviceObjects, spec);
+  const extraServices = options.prune ? planExtraServices(serviceObjects, services) : [];
   const targets = members.map(({ target }) => target);
   return {
     members,
@@ -122,9 +128,9 @@ export async function prepareMesh(
     spec,
     drafts,
     connections,
-    serviceObjects,
     services,
-    withdrawals: await readWithdrawals(flow, targets, services.steps),
+    extraServices,
+    withdrawals: await readWithdrawals(flow, targets, [...services.steps, ...extraServices], options.withOthers),
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };

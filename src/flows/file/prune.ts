@@ -5,12 +5,10 @@ import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialsOfLeaving, leavingClusters } from '../../mesh/file/extra.ts';
-import { planExtraServices } from '../../mesh/file/services.ts';
 import { dialKey } from '../../mesh/file/topology.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
-import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -24,7 +22,6 @@ import {
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
-import { readWithdrawals } from '../services/read-withdrawals.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What `--prune` takes away: what clusters have and their files do not. */
@@ -35,8 +32,6 @@ export interface PreparedPrune {
   leaving: readonly { target: Target; draft: DisableDraft }[];
   /** Services that no file names are global no longer. */
   services: readonly Step[];
-  /** What that takes from whom. */
-  withdrawals: readonly Hazard[];
   effects: readonly PeerEffect[];
   warnings: readonly string[];
 }
@@ -46,7 +41,6 @@ export const NO_PRUNE: PreparedPrune = {
   parting: undefined,
   leaving: [],
   services: [],
-  withdrawals: [],
   effects: [],
   warnings: [],
 };
@@ -57,14 +51,12 @@ export const NO_PRUNE: PreparedPrune = {
  */
 export async function preparePrune(
   flow: Flow,
-  { members, enabled, spec, extra, services, serviceObjects, connections }: PreparedMesh,
+  { members, enabled, spec, extra, extraServices: services, connections }: PreparedMesh,
   outside: readonly Target[],
   { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
   const inFiles = members.map(({ target }) => target);
-  const removed = planExtraServices(serviceObjects, services);
-  const withdrawals = await readWithdrawals(flow, [...inFiles, ...outside], removed);
-  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed, withdrawals };
+  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services };
   const own = enabled.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
@@ -113,8 +105,7 @@ export async function preparePrune(
   return {
     parting,
     leaving,
-    services: removed,
-    withdrawals,
+    services,
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,

@@ -16,13 +16,13 @@ import {
  * What steps about Services take from whom, for the operator to agree to. Backends are read only where they hang on it, and a
  * cluster that they cannot be read of is left out: it is not known then who is left without any.
  * @param targets the clusters that the steps are for
- * @param readOthers runs work with the clusters that contexts lead to besides; absent: they are not looked at
+ * @param withOthers runs work with the clusters that contexts lead to besides: those that steps are not for may be left without backends
  */
 export async function readWithdrawals(
   flow: Flow,
   targets: readonly Target[],
   steps: readonly Step[],
-  withOthers: WithOthers = (work) => work([]),
+  withOthers: WithOthers,
 ): Promise<Hazard[]> {
   const retreating = retreats(steps);
   if (retreating.length === 0) return [];
