@@ -1,6 +1,7 @@
 import { exportClusters } from '../flows/file/export-mesh.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
+import { groupBy } from '../mesh/pairs.ts';
 import { type UnreachableCluster, unreachableWords } from '../mesh/status/mesh-status.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -13,7 +14,10 @@ import { exitCodeWith, unreachableData, withChosenClusters } from './targets/sev
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
   return withChosenClusters(context, flags, async (targets, silent) => {
-    const mesh = shown(withMissing(await exportClusters(context, targets, flags.parallel), unreachableData(silent)));
+    const exported = shown(await exportClusters(context, targets, flags.parallel));
+    // In YAML they are comments.
+    if (flags.output === 'json') for (const words of remarkLines(exported)) context.progress.warn(words);
+    const mesh = withMissing(exported, printable(unreachableData(silent)));
     const { metadata, spec } = meshDocument(mesh, flags.name);
     const text = meshFileText(mesh, flags.name, await schemaUrl(context));
     return {
@@ -24,6 +28,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
       exitCode: exitCodeWith(silent),
     };
   });
+}
+
+/** The remarks of all clusters, each once. */
+function remarkLines({ remarks: { mesh, clusters } }: ExportedMesh): string[] {
+  const own = [...clusters].flatMap(([name, remarks]) => remarks.map((words) => ({ name, words })));
+  const lines = [...groupBy(own, ({ words }) => words)].map(
+    ([words, of]) => `${of.map(({ name }) => name).join(', ')}: ${words}`,
+  );
+  return [...mesh, ...lines];
 }
 
 /** Says in the file itself of which clusters it tells nothing. */

@@ -105,6 +105,10 @@ describe('export', () => {
     });
     expect(text).toContain('# its clustermesh-apiserver is made by');
     expect(text).toContain('# mesh-3 dials mesh-4 and not the other way round, which no one chose');
+    // JSON has no comments.
+    const { stderr } = await meshctl.ok(['export', '--context', 'mesh-3,mesh-4', '-o', 'json']);
+    expect(stderr).toContain('mesh-3 dials mesh-4 and not the other way round, which no one chose');
+    expect(stderr).toContain('mesh-3, mesh-4: its clustermesh-apiserver is made by');
     const diff = await differs(text);
     expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
       exitCode: 0,
