@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { MeshDocument } from '../../src/mesh/file/document.ts';
+import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
@@ -89,6 +90,42 @@ describe('export', () => {
       kind: 'Mesh',
       metadata: { name: 'mesh' },
     });
+  });
+
+  it('leaves out what was set by hand, tells how it is kept, and that mends it', async () => {
+    const scale = (replicas: number) =>
+      at(0).store.update(releaseRefs[0] as ObjectRef, ({ spec }) => Object.assign(spec as object, { replicas }));
+    scale(0);
+    expect(await exported('--context', 'mesh-1,mesh-2')).toContain(
+      '# replicas 0 was set by hand, and apply makes it 2 again\n',
+    );
+    scale(3);
+    at(1).store.update(releaseRefs[1] as ObjectRef, ({ spec }) =>
+      Object.assign(spec as object, { externalTrafficPolicy: 'Local' }),
+    );
+    const words = ['export', '--context', 'mesh-1,mesh-2', '-o', 'json'];
+    const { stderr, stdout } = await meshctl.ok(words);
+    expect((JSON.parse(stdout) as MeshDocument).spec.clusters.map(({ enable: own }) => own)).toEqual([
+      expect.objectContaining({ replicas: 2 }),
+      expect.not.objectContaining({ externalTrafficPolicy: 'Local' }),
+    ]);
+    const told = await differs(stdout);
+    expect({ exitCode: told.exitCode, stdout: told.stdout }).toEqual({
+      exitCode: 1,
+      stdout: expect.stringMatching(/replicas: 3 → 2[\s\S]*externalTrafficPolicy: Local → Cluster/),
+    });
+    expect(stderr).toContain('mesh-1: replicas 3 was set by hand, and apply makes it 2 again\n');
+    expect(stderr).toContain('mesh-2: externalTrafficPolicy Local was set by hand, and apply makes it Cluster again\n');
+    const hints = [...stderr.matchAll(/→ .*: meshctl (.*)/g)].map(([, hint = '']) => hint.split(' '));
+    expect(hints).toHaveLength(2);
+    for (const hint of hints) await meshctl.ok(hint);
+    const kept = await meshctl.ok(words);
+    expect(kept.stderr).toBe('');
+    expect((JSON.parse(kept.stdout) as MeshDocument).spec.clusters.map(({ enable: own }) => own)).toEqual([
+      expect.objectContaining({ replicas: 3 }),
+      expect.objectContaining({ externalTrafficPolicy: 'Local' }),
+    ]);
+    expect((await differs(kept.stdout)).stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
   });
 
   it('says a mesh that others made, whose objects are theirs, and one-way connections', async () => {

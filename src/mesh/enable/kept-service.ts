@@ -131,6 +131,11 @@ export function notedExposure(snapshot: ClusterSnapshot): Pick<ServiceChoices, '
   return { serviceType, nodePort };
 }
 
+/** The traffic policy of the Service that was chosen, whatever it has by now; undefined where none is noted. */
+export function notedTrafficPolicy(snapshot: ClusterSnapshot): ServiceChoices['externalTrafficPolicy'] {
+  return noteAt(snapshot)?.externalTrafficPolicy;
+}
+
 /** A Service that is lost, with nothing but its `--set`; undefined where there is one, or nothing is noted. */
 export function lostService(snapshot: ClusterSnapshot): KubeObject | undefined {
   const { set } = noteOfLost(snapshot) ?? {};

@@ -1,17 +1,14 @@
-import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { notedReplicas } from '../enable/kept-replicas.ts';
 import { lostService } from '../enable/kept-service.ts';
 import { keptSettingsOf } from '../enable/kept-settings.ts';
 import type { FieldChoices, ObjectSetting } from '../enable/object-settings.ts';
 import type { ObjectField } from '../enable/setting-target.ts';
 import type { EnableChoices } from '../enable/settings.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
-import { isOurs, managersOfField } from '../objects/ownership.ts';
-import { type CertificateOrder, FIELD_MANAGER } from '../plan/plan.ts';
+import type { CertificateOrder } from '../plan/plan.ts';
 import { parseValidity } from '../span.ts';
 import type { WrittenEnable } from './document.ts';
+import { handMadeToChosen } from './hand-made.ts';
 
 /** What a file wants of one cluster's clustermesh-apiserver, as enable takes it. */
 export interface FileChoices extends EnableChoices, FieldChoices {
@@ -47,23 +44,6 @@ function fieldOf(text: string): ObjectField {
   const at = text.indexOf(':');
   const [kind = '', name] = text.slice(0, at).split('/');
   return { kind, name, path: text.slice(at + 1) };
-}
-
-/**
- * What of an object of meshctl's another hand has set, as `kubectl scale` does: as it was chosen, where that is noted, else the default.
- * Only of those that cost no one a connection or a pod its start.
- */
-function handMadeToChosen(snapshot: ClusterSnapshot): EnableChoices {
-  const isHandMade = (object: KubeObject | undefined, path: string) =>
-    object !== undefined &&
-    isOurs(object) &&
-    managersOfField(object, path).some((manager) => manager !== FIELD_MANAGER);
-  return {
-    ...(isHandMade(apiserverDeployment(snapshot), 'spec.replicas') ? { replicas: notedReplicas(snapshot) ?? 1 } : {}),
-    ...(isHandMade(apiserverService(snapshot), 'spec.externalTrafficPolicy')
-      ? { externalTrafficPolicy: 'Cluster' }
-      : {}),
-  };
 }
 
 /** What earlier runs `--set` and the file, which has settings, does not. */

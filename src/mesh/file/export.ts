@@ -24,6 +24,7 @@ import type {
   WrittenSpec,
 } from './document.ts';
 import { writtenSettings } from './enable-choices.ts';
+import { handMadeRemarks, handMadeToChosen } from './hand-made.ts';
 import { type NamedDial, topologyOf } from './topology.ts';
 
 /** A cluster of a mesh as it is. */
@@ -114,7 +115,7 @@ function writtenCluster(snapshot: ClusterSnapshot): { cluster: WrittenCluster; s
   const enable = writtenEnable(snapshot);
   return {
     cluster: { ...place, ...(Object.keys(enable).length > 0 ? { enable } : {}) },
-    says: imageRemarks(snapshot),
+    says: [...imageRemarks(snapshot), ...handMadeRemarks(snapshot)],
   };
 }
 
@@ -125,7 +126,8 @@ function writtenEnable(snapshot: ClusterSnapshot): WrittenEnable {
     objects: new Map([...snapshot.objects].map(([key, object]) => [key, withoutSettings(object)])),
   };
   const identity = requireIdentity(snapshot);
-  const settings = settleEnable(bare, identity, {});
+  // What a file would turn back is no wish of its own.
+  const settings = settleEnable(bare, identity, handMadeToChosen(snapshot));
   const set = writtenSettings(snapshot);
   const all: { [K in keyof WrittenEnable]: WrittenEnable[K] | undefined } = {
     ...serviceChoices(bare, identity, settings),
