@@ -72,12 +72,15 @@ describe('mesh files in a folder', () => {
       `apiVersion: v1\nkind: ConfigMap\n---\n${meshText({ defaults: { kubeconfig: three }, clusters: [{ name: 'mesh-3' }], topology: { type: 'mesh' } }, 'b')}`,
     );
     await folder.write('notes.txt', 'no YAML: {');
-    await mkdir(join(folder.path, 'below'));
+    await mkdir(join(folder.path, 'below.yaml'));
+    await folder.write('chart.yaml', 'kind: Server\nmetadata:\n  name: {{ .Release.Name }}-a\n');
     const applied = await meshctl('apply', '-f', '.');
     expect(applied.exitCode, applied.stderr).toBe(0);
     expect(applied.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as . says');
     expect(applied.stdout).toContain('Connections: 1 pair of clusters');
-    expect(applied.stderr).toContain('passed over, as no mesh: ConfigMap, the folder below\n');
+    expect(applied.stderr).toContain(
+      'passed over, as no mesh: ConfigMap, invalid YAML in chart.yaml, the folder below.yaml\n',
+    );
     expect((await meshctl('diff', '-f', '.')).exitCode).toBe(0);
     await folder.write('c.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'c').replace('Mesh', 'mesh'));
     const misspelt = failureOf(await meshctl('diff', '-f', '.'));

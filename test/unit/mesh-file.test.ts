@@ -295,7 +295,24 @@ topology: {type: hubs, hubs: [alpha]}
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'sec1', format: 'pem' }).toString().trimEnd();
     const text = `${HEAD}  clusters: [{name: a}]\n  topology: {type: mesh}\n  caKey: |\n${key.replace(/^/gm, '    ')}\n`;
-    expect(faultsIn(text)).toEqual(['mesh.yaml:8:5: a private key does not belong in this file']);
+    const told = ['mesh.yaml:8:5: a private key does not belong in this file'];
+    expect(faultsIn(text)).toEqual(told);
+    expect(faultsIn(`#\n${key.replace(/^/gm, '# ')}\n`)).toEqual([told[0]?.replace('8:5', '2:3')]);
+    // In a folder there are other documents, with keys of their own.
+    const inFolder = (of: string) => {
+      const { documents, faults, others } = parseMeshText({ file: 'mesh.yaml', text: of }, SCHEMA, { passOver: true });
+      expect(documents).toEqual([]);
+      return [...faults.map(({ message }) => message), ...others];
+    };
+    const [secret, message] = [
+      `kind: Secret\nstringData:\n  ssh: |\n${key.replace(/^/gm, '    ')}\n`,
+      'a private key does not belong in this file',
+    ];
+    expect(inFolder(secret)).toEqual(['Secret']);
+    expect(inFolder(`${secret}x: {{ y }}-z\n`)).toEqual(['invalid YAML in mesh.yaml']);
+    for (const mesh of [text, `${secret}---\n${HEAD}`, `${HEAD}---\n${secret}`, `${text}x: {{ y }}-z\n`]) {
+      expect(inFolder(mesh)).toEqual([message]);
+    }
     const long = faultsIn(spec(`${CLUSTERS}topology: {type: ${'k'.repeat(80)}}`));
     expect(long).toEqual([expect.stringContaining('what stands there is not one of mesh')]);
   });
@@ -363,11 +380,30 @@ describe('a document in a folder', () => {
     ['a kind of others', `${CRD}kind: mesh\n${BODY}`, 'mesh'],
     ['values of a chart', 'replicas: 1\n', 'a document without kind'],
     ['a list', '- 1\n', 'a document without kind'],
+    ['a template of a chart', `${CRD}kind: Server\nmetadata:\n  name: {{ .Release.Name }}-a\n`, 'invalid YAML in x'],
+    ['a condition of a chart', `{{- if .x }}\n${CRD}{{- end }}\n`, 'invalid YAML in x'],
+    [
+      'no YAML, after another one',
+      `${CRD}kind: Server\n---\nname: {{ .Release.Name }}-a\n`,
+      'Server, invalid YAML in x',
+    ],
   ])('with %s is a fault, or is passed over and named', (_what, text, kind) => {
     const { documents, faults, others } = parseMeshText({ file: 'x', text }, SCHEMA, { passOver: true });
-    expect(others).toEqual(kind === undefined ? [] : [kind]);
+    expect(others).toEqual(kind?.split(', ') ?? []);
     expect(faults.length > 0).toBe(kind === undefined);
     expect(documents).toHaveLength(kind === undefined ? 1 : 0);
+  });
+
+  it.each([
+    ['a conflict of versions', `<<<<<<< HEAD\n${OURS}=======\n${OURS}>>>>>>> other\nkind: Mesh\n${BODY}`],
+    ['a template', `${OURS}kind: Mesh\nmetadata: {name: {{ .name }}-a}\n${BODY}`],
+    ['a condition of a template', `{{- if .x }}\n${OURS}kind: Mesh\n${BODY}{{- end }}\n`],
+    ['JSON that lacks a comma', '{"kind": "Mesh" "spec": {}}'],
+    ['a bracket that is open', `${BODY.replace('}}', '}')}`],
+    ['a quote that is open, in the document before it', `name: "a\n---\n${OURS}kind: Mesh\n${BODY}`],
+  ])('that is meant as a mesh and no YAML, for %s, is a fault', (_what, text) => {
+    const { faults, others } = parseMeshText({ file: 'x', text }, SCHEMA, { passOver: true });
+    expect({ others, isRefused: faults.length > 0 }).toEqual({ others: [], isRefused: true });
   });
 });
 

@@ -84,7 +84,7 @@ async function foundAt(context: CommandContext, path: string): Promise<{ texts: 
       folders: [],
     };
   const entries = (await readdir(at, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const names = entries.map(({ name }) => name).filter((name) => OF_FOLDERS.test(name));
+  const names = entries.filter((entry) => !entry.isDirectory() && OF_FOLDERS.test(entry.name)).map(({ name }) => name);
   if (names.length === 0) throw new MeshctlError('Usage', `there is no YAML or JSON file in ${path}`);
   const texts = names.map(async (name) => ({
     file: join(path, name),

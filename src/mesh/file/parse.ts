@@ -24,11 +24,11 @@ export interface ReadDocument {
 export interface ParsedText {
   documents: readonly ReadDocument[];
   faults: readonly FileFault[];
-  /** Kinds of documents that were passed over, with what is no mesh in it. */
+  /** What was passed over, as no mesh: kinds of documents, and texts that are no YAML. */
   others: readonly string[];
 }
 
-/** What no file in a repository may have, whatever the field. */
+/** What no mesh file may have, whatever the field: it is kept in a repository. */
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 /**
@@ -57,19 +57,21 @@ export function parseMeshText(
       ...(hint ? { hint } : {}),
     };
   };
-  if (PRIVATE_KEY.test(text)) {
-    lineCounter.addNewLine(0);
-    for (const { index } of text.matchAll(/\n/g)) lineCounter.addNewLine(index + 1);
-    return {
-      documents,
-      others,
-      faults: [at(text.search(PRIVATE_KEY), [], 'a private key does not belong in this file')],
-    };
-  }
   const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' });
-  for (const document of 'empty' in parsed ? [] : parsed) {
+  const key = text.search(PRIVATE_KEY);
+  // Nothing else of the text is told then.
+  const withKey = (): ParsedText => {
+    return { documents: [], others: [], faults: [at(key, [], 'a private key does not belong in this file')] };
+  };
+  if (key >= 0 && !passOver) return withKey();
+  for (const [index, document] of ('empty' in parsed ? [] : parsed).entries()) {
     const [broken] = document.errors;
     if (broken) {
+      if (passOver && !looksLikeMesh(text.slice(document.range[0], parsed[index + 1]?.range[0]))) {
+        others.push(`invalid YAML in ${file}`);
+        continue;
+      }
+      if (key >= 0) return withKey();
       // Those after the first are mostly what it leads to.
       faults.push(at(broken.pos[0], [], syntaxWords(broken)));
       continue;
@@ -82,6 +84,7 @@ export function parseMeshText(
       others.push(kindOf(head));
       continue;
     }
+    if (key >= 0) return withKey();
     const resolve = resolver((alias) =>
       (alias as unknown as { resolve(of: Document): Node | undefined }).resolve(document),
     );
@@ -120,6 +123,14 @@ function dataOf(document: Document): unknown {
 
 /** What people call a mesh. */
 const LIKE_MESH: readonly string[] = [MESH_KIND, 'Meshes', 'ClusterMesh'];
+
+/** Words by which a text shall be a mesh. */
+const MESH_WORDS = /apiVersion["']?\s*:\s*["']?\S*meshctl|kind["']?\s*:\s*["']?(?:cluster)?mesh(?:es)?\b/i;
+
+/** The same of a text that is no YAML, as far as words tell: the clusters of a mesh that was passed over would be in no file. */
+function looksLikeMesh(text: string): boolean {
+  return MESH_WORDS.test(text) || ['clusters', 'topology'].every((word) => text.includes(word));
+}
 
 /**
  * Whether a document in a folder shall be a mesh, be it written wrongly: it is called so, nearly so or not at all, or has what
