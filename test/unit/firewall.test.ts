@@ -305,6 +305,61 @@ it.each([
   expect(text).toContain('\n# Missing here, with all its rules: context "far": cannot reach the API server.\n');
 });
 
+describe('variables', () => {
+  const ALIKE: readonly (readonly [string, string, string])[] = [
+    ['names that begin alike', 'production-europe-west-1', 'production-europe-west-2'],
+    [
+      'contexts of EKS',
+      'arn:aws:eks:eu-central-1:111122223333:cluster/a',
+      'arn:aws:eks:eu-central-1:111122223333:cluster/b',
+    ],
+    ['contexts of GKE', 'gke_my-project-123_europe-west1_a', 'gke_my-project-123_europe-west1_b'],
+    ['other signs', 'a.b', 'a-b'],
+    ['two hyphens', 'a--b', 'a-b'],
+    ['other cases', 'Admin', 'admin'],
+    ['a digit first', '1a', 'c-1a'],
+    ['no sign that is left', '…', '***'],
+  ];
+  const named = (scheme: string | undefined, ...names: string[]) =>
+    firewallRules(names.map((name, index) => cluster(index + 1, { name, ...(scheme ? { scheme } : {}) })));
+  const setIn = (text: string) => [...text.matchAll(/\$\{(\w+):[?=]|^(?:variable "| {2}meshctl_into_)(\w+)/gm)];
+  const variablesOf = (text: string) => setIn(text).map(([, shell, terraform]) => shell ?? terraform ?? '');
+
+  it.each(ALIKE)('are of one cluster each: %s', (_what, one, other) => {
+    const forms: readonly ((report: ReturnType<typeof firewallRules>) => string)[] = [
+      ...(['gcloud', 'aws', 'az'] as const).map((format) => (report: typeof WIDE) => firewallScript(report, format)),
+      firewallTerraform,
+    ];
+    for (const scheme of [undefined, 'gce', 'aws', 'azure']) {
+      for (const form of forms) {
+        const variables = variablesOf(form(named(scheme, one, other)));
+        expect(new Set(variables).size).toBe(variables.length);
+        for (const name of variables) expect(name).toMatch(/^[A-Za-z]\w*$/);
+      }
+    }
+  });
+
+  it('are the same with whatever other clusters there are', () => {
+    for (const [, one, other] of ALIKE) {
+      const both = variablesOf(firewallScript(named('gce', one, other), 'gcloud'));
+      expect(both).toEqual(
+        expect.arrayContaining(variablesOf(firewallScript(named('gce', one, 'mesh-9'), 'gcloud')).slice(0, 1)),
+      );
+    }
+    expect(variablesOf(firewallScript(named('gce', 'mesh-1', 'mesh-2'), 'gcloud'))).toContain('MESH_1_NETWORK');
+  });
+
+  it('and remarks tell clusters apart, and are no longer than nft takes', () => {
+    for (const [, one, other] of ALIKE.slice(0, 3)) {
+      const long = named(undefined, `${'x'.repeat(80)}${one}`, other);
+      const [first, ...later] = [one, other].map((name) => firewallNft(named(undefined, name, 'mesh-9')));
+      expect(later.map((text) => /comment ".*"/.exec(text)?.[0])).not.toContain(/comment ".*"/.exec(first ?? '')?.[0]);
+      for (const [, words = ''] of firewallNft(long).matchAll(/comment "(.*)"/g))
+        expect(words.length).toBeLessThan(128);
+    }
+  });
+});
+
 describe('as commands', () => {
   it.each(['gcloud', 'aws', 'az'] as const)(
     '%s: a script that a shell takes, whatever clusters are called',

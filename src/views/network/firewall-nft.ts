@@ -4,9 +4,9 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
+  inRemark,
   type NamedRule,
   purposeOf,
-  slug,
 } from './firewall-words.ts';
 
 const TABLE = 'inet filter';
@@ -37,7 +37,7 @@ function ruleLine(rule: NamedRule): string {
     `${family} saddr ${set(sources)}`,
     ...(destinations.length > 0 ? [`${family} daddr ${set(destinations)}`] : []),
     ...protocolMatch(rule),
-    `accept comment "meshctl ${kind} ${slug(from)} to ${slug(to)}"`,
+    `accept comment "meshctl ${kind} ${inRemark(from)} to ${inRemark(to)}"`,
   ].join(' ');
 }
 

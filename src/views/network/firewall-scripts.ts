@@ -6,12 +6,13 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
+  identifier,
+  inRemark,
   type NamedRule,
   nameOfEnds,
   PLATFORM_NAMES,
   PRIORITY_RANGE,
   purposeOf,
-  slug,
 } from './firewall-words.ts';
 
 /** A cloud's command-line tool. */
@@ -26,11 +27,7 @@ interface Tool {
 }
 
 /** `MESH_1_NETWORK`. */
-const variable = ({ name }: FirewallCluster, what: string) =>
-  `${slug(name)
-    .toUpperCase()
-    .replaceAll('-', '_')
-    .replace(/^(?=\d)/, 'C')}_${what}`;
+const variable = ({ name }: FirewallCluster, what: string) => `${identifier(name).toUpperCase()}_${what}`;
 
 /**
  * `gcloud compute firewall-rules`: one rule for what always has the same ends, whatever these are, made or, by a later run,
@@ -117,7 +114,7 @@ function awsPermission(rule: NamedRule, cidr: string): object {
     all: {},
   }[protocol];
   const name = { udp: 'udp', tcp: 'tcp', icmp: isV6 ? 'icmpv6' : 'icmp', esp: '50', all: '-1' }[protocol];
-  const description = { Description: `meshctl ${kind} from ${slug(from)}` };
+  const description = { Description: `meshctl ${kind} from ${inRemark(from)}` };
   const ranges = isV6
     ? { Ipv6Ranges: [{ CidrIpv6: cidr, ...description }] }
     : { IpRanges: [{ CidrIp: cidr, ...description }] };

@@ -5,9 +5,10 @@ import {
   clusterNote,
   familyOfRule,
   headNotes,
+  identifier,
+  inRemark,
   type NamedRule,
   purposeOf,
-  slug,
 } from './firewall-words.ts';
 
 type Value = string | number | readonly string[] | Raw;
@@ -55,7 +56,7 @@ const FORMS: Readonly<
         ['security_group_id', reference(cluster, 'security_group_id')],
         [familyOfRule(rule) === 6 ? 'cidr_ipv6' : 'cidr_ipv4', { raw: 'each.value' }],
         ...awsProtocol(rule),
-        ['description', `meshctl ${rule.kind} from ${slug(rule.from)}`],
+        ['description', `meshctl ${rule.kind} from ${inRemark(rule.from)}`],
       ]),
     ),
   ],
@@ -164,10 +165,4 @@ function written(value: Value): string {
 /** JSON's escapes are HCL's; beyond them HCL takes two beginnings for templates. */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll('${', '$${').replaceAll('%{', '%%{');
-}
-
-/** Starts with a letter. */
-function identifier(name: string): string {
-  const words = slug(name).replaceAll('-', '_');
-  return /^[a-z]/.test(words) ? words : `c_${words}`;
 }

@@ -23,14 +23,34 @@ export const PLATFORM_NAMES: Readonly<Record<FirewallPlatform, string>> = {
 const NAME_PART = 22;
 
 /** Lower-case letters, digits and hyphens: what every tool takes in a name, and none reads as anything else. */
-export function slug(name: string): string {
+function slug(name: string): string {
   return (
     name
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^-+|-+$/g, '')
-      .slice(0, NAME_PART) || 'cluster'
+      .replace(/^-+|-+$/g, '') || 'cluster'
   );
+}
+
+/** The longest part of a cluster's name in a comment of nft, which takes 128 bytes in all; AWS takes more. */
+const REMARK_PART = 48;
+
+/** A cluster in the remark that a rule carries: every legal name whole, of a context what tells it from others, its end. */
+export function inRemark(name: string): string {
+  return slug(name).slice(-REMARK_PART).replace(/^-/, '');
+}
+
+/** What such a variable says whole. */
+const PLAIN_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+/**
+ * The name of a cluster where a tool takes a variable: of no other cluster, whichever there are, since what one sets for it decides
+ * whose firewall is opened. What is more than such words, as most contexts are, has its digest behind it.
+ * @returns lower-case letters, digits and underscores; a letter first
+ */
+export function identifier(name: string): string {
+  const words = PLAIN_NAME.test(name) ? name : `${slug(name)}-${digestOf([name]).slice(0, DIGITS)}`;
+  return words.replaceAll('-', '_').replace(/^(?=\d)/, 'c_');
 }
 
 /** Digits of a digest: with names of that length Google Cloud takes no more. */
@@ -41,7 +61,8 @@ const DIGITS = 6;
  * @param ends what keeps it apart from the others between the same clusters
  */
 function lastingName({ from, to }: FirewallRule, ends: readonly unknown[]): string {
-  return `meshctl-${slug(from)}-to-${slug(to)}-${digestOf([from, to, ...ends]).slice(0, DIGITS)}`;
+  const part = (name: string) => slug(name).slice(0, NAME_PART);
+  return `meshctl-${part(from)}-to-${part(to)}-${digestOf([from, to, ...ends]).slice(0, DIGITS)}`;
 }
 
 function digestOf(words: readonly unknown[]): string {
