@@ -74,6 +74,13 @@ interface Made {
   name?: string;
 }
 
+/** As the clouds have them. */
+const PROVIDER_IDS: Readonly<Record<string, (id: number) => string>> = {
+  gce: (id) => `gce://project-${id}/europe-west1-b/`,
+  aws: (id) => `aws:///eu-west-${id}a/`,
+  azure: (id) => `azure:///subscriptions/0000000${id}-0000-0000-0000-000000000000/resourceGroups/`,
+};
+
 function cluster(id: number, { settings = {}, scheme, live = [], name = `mesh-${id}` }: Made = {}) {
   return snapshotOf({
     context: `context-${id}`,
@@ -81,7 +88,7 @@ function cluster(id: number, { settings = {}, scheme, live = [], name = `mesh-${
     ciliumPodCidrs: [`10.${id}.0.0/24`, `10.${id}.1.0/24`],
     nodes: [1, 2].map((number) => ({
       ...{ name: `node-${number}`, ready: true, labels: {}, podCidrs: [] },
-      providerId: scheme && `${scheme}://project/zone/node-${number}`,
+      providerId: scheme && `${PROVIDER_IDS[scheme]?.(id)}node-${number}`,
       addresses: [
         { type: 'InternalIP', address: `172.18.${id}.${number}` },
         { type: 'ExternalIP', address: `203.0.113.${id}${number}` },
@@ -227,6 +234,31 @@ describe('firewallRules', () => {
     const shared = firewallRules([1, 2].map((id) => unread(id, pool)));
     expect(linesOf(shared).filter((line) => line.includes('10.0.0.0/8'))).toEqual([]);
     expect(missingIn(shared)).toEqual([1, 2].map((id) => `context-${id}: ${why('cluster-pool')}`));
+  });
+
+  it.each([
+    ['Google Cloud: the project', ['gce://my-project/europe-west1-b/n'], { platform: 'gcloud', within: 'my-project' }],
+    ['a project of a domain', ['gce://example.com:mine/z/n'], { platform: 'gcloud', within: 'example.com:mine' }],
+    ['AWS: the region', ['aws:///eu-west-1a/i-1', 'aws:///eu-west-1b/i-2'], { platform: 'aws', within: 'eu-west-1' }],
+    ['that of a zone in a city', ['aws:///us-west-2-lax-1a/i-1'], { platform: 'aws', within: 'us-west-2' }],
+    [
+      'Azure: the subscription',
+      ['azure:///subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/r/providers/p'],
+      { platform: 'az', within: '11111111-2222-3333-4444-555555555555' },
+    ],
+    ['of two places neither', ['gce://a/z/n', 'gce://b/z/n'], { platform: 'gcloud' }],
+    ['nothing that a shell would run', ['gce://$(touch x)/z/n'], { platform: 'gcloud' }],
+    ['a node that has just joined', ['gce://a/z/n', undefined], { platform: 'gcloud', within: 'a' }],
+    ['nodes of two clouds', ['gce://a/z/n', 'aws:///eu-west-1a/i'], { platform: 'unknown' }],
+    ['nodes of none', [undefined, undefined], { platform: 'unknown' }],
+    ['nodes of another', ['kind://docker/a/n'], { platform: 'unknown' }],
+  ])('tell where a cluster is by its nodes: %s', (_what, ids, expected) => {
+    const nodes = ids.map((providerId, index) => ({
+      ...{ name: `n-${index}`, ready: true, labels: {}, podCidrs: [], providerId },
+      addresses: [{ type: 'InternalIP', address: `172.18.1.${index}` }],
+    }));
+    const [{ platform, within } = {}] = firewallRules([{ ...cluster(1), nodes }, cluster(2)]).clusters;
+    expect({ platform, within }).toEqual({ within: undefined, ...expected });
   });
 
   it('tell clusters apart that have no name of their own yet', () => {
@@ -397,7 +429,7 @@ describe('as commands', () => {
     const calls = callsOf(script, 'gcloud', isNew);
     expect(calls.map((words) => words.join(' '))).toContainEqual(
       expect.stringMatching(
-        /^compute firewall-rules create meshctl-mesh-2-to-mesh-1-[0-9a-f]{6} --network mesh_1_network --direction INGRESS --action ALLOW --rules udp:8472,udp:51871,tcp:4240,icmp --source-ranges 172\.18\.2\.0\/30 --destination-ranges 172\.18\.1\.0\/30$/,
+        /^compute firewall-rules create meshctl-mesh-2-to-mesh-1-[0-9a-f]{6} --project project-1 --network mesh_1_network --direction INGRESS --action ALLOW --rules udp:8472,udp:51871,tcp:4240,icmp --source-ranges 172\.18\.2\.0\/30 --destination-ranges 172\.18\.1\.0\/30$/,
       ),
     );
     for (const [, , , name] of [...calls, ...callsOf(firewallScript(HOSTILE, 'gcloud'), 'gcloud', isNew)]) {
@@ -446,6 +478,35 @@ describe('as commands', () => {
       }
     },
   );
+
+  it.each([
+    ['gcloud', 'gce', '--project', ['project-1', 'project-2']],
+    ['aws', 'aws', '--region', ['eu-west-1', 'eu-west-2']],
+    ['az', 'azure', '--subscription', ['00000001-0000-0000-0000-000000000000', '00000002-0000-0000-0000-000000000000']],
+  ] as const)(
+    '%s: rules are made where the cluster is, and not where the tool is set to',
+    (format, scheme, flag, places) => {
+      const script = firewallScript(firewallRules([1, 2].map((id) => cluster(id, { scheme, live: BALANCED }))), format);
+      const placesOf = (text: string) => {
+        const calls = callsOf(text, format).map((words) => words[words.indexOf(flag) + 1]);
+        return [...new Set(calls)];
+      };
+      expect(placesOf(script)).toEqual(places);
+      const name = `MESH_2_${flag.slice(2).toUpperCase()}`;
+      expect(placesOf(`${name}=shared\n${script}`)).toEqual([places[0], 'shared']);
+      const untold = firewallScript(firewallRules([1, 2].map((id) => cluster(id, { scheme: 'kind' }))), format);
+      expect(untold).toContain(`\${${name}:?set it to the `);
+    },
+  );
+
+  it('aws: with the profile of an account, where one is set', () => {
+    const script = firewallScript(firewallRules([1, 2].map((id) => cluster(id, { scheme: 'aws' }))), 'aws');
+    const profiles = callsOf(`MESH_2_PROFILE='of b'\n${script}`, 'aws').map((words) => {
+      const index = words.indexOf('--profile');
+      return index < 0 ? '' : words[index + 1];
+    });
+    expect([...new Set(profiles)]).toEqual(['', 'of b']);
+  });
 
   it('aws: what is there already is passed over, and what else fails is said', () => {
     const script = firewallScript(WIDE, 'aws');
@@ -535,6 +596,25 @@ describe('as Terraform', () => {
     expect(text).toContain('resource "azurerm_network_security_rule" "meshctl_mesh_1_to_mesh_3_');
     expect(text).toContain('meshctl_into_mesh_4 = [');
     expect(firewallTerraform(HOSTILE)).not.toMatch(/^[^#]*[^$]\$\{/m);
+  });
+
+  it('has the project of each cluster, and a provider for each where regions or subscriptions go by it', () => {
+    const of = (scheme: string, ids = [1, 2]) =>
+      firewallTerraform(firewallRules(ids.map((id) => cluster(id, { scheme, live: BALANCED }))));
+    expect(of('gce')).toMatch(/variable "mesh_2_project" \{\n.*\n.*\n {2}default += {1,2}"project-2"\n/);
+    expect(of('gce')).toMatch(/^ {2}project += {1,2}var\.mesh_2_project$/m);
+    for (const [scheme, provider] of [
+      ['aws', 'aws'],
+      ['azure', 'azurerm'],
+    ] as const) {
+      const text = of(scheme);
+      expect(text).toContain(
+        `# Declare a provider, by its alias, for each of: ${provider}.mesh_1, ${provider}.mesh_2.`,
+      );
+      expect(text.match(/^ {2}provider += /gm)).toHaveLength(text.match(/^resource /gm)?.length ?? -1);
+    }
+    const alone = firewallTerraform(firewallRules([cluster(1, { scheme: 'aws' }), cluster(2, { scheme: 'azure' })]));
+    expect(alone).not.toMatch(/provider +=|Declare/);
   });
 
   it.skipIf(!has('terraform')).each([

@@ -30,6 +30,8 @@ export interface FirewallCluster {
   /** By its name in the mesh; where another cluster has that too, as before anyone is named, by its context. */
   name: string;
   platform: FirewallPlatform;
+  /** Where in that cloud, as its nodes tell: the project (gcloud), the region (aws) or the subscription (az). */
+  within?: string;
   nodes: number;
   nodeRanges: RulePrefix[];
   /** Where its pods have their addresses, as far as that is known. */
@@ -93,7 +95,7 @@ export function firewallRules(
     clusters: places.map(({ snapshot, name, nodes, pods, nodeCount }) => ({
       context: snapshot.context,
       name,
-      platform: platformOf(snapshot),
+      ...placeInCloud(snapshot),
       nodes: nodeCount,
       nodeRanges: nodes.map(asData),
       podRanges: pods.map(asData),
@@ -227,11 +229,25 @@ function asData({ cidr, addresses, holds }: Prefix): RulePrefix {
   return { cidr, addresses: Number(addresses), holds };
 }
 
-const SCHEMES: Readonly<Record<string, FirewallPlatform>> = { gce: 'gcloud', aws: 'aws', azure: 'az' };
+/** The clouds by the scheme of a providerID, and what it tells of the place within one: shells read that, so it is words only. */
+const CLOUDS: Readonly<Record<string, { platform: FirewallPlatform; within: RegExp }>> = {
+  gce: { platform: 'gcloud', within: /^gce:\/\/([a-z][a-z0-9.:-]*)\// },
+  // By the zone, of which there are also those of cities: us-west-2-lax-1a.
+  aws: { platform: 'aws', within: /^aws:\/\/\/?([a-z]+(?:-[a-z]+)+-\d+)/ },
+  azure: { platform: 'az', within: /^azure:\/\/\/subscriptions\/([0-9a-f-]{36})\//i },
+};
 
-/** By the nodes' provider: where they are of several, or of none, nobody can say. */
-function platformOf({ nodes }: ClusterSnapshot): FirewallPlatform {
-  const schemes = new Set(nodes.map(({ providerId = '' }) => providerId.split('://')[0] ?? ''));
+/**
+ * By the nodes' provider. One that has just joined may not have a providerID yet; where nodes are of several clouds, or of none,
+ * nobody can say.
+ */
+function placeInCloud({ nodes }: ClusterSnapshot): Pick<FirewallCluster, 'platform' | 'within'> {
+  const ids = nodes.flatMap(({ providerId }) => providerId ?? []);
+  const schemes = new Set(ids.map((id) => id.split('://')[0] ?? ''));
   const [scheme = ''] = schemes;
-  return schemes.size === 1 ? (SCHEMES[scheme] ?? 'unknown') : 'unknown';
+  const cloud = schemes.size === 1 ? CLOUDS[scheme] : undefined;
+  if (!cloud) return { platform: 'unknown' };
+  const places = new Set(ids.map((id) => cloud.within.exec(id)?.[1]));
+  const [within] = places;
+  return { platform: cloud.platform, ...(places.size === 1 && within !== undefined ? { within } : {}) };
 }

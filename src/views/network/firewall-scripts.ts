@@ -15,14 +15,16 @@ import {
   purposeOf,
 } from './firewall-words.ts';
 
+type Variable = readonly [name: string, what: string, known?: string | undefined];
+
 /** A cloud's command-line tool. */
 interface Tool {
   platform: FirewallPlatform;
   notes: readonly string[];
   /** What the commands call, so that the script can be run again: a function of the shell. */
   preamble?: readonly string[];
-  /** What only the operator knows of a cluster, by the name of the shell's variable. */
-  variables(cluster: FirewallCluster): readonly (readonly [name: string, what: string])[];
+  /** What only the operator knows of a cluster, by the name of the shell's variable; with what its nodes tell, where they do. */
+  variables(cluster: FirewallCluster): readonly [Variable, ...Variable[]];
   commands(cluster: FirewallCluster, rules: readonly NamedRule[]): string[];
 }
 
@@ -35,19 +37,25 @@ const variable = ({ name }: FirewallCluster, what: string) => `${identifier(name
  */
 const GCLOUD: Tool = {
   platform: 'gcloud',
-  notes: ['Only you know the name of the network (VPC) of each cluster: set it in its variable.'],
+  notes: [
+    'Only you know the name of the network (VPC) of each cluster: set it in its variable. Rules are made in the project of its nodes;',
+    'where another project shares the network with it, set that one in the variable that ends in _PROJECT.',
+  ],
   preamble: [
     'allow() {',
-    '  name=$1 network=$2',
-    '  shift 2',
-    '  if gcloud compute firewall-rules describe "$name" >/dev/null 2>&1; then',
-    '    gcloud compute firewall-rules update "$name" "$@"',
+    '  name=$1 project=$2 network=$3',
+    '  shift 3',
+    '  if gcloud compute firewall-rules describe "$name" --project "$project" >/dev/null 2>&1; then',
+    '    gcloud compute firewall-rules update "$name" --project "$project" "$@"',
     '  else',
-    '    gcloud compute firewall-rules create "$name" --network "$network" --direction INGRESS --action ALLOW "$@"',
+    '    gcloud compute firewall-rules create "$name" --project "$project" --network "$network" --direction INGRESS --action ALLOW "$@"',
     '  fi',
     '}',
   ],
-  variables: (cluster) => [[variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`]],
+  variables: (cluster) => [
+    [variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`],
+    [variable(cluster, 'PROJECT'), `project of that network of ${cluster.name}`, cluster.within],
+  ],
   commands: (cluster, rules) =>
     [...groupBy(rules, nameOfEnds)].flatMap(([name, group]) => {
       const [{ sources, destinations } = { sources: [], destinations: [] }] = group;
@@ -55,7 +63,7 @@ const GCLOUD: Tool = {
       const words = ['--rules', group.map(gcloudProtocol).join(','), '--source-ranges', sources.join(','), ...to];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        `allow ${name} "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
+        `allow ${name} "$${variable(cluster, 'PROJECT')}" "$${variable(cluster, 'NETWORK')}" ${words.map(shellWord).join(' ')}`,
       ];
     }),
 };
@@ -74,11 +82,14 @@ const AWS: Tool = {
   platform: 'aws',
   notes: [
     "Only you know the id of the security group of each cluster's nodes: set it in its variable. Network ACLs and the",
-    'security group of a load balancer, if there is one, have to let the same through.',
+    'security group of a load balancer, if there is one, have to let the same through. Of clusters in several accounts each may have a',
+    'profile of its own: set it in the variable that ends in _PROFILE.',
   ],
   preamble: [
     'allow() {',
-    '  if said=$(aws ec2 authorize-security-group-ingress --group-id "$1" --ip-permissions "$2" 2>&1); then',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's.
+    '  if said=$(aws ec2 authorize-security-group-ingress --region "$1" ${2:+--profile "$2"} --group-id "$3" \\',
+    '    --ip-permissions "$4" 2>&1); then',
     '    printf \'%s\\n\' "$said"',
     '  else',
     '    case $said in',
@@ -90,6 +101,7 @@ const AWS: Tool = {
   ],
   variables: (cluster) => [
     [variable(cluster, 'SECURITY_GROUP'), `id (sg-...) of the security group of ${cluster.name}'s nodes`],
+    [variable(cluster, 'REGION'), `region of ${cluster.name}`, cluster.within],
   ],
   commands: (cluster, rules) =>
     [...groupBy(rules, ({ from, sources }) => [from, sources].join(' ')).values()].flatMap((group) => {
@@ -97,10 +109,16 @@ const AWS: Tool = {
       const texts = [...new Set(permissions.map((permission) => JSON.stringify([permission])))];
       return [
         ...group.map((rule) => `# ${purposeOf(rule)}`),
-        ...texts.map((text) => `allow "$${variable(cluster, 'SECURITY_GROUP')}" ${shellWord(text)}`),
+        ...texts.map(
+          (text) => `allow ${awsPlace(cluster)} "$${variable(cluster, 'SECURITY_GROUP')}" ${shellWord(text)}`,
+        ),
       ];
     }),
 };
+
+/** Credentials for all accounts at once are rare: a profile where one is set. */
+const awsPlace = (cluster: FirewallCluster) =>
+  `"$${variable(cluster, 'REGION')}" "\${${variable(cluster, 'PROFILE')}:-}"`;
 
 function awsPermission(rule: NamedRule, cidr: string): object {
   const { from, protocol, port, kind } = rule;
@@ -131,13 +149,23 @@ const AZ: Tool = {
   variables: (cluster) => [
     [variable(cluster, 'RESOURCE_GROUP'), `resource group of ${cluster.name}'s network security group`],
     [variable(cluster, 'NSG'), `name of the network security group of ${cluster.name}'s nodes`],
+    [
+      variable(cluster, 'SUBSCRIPTION'),
+      `subscription of that network security group of ${cluster.name}`,
+      cluster.within,
+    ],
   ],
   commands: (cluster, rules) =>
     rules.flatMap((rule) => [
       `# ${purposeOf(rule)}`,
-      `az network nsg rule create --resource-group "$${variable(cluster, 'RESOURCE_GROUP')}" --nsg-name "$${variable(cluster, 'NSG')}" ${azWords(rule).map(shellWord).join(' ')}`,
+      `az network nsg rule create ${azPlace(cluster)} ${azWords(rule).map(shellWord).join(' ')}`,
     ]),
 };
+
+function azPlace(cluster: FirewallCluster): string {
+  const [group, nsg, subscription] = ['RESOURCE_GROUP', 'NSG', 'SUBSCRIPTION'].map((what) => variable(cluster, what));
+  return `--subscription "$${subscription}" --resource-group "$${group}" --nsg-name "$${nsg}"`;
+}
 
 function azWords(rule: NamedRule): string[] {
   const { name, priority, sources, destinations, port } = rule;
@@ -174,15 +202,15 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
         `# ${cluster.name} runs on ${PLATFORM_NAMES[cluster.platform]}: its rules come with -o ${cluster.platform}.`,
       ];
     }
-    return [
-      ...['', `# ${clusterNote(cluster)}`],
-      ...variables(cluster).map(([name, what]) => `: "\${${name}:?set it to the ${inQuotes(what)}}"`),
-      ...commands(cluster, rules),
-    ];
+    return [...['', `# ${clusterNote(cluster)}`], ...variables(cluster).map(setLine), ...commands(cluster, rules)];
   });
   const head = headNotes(report, format, notes).map((line) => `# ${line}`);
   // Of a rule that was refused in between, the exit status of the last one would tell nothing.
   return [...head, '', 'set -e', ...(preamble.length > 0 ? ['', ...preamble] : []), ...sections].join('\n');
+}
+
+function setLine([name, what, known]: Variable): string {
+  return known === undefined ? `: "\${${name}:?set it to the ${inQuotes(what)}}"` : `: "\${${name}:=${known}}"`;
 }
 
 /** What means something within the quotes of a shell is left out: it is a name in a message. */

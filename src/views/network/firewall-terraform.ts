@@ -1,4 +1,4 @@
-import type { FirewallCluster, FirewallRules } from '../../mesh/network/firewall.ts';
+import type { FirewallCluster, FirewallPlatform, FirewallRules } from '../../mesh/network/firewall.ts';
 import { azProtocol } from './firewall-scripts.ts';
 import {
   byDestination,
@@ -19,27 +19,45 @@ interface Raw {
 
 /** Resources of each cluster's cloud; where that cannot be told, its rules as a local value for modules of one's own. */
 export function firewallTerraform(report: FirewallRules): string {
-  const notes = ['What only you know of a cluster (its network or security group) is in variables.'];
-  const sections = byDestination(report).flatMap(([cluster, rules]) => [
-    '',
-    `# ${clusterNote(cluster)}`,
-    ...FORMS[cluster.platform](cluster, rules),
-  ]);
+  const providers = byDestination(report).flatMap(([cluster]) => providerOf(cluster, report) ?? []);
+  const notes = [
+    'What only you know of a cluster (its network or security group) is in variables.',
+    // Without, the rules of all would be looked for in one region or subscription.
+    ...(providers.length > 0 ? [`Declare a provider, by its alias, for each of: ${providers.join(', ')}.`] : []),
+  ];
+  const sections = byDestination(report).flatMap(([cluster, rules]) => {
+    const provider = providerOf(cluster, report);
+    const own: Field[] = provider === undefined ? [] : [['provider', { raw: provider }]];
+    return ['', `# ${clusterNote(cluster)}`, ...FORMS[cluster.platform](cluster, rules, own)];
+  });
   return [...headNotes(report, 'terraform', notes).map((line) => `# ${line}`), ...sections].join('\n');
 }
 
 const variableName = ({ name }: FirewallCluster, what: string) => `${identifier(name)}_${what}`;
 const reference = (cluster: FirewallCluster, what: string): Raw => ({ raw: `var.${variableName(cluster, what)}` });
 
-const FORMS: Readonly<
-  Record<FirewallCluster['platform'], (cluster: FirewallCluster, rules: readonly NamedRule[]) => string[]>
-> = {
+/** Where resources name no region or subscription themselves, but that of their provider. */
+const PROVIDERS: Readonly<Partial<Record<FirewallPlatform, string>>> = { aws: 'aws', az: 'azurerm' };
+
+/** One of its own where several clusters are on its cloud. */
+function providerOf({ name, platform }: FirewallCluster, { clusters }: FirewallRules): string | undefined {
+  const provider = PROVIDERS[platform];
+  const isAlone = clusters.filter((other) => other.platform === platform).length === 1;
+  return provider === undefined || isAlone ? undefined : `${provider}.${identifier(name)}`;
+}
+
+/** @param own fields that each resource of the cluster begins with */
+type Form = (cluster: FirewallCluster, rules: readonly NamedRule[], own: readonly Field[]) => string[];
+
+const FORMS: Readonly<Record<FirewallPlatform, Form>> = {
   gcloud: (cluster, rules) => [
     ...variableBlock(cluster, 'network', `VPC network of ${cluster.name}`),
+    ...variableBlock(cluster, 'project', `project of that network of ${cluster.name}`, cluster.within),
     ...rules.flatMap((rule) => {
       const protocol = rule.protocol === 'icmp' && familyOfRule(rule) === 6 ? '58' : rule.protocol;
       return resource('google_compute_firewall', rule, [
         ['name', rule.name],
+        ['project', reference(cluster, 'project')],
         ['network', reference(cluster, 'network')],
         ['direction', 'INGRESS'],
         ['source_ranges', rule.sources],
@@ -48,10 +66,11 @@ const FORMS: Readonly<
       ]);
     }),
   ],
-  aws: (cluster, rules) => [
+  aws: (cluster, rules, own) => [
     ...variableBlock(cluster, 'security_group_id', `security group of ${cluster.name}'s nodes`),
     ...rules.flatMap((rule) =>
       resource('aws_vpc_security_group_ingress_rule', rule, [
+        ...own,
         ['for_each', { raw: `toset(${written(rule.sources)})` }],
         ['security_group_id', reference(cluster, 'security_group_id')],
         [familyOfRule(rule) === 6 ? 'cidr_ipv6' : 'cidr_ipv4', { raw: 'each.value' }],
@@ -60,11 +79,12 @@ const FORMS: Readonly<
       ]),
     ),
   ],
-  az: (cluster, rules) => [
+  az: (cluster, rules, own) => [
     ...variableBlock(cluster, 'resource_group', `resource group of ${cluster.name}'s network security group`),
     ...variableBlock(cluster, 'network_security_group', `network security group of ${cluster.name}'s nodes`),
     ...rules.flatMap((rule) =>
       resource('azurerm_network_security_rule', rule, [
+        ...own,
         ['name', rule.name],
         ['resource_group_name', reference(cluster, 'resource_group')],
         ['network_security_group_name', reference(cluster, 'network_security_group')],
@@ -139,11 +159,13 @@ function isBlock(value: Field[1]): value is readonly (readonly [string, Value])[
   return Array.isArray(value) && Array.isArray(value[0]);
 }
 
-function variableBlock(cluster: FirewallCluster, what: string, description: string): string[] {
+/** @param known what the nodes tell, which another value may replace */
+function variableBlock(cluster: FirewallCluster, what: string, description: string, known?: string): string[] {
   const fields = aligned(
     [
       ['type', { raw: 'string' }],
       ['description', description],
+      ...(known === undefined ? [] : [['default', known] as const]),
     ],
     '  ',
   );

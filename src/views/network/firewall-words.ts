@@ -141,7 +141,9 @@ export function purposeOf({ kind, why, required, hostnames }: FirewallRule): str
   return `${kind}${at}: ${why}${required ? '' : '; the mesh works without it'}`;
 }
 
-/** Rules by the cluster that they lead into, in the clusters' order. */
+/** Rules by the cluster that they lead into, in the clusters' order; of one without any nothing has to be set. */
 export function byDestination({ clusters, rules }: FirewallRules): [FirewallCluster, NamedRule[]][] {
-  return clusters.map((cluster) => [cluster, named(rules.filter(({ to }) => to === cluster.name))]);
+  return clusters
+    .map((cluster): [FirewallCluster, NamedRule[]] => [cluster, named(rules.filter(({ to }) => to === cluster.name))])
+    .filter(([, own]) => own.length > 0);
 }
