@@ -302,9 +302,11 @@ const HOSTILE = printable(firewallRules([cluster(1, { name: HOSTILE_NAME }), clu
 /**
  * Runs a script with the cloud's tools replaced by one that prints its words; a line for each call.
  * @param fails the tool's last words for whatever call has these words
+ * @param left variables that are not set
  */
-function runOf(script: string, tool: string, fails?: { words: string; says: string }) {
-  const variables = [...script.matchAll(/^: "\$\{(\w+):\?/gm)].map(([, name]) => `${name}=${name?.toLowerCase()}`);
+function runOf(script: string, tool: string, fails?: { words: string; says: string }, left: readonly string[] = []) {
+  const asked = [...script.matchAll(/(?:^ *: "|-n ")\$\{(\w+):[?-]/gm)].map(([, name]) => name ?? '');
+  const variables = asked.filter((name) => !left.includes(name)).map((name) => `${name}=${name.toLowerCase()}`);
   const failing = fails ? `case "$*" in *"${fails.words}"*) echo '${fails.says}' >&2; return 254 ;; esac; ` : '';
   const stub = `${tool}() { ${failing}printf '%s\\t' "$@"; echo; }\n`;
   return spawnSync('sh', ['-c', `${stub}${variables.join('\n')}\n${script}`], { encoding: 'utf8' });
@@ -498,6 +500,48 @@ describe('as commands', () => {
       expect(untold).toContain(`\${${name}:?set it to the `);
     },
   );
+
+  it.each([
+    ['gcloud', 'gce', 'NETWORK'],
+    ['aws', 'aws', 'SECURITY_GROUP'],
+    ['az', 'azure', 'RESOURCE_GROUP'],
+  ] as const)('%s: a cluster on no cloud that is known takes nothing from the others', (format, scheme, what) => {
+    const others = [2, 3].map((id) => cluster(id, { scheme, live: BALANCED }));
+    const script = firewallScript(firewallRules([cluster(1, { live: BALANCED }), ...others]), format);
+    const { status, stdout, stderr } = runOf(script, format, undefined, [`MESH_1_${what}`]);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(/^left out: set MESH_1_\w+ to the .*\n$/),
+    });
+    const all = callsOf(script, format);
+    const made = stdout.trim().split('\n');
+    expect(made.length).toBeGreaterThan(0);
+    // In front of those of the cluster of which nobody knows.
+    expect(all.slice(0, made.length).map((words) => words.join('\t'))).toEqual(made.map((line) => line.trim()));
+    expect(all.length).toBeGreaterThan(made.length);
+    const none = firewallScript(firewallRules([1, 2].map((id) => cluster(id))), format);
+    expect(
+      runOf(
+        none,
+        format,
+        undefined,
+        [1, 2].map((id) => `MESH_${id}_${what}`),
+      ).status,
+    ).toBe(1);
+    expect(runOf(none, format, undefined, [`MESH_1_${what}`]).status).toBe(0);
+    // One of its own cloud has its variable set, or nothing is made.
+    const unset = runOf(script, format, undefined, [`MESH_2_${what}`]);
+    expect(unset).toMatchObject({ stdout: '', stderr: expect.stringContaining(`MESH_2_${what}: set it to the `) });
+    expect(unset.status).not.toBe(0);
+  });
+
+  it('nothing has to be set for a cluster without rules', () => {
+    const nodes = cluster(1, { scheme: 'gce' }).nodes.map((node) => ({ ...node, addresses: [] }));
+    const report = firewallRules([{ ...cluster(1, { scheme: 'gce' }), nodes }, cluster(2, { scheme: 'gce' })]);
+    for (const text of [firewallScript(report, 'gcloud'), firewallTerraform(report)]) {
+      expect(text).not.toMatch(/mesh_1_network/i);
+    }
+  });
 
   it('aws: with the profile of an account, where one is set', () => {
     const script = firewallScript(firewallRules([1, 2].map((id) => cluster(id, { scheme: 'aws' }))), 'aws');

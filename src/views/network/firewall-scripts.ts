@@ -190,23 +190,48 @@ export function isTool(format: string): format is keyof typeof TOOLS {
 }
 
 /**
- * A script of the cloud's own tool. Clusters that run on another cloud have no part in it, and it says so; of one of which
- * that cannot be told it has the rules. It ends with the first rule that is refused, and goes on from there when it is run again.
+ * A script of the cloud's own tool. Clusters that run on another cloud have no part in it, and it says so; one of which that
+ * cannot be told has its rules where the operator sets its network, which does not keep the others', before it, from being made. It
+ * ends with the first rule that is refused, and goes on from there when it is run again.
  */
 export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS): string {
   const { platform, notes, preamble = [], variables, commands } = TOOLS[format] satisfies Tool as Tool;
-  const sections = byDestination(report).flatMap(([cluster, rules]) => {
-    if (cluster.platform !== platform && cluster.platform !== 'unknown') {
-      return [
-        '',
-        `# ${cluster.name} runs on ${PLATFORM_NAMES[cluster.platform]}: its rules come with -o ${cluster.platform}.`,
-      ];
-    }
-    return [...['', `# ${clusterNote(cluster)}`], ...variables(cluster).map(setLine), ...commands(cluster, rules)];
+  const sections = byDestination(report);
+  const on = (wanted: FirewallPlatform) => sections.filter(([cluster]) => cluster.platform === wanted);
+  const lines = ([cluster, rules]: (typeof sections)[number]) => [
+    ...variables(cluster).map(setLine),
+    ...commands(cluster, rules),
+  ];
+  const own = on(platform).flatMap((section) => ['', `# ${clusterNote(section[0])}`, ...lines(section)]);
+  const untold = on('unknown').flatMap((section) => {
+    const [cluster] = section;
+    const [[name, what]] = variables(cluster);
+    return [
+      ...['', `# ${clusterNote(cluster)} its nodes do not tell where it runs.`, `if [ -n "\${${name}:-}" ]; then`],
+      ...[...lines(section), 'made=yes'].map((line) => `  ${line}`),
+      ...['else', `  echo "left out: set ${name} to the ${inQuotes(what)}" >&2`, 'fi'],
+    ];
   });
+  const elsewhere = sections
+    .filter(([cluster]) => cluster.platform !== platform && cluster.platform !== 'unknown')
+    .flatMap(([{ name, platform: other }]) => [
+      '',
+      `# ${name} runs on ${PLATFORM_NAMES[other]}: its rules come with -o ${other}.`,
+    ]);
   const head = headNotes(report, format, notes).map((line) => `# ${line}`);
-  // Of a rule that was refused in between, the exit status of the last one would tell nothing.
-  return [...head, '', 'set -e', ...(preamble.length > 0 ? ['', ...preamble] : []), ...sections].join('\n');
+  return [
+    ...head,
+    '',
+    // Of a rule that was refused in between, the exit status of the last one would tell nothing.
+    'set -e',
+    ...(preamble.length > 0 ? ['', ...preamble] : []),
+    ...elsewhere,
+    ...own,
+    ...(untold.length > 0 ? ['', 'made='] : []),
+    ...untold,
+    // With nothing made at all it has failed.
+    ...(untold.length > 0 && own.length === 0 ? ['', '[ -n "$made" ]'] : []),
+  ].join('\n');
 }
 
 function setLine([name, what, known]: Variable): string {
