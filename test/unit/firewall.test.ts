@@ -672,24 +672,65 @@ describe('as Terraform', () => {
 
 describe('for nftables', () => {
   const lines = firewallNft(WIDE).split('\n');
-  it("are rules in front of the operator's own", () => {
-    expect(lines).toContain(
-      'insert rule inet filter input ip saddr { 172.18.1.0/30 } ip daddr { 172.18.2.0/30 } udp dport 8472 accept comment "meshctl tunnel mesh-1 to mesh-2"',
+  it("are rules in chains of their own, in front of the operator's", () => {
+    expect(lines).toContainEqual(
+      expect.stringMatching(
+        /^add rule inet filter meshctl-mesh-1-to-mesh-2-[0-9a-f]{6}-input ip saddr \{ 172\.18\.1\.0\/30 \} ip daddr \{ 172\.18\.2\.0\/30 \} udp dport 8472 accept comment "meshctl tunnel mesh-1 to mesh-2"$/,
+      ),
     );
     expect(lines).toContainEqual(
-      expect.stringContaining('input ip6 saddr { fd00:4::1/128 } ip6 daddr { fd00:5::1/128 } icmpv6 type echo-request'),
+      expect.stringContaining(
+        '-input ip6 saddr { fd00:4::1/128 } ip6 daddr { fd00:5::1/128 } icmpv6 type echo-request',
+      ),
     );
     expect(lines).toContainEqual(
-      expect.stringContaining('forward ip6 saddr { fd00:44::/64, fd00:4::1/128 } ip6 daddr { fd00:55::/64 } accept'),
+      expect.stringContaining('-forward ip6 saddr { fd00:44::/64, fd00:4::1/128 } ip6 daddr { fd00:55::/64 } accept'),
     );
     const rule =
-      /^(#.*|insert rule inet filter (input|forward) ip6? saddr \{ [0-9a-f:./, ]+ \} (ip6? daddr \{ [0-9a-f:./, ]+ \} )?((udp|tcp) dport \d+ |icmp(v6)? type echo-request |meta l4proto esp )?accept comment "[a-z0-9 -]+")?$/;
-    for (const line of [...lines, ...firewallNft(HOSTILE).split('\n')]) expect(line).toMatch(rule);
+      /^(#.*|(add|flush) chain inet filter CHAIN-(input|forward)|insert rule inet filter (input jump CHAIN-input|forward jump CHAIN-forward)|add rule inet filter CHAIN-(input|forward) ip6? saddr \{ [0-9a-f:./, ]+ \} (meta l4proto tcp ct status dnat )?((ct original )?ip6? daddr \{ [0-9a-f:./, ]+ \} )?((udp|tcp) dport \d+ |ct original proto-dst \d+ |icmp(v6)? type echo-request |meta l4proto esp )?accept comment "[a-z0-9 -]+")?$/;
+    const own = (line: string) => line.replace(/meshctl-[a-z0-9-]+-to-[a-z0-9-]+-[0-9a-f]{6}(?=-)/g, 'CHAIN');
+    for (const line of [...lines, ...firewallNft(HOSTILE).split('\n')]) expect(own(line)).toMatch(rule);
+  });
+
+  it.each([
+    [
+      'a NodePort',
+      serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] }),
+      '203.0.113.21/32, 203.0.113.22/32',
+      32379,
+    ],
+    ['a load balancer', loadBalancerService('198.51.100.7'), '198.51.100.7/32', 2379],
+  ])('let in who dials %s also where kube-proxy sends it on to a pod', (_what, service, dialled, port) => {
+    const text = firewallNft(firewallRules([cluster(1), cluster(2, { live: [service] })]));
+    const from = 'ip saddr { 172.18.1.0/30 }';
+    expect(text).toContain(`-input ${from} ip daddr { ${dialled} } tcp dport ${port} accept`);
+    expect(text).toContain(
+      `-forward ${from} meta l4proto tcp ct status dnat ct original ip daddr { ${dialled} } ct original proto-dst ${port} accept`,
+    );
+    expect(text.match(/ct status dnat/g)).toHaveLength(1);
+  });
+
+  it('of a later run take the place of those between the same clusters, and of no others', () => {
+    const textOf = (...ids: number[]) => firewallNft(firewallRules(ids.map((id) => cluster(id, { settings: NATIVE }))));
+    const emptied = (text: string) => [...text.matchAll(/^flush chain inet filter (\S+)$/gm)].map(([, chain]) => chain);
+    const both = emptied(textOf(1, 2));
+    expect(new Set(both).size).toBe(4);
+    expect(emptied(textOf(3, 2, 1))).toEqual(expect.arrayContaining(both));
+    expect(emptied(textOf(1, 3)).filter((chain) => both.includes(chain))).toEqual([]);
+    // Also what a chain has nothing for any more: with a tunnel nothing goes to pods.
+    expect(emptied(firewallNft(firewallRules([cluster(1), cluster(2)])))).toEqual(both);
+    for (const chain of both) {
+      const order = ['add chain', 'flush chain', 'add rule'].map((words) =>
+        textOf(1, 2).indexOf(`${words} inet filter ${chain}`),
+      );
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+      expect(order[0]).toBeGreaterThan(0);
+    }
   });
 
   it.skipIf(!has('nft'))('nft takes them', () => {
     const chains = ['input', 'forward'].map((chain) => `add chain inet filter ${chain}\n`);
-    const input = `add table inet filter\n${chains.join('')}${firewallNft(WIDE)}`;
+    const input = `add table inet filter\n${chains.join('')}${firewallNft(WIDE)}\n`;
     execFileSync('nft', ['-c', '-f', '-'], { input });
   });
 });

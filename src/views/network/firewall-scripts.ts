@@ -208,7 +208,7 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
     const [[name, what]] = variables(cluster);
     return [
       ...['', `# ${clusterNote(cluster)} its nodes do not tell where it runs.`, `if [ -n "\${${name}:-}" ]; then`],
-      ...[...lines(section), 'made=yes'].map((line) => `  ${line}`),
+      ...[...lines(section), ...(own.length > 0 ? [] : ['made=yes'])].map((line) => `  ${line}`),
       ...['else', `  echo "left out: set ${name} to the ${inQuotes(what)}" >&2`, 'fi'],
     ];
   });
@@ -227,10 +227,8 @@ export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS
     ...(preamble.length > 0 ? ['', ...preamble] : []),
     ...elsewhere,
     ...own,
-    ...(untold.length > 0 ? ['', 'made='] : []),
-    ...untold,
     // With nothing made at all it has failed.
-    ...(untold.length > 0 && own.length === 0 ? ['', '[ -n "$made" ]'] : []),
+    ...(untold.length > 0 && own.length === 0 ? ['', 'made=', ...untold, '', '[ -n "$made" ]'] : untold),
   ].join('\n');
 }
 

@@ -83,6 +83,11 @@ export function nameOfEnds(rule: FirewallRule): string {
   return lastingName(rule, [familyOfRule(rule), ...ends]);
 }
 
+/** The name of what has all rules from one cluster into another. */
+export function nameOfWay(rule: FirewallRule): string {
+  return lastingName(rule, []);
+}
+
 /** The first of the numbers that rules get, and how many there are: Azure takes 100 to 4096. */
 const FIRST_PRIORITY = 1000;
 const PRIORITIES = 3000;
