@@ -157,6 +157,65 @@ describe('a network is proved', () => {
     expect(probeJunit(report).match(/<failure /g)).toHaveLength(2);
   });
 
+  const isOfPod = ({ kind, from }: ProbeTest) =>
+    kind === 'apiserver' && from.kind === 'pod' && from.cluster === 'mesh-1';
+
+  it('where only a pod does not get out, whose node does: the network cannot tell them apart', () => {
+    const report = reportOf({ blocked: isOfPod });
+    expect(report.failures).toMatchObject([{ lostAt: 'pod', required: false, letThrough: [], from: 'mesh-1' }]);
+    const [{ likely, hints } = { likely: '', hints: [] }] = report.failures;
+    expect(likely).toBe('the nodes of these pods reach it: a policy of mesh-1 does not let these pods out');
+    expect(hints).toEqual([
+      'The policies of mesh-1: kubectl --context context-1 get networkpolicies,ciliumnetworkpolicies,ciliumclusterwidenetworkpolicies --all-namespaces',
+    ]);
+    expect(report.passed).toBe(true);
+    expectSame(report, '✅ The network between mesh-1, mesh-2 carries all');
+    const why = "the pod's node reaches it, so the network carries it";
+    expect(textOf(report)).toContain(`⚠️  path-blocked: mesh-1 → mesh-2: apiserver (tcp 2379 at 10.0.2.100); ${why}`);
+    expect(probeJunit(report).replaceAll('&apos;', "'").match(new RegExp(why, 'g'))).toHaveLength(1);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['with native routing', NATIVE],
+    ['without masquerading', { 'enable-ipv4-masquerade': 'false' }],
+    ['with an ip-masq-agent', { 'enable-ip-masq-agent': 'true' }],
+    ['with an egress gateway', { 'enable-egress-gateway': 'true' }],
+    ['with one of an older Cilium', { 'enable-ipv4-egress-gateway': 'true' }],
+  ])('not where only a pod does not get out %s, under another address than its node', (_what, config) => {
+    const report = reportOf({ config, blocked: isOfPod });
+    expect(report.failures).toMatchObject([{ lostAt: 'pod', required: true, letThrough: [{ port: 2379 }] }]);
+    expect(report.failures[0]?.likely).toMatch(
+      /^the nodes of these pods reach it: a policy of mesh-1 .*, or pods' own addresses/,
+    );
+    expect(report.failures[0]?.hints).toEqual([
+      expect.stringContaining('kubectl --context context-1 get networkpolicies'),
+      expect.stringContaining('meshctl clustermesh firewall'),
+    ]);
+    expect(report.passed).toBe(false);
+  });
+
+  it('not where its node does not get out either', () => {
+    const report = reportOf({ blocked: ({ kind, from }) => kind === 'apiserver' && from.cluster === 'mesh-1' });
+    expect(report.failures.map(({ lostAt, required }) => ({ lostAt, required }))).not.toContainEqual({
+      lostAt: 'pod',
+      required: false,
+    });
+    expect(report.passed).toBe(false);
+  });
+
+  it('not where nothing of pods arrives, which a policy may do as well', () => {
+    const report = reportOf({
+      config: NATIVE,
+      blocked: ({ kind, from }) => kind === 'pod-to-pod' && from.cluster === 'mesh-1',
+    });
+    expect(report.failures).toMatchObject([
+      { required: true, likely: expect.stringMatching(/ a policy of mesh-1 or mesh-2 does$/) },
+    ]);
+    expect(report.failures[0]?.hints.join(' ')).toMatch(
+      /--context context-1 get networkpol.* --context context-2 get networkpol/,
+    );
+  });
+
   it.each<Network>([{ config: NATIVE, kvstoremesh: false }, {}])(
     'by pods, where agents could not prove it',
     (network) => {

@@ -1,6 +1,6 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { type AddressRange, parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, ipFamilies, isOn, routingMode } from '../cilium/datapath.ts';
+import { type CiliumConfig, maskedFamilies, routingMode } from '../cilium/datapath.ts';
 import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
@@ -246,10 +246,6 @@ function notMasked(cluster: ClusterSnapshot): string | undefined {
 }
 
 const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr`;
-
-function maskedFamilies(config: CiliumConfig): (4 | 6)[] {
-  return ipFamilies(config).filter((family) => isOn(config, `enable-ipv${family}-masquerade`, true));
-}
 
 /** For which addresses of each family a cluster's pods keep their own, as far as that is set. */
 function unmaskedRanges(config: CiliumConfig): { option: string; cidr: string; range: AddressRange }[] {

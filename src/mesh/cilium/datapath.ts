@@ -27,6 +27,11 @@ export function ipFamilies(config: CiliumConfig): (4 | 6)[] {
   ];
 }
 
+/** The families in which Cilium masquerades packets of pods that leave the cluster: it gives them their node's address. */
+export function maskedFamilies(config: CiliumConfig): (4 | 6)[] {
+  return ipFamilies(config).filter((family) => isOn(config, `enable-ipv${family}-masquerade`, true));
+}
+
 /** What pods of two clusters can reach each other over; where that is nothing, what those of the first would send. */
 export function sharedFamilies(from: CiliumConfig, to: CiliumConfig): (4 | 6)[] {
   const [ours, theirs] = [ipFamilies(from), ipFamilies(to)];

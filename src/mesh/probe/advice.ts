@@ -41,8 +41,13 @@ export function failureTitle(
   return `${verdict}: ${from} ${sign} ${to}: ${what}${overFamily(family)}`;
 }
 
-/** Why something that is wrong is no failure of the mesh. @param packets that do not arrive */
-export function whyUnneeded(verdict: Loss['verdict'], packets: readonly Pick<ProbedPackets, 'kind'>[]): string {
+/** Why something that is wrong is no failure of the mesh. @param packets that do not arrive @param lostAt where, as far as it is known */
+export function whyUnneeded(
+  verdict: Loss['verdict'],
+  packets: readonly Pick<ProbedPackets, 'kind'>[],
+  lostAt: Loss['lostAt'],
+): string {
+  if (lostAt === 'pod') return "the pod's node reaches it, so the network carries it";
   if (verdict === 'mtu-too-small') return 'connections agree on what the other end sends, large datagrams are lost';
   const isAddress = packets.length > 0 && packets.every(({ kind }) => kind === 'apiserver');
   return isAddress ? 'another address of it is reached' : 'the mesh works without it';
@@ -104,6 +109,11 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
   switch (lostAt) {
     case 'sender':
       return { likely: `the firewall on ${nodes} itself does not let it out (${says})`, hints: [firewall('nft')] };
+    case 'pod':
+      return {
+        likely: `the nodes of these pods reach it: a policy of ${loss.from} does not let these pods out${isAsNode(loss) ? '' : `, or pods' own addresses are dropped on the way: ${clouds.map((cloud) => FIREWALLS[cloud]).join(', or ')}`}`,
+        hints: [policiesOf(loss.from, around), ...(isAsNode(loss) ? [] : firewalls)],
+      };
     case 'route':
       return {
         likely: `${nodes} ${verb(loss.fromNodes, 'has', 'have')} no route to ${loss.to} (${says})`,
@@ -137,6 +147,12 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
           hints: [routes, ...firewalls],
         };
       }
+      if (loss.packets.length > 0 && loss.packets.every(({ kind }) => kind === 'pod-to-pod')) {
+        return {
+          likely: `nothing of pods arrives${overFamily(family)}: their ranges have no route on the way, a firewall drops them, or a policy of ${loss.from} or ${loss.to} does`,
+          hints: [routes, ...firewalls, policiesOf(loss.from, around), policiesOf(loss.to, around)],
+        };
+      }
       return isEverything
         ? {
             likely: `nothing arrives${family === undefined ? ' at all' : overFamily(family)}: a route that is missing on the way (or at the VPN), or a firewall that drops everything`,
@@ -149,11 +165,20 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
   }
 }
 
+/** Whether the network cannot tell what is lost from what gets through. */
+const isAsNode = ({ results }: Loss) => results.every(({ test }) => test.isAsNode);
+
+function policiesOf(name: string, { clusters }: Surroundings): string {
+  const context = clusters.find((cluster) => cluster.name === name)?.snapshot.context;
+  const kinds = 'networkpolicies,ciliumnetworkpolicies,ciliumclusterwidenetworkpolicies';
+  return `The policies of ${name}: ${kubectlCommand({ context }, ['get', kinds, '--all-namespaces'])}`;
+}
+
 /** The rules for what is lost, of those that the mesh needs. */
 function letThrough(loss: Loss, { rules }: Surroundings): LetThrough[] {
   const { from, to, packets, isMutual, family, lostAt, isEverything, says } = loss;
   const isRoute = lostAt === 'route' || (lostAt === 'rejected' && isEverything && says !== undefined);
-  if (isRoute || lostAt === 'name') return [];
+  if (isRoute || lostAt === 'name' || (lostAt === 'pod' && isAsNode(loss))) return [];
   const isMeant = (kind: ProbedPackets['kind'], port: number | undefined) =>
     packets.some((packet) => packet.kind === kind && (kind === 'pod-to-pod' || packet.port === port));
   return rules.rules

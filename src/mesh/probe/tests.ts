@@ -1,5 +1,6 @@
 import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
 import { familyOf } from '../cilium/cidr.ts';
+import { ipFamilies, isOn, isTunnel, maskedFamilies } from '../cilium/datapath.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
 import { addressOf, type ProbedCluster, type ProbePlace } from './places.ts';
@@ -32,6 +33,8 @@ export interface ProbeTest {
   required: boolean;
   /** What for: one clause. */
   why: string;
+  /** From a pod: the network cannot tell it from what the pod's node sends. */
+  isAsNode?: true;
   /** That it passes does not prove what it is for: another place sends what the mesh needs. That it is lost is a loss. */
   isBeside?: true;
   /** From the cluster itself to its own apiserver: whether that answers at all. It is not in the report. */
@@ -172,12 +175,28 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
     const beside = isByPods && arePods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
     const to = of(server, 'node').find(({ addresses }) => addresses.includes(host));
+    const byPod = { required: arePods, ...(leavesAsNode(client, host) ? { isAsNode: true as const } : {}) };
     return [
       ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
-      ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, required: arePods })) : []),
+      ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, ...byPod })) : []),
       ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
     ];
   });
+}
+
+/** Under both names; the second is that of Cilium before 1.18. */
+const EGRESS_GATEWAY = ['enable-egress-gateway', 'enable-ipv4-egress-gateway'] as const;
+
+/**
+ * Whether packets of pods to a host surely have their node's address in the network. With native routing pods may keep theirs, an
+ * ip-masq-agent has ranges of its own for which they do, and an egress gateway gives them another.
+ */
+function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
+  const config = snapshot.ciliumConfig ?? {};
+  if (!isTunnel(snapshot) || ['enable-ip-masq-agent', ...EGRESS_GATEWAY].some((key) => isOn(config, key))) return false;
+  const family = familyOfHost(host);
+  const masked = maskedFamilies(config);
+  return (family === undefined ? ipFamilies(config) : [family]).every((one) => masked.includes(one));
 }
 
 function sendersTo(host: string, places: readonly ProbePlace[]): readonly ProbePlace[] {

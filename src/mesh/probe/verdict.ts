@@ -20,9 +20,9 @@ export type ProbeVerdict = 'open' | (typeof PROBE_FAILURES)[number] | 'not-teste
 /**
  * Where packets are lost, as far as it can be told: refused by the sender's own firewall; without a route; with a host name
  * that means nothing there; on the way in silence; on the way with an answer in the destination's stead; at the destination's
- * own firewall, as its device has seen them.
+ * own firewall, as its device has seen them. Of a pod's whose node gets through: between the two.
  */
-export type LossPlace = 'sender' | 'route' | 'name' | 'way' | 'rejected' | 'destination' | 'answer';
+export type LossPlace = 'sender' | 'pod' | 'route' | 'name' | 'way' | 'rejected' | 'destination' | 'answer';
 
 /** What came of one test. */
 export interface TestResult {
@@ -46,9 +46,11 @@ export interface TestResult {
  * Whether the mesh does not work with what was found, or as well. Of packets larger than the other end ever sends, only
  * datagrams are lost: TCP agrees on the smaller. Of several addresses of an apiserver one is enough: etcd's client dials all of
  * them and asks at those that answer (go.etcd.io/etcd/client/v3, internal/resolver, `round_robin`), and behind a name the others
- * are tried in turn (Cilium's pkg/dial, Go's net.Dialer).
+ * are tried in turn (Cilium's pkg/dial, Go's net.Dialer). And what keeps the probe's pod from where its node gets, under the same
+ * address, is not the network, but most likely a policy for its namespace, in which KVStoreMesh does not run.
  */
-export function isNeeded({ test, pathMtu, isSpare }: TestResult): boolean {
+export function isNeeded({ test, lostAt, pathMtu, isSpare }: TestResult): boolean {
+  if (lostAt === 'pod' && test.isAsNode) return false;
   return test.required && !isSpare && !(pathMtu !== undefined && pathMtu >= (test.enough ?? Number.POSITIVE_INFINITY));
 }
 
@@ -75,6 +77,7 @@ export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestR
   const bySender = groupBy(results, ({ test }) => nodeKey(test.from));
   const sentFrom = (place: ProbePlace | undefined) => (place && bySender.get(nodeKey(place))) ?? [];
   const located = results.map((result): TestResult => {
+    if (isLostAtPod(result, sentFrom)) return { ...result, lostAt: 'pod' };
     if (isOneWay(result, sentFrom)) return { ...result, verdict: 'one-way', lostAt: 'answer' };
     return isLostAtSender(result, sentFrom) ? { ...result, lostAt: 'sender' } : result;
   });
@@ -118,6 +121,14 @@ function isOneWay({ test, lostAt, arrivedAt }: TestResult, sentFrom: SentFrom): 
   );
   const sent = back.filter((one) => one.test.to && one.verdict !== 'not-tested');
   return sent.length > 0 && sent.every(({ verdict }) => verdict === 'path-blocked');
+}
+
+/** Whether a pod does not get to an apiserver at whose very address its node does; what has arrived there is lost there. */
+function isLostAtPod({ test, verdict, lostAt }: TestResult, sentFrom: SentFrom): boolean {
+  if (test.kind !== 'apiserver' || test.from.kind !== 'pod') return false;
+  if (verdict !== 'path-blocked' || lostAt === 'destination') return false;
+  const isSame = (other: ProbeTest) => controlKey(other) === controlKey(test) && other.kind === test.kind;
+  return sentFrom(test.from).some((one) => one.test.from.kind === 'node' && isSame(one.test) && one.verdict === 'open');
 }
 
 /** The kernel tells whoever sends a datagram that its own firewall drops it, but not whoever waits for a connection. */

@@ -12,7 +12,7 @@ export function probeJunit({ paths, failures, untested, unreachable, left = [] }
   const cases = paths.flatMap((path) => {
     const { from, to, cells } = path;
     return cells.map((cell): JunitCase => {
-      const { kind, protocol, port, verdict, count, tested, required } = cell;
+      const { kind, protocol, port, sender, verdict, count, tested, required } = cell;
       const name = `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}${variantWords(cell)}`;
       const place = { name, className: `probe.${from} to ${to}` };
       if (verdict === 'open') return place;
@@ -29,7 +29,10 @@ export function probeJunit({ paths, failures, untested, unreachable, left = [] }
           [failure.from, failure.to].sort().join() === [from, to].sort().join(),
       );
       const message = `${verdict}: ${count} of ${tested}`;
-      if (!required) return { ...place, skipped: `${message}; ${whyUnneeded(verdict, [cell])}` };
+      if (!required) {
+        const lostAt = concerned.find((failure) => failure.from === from && failure.lostAt === 'pod')?.lostAt;
+        return { ...place, skipped: `${message}; ${whyUnneeded(verdict, [cell], sender && lostAt)}` };
+      }
       const text = concerned.flatMap((failure) => [failureTitle(failure), failure.likely, ...failure.hints]).join('\n');
       return { ...place, failure: { type: verdict, message, text } };
     });

@@ -141,7 +141,7 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
   const extent = pairs === pairsTried ? 'all that were tried' : `${pairs} of ${pairsTried} tried`;
   const opposite = losesAnswers && !isMutual ? '; what is sent the other way arrives, and its answers are lost' : '';
   return [
-    `${mark} ${style(title)}${required ? '' : `; ${whyUnneeded(failure.verdict, failure.packets)}`}`,
+    `${mark} ${style(title)}${required ? '' : `; ${whyUnneeded(failure.verdict, failure.packets, failure.lostAt)}`}`,
     ...tableLines(
       [
         ['nodes', `${nodes}; ${extent}`],
