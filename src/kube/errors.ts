@@ -1,7 +1,9 @@
-import { grantCommand, kubectlCommand } from '../mesh/command-line.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
+import { describeRights } from '../mesh/objects/access-rules.ts';
 import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
+import { grantHint, type WithheldRights, withheldRights } from './missing-rights.ts';
 import { type Shape, shaped } from './shape.ts';
 
 /** The API server that is asked. */
@@ -89,6 +91,8 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (code === 401)
     return fail('Unauthenticated', 'the API server does not accept the credentials', unauthenticatedHint(identity));
   if (code === 403) {
+    const withheld = withheldRights(status?.message ?? '');
+    if (withheld) return cannotGrant(action, withheld, fail);
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
     // It has no part in reading, but in exec and port-forward, which are read; other authorisers than RBAC have words of their own.
@@ -154,13 +158,13 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   const { context, namespace } = action;
   // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
   if (verb.startsWith('impersonate')) {
-    const missing = { context, verb: 'impersonate', resource: 'users,groups', apiGroup: '', user };
-    return fail('Forbidden', `${who} may not impersonate others`, grantHint(missing), { user });
+    const rights = ['users', 'groups'].map((kind) => ({ apiGroup: '', resource: kind, verbs: ['impersonate'] }));
+    return fail('Forbidden', `${who} may not impersonate others`, grantHint({ context, rights, user }), { user });
   }
   const hint =
     user === 'system:anonymous'
       ? 'The kubeconfig gives this context no credentials that the API server knows.'
-      : grantHint({ context, namespace, verb: verbs.join(), resource, apiGroup, user });
+      : grantHint({ context, namespace, rights: [{ apiGroup, resource, verbs }], user });
   return fail(
     'Forbidden',
     `cannot ${attemptOf(action)}: ${who} may not ${verbs.join(' or ')} ${resource}${scope}`,
@@ -172,33 +176,19 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   );
 }
 
-interface MissingRight {
-  context: string;
-  /** Absent for one in the whole cluster. */
-  namespace?: string | undefined;
-  /** Several with commas. */
-  verb: string;
-  /** As in RBAC, e.g. `pods/exec`; several with commas. */
-  resource: string;
-  apiGroup: string;
-  user: string | undefined;
-}
-
-/** How whoever administers the cluster grants a right: with `kubectl create role`, which takes resources as `kind.group/sub`. */
-function grantHint({ context, namespace, verb, resource, apiGroup, user }: MissingRight): string {
-  const all = "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators";
-  if (user === undefined || !/^[a-z,-]+(\/[a-z]+)?$/.test(resource)) {
-    const scope = namespace ? ` in namespace ${namespace}` : '';
-    return `${all}; grant this${scope} with a rule: apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ${JSON.stringify(verb.split(','))}`;
-  }
-  const name = `meshctl-${verb}-${resource}`.replaceAll(/[/,]/g, '-');
-  const [kind = '', sub] = resource.split('/');
-  const what = [apiGroup === '' ? kind : `${kind}.${apiGroup}`, ...(sub === undefined ? [] : [sub])].join('/');
-  const [role, binding] = namespace ? ['role', 'rolebinding'] : ['clusterrole', 'clusterrolebinding'];
-  const create = (...words: string[]) => grantCommand({ context, namespace }, words);
-  const made = create(role, name, `--verb=${verb}`, `--resource=${what}`);
-  const bound = create(binding, name, `--${role}=${name}`, `--user=${user}`);
-  return `${all}; this right alone, granted by a cluster administrator: ${made} && ${bound}`;
+/** The object gives others rights that its writer has not: those are what is missing, not one to write it. */
+function cannotGrant(action: ApiAction, { user, rights }: WithheldRights, fail: Fail): MeshctlError {
+  const [first] = rights;
+  const hint = grantHint({ context: action.context, namespace: action.namespace, rights, user });
+  return fail(
+    'Forbidden',
+    `cannot ${attemptOf(action)}: user "${user}" lacks rights that it grants (${describeRights(rights)})`,
+    hint,
+    {
+      user,
+      ...(first && { rule: { apiGroup: first.apiGroup, resource: first.resource, verb: first.verbs[0] ?? '*' } }),
+    },
+  );
 }
 
 function conflict(action: ApiAction, status: KubeStatus | undefined, said: string, fail: Fail): MeshctlError {

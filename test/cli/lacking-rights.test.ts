@@ -83,3 +83,51 @@ describe('a user who lacks several rights', () => {
     expect(await meshctl(ENABLE)).toMatchObject({ exitCode: 0 });
   });
 });
+
+describe('a user with roles of their own, which lack what the clustermesh-apiserver is granted', () => {
+  const APISERVER = { namespace: 'kube-system', name: 'clustermesh-apiserver' };
+  const as = (...argv: readonly string[]) =>
+    runCli([...argv, '--as', 'eve'], { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+
+  beforeAll(() => {
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    store.update({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' }, (config) => {
+      config.data = { ...(config.data as object), 'clustermesh-enable-mcs-api': 'true' };
+    });
+    for (const [file, binding] of [
+      ['role', 'RoleBinding'],
+      ['cluster-role', 'ClusterRoleBinding'],
+    ] as const) {
+      const text = readFileSync(new URL(`templates/rbac/${file}.yaml`, PACKAGE_ROOT), 'utf8');
+      const role = parse(text) as KubeObject & { rules: { resources: string[] }[] };
+      const metadata = { ...role.metadata, name: 'eve' };
+      const rules = role.rules.filter(({ resources }) => !resources.includes('serviceexports'));
+      create({ ...role, metadata, rules });
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: role.kind, name: 'eve' };
+      create({ kind: binding, metadata, roleRef, subjects: [{ kind: 'User', name: 'eve' }] });
+    }
+  });
+
+  it('is told so before anything is made, and has them once what is printed was typed', async () => {
+    const { exitCode, says } = failureOf(await as('clustermesh', 'enable', '--context', 'mesh-1'));
+    expect(exitCode).toBe(3);
+    expect(says).toContain(
+      'cannot apply ClusterRole clustermesh-apiserver: user "eve" lacks rights that it grants (get, list, watch: serviceexports.multicluster.x-k8s.io)',
+    );
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    expect(store.get({ apiVersion: 'v1', kind: 'Service', ...APISERVER })).toBeUndefined();
+    const [, name = '', verbs = '', resource = ''] = found(
+      /create clusterrole (\S+) --verb=(\S+) --resource=(\S+)/.exec(says) ?? undefined,
+      'create clusterrole',
+    );
+    const [kind = '', ...group] = resource.split('.');
+    create({
+      kind: 'ClusterRole',
+      metadata: { name },
+      rules: [{ verbs: verbs.split(','), apiGroups: [group.join('.')], resources: [kind] }],
+    });
+    bind(says, ['ClusterRoleBinding', 'ClusterRole']);
+    expect(await as('clustermesh', 'enable', '--context', 'mesh-1', '--dry-run=server')).toMatchObject({ exitCode: 0 });
+    expect(await as('clustermesh', 'enable', '--context', 'mesh-1')).toMatchObject({ exitCode: 0 });
+  });
+});

@@ -112,6 +112,90 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
     });
   });
 
+  describe('rights that are handed on', () => {
+    const MAKER = { 'impersonate-user': 'maker' };
+    const lists = { apiGroups: [''], resources: ['pods'], verbs: ['list'] };
+    const reads = { apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['get', 'list'] };
+    const LACKS =
+      'user "maker" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n';
+    const roleRef = (name: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name });
+    const write = (method: string, path: string, body: unknown, headers: Record<string, string> = MAKER) =>
+      call(server, `${RBAC}/${path}`, { method, body, headers });
+    const role = (name: string, ...rules: unknown[]) => write('POST', 'clusterroles', { metadata: { name }, rules });
+    const bind = (name: string, to = name) =>
+      write('POST', 'clusterrolebindings', { metadata: { name }, roleRef: roleRef(to) });
+
+    beforeAll(async () => {
+      const maker = { metadata: { name: 'maker' } };
+      const makes = {
+        apiGroups: ['rbac.authorization.k8s.io'],
+        resources: ['clusterroles', 'clusterrolebindings'],
+        verbs: ['get', 'create', 'update', 'patch'],
+      };
+      const binds = { ...makes, verbs: ['bind', 'escalate'], resourceNames: ['entrusted'] };
+      await write('POST', 'clusterroles', { ...maker, rules: [lists, makes, binds] }, {});
+      await write('POST', 'clusterroles', { metadata: { name: 'entrusted' }, rules: [reads] }, {});
+      await write('POST', 'clusterroles', { metadata: { name: 'reader' }, rules: [reads] }, {});
+      await write(
+        'POST',
+        'clusterrolebindings',
+        { ...maker, roleRef: roleRef('maker'), subjects: [{ kind: 'User', name: 'maker' }] },
+        {},
+      );
+      const mayList = async () => (await call(server, '/api/v1/pods', { headers: MAKER })).status;
+      await eventually(mayList, (status) => status === 200, 'the right to list pods');
+    });
+
+    test('are those that one has', async () => {
+      expect((await role('same', lists)).status).toBe(201);
+      expect((await bind('same')).status).toBe(201);
+      const missing =
+        '{APIGroups:[""], Resources:["pods"], Verbs:["get"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}';
+      const created = await role('more', reads);
+      expect(created.status).toBe(403);
+      expect(created.body.reason).toBe('Forbidden');
+      expect(created.body.message).toBe(
+        `clusterroles.rbac.authorization.k8s.io "more" is forbidden: ${LACKS}${missing}`,
+      );
+      expect((await bind('more', 'reader')).body.message).toBe(
+        `clusterrolebindings.rbac.authorization.k8s.io "more" is forbidden: ${LACKS}${missing}`,
+      );
+    });
+
+    test('are looked at in every way to write them', async () => {
+      const body = { metadata: { name: 'more' }, rules: [reads] };
+      const manager = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' };
+      const applied = await call(server, `${RBAC}/clusterroles/more?fieldManager=me`, {
+        method: 'PATCH',
+        body: { ...manager, ...body },
+        headers: { ...MAKER, 'content-type': 'application/apply-patch+yaml' },
+      });
+      expect(applied.status).toBe(403);
+      const merge = { ...MAKER, 'content-type': 'application/merge-patch+json' };
+      expect((await write('PATCH', 'clusterroles/reader', { metadata: { labels: { a: 'b' } } }, merge)).status).toBe(
+        403,
+      );
+      expect((await write('PATCH', 'clusterroles/reader', {}, merge)).status).toBe(200);
+      expect((await write('PATCH', 'clusterroles/reader', { rules: [lists] }, merge)).status).toBe(200);
+      expect((await write('PATCH', 'clusterroles/reader', { rules: [reads] }, merge)).status).toBe(403);
+      expect(
+        (await write('PATCH', 'clusterroles/reader', { rules: [reads] }, { 'content-type': merge['content-type'] }))
+          .status,
+      ).toBe(200);
+    });
+
+    test('are any where one may escalate or bind, and a role that is not there cannot be looked at', async () => {
+      expect((await bind('entrusted')).status).toBe(201);
+      const absent = await bind('absent');
+      expect(absent.status).toBe(404);
+      expect(absent.body.message).toBe('clusterroles.rbac.authorization.k8s.io "absent" not found');
+      expect(
+        (await write('PUT', 'clusterroles/entrusted', { metadata: { name: 'entrusted' }, rules: [reads, reads] }))
+          .status,
+      ).toBe(200);
+    });
+  });
+
   test('a rules review lists what the roles allow', async () => {
     const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
     const body = { spec: { namespace: 'default' } };

@@ -49,7 +49,13 @@ const service = (name: string): KubeObject => ({
 beforeAll(async () => {
   sandbox = await startTestSandbox({ nodes: 1 });
   applyFolder(FOLDER);
-  for (const { store } of sandbox.clusters) store.create(service('web'));
+  for (const { store } of sandbox.clusters) {
+    store.create(service('web'));
+    // With it the clustermesh-apiserver is granted most.
+    store.update({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' }, (config) => {
+      config.data = { ...(config.data as object), 'clustermesh-enable-mcs-api': 'true' };
+    });
+  }
   sandbox.clusters[0]?.store.create(service('alone'));
 });
 

@@ -93,6 +93,26 @@ describe('403', () => {
     });
   });
 
+  test('rights that an object hands on and its writer lacks are named, not a right to write it', () => {
+    const on = { ...action, namespace: undefined, verb: 'create', target: 'ClusterRole clustermesh-apiserver' };
+    const message = [
+      'clusterroles.rbac.authorization.k8s.io "clustermesh-apiserver" is forbidden: user "jane" (groups=["ops" "system:authenticated"]) is attempting to grant RBAC permissions not currently held:',
+      '{APIGroups:[""], Resources:["namespaces"], Verbs:["get"]}',
+      '{APIGroups:["cilium.io"], Resources:["ciliumnodes"], Verbs:["get" "list"]}',
+      '{APIGroups:["multicluster.x-k8s.io"], Resources:["serviceexports"], Verbs:["get" "list"]}',
+    ].join('\n');
+    const error = refused(403, failure(403, 'Forbidden', message), { on });
+    expect(error).toMatchObject({
+      code: 'Forbidden',
+      message:
+        'context "c1": cannot create ClusterRole clustermesh-apiserver: user "jane" lacks rights that it grants (get: namespaces; get, list: ciliumnodes.cilium.io, serviceexports.multicluster.x-k8s.io)',
+      details: { user: 'jane', rule: { apiGroup: '', resource: 'namespaces', verb: 'get' } },
+    });
+    expect(error.hint).toMatch(
+      /these rights alone, granted by a cluster administrator: .*create clusterrole meshctl-get-namespaces --verb=get --resource=namespaces .*create clusterrole (meshctl-get-list-ciliumnodes-serviceexports) --verb=get,list --resource=ciliumnodes.cilium.io,serviceexports.multicluster.x-k8s.io .*create clusterrolebinding \1 --clusterrole=\1 --user=jane /,
+    );
+  });
+
   test('a right in the whole cluster, and one of another API group', () => {
     const on = { ...action, namespace: undefined, apiGroup: 'cilium.io', resource: 'ciliumnodes', verb: 'list' };
     const message =

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { installedPackage } from '../../src/cli/installed-package.ts';
 import { loadTemplates, TEMPLATE_NAMES, type Templates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
@@ -6,9 +8,10 @@ import type { RenderValues } from '../../src/manifests/values.ts';
 import { apiserverDeployment } from '../../src/mesh/apiserver/live.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { missingRights } from '../../src/mesh/objects/access-rules.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { restrictedViolations } from '../../src/mesh/objects/pod-security.ts';
-import { CHECKOUT } from '../support/schemas.ts';
+import { CHECKOUT, PACKAGE_ROOT } from '../support/schemas.ts';
 
 interface Container {
   name: string;
@@ -188,6 +191,14 @@ describe('by settings of Cilium', () => {
       rules(objects).some(({ apiGroups }) => apiGroups.includes('multicluster.x-k8s.io'));
     expect(versionsWith(exports, { settings })).toEqual(VERSIONS.slice(1));
     expect(versionsWith(exports)).toEqual([]);
+  });
+
+  it('grants nothing that an operator by the roles of the package has not, since no API server would let them', () => {
+    const role = readFileSync(new URL('templates/rbac/cluster-role.yaml', PACKAGE_ROOT), 'utf8');
+    const { rules: held } = parse(role) as { rules: Rule[] };
+    const granted = VERSIONS.flatMap((version) => rules(render(version, { settings })));
+    expect(granted.length).toBeGreaterThan(VERSIONS.length);
+    expect(missingRights(granted, held)).toEqual([]);
   });
 
   it('takes a mesh of 511 clusters', () => {

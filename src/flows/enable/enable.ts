@@ -31,6 +31,7 @@ import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { guardWayBack } from './move-back.ts';
 import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
+import { requireGrantable } from './require-grantable.ts';
 
 /** What became of one cluster. */
 export interface EnableOutcome {
@@ -129,6 +130,8 @@ async function enableIn(
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
 
   const foundation = draft.plan.steps.filter(isFoundation);
+  if (foundation.some(({ action }) => action !== 'keep'))
+    await requireGrantable(flow, target, draft.plan.steps, options.force === true);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   onFoundation?.();
   const pending = awaitsAddress(draft.planned);

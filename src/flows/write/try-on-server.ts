@@ -1,4 +1,5 @@
 import { applySteps } from '../../kube/apply.ts';
+import { clusterRoleRef } from '../../mesh/apiserver/access.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { errorOfAbort, isUnjudged } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
@@ -27,8 +28,9 @@ export async function tryOnServer(
       const unstored = new Set<string>();
       for (const step of ordered.filter(({ cluster, write }) => cluster === client.context && write)) {
         const key = keyOf(step.object);
-        // What an earlier step is to make or to remove is not so on the server: this one cannot be tried there.
-        if (unstored.has(key)) continue;
+        // What an earlier step is to make or to remove is not so on the server: this one cannot be tried there, nor a binding of
+        // such a role, whose rules the server looks up.
+        if (unstored.has(key) || unstored.has(boundRole(step) ?? '')) continue;
         if (['create', 'delete'].includes(step.action)) unstored.add(key);
         const { error } = await applySteps(client, [step], {
           materialise: (one) => materialise(one, authorities, flow.now()),
@@ -45,6 +47,12 @@ export async function tryOnServer(
     await Promise.all(queues);
   });
   return verdicts;
+}
+
+/** The key of the ClusterRole that a step binds. */
+function boundRole({ object, wanted }: Step): string | undefined {
+  const { name } = (wanted?.roleRef ?? {}) as { name?: string };
+  return object.kind === 'ClusterRoleBinding' && name !== undefined ? keyOf(clusterRoleRef(name)) : undefined;
 }
 
 function isAuthority({ write }: Step): boolean {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
 import { createAuthentication, forbidden, type Identity, impersonated, MASTERS } from './auth/authentication.ts';
+import { refuseEscalation } from './auth/escalation.ts';
 import { authorizeByRoles, rulesFor } from './auth/rbac.ts';
 import { toApiError } from './errors.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './http/dispatch.ts';
@@ -57,6 +58,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       return rulesFor(store, { ...identity, namespace });
     },
     require: (identity, target, verb) => check(identity, accessOf(identity, target, verb)),
+    requireHeld: (identity, { resource }, object, before) =>
+      refuseEscalation({ store, decide }, resource, identity, object, before),
   };
 
   const identify = (request: IncomingMessage): Identity => {

@@ -22,7 +22,9 @@ interface Binding extends KubeObject {
   subjects?: Subject[];
 }
 
-const RBAC = 'rbac.authorization.k8s.io/v1';
+/** The API group of roles and bindings. */
+export const RBAC_GROUP = 'rbac.authorization.k8s.io';
+const RBAC = `${RBAC_GROUP}/v1`;
 /** What the built-in roles system:discovery and system:basic-user give to everyone who is authenticated. */
 const SELF_REVIEWS = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'];
 
@@ -49,11 +51,14 @@ type Caller = Pick<AccessRequest, 'user' | 'groups'>;
 function rulesOf(store: Pick<Store, 'get'>, bindings: readonly KubeObject[], access: Caller): Rule[] {
   return (bindings as Binding[])
     .filter(({ subjects = [] }) => subjects.some((subject) => isSubject(subject, access)))
-    .flatMap(({ roleRef, metadata }) => {
-      const namespace = roleRef.kind === 'Role' ? metadata.namespace : undefined;
-      const role = store.get({ apiVersion: RBAC, kind: roleRef.kind, namespace, name: roleRef.name });
-      return (role?.rules as Rule[] | undefined) ?? [];
-    });
+    .flatMap((binding) => (roleOf(store, binding)?.rules as Rule[] | undefined) ?? []);
+}
+
+/** The role that a binding names, if it is there. */
+export function roleOf(store: Pick<Store, 'get'>, binding: KubeObject): KubeObject | undefined {
+  const { roleRef, metadata } = binding as Binding;
+  const namespace = roleRef.kind === 'Role' ? metadata.namespace : undefined;
+  return store.get({ apiVersion: RBAC, kind: roleRef.kind, namespace, name: roleRef.name });
 }
 
 function isSubject({ kind, name, namespace }: Subject, { user, groups }: Caller): boolean {
@@ -61,7 +66,11 @@ function isSubject({ kind, name, namespace }: Subject, { user, groups }: Caller)
   return user === (kind === 'User' ? name : `system:serviceaccount:${namespace}:${name}`);
 }
 
-function covers(rule: Rule, { verb, apiGroup, resource, subresource, name }: AccessRequest): boolean {
+/** Whether a rule allows an access. */
+export function covers(
+  rule: Rule,
+  { verb, apiGroup, resource, subresource, name }: Omit<AccessRequest, 'user' | 'groups'>,
+): boolean {
   const has = (values: readonly string[] | undefined, ...wanted: string[]): boolean =>
     values?.some((value) => value === '*' || wanted.includes(value)) ?? false;
   const resources = subresource ? [`${resource}/${subresource}`, `*/${subresource}`] : [resource];

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import type { PodRuntime } from '../api.ts';
 import { answerReview, type Judge, reviewOf } from '../auth/access-reviews.ts';
 import type { Identity } from '../auth/authentication.ts';
@@ -35,6 +36,8 @@ export interface Services extends Judge {
   kubernetesVersion: string;
   /** Throws 403 unless the identity may do that. */
   require: (identity: Identity, target: ResourceTarget, verb: string) => void;
+  /** Throws 403 where an object hands on rights that the identity lacks; `before` is what an update changes. */
+  requireHeld: (identity: Identity, target: ResourceTarget, object: KubeObject, before?: KubeObject) => void;
 }
 
 function reply(response: ServerResponse, code: number, body: JsonObject, mediaType = 'application/json'): void {
@@ -110,6 +113,7 @@ async function writeRequest(services: Services, served: ServedRequest, target: R
     body: await readBody(request),
     userAgent: request.headers['user-agent'] ?? '',
     mayCreate: () => services.require(identity, target, 'create'),
+    mayGrant: (object, before) => services.requireHeld(identity, target, object, before),
     warn: (text) => {
       warnings.add(`299 - ${JSON.stringify(text)}`);
       response.setHeader('warning', [...warnings]);

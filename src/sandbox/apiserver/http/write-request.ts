@@ -15,6 +15,8 @@ export interface WriteRequest {
   userAgent: string;
   /** Throws 403 if the caller may not create the object; asked when an apply creates it. */
   mayCreate: () => void;
+  /** Throws 403 if the object hands on rights that the caller lacks; `before` is what an update changes. */
+  mayGrant: (object: KubeObject, before?: KubeObject) => void;
   /** Texts for `Warning` headers. */
   warn: (text: string) => void;
 }

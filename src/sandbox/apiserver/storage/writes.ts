@@ -46,6 +46,7 @@ function insert(state: ClusterState, request: WriteRequest, given: KubeObject, o
   const { uid: _, creationTimestamp: __, ...metadata } = given.metadata;
   const object: KubeObject = { ...given, metadata: metadata as KubeObject['metadata'] };
   if (resource.subresources.includes('status')) delete object.status;
+  request.mayGrant(object);
   validateCreate(resource, object);
   if (resource.namespaced) requireOpenNamespace(state, resource, object);
   enforcePodSecurity(state, object);
@@ -83,6 +84,7 @@ function replace(
 ): KubeObject {
   const { resource } = request.target;
   const next = nextState(request.target, before, given);
+  request.mayGrant(next, before);
   validateUpdate(resource, before, next);
   const options: WriteOptions = { manager: managerOf(request), owners, dryRun: isDryRun(request.query) };
   return updateObject(state, resource, before, next, options);
