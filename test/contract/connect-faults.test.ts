@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -216,7 +217,7 @@ describe('the built program', () => {
     ['SIGINT', 2],
     ['SIGINT', 5],
     ['SIGINT', 8],
-    ['SIGHUP', 6],
+    ['SIGTERM', 6],
   ] as const)(
     'puts everything back when it gets %s at write %i',
     async (signal, write) => {
@@ -228,6 +229,34 @@ describe('the built program', () => {
     },
     60_000,
   );
+
+  // `script` gives it a terminal, and its exit status back; that of other systems has other flags.
+  it.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+    'puts everything back when its terminal hangs up',
+    async () => {
+      const words = [process.execPath, installed.entry, ...CONNECT, '--yes'].map((word) => `'${word}'`).join(' ');
+      const child = spawn('/usr/bin/script', ['-qec', `echo pid $$; exec ${words}`, '/dev/null'], {
+        env: { KUBECONFIG: clusters.kubeconfigPath, SHELL: '/bin/sh' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      atWrite(6, () => process.kill(Number(/pid (\d+)/.exec(said)?.[1]), 'SIGHUP'));
+      const [code] = await once(child, 'exit');
+      expect(code, said).toBe(130);
+      expect(clusters.objects()).toEqual(before);
+    },
+    60_000,
+  );
+
+  it('goes on when it is told of a hang-up and has no terminal, as under nohup', async () => {
+    const { child, exit, said } = start(CONNECT);
+    atWrite(6, () => child.kill('SIGHUP'));
+    expect(await exit, said.stderr).toBe(0);
+    expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
+  }, 60_000);
 
   it.each([2, 7])(
     'puts everything back when nobody reads its log any more, at write %i',

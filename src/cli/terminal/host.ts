@@ -51,9 +51,9 @@ export interface ProcessHost extends Host {
 
 /**
  * The real process. The first Ctrl-C or SIGTERM aborts the signal, so that a command can put things back; another one
- * after that ends the process at once. So does the end of whoever reads along: SIGHUP, or a log that takes nothing any more (a
- * terminal that is gone, a full disk, a closed pipe), but never at once: nobody is there any more who would wait. A reader
- * of stdout that goes away (`| head`) is no error.
+ * after that ends the process at once. So does the end of whoever reads along: SIGHUP of its terminal, or a log that takes nothing any
+ * more (a terminal that is gone, a full disk, a closed pipe), but never at once: nobody is there any more who would wait. A
+ * reader of stdout that goes away (`| head`) is no error.
  */
 export function processHost(installation: Installation): ProcessHost {
   const controller = new AbortController();
@@ -68,7 +68,10 @@ export function processHost(installation: Installation): ProcessHost {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const hangUp = (): void => controller.abort();
-  process.on('SIGHUP', hangUp);
+  // What was started with `nohup` is to go on, and cannot see that it was: Node takes back the signals that it finds ignored, so
+  // that without a listener it would die. But nohup leaves no terminal; and who has none does not lose one.
+  const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  process.on('SIGHUP', hasTerminal ? hangUp : () => undefined);
   let lost: NodeJS.ErrnoException | undefined;
   const stdout = sinkOf(process.stdout, (error) => {
     if (error.code === 'EPIPE') return;
