@@ -1,24 +1,34 @@
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
-import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
+import { flagNameOf, flagNamesOf, optionsOf } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /**
  * The flags of a command line as its command's spec has them: `--wait=false` and `--all=true`, as programs in Go take
- * switches, and the other names of flags (`--timeout`).
+ * switches, `-o=json` as they take the value of a letter, `-v=2` as they count, and the other names of flags (`--timeout`).
  * @param argv begins with the command's words
  */
 export function inOwnSpelling(command: CommandSpec | undefined, argv: readonly string[]): string[] {
   if (!command) return [...argv];
   const options = optionsOf(command);
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  return argv.flatMap((word, index) => (index < end && word.startsWith('--') ? respelt(options, word) : [word]));
+  return argv.flatMap((word, index) => (index < end ? respelt(options, inFull(options, word)) : [word]));
+}
+
+/** A flag of one letter that has its value behind `=`, by its name: the letter alone would take the `=` along. */
+function inFull(options: readonly OptionSpec[], word: string): string {
+  const [, letter = '', value = ''] = /^(-[A-Za-z])=(.*)$/s.exec(word) ?? [];
+  const meant = options.find((option) => flagNamesOf(option).includes(letter));
+  return meant ? `${flagNameOf(meant)}=${value}` : word;
 }
 
 function respelt(options: readonly OptionSpec[], word: string): string[] {
+  if (!word.startsWith('--')) return [word];
   const [name = '', value] = split(word);
   const meant = options.find(({ also }) => also?.includes(name));
   if (meant) return [value === undefined ? String(flagNameOf(meant)) : `${flagNameOf(meant)}=${value}`];
   if (name === '--wait' && value !== 'false' && waitsAnyway(options)) return [];
+  const isCounted = options.some((option) => option.counted && flagNameOf(option) === name);
+  if (isCounted && /^\d$/.test(value ?? '')) return Array.from({ length: Number(value) }, () => name);
   if (value !== 'true' && value !== 'false') return [word];
   const off = offOf(name);
   if (isSwitch(options, off)) return value === 'false' ? [off] : [];

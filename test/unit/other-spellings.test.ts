@@ -21,6 +21,12 @@ it.each([
   ['clustermesh status --wait=maybe', 'clustermesh status --wait=maybe'],
   ['clustermesh status -- --timeout', 'clustermesh status -- --timeout'],
   ['clustermesh --timeout', 'clustermesh --timeout'],
+  ['clustermesh status -o=json -n=cilium', 'clustermesh status --output=json --namespace=cilium'],
+  ['clustermesh status -n=a=b,c=d', 'clustermesh status --namespace=a=b,c=d'],
+  ['clustermesh status -v=2 -q=true', 'clustermesh status --verbose --verbose --quiet'],
+  ['clustermesh status --verbose=1 -v=0 -q=false', 'clustermesh status --verbose'],
+  ['apply -f=mesh.yaml -o=json', 'apply --filename=mesh.yaml --output=json'],
+  ['clustermesh status -x=1 -ojson -- -o=json', 'clustermesh status -x=1 -ojson -- -o=json'],
 ])('%s', (line, expected) => {
   const words = line.split(' ');
   expect(inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, words), words).join(' ')).toBe(expected);
