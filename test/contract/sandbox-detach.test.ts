@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
+import { leaveFolder, runInBackground } from '../../src/commands/sandbox/background.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
 /** `sandbox up --detach` starts a process of its own: the installed program, as an operator has it. */
 let installed: InstalledMeshctl;
@@ -20,15 +24,27 @@ const meshctl = (...argv: string[]) =>
     env: { HOME: installed.root, XDG_STATE_HOME: join(installed.root, 'state') },
   });
 
-/** What a sandbox leaves behind whose process is gone. */
-async function pretend(name: string, contexts: readonly string[]): Promise<string> {
-  // More than Linux and macOS give.
-  const pid = 2 ** 22 + 1;
+/** A sandbox that runs until it is told to end, and of which nothing is there but its folder. */
+async function pretend(name: string, contexts: readonly string[]): Promise<void> {
   const left = join(folder(), name);
   await mkdir(left, { recursive: true });
-  await writeFile(join(left, 'up.json'), JSON.stringify({ contexts, pid }));
+  const { signal } = new AbortController();
+  const world = { env: {}, clock: SYSTEM_CLOCK, signal, installation: CHECKOUT };
+  void runInBackground(world, left, contexts).then(() => leaveFolder(left));
+  while (!existsSync(join(left, 'up.json'))) await SYSTEM_CLOCK.sleep(10, signal);
+}
+
+/** What a sandbox leaves behind whose process has ended, or has another's number by now. */
+async function leave(name: string, process: { pid: number; host?: string; begun?: string }): Promise<string> {
+  const left = join(folder(), name);
+  await mkdir(left, { recursive: true });
+  const up = { contexts: ['mesh-1', 'mesh-2'], host: hostname(), ...process };
+  await writeFile(join(left, 'up.json'), JSON.stringify(up));
   return left;
 }
+
+/** More than Linux and macOS give. */
+const NO_PID = 2 ** 22 + 1;
 
 afterAll(async () => {
   await meshctl('sandbox', 'down', '--all');
@@ -72,8 +88,23 @@ it('that does not come up says why, and leaves nothing', async () => {
   expect(await readdir(folder())).toEqual([]);
 });
 
-it('whose process is gone is cleared away', async () => {
-  const left = await pretend('sandbox-left', ['mesh-1']);
-  expect(await meshctl('sandbox', 'down')).toMatchObject({ exitCode: 0, stdout: 'The cluster mesh-1 is gone.' });
-  expect(existsSync(left)).toBe(false);
+it.runIf(process.platform === 'linux')('whose process is gone is none, and is cleared away', async () => {
+  const left = [
+    await leave('sandbox-left', { pid: NO_PID }),
+    await leave('sandbox-long-ago', { pid: process.pid, begun: 'another start 1' }),
+  ];
+  const broken = await meshctl('sandbox', 'break');
+  expect(broken.exitCode).toBe(2);
+  expect(broken.stderr).toContain('none runs in the background');
+  expect(await meshctl('sandbox', 'down')).toMatchObject({ exitCode: 0, stdout: 'No sandbox runs in the background.' });
+  expect(left.map((one) => existsSync(one))).toEqual([false, false]);
+});
+
+it('of another machine with the same home is left alone', async () => {
+  const left = await leave('sandbox-elsewhere', { pid: NO_PID, host: 'elsewhere' });
+  await pretend('sandbox-here', ['east']);
+  expect((await meshctl('sandbox', 'down')).stderr).toContain('2 sandboxes run in the background');
+  await meshctl('sandbox', 'down', 'sandbox-here');
+  expect(existsSync(left)).toBe(true);
+  await rm(left, { recursive: true });
 });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printableSentence } from '../../views/printable.ts';
@@ -17,6 +17,10 @@ export interface BackgroundSandbox {
   contexts: readonly string[];
   /** Of its process. */
   pid: number;
+  /** The machine that it runs on: others may have the same home. */
+  host: string;
+  /** When its process began, where that can be told: its number may be another one's after a restart. */
+  begun?: string | undefined;
 }
 
 const UP_FILE = 'up.json';
@@ -24,6 +28,8 @@ const LOG_FILE = 'log';
 const LOOK_INTERVAL_MS = 100;
 const LONGEST_START_MS = 120_000;
 const LONGEST_END_MS = 20_000;
+/** `starttime`, after the program's name. */
+const BEGINNING_FIELD = 19;
 
 type World = Pick<CommandContext, 'env' | 'clock' | 'signal' | 'installation'>;
 
@@ -49,6 +55,7 @@ export function kubeconfigIn(folder: string): string {
  */
 export async function startInBackground(world: World, words: readonly string[]): Promise<BackgroundSandbox> {
   const parent = sandboxesFolder(world);
+  await clearAway(world);
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(parent, 'sandbox-'));
   const log = await open(join(folder, LOG_FILE), 'a', 0o600);
@@ -102,7 +109,9 @@ export async function runInBackground(
   contexts: readonly string[],
 ): Promise<void> {
   const file = join(folder, UP_FILE);
-  await writeFile(file, JSON.stringify({ contexts, pid: process.pid }), { mode: 0o600 });
+  const { pid } = process;
+  const up: Omit<BackgroundSandbox, 'folder'> = { contexts, pid, host: hostname(), begun: await beginningOf(pid) };
+  await writeFile(file, JSON.stringify(up), { mode: 0o600 });
   while (!signal.aborted && existsSync(file)) await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
 }
 
@@ -111,8 +120,20 @@ export async function leaveFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** The sandboxes that run in the background, as far as their folders say. */
+/** The sandboxes that run in the background. */
 export async function sandboxesInBackground(world: Pick<World, 'env'>): Promise<BackgroundSandbox[]> {
+  const all = await sandboxesLeft(world);
+  const gone = await Promise.all(all.map(isGone));
+  return all.filter((_, index) => !gone[index]);
+}
+
+/** Removes what is left of sandboxes whose process has ended without doing so, as by a restart of the machine. */
+export async function clearAway(world: Pick<World, 'env'>): Promise<void> {
+  const all = await sandboxesLeft(world);
+  await Promise.all(all.map(async (sandbox) => (await isGone(sandbox)) && leaveFolder(sandbox.folder)));
+}
+
+async function sandboxesLeft(world: Pick<World, 'env'>): Promise<BackgroundSandbox[]> {
   const parent = sandboxesFolder(world);
   const names = await readdir(parent).catch(() => []);
   const found = await Promise.all(names.map((name) => sandboxIn(join(parent, name))));
@@ -121,8 +142,8 @@ export async function sandboxesInBackground(world: Pick<World, 'env'>): Promise<
 
 async function sandboxIn(folder: string): Promise<BackgroundSandbox | undefined> {
   try {
-    const { contexts, pid } = JSON.parse(await readFile(join(folder, UP_FILE), 'utf8')) as BackgroundSandbox;
-    return { folder, contexts, pid };
+    const up = JSON.parse(await readFile(join(folder, UP_FILE), 'utf8')) as BackgroundSandbox;
+    return { ...up, folder };
   } catch {
     // Not up yet, or on its way down; half a file is one that is being written.
     return undefined;
@@ -133,11 +154,12 @@ async function sandboxIn(folder: string): Promise<BackgroundSandbox | undefined>
  * Ends a sandbox, and waits until nothing of it is left. What a process that is gone has left behind is removed.
  * @throws MeshctlError `SandboxFailed` where it goes on
  */
-export async function endInBackground({ clock, signal }: World, { folder, pid }: BackgroundSandbox): Promise<void> {
+export async function endInBackground({ clock, signal }: World, sandbox: BackgroundSandbox): Promise<void> {
+  const { folder, pid } = sandbox;
   await rm(join(folder, UP_FILE), { force: true });
   const deadline = clock.ms() + LONGEST_END_MS;
   while (existsSync(folder)) {
-    if (!isRunning(pid)) return rm(folder, { recursive: true, force: true });
+    if (await isGone(sandbox)) return leaveFolder(folder);
     if (clock.ms() > deadline) {
       throw new MeshctlError(
         'SandboxFailed',
@@ -148,10 +170,32 @@ export async function endInBackground({ clock, signal }: World, { folder, pid }:
   }
 }
 
+/** Whether a sandbox's process is known to be gone. What runs on another machine cannot be seen from here. */
+async function isGone({ pid, host, begun }: BackgroundSandbox): Promise<boolean> {
+  if (host !== hostname()) return false;
+  return !isRunning(pid) || (begun !== undefined && (await beginningOf(pid)) !== begun);
+}
+
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** What no other process of that number has: when it began since which start of the machine. Only Linux tells (proc(5)). */
+async function beginningOf(pid: number): Promise<string | undefined> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, which comes second and in brackets, may hold anything.
+    const [start] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(BEGINNING_FIELD);
+    return `${boot.trim()} ${start}`;
+  } catch {
+    return undefined;
   }
 }

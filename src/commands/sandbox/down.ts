@@ -4,11 +4,18 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { endedText } from '../../views/sandbox/sandbox-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { type BackgroundSandbox, endInBackground, sandboxesInBackground, sandboxNameOf } from './background.ts';
+import {
+  type BackgroundSandbox,
+  clearAway,
+  endInBackground,
+  sandboxesInBackground,
+  sandboxNameOf,
+} from './background.ts';
 import type { SANDBOX_DOWN } from './down-spec.ts';
 
 /** `meshctl sandbox down`: ends a sandbox that runs in the background, or all of them. Without any, there is nothing to do. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_DOWN>): Promise<CommandResult> {
+  await clearAway(context);
   const sandboxes = chosen(await sandboxesInBackground(context), flags);
   if (sandboxes.length > 0) {
     await during(context, { doing: 'Ending the clusters', done: 'Ended the clusters' }, () =>
