@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { authorizeByRoles } from '../../src/sandbox/apiserver/auth/rbac.ts';
 import { failureOf, runCli } from '../support/cli.ts';
 import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
@@ -82,6 +83,39 @@ describe('a user who lacks several rights', () => {
     bind(says, ['ClusterRoleBinding', 'ClusterRole']);
     expect(await meshctl(ENABLE)).toMatchObject({ exitCode: 0 });
   });
+});
+
+it('has them also where Cilium is in another namespace', async () => {
+  const { store } = found(sandbox.clusters[0], 'mesh-1');
+  create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'cilium' } });
+  create({
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'may-look' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'meshctl-operator' },
+    subjects: [{ kind: 'User', name: 'bea' }],
+  });
+  const argv = ['clustermesh', 'status', '--context', 'mesh-1', '-n', 'cilium', '--as', 'bea'];
+  const { says } = failureOf(await runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } }));
+  expect(says).toMatch(/kubectl --context mesh-1 auth reconcile -f - && /);
+  const [, from = '', to = '', folder = ''] = found(
+    /: sed 's\/(.+?)\/(.+?)\/' (\S+)\/\*\.yaml \| kubectl/.exec(says) ?? undefined,
+    'sed',
+  );
+  const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+  const lines = files.flatMap((file) => readFileSync(`${folder}/${file}`, 'utf8').split('\n'));
+  const objects = parseAllDocuments(lines.map((line) => line.replace(new RegExp(from), to)).join('\n'));
+  const namespaced = objects
+    .map((one) => one.toJS() as KubeObject)
+    .filter(({ metadata }) => metadata.namespace !== undefined);
+  expect(namespaced.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`).sort()).toEqual([
+    'Role cilium',
+    'RoleBinding cilium',
+  ]);
+  expect(objects).toHaveLength(4);
+  for (const object of namespaced) store.create(object);
+  bind(says, ['RoleBinding', 'Role'], 'cilium');
+  const access = { user: 'bea', groups: [], verb: 'get', apiGroup: '', resource: 'secrets', namespace: 'cilium' };
+  expect(authorizeByRoles(store, access)).toBeUndefined();
 });
 
 describe('a user with roles of their own, which lack what the clustermesh-apiserver is granted', () => {

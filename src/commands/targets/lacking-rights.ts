@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../../kube/client.ts';
-import { grantCommand, kubectlCommand } from '../../mesh/command-line.ts';
+import { grantCommand, kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import {
   type AccessRule,
@@ -13,7 +13,7 @@ import type { CommandContext } from '../command.ts';
 import { readPackageFile } from '../package-file.ts';
 
 const ROLE = 'meshctl-operator';
-/** The namespace of the role in templates/rbac. */
+/** The namespace of the role in templates/rbac, which is mostly Cilium's. */
 const ROLE_NAMESPACE = 'kube-system';
 const ROLES = ['templates/rbac/role.yaml', 'templates/rbac/cluster-role.yaml'];
 
@@ -48,10 +48,8 @@ export async function withAllLacking(
   const lacking = hasNone
     ? `User "${user}" has none of the ${rights}`
     : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
-  const hint =
-    namespace === ROLE_NAMESPACE
-      ? `${lacking}. To grant them all, as a cluster administrator: ${grantCommands(client.context, user, folder)}`
-      : `${lacking}. ${error.hint ?? ''}`;
+  const grants = grantCommands({ context: client.context, namespace }, user, folder);
+  const hint = `${lacking}. To grant them all, as a cluster administrator: ${grants}`;
   return new MeshctlError('Forbidden', error.message, {
     hint,
     cause: error,
@@ -61,12 +59,20 @@ export async function withAllLacking(
 
 const describeAll = (rights: readonly Right[]): string => JSON.stringify(rights);
 
-function grantCommands(context: string, user: string, folder: string): string {
+function grantCommands(place: { context: string; namespace: string }, user: string, folder: string): string {
+  const { context, namespace } = place;
   const name = `${ROLE}-${user.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-')}`;
   const bound = [`--user=${user}`];
   return [
-    kubectlCommand({ context }, ['apply', '-f', `${folder}templates/rbac`]),
-    grantCommand({ context, namespace: ROLE_NAMESPACE }, ['rolebinding', name, `--role=${ROLE}`, ...bound]),
+    rolesCommand(place, `${folder}templates/rbac`),
+    grantCommand({ context, namespace }, ['rolebinding', name, `--role=${ROLE}`, ...bound]),
     grantCommand({ context }, ['clusterrolebinding', name, `--clusterrole=${ROLE}`, ...bound]),
   ].join(' && ');
+}
+
+/** What makes the roles of a folder, where Cilium is: kubectl takes the namespace that files name, and no other. */
+function rolesCommand({ context, namespace }: { context: string; namespace: string }, folder: string): string {
+  if (namespace === ROLE_NAMESPACE) return kubectlCommand({ context }, ['apply', '-f', folder]);
+  const moved = `sed 's/^  namespace: ${ROLE_NAMESPACE}$/  namespace: ${namespace}/' ${shellWord(folder)}/*.yaml`;
+  return `${moved} | ${kubectlCommand({ context }, ['auth', 'reconcile', '-f', '-'])}`;
 }
