@@ -86,6 +86,12 @@ describe('the kubeconfig', () => {
     }
   });
 
+  it('is missing, and is told as data also where that is asked for as kubectl takes it', async () => {
+    const { exitCode, stdout } = await runCli([...STATUS, '-o=json'], { env: { HOME: variants.directory } });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { message: expect.stringMatching(/^no kubeconfig: /) } });
+  });
+
   it('is missing where --kubeconfig says', async () => {
     const { exitCode, says } = failureOf(await meshctl([...STATUS, '--kubeconfig', 'none.yaml'], { cwd: '/' }));
     expect(exitCode).toBe(2);
