@@ -186,9 +186,9 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
 
     test('are any where one may escalate or bind, and a role that is not there cannot be looked at', async () => {
       expect((await bind('entrusted')).status).toBe(201);
-      const absent = await bind('absent');
+      const absent = await bind('bound', 'absent');
       expect(absent.status).toBe(404);
-      expect(absent.body.message).toBe('clusterroles.rbac.authorization.k8s.io "absent" not found');
+      expect(absent.body.message).toBe('clusterrolebindings.rbac.authorization.k8s.io "absent" not found');
       expect(
         (await write('PUT', 'clusterroles/entrusted', { metadata: { name: 'entrusted' }, rules: [reads, reads] }))
           .status,

@@ -41,7 +41,8 @@ export function refuseEscalation(
   };
   if (decide(access) === undefined) return;
   const role = binds ? roleOf(store, object) : object;
-  if (!role) throw notFound({ group: RBAC_GROUP, plural: roles }, String(name));
+  // The server speaks of the kind that was asked for, and of the role's name.
+  if (!role) throw notFound(resource, String(name));
   const held = rulesFor(store, { ...identity, ...(namespace ? { namespace } : {}) });
   const missing = lacking((role.rules as Rule[] | undefined) ?? [], held);
   if (missing.length === 0) return;
