@@ -67,8 +67,9 @@ describe('apply', () => {
     async (write, kind) => {
       const abort = new AbortController();
       let seen = 0;
-      clusters.fault = async ({ verb, resource }) => {
-        const isWrite = ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
+      clusters.fault = async ({ verb, resource, dryRun }) => {
+        const isWrite =
+          !dryRun && ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
         if (!isWrite || ++seen !== write) return undefined;
         if (kind === 'refused') throw new ApiError(422, 'Invalid', 'admission webhook said no');
         abort.abort();

@@ -48,7 +48,9 @@ export interface ApiServerOptions {
    */
   authorize?: (request: AccessRequest) => string | undefined;
   /** Called before each request is served; may throw an ApiError or delay: for fault tests. */
-  intercept?: (request: AccessRequest & { httpMethod: string; path: string }) => Promise<Fault | undefined>;
+  intercept?: (
+    request: AccessRequest & { httpMethod: string; path: string; dryRun: boolean },
+  ) => Promise<Fault | undefined>;
 }
 
 /** A connection that breaks: before the request is served, or after it was and before the answer is on its way. */

@@ -85,7 +85,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const target = parseTarget(state.kinds, path);
     const verb = target ? verbOf(method, target, url.searchParams) : method.toLowerCase();
     const access = accessOf(identity, target, verb);
-    const fault = await options.intercept?.({ ...access, httpMethod: method, path });
+    const dryRun = url.searchParams.has('dryRun');
+    const fault = await options.intercept?.({ ...access, httpMethod: method, path, dryRun });
     if (fault === 'drop') return undefined;
     if (fault === 'drop-answer' && response) breakBeforeAnswer(request, response);
     if (target) check(identity, access);
