@@ -142,6 +142,7 @@ export interface Service extends KubeObject {
     clusterIPs?: string[];
     externalIPs?: string[];
     loadBalancerIP?: string;
+    loadBalancerSourceRanges?: string[];
     externalTrafficPolicy?: string;
     internalTrafficPolicy?: string;
     ipFamilies?: string[];

@@ -10,6 +10,7 @@ const SERVICE_CIDR = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' }
 interface ServiceSpec {
   type: string;
   ports: { nodePort?: number }[];
+  loadBalancerSourceRanges?: string[];
 }
 
 const setService = (cluster: SandboxCluster, change: (spec: ServiceSpec) => void) =>
@@ -117,6 +118,19 @@ checkScenarios(
         change({ one, two }) {
           const undo = [sameNodePort([one, two]), configure(two, { 'kube-proxy-replacement': 'true' })];
           return () => undo.forEach((each) => void each());
+        },
+      },
+    ],
+    'source-ranges': [
+      {
+        when: 'a load balancer lets in addresses that no node elsewhere has',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { ranges: ['203.0.113.0/24'], nodes: 'mesh-1-node-1 of mesh-1' },
+        change({ two }) {
+          return setService(two, (spec) => {
+            spec.loadBalancerSourceRanges = ['203.0.113.0/24'];
+          });
         },
       },
     ],

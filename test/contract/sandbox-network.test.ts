@@ -99,6 +99,24 @@ describe('with a ready pod that listens', () => {
     await expect(network.dial({ cluster: 'a' }, '172.18.2.11', 30000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
+  it.each([
+    [['172.18.1.0/24'], '172.18.1.11', undefined],
+    [['203.0.113.0/24', '172.18.1.11/32'], '172.18.1.11', undefined],
+    [['203.0.113.0/24'], '172.18.1.11', { code: 'ETIMEDOUT' }],
+    [['fd00::/8'], '172.18.1.11', { code: 'ETIMEDOUT' }],
+  ])('a load balancer with source ranges %j and a node %s: %o', async (ranges, node, refusal) => {
+    nodes.update({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 's' }, ({ spec }) => {
+      (spec as { loadBalancerSourceRanges: string[] }).loadBalancerSourceRanges = ranges;
+    });
+    const dial = (host: string, port: number) =>
+      network.dial({ cluster: 'a', nodeAddresses: [node] }, host, port).then((socket) => socket.destroy());
+    if (refusal) await expect(dial('172.18.2.100', 2379)).rejects.toMatchObject(refusal);
+    else await dial('172.18.2.100', 2379);
+    // Node ports are open, and so is the address to the cluster's own nodes.
+    await dial('172.18.2.11', 32379);
+    await reaches('b', '172.18.2.100', 2379);
+  });
+
   it('a cut link breaks connections and swallows new ones, until it is mended', async () => {
     const socket = await network.dial({ cluster: 'a' }, '172.18.2.100', 2379);
     const closed = once(socket, 'close');

@@ -18,6 +18,7 @@ const WARN_AT_WORST = [
   'cluster-id-of-eni',
   'wireguard-of-nodes',
   'service-reachable',
+  'source-ranges',
   'native-routing-cidr',
   'service-address-overlap',
   'bgp-pod-cidrs',

@@ -280,6 +280,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
     objects: new Map([...objects, ['Service/kube-system/clustermesh-apiserver', serviceObject({ type: 'ClusterIP' })]]),
   })),
   'service-reachable': noService,
+  'source-ranges': noService,
   'service-type': noService,
   'service-selector': noService,
   'service-port': noService,

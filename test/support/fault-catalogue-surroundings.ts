@@ -4,7 +4,7 @@ import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-c
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, TWO } from './fault-mesh.ts';
 import { configure } from './fault-parts.ts';
-import { found, setSecret } from './sandbox-mesh.ts';
+import { found, refsOf, setSecret } from './sandbox-mesh.ts';
 
 /** What no command of meshctl can mend: it only shows where to look. Putting it right is the operator's. */
 const COMMON = { operator: true, unconcerned: ['enable'] } as const;
@@ -93,6 +93,16 @@ export const SURROUNDING_FAULTS: readonly FaultEntry[] = [
     check: ['peers-connected'],
     connect: 'keeps',
     evidence: /172\.18\.3\.100:2379: .*timeout/,
+  },
+  {
+    ...SHUT,
+    id: 'source-ranges-of-others',
+    what: 'the load balancer of mesh-2 lets in the addresses of an office alone',
+    arrange: ({ two }) =>
+      two.store.update(refsOf(two).service('clustermesh-apiserver'), ({ spec }) => {
+        (spec as { loadBalancerSourceRanges: string[] }).loadBalancerSourceRanges = ['203.0.113.0/24'];
+      }),
+    check: ['‼source-ranges', 'peers-connected'],
   },
   {
     ...SHUT,

@@ -3,7 +3,9 @@ import { lackOfService } from '../apiserver/service-lack.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { nodePortCommand } from '../enable/exposure/node-port.ts';
+import { nodesKeptOut, rangesToLetIn, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
@@ -48,6 +50,27 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
       }),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
   },
+  {
+    id: 'source-ranges',
+    category: 'addresses',
+    title: 'the source ranges of load balancers let the nodes of other clusters in',
+    subject: (cluster, { clusters }) => {
+      const service = [serviceSpec(apiserverService(cluster)).type ?? []].flat();
+      if (service.length === 0 || sourceRanges(cluster).length === 0) return { things: service, otherwise: NO_SERVICE };
+      const others = clusters.filter((other) => other !== cluster);
+      const [seen, unseen] = [true, false].map((isSeen) =>
+        others.filter(({ nodes }) => nodes.length > 0 === isSeen).map(({ context }) => context),
+      ) as [string[], string[]];
+      return {
+        things: seen,
+        otherwise: 'no nodes of other clusters are known that its source ranges could keep out',
+        unseen: unseen.length > 0 ? [`no nodes of ${unseen.join(', ')} are known`] : [],
+      };
+    },
+    run: ({ clusters }, all) => clusters.flatMap((cluster) => shutOut(cluster, all)),
+    says: ({ args }) =>
+      `context "${args.context}": the source ranges of its load balancer (${listed(args.ranges)}) hold no address of ${args.nodes}`,
+  },
 ];
 
 export const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
@@ -55,6 +78,26 @@ export const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
 function nodePortOf(cluster: ClusterSnapshot): number | undefined {
   const spec = serviceSpec(apiserverService(cluster));
   return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
+}
+
+/** NAT may give nodes an address within on their way, which nothing here tells: so it is a warning. */
+function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
+  const kept = all.flatMap((client) => {
+    const nodes = client === server ? [] : nodesKeptOut(client, server);
+    return nodes.length > 0 ? [{ client, names: nodes.map(({ name }) => name) }] : [];
+  });
+  if (kept.length === 0) return [];
+  const { context } = server;
+  const ranges = rangesToLetIn(
+    kept.map(({ client }) => client),
+    server,
+  );
+  const flags = ['--load-balancer-source-ranges', ranges.join(',')];
+  const nodes = kept.map(({ client, names }) => `${firstOf(names)} of ${client.context}`).join(', nor of ');
+  const command = meshctlCommand('clustermesh enable', { context }, flags);
+  const hint = `Unless NAT gives them another address, they cannot dial it. Let them in: ${command}`;
+  const args = { context, ranges: sourceRanges(server), nodes };
+  return [{ id: 'source-ranges', severity: 'warn', cluster: context, args, hint }];
 }
 
 /** With kube-proxy replacement a node takes a known node's address with a NodePort of its own for itself. */

@@ -1,6 +1,6 @@
 /** Where addresses and names of the sandbox's network lead, by the objects of its clusters as they are now. */
 import { isIP } from 'node:net';
-import { familyOf } from '../../mesh/cilium/cidr.ts';
+import { familyOf, overlap, parseCidr } from '../../mesh/cilium/cidr.ts';
 import { isNative } from '../cilium/underlay.ts';
 import {
   clusterIps,
@@ -24,6 +24,8 @@ export interface Route {
   backends: PodAddress[];
   /** Nothing answers, not even that nobody listens. */
   drops?: boolean;
+  /** Where it is a load balancer's address: the ranges from which it takes packets of other clusters; all where absent. */
+  sourceRanges?: readonly string[] | undefined;
 }
 
 const SYSTEM_DNS = '10.96.0.10:53';
@@ -99,7 +101,8 @@ function routeInto(
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
     const addresses = [cluster.loadBalancerAddresses.get(key), ...(service.spec.externalIPs ?? [])];
     if (!addresses.includes(address)) continue;
-    return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port) };
+    const { loadBalancerSourceRanges: sourceRanges } = service.spec;
+    return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port), sourceRanges };
   }
   const place = placeOf(cluster, address);
   if (!place) return undefined;
@@ -111,6 +114,16 @@ function routeInto(
   );
   const isLocal = services(cluster).some((service) => isLocalNodePort(service, port));
   return { cluster: cluster.name, node, backends, drops: isLocal && backends.length === 0 };
+}
+
+/** Whether a load balancer takes a packet from an address: from any where it has no ranges (Kubernetes' API reference, ServiceSpec). */
+export function takesFrom({ sourceRanges = [] }: Pick<Route, 'sourceRanges'>, address: string): boolean {
+  const source = parseCidr(address);
+  if (sourceRanges.length === 0 || !source) return true;
+  return sourceRanges.some((text) => {
+    const range = parseCidr(text);
+    return range !== undefined && overlap(range, source);
+  });
 }
 
 /** The node that has an address, or on which the pod is that has it. */

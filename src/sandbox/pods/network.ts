@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
-import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
+import { placeOf, type Route, resolveHost, routeTo, takesFrom } from './address-book.ts';
 import { dialLoopback } from './loopback.ts';
 import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
 import {
@@ -104,6 +104,9 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     const node = way.node ?? (backend && placeIn(way.cluster, backend.address)?.node);
     const to = { cluster: way.cluster, node };
     const packet: Packet = { from, to, family: familyOf(address), protocol: 'tcp', port, size: SYN_SIZE };
+    // A cluster's own nodes are behind the load balancer.
+    const { from: source } = sourceOf(from, undefined, packet.family);
+    if (way.cluster !== from.cluster && !takesFrom(way, source)) return timeOut(name);
     await knock(from, packet, { name, port, podAddress: way.isPod ? address : undefined });
     if (way.drops) return timeOut(name);
     // What comes from the own cluster's nodes is let in: which node it is is not known here.
