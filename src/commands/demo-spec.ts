@@ -10,7 +10,8 @@ export const DEMO = {
     'Starts a sandbox with two clusters and runs the real commands against it: checks, enable, connect, status, a ' +
     'global service, its affinity, an outage of all local pods while requests continue, and their return. With ' +
     '--context it does the same on two clusters of yours: it reads them, shows what it will do, asks, and removes ' +
-    'everything that it made at the end, also after a failure or Ctrl-C. What was enabled or connected before stays so.',
+    'everything that it made at the end, also after a failure or Ctrl-C. What was enabled or connected before stays so. ' +
+    'Clusters that would share global services of yours, were they connected, it does not connect: it stops before that.',
   examples: [
     { line: 'meshctl demo', what: 'on embedded clusters' },
     { line: 'meshctl demo --context gke,eks --dry-run', what: 'see what it would do in your clusters' },

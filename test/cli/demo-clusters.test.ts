@@ -197,6 +197,25 @@ it('does not begin with certificates that were kept, which would be gone at its 
   await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--yes']);
 });
 
+it('does not connect clusters that would share global services of the operator', async () => {
+  const service = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'api' };
+  const annotations = { 'service.cilium.io/global': 'true' };
+  for (const { store } of sandbox.clusters) {
+    const { namespace, name } = service;
+    store.create({ ...service, metadata: { namespace, name, annotations }, spec: { ports: [{ port: 80 }] } });
+  }
+  const before = objects();
+  for (const flag of ['--dry-run', '--yes']) {
+    const { exitCode, stderr } = await meshctl([...DEMO, flag]);
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('contexts "mesh-1" and "mesh-2": default/api is global in both, and would share'),
+    });
+  }
+  expect(objects()).toEqual(before);
+  for (const { store } of sandbox.clusters) store.delete(service);
+});
+
 it('takes nothing apart that others have made since a demo that came to nothing', async () => {
   const ended = await meshctl([...DEMO, '--yes', '--keep'], interruptedAt('$ meshctl clustermesh enable'));
   expect(ended.exitCode).toBe(130);

@@ -4,6 +4,7 @@ import {
   doubtfulConnection,
   planDemo,
   recordFor,
+  requireNoneShared,
   requireOwnPlace,
 } from '../../src/mesh/demo/plan-demo.ts';
 import type { DemoRecord } from '../../src/mesh/demo/record.ts';
@@ -146,4 +147,32 @@ it('does not take a connection that it was to make for one that it has made, and
   ).toBeUndefined();
   // Half connected or not, it can be cleaned up.
   expect(() => requireOwnPlace(pair(PLANNED), NAMESPACE)).not.toThrow();
+});
+
+it.each<[string, Partial<DemoCluster>[], string[], string | undefined]>([
+  ['are none', [{}, {}], [], undefined],
+  ["are a former demo's", [{}, {}], [`${NAMESPACE}/echo`], undefined],
+  [
+    'are shared already',
+    [
+      { ...JOINED, ...DIALS },
+      { ...JOINED, ...DIALLED },
+    ],
+    ['shop/api'],
+    undefined,
+  ],
+  [
+    'would be shared by its connection',
+    [JOINED, {}],
+    [`${NAMESPACE}-2/echo`, 'shop/api'],
+    'meshctl clustermesh enable --context c-mesh-2 && meshctl clustermesh connect --context c-mesh-1 --destination-context c-mesh-2',
+  ],
+])('where global services %s', (_what, [one = {}, other = {}], shared, mend) => {
+  const plan = planOf(one, other);
+  const see = () => requireNoneShared(plan, shared);
+  if (mend === undefined) expect(see).not.toThrow();
+  else {
+    const hint = expect.stringMatching(new RegExp(`: ${mend}$`));
+    expect(see).toThrow(expect.objectContaining({ code: 'Conflict', hint }));
+  }
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IpFamily } from '../../src/mesh/services/backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
-import { joinServices, serviceFacts } from '../../src/mesh/services/services.ts';
+import { joinServices, serviceFacts, sharedOnceConnected } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
 import type { BrokenLink } from '../../src/mesh/status/links.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
@@ -282,5 +282,27 @@ describe('a service with internalTrafficPolicy Local, which keeps pods of its cl
     expect(warningData(warning, service).hint).toBe(
       `So that they use those of every node: kubectl --context mesh-1 -n default patch service shared --patch '{"spec":{"internalTrafficPolicy":"Cluster"}}'`,
     );
+  });
+});
+
+describe('services that two clusters share once they are connected', () => {
+  const GLOBAL = { 'service.cilium.io/global': 'true' };
+  const PRIVATE = { ...GLOBAL, 'service.cilium.io/shared': 'false' };
+  const clusterWith = (name: string, annotations: Record<string, string>, of: Record<string, string> = {}) => {
+    const metadata = { namespace: 'shop', name: 'api', annotations };
+    const facts = serviceFacts({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
+    const namespaces = new Map([['shop', of]]);
+    return { ...cluster(name, 0, undefined), namespaces, services: new Map([['shop/api', facts]]) };
+  };
+  it.each([
+    ['global in both', clusterWith('b', GLOBAL), ['shop/api']],
+    ['its backends are kept private by one', clusterWith('b', PRIVATE), ['shop/api']],
+    ['global in one', clusterWith('b', {}), []],
+    ['another name', cluster('b', 1, undefined), []],
+  ])('%s', (_, other, shared) => expect(sharedOnceConnected(clusterWith('a', GLOBAL), other)).toEqual(shared));
+
+  it('not where neither offers its backends', () => {
+    const apart = { 'clustermesh.cilium.io/global': 'false' };
+    expect(sharedOnceConnected(clusterWith('a', PRIVATE), clusterWith('b', GLOBAL, apart))).toEqual([]);
   });
 });

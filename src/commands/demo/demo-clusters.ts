@@ -1,4 +1,5 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
+import { readSharedOnceConnected } from '../../flows/demo/read-demo.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
@@ -9,6 +10,7 @@ import {
   demoNamespaces,
   planDemo,
   recordFor,
+  requireNoneShared,
   requireOwnPlace,
 } from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -38,6 +40,10 @@ export async function runOnClusters(context: CommandContext, flags: DemoFlags, p
   const tells = 'Before anything is changed: can these clusters become a mesh?';
   const { meshctl } = demoLines(context, flags);
   await playScene(context, meshctl(tells, 'clustermesh', 'check', '--pre', '--context', contexts), paceMs);
+  if (plan.connect) {
+    const shared = await withPair(context, flags, (pair) => readSharedOnceConnected(context, pair));
+    requireNoneShared(plan, shared);
+  }
   if (flags.dryRun) return resultOf(`\n${text}\n${NOTHING_CHANGED}`);
   if (flags.yes) context.print(`\n${text}\n`);
   else await agree(context, flags, text);

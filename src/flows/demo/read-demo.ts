@@ -6,8 +6,10 @@ import { DEMO_SELECTOR, recordOf } from '../../mesh/demo/record.ts';
 import { planDisable, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { configuredPeers, knownPeers } from '../../mesh/peers/peers.ts';
+import { sharedOnceConnected } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
+import { readConfiguredServices, readServiceClusters } from '../services/read-services.ts';
 
 /**
  * Reads whether Cluster Mesh is enabled in a cluster, or something of it is there, whom it is connected with, and what demos
@@ -48,4 +50,13 @@ export async function readDemoCluster(
       .filter(({ metadata }) => metadata.name !== demoNamespace && !metadata.deletionTimestamp)
       .map(({ metadata }) => metadata.name),
   };
+}
+
+/**
+ * The Services, as `namespace/name`, whose backends the two clusters come to share as soon as they are connected.
+ * @throws MeshctlError what {@link readServiceClusters} throws, and what an API server refuses
+ */
+export async function readSharedOnceConnected(flow: Flow, pair: readonly [Target, Target]): Promise<string[]> {
+  const [one, other] = await readConfiguredServices(flow, await readServiceClusters(pair), {});
+  return one && other ? sharedOnceConnected(one, other) : [];
 }

@@ -95,6 +95,32 @@ function requireNoParts({ context, parts }: DemoCluster): void {
   );
 }
 
+/**
+ * Sees that no Service of the operator's changes what it does: connected clusters share the backends of those that are global in
+ * both, and at the end of the demo they would part again.
+ * @param shared keys of the Services that the two share as soon as they are connected
+ * @throws MeshctlError `Conflict`, unless the demo connects nothing
+ */
+export function requireNoneShared({ clusters, enable, connect, namespace }: DemoPlan, shared: readonly string[]): void {
+  const services = shared.filter((key) => !key.startsWith(`${namespace}/`));
+  if (!connect || services.length === 0) return;
+  const [one, other] = clusters;
+  const contexts = [one.context, other.context];
+  const connecting = [
+    ...(enable.length > 0 ? [meshctlCommand('clustermesh enable', { context: enable })] : []),
+    connectCommand(one.context, other.context),
+  ];
+  const are = services.length === 1 ? 'is' : 'are';
+  throw new MeshctlError(
+    'Conflict',
+    `contexts ${contexts.map((name) => `"${name}"`).join(' and ')}: ${firstOf(services, MOST_NAMED)} ${are} global in both, and would share backends as long as the demo connects them`,
+    {
+      hint: `Take other clusters; or, where these may share them, connect them first, which the demo leaves so: ${connecting.join(' && ')}`,
+      details: { contexts, services },
+    },
+  );
+}
+
 /** How a half connection ends: one that a cluster has parted with may be so on purpose. */
 function wholeAgain([one, other]: DemoPair): string {
   const [ours, theirs] = [one.knows.includes(other.name), other.knows.includes(one.name)];

@@ -39,6 +39,17 @@ function keysOf(clusters: readonly ClusterServices[], isWanted: (facts: ServiceF
   );
 }
 
+/**
+ * The keys of the Services whose backends two clusters come to share as soon as they are connected: global in both, and offered
+ * to others by at least one of them.
+ */
+export function sharedOnceConnected(one: ClusterServices, other: ClusterServices): string[] {
+  return [...one.services.keys()].sort().filter((key) => {
+    const both = selectionInputs([one, other], key);
+    return both.length === 2 && both.every(({ sharing }) => sharing.global) && both.some(isPublished);
+  });
+}
+
 /** The Services of these clusters, by namespace and name. */
 export function joinServices(clusters: readonly ClusterServices[]): MeshService[] {
   const keys = [...new Set(clusters.flatMap(({ services }) => [...services.keys()]))].sort();
