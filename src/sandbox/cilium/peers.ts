@@ -16,6 +16,9 @@ import {
 /** Where Cilium finds the mounted peering files. */
 export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
 
+/** A cluster of any other size holds that of a peer against its own. */
+const USUAL_SIZE = 255;
+
 /** The cluster in which a stand-in runs. */
 export interface OwnCluster {
   /** What the network knows it by: the sandbox's name for it, which stays. */
@@ -83,9 +86,14 @@ export function followPeers(options: PeersOptions): Peers {
     for (const [id, holder] of reserved) if (holder === name) reserved.delete(id);
   };
 
-  function refuses(name: string, { id = 0 }: ClusterConfig): string | undefined {
+  /** Cilium's pkg/clustermesh/types, `ValidateRemoteConfig`. */
+  function refuses(name: string, { id = 0, capabilities = {} }: ClusterConfig): string | undefined {
     if (id < 1) return `ClusterID ${id} is reserved`;
     if (id > own.maxConnectedClusters) return `ClusterID > ${own.maxConnectedClusters} is not supported`;
+    const { maxConnectedClusters = 0 } = capabilities;
+    if (own.maxConnectedClusters !== USUAL_SIZE && own.maxConnectedClusters !== maxConnectedClusters) {
+      return `mismatched MaxConnectedClusters; local=${own.maxConnectedClusters}, remote=${maxConnectedClusters}`;
+    }
     if (id === own.id) return `clusterID ${id} is assigned to the local cluster`;
     if (!options.reservesIds) return undefined;
     if ((reserved.get(id) ?? name) !== name) return `clusterID ${id} is already used`;
