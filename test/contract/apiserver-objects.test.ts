@@ -327,6 +327,14 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
   });
 
   describe('validation', () => {
+    const MEBIBYTE = 1024 * 1024;
+
+    test('takes data of a MiB, whatever its base64 and the names of its keys are', async () => {
+      const data = { ['k'.repeat(200)]: Buffer.alloc(MEBIBYTE).toString('base64') };
+      const answer = await post('/api/v1/namespaces/default/secrets', { metadata: { name: 'full' }, data });
+      expect(answer.body.metadata).toMatchObject({ name: 'full' });
+    });
+
     const selector = { matchLabels: { a: 'b' } };
     test.each([
       [SECRETS, { metadata: { name: 'Bad_Name' } }, 'metadata.name'],
@@ -386,6 +394,21 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
           spec: { selector, template: { spec: { ...pod('x').spec, restartPolicy: 'Never' } } },
         },
         'spec.template.spec.restartPolicy',
+      ],
+      [
+        '/api/v1/namespaces/default/secrets',
+        { metadata: { name: 'x' }, stringData: { a: 'x'.repeat(MEBIBYTE + 1) } },
+        'data',
+      ],
+      [
+        '/api/v1/namespaces/default/secrets',
+        { metadata: { name: 'x' }, data: { a: Buffer.alloc(MEBIBYTE).toString('base64'), b: 'eA==' } },
+        'data',
+      ],
+      [
+        '/api/v1/namespaces/default/configmaps',
+        { metadata: { name: 'x' }, data: { a: 'é'.repeat(MEBIBYTE / 2 + 1) } },
+        '[]',
       ],
     ])('POST %s %j', async (path, body, field) => {
       const answer = await post(path, body);

@@ -110,6 +110,24 @@ function workloadCauses(workload: KubeObject): StatusCause[] {
   return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
 }
 
+/** Bytes of all values together (Kubernetes' pkg/apis/core/validation, MaxSecretSize): names of keys do not count. */
+const LARGEST_DATA = 1024 * 1024;
+
+/** @param field what Kubernetes names: of a ConfigMap no field at all */
+function sizeCauses(
+  object: KubeObject,
+  field: string,
+  encoded: readonly string[],
+  plain: readonly string[],
+): StatusCause[] {
+  const sizeOf = (fields: readonly string[], encoding: BufferEncoding) =>
+    fields
+      .flatMap((name) => Object.values(objectAt(object, name) ?? {}))
+      .reduce<number>((sum, value) => sum + Buffer.byteLength(String(value), encoding), 0);
+  if (sizeOf(encoded, 'base64') + sizeOf(plain, 'utf8') <= LARGEST_DATA) return [];
+  return [{ reason: 'FieldValueTooLong', message: `Too long: may not be more than ${LARGEST_DATA} bytes`, field }];
+}
+
 function dataCauses(object: KubeObject): StatusCause[] {
   const keys = ['data', 'binaryData', 'stringData'].flatMap((field) =>
     Object.keys(objectAt(object, field) ?? {}).map((key) => [field, key] as const),
@@ -124,8 +142,13 @@ function secretCauses(secret: KubeObject): StatusCause[] {
   const needed = secret.type === 'kubernetes.io/tls' ? ['tls.crt', 'tls.key'] : [];
   return [
     ...dataCauses(secret),
+    ...sizeCauses(secret, 'data', ['data'], ['stringData']),
     ...needed.filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
   ];
+}
+
+function configMapCauses(configMap: KubeObject): StatusCause[] {
+  return [...dataCauses(configMap), ...sizeCauses(configMap, '[]', ['binaryData'], ['data'])];
 }
 
 function bindingCauses(binding: KubeObject): StatusCause[] {
@@ -139,7 +162,7 @@ const BY_KIND: Record<string, (object: KubeObject) => StatusCause[]> = {
   DaemonSet: workloadCauses,
   ReplicaSet: workloadCauses,
   StatefulSet: workloadCauses,
-  ConfigMap: dataCauses,
+  ConfigMap: configMapCauses,
   Secret: secretCauses,
   RoleBinding: bindingCauses,
   ClusterRoleBinding: bindingCauses,
