@@ -1,12 +1,25 @@
 /** How a pod's packets to another cluster's pods travel from node to node, by ConfigMap cilium-config. */
 import { encryption, routingMode, tunnelPort } from '../../mesh/cilium/datapath.ts';
+import { type CiliumVersion, compareMinors, versionOfImage } from '../../mesh/cilium/versions.ts';
 import { tunnelOverhead } from '../../mesh/network/mtu.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
+import { type DaemonSet, typeOf } from '../objects.ts';
 import type { Packet } from '../pods/network-rules.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 
 /** Of WireGuard (Cilium's pkg/wireguard/types ListenPort). */
 const WIREGUARD_PORT = 51871;
+
+/** From here on IPsec encrypts what is in the tunnel's packets already; before, it was ESP that was wrapped (cilium/cilium#37723). */
+const ESP_OUTSIDE_SINCE: CiliumVersion = { major: 1, minor: 18, patch: 0, suffix: '' };
+
+/** Of the agents, by their image; undefined where that does not tell. */
+function agentVersion(store: Store): CiliumVersion | undefined {
+  const agents = store.list(typeOf('DaemonSet')).find(({ metadata }) => metadata.name === 'cilium') as
+    | DaemonSet
+    | undefined;
+  return versionOfImage(agents?.spec.template.spec.containers.find(({ name }) => name === 'cilium-agent')?.image ?? '');
+}
 
 /**
  * The family of a tunnel's own packets (pkg/datapath/tunnel): that of option `underlay-protocol`, which by itself is IPv4
@@ -20,7 +33,8 @@ function tunnelFamily(config: ReturnType<typeof ciliumConfigOf>): 4 | 6 {
 export function onTheWire(store: Store, packet: Packet): Packet {
   const config = ciliumConfigOf(store);
   const { from, to } = packet;
-  const size = packet.size + tunnelOverhead(config);
+  const version = agentVersion(store);
+  const size = packet.size + tunnelOverhead(config, version);
   if (encryption(config) === 'WireGuard') {
     // It dials a node at its IPv4 address if it has one (pkg/wireguard/agent).
     const family = config['enable-ipv4'] === 'false' ? 6 : 4;
@@ -28,7 +42,8 @@ export function onTheWire(store: Store, packet: Packet): Packet {
   }
   const port = tunnelPort(config);
   const family = port === undefined ? packet.family : tunnelFamily(config);
-  if (encryption(config) === 'IPsec') return { from, to, family, protocol: 'esp', size };
+  const isInside = port !== undefined && version !== undefined && compareMinors(version, ESP_OUTSIDE_SINCE) < 0;
+  if (encryption(config) === 'IPsec' && !isInside) return { from, to, family, protocol: 'esp', size };
   return port === undefined ? packet : { from, to, family, protocol: 'udp', port, size };
 }
 
