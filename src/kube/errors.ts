@@ -1,7 +1,8 @@
-import { kubectlCommand } from '../mesh/command-line.ts';
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { describeRights } from '../mesh/objects/access-rules.ts';
 import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
 import { grantHint, type WithheldRights, withheldRights } from './missing-rights.ts';
 import { type Shape, shaped } from './shape.ts';
@@ -116,7 +117,9 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
       field: cause.field,
       message: plainWords(cause.message ?? ''),
     }));
-    return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status) ?? rule, { causes });
+    return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status) ?? roomHint(status) ?? rule, {
+      causes,
+    });
   }
   const calling = silentWebhook(status?.message ?? '');
   if (calling) return fail('ApiFailure', `${cannot}: ${said}`, rule, { webhook: calling });
@@ -137,6 +140,15 @@ function immutableHint(
   const read = kubectlCommand({ context, namespace }, ['get', resource, name, '-o', 'yaml']);
   const write = kubectlCommand({ context }, ['replace', '--force', '-f', '-']);
   return `Someone made it immutable. If it may change, recreate it without that: ${read} | sed '/^immutable: true$/d' | ${write}`;
+}
+
+/** What to do about a Secret of peers that would have more data than any may (Kubernetes' pkg/apis/core/validation). */
+function roomHint(status?: KubeStatus): string | undefined {
+  const isFull = /Too long: may not be more than 1048576 bytes/.test(status?.message ?? '');
+  const isOfPeers = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].includes(status?.details?.name ?? '');
+  return isFull && isOfPeers
+    ? `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`
+    : undefined;
 }
 
 /** What asks for the verb get by its method and, from Kubernetes 1.35 on, for create too. */

@@ -163,6 +163,28 @@ checkScenarios(
         change: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
       },
     ],
+    'peer-secret-room': [
+      {
+        when: 'the Secret has so many peers that a second CA of each would be too much',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        args: { secret: 'cilium-kvstoremesh', peers: 201 },
+        change: ({ one }) => {
+          const encoded = (text: string) => Buffer.from(text).toString('base64');
+          return edit(one, refs.secret('cilium-kvstoremesh'), (secret) => {
+            const data = secret.data as Record<string, string>;
+            const more = Array.from({ length: 200 }, (_, index) => [
+              [`more-${index}`, encoded('endpoints:\n- https://192.0.2.1:2379\n')],
+              ...['.etcd-client-ca.crt', '.etcd-client.crt', '.etcd-client.key'].map((end) => [
+                `more-${index}${end}`,
+                data[`mesh-2${end}`],
+              ]),
+            ]).flat();
+            secret.data = { ...data, ...Object.fromEntries(more) };
+          });
+        },
+      },
+    ],
     'mesh-size': [
       {
         when: 'a cluster dials more peers than there may be',

@@ -19,6 +19,7 @@ const WARN_AT_WORST = [
   'wireguard-of-nodes',
   'service-reachable',
   'source-ranges',
+  'peer-secret-room',
   'native-routing-cidr',
   'service-address-overlap',
   'bgp-pod-cidrs',

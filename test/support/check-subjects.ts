@@ -249,6 +249,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'mesh-size': {
     takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
   },
+  'peer-secret-room': noPeers,
   'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: new Map() })),
   'agents-run': noConfig,

@@ -318,3 +318,11 @@ describe('transport', () => {
     expect(errorOfTransport(action, raw)).toMatchObject({ code: 'Unauthenticated' });
   });
 });
+
+test('a Secret of peers without room leads to what takes less, another one does not', () => {
+  const message = 'Secret "x" is invalid: data: Too long: may not be more than 1048576 bytes';
+  const hintFor = (name: string) => refused(422, failure(422, 'Invalid', message, { name })).hint;
+  expect(hintFor('cilium-kvstoremesh')).toMatch(/: meshctl explain peer-secret-room$/);
+  expect(hintFor('cilium-clustermesh')).toMatch(/: meshctl explain peer-secret-room$/);
+  expect(hintFor('else')).toBeUndefined();
+});

@@ -3,7 +3,10 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { counted } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
+import { SECRET_LIMIT, secretRooms } from '../peers/file/secret-room.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type Finding, listed } from './shared/check.ts';
 import { configOf, othersKnown } from './shared/subjects.ts';
@@ -75,7 +78,35 @@ export const MESH_SIZE_CHECKS: readonly Check[] = [
     },
     says: ({ args }) => `the mesh would have ${args.clusters} clusters, and max-connected-clusters is ${args.max}`,
   },
+  {
+    id: 'peer-secret-room',
+    category: 'identity',
+    title: 'Secrets with peering files have room for more peers, and for a rotation of CAs',
+    subject: (cluster) => ({
+      things: secretRooms(cluster).map(({ secret }) => secret),
+      otherwise: 'it has no Secret with peering files',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap(({ context, ...cluster }) =>
+        secretRooms(cluster)
+          .filter(({ inRotation }) => inRotation > WARN_FROM * SECRET_LIMIT)
+          .map(({ secret, peers, bytes, inRotation }): Finding => {
+            const args = { context, secret, peers, kib: kibOf(bytes), inRotation: kibOf(inRotation) };
+            const hint = `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`;
+            return { id: 'peer-secret-room', severity: 'warn', cluster: context, args, hint };
+          }),
+      ),
+    says: ({ args }) =>
+      `context "${args.context}": Secret ${args.secret} has ${args.kib} KiB for ${counted(Number(args.peers), 'peer')}, or ${args.inRotation} KiB while their CAs are rotated, and cannot have more than ${kibOf(SECRET_LIMIT)} KiB`,
+  },
 ];
+
+/** Of the room that there is: further clusters are to be planned in time. */
+const WARN_FROM = 0.8;
+
+function kibOf(bytes: number): number {
+  return Math.ceil(bytes / 1024);
+}
 
 /** It is fixed when a cluster is installed; one that still runs with another value can have that back. */
 function wayToSize(clusters: readonly ClusterSnapshot[]): string {
