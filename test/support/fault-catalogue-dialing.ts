@@ -43,6 +43,19 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
   },
   {
     ...COMMON,
+    id: 'replicas-file-plain',
+    what: 'the peering file for KVStoreMesh dials without TLS',
+    arrange: (mesh) => {
+      const { 'mesh-2': text = '' } = secretTexts(mesh.one.store.get(refsOf(mesh.one).secret(REPLICAS_SECRET)));
+      setFiles(mesh, { 'mesh-2': text.replace('https://', 'http://') });
+    },
+    noticed: true,
+    status: ['timed-out', 'peering-file-unreadable'],
+    check: ['peering-file-unreadable'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
     id: 'agents-file-garbage',
     what: 'the peering file for the agents is not YAML',
     arrange: ({ one }) => setSecret(one, AGENTS_SECRET, { 'mesh-2': 'endpoints: [' }),

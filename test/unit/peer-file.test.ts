@@ -22,6 +22,18 @@ const agent = (text: string) => {
 };
 
 it.each([
+  ['- https://203.0.113.7:2379', false],
+  ['- 203.0.113.7:2379', false],
+  ['- http://203.0.113.7:2379', true],
+  ['- http://203.0.113.7:2379\n- https://203.0.113.8:2379', true],
+  ['- https://203.0.113.8:2379\n- http://203.0.113.7:2379', false],
+])('endpoints %j are dialled without TLS: %s', (endpoints, plain) => {
+  const file = parsePeerFile(`endpoints:\n${endpoints}\n`);
+  expect(file).toMatchObject({ plain });
+  expect(file.endpoints.map(({ port }) => port)).toEqual(file.endpoints.map(() => 2379));
+});
+
+it.each([
   ['remote-mesh-2', 'mesh-2'],
   ['remote', undefined],
   ['remote-', undefined],

@@ -59,7 +59,8 @@ const WITHOUT_TRUST: readonly FailureClass[] = [
 const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly FailureClass[]>> = {
   'peering-secret-missing': WITHOUT_FILE,
   'peering-file-missing': WITHOUT_FILE,
-  'peering-file-unreadable': WITHOUT_FILE,
+  // A server that wants TLS answers nobody who dials without.
+  'peering-file-unreadable': [...WITHOUT_FILE, 'refused', 'timed-out'],
   'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER, 'cannot-resolve'],
   'peer-certificate-missing': WITHOUT_FILE,
   // Of a CA file without a certificate etcd's client makes a pool that trusts nobody.

@@ -29,6 +29,8 @@ export interface ClientFiles {
 
 export interface SessionOptions {
   files: ClientFiles;
+  /** Without TLS, which a server that wants it ends at once. */
+  plain?: boolean;
   /** The host of the endpoint: what the server's certificate must be valid for. */
   host: string;
   now: Date;
@@ -62,6 +64,10 @@ const CALL_TIMEOUT_MS = 10_000;
 /** Handshakes on an open TCP connection, verifies the server. Rejects with ConnectionFailure; then the socket is destroyed. */
 export async function openEtcdSession(socket: Socket, options: SessionOptions): Promise<EtcdSession> {
   const localPort = socket.localPort ?? 0;
+  if (options.plain) {
+    socket.destroy();
+    throw new ConnectionFailure('etcd', 'context deadline exceeded');
+  }
   let secured: TLSSocket;
   try {
     secured = await shakeHands(socket, options);

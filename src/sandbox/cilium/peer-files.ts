@@ -9,6 +9,8 @@ export type Files = ReadonlyMap<string, Buffer>;
 export interface PeerFile {
   /** `host:port` of each endpoint. */
   endpoints: { host: string; port: number }[];
+  /** All of them are dialled without TLS: the first one is of `http` (etcd's client/v3, internal/endpoint and client.go). */
+  plain: boolean;
   /** Paths of the certificate files. */
   ca: string;
   certificate: string;
@@ -49,6 +51,7 @@ export function parsePeerFile(text: string): PeerFile {
   const path = (field: string) => String(document[field] ?? '');
   return {
     endpoints: endpoints.map(parseEndpoint),
+    plain: /^http:\/\//i.test(endpoints[0] ?? ''),
     ca: path('trusted-ca-file'),
     certificate: path('cert-file'),
     privateKey: path('key-file'),
@@ -56,9 +59,10 @@ export function parsePeerFile(text: string): PeerFile {
   };
 }
 
+/** One without a scheme is dialled as one of `https`, if there are certificates. */
 function parseEndpoint(endpoint: string): PeerFile['endpoints'][number] {
   try {
-    const url = new URL(endpoint);
+    const url = new URL(endpoint.includes('://') ? endpoint.replace(/^http:/i, 'https:') : `https://${endpoint}`);
     return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) };
   } catch (error) {
     throw new ConnectionFailure('config', `parse "${endpoint}": invalid endpoint`, error);

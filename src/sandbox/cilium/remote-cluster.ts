@@ -159,7 +159,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
 
   async function openAt(
     { host, port }: PeerFile['endpoints'][number],
-    { aliases }: PeerFile,
+    { aliases, plain }: PeerFile,
     credentials: Parameters<typeof openEtcdSession>[1]['files'],
   ): Promise<EtcdSession> {
     let socket: Socket;
@@ -169,7 +169,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       if (!(error instanceof DialError)) throw error;
       throw new ConnectionFailure(error.code === 'ENOTFOUND' ? 'resolve' : 'tcp', error.message, error);
     }
-    return openEtcdSession(socket, { files: credentials, host, now: now(), takeAlert: options.takeAlert });
+    return openEtcdSession(socket, { files: credentials, plain, host, now: now(), takeAlert: options.takeAlert });
   }
 
   /** Reads the peer's configuration, then its state again and again, until the connection ends. */

@@ -56,7 +56,7 @@ async function peerLines(name: string, text: string, options: TroubleshootOption
   lines.push('', '🔌 Endpoints:');
   for (const { host, port } of file.endpoints) {
     const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-    lines.push(`   - https://${authority}`);
+    lines.push(`   - ${file.plain ? 'http' : 'https'}://${authority}`);
     const { steps, outcome } = await endpointLines(host, port, authority, file, credentials, options);
     lines.push(...steps.map((step) => `     ${step}`));
     outcomes.push(outcome);
@@ -75,7 +75,7 @@ async function endpointLines(
   host: string,
   port: number,
   authority: string,
-  { aliases }: PeerFile,
+  { aliases, plain }: PeerFile,
   files: ClientFiles,
   { peers, network, now }: TroubleshootOptions,
 ): Promise<{ steps: string[]; outcome: string }> {
@@ -100,7 +100,7 @@ async function endpointLines(
   steps.push(`✅ TCP connection successfully established to ${authority}`);
   const takeAlert = (localPort: number) => network.alerts.get(localPort);
   try {
-    const session = await openEtcdSession(socket, { files, host, now: now(), takeAlert });
+    const session = await openEtcdSession(socket, { files, plain, host, now: now(), takeAlert });
     steps.push(`✅ TLS connection successfully established to ${authority}`);
     try {
       await session.list('cilium/.heartbeat');
@@ -116,6 +116,8 @@ async function endpointLines(
       session.close();
     }
   } catch (error) {
+    // Without TLS there is no such step: it is the client that fails.
+    if (plain) return { steps, outcome: `❌ Failed to establish connection: ${(error as Error).message}` };
     return failed(`Cannot establish TLS connection to ${authority}`, error);
   }
 }
