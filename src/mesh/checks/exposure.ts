@@ -55,16 +55,15 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'the source ranges of load balancers let the nodes of other clusters in',
     subject: (cluster, { clusters }) => {
-      const service = [serviceSpec(apiserverService(cluster)).type ?? []].flat();
-      if (service.length === 0 || sourceRanges(cluster).length === 0) return { things: service, otherwise: NO_SERVICE };
+      if (serviceSpec(apiserverService(cluster)).type === undefined) return { things: [], otherwise: NO_SERVICE };
       const others = clusters.filter((other) => other !== cluster);
-      const [seen, unseen] = [true, false].map((isSeen) =>
-        others.filter(({ nodes }) => nodes.length > 0 === isSeen).map(({ context }) => context),
-      ) as [string[], string[]];
+      // Without ranges everyone is let in, whoever they are.
+      const isOpen = sourceRanges(cluster).length === 0;
+      const unseen = others.filter(({ nodes }) => !isOpen && nodes.length === 0);
       return {
-        things: seen,
-        otherwise: 'no nodes of other clusters are known that its source ranges could keep out',
-        unseen: unseen.length > 0 ? [`no nodes of ${unseen.join(', ')} are known`] : [],
+        things: others.filter((other) => !unseen.includes(other)).map(({ context }) => context),
+        otherwise: 'no nodes of other clusters are known that it could keep out',
+        unseen: unseen.map(({ context }) => `no nodes of ${context} are known`),
       };
     },
     run: ({ clusters }, all) => clusters.flatMap((cluster) => shutOut(cluster, all)),
