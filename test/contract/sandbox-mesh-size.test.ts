@@ -1,6 +1,8 @@
 /** Clusters of two sizes: who has another max-connected-clusters than 255 refuses every peer that has not the same. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf } from '../support/cli.ts';
+import { meshctlWith } from '../support/e2e-cli.ts';
 import { agentReports } from '../support/peer-reports.ts';
 import {
   enableByHand,
@@ -45,4 +47,13 @@ it('a cluster of 511 is connected with one of 255, and does not take its state',
   const [[refusing] = []] = await reports();
   expect(refusing).toMatchObject({ connected: true, config: { retrieved: true } });
   expect(refusing?.ready).not.toBe(true);
+});
+
+it('of which the status has the cause: its own clustermesh-apiserver runs with 255, too', async () => {
+  const meshctl = meshctlWith(sandbox.kubeconfigPath);
+  const { clusters } = jsonOf(await meshctl(['clustermesh', 'status', '--context', 'large,usual', '-o', 'json'])) as {
+    clusters: { context: string; problems: { class: string; cause?: { id: string } }[] }[];
+  };
+  const problems = clusters.find(({ context }) => context === 'large')?.problems ?? [];
+  expect(problems.map(({ cause }) => cause?.id)).toEqual(['max-connected-clusters-running']);
 });

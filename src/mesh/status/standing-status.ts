@@ -73,7 +73,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-unconfigured': [],
   'choice-half-recorded': [],
   'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
-  'max-connected-clusters-equal': ['config-not-retrieved', ...VAGUE],
+  // Who refuses a peer is connected to it, and reads nothing.
+  'max-connected-clusters-equal': ['config-not-retrieved', 'syncing', ...VAGUE],
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
@@ -104,7 +105,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   // A server that may read nothing serves nothing, and lets everyone in.
   'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
-  'max-connected-clusters-running': ['config-not-retrieved', ...VAGUE],
+  'max-connected-clusters-running': ['config-not-retrieved', 'syncing', ...VAGUE],
   'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
 };
 
@@ -285,8 +286,9 @@ function explained(
     ...(throughCache ? own : peer).filter(
       (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
     ),
-    // By the id that it has now, a cluster may take a peer for itself.
+    // By the id that it has now, a cluster may take a peer for itself; by its size, it refuses every peer of another one.
     ...own.filter(({ id }) => id === 'identity-outdated' && problem.class === 'wrong-cluster'),
+    ...own.filter(({ id }) => id === 'max-connected-clusters-running'),
   ];
   const astray = addresses.find(
     ({ fault, explains }) =>
