@@ -99,9 +99,9 @@ function routeInto(
 ): Route | undefined {
   for (const service of services(cluster)) {
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
-    const addresses = [cluster.loadBalancerAddresses.get(key), ...(service.spec.externalIPs ?? [])];
-    if (!addresses.includes(address)) continue;
-    const { loadBalancerSourceRanges: sourceRanges } = service.spec;
+    const balancer = cluster.loadBalancerAddresses.get(key);
+    if (![balancer, ...(service.spec.externalIPs ?? [])].includes(address)) continue;
+    const sourceRanges = address === balancer ? service.spec.loadBalancerSourceRanges : undefined;
     return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port), sourceRanges };
   }
   const place = placeOf(cluster, address);
