@@ -144,7 +144,7 @@ function immutableHint(
 
 /** What to do about a Secret of peers that would have more data than any may (Kubernetes' pkg/apis/core/validation). */
 function roomHint(status?: KubeStatus): string | undefined {
-  const isFull = /Too long: may not be more than 1048576 bytes/.test(status?.message ?? '');
+  const isFull = /Too long: (may not be more than|must have at most) 1048576 bytes/.test(status?.message ?? '');
   const isOfPeers = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].includes(status?.details?.name ?? '');
   return isFull && isOfPeers
     ? `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`

@@ -18,7 +18,7 @@ export interface BackgroundSandbox {
   /** Of its process. */
   pid: number;
   /** The machine that it runs on: others may have the same home. */
-  host: string;
+  host?: string | undefined;
   /** When its process began, where that can be told: its number may be another one's after a restart. */
   begun?: string | undefined;
 }
@@ -172,7 +172,8 @@ export async function endInBackground({ clock, signal }: World, sandbox: Backgro
 
 /** Whether a sandbox's process is known to be gone. What runs on another machine cannot be seen from here. */
 async function isGone({ pid, host, begun }: BackgroundSandbox): Promise<boolean> {
-  if (host !== hostname()) return false;
+  // A former version did not write it down.
+  if (host !== undefined && host !== hostname()) return false;
   return !isRunning(pid) || (begun !== undefined && (await beginningOf(pid)) !== begun);
 }
 

@@ -38,7 +38,7 @@ export async function podStations(
   flow: Flow,
   site: ProbeSite,
   objects: ProbeObjects,
-  { waitMs, nextToken }: { waitMs: number } & Pick<ProbeRun, 'nextToken'>,
+  { waitMs, nextToken, onNoneMade }: { waitMs: number; onNoneMade: () => void } & Pick<ProbeRun, 'nextToken'>,
 ): Promise<Stations> {
   const { client, nodes } = site;
   const [first] = nodes;
@@ -54,9 +54,15 @@ export async function podStations(
   // Whatever was begun is let end, so that what was made is known when it is removed.
   const made = await Promise.allSettled(planned.map(({ object }) => client.create(object)));
   const refused = made.find((result) => result.status === 'rejected');
+  // Who may make none may mostly not look for them either, and would be told that they are left.
+  if (made.every((result) => result.status === 'rejected' && isForbidden(result.reason))) onNoneMade();
   if (refused) throw withHint(refused.reason);
   const pods = await awaitPods(flow, site, planned, waitMs);
   return stationsOf(flow, site, { planned, pods, nextToken });
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof MeshctlError && error.code === 'Forbidden';
 }
 
 /** What refuses pods says why, and not what may be done; of a right that is missing it does. */

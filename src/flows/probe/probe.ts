@@ -175,7 +175,10 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
     const { namespace, image = site.snapshot.agent?.image ?? '', waitMs } = options;
     const objects = await renderProbe(flow.installation, { namespace, image, ...probe });
     post.objects = objects;
-    const stations = await watching(await podStations(flow, site, objects, { waitMs, ...probe }), context);
+    const onNoneMade = () => {
+      post.objects = undefined;
+    };
+    const stations = await watching(await podStations(flow, site, objects, { waitMs, onNoneMade, ...probe }), context);
     const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
     if (!outside || options.via === 'pods') return stations;
     flow.progress.warn(

@@ -8,6 +8,7 @@ import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { nodesKeptOut, rangesToLetIn, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
+import { othersMeant } from './shared/ask-nodes.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
 
 /** How the clustermesh-apiservers of a mesh can be reached. */
@@ -56,14 +57,19 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
     title: 'the source ranges of load balancers let the nodes of other clusters in',
     subject: (cluster, { clusters }) => {
       if (serviceSpec(apiserverService(cluster)).type === undefined) return { things: [], otherwise: NO_SERVICE };
-      const others = clusters.filter((other) => other !== cluster);
+      const others = othersMeant(cluster, clusters);
       // Without ranges everyone is let in, whoever they are.
       const isOpen = sourceRanges(cluster).length === 0;
-      const unseen = others.filter(({ nodes }) => !isOpen && nodes.length === 0);
+      const unknown = (other: ClusterSnapshot) => {
+        if (isOpen) return undefined;
+        const { context, nodes } = other;
+        if (nodes.length === 0) return `no nodes of ${context} are known`;
+        return nodesKeptOut(other, cluster) ? undefined : `by which address ${context} dials it is not known`;
+      };
       return {
-        things: others.filter((other) => !unseen.includes(other)).map(({ context }) => context),
-        otherwise: 'no nodes of other clusters are known that it could keep out',
-        unseen: unseen.map(({ context }) => `no nodes of ${context} are known`),
+        things: others.filter((other) => unknown(other) === undefined).map(({ context }) => context),
+        otherwise: 'there is no other cluster that it could keep out',
+        unseen: others.flatMap((other) => unknown(other) ?? []),
       };
     },
     run: ({ clusters }, all) => clusters.flatMap((cluster) => shutOut(cluster, all)),
@@ -81,8 +87,8 @@ function nodePortOf(cluster: ClusterSnapshot): number | undefined {
 
 /** NAT may give nodes an address within on their way, which nothing here tells: so it is a warning. */
 function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
-  const kept = all.flatMap((client) => {
-    const nodes = client === server ? [] : nodesKeptOut(client, server);
+  const kept = othersMeant(server, all).flatMap((client) => {
+    const nodes = nodesKeptOut(client, server) ?? [];
     return nodes.length > 0 ? [{ client, names: nodes.map(({ name }) => name) }] : [];
   });
   if (kept.length === 0) return [];
@@ -94,7 +100,11 @@ function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[]): Find
   const flags = ['--load-balancer-source-ranges', ranges.join(',')];
   const nodes = kept.map(({ client, names }) => `${firstOf(names)} of ${client.context}`).join(', nor of ');
   const command = meshctlCommand('clustermesh enable', { context }, flags);
-  const hint = `Unless NAT gives them another address, they cannot dial it. Let them in: ${command}`;
+  const accept = meshctlCommand('clustermesh check', { context: all.map((one) => one.context) }, [
+    '--suppress',
+    'source-ranges',
+  ]);
+  const hint = `Let them in: ${command}; or, where NAT gives them an address within: ${accept}`;
   const args = { context, ranges: sourceRanges(server), nodes };
   return [{ id: 'source-ranges', severity: 'warn', cluster: context, args, hint }];
 }

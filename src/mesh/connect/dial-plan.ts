@@ -136,10 +136,11 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     });
   }
   const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
-  const isSame = sameFile(texts[peer], file);
+  const present = texts[peer];
+  const isSame = present !== undefined && sameFile(present, file);
   if (!isSame || (reason && hasOtherAuthority(direction))) {
-    entry.data[peer] = isSame ? withNewText(file, now) : file;
-    const from = texts[peer] === undefined ? {} : { from: describeFile(texts[peer]) };
+    entry.data[peer] = isSame ? withNewText(present, now) : file;
+    const from = present === undefined ? {} : { from: describeFile(present) };
     entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read again' : ''}` });
   }
   if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);

@@ -34,8 +34,9 @@ export function sourceRanges(server: ClusterSnapshot): string[] {
  * The nodes of a client whose packets a server's source ranges keep out. With KVStoreMesh a pod on one of them dials, whichever
  * it is, so that one address within is enough; without it each node dials. What is dialled beside the load balancer's own
  * addresses is not judged, nor is what pods send as themselves where their range is within: NAT on the way nobody sees.
+ * @returns undefined where it is not judged
  */
-export function nodesKeptOut(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] {
+export function nodesKeptOut(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] | undefined {
   const ranges = sourceRanges(server).flatMap((range) => parseCidr(range) ?? []);
   const service = apiserverService(server);
   if (ranges.length === 0 || !service) return [];
@@ -48,7 +49,8 @@ export function nodesKeptOut(client: ClusterSnapshot, server: ClusterSnapshot): 
     return range !== undefined && ranges.some((own) => overlap(own, range));
   };
   const isOfPods = need?.from === 'pods';
-  if (!need || (isOfPods && !isTunnel(client) && knownRanges(client).some(({ text }) => isWithin(text)))) return [];
+  if (!need || (isOfPods && !isTunnel(client) && knownRanges(client).some(({ text }) => isWithin(text))))
+    return undefined;
   const outside = client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(address)));
   return isOfPods && outside.length < client.nodes.length ? [] : outside;
 }

@@ -1,6 +1,6 @@
 import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
-import { familyOf } from '../cilium/cidr.ts';
-import { ipFamilies, isOn, isTunnel, maskedFamilies } from '../cilium/datapath.ts';
+import { familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
+import { type CiliumConfig, ipFamilies, isOn, isTunnel, maskedFamilies } from '../cilium/datapath.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
 import { addressOf, type ProbedCluster, type ProbePlace } from './places.ts';
@@ -196,7 +196,15 @@ function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
   if (!isTunnel(snapshot) || ['enable-ip-masq-agent', ...EGRESS_GATEWAY].some((key) => isOn(config, key))) return false;
   const family = familyOfHost(host);
   const masked = maskedFamilies(config);
-  return (family === undefined ? ipFamilies(config) : [family]).every((one) => masked.includes(one));
+  const families = family === undefined ? ipFamilies(config) : [family];
+  return families.every((one) => masked.includes(one) && !mayStayUnmasked(config, one, host));
+}
+
+/** With a tunnel, too, pods keep their address towards the native-routing CIDR (`snat_v4_needs_masquerade` in Cilium's bpf/lib/nat.h). */
+function mayStayUnmasked(config: CiliumConfig, family: 4 | 6, host: string): boolean {
+  const unmasked = parseCidr(config[`ipv${family}-native-routing-cidr`] ?? '');
+  const range = parseCidr(host);
+  return unmasked !== undefined && (range === undefined || overlap(unmasked, range));
 }
 
 function sendersTo(host: string, places: readonly ProbePlace[]): readonly ProbePlace[] {

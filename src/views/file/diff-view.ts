@@ -83,7 +83,7 @@ export function diffText(report: DiffReport, theme: Theme): string {
   }
   const { make, halves, prune } = nextSteps(report);
   // In one sentence.
-  const piped = isPiped(report) && make.length + prune.length > 1;
+  const piped = isPiped(report) && make.length > 0 && prune.length > 0;
   const hints = piped ? [pipeAgain(count, notInFile), ...halves] : [...make, ...halves, ...prune];
   return [
     ...planBlocks({ steps: differences.steps }, theme),

@@ -44,7 +44,7 @@ export interface NodeQuestion<Answer> {
 export const unpairedIn = rememberedOf(unpairedClusters);
 
 /** The clusters to which packets of a cluster's pods are meant to go, be it as answers. */
-function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+export function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const pairs = unpairedIn(all);
   const own = clusterNameOf(cluster);
   return withoutNamesakes(cluster, all).filter((other) => !areApart(pairs, own, clusterNameOf(other)));

@@ -43,11 +43,15 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
 /**
  * A peering file with a text of its own, for a peer whose CA is another one than before. Cilium reads the CAs that a file names
  * only when it begins to dial, and begins anew where the file's own text has changed (pkg/clustermesh/common/config.go): who has
- * begun with the former CA would wait for 15 minutes (initialConnectionTimeout in pkg/kvstore/etcd.go).
+ * begun with the former CA would wait for 15 minutes (initialConnectionTimeout in pkg/kvstore/etcd.go). What else the file has
+ * stays, as the mark of a rotation (mesh/rotation/reload-marks.ts).
  */
 export function withNewText(file: string, now: Date): string {
-  return `${file}# The CA of the peer changed ${now.toISOString()}; Cilium reads it together with this file only.\n`;
+  const text = file.replace(CHANGED_CA, '').replace(/(?<=[^\n])$/, '\n');
+  return `${text}# The CA of the peer changed ${now.toISOString()}; Cilium reads it together with this file only.\n`;
 }
+
+const CHANGED_CA = /^# The CA of the peer changed .*\n/m;
 
 /** What a peering file's endpoints are: `host:port` each. */
 function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
