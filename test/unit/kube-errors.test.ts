@@ -319,10 +319,13 @@ describe('transport', () => {
   });
 });
 
-test('a Secret of peers without room leads to what takes less, another one does not', () => {
-  const message = 'Secret "x" is invalid: data: Too long: may not be more than 1048576 bytes';
-  const hintFor = (name: string) => refused(422, failure(422, 'Invalid', message, { name })).hint;
-  expect(hintFor('cilium-kvstoremesh')).toMatch(/: meshctl explain peer-secret-room$/);
-  expect(hintFor('cilium-clustermesh')).toMatch(/: meshctl explain peer-secret-room$/);
-  expect(hintFor('else')).toBeUndefined();
-});
+test.each(['may not be more than', 'must have at most'])(
+  'a Secret of peers without room (%s) leads to what takes less, another one does not',
+  (words) => {
+    const message = `Secret "x" is invalid: data: Too long: ${words} 1048576 bytes`;
+    const hintFor = (name: string) => refused(422, failure(422, 'Invalid', message, { name })).hint;
+    expect(hintFor('cilium-kvstoremesh')).toMatch(/: meshctl explain peer-secret-room$/);
+    expect(hintFor('cilium-clustermesh')).toMatch(/: meshctl explain peer-secret-room$/);
+    expect(hintFor('else')).toBeUndefined();
+  },
+);

@@ -180,6 +180,7 @@ describe('a network is proved', () => {
     ['without masquerading', { 'enable-ipv4-masquerade': 'false' }],
     ['with an ip-masq-agent', { 'enable-ip-masq-agent': 'true' }],
     ['with an egress gateway', { 'enable-egress-gateway': 'true' }],
+    ['towards the native-routing CIDR, also with a tunnel,', { 'ipv4-native-routing-cidr': '10.0.0.0/8' }],
     ['with one of an older Cilium', { 'enable-ipv4-egress-gateway': 'true' }],
   ])('not where only a pod does not get out %s, under another address than its node', (_what, config) => {
     const report = reportOf({ config, blocked: isOfPod });

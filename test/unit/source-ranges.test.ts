@@ -117,6 +117,19 @@ describe('source-ranges', () => {
     expect(look([one, two]).map((finding) => finding.severity)).toEqual([severity]);
   });
 
+  it('does not speak of clusters that are not to dial it, as two spokes of a hub', () => {
+    const knows = (peer: string) => [
+      secretObject('cilium-clustermesh', { [peer]: remotePeerFile(peer, { addresses: ['10.9.9.9:2379'] }, 'common-') }),
+    ];
+    const spokes = [client({ live: knows('mesh-3') }), server(service(OFFICE))];
+    expect(look(spokes).map(({ severity }) => severity)).toEqual(['warn']);
+    const [one, two] = [
+      client({ live: knows('mesh-3') }),
+      server(service(OFFICE), { live: [service(OFFICE), ...knows('mesh-3')] }),
+    ];
+    expect(look([one, two]).map(({ severity }) => severity)).toEqual(['skip']);
+  });
+
   it('names each cluster, and the ranges with which all of them get in, besides those that do', () => {
     const third = client({
       context: 'three',
