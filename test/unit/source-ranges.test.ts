@@ -139,7 +139,7 @@ describe('source-ranges', () => {
     const [finding] = look([client(), server(service(OFFICE)), third]);
     expect(finding?.args).toMatchObject({ ranges: OFFICE, nodes: 'node-1, node-2 of one, nor of node-2 of three' });
     expect(finding?.hint).toMatch(
-      /: meshctl clustermesh enable --context two --load-balancer-source-ranges 203\.0\.113\.0\/24,10\.0\.0\.0\/30,192\.168\.0\.2\/32; or, where NAT gives them an address within: meshctl clustermesh check --context one,two,three --suppress source-ranges$/,
+      /: meshctl clustermesh enable --context two --load-balancer-source-ranges 203\.0\.113\.0\/24,10\.0\.0\.0\/30,192\.168\.0\.2\/32; or where NAT gives them an address within: meshctl clustermesh check --context one,two,three --suppress source-ranges$/,
     );
   });
 });

@@ -104,7 +104,7 @@ function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[]): Find
     '--suppress',
     'source-ranges',
   ]);
-  const hint = `Let them in: ${command}; or, where NAT gives them an address within: ${accept}`;
+  const hint = `Let them in: ${command}; or where NAT gives them an address within: ${accept}`;
   const args = { context, ranges: sourceRanges(server), nodes };
   return [{ id: 'source-ranges', severity: 'warn', cluster: context, args, hint }];
 }
