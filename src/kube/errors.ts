@@ -1,8 +1,9 @@
-import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { describeRights } from '../mesh/objects/access-rules.ts';
 import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
+import { ROOM_HINT } from '../mesh/objects/secret-data.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
 import { grantHint, type WithheldRights, withheldRights } from './missing-rights.ts';
 import { type Shape, shaped } from './shape.ts';
@@ -146,9 +147,7 @@ function immutableHint(
 function roomHint(status?: KubeStatus): string | undefined {
   const isFull = /Too long: (may not be more than|must have at most) 1048576 bytes/.test(status?.message ?? '');
   const isOfPeers = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].includes(status?.details?.name ?? '');
-  return isFull && isOfPeers
-    ? `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`
-    : undefined;
+  return isFull && isOfPeers ? ROOM_HINT : undefined;
 }
 
 /** What asks for the verb get by its method and, from Kubernetes 1.35 on, for create too. */

@@ -60,16 +60,15 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
       const others = othersMeant(cluster, clusters);
       // Without ranges everyone is let in, whoever they are.
       const isOpen = sourceRanges(cluster).length === 0;
-      const unknown = (other: ClusterSnapshot) => {
-        if (isOpen) return undefined;
-        const { context, nodes } = other;
-        if (nodes.length === 0) return `no nodes of ${context} are known`;
-        return nodesKeptOut(other, cluster) ? undefined : `by which address ${context} dials it is not known`;
-      };
+      const looks = others.map((other) => ({
+        context: other.context,
+        why: isOpen ? undefined : whyUnjudged(other, cluster),
+      }));
+      const unseen = looks.flatMap(({ why }) => why ?? []);
       return {
-        things: others.filter((other) => unknown(other) === undefined).map(({ context }) => context),
-        otherwise: 'there is no other cluster that it could keep out',
-        unseen: others.flatMap((other) => unknown(other) ?? []),
+        things: looks.flatMap(({ context, why }) => (why === undefined ? [context] : [])),
+        otherwise: unseen.join('; ') || 'there is no other cluster that it could keep out',
+        unseen,
       };
     },
     run: ({ clusters }, all) => clusters.flatMap((cluster) => shutOut(cluster, all)),
@@ -83,6 +82,12 @@ export const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
 function nodePortOf(cluster: ClusterSnapshot): number | undefined {
   const spec = serviceSpec(apiserverService(cluster));
   return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
+}
+
+/** Why it is not known whether a client's nodes are let in, in one clause; undefined where it is. */
+function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot): string | undefined {
+  if (client.nodes.length === 0) return `no nodes of ${client.context} are known`;
+  return nodesKeptOut(client, server) ? undefined : `by which address ${client.context} dials it is not known`;
 }
 
 /** NAT may give nodes an address within on their way, which nothing here tells: so it is a warning. */

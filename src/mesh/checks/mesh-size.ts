@@ -3,8 +3,8 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
 import { counted } from '../counted.ts';
+import { ROOM_HINT } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { SECRET_LIMIT, secretRooms } from '../peers/file/secret-room.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -92,8 +92,7 @@ export const MESH_SIZE_CHECKS: readonly Check[] = [
           .filter(({ inRotation }) => inRotation > WARN_FROM * SECRET_LIMIT)
           .map(({ secret, peers, bytes, inRotation }): Finding => {
             const args = { context, secret, peers, kib: kibOf(bytes), inRotation: kibOf(inRotation) };
-            const hint = `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`;
-            return { id: 'peer-secret-room', severity: 'warn', cluster: context, args, hint };
+            return { id: 'peer-secret-room', severity: 'warn', cluster: context, args, hint: ROOM_HINT };
           }),
       ),
     says: ({ args }) =>

@@ -1,18 +1,12 @@
-import { peersIn } from '../peers/file/peer-config.ts';
+import { peersIn, withLine } from '../peers/file/peer-config.ts';
 
-/**
- * A line of a peering file that changes nothing but the file: Cilium reads a peer's CA anew only when the file differs
- * (pkg/clustermesh/common/config.go). It is there while two CAs are trusted, and goes with the former one, so that the
- * file is then as it was.
- */
+/** As {@link withLine} says. It is there while two CAs are trusted, and goes with the former one, so that the file is then as it was. */
 const RELOAD_MARK = /^# meshctl: rotated .*\n/m;
 
 /** The peering files among a Secret's texts, each with a mark that no earlier one had. */
 export function markFiles(texts: Readonly<Record<string, string>>, now: Date): Record<string, string> {
   const mark = `# meshctl: rotated ${now.toISOString()}\n`;
-  return Object.fromEntries(
-    peersIn(texts).map((peer) => [peer, `${withoutMark(texts[peer] ?? '').replace(/(?<=[^\n])$/, '\n')}${mark}`]),
-  );
+  return Object.fromEntries(peersIn(texts).map((peer) => [peer, withLine(texts[peer] ?? '', RELOAD_MARK, mark)]));
 }
 
 /** Those that have a mark, without it; with `all`, the others too, as they are. */

@@ -41,17 +41,24 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
 }
 
 /**
- * A peering file with a text of its own, for a peer whose CA is another one than before. Cilium reads the CAs that a file names
- * only when it begins to dial, and begins anew where the file's own text has changed (pkg/clustermesh/common/config.go): who has
- * begun with the former CA would wait for 15 minutes (initialConnectionTimeout in pkg/kvstore/etcd.go). What else the file has
- * stays, as the mark of a rotation (mesh/rotation/reload-marks.ts).
+ * A peering file with a text of its own, for a peer whose CA is another one than before: who has begun to dial with the former
+ * CA would wait for 15 minutes (initialConnectionTimeout in Cilium's pkg/kvstore/etcd.go).
  */
 export function withNewText(file: string, now: Date): string {
-  const text = file.replace(CHANGED_CA, '').replace(/(?<=[^\n])$/, '\n');
-  return `${text}# The CA of the peer changed ${now.toISOString()}; Cilium reads it together with this file only.\n`;
+  const line = `# The CA of the peer changed ${now.toISOString()}; Cilium reads it together with this file only.\n`;
+  return withLine(file, CHANGED_CA, line);
 }
 
 const CHANGED_CA = /^# The CA of the peer changed .*\n/m;
+
+/**
+ * A peering file with a comment in the place of a former one. It changes nothing but the text, and that is what it is for:
+ * Cilium reads the CAs that a file names only when it begins to dial, and begins anew where the file's own text has changed
+ * (pkg/clustermesh/common/config.go).
+ */
+export function withLine(file: string, former: RegExp, line: string): string {
+  return `${file.replace(former, '').replace(/(?<=[^\n])$/, '\n')}${line}`;
+}
 
 /** What a peering file's endpoints are: `host:port` each. */
 function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
