@@ -1,6 +1,5 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { type AddressRange, parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, maskedFamilies, routingMode } from '../cilium/datapath.ts';
+import { maskedFamilies, rangeOption, routingMode, unmaskedRanges } from '../cilium/datapath.ts';
 import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
@@ -243,18 +242,6 @@ function notMasked(cluster: ClusterSnapshot): string | undefined {
   if (masked.length === 0) return 'it does not masquerade';
   if (unmaskedRanges(config).length > 0) return undefined;
   return `it has no ${masked.map(rangeOption).join(' or ')}`;
-}
-
-const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr`;
-
-/** For which addresses of each family a cluster's pods keep their own, as far as that is set. */
-function unmaskedRanges(config: CiliumConfig): { option: string; cidr: string; range: AddressRange }[] {
-  return maskedFamilies(config).flatMap((family) => {
-    const option = rangeOption(family);
-    const cidr = config[option] ?? '';
-    const range = parseCidr(cidr);
-    return range ? [{ option, cidr, range }] : [];
-  });
 }
 
 function maskedPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {

@@ -4,11 +4,12 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import { givesRangesToNodes, type NamedRange, podCidrsOf, podRanges, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
 import { AGENT_CONTAINER } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
+import { contextOfPeer } from '../peers/concerned-peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
 import type {
@@ -121,9 +122,8 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     hint: ({ context }, others, told) => {
       // A probe needs both ends: those that agents name, of which other clusters were read or not.
       const lost = told.flatMap(({ answer }) => answer.filter(({ problems }) => problems.length > 0).map(clusterOf));
-      const contextOf = (name: string) =>
-        others.find((other) => clusterNameOf(other) === name)?.context ?? unnamedContext(name);
-      const look = meshctlCommand('connectivity probe', { context: [context, ...[...new Set(lost)].map(contextOf)] });
+      const ends = [...new Set(lost)].map((name) => contextOfPeer(name, others));
+      const look = meshctlCommand('connectivity probe', { context: [context, ...ends] });
       return problemsIn(told).some(({ of }) => of === 'node')
         ? `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`
         : `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;

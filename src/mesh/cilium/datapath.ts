@@ -1,3 +1,4 @@
+import { type AddressRange, parseCidr } from './cidr.ts';
 import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
 
 /** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
@@ -30,6 +31,19 @@ export function ipFamilies(config: CiliumConfig): (4 | 6)[] {
 /** The families in which Cilium masquerades packets of pods that leave the cluster: it gives them their node's address. */
 export function maskedFamilies(config: CiliumConfig): (4 | 6)[] {
   return ipFamilies(config).filter((family) => isOn(config, `enable-ipv${family}-masquerade`, true));
+}
+
+/** The option with the range in which pods of a family keep their own address. */
+export const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr`;
+
+/** For which addresses of each family a cluster's pods keep their own, as far as that is set. */
+export function unmaskedRanges(config: CiliumConfig): { option: string; cidr: string; range: AddressRange }[] {
+  return maskedFamilies(config).flatMap((family) => {
+    const option = rangeOption(family);
+    const cidr = config[option] ?? '';
+    const range = parseCidr(cidr);
+    return range ? [{ option, cidr, range }] : [];
+  });
 }
 
 /** What pods of two clusters can reach each other over; where that is nothing, what those of the first would send. */

@@ -13,6 +13,7 @@ import {
   type ServiceChoices,
   type ServiceExposure,
   type ServiceOptions,
+  withoutIdle,
 } from './exposure/service-type.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION } from './kept-settings.ts';
 
@@ -110,12 +111,8 @@ export function withServiceNoted(
 export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnapshot, choices: T): T & ServiceChoices {
   const { set: _set, ...noted } = noteOfLost(snapshot) ?? {};
   const type = choices.serviceType ?? noted.serviceType ?? detectServiceExposure(snapshot).type;
-  const { nodePort, loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges, ...others } = noted;
-  const fitting: ServiceChoices = {
-    ...others,
-    ...(type === 'NodePort' && !snapshot.usedNodePorts?.includes(nodePort ?? 0) ? { nodePort } : {}),
-    ...(type === 'LoadBalancer' ? { loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges } : {}),
-  };
+  const { nodePort, ...others } = withoutIdle(noted, type);
+  const fitting: ServiceChoices = snapshot.usedNodePorts?.includes(nodePort ?? 0) ? others : { ...others, nodePort };
   const given = Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined));
   const { serviceAnnotations } = choices;
   const both =

@@ -34,8 +34,8 @@ import { kvstoremeshDials } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
-  CHOICES_OF_TYPE,
   detectServiceExposure,
+  idleChoices,
   type ServiceChoices,
   type ServiceExposure,
   type ServiceOptions,
@@ -153,7 +153,7 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
   const enable = (...words: string[]) => meshctlCommand('clustermesh enable', { context }, words);
   const refuse = (message: string, hint: string) =>
     new MeshctlError('Usage', `context "${context}": ${message}`, { hint, details: { context } });
-  const idle = CHOICES_OF_TYPE.find(([field, of]) => choices[field] !== undefined && of !== type);
+  const idle = idleChoices(type).find(([field]) => choices[field] !== undefined);
   if (idle) {
     const [field, of] = idle;
     const name = choices.inFile ? field : flagOf(field);
@@ -178,7 +178,7 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
 }
 
 /** The flag of a field: a file spells it as its flag, but for the hyphens. */
-function flagOf(field: string): string {
+export function flagOf(field: string): string {
   return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

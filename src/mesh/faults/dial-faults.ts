@@ -135,11 +135,13 @@ function certificateFaults(
   if (!tlsFiles || file.certFile === undefined) return [];
   const [certificatePlace, authorityPlace] = [file.certFile, file.trustedCaFile].map((path) => placeOf(path, secret));
   // A certificate of the cluster's own is in another Secret: what is wrong here is the file that names it.
-  const isHere = certificatePlace?.startsWith(`${secret}/`) ?? false;
+  const [certificateName, authorityName] = [certificatePlace, authorityPlace].map((place) =>
+    place?.startsWith(`${secret}/`) ? place.slice(secret.length + 1) : undefined,
+  );
+  const isHere = certificateName !== undefined;
   const own = isHere && certificatePlace !== undefined ? tlsFiles.get(certificatePlace) : undefined;
-  const missing = isHere && !own;
-  const keys = peerCertificateKeys(isHere ? (certificatePlace?.slice(secret.length + 1) ?? peer) : peer);
-  if (missing) {
+  const keys = peerCertificateKeys(certificateName ?? peer);
+  if (isHere && !own) {
     return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
   const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
@@ -151,8 +153,8 @@ function certificateFaults(
   const found = own && identityFault(own, keys, input.now);
   if (found) return [mended(fault(found.id, found.says, found.key))];
   const trust = authorityPlace === undefined ? undefined : tlsFiles.get(authorityPlace);
-  const isInSecret = authorityPlace?.startsWith(`${secret}/`) ?? false;
-  const caKey = peerCertificateKeys(isInSecret ? (authorityPlace?.slice(secret.length + 1) ?? peer) : peer).ca;
+  const isInSecret = authorityName !== undefined;
+  const caKey = peerCertificateKeys(authorityName ?? peer).ca;
   if (isInSecret && (!trust || typeof trust.ca === 'string')) {
     return trust?.ca === 'unreadable'
       ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', caKey)]

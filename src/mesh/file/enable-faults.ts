@@ -1,6 +1,6 @@
 import { isAddress, isCidr } from '../cilium/cidr.ts';
 import { parseVersion } from '../cilium/versions.ts';
-import { CHOICES_OF_TYPE } from '../enable/exposure/service-type.ts';
+import { idleChoices } from '../enable/exposure/service-type.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseValidity } from '../span.ts';
 import type { ValueFault } from './fault.ts';
@@ -15,9 +15,9 @@ export function enableFaults(own: Fields, defaults: Fields): ValueFault[] {
   const type = own.serviceType ?? defaults.serviceType;
   const { loadBalancerIp: ip, ciliumVersion: version, certValidity: validity } = own;
   return [
-    ...CHOICES_OF_TYPE.filter(([field, of]) => own[field] !== undefined && typeof type === 'string' && type !== of).map(
-      ([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${String(type)}` }),
-    ),
+    ...(typeof type === 'string' ? idleChoices(type) : [])
+      .filter(([field]) => own[field] !== undefined)
+      .map(([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${type}` })),
     ...(typeof ip === 'string' && !isAddress(ip)
       ? [{ path: ['loadBalancerIp'], message: `"${ip}" is not an IP address` }]
       : []),

@@ -4,7 +4,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { notedReplicas } from '../enable/kept-replicas.ts';
 import { notedTrafficPolicy } from '../enable/kept-service.ts';
-import type { EnableChoices } from '../enable/settings.ts';
+import { type EnableChoices, flagOf } from '../enable/settings.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { isOurs, managersOfField } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -13,8 +13,6 @@ import { FIELD_MANAGER } from '../plan/plan.ts';
 /** A setting of an object of meshctl's that another hand has written too, as `kubectl scale` does. */
 interface HandMade {
   option: 'replicas' | 'externalTrafficPolicy';
-  /** Of `enable`. */
-  flag: string;
   live: string | number;
   /** As it is noted, else the default. */
   chosen: string | number;
@@ -32,9 +30,9 @@ export function handMadeToChosen(snapshot: ClusterSnapshot): EnableChoices {
 export function handMadeRemarks(snapshot: ClusterSnapshot): string[] {
   return handMade(snapshot)
     .filter(({ live, chosen }) => live !== chosen)
-    .map(({ option, flag, live, chosen }) => {
+    .map(({ option, live, chosen }) => {
       const says = `${option} ${live} was set by hand, and apply makes it ${chosen} again`;
-      const keep = meshctlCommand('clustermesh enable', { context: snapshot.context }, [flag, String(live)]);
+      const keep = meshctlCommand('clustermesh enable', { context: snapshot.context }, [flagOf(option), String(live)]);
       // No one can choose to have none.
       return live === 0 ? says : `${says} → to keep it, before the mesh is exported: ${keep}`;
     });
@@ -44,13 +42,11 @@ function handMade(snapshot: ClusterSnapshot): HandMade[] {
   const [deployment, service] = [apiserverDeployment(snapshot), apiserverService(snapshot)];
   const replicas: HandMade = {
     option: 'replicas',
-    flag: '--replicas',
     live: replicasOf(deployment) ?? 1,
     chosen: notedReplicas(snapshot) ?? 1,
   };
   const trafficPolicy: HandMade = {
     option: 'externalTrafficPolicy',
-    flag: '--external-traffic-policy',
     live: serviceSpec(service).externalTrafficPolicy ?? 'Cluster',
     chosen: notedTrafficPolicy(snapshot) ?? 'Cluster',
   };

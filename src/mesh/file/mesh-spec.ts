@@ -1,5 +1,5 @@
 import type { Endpoint } from '../apiserver/endpoints.ts';
-import { CHOICES_OF_TYPE } from '../enable/exposure/service-type.ts';
+import { withoutIdle } from '../enable/exposure/service-type.ts';
 import type { MeshDocument, WrittenCredentials, WrittenEnable, WrittenService } from './document.ts';
 import { writtenEndpoint } from './endpoint.ts';
 import { type FileFault, sourceName } from './fault.ts';
@@ -125,7 +125,5 @@ function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
 /** A cluster's own options, and the defaults: one that is about another type of Service than its own says nothing of it. */
 function optionsOf(own: WrittenEnable = {}, defaults: WrittenEnable = {}): WrittenEnable {
   const { serviceType: type } = own;
-  const idle = CHOICES_OF_TYPE.filter(([, of]) => type !== undefined && type !== of).map(([field]): string => field);
-  const holding = Object.entries(defaults).filter(([field]) => !idle.includes(field));
-  return { ...Object.fromEntries(holding), ...own };
+  return { ...(type === undefined ? defaults : withoutIdle(defaults, type)), ...own };
 }

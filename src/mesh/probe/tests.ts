@@ -1,6 +1,6 @@
 import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
 import { familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, ipFamilies, isOn, isTunnel, maskedFamilies } from '../cilium/datapath.ts';
+import { ipFamilies, isOn, isTunnel, maskedFamilies, unmaskedRanges } from '../cilium/datapath.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
 import { addressOf, type ProbedCluster, type ProbePlace } from './places.ts';
@@ -189,7 +189,8 @@ const EGRESS_GATEWAY = ['enable-egress-gateway', 'enable-ipv4-egress-gateway'] a
 
 /**
  * Whether packets of pods to a host surely have their node's address in the network. With native routing pods may keep theirs, an
- * ip-masq-agent has ranges of its own for which they do, and an egress gateway gives them another.
+ * ip-masq-agent has ranges of its own for which they do, and an egress gateway gives them another. With a tunnel, too, they keep it
+ * towards the native-routing CIDR (`snat_v4_needs_masquerade` in Cilium's bpf/lib/nat.h); where a name leads nobody knows.
  */
 function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
   const config = snapshot.ciliumConfig ?? {};
@@ -197,14 +198,9 @@ function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
   const family = familyOfHost(host);
   const masked = maskedFamilies(config);
   const families = family === undefined ? ipFamilies(config) : [family];
-  return families.every((one) => masked.includes(one) && !mayStayUnmasked(config, one, host));
-}
-
-/** With a tunnel, too, pods keep their address towards the native-routing CIDR (`snat_v4_needs_masquerade` in Cilium's bpf/lib/nat.h). */
-function mayStayUnmasked(config: CiliumConfig, family: 4 | 6, host: string): boolean {
-  const unmasked = parseCidr(config[`ipv${family}-native-routing-cidr`] ?? '');
-  const range = parseCidr(host);
-  return unmasked !== undefined && (range === undefined || overlap(unmasked, range));
+  const to = parseCidr(host);
+  const mayStay = unmaskedRanges(config).some(({ range }) => !to || overlap(range, to));
+  return !mayStay && families.every((one) => masked.includes(one));
 }
 
 function sendersTo(host: string, places: readonly ProbePlace[]): readonly ProbePlace[] {

@@ -19,13 +19,14 @@ interface Raw {
 
 /** Resources of each cluster's cloud; where that cannot be told, its rules as a local value for modules of one's own. */
 export function firewallTerraform(report: FirewallRules): string {
-  const providers = byDestination(report).flatMap(([cluster]) => providerOf(cluster, report) ?? []);
+  const destinations = byDestination(report);
+  const providers = destinations.flatMap(([cluster]) => providerOf(cluster, report) ?? []);
   const notes = [
     'What only you know of a cluster (its network or security group) is in variables.',
     // Without, the rules of all would be looked for in one region or subscription.
     ...(providers.length > 0 ? [`Declare a provider, by its alias, for each of: ${providers.join(', ')}.`] : []),
   ];
-  const sections = byDestination(report).flatMap(([cluster, rules]) => {
+  const sections = destinations.flatMap(([cluster, rules]) => {
     const provider = providerOf(cluster, report);
     const own: Field[] = provider === undefined ? [] : [['provider', { raw: provider }]];
     return ['', `# ${clusterNote(cluster)}`, ...FORMS[cluster.platform](cluster, rules, own)];

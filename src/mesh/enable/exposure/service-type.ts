@@ -28,12 +28,23 @@ export interface ServiceChoices extends ServiceOptions {
 }
 
 /** The choices that are about Services of one type. */
-export const CHOICES_OF_TYPE: readonly (readonly [keyof ServiceOptions, ServiceType])[] = [
+const CHOICES_OF_TYPE: readonly (readonly [keyof ServiceOptions, ServiceType])[] = [
   ['nodePort', 'NodePort'],
   ['loadBalancerClass', 'LoadBalancer'],
   ['loadBalancerIp', 'LoadBalancer'],
   ['loadBalancerSourceRanges', 'LoadBalancer'],
 ];
+
+/** The choices that mean nothing to a Service of a type, each with the type that it is about. */
+export function idleChoices(type: string): typeof CHOICES_OF_TYPE {
+  return CHOICES_OF_TYPE.filter(([, of]) => of !== type);
+}
+
+/** Choices without those that mean nothing to a Service of a type. */
+export function withoutIdle<T extends ServiceChoices>(choices: T, type: string): Partial<T> {
+  const idle = idleChoices(type).map(([field]): string => field);
+  return Object.fromEntries(Object.entries(choices).filter(([field]) => !idle.includes(field))) as Partial<T>;
+}
 
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
