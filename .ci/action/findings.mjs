@@ -12,12 +12,7 @@ export function rowOf({ level, where, says }) {
 
 /** Of clusters that failed while others went on. @returns {Finding[]} */
 export function failuresIn(failures = []) {
-  return failures.map(({ context, error: { message, hint } }) => ({
-    level: 'error',
-    where: context,
-    says: message,
-    hint,
-  }));
+  return errorsIn(failures.map(({ context, error }) => ({ ...error, context })));
 }
 
 /** Of clusters that could not be asked, or where something is left. @returns {Finding[]} */

@@ -146,7 +146,7 @@ async function reportOf(
       ...serve.steps,
       ...dial.steps,
       ...services.steps,
-      ...pruneSteps(prune),
+      ...pruneSteps(prepared, prune),
     ],
   );
   const concerns = concernsOf(prepared);
@@ -206,14 +206,14 @@ async function agree(
 ): Promise<void> {
   const { hazards = [] } = report;
   const { doubtful } = concernsOf(prepared);
-  const isPruned = pruneSteps(prune).some(({ action }) => action !== 'keep');
+  const isPruned = pruneSteps(prepared, prune).some(({ action }) => action !== 'keep');
   if (isPruned) {
     const { parting, leaving } = prune;
     const { apart, oneWay } = afterParting(parting?.parted ?? [], prepared.spec.dials);
     const parted = apart.map(({ clusters }) => printable(clusters).join(' and '));
     const halved = printable(oneWay).map(({ from, to }) => `${to}'s way to ${from}`);
     const gone = printable(leaving.map(({ draft }) => draft.name));
-    const taken = [...new Set(prune.services.map(({ object }) => `${object.namespace}/${object.name}`))];
+    const taken = [...new Set(prepared.extraServices.map(({ object }) => `${object.namespace}/${object.name}`))];
     const clauses = [
       ...(parted.length > 0 ? [`disconnects ${parted.join(', ')}`] : []),
       ...(halved.length > 0 ? [`ends ${halved.join(', ')}`] : []),

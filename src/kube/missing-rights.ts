@@ -1,5 +1,6 @@
 import { grantCommand } from '../mesh/command-line.ts';
-import type { Right } from '../mesh/objects/access-rules.ts';
+import { kubectlResource, type Right } from '../mesh/objects/access-rules.ts';
+import { groupBy } from '../mesh/pairs.ts';
 
 interface Missing {
   context: string;
@@ -23,7 +24,7 @@ export function grantHint({ context, namespace, rights, user }: Missing): string
   }
   const [role, binding] = namespace ? ['role', 'rolebinding'] : ['clusterrole', 'clusterrolebinding'];
   const create = (...words: string[]) => grantCommand({ context, namespace }, words);
-  const commands = withSameVerbs(rights).flatMap(({ verbs, resources }) => {
+  const commands = [...groupBy(rights, ({ verbs: own }) => own.join())].flatMap(([verbs, resources]) => {
     const name = `meshctl-${verbs}-${resources.map(({ resource }) => resource)}`.replaceAll(/[/,]/g, '-');
     return [
       create(role, name, `--verb=${verbs}`, `--resource=${resources.map(kubectlResource)}`),
@@ -32,17 +33,6 @@ export function grantHint({ context, namespace, rights, user }: Missing): string
   });
   const these = rights.length === 1 ? 'this right alone' : 'these rights alone';
   return `${all}; ${these}, granted by a cluster administrator: ${commands.join(' && ')}`;
-}
-
-function kubectlResource({ apiGroup, resource }: Right): string {
-  const [kind = '', sub] = resource.split('/');
-  return [apiGroup === '' ? kind : `${kind}.${apiGroup}`, ...(sub === undefined ? [] : [sub])].join('/');
-}
-
-function withSameVerbs(rights: readonly Right[]): { verbs: string; resources: Right[] }[] {
-  const byVerbs = new Map<string, Right[]>();
-  for (const right of rights) byVerbs.set(right.verbs.join(), [...(byVerbs.get(right.verbs.join()) ?? []), right]);
-  return [...byVerbs].map(([verbs, resources]) => ({ verbs, resources }));
 }
 
 /** What an object would have given others that its writer has not. */

@@ -130,8 +130,8 @@ async function enableIn(
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
 
   const foundation = draft.plan.steps.filter(isFoundation);
-  if (foundation.some(({ action }) => action !== 'keep'))
-    await requireGrantable(flow, target, draft.plan.steps, options.force === true);
+  const isFounded = foundation.some(({ action }) => action !== 'keep');
+  if (isFounded) await requireGrantable(flow, target, draft.plan.steps, options.force === true);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   onFoundation?.();
   const pending = awaitsAddress(draft.planned);
@@ -140,7 +140,7 @@ async function enableIn(
   const asked = otherAddress(draft, foundation);
   if (asked) await awaitOtherAddress(flow, target, asked, options.waitMs);
 
-  const changed = pending || foundation.some(({ action }) => action !== 'keep');
+  const changed = pending || isFounded;
   const final = changed ? await draftAgain(flow, target, options, draft) : draft;
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);

@@ -143,7 +143,7 @@ async function carryOut(
   prune: PreparedPrune,
   options: RunOptions,
 ): Promise<AppliedMesh> {
-  const { drafts, services, connections } = prepared;
+  const { drafts, services, extraServices, connections } = prepared;
   const changed = drafts.filter(({ draft }) => draft.plan.steps.some(isChange));
   const enabled = await enableAll(flow, changed, options);
   const isConnected =
@@ -151,7 +151,7 @@ async function carryOut(
     connections.later.length === 0 &&
     ![...connections.now.serve.steps, ...connections.now.dial.steps].some(isChange);
   const connected = isConnected ? undefined : await connectAll(flow, prepared, options);
-  const serviceSteps = [...services.steps, ...prune.services];
+  const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
       applyGlobalService(

@@ -30,8 +30,6 @@ export interface PreparedPrune {
   parting: PreparedDisconnect | undefined;
   /** Clusters that have gone from the file and have no peer that stays: what meshctl made there goes too. */
   leaving: readonly { target: Target; draft: DisableDraft }[];
-  /** Services that no file names are global no longer. */
-  services: readonly Step[];
   effects: readonly PeerEffect[];
   warnings: readonly string[];
 }
@@ -40,7 +38,6 @@ export interface PreparedPrune {
 export const NO_PRUNE: PreparedPrune = {
   parting: undefined,
   leaving: [],
-  services: [],
   effects: [],
   warnings: [],
 };
@@ -51,12 +48,12 @@ export const NO_PRUNE: PreparedPrune = {
  */
 export async function preparePrune(
   flow: Flow,
-  { members, enabled, spec, extra, extraServices: services, connections }: PreparedMesh,
+  { members, enabled, spec, extra, connections }: PreparedMesh,
   outside: readonly Target[],
   { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
 ): Promise<PreparedPrune> {
   const inFiles = members.map(({ target }) => target);
-  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services };
+  if (extra.dials.length + extra.strangers.length === 0) return NO_PRUNE;
   const own = enabled.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
@@ -105,7 +102,6 @@ export async function preparePrune(
   return {
     parting,
     leaving,
-    services,
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
@@ -152,7 +148,7 @@ function pointingHere(
 }
 
 /** The plan: services and connections first, then what enable has made. */
-export function pruneSteps({ parting, leaving, services }: PreparedPrune): Step[] {
+export function pruneSteps({ extraServices }: PreparedMesh, { parting, leaving }: PreparedPrune): Step[] {
   const removals = leaving.flatMap(({ draft }) => draft.steps);
-  return [...services, ...oneStepEach(parting?.plan.steps ?? [], removals)];
+  return [...extraServices, ...oneStepEach(parting?.plan.steps ?? [], removals)];
 }

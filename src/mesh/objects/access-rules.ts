@@ -1,4 +1,5 @@
 import { counted } from '../counted.ts';
+import { groupBy } from '../pairs.ts';
 
 /** What a role allows: a `PolicyRule` of RBAC, as roles have it and as a SelfSubjectRulesReview answers it. */
 export interface AccessRule {
@@ -68,19 +69,19 @@ function allows(
   return has(rule.apiGroups, apiGroup) && isOnIt && has(rule.verbs, verb) && isForAll;
 }
 
+/** A resource as kubectl takes it: `kind.group/sub`. */
+export function kubectlResource({ apiGroup, resource }: Right): string {
+  const [kind = '', sub] = resource.split('/');
+  return `${kind}${apiGroup ? `.${apiGroup}` : ''}${sub ? `/${sub}` : ''}`;
+}
+
 /** How many resources are named before the rest is only counted. */
 const MOST_NAMED = 8;
 
 /** `get, list: secrets, configmaps; list: daemonsets.apps`: what goes with the same verbs together. */
 export function describeRights(rights: readonly Right[]): string {
-  const byVerbs = new Map<string, string[]>();
-  for (const { apiGroup, resource, verbs } of rights.slice(0, MOST_NAMED)) {
-    const [kind = '', sub] = resource.split('/');
-    const name = `${kind}${apiGroup ? `.${apiGroup}` : ''}${sub ? `/${sub}` : ''}`;
-    const words = verbs.join(', ');
-    byVerbs.set(words, [...(byVerbs.get(words) ?? []), name]);
-  }
-  const named = [...byVerbs].map(([verbs, names]) => `${verbs}: ${names.join(', ')}`).join('; ');
+  const byVerbs = groupBy(rights.slice(0, MOST_NAMED), ({ verbs }) => verbs.join(', '));
+  const named = [...byVerbs].map(([verbs, own]) => `${verbs}: ${own.map(kubectlResource).join(', ')}`).join('; ');
   const more = rights.length - MOST_NAMED;
   return more > 0 ? `${named}; and some on ${counted(more, 'more resource')}` : named;
 }
