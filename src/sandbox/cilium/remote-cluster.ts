@@ -54,10 +54,12 @@ export interface RemoteCluster {
 
 /**
  * An etcd client reads the CAs that it trusts when it is made, and only then; its certificate at each handshake. Cilium makes
- * another one where the peering file's own text has changed, where a connection is lost, and where the first one has not come
- * after this time (initialConnectionTimeout in Cilium's pkg/kvstore/etcd.go; pkg/clustermesh/common/config.go).
+ * another one where the peering file's own text has changed, where it has noticed that a connection is lost, and where the
+ * first one has not come in time (pkg/clustermesh/common/config.go; initialConnectionTimeout in pkg/kvstore/etcd.go).
  */
 const INITIAL_CONNECTION_TIMEOUT_MS = 15 * 60_000;
+/** Measured. What the kubelet brings meanwhile the next client reads; here, which need not wait for it, each attempt. */
+const LOSS_NOTICED_AFTER_MS = 2 * 60_000;
 
 const WAITING = 'Waiting for initial connection to be established';
 
@@ -67,6 +69,8 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   let session: EtcdSession | undefined;
   /** The CAs of the present client, until it has a connection. */
   let trusted: { ca: string; since: number } | undefined;
+  /** When a client stands that takes the place of one whose connection was lost. */
+  let noticed = 0;
   let config: ClusterConfig | undefined;
   let asked = false;
   let state: PeerState | undefined;
@@ -121,6 +125,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       } else {
         failures += 1;
         lastFailure = now();
+        noticed = lastFailure.getTime() + LOSS_NOTICED_AFTER_MS;
         log(
           `level=warn msg="Error observed on etcd connection, reconnecting etcd" clusterName=${name} error="${textOf(failure)}"`,
         );
@@ -153,6 +158,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
 
   function withTrustOf(files: ClientFiles): ClientFiles {
     const time = now().getTime();
+    if (time < noticed) return files;
     if (!trusted || time - trusted.since > INITIAL_CONNECTION_TIMEOUT_MS) trusted = { ca: files.ca, since: time };
     return { ...files, ca: trusted.ca };
   }
@@ -236,6 +242,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   /** With another client. */
   function start() {
     trusted = undefined;
+    noticed = 0;
     tryAgain();
   }
 

@@ -2,7 +2,7 @@ import { certificateBlocks } from '../../certificates/pem.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { secretRef } from '../../objects/names.ts';
-import { secretTexts } from '../../objects/secret-data.ts';
+import { dataOf, secretTexts } from '../../objects/secret-data.ts';
 import { PEER_SECRETS } from '../peers.ts';
 import { peerCertificateKeys, peersIn } from './peer-config.ts';
 
@@ -22,10 +22,11 @@ export interface SecretRoom {
 /** The Secrets with peering files of a cluster, and how full they are. */
 export function secretRooms({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): SecretRoom[] {
   return PEER_SECRETS.flatMap((secret): SecretRoom[] => {
-    const texts = secretTexts(objects.get(keyOf(secretRef(namespace, secret))));
+    const live = objects.get(keyOf(secretRef(namespace, secret)));
+    const texts = secretTexts(live);
     const peers = peersIn(texts);
     if (peers.length === 0) return [];
-    const bytes = Object.values(texts).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    const bytes = Object.values(dataOf(live)).reduce((sum, value) => sum + Buffer.byteLength(value, 'base64'), 0);
     const added = peers.reduce((sum, peer) => {
       const text = texts[peerCertificateKeys(peer).ca] ?? '';
       return certificateBlocks(text).length === 1 ? sum + Buffer.byteLength(text) : sum;
