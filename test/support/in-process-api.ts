@@ -60,7 +60,9 @@ function incoming({ method, url, headers, body }: InProcessRequest, socket: Line
     method,
     url: url.pathname + url.search,
     headers: Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), [value].flat().join(', ')])),
-    headersDistinct: Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), [value].flat().map(String)])),
+    get headersDistinct() {
+      return Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), [value].flat().map(String)]));
+    },
     complete: true,
     socket,
     async *[Symbol.asyncIterator]() {
@@ -74,12 +76,45 @@ function incoming({ method, url, headers, body }: InProcessRequest, socket: Line
 class Answer extends Readable {
   statusCode = 200;
   headers: Record<string, string> = {};
-  override _read(): void {}
+  private whole: Buffer | undefined;
+
+  /** All of the body at once, as that of most answers is: it needs none of a stream's ways unless somebody reads it as one. */
+  endWith(whole: Buffer): void {
+    this.whole = whole;
+  }
+
+  private takeWhole(): Buffer | undefined {
+    const { whole } = this;
+    this.whole = undefined;
+    return whole;
+  }
+
+  override _read(): void {
+    const whole = this.takeWhole();
+    if (whole === undefined) return;
+    this.push(whole);
+    this.push(null);
+  }
+
+  override [Symbol.asyncIterator](): NodeJS.AsyncIterator<Buffer> {
+    const whole = this.destroyed ? undefined : this.takeWhole();
+    return whole ? this.alone(whole) : super[Symbol.asyncIterator]();
+  }
+
+  private async *alone(whole: Buffer): AsyncGenerator<Buffer, undefined> {
+    try {
+      yield whole;
+    } finally {
+      this.destroy();
+    }
+    return undefined;
+  }
 }
 
 /** As the server's handlers write an answer; the head is on its way with the first bytes of the body. */
 class Reply extends EventEmitter {
   headersSent = false;
+  private isFlushed = false;
   private readonly head: Record<string, string> = {};
   private readonly answer: Answer;
   private readonly onHead: (answer: Answer) => void;
@@ -103,6 +138,7 @@ class Reply extends EventEmitter {
   }
 
   flushHeaders(): void {
+    this.isFlushed = true;
     this.answer.headers = this.head;
     this.onHead(this.answer);
   }
@@ -114,6 +150,11 @@ class Reply extends EventEmitter {
   }
 
   end(chunk?: Buffer | string): this {
+    if (Buffer.isBuffer(chunk) && !this.isFlushed) {
+      this.answer.endWith(chunk);
+      this.flushHeaders();
+      return this;
+    }
     if (chunk === undefined) this.flushHeaders();
     else this.write(chunk);
     if (!this.answer.destroyed) this.answer.push(null);
@@ -138,7 +179,7 @@ export function exchangeInProcess(handlers: RequestHandlers, request: InProcessR
     };
     signal.addEventListener('abort', abort, { once: true });
     line.once('close', () => {
-      if (answer.readableEnded) return;
+      if (answer.readableEnded || answer.destroyed) return;
       reject(hangUp());
       answer.destroy(hangUp());
     });
