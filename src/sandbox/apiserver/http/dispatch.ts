@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
+import { rememberedOf } from '../../../mesh/remembered.ts';
 import type { PodRuntime } from '../api.ts';
 import { answerReview, type Judge, reviewOf } from '../auth/access-reviews.ts';
 import type { Identity } from '../auth/authentication.ts';
@@ -41,8 +42,15 @@ export interface Services extends Judge {
 }
 
 function reply(response: ServerResponse, code: number, body: JsonObject, mediaType = 'application/json'): void {
-  replyBytes(response, code, Buffer.from(JSON.stringify(body)), mediaType);
+  replyBytes(response, code, Object.isFrozen(body) ? bytesOfStored(body) : bytesOf(body), mediaType);
 }
+
+function bytesOf(body: JsonObject): Buffer {
+  return Buffer.from(JSON.stringify(body));
+}
+
+/** An object that is stored never changes, and is read many times. */
+const bytesOfStored = rememberedOf(bytesOf);
 
 function replyBytes(response: ServerResponse, code: number, bytes: Buffer, mediaType: string): void {
   response.writeHead(code, {

@@ -24,9 +24,11 @@ export function representationOf(accept: string | undefined, query: URLSearchPar
   return { kind: 'object', includeObject };
 }
 
-/** An object in a version of its API. */
+/** An object in a version of its API; the same object where it is in that already, as most are that are stored. */
 function inVersion(object: KubeObject, resource: ResourceType, version: string): KubeObject {
-  return { ...object, apiVersion: apiVersionOf(resource.group, version), kind: resource.kind };
+  const apiVersion = apiVersionOf(resource.group, version);
+  if (object.apiVersion === apiVersion && object.kind === resource.kind) return object;
+  return { ...object, apiVersion, kind: resource.kind };
 }
 
 function metadataOnly(object: KubeObject): JsonObject {

@@ -96,10 +96,18 @@ export function createKinds(): Kinds {
     ...BUILT_IN.map((row) => fromRow(row, false)),
     ...CUSTOM.map((row) => fromRow(row, true)),
   ];
-  const byKind = (apiVersion: string, kind: string): ResourceType | undefined => {
-    const { group, version } = parseApiVersion(apiVersion);
-    return types.find((type) => type.group === group && type.kind === kind && type.versions.includes(version));
+  // Every request and every look of a controller asks for a kind.
+  let known = new Map<string, ResourceType>();
+  const find = (key: string, isWanted: (type: ResourceType) => boolean): ResourceType | undefined => {
+    const type = known.get(key) ?? types.find(isWanted);
+    if (type) known.set(key, type);
+    return type;
   };
+  const byKind = (apiVersion: string, kind: string): ResourceType | undefined =>
+    find(`${apiVersion} ${kind}`, (type) => {
+      const { group, version } = parseApiVersion(apiVersion);
+      return type.group === group && type.kind === kind && type.versions.includes(version);
+    });
   const indexOf = (definition: KubeObject): number => {
     const defined = typeOfDefinition(definition);
     return types.findIndex((type) => type.group === defined.group && type.plural === defined.plural);
@@ -113,12 +121,17 @@ export function createKinds(): Kinds {
       return type;
     },
     byPlural: (group, version, plural) =>
-      types.find((type) => type.group === group && type.plural === plural && type.versions.includes(version)),
+      find(
+        `${group}/${version}/${plural}`,
+        (type) => type.group === group && type.plural === plural && type.versions.includes(version),
+      ),
     define: (definition) => {
+      known = new Map();
       const index = indexOf(definition);
       types.splice(index < 0 ? types.length : index, index < 0 ? 0 : 1, typeOfDefinition(definition));
     },
     undefine: (definition) => {
+      known = new Map();
       const index = indexOf(definition);
       if (index >= 0) types.splice(index, 1);
     },
