@@ -1,4 +1,5 @@
 import { isRecord } from '../mesh/record.ts';
+import { rememberedOf } from '../mesh/remembered.ts';
 /**
  * What is read of documents that others wrote (answers of API servers, kubeconfigs), as shapes. Whatever has another type
  * than its shape says is left out, so that code behind this may trust the types; fields that no shape names are kept as
@@ -46,19 +47,25 @@ function shapedList(list: readonly unknown[], shape: Shape): readonly unknown[] 
 /** The same record where all of it is as it should be: copying every answer of an API server took longer than reading it. */
 function shapedRecord(record: Record<string, unknown>, shape: { readonly [field: string]: Shape }): unknown {
   let sound = record;
+  const { shapeOf, needed, ofOthers } = fieldsOf(shape);
   for (const [key, value] of Object.entries(record)) {
-    const kept = shaped(value, shapeOf(shape, key) ?? shape[EACH] ?? 'any');
+    const kept = shaped(value, shapeOf.get(key) ?? ofOthers);
     if (kept === value) continue;
     if (sound === record) sound = { ...record };
     if (kept === undefined) delete sound[key];
     else sound[key] = kept;
   }
-  const isThere = (field: string) => !field.endsWith(NEEDED) || Object.hasOwn(sound, field.slice(0, -NEEDED.length));
-  return Object.keys(shape).every(isThere) ? sound : undefined;
+  return needed.every((field) => Object.hasOwn(sound, field)) ? sound : undefined;
 }
 
-function shapeOf(shape: { readonly [field: string]: Shape }, key: string): Shape | undefined {
-  if (key === EACH || key.endsWith(NEEDED)) return undefined;
-  if (Object.hasOwn(shape, key)) return shape[key];
-  return Object.hasOwn(shape, `${key}${NEEDED}`) ? shape[`${key}${NEEDED}`] : undefined;
-}
+/** The fields of a shape, told apart once: it is asked about for each field of each object that an API server answers with. */
+const fieldsOf = rememberedOf((shape: { readonly [field: string]: Shape }) => {
+  const fields = Object.entries(shape).filter(([field]) => field !== EACH);
+  const isNeeded = (field: string) => field.endsWith(NEEDED);
+  const plain = (field: string) => (isNeeded(field) ? field.slice(0, -NEEDED.length) : field);
+  return {
+    shapeOf: new Map(fields.map(([field, own]) => [plain(field), own])),
+    needed: fields.flatMap(([field]) => (isNeeded(field) ? plain(field) : [])),
+    ofOthers: shape[EACH] ?? ('any' as const),
+  };
+});

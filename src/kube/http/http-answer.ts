@@ -31,7 +31,8 @@ const MAX_WARNINGS = 5;
 
 /** Texts of a `Warning` header: `299 - "unknown field \"spec.foo\""`, several separated by commas. */
 export function warningsIn(header: string | string[] | undefined): string[] {
-  const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+  if (header === undefined) return [];
+  const text = Array.isArray(header) ? header.join(', ') : header;
   return [...text.slice(0, 4096).matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)]
     .slice(0, MAX_WARNINGS)
     .map(([, words = '']) => words.replace(/\\(.)/g, '$1'));
