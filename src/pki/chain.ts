@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { rememberedOf } from '../mesh/remembered.ts';
 import { bytesOf, childrenOf, decode, OID, parseCertificateDer } from './certificate-der.ts';
 
 export interface Chain {
@@ -44,8 +45,13 @@ function endingLast(authorities: readonly X509Certificate[]): X509Certificate | 
 
 /** By names, key identifiers and the key usage of the CA, which is to sign certificates where it has one; then by the signature. */
 function signed(certificate: X509Certificate, ca: X509Certificate): boolean {
-  return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
+  return signedBy(ca)(certificate);
 }
+
+/** Most files of a mesh are looked at several times in one run: by their own cluster, by each check, when a wait looks again. */
+const signedBy = rememberedOf((ca: X509Certificate) =>
+  rememberedOf((certificate: X509Certificate) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey)),
+);
 
 /** Whether a CA may have so many others between itself and a certificate (`pathLenConstraint`, RFC 5280, 4.2.1.9). */
 function isAllowed(ca: X509Certificate, below: number): boolean {

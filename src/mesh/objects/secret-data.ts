@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
+import { rememberedOf } from '../remembered.ts';
 import type { KubeObject, ObjectRef } from './kube-object.ts';
 
 /** What to do about a Secret of peers that has no room: where the numbers are. */
@@ -21,9 +22,15 @@ export function secretText(secret: KubeObject | undefined, key: string): string 
 }
 
 /** All of a Secret's values as text, by key. */
-export function secretTexts(secret: KubeObject | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(dataOf(secret)).map(([key, encoded]) => [key, decodeText(encoded)]));
+export function secretTexts(secret: KubeObject | undefined): Readonly<Record<string, string>> {
+  return textsIn(dataOf(secret));
 }
+
+/** Each rule about peers asks a Secret that was read who they are: its texts are there for as long as it is. */
+const textsIn = rememberedOf(
+  (data: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(data).map(([key, encoded]) => [key, decodeText(encoded)])),
+);
 
 /** The keys of a Secret or ConfigMap. */
 export function dataKeys(object: KubeObject | undefined): string[] {
