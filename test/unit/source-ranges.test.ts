@@ -5,6 +5,7 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import type { ConnectionCounts, StatusProblem, StatusReport } from '../../src/mesh/status/status.ts';
 import {
   apiserverDeployment,
   loadBalancerService,
@@ -34,22 +35,46 @@ const server = (live: KubeObject, overrides: Overrides = {}) =>
 const client = (overrides: Overrides = {}) => snapshotOf(overrides);
 
 const native = { 'cluster-name': 'mesh-1', 'cluster-id': '1', 'routing-mode': 'native', ipam: 'kubernetes' };
-/** Dials at the given address, by agents: there is no KVStoreMesh. */
-const agentsDial = (address: string) => [
+/** Dials at the given addresses, by agents: there is no KVStoreMesh. */
+const agentsDial = (...addresses: string[]) => [
   apiserverDeployment({ kvstoremesh: false }),
-  secretObject('cilium-clustermesh', { 'mesh-2': remotePeerFile('mesh-2', { addresses: [address] }, 'common-') }),
+  secretObject('cilium-clustermesh', { 'mesh-2': remotePeerFile('mesh-2', { addresses }, 'common-') }),
 ];
 
-function look(clusters: ClusterSnapshot[]) {
+const NOBODY_ASKED: StatusReport = {
+  ...{ context: 'one', namespace: 'kube-system', cluster: { name: 'mesh-1', id: 1 }, healthy: true, enabled: true },
+  ...{ nodes: { total: 0, connected: 0 }, kvstoremesh: { enabled: false, replicas: 0, connected: 0 } },
+  ...{ peers: [], serves: [], problems: [], faults: [] },
+};
+
+function look(clusters: ClusterSnapshot[], status?: StatusReport) {
   const checks = MESH_CHECKS.filter(({ id }) => id === 'source-ranges');
-  return runChecks(checks, { clusters, now: NOW, observed: new Map() }).filter(
-    ({ cluster = 'two' }) => cluster === 'two',
-  );
+  const observed = new Map(status ? [['one', { containers: [], nodes: [], status }]] : []);
+  return runChecks(checks, { clusters, now: NOW, observed }).filter(({ cluster = 'two' }) => cluster === 'two');
 }
 
 const OFFICE = ['203.0.113.0/24'];
 const AZURE = 'service.beta.kubernetes.io/azure-allowed-ip-ranges';
 const ANY_CLOUD = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+/** How each cloud has a range written. */
+const WRITTEN: Readonly<Record<string, (range: string) => string>> = {
+  [ANY_CLOUD]: (range) => `198.51.100.0/24, ${range}`,
+  'service.beta.kubernetes.io/do-loadbalancer-allow-rules': (range) => `ip:198.51.100.1, cidr:${range}`,
+  'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl': (range) =>
+    JSON.stringify({ allowList: { ipv4: [range] } }),
+  'service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules': (range) => `198.51.100.0/24,80;${range},2379`,
+};
+/** What says of nobody here whether they are let in. */
+const NOT_HERE: Readonly<Record<string, string>> = {
+  'service.beta.kubernetes.io/aws-load-balancer-security-groups': 'sg-0123',
+  'service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists': 'pl-0123',
+  'service.beta.kubernetes.io/azure-allowed-service-tags': 'AzureCloud',
+  'service.beta.kubernetes.io/do-loadbalancer-deny-rules': 'cidr:10.0.0.0/8',
+  'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl': JSON.stringify({ denyList: { ipv4: ['10.0.0.0/8'] } }),
+  'service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules': 'cloudflare,2379',
+  'service.beta.kubernetes.io/alibaba-cloud-loadbalancer-acl-id': 'acl-0123',
+  'kubernetes.civo.com/firewall-id': '0123',
+};
 const [FIRST, SECOND] = snapshotOf().nodes;
 const outside = { ...SECOND, addresses: [{ type: 'InternalIP', address: '192.168.0.2' }] };
 
@@ -78,10 +103,24 @@ describe('source-ranges', () => {
       server(service(undefined, { [AZURE]: '203.0.113.0/24, 198.51.100.1/32' })),
       client(),
     ],
+    ['the nodes by the annotation', 'pass', server(service([], { [AZURE]: '203.0.113.7/32, 10.0.0.0/8' })), client()],
     [
-      'the nodes by the annotation',
-      'pass',
-      server(service(OFFICE, { [AZURE]: '203.0.113.7/32, 10.0.0.0/8' })),
+      'the nodes by the annotation, and other ranges in the field, by which the nodes of the server go',
+      'warn',
+      server(service(OFFICE, { [AZURE]: '10.0.0.0/8' })),
+      client(),
+    ],
+    ...Object.entries(WRITTEN).flatMap(([name, write]): [string, string, ClusterSnapshot, ClusterSnapshot][] => [
+      [`the nodes by ${name}`, 'pass', server(service([], { [name]: write('10.0.0.0/8') })), client()],
+      [`other ranges by ${name}`, 'warn', server(service([], { [name]: write('203.0.113.0/24') })), client()],
+    ]),
+    ...Object.entries(NOT_HERE).flatMap(([name, value]): [string, string, ClusterSnapshot, ClusterSnapshot][] => [
+      [`a list outside of the cluster, by ${name}`, 'skip', server(service([], { [name]: value })), client()],
+    ]),
+    [
+      'ranges to keep out',
+      'skip',
+      server(service(['10.0.0.0/8'], { 'service.cilium.io/src-ranges-policy': 'Deny' })),
       client(),
     ],
     [
@@ -116,6 +155,51 @@ describe('source-ranges', () => {
   ])('%s: %s', (_what, severity, two, one) => {
     expect(look([one, two]).map((finding) => finding.severity)).toEqual([severity]);
   });
+
+  describe('behind NAT', () => {
+    const connected = (counts: Partial<ConnectionCounts>, more: Partial<StatusReport> = {}): StatusReport => ({
+      ...NOBODY_ASKED,
+      peers: [{ name: 'mesh-2', agents: { configured: 2, connected: 2, total: 2, ...counts } }],
+      ...more,
+    });
+    const failing: StatusProblem = {
+      peer: 'mesh-2',
+      class: 'timed-out',
+      message: '',
+      component: 'agent',
+      nodes: ['node-1'],
+    };
+    const at = (...addresses: string[]) => client({ live: agentsDial(...addresses.map((one) => `${one}:2379`)) });
+    const security = server(service([], { 'service.beta.kubernetes.io/aws-load-balancer-security-groups': 'sg-1' }));
+
+    it.each<[string, string, ClusterSnapshot, StatusReport, ClusterSnapshot?]>([
+      ['all agents are connected', 'pass', at('172.18.2.100'), connected({})],
+      ['one is not', 'warn', at('172.18.2.100'), connected({ connected: 1 })],
+      ['none was asked', 'warn', at('172.18.2.100'), connected({ connected: 0, total: 0 })],
+      ['all are, and one does not get in anew', 'warn', at('172.18.2.100'), connected({}, { problems: [failing] })],
+      ['all are connected to somebody else', 'warn', at('172.18.2.100'), connected({}, { peers: [] })],
+      ['all are, perhaps through a proxy', 'warn', at('172.18.2.100', '198.51.100.9'), connected({})],
+      ['all are, and by a security group', 'pass', at('172.18.2.100'), connected({}), security],
+    ])('%s: %s', (_what, severity, one, status, two = server(service(OFFICE))) => {
+      const [finding, ...more] = look([one, two], status);
+      expect({ severity: finding?.severity, more }).toEqual({ severity, more: [] });
+      const samples = severity === 'pass' ? ['two: one connected through it'] : undefined;
+      expect(finding?.args.samples).toEqual(samples);
+    });
+  });
+
+  it.each([
+    ['kubectl', {}, ' --force-conflicts'],
+    ['meshctl', {}, ''],
+    ['helm', { 'meta.helm.sh/release-name': 'cilium' }, ''],
+  ])(
+    'as %s has set them, the command that lets them in takes them over where that lasts',
+    (manager, annotations, flag) => {
+      const live = service(OFFICE, annotations);
+      live.metadata.managedFields = [{ manager, fieldsV1: { 'f:spec': { 'f:loadBalancerSourceRanges': {} } } }];
+      expect(look([client(), server(live)])[0]?.hint).toMatch(new RegExp(`10\\.0\\.0\\.0/30${flag}; or where`));
+    },
+  );
 
   it('does not speak of clusters that are not to dial it, as two spokes of a hub', () => {
     const knows = (peer: string) => [

@@ -1,13 +1,15 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { lackOfService } from '../apiserver/service-lack.ts';
+import { changeTypeCommand, lackOfService } from '../apiserver/service-lack.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { nodePortCommand } from '../enable/exposure/node-port.ts';
-import { nodesKeptOut, rangesToLetIn, sourceRanges } from '../network/source-ranges.ts';
+import { isOpenToAll, type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
+import type { StatusReport } from '../status/status.ts';
 import { othersMeant } from './shared/ask-nodes.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
 
@@ -43,9 +45,7 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
         const isOfNoType = lackOfService(cluster, service) !== undefined;
         if (!isOfNoType && serviceSpec(service).type !== 'ClusterIP') return [];
         const args = isOfNoType ? { foundBy: 'service-type', foundIn: context } : { context };
-        const command =
-          restoreTypeCommand(cluster) ??
-          meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer']);
+        const command = restoreTypeCommand(cluster) ?? changeTypeCommand(context, service, 'LoadBalancer');
         const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${command}`;
         return [{ id: 'service-reachable', severity: 'warn', cluster: context, args, hint }];
       }),
@@ -55,23 +55,19 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
     id: 'source-ranges',
     category: 'addresses',
     title: 'the source ranges of load balancers let the nodes of other clusters in',
-    subject: (cluster, { clusters }) => {
+    subject: (cluster, input) => {
       if (serviceSpec(apiserverService(cluster)).type === undefined) return { things: [], otherwise: NO_SERVICE };
-      const others = othersMeant(cluster, clusters);
-      // Without ranges everyone is let in, whoever they are.
-      const isOpen = sourceRanges(cluster).length === 0;
-      const looks = others.map((other) => ({
-        context: other.context,
-        why: isOpen ? undefined : whyUnjudged(other, cluster),
-      }));
-      const unseen = looks.flatMap(({ why }) => why ?? []);
+      const looks = looksAt(cluster, input.clusters, input);
+      const unseen = [...new Set(looks.flatMap(({ unjudged }) => unjudged ?? []))];
+      const getIn = looks.filter(({ isConnected }) => isConnected).map(({ client }) => client.context);
       return {
-        things: looks.flatMap(({ context, why }) => (why === undefined ? [context] : [])),
+        things: looks.flatMap(({ client, unjudged }) => (unjudged === undefined ? [client.context] : [])),
         otherwise: unseen.join('; ') || 'there is no other cluster that it could keep out',
         unseen,
+        ...(getIn.length > 0 ? { sample: `${firstOf(getIn)} connected through it` } : {}),
       };
     },
-    run: ({ clusters }, all) => clusters.flatMap((cluster) => shutOut(cluster, all)),
+    run: (input, all) => input.clusters.flatMap((cluster) => shutOut(cluster, all, input)),
     says: ({ args }) =>
       `context "${args.context}": the source ranges of its load balancer (${listed(args.ranges)}) hold no address of ${args.nodes}`,
   },
@@ -84,33 +80,49 @@ function nodePortOf(cluster: ClusterSnapshot): number | undefined {
   return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
 }
 
-/** Why it is not known whether a client's nodes are let in, in one clause; undefined where it is. */
-function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot): string | undefined {
-  if (client.nodes.length === 0) return `no nodes of ${client.context} are known`;
-  return nodesKeptOut(client, server) ? undefined : `by which address ${client.context} dials it is not known`;
+/** What the source ranges of a cluster do to another one that is to dial it. */
+interface Look extends KeptOut {
+  client: ClusterSnapshot;
+  /** It gets in, whatever its nodes' addresses are: NAT may give them others on the way. */
+  isConnected: boolean;
+}
+
+/** Without ranges everyone is let in, whoever they are. */
+function looksAt(server: ClusterSnapshot, all: readonly ClusterSnapshot[], { observed }: CheckInput): Look[] {
+  const isOpen = isOpenToAll(server);
+  return othersMeant(server, all).map((client) => {
+    const look: KeptOut = isOpen ? { nodes: [], isOnlyWay: false } : keptOut(client, server);
+    const { unjudged, nodes, isOnlyWay } = look;
+    const mayBeSeen = isOnlyWay && (nodes.length > 0 || unjudged !== undefined);
+    const isConnected = mayBeSeen && dialsWithSuccess(observed?.get(client.context)?.status, clusterNameOf(server));
+    return isConnected ? { client, nodes: [], isOnlyWay, isConnected } : { ...look, client, isConnected };
+  });
+}
+
+/** Whether all who dial a peer in a cluster were asked, and are connected: also anew, where they were asked to be. */
+function dialsWithSuccess(status: StatusReport | undefined, peer: string): boolean {
+  if (!status || status.problems.some((problem) => [peer, undefined].includes(problem.peer))) return false;
+  const { agents, kvstoremesh } = status.peers.find(({ name }) => name === peer) ?? {};
+  const diallers = status.kvstoremesh.enabled ? kvstoremesh : agents;
+  return diallers !== undefined && diallers.total > 0 && diallers.connected === diallers.total;
 }
 
 /** NAT may give nodes an address within on their way, which nothing here tells: so it is a warning. */
-function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
-  const kept = othersMeant(server, all).flatMap((client) => {
-    const nodes = nodesKeptOut(client, server) ?? [];
-    return nodes.length > 0 ? [{ client, names: nodes.map(({ name }) => name) }] : [];
-  });
+function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[], input: CheckInput): Finding[] {
+  const kept = looksAt(server, all, input).filter(({ nodes }) => nodes.length > 0);
   if (kept.length === 0) return [];
   const { context } = server;
-  const ranges = rangesToLetIn(
+  const nodes = kept.map((look) => `${firstOf(look.nodes.map(({ name }) => name))} of ${look.client.context}`);
+  const command = letInCommand(
     kept.map(({ client }) => client),
     server,
   );
-  const flags = ['--load-balancer-source-ranges', ranges.join(',')];
-  const nodes = kept.map(({ client, names }) => `${firstOf(names)} of ${client.context}`).join(', nor of ');
-  const command = meshctlCommand('clustermesh enable', { context }, flags);
   const accept = meshctlCommand('clustermesh check', { context: all.map((one) => one.context) }, [
     '--suppress',
     'source-ranges',
   ]);
   const hint = `Let them in: ${command}; or where NAT gives them an address within: ${accept}`;
-  const args = { context, ranges: sourceRanges(server), nodes };
+  const args = { context, ranges: sourceRanges(server), nodes: nodes.join(', nor of ') };
   return [{ id: 'source-ranges', severity: 'warn', cluster: context, args, hint }];
 }
 

@@ -4,61 +4,95 @@ import { overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
 import { knownRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
-import { serviceSpec } from '../objects/service.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { forceWords } from '../objects/ownership.ts';
+import { allowList } from './allow-lists.ts';
 import { firewallRules } from './firewall.ts';
-import { networkNeeds } from './needs.ts';
+import { type NetworkNeed, networkNeeds } from './needs.ts';
 
-/**
- * Where clouds take source ranges from beside the field: Kubernetes' own annotation (its API reference, "Well-Known Labels,
- * Annotations and Taints"), and that of cloud-provider-azure.
- */
-const ANNOTATIONS = [
-  'service.beta.kubernetes.io/load-balancer-source-ranges',
-  'service.beta.kubernetes.io/azure-allowed-ip-ranges',
-] as const;
+/** Whether a cluster's load balancer lets everyone in, as far as its Service says. */
+export function isOpenToAll(server: ClusterSnapshot): boolean {
+  const { ranges, unread } = allowList(apiserverService(server));
+  return ranges.length === 0 && unread === undefined;
+}
 
-/**
- * The only ranges from which a cluster's load balancer lets clients in; none where it lets in everyone, or where there is no
- * load balancer: node ports are open whatever is written there (Kubernetes' API reference, ServiceSpec).
- */
+/** The only ranges from which a cluster's load balancer lets clients in; none where it lets in everyone, or that is not known. */
 export function sourceRanges(server: ClusterSnapshot): string[] {
-  const service = apiserverService(server);
-  const { type, loadBalancerSourceRanges = [] } = serviceSpec(service);
-  if (type !== 'LoadBalancer') return [];
-  const annotated = ANNOTATIONS.flatMap((name) => service?.metadata.annotations?.[name]?.split(',') ?? []);
-  const ranges = [...loadBalancerSourceRanges, ...annotated].map((range) => range.trim());
-  return [...new Set(ranges)].filter((range) => parseCidr(range) !== undefined);
+  return allowList(apiserverService(server)).ranges;
+}
+
+/** Whom of a client a server's load balancer keeps out. */
+export interface KeptOut {
+  nodes: readonly NodeFacts[];
+  /** Why that is not judged, in one clause. */
+  unjudged?: string | undefined;
+  /** Whatever the client dials is the load balancer's own address. */
+  isOnlyWay: boolean;
 }
 
 /**
  * The nodes of a client whose packets a server's source ranges keep out. With KVStoreMesh a pod on one of them dials, whichever
  * it is, so that one address within is enough; without it each node dials. What is dialled beside the load balancer's own
  * addresses is not judged, nor is what pods send as themselves where their range is within: NAT on the way nobody sees.
- * @returns undefined where it is not judged
  */
-export function nodesKeptOut(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] | undefined {
-  const ranges = sourceRanges(server).flatMap((range) => parseCidr(range) ?? []);
-  const service = apiserverService(server);
-  if (ranges.length === 0 || !service) return [];
-  const balancer = loadBalancerHosts(service);
-  const need = networkNeeds(client, server).find(
-    ({ kind, hosts = [] }) => kind === 'apiserver' && hosts.some((host) => balancer.includes(host)),
-  );
-  const isWithin = (address: string) => {
-    const range = parseCidr(address);
-    return range !== undefined && ranges.some((own) => overlap(own, range));
-  };
-  const isOfPods = need?.from === 'pods';
-  if (!need || (isOfPods && !isTunnel(client) && knownRanges(client).some(({ text }) => isWithin(text))))
-    return undefined;
-  const outside = client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(address)));
-  return isOfPods && outside.length < client.nodes.length ? [] : outside;
+export function keptOut(client: ClusterSnapshot, server: ClusterSnapshot): KeptOut {
+  if (isOpenToAll(server)) return { nodes: [], isOnlyWay: false };
+  const need = balancedNeed(client, server);
+  const balancer = balancerOf(server);
+  const isOnlyWay = need?.hosts?.every((host) => balancer.includes(host)) ?? false;
+  const unjudged = whyUnjudged(client, server, need);
+  if (unjudged !== undefined) return { nodes: [], unjudged, isOnlyWay };
+  const outside = nodesOutside(client, server);
+  const isEnough = need?.from === 'pods' && outside.length < client.nodes.length;
+  return { nodes: isEnough ? [] : outside, isOnlyWay };
 }
 
-/** The source ranges with which a server's load balancer lets these clients in as well: what a firewall is told of them. */
-export function rangesToLetIn(clients: readonly ClusterSnapshot[], server: ClusterSnapshot): string[] {
+/** The nodes of a client that have no address within the ranges of a server; none where these are not known. */
+export function nodesOutside(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] {
+  if (sourceRanges(server).length === 0) return [];
+  return client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(server, address)));
+}
+
+function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot, need: NetworkNeed | undefined) {
+  const { unread } = allowList(apiserverService(server));
+  if (unread !== undefined) return unread;
+  if (client.nodes.length === 0) return `no nodes of ${client.context} are known`;
+  const asThemselves = need?.from === 'pods' && !isTunnel(client);
+  const mayBeWithin = asThemselves && knownRanges(client).some(({ text }) => isWithin(server, text));
+  return need && !mayBeWithin ? undefined : `by which address ${client.context} dials it is not known`;
+}
+
+/** Of the client, that a load balancer's own address is reached. */
+function balancedNeed(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed | undefined {
+  const balancer = balancerOf(server);
+  return networkNeeds(client, server).find(
+    ({ kind, hosts = [] }) => kind === 'apiserver' && hosts.some((host) => balancer.includes(host)),
+  );
+}
+
+/** The addresses of a cluster's load balancer, or its names. */
+export function balancerOf(server: ClusterSnapshot): string[] {
+  const service = apiserverService(server);
+  return service ? loadBalancerHosts(service) : [];
+}
+
+function isWithin(server: ClusterSnapshot, address: string): boolean {
+  const range = parseCidr(address);
+  return range !== undefined && sourceRanges(server).some((own) => overlap(parseCidr(own) ?? range, range));
+}
+
+/**
+ * The command with which a server's load balancer lets these clients in as well: with the ranges that a firewall is told of them,
+ * and those that are there.
+ */
+export function letInCommand(clients: readonly ClusterSnapshot[], server: ClusterSnapshot): string {
+  const { context } = server;
   const { clusters, rules } = firewallRules([server, ...clients]);
-  const to = clusters.find(({ context }) => context === server.context)?.name;
+  const to = clusters.find((one) => one.context === context)?.name;
   const wanted = rules.filter((rule) => rule.kind === 'apiserver' && rule.to === to).flatMap(({ sources }) => sources);
-  return [...new Set([...sourceRanges(server), ...wanted])];
+  const ranges = [...new Set([...sourceRanges(server), ...wanted])];
+  return meshctlCommand('clustermesh enable', { context }, [
+    ...['--load-balancer-source-ranges', ranges.join(',')],
+    ...forceWords(apiserverService(server), ['spec.loadBalancerSourceRanges']),
+  ]);
 }

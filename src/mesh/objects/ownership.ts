@@ -126,6 +126,21 @@ export function conflictsOf(live: KubeObject, changes: readonly Change[]): Owned
   });
 }
 
+/**
+ * The flag by which enable writes over fields that others have set; none where nobody else has. Nor where a tool has them that
+ * makes the object: it would set them again, and enable says, as it refuses, where they are to be changed.
+ * @param paths as in changes
+ */
+export function forceWords(object: KubeObject | undefined, paths: readonly string[]): string[] {
+  if (!object) return [];
+  const conflicts = conflictsOf(
+    object,
+    paths.map((path) => ({ path })),
+  );
+  const isTools = ({ manager }: OwnedField) => fieldOwner(object, manager) !== manager;
+  return conflicts.length > 0 && !conflicts.some(isTools) ? ['--force-conflicts'] : [];
+}
+
 /** The managers that have set a field or something within it. @param path as in changes */
 export function managersOfField({ metadata }: KubeObject, path: string): string[] {
   const setters = (metadata.managedFields ?? []).filter((entry) =>

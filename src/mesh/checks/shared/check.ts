@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import type { StatusReport } from '../../status/status.ts';
 
 /** How bad a finding is. `skip`: it could not be looked at, for the reason in its words. */
 export type Severity = 'pass' | 'warn' | 'fail' | 'skip';
@@ -25,6 +26,8 @@ export interface CheckInput {
   now: Date;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
+  /** What clusters showed beyond their snapshots, by context; absent where nobody looked. */
+  observed?: ReadonlyMap<string, { status?: StatusReport | undefined }> | undefined;
 }
 
 /** What a check has before it in one cluster. */
@@ -38,7 +41,10 @@ export interface Subject {
    * is wrong with the rest is found all the same; that all is well nobody can say, so that instead of a pass it is a skip.
    */
   unseen?: readonly string[] | undefined;
-  /** How much of it is looked at where a part says enough, e.g. `10 of 300 agents`: what passes says so. */
+  /**
+   * How much of it is looked at where a part says enough, e.g. `10 of 300 agents`, or what else it is known by: what passes says
+   * so.
+   */
   sample?: string | undefined;
 }
 
