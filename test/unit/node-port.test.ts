@@ -18,7 +18,10 @@ it.each([
   ['its own by its id', { 'cluster-id': '7' }, [32379], '32385'],
 ])('gives a command line for %s', (_what, ciliumConfig, taken, port) => {
   expect(
-    nodePortCommand({ context: 'b (old)', ciliumConfig: { 'cluster-id': '1', ...ciliumConfig } }, new Set(taken)),
+    nodePortCommand(
+      snapshotOf({ context: 'b (old)', ciliumConfig: { 'cluster-id': '1', ...ciliumConfig } }),
+      new Set(taken),
+    ),
   ).toBe(`meshctl clustermesh enable --context 'b (old)' --node-port ${port}`);
 });
 

@@ -1,9 +1,10 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { waitForObject } from '../../kube/wait.ts';
-import { imageOf, isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { CONTAINERS, imageOf, isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
 import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
+import { changeTypeCommand } from '../../mesh/apiserver/service-lack.ts';
 import { type Stall, stallOf } from '../../mesh/apiserver/stall.ts';
 import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -17,6 +18,7 @@ import {
   apiserverDeploymentRef,
   apiserverServiceRef,
 } from '../../mesh/objects/names.ts';
+import { forceWords } from '../../mesh/objects/ownership.ts';
 import { serviceSpec } from '../../mesh/objects/service.ts';
 import {
   eventSentences,
@@ -73,7 +75,7 @@ async function noAddress({ client, namespace }: Target, waitMs: number, cause: M
   const [events, service] = await Promise.all([readEvents(client, ref), orNothing(client.get(ref), undefined)]);
   const said = events.length > 0 ? `: ${events.join('; ')}` : ', and none of its events says why';
   const { loadBalancerIP: wished } = serviceSpec(service);
-  const otherwise = meshctlCommand('clustermesh enable', { context }, ['--service-type', 'NodePort']);
+  const otherwise = changeTypeCommand(context, service, 'NodePort');
   const hint =
     wished === undefined
       ? `Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM). ${GO_ON} Without a load balancer: ${otherwise}`
@@ -244,7 +246,9 @@ async function siblingImageHint(
   const daemonSet = await orNothing(client.get(agentDaemonSetRef(namespace)), undefined);
   const sibling = daemonSet && apiserverImageFor(agentFactsOf(daemonSet).image);
   if (sibling === undefined || sibling === imageOf(deployment)) return undefined;
-  const command = meshctlCommand('clustermesh enable', { context: client.context }, ['--image', sibling]);
+  const images = CONTAINERS.map((name) => `spec.template.spec.containers[${name}].image`);
+  const words = ['--image', sibling, ...forceWords(deployment, images)];
+  const command = meshctlCommand('clustermesh enable', { context: client.context }, words);
   return `Give an image that the nodes can pull, or credentials for its registry with --pull-secret. From the registry of the agents' image: ${command}`;
 }
 

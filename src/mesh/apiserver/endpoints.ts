@@ -8,7 +8,7 @@ import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { rememberedOf } from '../remembered.ts';
 import { apiserverService } from './live.ts';
-import { lackOfService } from './service-lack.ts';
+import { changeTypeCommand, lackOfService } from './service-lack.ts';
 
 /** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
 export interface ServiceEndpoints {
@@ -141,7 +141,7 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
     return { says, hint: `See why it has none: ${look}` };
   }
   const wait = meshctlCommand('clustermesh enable', { context });
-  const without = meshctlCommand('clustermesh enable', { context }, ['--service-type', 'NodePort']);
+  const without = changeTypeCommand(context, service, 'NodePort');
   return {
     says,
     hint: `Wait for it, or hear why it has none: ${wait}; or take a node port, which needs no load balancer: ${without}`,

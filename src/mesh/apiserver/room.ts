@@ -2,6 +2,7 @@ import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { unmetChoice } from '../objects/node-affinity.ts';
+import { forceWords } from '../objects/ownership.ts';
 import { repels, type Taint, taintText } from '../objects/taints.ts';
 import { type PodSpec, workloadSpec } from '../objects/workload.ts';
 import { apiserverDeployment } from './live.ts';
@@ -22,7 +23,7 @@ export interface LackOfRoom {
 export function lackOfRoom(
   cluster: Pick<ClusterSnapshot, 'context' | 'namespace' | 'nodes' | 'objects'>,
 ): LackOfRoom | undefined {
-  const { context, nodes } = cluster;
+  const { nodes } = cluster;
   const { spec } = workloadSpec(apiserverDeployment(cluster)).template ?? {};
   const { tolerations = [], ...choosing }: PodSpec = spec ?? { nodeSelector: NODE_SELECTOR };
   const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
@@ -38,15 +39,21 @@ export function lackOfRoom(
     ...(taints.length > 0 ? [`tainted: ${some(taints.map(taintText))}`] : []),
     ...(unmet.length > 0 ? [`not chosen: ${some(unmet)}`] : []),
   ];
-  return { reasons, hint: wayToRoom(context, cordoned, taints) };
+  return { reasons, hint: wayToRoom(cluster, cordoned, taints) };
 }
 
-function wayToRoom(context: string, [cordoned]: readonly NodeFacts[], taints: readonly Taint[]): string {
+function wayToRoom(
+  cluster: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>,
+  [cordoned]: readonly NodeFacts[],
+  taints: readonly Taint[],
+): string {
+  const { context } = cluster;
   const [taint] = taints;
   if (!taint && cordoned)
     return `Let one of them take pods: ${kubectlCommand({ context }, ['uncordon', cordoned.name])}`;
   if (!taint) return kubectlCommand({ context }, ['get', 'nodes', '--show-labels']);
-  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--toleration', taintText(taint)])}`;
+  const force = forceWords(apiserverDeployment(cluster), ['spec.template.spec.tolerations']);
+  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--toleration', taintText(taint), ...force])}`;
 }
 
 function some(texts: readonly string[]): string {

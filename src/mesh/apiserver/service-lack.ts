@@ -1,7 +1,8 @@
 import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER } from '../objects/names.ts';
-import { serviceSpec } from '../objects/service.ts';
+import { forceWords } from '../objects/ownership.ts';
+import { type ServiceSpec, serviceSpec } from '../objects/service.ts';
 
 /** Why a Service of the clustermesh-apiserver leads nobody anywhere as what it is, and what makes one of it that does. */
 export interface ServiceLack {
@@ -30,4 +31,14 @@ export function lackOfService(
   const away = kubectlCommand({ context, namespace }, ['delete', 'service', APISERVER]);
   const hint = `${away} && ${meshctlCommand('clustermesh enable', { context })}`;
   return { path: 'spec.clusterIP', is: 'headless (clusterIP: None)', hint };
+}
+
+/** The command that makes a Service one of another type. */
+export function changeTypeCommand(
+  context: string,
+  service: KubeObject | undefined,
+  type: NonNullable<ServiceSpec['type']>,
+): string {
+  const words = ['--service-type', type, ...forceWords(service, ['spec.type'])];
+  return meshctlCommand('clustermesh enable', { context }, words);
 }

@@ -11,6 +11,7 @@ import { firstOf } from '../counted.ts';
 import { platformEvidence } from '../enable/exposure/platforms.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
+import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { type Finding, type Subject, theCluster } from './shared/check.ts';
@@ -206,7 +207,11 @@ function isPrivate(host: string): boolean {
 function madePrivate(cluster: ClusterSnapshot): string {
   const annotations = Object.entries(platformEvidence(cluster)[0]?.platform.privateAnnotations ?? {});
   const flags = annotations.flatMap(([name, value]) => ['--service-annotation', `${name}=${value}`]);
+  const force = forceWords(
+    apiserverService(cluster),
+    annotations.map(([name]) => `metadata.annotations.${name}`),
+  );
   return flags.length > 0
-    ? meshctlCommand('clustermesh enable', { context: cluster.context }, flags)
+    ? meshctlCommand('clustermesh enable', { context: cluster.context }, [...flags, ...force])
     : 'give its Service what makes load balancers internal at your provider (enable --service-annotation), or let only the other clusters in (--load-balancer-source-ranges).';
 }

@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
-import { conflictsOf } from '../objects/ownership.ts';
+import { forceWords } from '../objects/ownership.ts';
 import { isRecord } from '../record.ts';
 import { isAbout } from './setting-path.ts';
 
@@ -44,5 +44,5 @@ export function unsetCommand(context: string, settings: readonly string[], more:
 export function takeBackCommand(context: string, live: KubeObject, path: string): string | undefined {
   const settings = settingsAbout(live, path);
   if (settings.length === 0) return undefined;
-  return unsetCommand(context, settings, conflictsOf(live, [{ path }]).length > 0 ? ['--force-conflicts'] : []);
+  return unsetCommand(context, settings, forceWords(live, [path]));
 }

@@ -1,6 +1,9 @@
+import { apiserverService } from '../../apiserver/live.ts';
 import { identityOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
+import { ETCD_PORT } from '../../objects/names.ts';
+import { forceWords } from '../../objects/ownership.ts';
 
 /** The default range of an API server (`--service-node-port-range`). */
 const FIRST = 30_000;
@@ -27,11 +30,13 @@ export function defaultNodePort(clusterId: number, taken: ReadonlySet<number> = 
 
 /** The command line that gives a cluster another NodePort. @param taken ports that others have */
 export function nodePortCommand(
-  { context, ciliumConfig = {} }: Pick<ClusterSnapshot, 'context' | 'ciliumConfig'>,
+  cluster: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects' | 'ciliumConfig'>,
   taken: ReadonlySet<number>,
 ): string {
+  const { context, ciliumConfig = {} } = cluster;
   const port = defaultNodePort(identityOf(ciliumConfig).id, taken);
-  return meshctlCommand('clustermesh enable', { context }, ['--node-port', String(port)]);
+  const force = forceWords(apiserverService(cluster), [`spec.ports[${ETCD_PORT}/TCP].nodePort`]);
+  return meshctlCommand('clustermesh enable', { context }, ['--node-port', String(port), ...force]);
 }
 
 /** What an API server has against a node port (pkg/registry/core/service/portallocator of Kubernetes), and the way on. */
