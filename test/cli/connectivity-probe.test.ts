@@ -253,10 +253,11 @@ describe('what goes by the probe', () => {
 
 describe('after enable and connect', () => {
   it('the clustermesh-apiserver is dialled from nodes and from pods', async () => {
-    const { exitCode, report } = await probe();
+    const { exitCode, report, stderr } = await probe();
     expect(summary(report)).toEqual({ cells: [], failures: [] });
     expect(exitCode).toBe(0);
     expect(report.untested).toEqual([]);
+    expect(stderr).toContain(`Sent ${report.tests.length} tests between 2 clusters`);
     const dialled = report.tests.filter(({ kind }) => kind === 'apiserver');
     expect(new Set(dialled.map(({ from }) => from.kind))).toEqual(new Set(['node', 'pod']));
   });
@@ -271,7 +272,10 @@ describe('after enable and connect', () => {
     expect(report.untested.map(({ kinds, sender }) => [kinds, sender])).toEqual(
       PATHS.map(() => [['apiserver'], 'pod']),
     );
-    expect((await meshctl([...PROBE, '--via', 'agents'])).stdout).toMatch(
+    const { stdout, stderr } = await meshctl([...PROBE, '--via', 'agents']);
+    const [, sent] = /Sent (\d+) tests between/.exec(stderr) ?? [];
+    expect(stdout).toContain(`(${sent} of ${report.tests.length} tests)`);
+    expect(stdout).toMatch(
       /^⚠️ .* carries all that the mesh needs of it, as far as nodes send it .* → meshctl connectivity probe --context mesh-1,mesh-2 --via pods -o wide$/m,
     );
   });
@@ -345,6 +349,22 @@ describe('after enable and connect', () => {
     await meshctl.ok(enable('mesh-2'));
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
+  });
+
+  it('source ranges of the load balancer come before the firewall of the cloud', async () => {
+    const service = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' };
+    const letIn = (ranges: string[] | null) =>
+      sandbox.client('mesh-2').patch(service, { spec: { loadBalancerSourceRanges: ranges } });
+    await letIn(['203.0.113.0/24']);
+    const { report } = await probe();
+    await letIn(null);
+    expect(summary(report).failures).toEqual(['path-blocked mesh-1>mesh-2 apiserver at way 3']);
+    expect(report.failures[0]).toMatchObject({
+      likely: expect.stringMatching(
+        /^the load balancer of mesh-2 lets in 203\.0\.113\.0\/24 alone, and no address of mesh-1-node-1, mesh-1-node-2 is within; else /,
+      ),
+      hints: [expect.stringContaining('--load-balancer-source-ranges 203.0.113.0/24,172.18.1.8/29'), expect.anything()],
+    });
   });
 
   it('goes on without one of three that were named and does not answer, and not with one alone', async () => {

@@ -6,7 +6,14 @@ import { adviceForLoss } from '../../src/mesh/probe/advice.ts';
 import type { Loss } from '../../src/mesh/probe/failures.ts';
 import { silentServers, withoutBlame } from '../../src/mesh/probe/server-faults.ts';
 import type { TestResult } from '../../src/mesh/probe/verdict.ts';
-import { apiserverDeployment, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  loadBalancerService,
+  NOW,
+  secretObject,
+  serviceObject,
+  snapshotOf,
+} from '../support/snapshots.ts';
 
 type Around = Parameters<typeof adviceForLoss>[1];
 
@@ -118,5 +125,78 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
     });
     const more: Loss = { ...one, packets: [...one.packets, { kind: 'health', protocol: 'tcp', port: 4240 }] };
     expect(adviceForLoss(more, around).likely).not.toContain('is dialled at');
+  });
+
+  describe('for what its own cluster has', () => {
+    const RANGES = ['203.0.113.0/24'];
+    const GROUPS = 'service.beta.kubernetes.io/aws-load-balancer-security-groups';
+    const balancer = (ranges: string[], annotations = {}) => {
+      const service = loadBalancerService(SERVED);
+      Object.assign(service.spec as object, { loadBalancerSourceRanges: ranges });
+      return { ...service, metadata: { ...service.metadata, annotations } };
+    };
+    const [first] = snapshotOf().nodes;
+    const nodeAddress = first?.addresses[0]?.address ?? '';
+    const local = serviceObject({
+      ...{ type: 'NodePort', externalTrafficPolicy: 'Local', ports: [{ port: 2379, nodePort: 32379 }] },
+    });
+    const at = (host: string, fromNode = 'node-1', more: Partial<Loss> = {}): Loss => ({
+      ...loss(false),
+      packets: [{ kind: 'apiserver', protocol: 'tcp', port: 2379, host }],
+      results: [
+        { test: { from: { node: fromNode }, ...(host === nodeAddress ? { to: { node: 'node-1' } } : {}) } },
+      ] as unknown as TestResult[],
+      ...more,
+    });
+    const inside = balancer(['10.0.0.1/32']);
+
+    it.each<[string, KubeObject, Loss, RegExp, RegExp]>([
+      [
+        'the ranges of its load balancer',
+        balancer(RANGES),
+        at(SERVED),
+        /^the load balancer of mesh-2 lets in 203\.0\.113\.0\/24 alone, and no address of node-1 is within; else /,
+        /^Let them in: meshctl clustermesh enable --context two --load-balancer-source-ranges 203\.0\.113\.0\/24,/,
+      ],
+      [
+        'these, where nobody answers',
+        balancer(RANGES),
+        at(SERVED, 'node-1', { verdict: 'service-unreachable' }),
+        /^the load balancer of mesh-2 lets in .*; else packets arrive/,
+        /^Let them in: /,
+      ],
+      ['these, for a node that is not within', inside, at(SERVED, 'node-2'), /no address of node-2 is/, /^Let them in/],
+      ['not these, for a node that is', inside, at(SERVED), /^other packets arrive/, /^What has to be let through/],
+      [
+        'what outside of the cluster decides that',
+        balancer([], { [GROUPS]: 'sg-1' }),
+        at(SERVED),
+        /^mesh-2: its Service leaves it to the annotation \S+ who is let in; else /,
+        /kubectl --context two .*describe service\/clustermesh-apiserver$/,
+      ],
+      [
+        'a node without a pod, where it serves what is on it',
+        local,
+        at(nodeAddress, 'node-1', { lostAt: 'destination' }),
+        /^the externalTrafficPolicy of the Service is Local, and no ready clustermesh-apiserver is on node-1; else /,
+        /^Let every node serve: meshctl clustermesh enable --context two --external-traffic-policy Cluster$/,
+      ],
+      [
+        'a policy, where it has come to a node',
+        balancer([]),
+        at(SERVED, 'node-1', { lostAt: 'destination' }),
+        /dropped there: by a policy for the clustermesh-apiserver, or the node's own firewall/,
+        /meshctl clustermesh check --context two --category apiserver$/,
+      ],
+    ])('names %s first', (_what, service, one, likely, hint) => {
+      const host = one.packets[0]?.host ?? '';
+      const clusters = clustersWith([apiserverDeployment(), service], host, `${host}:2379`);
+      const around = { clusters, losses: [], silent: new Map(), rules: { clusters: [], rules: [] } };
+      const served = [{ name: 'pod', node: 'node-2', ready: true }];
+      for (const cluster of clusters) Object.assign(cluster.snapshot, { apiserverPods: served });
+      const advice = adviceForLoss({ ...one, required: false }, around as unknown as Around);
+      expect(advice.likely).toMatch(likely);
+      expect(advice.hints[0]).toMatch(hint);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { enableOnceGone } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
+import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { rememberedOf } from '../remembered.ts';
 import { apiserverService } from './live.ts';
@@ -99,6 +100,13 @@ export function nodesServing(
 const withAgentsIn = rememberedOf(
   (snapshot: Pick<ClusterSnapshot, 'nodes' | 'objects' | 'namespace'>) => new Set(nodesForAgents(snapshot)),
 );
+
+/** The command by which every node of a cluster serves a NodePort, not only those with a ready pod. */
+export function everyNodeCommand(snapshot: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>): string {
+  const { context } = snapshot;
+  const force = forceWords(apiserverService(snapshot), ['spec.externalTrafficPolicy']);
+  return meshctlCommand('clustermesh enable', { context }, ['--external-traffic-policy', 'Cluster', ...force]);
+}
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
 export function loadBalancerHosts(service: KubeObject): string[] {

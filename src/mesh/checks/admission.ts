@@ -1,10 +1,10 @@
+import { everyNodeCommand } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
 import { ingressVerdict } from '../objects/ingress-policy.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
-import { forceWords } from '../objects/ownership.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { workloadSpec } from '../objects/workload.ts';
@@ -165,9 +165,7 @@ function servedLocally(cluster: ClusterSnapshot): Finding[] {
   if (serviceSpec(apiserverService(cluster)).externalTrafficPolicy !== 'Local') return [];
   const served = new Set(apiserverPods.filter(({ ready }) => ready).map(({ node }) => node));
   const serving = nodes.filter(({ name, ready }) => ready && served.has(name)).length;
-  const force = forceWords(apiserverService(cluster), ['spec.externalTrafficPolicy']);
-  const words = ['--external-traffic-policy', 'Cluster', ...force];
-  const hint = `Let every node serve: ${meshctlCommand('clustermesh enable', { context }, words)}`;
+  const hint = `Let every node serve: ${everyNodeCommand(cluster)}`;
   return [
     findingOf('node-port-local', serving === 0 ? 'fail' : 'warn', context, { serving, nodes: nodes.length }, hint),
   ];

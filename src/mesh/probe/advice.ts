@@ -9,7 +9,7 @@ import { tunnelOverhead } from '../network/mtu.ts';
 import { AGENT_SELECTOR, CILIUM_CONFIG } from '../objects/names.ts';
 import type { Loss, ProbedPackets } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
-import { strayAddress } from './server-faults.ts';
+import { causesAtServer } from './server-faults.ts';
 import { mtuOf } from './tests.ts';
 
 /** A firewall's rule that lets packets through. */
@@ -83,14 +83,15 @@ const FIREWALLS: Readonly<Record<FirewallPlatform, string>> = {
 /** What is most likely the matter with a loss, and what mends it. */
 export function adviceForLoss(loss: Loss, around: Surroundings): ProbeAdvice {
   if (loss.verdict === 'mtu-too-small') return smallMtu(loss, around);
-  if (loss.verdict === 'service-unreachable') return deadService(loss, around);
-  const advice = { letThrough: letThrough(loss, around), ...blocked(loss, around) };
-  // Where another of the addresses answers, they are the peer's.
-  const stray = loss.required ? strayAddress(loss, around.clusters) : undefined;
-  if (!stray) return advice;
-  // It may be how the server is reached from there: then what the network drops is to be let through all the same.
-  const hints = [mendOf(stray, contextsByName(around)), ...advice.hints];
-  return { ...advice, likely: `${stray.says}; else ${advice.likely}`, hints };
+  const isDead = loss.verdict === 'service-unreachable';
+  if (isDead && around.silent.has(loss.to)) return deadService(loss, around);
+  const advice = isDead
+    ? deadService(loss, around)
+    : { letThrough: letThrough(loss, around), ...blocked(loss, around) };
+  // It need not be that: then what the network drops is to be let through all the same.
+  const causes = causesAtServer(loss, { clusters: around.clusters, contexts: contextsByName(around) });
+  const likely = [...causes.map(({ says }) => says), advice.likely].join('; else ');
+  return { ...advice, likely, hints: [...causes.map(({ hint }) => hint), ...advice.hints] };
 }
 
 function contextsByName({ clusters }: Surroundings): Map<string, string> {
@@ -137,8 +138,11 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
       };
     case 'destination':
       return {
-        likely: `it reaches ${nodesWord(loss.toNodes) || `a node of ${loss.to}`} and is dropped there: by the node's own firewall (iptables, nftables, firewalld, Cilium's host policies)`,
-        hints: [firewall('nft')],
+        likely: `it reaches ${nodesWord(loss.toNodes) || `a node of ${loss.to}`} and is dropped there: by ${loss.packets.some(({ kind }) => kind === 'apiserver') ? 'a policy for the clustermesh-apiserver, or ' : ''}the node's own firewall (iptables, nftables, firewalld, Cilium's host policies)`,
+        hints: [
+          ...(loss.packets.some(({ kind }) => kind === 'apiserver') ? [checkOf(loss, around, 'apiserver')] : []),
+          firewall('nft'),
+        ],
       };
     default:
       if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {

@@ -1,8 +1,17 @@
+import { everyNodeCommand } from '../apiserver/endpoints.ts';
+import { apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { describeCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { addressFaults } from '../faults/address-faults.ts';
 import type { Fault, FaultId } from '../faults/fault.ts';
+import { mendOf } from '../faults/fault-advice.ts';
 import { serveFaults } from '../faults/serve-faults.ts';
+import { allowList } from '../network/allow-lists.ts';
+import { balancerOf, letInCommand, nodesOutside } from '../network/source-ranges.ts';
+import { APISERVER } from '../objects/names.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import type { Loss } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
@@ -52,19 +61,78 @@ export function withoutBlame(
   });
 }
 
+/** What of the server explains a loss, better than the network does. */
+export interface ServerCause {
+  /** One clause without a stop. */
+  says: string;
+  /** Ends with a command. */
+  hint: string;
+}
+
+/** Where nothing but a clustermesh-apiserver is lost: what keeps these clients from it at its own cluster, as far as that was read. */
+export function causesAtServer(loss: Loss, around: Surroundings): ServerCause[] {
+  const { clusters } = around;
+  const [client, server] = [loss.from, loss.to].map((name) => clusters.find((one) => one.name === name)?.snapshot);
+  // The answers that are lost of what goes one way are the asking cluster's.
+  if (!client || !server || loss.verdict === 'one-way' || loss.packets.length === 0) return [];
+  if (loss.packets.some(({ kind }) => kind !== 'apiserver')) return [];
+  return [
+    ...strayAddress(loss, client, server, around),
+    ...outsideOfRanges(loss, client, server),
+    ...servedElsewhere(loss, server),
+  ];
+}
+
+interface Surroundings {
+  clusters: readonly ProbedCluster[];
+  /** By the names of clusters. */
+  contexts: ReadonlyMap<string, string>;
+}
+
 /**
- * Where nothing but an apiserver's address is lost, and it is none that the server's Service has: that explains it better than
- * the network does.
+ * It is no address that the server's Service has: that explains it, unless another of the addresses answers, which are the peer's
+ * then. It may be how the server is reached from there.
  */
-export function strayAddress(
-  { from, to, packets }: Pick<Loss, 'from' | 'to' | 'packets'>,
-  clusters: readonly ProbedCluster[],
-): Fault | undefined {
-  const [client, server] = [from, to].map((name) => clusters.find((one) => one.name === name)?.snapshot);
-  if (!client || !server || packets.length === 0 || packets.some(({ kind }) => kind !== 'apiserver')) return undefined;
+function strayAddress(
+  { required }: Loss,
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  { clusters, contexts }: Surroundings,
+): ServerCause[] {
+  if (!required) return [];
   const others = clusters.flatMap(({ snapshot }) => (snapshot === client ? [] : [snapshot]));
   const explaining = addressFaults(client, others).find(
     ({ fault, explains }) => fault.peer === clusterNameOf(server) && explains.includes('timed-out'),
   );
-  return explaining?.fault;
+  return explaining ? [{ says: explaining.fault.says, hint: mendOf(explaining.fault, contexts) }] : [];
+}
+
+/** Its load balancer lets in other addresses than those that were sent from; NAT may give them one on the way. */
+function outsideOfRanges(
+  { to, packets, results }: Loss,
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+): ServerCause[] {
+  const balancer = balancerOf(server);
+  if (packets.some(({ host = '' }) => !balancer.includes(host))) return [];
+  const { ranges, unread } = allowList(apiserverService(server));
+  if (unread !== undefined) {
+    const look = describeCommand(server, 'service', { name: APISERVER });
+    return [{ says: `${to}: ${unread}`, hint: `What it names: ${look}` }];
+  }
+  const outside = nodesOutside(client, server).map(({ name }) => name);
+  const senders = [...new Set(results.map(({ test }) => test.from.node))].sort();
+  if (!senders.every((node) => outside.includes(node))) return [];
+  const says = `the load balancer of ${to} lets in ${firstOf(ranges)} alone, and no address of ${firstOf(senders)} is within`;
+  return [{ says, hint: `Let them in: ${letInCommand([client], server)}` }];
+}
+
+/** Nodes were dialled that serve only what is on them, and no ready pod is. */
+function servedElsewhere({ results }: Loss, server: ClusterSnapshot): ServerCause[] {
+  if (serviceSpec(apiserverService(server)).externalTrafficPolicy !== 'Local') return [];
+  const serving = server.apiserverPods?.flatMap(({ ready, node }) => (ready && node !== undefined ? [node] : []));
+  const dialled = [...new Set(results.map(({ test }) => test.to?.node ?? ''))].sort();
+  if (!serving || dialled.some((node) => node === '' || serving.includes(node))) return [];
+  const says = `the externalTrafficPolicy of the Service is Local, and no ready clustermesh-apiserver is on ${firstOf(dialled)}`;
+  return [{ says, hint: `Let every node serve: ${everyNodeCommand(server)}` }];
 }
