@@ -430,6 +430,25 @@ describe('what would not come back', () => {
 });
 
 describe('what would not come back, with the peer read', () => {
+  it('of a file that names a CA by another name than the certificate, is said of the key that it names', () => {
+    const file = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.');
+    const named = file.replace('/mesh-2.etcd-client-ca.crt', '/theirs.etcd-client-ca.crt');
+    const replicas = { 'mesh-2': named, 'mesh-2.etcd-client.crt': 'a', 'mesh-2.etcd-client.key': 'a' };
+    const keyOfFault = (ca: string, trust: TlsFiles) => {
+      const files = { ...replicas, 'theirs.etcd-client-ca.crt': 'a' };
+      const tls = { 'cilium-kvstoremesh/theirs': trust };
+      const others = [
+        clusterOf({ id: 2, tls: { [SERVER]: tlsOf(ca, { authorities: [ca, 'ca-mesh-2'].map(authority) }) } }),
+      ];
+      return faults({ replicas: files, tls }, { others }).map(({ id, key }) => [id, key]);
+    };
+    expect(named).not.toBe(file);
+    expect(keyOfFault('ca-new', tlsOf('ca-mesh-2'))).toEqual([['peer-ca', 'theirs.etcd-client-ca.crt']]);
+    expect(keyOfFault('ca-mesh-2', tlsOf('ca-mesh-2', { ca: 'unreadable' }))).toEqual([
+      ['peer-certificate-unreadable', 'theirs.etcd-client-ca.crt'],
+    ]);
+  });
+
   it.each<[string, Setup, Setup, string[]]>([
     [
       'a certificate from a CA that the peer does not accept',

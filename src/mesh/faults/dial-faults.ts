@@ -68,7 +68,7 @@ export function certificatesNamed(snapshot: ClusterSnapshot): Set<string> {
   );
   const places = files.flatMap((text) => {
     const file = readPeerFile(text);
-    return 'unreadable' in file ? [] : [file.certFile, file.trustedCaFile].flatMap((path) => placeOf(path, '') ?? []);
+    return 'unreadable' in file ? [] : placesOf(file, '').flatMap((place) => place ?? []);
   });
   return new Set(places);
 }
@@ -133,7 +133,7 @@ function certificateFaults(
   const fault = (id: DialFaultId, says: string, key?: string) =>
     faultFor(snapshot, component, { id, says, peer, ...(key === undefined ? {} : { key }) });
   if (!tlsFiles || file.certFile === undefined) return [];
-  const [certificatePlace, authorityPlace] = [file.certFile, file.trustedCaFile].map((path) => placeOf(path, secret));
+  const [certificatePlace, authorityPlace] = placesOf(file, secret);
   // A certificate of the cluster's own is in another Secret: what is wrong here is the file that names it.
   const [certificateName, authorityName] = [certificatePlace, authorityPlace].map((place) =>
     place?.startsWith(`${secret}/`) ? place.slice(secret.length + 1) : undefined,
@@ -175,8 +175,8 @@ function certificateFaults(
     return foreignFault(snapshot, peer, presented, (says) =>
       fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
     );
-  const areHere = { certificate: isHere, ca: isInSecret };
-  const told = fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer);
+  const keysHere = { certificate: isHere ? keys.certificate : peer, ca: isInSecret ? caKey : peer };
+  const told = fault(distrust.id, distrust.says, keysHere[distrust.key]);
   return [other ? { ...told, hint: renewTrustCommand(snapshot.context, other) } : told];
 }
 
@@ -251,6 +251,11 @@ function trustFault(
   if (!isRefused) return undefined;
   const says = `the client certificate is from a CA that ${peer} does not accept`;
   return { id: 'peer-certificate-issuer', says, key: 'certificate' };
+}
+
+/** Where the certificate and the CA of a peering file are. @param secret the one that holds it */
+function placesOf({ certFile, trustedCaFile }: PeerFile, secret: string): (string | undefined)[] {
+  return [certFile, trustedCaFile].map((path) => placeOf(path, secret));
 }
 
 /**
