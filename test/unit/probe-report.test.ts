@@ -123,6 +123,11 @@ describe('a network is proved', () => {
       'tunnel, health, apiserver, mtu from mesh-1 to mesh-2',
     ],
     [
+      'what KVStoreMesh dials, from an address that no agent has',
+      { via: 'agents', config: { 'enable-ipv4-masquerade': 'false' } },
+      'apiserver (pod) from mesh-1 to mesh-2; apiserver (pod) from mesh-2 to mesh-1',
+    ],
+    [
       'what KVStoreMesh dials, since the pod does not run',
       { podFails: 'ImagePullBackOff' },
       'apiserver (pod) from mesh-1 to mesh-2',

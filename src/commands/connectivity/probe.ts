@@ -11,7 +11,7 @@ import { sayLeftOut } from '../targets/find-clusters.ts';
 import { exitCodeWith, openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
-/** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked or was not tested, or its pods are left, 3 when a cluster is left out. */
+/** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked or was not tested (not even by an agent that the network cannot tell from a pod), or its pods are left, 3 when a cluster is left out. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
   const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
   return withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {

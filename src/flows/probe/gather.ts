@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ProbePlace } from '../../mesh/probe/places.ts';
-import type { ProbeTest } from '../../mesh/probe/tests.ts';
+import { isSent, type ProbeTest } from '../../mesh/probe/tests.ts';
 import type { Evidence } from '../../mesh/probe/verdict.ts';
 import { readSaid, readSightings, type Said, type Sightings, testWord } from '../../mesh/probe/words.ts';
 import type { Station } from './station.ts';
@@ -19,8 +19,7 @@ export async function gather(stations: readonly Station[], tests: readonly Probe
   const unsent = new Map<ProbePlace, string>();
   await Promise.all(
     stations.map(async ({ place, run }) => {
-      // A pod that does not run has no address.
-      const own = tests.filter(({ from, host }) => from === place && host !== '');
+      const own = tests.filter((test) => test.from === place && isSent(test));
       for (const words of batches(own.map(testWord))) {
         try {
           const stdout = await limit(() => run('send', words));

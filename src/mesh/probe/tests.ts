@@ -122,6 +122,11 @@ function dialOf(
   return dials?.find((dial) => dial.client === client.snapshot.context && dial.server === server.snapshot.context);
 }
 
+/** Whether anything is sent for a test: a place where nothing can be, and a pod that does not run, are in the report all the same. */
+export function isSent({ from, host }: ProbeTest): boolean {
+  return from.failed === undefined && host !== '';
+}
+
 type Pair = readonly [from: ProbePlace, to: ProbePlace];
 type Planned = Omit<ProbeTest, 'id' | 'sourcePort'>;
 
@@ -162,8 +167,8 @@ function nodeTests(need: NetworkNeed, family: 4 | 6, ends: Ends): Planned[] {
 /**
  * From who dials: KVStoreMesh is a pod, agents are on their node. Nodes dial for KVStoreMesh too, as more of them take part
  * than pods, and its pod may come to any of them; but where pods take part, a way is proved by a pod only. Agents stand in for
- * it, as what a pod sends out of its cluster goes by its node; that no pod has tried it is told. And once from the server's own
- * node, to know whether anything answers there.
+ * one whose packets leave with its node's address, so that the network cannot tell them apart; that no pod has tried it is told.
+ * And once from the server's own node, to know whether anything answers there.
  */
 function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
   const { kind, port, why, hosts = [] } = need;
@@ -175,7 +180,8 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
     const beside = isByPods && arePods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
     const to = of(server, 'node').find(({ addresses }) => addresses.includes(host));
-    const byPod = { required: arePods, ...(leavesAsNode(client, host) ? { isAsNode: true as const } : {}) };
+    const isAsNode = leavesAsNode(client, host);
+    const byPod = { required: arePods || !isAsNode, ...(isAsNode ? { isAsNode } : {}) };
     return [
       ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
       ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, ...byPod })) : []),

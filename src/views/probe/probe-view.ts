@@ -179,7 +179,8 @@ function verdict(
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
   const isByNodes = paths.some(({ cells }) => cells.some(isUntriedByPods));
-  const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${counted(said, 'test')})${left}`;
+  const of = said < tests.length ? `${said} of ` : '';
+  const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${of}${counted(tests.length, 'test')})${left}`;
   const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
   const quoted = (of: readonly { context: string }[]) => of.map(({ context: one }) => `"${one}"`).join(', ');
   const but = [
