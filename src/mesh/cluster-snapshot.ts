@@ -1,6 +1,7 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates/certificate.ts';
 import type { CiliumVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
+import type { ClusterServices } from './services/service-facts.ts';
 
 /** A node as far as Cluster Mesh needs it. */
 export interface NodeFacts {
@@ -90,6 +91,10 @@ export interface ClusterSnapshot {
    * where it has none, and when they were not read, or may not be.
    */
   serviceCidrs?: readonly string[] | undefined;
+  /** The Services that are global, and its namespaces; read for who connects it, undefined when they were not, or may not be. */
+  globalServices?: Pick<ClusterServices, 'services' | 'namespaces'> | undefined;
+  /** How to be let read those, where that was refused. */
+  servicesRefused?: string | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
   /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */

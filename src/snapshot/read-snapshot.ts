@@ -24,6 +24,7 @@ import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';
 import { agentFactsOf } from './agents.ts';
+import { readGlobalServices } from './global-services.ts';
 import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
@@ -41,6 +42,8 @@ export interface SnapshotOptions {
   purpose: 'enable' | 'connect' | 'certificates' | 'disconnect' | 'health';
   /** Whether the account and the rights of the clustermesh-apiserver are looked for too; for `health` they are. */
   access?: boolean | undefined;
+  /** Whether the Services that are global are read too. */
+  services?: boolean | undefined;
   /** Further objects to read, e.g. those that the templates render. */
   refs?: readonly ObjectRef[] | undefined;
 }
@@ -88,6 +91,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     readDaemonSet,
     live,
     missingAccess,
+    services,
   ] =
     // Whatever is begun is in this list: what fails after something else has failed must have somebody who hears of it.
     await Promise.all([
@@ -106,6 +110,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       deployment && (purpose === 'health' || options.access)
         ? readMissingAccess(client, namespace, deployment)
         : undefined,
+      options.services ? readGlobalServices(client) : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
   // Whether Cilium is missing, or has lost its configuration.
@@ -142,6 +147,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     apiserverPods,
     ...podAddresses,
     serviceCidrs,
+    ...services,
     apiGroups,
     probed,
     usedNodePorts,

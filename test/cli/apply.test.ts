@@ -57,6 +57,21 @@ describe('apply', () => {
     expect(clusters.objects()).toEqual(before);
   });
 
+  it('names the Services that come to be shared, also by connections that are planned only later', async () => {
+    const objects = serviceObjects('web');
+    for (const index of [0, 1]) for (const object of objects) store(index).create(object);
+    const says = (peer: string) => `requests for default/web may go to ${peer} too`;
+    const plan = jsonOf(await apply(MESH, '--dry-run', '-o', 'json'));
+    expect((plan.clusters as object[]).slice(0, 2)).toMatchObject([
+      { hazards: [says('mesh-2')] },
+      { hazards: [says('mesh-1')] },
+    ]);
+    expect(failureOf(await apply(MESH))).toMatchObject({ exitCode: 2, says: expect.stringContaining('--yes') });
+    expect((await run(['diff'], MESH)).stdout).toContain(`  ! ${says('mesh-2')} (mesh-1)\n`);
+    for (const index of [0, 1]) for (const object of objects) store(index).delete(refOf(object));
+    expect(clusters.objects()).toEqual(before);
+  });
+
   it.each([
     ...[1, 6, 12, 18, 24, 30, 36, 40, 44, 47].map((write) => [write, 'Ctrl-C'] as const),
     [3, 'refused'],

@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
+import { serviceObjects } from '../support/service-clusters.ts';
 
 let clusters: ConnectClusters;
 let before: Record<string, unknown>;
@@ -125,6 +126,49 @@ describe('modes', () => {
     const result = await connect(...argv);
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain(says);
+  });
+});
+
+describe('global Services of two clusters', () => {
+  const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
+  const says = (peer: string) => `requests for default/web may go to ${peer} too`;
+  const stores = () => clusters.clusters.slice(0, 2).map(({ store }) => store);
+
+  it('are named by the plan of a first connection, which is agreed to; not by that of a second run', async () => {
+    const objects = serviceObjects('web');
+    for (const store of stores()) for (const object of objects) store.create(object);
+    const plan = jsonOf(await connect(...pair, '--dry-run', '-o', 'json'));
+    expect(plan.clusters).toMatchObject([{ hazards: [says('mesh-2')] }, { hazards: [says('mesh-1')] }]);
+    const unasked = failureOf(await connect(...pair));
+    expect(unasked).toMatchObject({ exitCode: 2, says: expect.stringContaining('--yes') });
+    const declined = await clusters.meshctl(['clustermesh', 'connect', ...pair], { answers: ['n'] });
+    expect(declined.exitCode).toBe(1);
+    expect(declined.stderr).toContain(`  ! ${says('mesh-2')}\n`);
+    expect(declined.stderr).toContain(`Continue, although ${says('mesh-2')} (mesh-1), and ${says('mesh-1')} (mesh-2)?`);
+    expect(clusters.objects()).toEqual(before);
+
+    await ok(connect(...pair, '--yes'));
+    await ok(connect(...pair, '--source-endpoint', 'lb.example:2379', '--dry-run'));
+    expect((await connect(...pair, '--dry-run')).stdout).not.toContain('may go to');
+    await ok(disconnect(...pair, '--yes'));
+    for (const store of stores()) for (const object of objects) store.delete(refOf(object));
+  });
+
+  it('where they may not be listed, that is said, and is no error', async () => {
+    clusters.fault = async ({ context, verb, resource, namespace }) => {
+      if (context !== 'mesh-2' || verb !== 'list' || resource !== 'services' || namespace) return undefined;
+      throw new ApiError(
+        403,
+        'Forbidden',
+        'services is forbidden: User "ann" cannot list resource "services" in API group "" at the cluster scope',
+      );
+    };
+    const { exitCode, stderr } = await connect(...pair, '--dry-run');
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(
+      'context "mesh-2": its Services may not be listed, so it is not known which of them come to be shared',
+    );
+    expect(stderr).toContain('--verb=list --resource=services');
   });
 });
 

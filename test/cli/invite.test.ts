@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
+import { serviceObjects } from '../support/service-clusters.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
@@ -107,6 +109,21 @@ describe('two owners', () => {
     expect(failureOf(declined).says).toContain('nothing was changed: the CA of "mesh-1" was not confirmed');
     expect(declined.stderr).toContain('The CA of mesh-1 (theirs): SHA256:');
     expect(declined.stderr).toContain('The CA of mesh-2 (yours): SHA256:');
+  });
+
+  it('are told by the plan which Services may come to be shared, and agree to that with the rest of it', async () => {
+    const { store } = found(two.clusters.clusters[1], 'mesh-2');
+    const objects = serviceObjects('web');
+    for (const object of objects) store.create(object);
+    const says = 'requests from mesh-1 for default/web may come in, if they are global there';
+    const looked = await accept(b, 'invitation.yaml', '--dry-run', '-o', 'json');
+    expect(jsonOf(looked)).toMatchObject({ clusters: [{ hazards: [says] }] });
+    const shown = await b(mesh('accept', 'invitation.yaml'), { answers: ['n'] });
+    expect(shown.stderr).toContain(`  ! ${says}\n`);
+    const [, fingerprint = ''] = /The CA of mesh-1 \(theirs\): (SHA256:\S+)/.exec(shown.stderr) ?? [];
+    const unasked = failureOf(await accept(b, 'invitation.yaml', '--fingerprint', fingerprint));
+    expect(unasked).toMatchObject({ exitCode: 2, says: expect.stringContaining('--yes') });
+    for (const object of objects) store.delete(refOf(object));
   });
 
   it('accept it, once and again with the same reply', async () => {

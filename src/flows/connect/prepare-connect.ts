@@ -9,6 +9,7 @@ import { counted } from '../../mesh/counted.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
+import { newlyShared, unseenShared } from '../../mesh/services/newly-shared.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
@@ -79,13 +80,21 @@ export async function prepareConnect(
     proof: options.proof,
     now: flow.now(),
   });
-  return { targets, ...planned, spared };
+  const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
+  return {
+    targets,
+    ...planned,
+    hazards: newlyShared(shared),
+    warnings: [...planned.warnings, ...unseenShared(shared)],
+    spared,
+  };
 }
 
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */
 function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel, spare }: ConnectOptions) {
   const targets = source ? [source, ...destinations] : destinations;
-  const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
+  const read = ({ client, namespace }: Target) =>
+    readSnapshot(client, { namespace, purpose: 'connect', services: true });
   return during(
     flow,
     {

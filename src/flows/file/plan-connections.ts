@@ -12,6 +12,7 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
+import { newlyShared, unseenShared } from '../../mesh/services/newly-shared.ts';
 import { judgeMesh, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
@@ -50,7 +51,7 @@ export async function planConnections(
   const unready = halfEnabledAmong(members.filter(({ wanted }) => !wanted.connectOnly).map(({ snapshot }) => snapshot));
   const isReady = ({ wanted: { name } }: FileMember) =>
     options.enabled === true || !(unready.has(name) || unserved.some((one) => one.name === name));
-  const parts: PreparedConnect[] = [];
+  const parts: Omit<PreparedConnect, 'hazards'>[] = [];
   for (const group of groupsOf(spec.dials, names)) {
     if (group.length < 2) continue;
     const own = members.filter(({ wanted }) => group.includes(wanted.name));
@@ -88,11 +89,19 @@ export async function planConnections(
   const isOf = ({ from, to }: NamedDial) => names.includes(from) && names.includes(to);
   const later = spec.dials.filter((dial) => isOf(dial) && !planned.has(dialKey(dial.from, dial.to)));
   if (options.enabled && later.length > 0) throw new MeshctlError('Bug', 'a connection of the file was not planned');
-  return { now: joined(parts), later, unserved };
+  const snapshotOf = (name: string) => members.find(({ wanted }) => wanted.name === name)?.snapshot;
+  const all = spec.dials.flatMap(({ from, to }) => {
+    const [client, server] = [snapshotOf(from), snapshotOf(to)];
+    return client && server ? [{ client, server }] : [];
+  });
+  const now = joined(parts);
+  const warnings = [...now.warnings, ...unseenShared(all)];
+  // Also what is dialled only later is agreed to now.
+  return { now: { ...now, hazards: newlyShared(all), warnings }, later, unserved };
 }
 
 /** The plans of separate meshes as one: none of them has a cluster of another. */
-function joined(parts: readonly PreparedConnect[]): PreparedConnect {
+function joined(parts: readonly Omit<PreparedConnect, 'hazards'>[]): Omit<PreparedConnect, 'hazards'> {
   return {
     targets: parts.flatMap(({ targets }) => targets),
     members: parts.flatMap(({ members }) => members),

@@ -170,7 +170,7 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
   const isAsked = spec.services.length > 0 || spec.servicesOf.length > 0;
   const [enable, connect, services] = await Promise.all([
     readSnapshot(client, { namespace, purpose: 'enable', refs }),
-    readSnapshot(client, { namespace, purpose: 'connect', refs }),
+    readSnapshot(client, { namespace, purpose: 'connect', services: true, refs }),
     isAsked ? opened.collect({ apiVersion: 'v1', kind: 'Service' }, (one) => (isOfFile(one, spec) ? [one] : [])) : [],
   ]);
   requireCilium(connect);

@@ -6,28 +6,34 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { provenRotation, requireSettledAuthority } from '../../mesh/rotation/unfinished-rotation.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readSnapshot, type SnapshotOptions } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
-/** What there is in the cluster that invites, accepts, or asks whether it is to. */
-export function readOwnSnapshot(flow: Flow, { client, namespace }: Target): Promise<ClusterSnapshot> {
+/** What there is in the cluster that invites, accepts, or asks whether it is to. @param reads what else is read of it */
+export function readOwnSnapshot(
+  flow: Flow,
+  { client, namespace }: Target,
+  reads: Pick<SnapshotOptions, 'services'> = {},
+): Promise<ClusterSnapshot> {
   const { context } = client;
   return during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
-    readSnapshot(client, { namespace, purpose: 'connect' }),
+    readSnapshot(client, { namespace, purpose: 'connect', ...reads }),
   );
 }
 
 /**
  * Reads the cluster that invites or accepts.
  * @param offered `host:port` at which the other one is to dial it; absent: what its Service has
+ * @param reads as of {@link readOwnSnapshot}
  * @throws MeshctlError what keeps it from taking part: no Cilium, not enabled, no address, no CA that can sign
  */
 export async function readOwnMember(
   flow: Flow,
   target: Target,
   offered: readonly string[] | undefined,
+  reads?: Pick<SnapshotOptions, 'services'>,
 ): Promise<Member> {
-  const snapshot = await readOwnSnapshot(flow, target);
+  const snapshot = await readOwnSnapshot(flow, target, reads);
   requireCilium(snapshot);
   requireEnabled([snapshot]);
   const identity = requireIdentity(snapshot);

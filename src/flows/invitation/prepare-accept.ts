@@ -12,6 +12,7 @@ import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
+import { sharedWithStranger } from '../../mesh/services/newly-shared.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
 import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
@@ -72,6 +73,7 @@ export async function prepareAccept(
     flow,
     target,
     options.endpoints ?? (kept ? (kept.record.given ? kept.record.endpoints : undefined) : last?.endpoints),
+    { services: true },
   );
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);
@@ -120,6 +122,7 @@ export async function prepareAccept(
     now,
   );
   const steps = [...serve, ...dial];
+  const shared = sharedWithStranger(own.snapshot, peer.identity.name, dial.length > 0);
   const outgoing = directions.find(({ client }) => client === own);
   const issued = outgoing?.credential.issued?.facts.certificate;
   requireStaying(steps);
@@ -141,10 +144,12 @@ export async function prepareAccept(
       serve: { steps: serve },
       dial: { steps: dial },
       effects: connectEffects([own.snapshot], directions, steps),
+      hazards: shared.hazards,
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...directions.flatMap(({ credential }) => credential.warnings),
         ...foreignHomeNotes(steps),
+        ...shared.warnings,
       ],
       spared: [],
     },

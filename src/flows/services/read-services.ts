@@ -16,7 +16,7 @@ import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { repels } from '../../mesh/objects/taints.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
-import { readSharing } from '../../mesh/services/annotations.ts';
+import { isGlobalByDefault, readSharing } from '../../mesh/services/annotations.ts';
 import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
@@ -101,7 +101,7 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
   return {
     ...target,
     cluster: identityOf(data).name,
-    globalByDefault: data['clustermesh-default-global-namespace'] !== 'false',
+    globalByDefault: isGlobalByDefault(data),
     heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
   };
 }

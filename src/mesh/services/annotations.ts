@@ -91,6 +91,11 @@ export function isMeantGlobal(annotations: Readonly<Record<string, string>>): bo
   return (annotationOf(annotations, 'global')?.value ?? 'false') !== 'false';
 }
 
+/** Whether namespaces that say nothing take part in the mesh; the option is absent before Cilium 1.20 (pkg/clustermesh). */
+export function isGlobalByDefault(ciliumConfig: Readonly<Record<string, string>>): boolean {
+  return ciliumConfig['clustermesh-default-global-namespace'] !== 'false';
+}
+
 /** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */
 export function isNamespaceGlobal(annotations: Annotations, globalByDefault: boolean): boolean {
   const value = annotations?.[NAMESPACE_ANNOTATION];

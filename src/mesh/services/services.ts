@@ -44,9 +44,14 @@ function keysOf(clusters: readonly ClusterServices[], isWanted: (facts: ServiceF
  * to others by at least one of them.
  */
 export function sharedOnceConnected(one: ClusterServices, other: ClusterServices): string[] {
-  return [...one.services.keys()].sort().filter((key) => {
-    const both = selectionInputs([one, other], key);
-    return both.length === 2 && both.every(({ sharing }) => sharing.global) && both.some(isPublished);
+  return [...new Set([...usedOnceDialled(one, other), ...usedOnceDialled(other, one)])].sort();
+}
+
+/** The keys of the Services for which one cluster comes to use the other's backends as soon as it dials it. */
+export function usedOnceDialled(client: ClusterServices, server: ClusterServices): string[] {
+  return [...client.services.keys()].sort().filter((key) => {
+    const [own, offered] = selectionInputs([client, server], key);
+    return own?.sharing.global && offered?.sharing.global && isPublished(offered);
   });
 }
 
