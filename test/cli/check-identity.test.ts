@@ -163,6 +163,15 @@ checkScenarios(
         change: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
       },
     ],
+    'max-connected-clusters-agents': [
+      {
+        when: 'agents were restarted while cilium-config had another one',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { wanted: 255, runs: 511, nodes: 'mesh-2-node-1' },
+        change: ({ two }) => startUnder(two, 'cilium', { 'max-connected-clusters': '511' }),
+      },
+    ],
     'peer-secret-room': [
       {
         when: 'the Secret has so many peers that a second CA of each would be too much',

@@ -142,6 +142,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
       {
         node: 'node-1',
         cluster: `mesh-${id}`,
+        maxConnectedClusters: 255,
         startedAt: NOW,
         health: [
           { node: `mesh-${id}/node-1`, probed: true, unprobed: [], problems: [] },
@@ -252,6 +253,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peer-secret-room': noPeers,
   'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: new Map() })),
+  'max-connected-clusters-agents': nodesWithout('maxConnectedClusters'),
   'agents-run': noConfig,
   'agents-placed': each(() => ({ nodes: [] })),
   'apiserver-version': without('clustermesh-apiserver'),

@@ -657,6 +657,39 @@ describe('programs that were started before cilium-config was changed', () => {
     expect(severities('operator-running', inputOf(seen, more))).toEqual([severity]);
   });
 
+  const sized = (wanted: string | undefined, ...sizes: (number | undefined)[]) => {
+    const nodes = sizes.map((maxConnectedClusters, index) => ({
+      ...{ node: `node-${index + 1}`, clusterId: 1, maxConnectedClusters },
+    }));
+    const own = { 'cluster-name': 'mesh-1', 'cluster-id': '1' };
+    const ciliumConfig = wanted === undefined ? own : { ...own, 'max-connected-clusters': wanted };
+    return inputOf({ nodes }, { ciliumConfig });
+  };
+
+  it.each([
+    ['agents have what cilium-config says', ['pass'], sized('511', 511, 511)],
+    ['cilium-config was changed, whatever the clustermesh-apiserver got', ['fail'], sized('511', 255, 255)],
+    ['some agents were restarted since', ['fail'], sized('511', 255, 511)],
+    ['cilium-config has none, and none had the agents', ['pass'], sized(undefined, undefined)],
+    ['cilium-config has none, and agents had one', ['fail'], sized(undefined, 511)],
+    ['an agent does not tell', ['skip'], sized('255', 255, undefined)],
+    ['no agent tells', ['skip'], sized('255', undefined)],
+  ])('of max-connected-clusters: %s', (_when, severity, input) => {
+    expect(severities('max-connected-clusters-agents', input)).toEqual(severity);
+  });
+
+  it('go on with another max-connected-clusters, which is told with both ways out', () => {
+    const [said] = describeFindings(
+      MESH_CHECKS,
+      findingsOf('max-connected-clusters-agents', sized('511', 255, 511, 255)),
+    );
+    const restart = 'kubectl --context one -n kube-system rollout restart daemonset/cilium deployment/cilium-operator';
+    expect(said).toMatchObject({
+      message: 'context "one": cilium-config says max-connected-clusters 511, but agents run with 255 (node-1, node-3)',
+      hint: `If the cluster was installed with 511, restart the agents: ${restart}; if with 255, restore that: kubectl --context one -n kube-system patch configmap cilium-config --type merge --patch '{"data":{"max-connected-clusters":"255"}}' && ${restart}`,
+    });
+  });
+
   it('are named, with the command that replaces them', () => {
     const said = (input: MeshCheckInput) => describeFindings(MESH_CHECKS, findingsOf('identity-running', input))[0];
     expect(said(running([['prod', 1]]))).toMatchObject({

@@ -235,7 +235,7 @@ async function observeNodes(
 ): Promise<Pick<ClusterObservation, 'nodes' | 'asked'>> {
   const network = categories.has('network');
   const questions = {
-    // With it come the name and the id that the agent has for its cluster.
+    // With it come the name, the id and the max-connected-clusters that the agent has for its cluster.
     health: !pre && (network || categories.has('identity')),
     bgp: network && usesBgp(snapshot),
     routes: network && !isTunnel(snapshot),
@@ -251,16 +251,17 @@ async function observeNodes(
 }
 
 /** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
-const STARTED_WITH_ID = '/tmp/cilium/config-map/cluster-id';
+const STARTED_WITH = '/tmp/cilium/config-map';
 
 async function observeNode(
   agent: Agent,
   cluster: ClusterSnapshot,
   asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
 ): Promise<NodeObservation> {
-  const [health, id, sessions, advertised, routes] = await Promise.all([
+  const [health, id, size, sessions, advertised, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
-    asked.health ? agent.json(['cat', STARTED_WITH_ID]) : undefined,
+    asked.health ? agent.json(['cat', `${STARTED_WITH}/cluster-id`]) : undefined,
+    asked.health ? agent.json(['cat', `${STARTED_WITH}/max-connected-clusters`]) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
     asked.bgp ? askBgpAdvertised(agent, cluster) : undefined,
     asked.routes ? askRoutes(agent, cluster) : undefined,
@@ -271,6 +272,7 @@ async function observeNode(
     startedAt: agent.startedAt,
     cluster: readOwnCluster(health),
     clusterId: typeof id === 'number' ? id : undefined,
+    maxConnectedClusters: typeof size === 'number' ? size : undefined,
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpAdvertised: advertised,

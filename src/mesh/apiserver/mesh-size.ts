@@ -1,5 +1,6 @@
 import { configureCommand, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { sizeOf } from './deployment.ts';
 import { apiserverDeployment } from './live.ts';
 
@@ -25,4 +26,23 @@ export function describeSize({ runs, wanted }: OutdatedSize): string {
 /** The command that puts back what everything in the cluster was made with. */
 export function restoreSizeCommand(snapshot: ClusterSnapshot, { runs }: OutdatedSize): string {
   return configureCommand(snapshot, { 'max-connected-clusters': String(runs) });
+}
+
+/**
+ * How agents and cilium-config come to agree, where the clustermesh-apiserver runs with what cilium-config says: with which of both
+ * values the cluster was installed, and has numbered its identities since, nothing tells.
+ * @param runs what agents run with
+ * @param isMixed others of them run with what cilium-config says
+ */
+export function settleAgentSize(snapshot: ClusterSnapshot, runs: number, isMixed: boolean): string {
+  const { context } = snapshot;
+  const wanted = identityOf(snapshot.ciliumConfig ?? {}).maxConnectedClusters;
+  const restart = kubectlCommand(snapshot, ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator']);
+  const isServed = apiserverDeployment(snapshot) !== undefined;
+  const restore = [
+    restoreSizeCommand(snapshot, { runs, wanted }),
+    ...(isServed ? [meshctlCommand('clustermesh enable', { context })] : []),
+    ...(isMixed ? [restart] : []),
+  ];
+  return `If the cluster was installed with ${wanted}, restart the agents: ${restart}; if with ${runs}, restore that: ${restore.join(' && ')}`;
 }

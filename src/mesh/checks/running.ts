@@ -1,10 +1,13 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { settleAgentSize } from '../apiserver/mesh-size.ts';
 import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { podIdentity } from '../apiserver/recorded-identity.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { APISERVER, localUserName } from '../objects/names.ts';
+import { groupBy } from '../pairs.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
 import { sampleOf, silentAgents } from './shared/subjects.ts';
@@ -40,6 +43,27 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => oldOperator(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
       `context "${args.context}": Cilium's operator was started at ${args.startedAt}, before cilium-config was written (${args.setAt}) and the agents were started that run as ${args.wanted}: it may have another name or id`,
+  },
+  {
+    id: 'max-connected-clusters-agents',
+    category: 'identity',
+    title: 'agents run with the max-connected-clusters of cilium-config',
+    needs: ['cluster-identity'],
+    // What runs is right then, and cilium-config is not.
+    saidBy: ['max-connected-clusters-running'],
+    subject(cluster, { observed }) {
+      const seen = observed.get(cluster.context);
+      const nodes = [...agentSizes(cluster, seen).values()].flat();
+      return {
+        things: nodes,
+        otherwise: 'no agent reported the max-connected-clusters that it runs with',
+        unseen: silentAgents(seen, nodes),
+        sample: sampleOf(seen),
+      };
+    },
+    run: ({ clusters, observed }) => clusters.flatMap((cluster) => oldSize(cluster, observed.get(cluster.context))),
+    says: ({ args }) =>
+      `context "${args.context}": cilium-config says max-connected-clusters ${args.wanted}, but agents run with ${args.runs} (${args.nodes})`,
   },
 ];
 
@@ -81,6 +105,31 @@ function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Findi
   };
   const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/cilium-operator']);
   return [findingOf('operator-running', 'warn', context, args, hint)];
+}
+
+/**
+ * The nodes of agents by the max-connected-clusters that these were started with. Where cilium-config has none, an agent that told
+ * its id has none either, and runs with Cilium's default.
+ */
+function agentSizes(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): Map<number, string[]> {
+  const { ciliumConfig = {} } = cluster;
+  const usual = 'max-connected-clusters' in ciliumConfig ? undefined : identityOf({}).maxConnectedClusters;
+  const told = (seen?.nodes ?? []).flatMap(({ node, clusterId, maxConnectedClusters }) => {
+    const size = maxConnectedClusters ?? (clusterId === undefined ? undefined : usual);
+    return size === undefined ? [] : [{ node, size }];
+  });
+  return new Map([...groupBy(told, ({ size }) => size)].map(([size, own]) => [size, own.map(({ node }) => node)]));
+}
+
+function oldSize(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): Finding[] {
+  const { context, ciliumConfig = {} } = cluster;
+  const wanted = identityOf(ciliumConfig).maxConnectedClusters;
+  const sizes = agentSizes(cluster, seen);
+  const [other] = [...sizes].filter(([size]) => size !== wanted);
+  if (!other) return [];
+  const [runs, nodes] = other;
+  const hint = settleAgentSize(cluster, runs, sizes.has(wanted));
+  return [findingOf('max-connected-clusters-agents', 'fail', context, { wanted, runs, nodes: firstOf(nodes) }, hint)];
 }
 
 /** What agents run as, in words, with their nodes; what an agent does not tell counts as what it should be. */

@@ -47,6 +47,11 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     onRemoved: (peer) => void remotes.delete(peer),
   });
 
+  const startedWith = new Map([
+    ['/tmp/cilium/config-map/cluster-id', own.id],
+    ['/tmp/cilium/config-map/max-connected-clusters', own.maxConnectedClusters],
+  ]);
+
   function statusDocument() {
     const clusters = peers.statuses();
     return {
@@ -82,8 +87,9 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
         return answer(healthStatus(view(), { network, name: own.name, now: now() }));
       }
       // Where the init container `config` left what cilium-config said when the pod started.
-      if (program === 'cat' && command === '/tmp/cilium/config-map/cluster-id') {
-        await writeAll(stdout, String(own.id));
+      const told = program === 'cat' ? startedWith.get(command ?? '') : undefined;
+      if (told !== undefined) {
+        await writeAll(stdout, String(told));
         return 0;
       }
       if (program === 'ip' && argv.some((word) => /^-j(son)?$/.test(word))) {

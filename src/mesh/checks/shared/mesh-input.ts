@@ -42,6 +42,8 @@ export interface NodeObservation {
   cluster?: string | undefined;
   /** The id that the agent was started with. */
   clusterId?: number | undefined;
+  /** The max-connected-clusters that it was started with. */
+  maxConnectedClusters?: number | undefined;
   /** When the agent was started. */
   startedAt?: Date | undefined;
   health?: readonly NodeHealth[] | undefined;
