@@ -3,6 +3,7 @@ import { renderClusterMesh } from '../../manifests/render.ts';
 import { replicasOf, servesNobody } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
+import { requireSize } from '../../mesh/apiserver/mesh-size.ts';
 import { withFieldRefVersions, withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, requireOwnIdentity, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
@@ -45,7 +46,6 @@ import {
   settleImage,
 } from '../../mesh/enable/settings.ts';
 import { requireDisabled } from '../../mesh/enable/unfinished-disable.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   apiserverDeploymentRef,
@@ -146,7 +146,7 @@ export function draftFrom(
   const identity = requireIdentity(snapshot);
   requireDisabled(snapshot);
   requireOwnIdentity(snapshot, concernedPeers(snapshot, others), others);
-  requireSize(snapshot, identity, options.maxConnectedClusters);
+  requireSize(snapshot, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
   const chosen = {
     ...snapshot,
@@ -261,21 +261,6 @@ function doubtsOf(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
   const isMade = steps.some(({ action, object: { name } }) => action !== 'keep' && name === REMOTE_USERS_CONFIGMAP);
   const doubt = doubtAboutUsers(snapshot);
   return isMade && doubt !== undefined ? [doubt] : [];
-}
-
-function requireSize(snapshot: ClusterSnapshot, identity: ClusterIdentity, wanted: number | undefined): void {
-  if (wanted === undefined || wanted === identity.maxConnectedClusters) return;
-  const { context, namespace } = snapshot;
-  throw new MeshctlError(
-    'ClusterIdentity',
-    `context "${context}": max-connected-clusters is ${identity.maxConnectedClusters}, not ${wanted}`,
-    {
-      hint:
-        `All clusters of a mesh need the same. It is set when Cilium is installed ` +
-        `(Helm: clustermesh.maxConnectedClusters=${wanted}) and cannot be changed on a running cluster.`,
-      details: { context, object: `ConfigMap ${namespace}/cilium-config` },
-    },
-  );
 }
 
 /** The ConfigMap of the users with these in it, for a cluster that has lost it. */

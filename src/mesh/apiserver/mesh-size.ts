@@ -1,6 +1,8 @@
 import { configureCommand, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { CILIUM_CONFIG } from '../objects/names.ts';
 import { sizeOf } from './deployment.ts';
 import { apiserverDeployment } from './live.ts';
 
@@ -45,4 +47,27 @@ export function settleAgentSize(snapshot: ClusterSnapshot, runs: number, isMixed
     ...(isMixed ? [restart] : []),
   ];
   return `If the cluster was installed with ${wanted}, restart the agents: ${restart}; if with ${runs}, restore that: ${restore.join(' && ')}`;
+}
+
+/**
+ * Refuses a cluster of another size than is asked for.
+ * @throws MeshctlError `ClusterIdentity`; where only cilium-config was changed since, with the command that puts it back
+ */
+export function requireSize(snapshot: ClusterSnapshot, asked: number | undefined): void {
+  const { context, namespace, ciliumConfig = {} } = snapshot;
+  const { maxConnectedClusters } = identityOf(ciliumConfig);
+  if (asked === undefined || asked === maxConnectedClusters) return;
+  const outdated = outdatedSize(snapshot);
+  throw new MeshctlError(
+    'ClusterIdentity',
+    `context "${context}": max-connected-clusters is ${maxConnectedClusters}, not ${asked}`,
+    {
+      hint:
+        outdated?.runs === asked
+          ? restoreSizeCommand(snapshot, outdated)
+          : `All clusters of a mesh need the same. It is set when Cilium is installed ` +
+            `(Helm: clustermesh.maxConnectedClusters=${asked}) and cannot be changed on a running cluster.`,
+      details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}` },
+    },
+  );
 }
