@@ -88,6 +88,14 @@ checkScenarios(
         change: ({ one }) => setFiles(one, KVSTOREMESH, { 'mesh-1': 'endpoints:\n- https://172.18.1.100:2379\n' }),
       },
     ],
+    'peers-unused-keys': [
+      {
+        when: 'there is a key that is nothing to Cilium',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        change: ({ one }) => setFiles(one, KVSTOREMESH, { foo: 'bar' }),
+      },
+    ],
     'peers-user': [
       {
         ...ofMesh1,

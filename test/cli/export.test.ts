@@ -59,6 +59,8 @@ describe('export', () => {
     await meshctl.ok(enable('mesh-2', '--service-type', 'NodePort', '--set', 'Deployment:spec.minReadySeconds=1'));
     await meshctl.ok(connect('mesh-1', 'mesh-2', '--credentials', 'per-peer', '--source-endpoint', '203.0.113.9:2379'));
     await meshctl.ok(['service', 'global', 'default/web', '--context', 'mesh-1,mesh-2', '--affinity', 'local']);
+    // Cilium passes over it, and there is no such peer.
+    setSecret(at(0), 'cilium-kvstoremesh', { foo: 'bar' });
     const text = await exported('--context', 'mesh-1,mesh-2', '--name', 'prod');
     expect(text).toMatch(
       /^# yaml-language-server: \$schema=https:\/\/\S+\/v[\d.]+\/templates\/schemas\/mesh.schema.json\n/,

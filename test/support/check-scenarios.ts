@@ -29,6 +29,7 @@ const WARN_AT_WORST = [
   'tls-rotation',
   'peers-mutual',
   'peers-itself',
+  'peers-unused-keys',
   'ownership-drift',
   'ownership-managers',
   'ownership-peers',

@@ -324,6 +324,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peers-certificate': noPeerCertificates,
   'peers-user': noPeerCertificates,
   'peers-itself': noPeers,
+  'peers-unused-keys': noPeers,
   'peering-secret-missing': noPeers,
   'peering-file-missing': noPeers,
   'peering-file-unreadable': noPeers,

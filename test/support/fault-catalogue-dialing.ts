@@ -202,6 +202,19 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
   },
   {
     ...COMMON,
+    id: 'keys-for-nobody',
+    what: 'the Secrets of peers have keys that Cilium ignores',
+    arrange: (mesh) => {
+      setFiles(mesh, { foo: 'bar', 'notes.txt': '' });
+      setSecret(mesh.one, AGENTS_SECRET, { foo: '' });
+    },
+    unconcerned: ['status', 'connect', 'enable'],
+    status: [],
+    check: ['‼peers-unused-keys'],
+    connect: 'keeps',
+  },
+  {
+    ...COMMON,
     id: 'client-certificate-of-another-ca',
     what: 'the client certificate is from a CA that the peer does not know',
     arrange: async (mesh) => setClient(mesh, await issued(SPEC)),

@@ -813,6 +813,25 @@ describe('what a cluster has for dialling itself', () => {
   });
 });
 
+describe('keys of a Secret of peers that are for nobody', () => {
+  it.each<[string, Record<string, string>, string[]]>([
+    ['a word, and nothing', { foo: 'bar', 'notes.txt': '' }, ['foo', 'notes.txt']],
+    [
+      'no peering file, nor what one names',
+      { 'mesh-2': 'endpoints: [a:1]\ncert-file: /x/own-cert', 'own-cert': '' },
+      [],
+    ],
+    ['no certificate that no peer has', { 'mesh-9.etcd-client.key': 'a file', 'old-ca.pem': 'a file' }, []],
+    ['not what is for itself', { 'mesh-1': '' }, []],
+  ])('are %s', (_what, texts, keys) => {
+    const live = [secretObject('cilium-kvstoremesh', texts)];
+    const found = findingsOf('peers-unused-keys', inputOf({}, { live })).filter(({ cluster }) => cluster === 'one');
+    const hint = `meshctl clustermesh disconnect --context one --peer ${keys.join(',')}`;
+    const args = { secrets: ['cilium-kvstoremesh'], keys };
+    expect(found).toMatchObject(keys.length === 0 ? [] : [{ severity: 'warn', args, hint }]);
+  });
+});
+
 describe('a peer that is dialled by its name in the mesh', () => {
   const alias = 'mesh-2.mesh.cilium.io';
   const file = (...ips: string[]) => {

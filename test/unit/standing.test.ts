@@ -540,12 +540,36 @@ describe('the peers of a cluster', () => {
   it('are those that any Secret names, readable or not, and by a certificate alone', () => {
     const agents = { 'mesh-2': GARBAGE, 'mesh-1': 'endpoints:' };
     const replicas = { 'mesh-3': 'garbage', 'mesh-4.etcd-client.crt': 'none', 'no name': 'garbage', Odd: 'endpoints:' };
-    const cluster = clusterOf({
-      agents,
-      replicas,
-      snapshot: { remoteUsers: [{ name: 'remote-mesh-5', role: 'remote' }] },
-    });
+    const users = ['mesh-3', 'mesh-5'].map((peer) => ({ name: `remote-${peer}`, role: 'remote' }));
+    const cluster = clusterOf({ agents, replicas, snapshot: { remoteUsers: users } });
     expect(expectedPeers(cluster)).toEqual(['Odd', 'mesh-2', 'mesh-3', 'mesh-4']);
     expect(knownPeers(cluster)).toEqual(expect.arrayContaining(['mesh-2', 'mesh-3', 'mesh-4', 'mesh-5']));
   });
+
+  it.each<[string, string, Partial<Record<'certificate' | 'user' | 'choice' | 'other', boolean>>, boolean]>([
+    ['a word', 'bar', {}, false],
+    ['nothing', '', {}, false],
+    ['a document that is none', '{"servers": []}', {}, false],
+    ['a file in a spelling that Cilium passes over', '{"endpoints" : ["https://a:1"]}', {}, true],
+    ['a word beside a certificate', 'bar', { certificate: true }, true],
+    ['nothing beside a certificate', '', { certificate: true }, true],
+    ['a word with a user', 'bar', { user: true }, true],
+    ['a word with a choice', 'bar', { choice: true }, true],
+    ["a word beside the agents' file", 'bar', { other: true }, true],
+  ])(
+    'have a key with %s among them only where something else tells of it',
+    (_what, text, { certificate, user, choice, other }, isPeer) => {
+      const annotations = choice ? { 'meshctl.io/mode.foo': 'unicast' } : {};
+      const agents = secret('cilium-clustermesh', other ? { foo: cachedPeerFile('kube-system') } : {});
+      const cluster = snapshotOf({
+        ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1' },
+        live: [
+          { ...agents, metadata: { ...agents.metadata, annotations } },
+          secret('cilium-kvstoremesh', { foo: text, ...(certificate ? { 'foo.etcd-client.crt': 'a file' } : {}) }),
+        ],
+        remoteUsers: user ? [{ name: 'remote-foo', role: 'remote' }] : [],
+      });
+      expect([expectedPeers(cluster), knownPeers(cluster)]).toEqual(isPeer ? [['foo'], ['foo']] : [[], []]);
+    },
+  );
 });

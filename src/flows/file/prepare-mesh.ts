@@ -1,5 +1,5 @@
 import { loadTemplates, type Templates, templateRefs } from '../../manifests/load.ts';
-import { keptForItself } from '../../mesh/checks/peers.ts';
+import { keptForItself } from '../../mesh/checks/peer-secrets.ts';
 import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';

@@ -4,11 +4,10 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { unlistedPeers } from '../faults/user-faults.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -20,12 +19,12 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
-import { dataKeys, secretTexts } from '../objects/secret-data.ts';
+import { secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { addressesDialled } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
-import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import {
   isChoiceHalfRecorded,
@@ -37,11 +36,10 @@ import {
 } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
-import { loginCertificate, PEER_SECRETS, sharesLogin } from '../peers/peers.ts';
+import { loginCertificate, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
-import { IDENTITY_OF_CLUSTERS } from './identity.ts';
-import { type Finding, listed } from './shared/check.ts';
+import { PEER_SECRET_CHECKS } from './peer-secrets.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './shared/per-peer.ts';
 import { saysUnconnected, unconnected } from './shared/unconnected.ts';
@@ -104,50 +102,8 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       return user === undefined ? lackOfCertificate(from, clusterNameOf(to)) : undefined;
     }),
   }),
-  {
-    id: 'peers-itself',
-    category: 'peers',
-    title: 'no cluster has what it would dial itself with',
-    saidBy: IDENTITY_OF_CLUSTERS,
-    subject: (cluster) => ({
-      things: peerSecretsOf(cluster).map(({ metadata }) => metadata.name),
-      otherwise: 'it has no Secret with peering files',
-    }),
-    run: ({ clusters }) => clusters.flatMap(leftForItself),
-    says: saysLeftForItself,
-  },
+  ...PEER_SECRET_CHECKS,
 ];
-
-function peerSecretsOf({ objects, namespace }: ClusterSnapshot): KubeObject[] {
-  return PEER_SECRETS.flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
-}
-
-/**
- * What is there for a cluster's own name: Cilium passes over it (pkg/clustermesh/common), but it may be another cluster's
- * private key. A tool may have one list of clusters for all of them.
- */
-function leftForItself(cluster: ClusterSnapshot): Finding[] {
-  const { context } = cluster;
-  const own = clusterNameOf(cluster);
-  const names = [own, ...Object.values(peerCertificateKeys(own))];
-  const left = peerSecretsOf(cluster)
-    .filter((secret) => toolOwner(secret) === undefined)
-    .map((secret) => ({ secret: secret.metadata.name, keys: dataKeys(secret).filter((key) => names.includes(key)) }))
-    .filter(({ keys }) => keys.length > 0);
-  if (left.length === 0) return [];
-  const args = { secrets: left.map(({ secret }) => secret), keys: [...new Set(left.flatMap(({ keys }) => keys))] };
-  const hint = meshctlCommand('clustermesh disconnect', { context }, ['--peer', own]);
-  return [findingOf('peers-itself', 'warn', context, args, hint)];
-}
-
-function saysLeftForItself({ args }: Finding): string {
-  return `context "${args.context}": Secret ${listed(args.secrets)} has ${listed(args.keys)}, for the cluster itself`;
-}
-
-/** The same as a warning of commands that compare a cluster with its file, which cannot say it. */
-export function keptForItself(cluster: ClusterSnapshot): string[] {
-  return leftForItself(cluster).map((finding) => `${saysLeftForItself(finding)} → ${finding.hint}`);
-}
 
 /** A question of each peer that a cluster dials, with those that were not read and that its own list of users leaves out. */
 function withUnlisted(question: PeerQuestion): MeshCheck {

@@ -22,7 +22,7 @@ import {
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { missingFiles } from '../peers/file/named-files.ts';
-import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
+import { COMMON_PREFIX, isTakenForPeer, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { expectedPeers } from '../peers/peers.ts';
@@ -93,8 +93,7 @@ function fileFaults(
   if ('unreadable' in file) {
     return [fault('peering-file-unreadable', `the peering file cannot be read: ${file.unreadable}`)];
   }
-  // Cilium's rule for what a peering file is (pkg/clustermesh/common/config.go).
-  if (!text.includes('endpoints:')) {
+  if (!isTakenForPeer(text)) {
     return [fault('peering-file-unreadable', 'the peering file cannot be read: Cilium looks for "endpoints:" in it')];
   }
   const { namespace, objects } = snapshot;

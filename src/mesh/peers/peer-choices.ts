@@ -136,6 +136,12 @@ export function isMarkedAfter(live: KubeObject, marks: Marks): boolean {
   );
 }
 
+/** Whether anything is written down of a peer. */
+export function isMarked({ objects, namespace }: ClusterObjects, peer: string): boolean {
+  const { annotations = {} } = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)))?.metadata ?? {};
+  return KINDS.some((kind) => annotationOf(kind, peer) in annotations);
+}
+
 /** Those marks that an object does not have as they shall be. */
 export function differingMarks(live: KubeObject | undefined, marks: Marks): Marks {
   const present = live?.metadata.annotations ?? {};

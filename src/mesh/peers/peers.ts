@@ -7,10 +7,10 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
+import { secretText, secretTexts } from '../objects/secret-data.ts';
 import { COMMON_PREFIX, peerCertificateKeys, peerOfUser, peersIn, remoteUserName } from './file/peer-config.ts';
 import { dialsOwnCache, readPeerFile } from './file/peer-file.ts';
-import { peersLetIn } from './peer-choices.ts';
+import { isMarked, peersLetIn } from './peer-choices.ts';
 
 /** The Secrets that hold a file for each peer. */
 export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
@@ -41,21 +41,53 @@ export function dialledPeers(secret: KubeObject | undefined): string[] {
 }
 
 /**
- * The clusters that this one should be connected to: those that any Secret of peers names, by a file that can be read or
- * cannot, or by a certificate.
+ * The clusters that this one should be connected to: those that any Secret of peers names, by a file that Cilium takes for one or by
+ * a certificate; and by a file that it passes over, where anything tells that it was one.
  */
-export function expectedPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig'>): string[] {
+export function expectedPeers(snapshot: ExpectedFacts): string[] {
   const { objects, namespace } = snapshot;
   const suffix = peerCertificateKeys('').certificate;
-  const keys = PEER_SECRETS.flatMap((name) => dataKeys(objects.get(keyOf(secretRef(namespace, name)))));
-  const names = keys.map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
+  const texts = PEER_SECRETS.map((name) => secretTexts(objects.get(keyOf(secretRef(namespace, name)))));
+  const certified = texts
+    .flatMap(Object.keys)
+    .flatMap((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : []));
+  const broken = texts.flatMap((files) =>
+    Object.keys(files).filter((key) => wasPeerFile(snapshot, key, files[key] ?? '')),
+  );
   // What Cilium takes for a peer is one, whatever its name.
-  const peers = new Set([
-    ...configuredPeers(snapshot),
-    ...names.filter((name) => checkClusterName(name) === undefined),
-  ]);
+  const named = [...certified, ...broken].filter((name) => checkClusterName(name) === undefined);
+  const peers = new Set([...configuredPeers(snapshot), ...named]);
   peers.delete(clusterNameOf(snapshot));
   return [...peers].sort();
+}
+
+type ExpectedFacts = PeerObjects &
+  Pick<ClusterSnapshot, 'ciliumConfig'> &
+  Partial<Pick<ClusterSnapshot, 'remoteUsers'>>;
+
+/**
+ * Whether a key of a Secret of peers that Cilium passes over is what has become of a peering file: it can be read as one all the same,
+ * or a user or a choice of that name is there. Anything else is nobody's.
+ */
+function wasPeerFile(snapshot: ExpectedFacts, key: string, text: string): boolean {
+  return !('unreadable' in readPeerFile(text)) || isLetIn(snapshot, key) || isMarked(snapshot, key);
+}
+
+/**
+ * The keys of a Secret of peers that are for nobody: Cilium passes over them, and they are neither what has become of a peering file
+ * nor files of certificates, by their endings or by a peering file that names them.
+ */
+export function unusedKeys(snapshot: ExpectedFacts, secret: KubeObject): string[] {
+  const texts = secretTexts(secret);
+  const peers = [...expectedPeers(snapshot), clusterNameOf(snapshot), ...peersIn(texts)];
+  const named = peersIn(texts).flatMap((peer) => {
+    const file = readPeerFile(texts[peer] ?? '');
+    const paths = 'unreadable' in file ? [] : [file.trustedCaFile, file.certFile, file.keyFile];
+    return paths.map((path) => path?.split('/').at(-1));
+  });
+  return Object.keys(texts)
+    .filter((key) => !peers.includes(key) && !named.includes(key) && !/\.(?:crt|key|pem)$/.test(key))
+    .sort();
 }
 
 /**

@@ -80,12 +80,20 @@ export function peerCertificateKeys(peer: string): CertificateKeys {
   };
 }
 
-/** The peers that a Secret's data names, by Cilium's own rule. @param data decoded values by key */
+/**
+ * The peers that a Secret's data names, by Cilium's own rule: whatever the key is (`isEtcdConfigFile`, pkg/clustermesh/common/config.go).
+ * @param data decoded values by key
+ */
 export function peersIn(data: Readonly<Record<string, string>>): string[] {
   return Object.entries(data)
-    .filter(([, value]) => value.includes('endpoints:'))
+    .filter(([, value]) => isTakenForPeer(value))
     .map(([peer]) => peer)
     .sort();
+}
+
+/** Whether Cilium takes a file beside the peering files for one of them. */
+export function isTakenForPeer(text: string): boolean {
+  return text.includes('endpoints:');
 }
 
 /** `users.yaml` of ConfigMap clustermesh-remote-users; the clustermesh-apiserver follows it live. */
