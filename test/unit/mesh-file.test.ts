@@ -250,6 +250,11 @@ topology: {type: hubs, hubs: [alpha]}
       'spec.defaults.enable.caFrom: there is no cluster "z" in this file; there are a, b, c',
     ],
     [
+      'a dial of itself',
+      'topology: {type: mesh}\nendpoints: [{from: [a], to: a, addresses: ["10.0.0.1:2379"]}]',
+      'spec.endpoints[0].from[0]: "a" does not dial itself',
+    ],
+    [
       'a validity of an hour',
       'topology: {type: mesh}\ndefaults: {enable: {certValidity: 1h}}',
       'spec.defaults.enable.certValidity: "1h" is too short: certificates would expire before their peers could renew them',
@@ -273,6 +278,11 @@ topology: {type: hubs, hubs: [alpha]}
       'mesh.yaml:1:8: Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
     ['another kind', 'apiVersion: v1\nkind: Secret\n', 'mesh.yaml:2:7: kind: is "Secret", and must be Mesh'],
+    [
+      'a CA of the cluster itself',
+      `${HEAD}  defaults: {enable: {caFrom: a}}\n  clusters: [{name: a}, {name: b, enable: {caFrom: b}}]\n  topology: {type: mesh}\n`,
+      'mesh.yaml:6:52: spec.clusters[1].enable.caFrom: "b" does not get its CA from itself; without caFrom it has its own',
+    ],
     [
       'a key twice',
       `${HEAD}  clusters: [{name: a}]\n  clusters: [{name: b}]\n  topology: {type: mesh}\n`,

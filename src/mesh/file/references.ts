@@ -70,7 +70,7 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
       ...(connectOnly === true && cluster.enable !== undefined
         ? [{ path: [...path, 'enable'], message: 'cannot be used with connectOnly, which leaves all of that alone' }]
         : []),
-      ...known(recordOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
+      ...sourceFaults(cluster, known, [...path, 'enable', 'caFrom']),
       ...enableFaults(recordOf(cluster.enable), recordOf(defaults.enable)).map((fault) => ({
         ...fault,
         path: [...path, 'enable', ...fault.path],
@@ -83,6 +83,15 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
   }));
   const source = known(recordOf(defaults.enable).caFrom, ['spec', 'defaults', 'enable', 'caFrom']);
   return [...general, ...source, ...own];
+}
+
+/** Clusters may name each other in a circle, since whichever has a CA gives it; one that names itself has nothing to be given. */
+function sourceFaults({ name, enable }: Fields, known: Known, path: FieldPath): ValueFault[] {
+  const { caFrom } = recordOf(enable);
+  if (caFrom === undefined || caFrom !== name) return known(caFrom, path);
+  return [
+    { path, message: `"${String(name)}" does not get its CA from itself`, hint: 'without caFrom it has its own' },
+  ];
 }
 
 function kubeconfigOf(cluster: Fields, defaults: Fields): unknown {
