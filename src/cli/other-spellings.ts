@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
-import { flagNameOf, flagNamesOf, optionsOf } from '../commands/options/shared-options.ts';
+import { flagNameOf, flagNamesOf, HELP_FLAG, optionsOf } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /**
@@ -9,7 +9,7 @@ import { MeshctlError } from '../mesh/errors.ts';
  */
 export function inOwnSpelling(command: CommandSpec | undefined, argv: readonly string[]): string[] {
   if (!command) return [...argv];
-  const options = optionsOf(command);
+  const options = [...optionsOf(command), HELP_FLAG];
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
   return argv.flatMap((word, index) => (index < end ? respelt(options, inFull(options, word)) : [word]));
 }
@@ -27,8 +27,7 @@ function respelt(options: readonly OptionSpec[], word: string): string[] {
   const meant = options.find(({ also }) => also?.includes(name));
   if (meant) return [value === undefined ? String(flagNameOf(meant)) : `${flagNameOf(meant)}=${value}`];
   if (name === '--wait' && value !== 'false' && waitsAnyway(options)) return [];
-  const isCounted = options.some((option) => option.counted && flagNameOf(option) === name);
-  if (isCounted && /^\d$/.test(value ?? '')) return Array.from({ length: Number(value) }, () => name);
+  if (isCounted(options, name) && /^\d$/.test(value ?? '')) return Array.from({ length: Number(value) }, () => name);
   if (value !== 'true' && value !== 'false') return [word];
   const off = offOf(name);
   if (isSwitch(options, off)) return value === 'false' ? [off] : [];
@@ -41,13 +40,23 @@ function isSwitch(options: readonly OptionSpec[], flag: string): boolean {
   return options.some((option) => flagNameOf(option) === flag && !/[<[]/.test(option.flags));
 }
 
+/** Whether a flag counts how often it is given. */
+function isCounted(options: readonly OptionSpec[], flag: string): boolean {
+  return options.some((option) => option.counted && flagNameOf(option) === flag);
+}
+
 const offOf = (name: string): string => name.replace(/^--/, '--no-');
 
-/** Why a switch does not take a value; undefined for every other flag. @param word as it was typed */
+/** Why a switch does not take a value, and one that counts no other than a digit; undefined for every other flag. @param word as it was typed */
 export function switchRefusal(command: CommandSpec | undefined, word: string): MeshctlError | undefined {
   const [name, value] = split(word);
-  const options = command ? optionsOf(command) : [];
+  const options = [...(command ? optionsOf(command) : []), HELP_FLAG];
   if (value === undefined || ![name, offOf(name)].some((flag) => isSwitch(options, flag))) return undefined;
+  if (isCounted(options, name)) {
+    return new MeshctlError('Usage', `${name}: "${value}" is not a level from 0 to 9`, {
+      hint: `Give ${name} once for each level, or as a number, e.g. ${name}=2.`,
+    });
+  }
   return new MeshctlError('Usage', `${name}: "${value}" is not one of true, false`, {
     hint: `Give ${name} alone, or ${name}=false.`,
   });

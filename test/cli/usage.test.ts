@@ -22,6 +22,8 @@ it.each([
   ['apply --no-wait', 'apply always waits', 'there is no --no-wait'],
   ['clustermesh firewall --wait=false', "unknown option '--wait=false'", ''],
   ['clustermesh status --wait=flase', '--wait: "flase" is not one of true, false', '--wait alone, or --wait=false'],
+  ['clustermesh status -v=x', '--verbose: "x" is not a level from 0 to 9', 'as a number, e.g. --verbose=2'],
+  ['clustermesh status -h=x', '--help: "x" is not one of true, false', '--help alone, or --help=false'],
   ['clustermesh check --color=never --all=yes', '--all: "yes" is not one of', ''],
   ['help clustermesh staus', "unknown command 'clustermesh staus'", 'mean: meshctl clustermesh status --help\n'],
   ['help zzz', "unknown command 'zzz'", '→ meshctl --help\n'],

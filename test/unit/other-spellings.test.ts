@@ -25,6 +25,8 @@ it.each([
   ['clustermesh status -n=a=b,c=d', 'clustermesh status --namespace=a=b,c=d'],
   ['clustermesh status -v=2 -q=true', 'clustermesh status --verbose --verbose --quiet'],
   ['clustermesh status --verbose=1 -v=0 -q=false', 'clustermesh status --verbose'],
+  ['clustermesh status -h=true --help=false', 'clustermesh status --help'],
+  ['clustermesh status -v=12 -v=x', 'clustermesh status --verbose=12 --verbose=x'],
   ['apply -f=mesh.yaml -o=json', 'apply --filename=mesh.yaml --output=json'],
   ['clustermesh status -x=1 -ojson -- -o=json', 'clustermesh status -x=1 -ojson -- -o=json'],
 ])('%s', (line, expected) => {
