@@ -34,7 +34,7 @@ function bind(text: string, [kind, role]: readonly [string, string], namespace?:
 }
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 1, nodes: 1 });
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
   const metadata = { name: 'some', namespace: 'kube-system' };
   create({
     kind: 'Role',
@@ -71,6 +71,20 @@ describe('a user who lacks several rights', () => {
       resource: 'pods/exec',
       verbs: ['get', 'create'],
     });
+  });
+
+  it.each([
+    ['clustermesh status', 'none of the rights that meshctl needs to look at a cluster'],
+    ['clustermesh check', 'none of the rights that meshctl needs to look at a cluster'],
+    ['clustermesh enable --dry-run', 'none of the rights that meshctl needs'],
+    ['version', 'none of the rights that meshctl needs to look at a cluster'],
+  ])('is told of all in each of several clusters: %s', async (command, words) => {
+    const argv = [...command.split(' '), '--context', 'mesh-1,mesh-2', '--as', 'nobody'];
+    const { stdout, stderr } = await runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+    const says = `${stdout}${stderr}`.replaceAll(/\s+/g, ' ');
+    expect(says.split(words)).toHaveLength(3);
+    for (const context of ['mesh-1', 'mesh-2']) expect(says).toContain(`kubectl --context ${context} apply -f`);
+    expect(says).not.toContain('this right alone');
   });
 
   it('has them once what is printed was typed', async () => {

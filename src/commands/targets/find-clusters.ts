@@ -63,7 +63,6 @@ export async function withFoundClusters<T>(
   work: (found: Found) => Promise<T>,
 ): Promise<T> {
   const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
-  const given = namespacesOf(flags);
   const clients: ClusterClient[] = [];
   const torn: SilentCluster[] = [];
   const unknown: MeshctlError[] = [];
@@ -90,7 +89,7 @@ export async function withFoundClusters<T>(
     if (unusable && clients.length === 0) throw unusable.error;
     const alone = clients.length === 1 && !choice.all && !choice.besides;
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
-    const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
+    const looks = await Promise.all(clients.map((client) => limit(() => look(context, flags, client, alone))));
     const found = each(context, [...looks, ...torn], choice.all === true);
     if (isNone(found)) throw noCilium(kubeconfig, looks);
     looked.push(...found.answered);
@@ -109,15 +108,26 @@ async function withRights(
   error: unknown,
   { clients, looked }: { clients: readonly ClusterClient[]; looked: readonly FirstLook[] },
 ): Promise<unknown> {
-  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden' || error.details.missing) return error;
+  if (!(error instanceof MeshctlError)) return error;
   const client = clients.find((one) => one.context === error.details.context);
-  if (!client || context.signal.aborted) return error;
+  if (!client) return error;
   const { of, others } = namespacesOf(flags);
   const found = looked.find((look) => look.client === client)?.namespace;
   const namespace = found ?? of.get(client.context) ?? others ?? USUAL_NAMESPACE;
+  return inFull(context, flags, error, { client, namespace });
+}
+
+/** The same of one cluster that has refused something. */
+async function inFull(
+  context: CommandContext,
+  flags: ClusterFlags,
+  error: MeshctlError,
+  place: { client: ClusterClient; namespace: string },
+): Promise<MeshctlError> {
+  if (error.code !== 'Forbidden' || error.details.missing || context.signal.aborted) return error;
   const { withAllLacking } = await import('./lacking-rights.ts');
   // Whatever writes can be agreed to.
-  return withAllLacking(context, error, { client, namespace, reads: !('yes' in flags) });
+  return withAllLacking(context, error, { ...place, reads: !('yes' in flags) });
 }
 
 /** Clusters that are looked at at a time, where the command has no flag for it. */
@@ -146,7 +156,7 @@ export async function awaitAnswers(
   const next = await during(context, { doing: `Waiting for ${names} to answer`, done: awaitedWords }, async () => {
     await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
     const clients = waiting.flatMap(({ target }) => target?.client ?? []);
-    return Promise.all(clients.map((client) => look(context, client, namespacesOf(flags))));
+    return Promise.all(clients.map((client) => look(context, flags, client)));
   });
   const before = { answered: found.answered, silent: found.silent.filter((one) => !isPassing(one)) };
   const now = each(context, next, flags.all === true, before);
@@ -199,16 +209,19 @@ function tornContext(kubeconfig: Kubeconfig, name: string, cause: MeshctlError):
 
 async function look(
   context: CommandContext,
+  flags: ClusterFlags,
   client: ClusterClient,
-  given: CiliumNamespaces,
   alone = false,
 ): Promise<FirstLook | SilentCluster> {
+  const given = namespacesOf(flags);
   try {
     return await lookAtCluster(client, given, alone);
-  } catch (error) {
+  } catch (cause) {
     context.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
+    if (!(cause instanceof MeshctlError)) throw cause;
     const namespace = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
+    // Of several clusters each is told of all that is lacking there.
+    const error = await inFull(context, flags, cause, { client, namespace });
     const target = { client, namespace, cluster: undefined, uid: undefined };
     return { context: client.context, error, server: client.server, target };
   }
