@@ -11,12 +11,14 @@ const SERVICE: KubeObject = {
   spec: { selector: { app: 'web' } },
 };
 
-/** The clusters that were read, of those of the file: with a capital, those that have the Service. */
+/** The clusters that were read, of those of the file: with a capital, those that have the Service, global or, with `-`, not. */
 const readOf = (words: string) =>
-  [...words].map((letter): ClusterServiceObjects => {
-    const has = letter !== letter.toLowerCase();
-    const cluster = letter.toLowerCase();
-    return { context: `at-${cluster}`, cluster, services: new Map(has ? [['shop/web', SERVICE]] : []) };
+  (words.match(/\w-?/g) ?? []).map((letter): ClusterServiceObjects => {
+    const cluster = letter.charAt(0).toLowerCase();
+    const has = letter.charAt(0) !== cluster;
+    const { annotations, ...metadata } = SERVICE.metadata;
+    const service = letter.endsWith('-') ? { ...SERVICE, metadata } : SERVICE;
+    return { context: `at-${cluster}`, cluster, services: new Map(has ? [['shop/web', service]] : []) };
   });
 
 const specOf = (clusters?: readonly string[]): MeshSpec => ({
@@ -30,8 +32,8 @@ const specOf = (clusters?: readonly string[]): MeshSpec => ({
 const CREATE = (name: string) => `kubectl --context at-${name} -n shop create service clusterip web --tcp 80`;
 const NOWHERE =
   'Take out of the file what none of its clusters has (services: shop/web), or create it, here with port 80: ';
-const COPY = (contexts: string) =>
-  `Name in the file the clusters that have it, or copy it: meshctl service global --context ${contexts} shop/web --create-missing`;
+const COPY = (contexts: string, effect = '') =>
+  `Name in the file the clusters that have it, or copy it${effect}: meshctl service global --context ${contexts} shop/web --create-missing`;
 
 describe('a Service that a file names', () => {
   it.each<[what: string, read: string, clusters: readonly string[] | undefined, missing: string, hint: string]>([
@@ -40,6 +42,15 @@ describe('a Service that a file names', () => {
     ['is not missing as long as one may have it that was not read', 'ab', undefined, '', ''],
     ['is not missing where nothing was read', '', undefined, '', ''],
     ['is missing in clusters by name', 'abC', ['a', 'b'], 'ab', COPY('at-c,at-a,at-b')],
+    ['is copied from those that it is named for alone', 'AbC-', ['a', 'b'], 'b', COPY('at-a,at-b')],
+    ['is so also where the others are global', 'AbC', ['a', 'b'], 'b', COPY('at-a,at-b')],
+    [
+      'becomes global in another one only where it has to be copied from there',
+      'abC-',
+      ['a', 'b'],
+      'ab',
+      COPY('at-c,at-a,at-b', ', which makes it global in c too'),
+    ],
     ['is created in each of them', 'abc', ['a', 'b'], 'ab', `${NOWHERE}${CREATE('a')} && ${CREATE('b')}`],
     ['is copied from one that was read', 'aB', ['a', 'b', 'c'], 'a', COPY('at-b,at-a')],
     [
@@ -63,7 +74,7 @@ describe('a Service that a file names', () => {
     expect(missing.length > 0 ? missingServicesHint(missing) : '').toBe(hint);
     expect(steps.every(({ action }) => action === 'keep')).toBe(true);
     expect(extra).toEqual(
-      clusters && /[A-Z]/.test(read) && !clusters.includes('c') ? [{ service: 'shop/web', clusters: ['c'] }] : [],
+      clusters && /C(?!-)/.test(read) && !clusters.includes('c') ? [{ service: 'shop/web', clusters: ['c'] }] : [],
     );
   });
 

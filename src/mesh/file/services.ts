@@ -16,8 +16,10 @@ export interface MissingService {
   clusters: readonly string[];
   /** Where it has to come to, for the file to be applied. */
   contexts: readonly string[];
-  /** Contexts of the file's clusters that have it, which can be copied from. */
+  /** Contexts of clusters that have it, which can be copied from: those that it is named for, else any other of the files'. */
   having: readonly string[];
+  /** Clusters among these that it is not named for and in which it is not global: by copying it becomes that, too. */
+  madeGlobal: readonly string[];
   /** The file's clusters that were not read, and may have it. */
   unread: readonly string[];
 }
@@ -30,11 +32,13 @@ export function missingServicesHint(missing: readonly MissingService[]): string 
   const doubt = perhaps.length > 0 ? [doubtOf(perhaps)] : [];
   const commands = [...nowhere.flatMap(creating), ...elsewhere.map(copying)].join(' && ');
   if (commands === '') return doubt.join('');
-  const others = elsewhere.length > 0 ? ', and copy the others' : '';
+  const made = enumerated([...new Set(elsewhere.flatMap(({ madeGlobal }) => madeGlobal))]);
+  const effect = made === '' ? '' : `, which makes it global in ${made} too`;
+  const others = elsewhere.length > 0 ? `, and copy the others${effect}` : '';
   const first =
     nowhere.length > 0
       ? `Take out of the file what none of its clusters has (services: ${namesOf(nowhere)}), or create it, here with port 80${others}`
-      : 'Name in the file the clusters that have it, or copy it';
+      : `Name in the file the clusters that have it, or copy it${effect}`;
   return [...doubt, `${first}: ${commands}`].join(' ');
 }
 
@@ -105,12 +109,18 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
     const isNowhere = having.length === 0 && !unread.some((name) => places.includes(name));
     const lacking = service.clusters || isNowhere ? named.filter((one) => !having.includes(one)) : [];
     if (lacking.length > 0) {
+      // Where it is not named it may be kept apart: copying makes it global in what it is copied from.
+      const sources = having.length > 0 ? having : clusters.filter(({ services }) => services.has(key));
+      const isGlobal = (live?: KubeObject) => readSharing(live?.metadata.annotations).global;
       missing.push({
         service: key,
         clusters: lacking.map(({ cluster }) => cluster),
         // Of one that is global wherever it is, one will do.
         contexts: (service.clusters ? lacking : lacking.slice(0, 1)).map(({ context }) => context),
-        having: clusters.filter(({ services }) => services.has(key)).map(({ context }) => context),
+        having: sources.map(({ context }) => context),
+        madeGlobal: sources
+          .filter((one) => !having.includes(one) && !isGlobal(one.services.get(key)))
+          .map(({ cluster }) => cluster),
         unread,
       });
     }
