@@ -329,15 +329,17 @@ describe('service global', () => {
     expect(result.stderr).toContain(message);
   });
 
-  it('refuses a Service of type ExternalName', async () => {
+  it('refuses a Service of type ExternalName, but to take it out', async () => {
     clusters.stores.one?.create({
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { name: 'outside', namespace: 'default' },
+      metadata: { name: 'outside', namespace: 'default', annotations: { 'service.cilium.io/global': 'true' } },
       spec: { type: 'ExternalName', externalName: 'example.com' },
     });
     const result = await global(['default/outside', '--context', 'one']);
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain('is of type ExternalName');
+    const removed = await global(['default/outside', '--context', 'one', '--remove', '--yes']);
+    expect(removed, removed.stderr).toMatchObject({ exitCode: 0 });
   });
 });

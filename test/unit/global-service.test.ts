@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planGlobalService, serviceRef } from '../../src/mesh/services/global-service.ts';
+import { type GlobalIntent, planGlobalService, serviceRef } from '../../src/mesh/services/global-service.ts';
 
 it('an annotation under its former name goes over with the value that it has when it is written', () => {
   const service = (annotations: Record<string, string>) => ({
@@ -24,4 +24,14 @@ it('an annotation under its former name goes over with the value that it has whe
     },
   });
   expect(step.write.edit(service({ 'service.cilium.io/global': 'true' }))).toBeUndefined();
+});
+
+it('one that has no backends is not made global, and can be taken out', () => {
+  const metadata = { namespace: 'shop', name: 'ext', annotations: { 'service.cilium.io/global': 'true' } };
+  const spec = { type: 'ExternalName', externalName: 'a.example' };
+  const live = { apiVersion: 'v1', kind: 'Service', metadata, spec };
+  const plan = (intent: GlobalIntent) =>
+    planGlobalService(serviceRef('shop', 'ext'), [{ context: 'one', live, namespaceExists: true }], intent);
+  expect(() => plan({ createMissing: false })).toThrow('is of type ExternalName');
+  expect(plan('not-global').steps.map(({ action }) => action)).toEqual(['update']);
 });

@@ -83,19 +83,22 @@ function expectWays(states: readonly State[], ways: readonly [words: string, fla
   expect(hint).toBe(lines.join('; or '));
 }
 
-type Written = Partial<Record<'global' | 'shared' | 'affinity', string>>;
+type Written = Partial<Record<'global' | 'shared' | 'affinity' | 'type' | 'legacy', string>>;
 
 /** A Service with these annotations, by cluster, and its warnings. */
 function warned(written: readonly Written[]): MeshService {
   const annotations = new Map(
-    written.map((of, index) => {
+    written.map(({ type: _type, legacy, ...of }, index) => {
       const named = Object.entries(of).map(([kind, value]) => [`service.cilium.io/${kind}`, value]);
+      if (legacy !== undefined) named.push(['io.cilium/global-service', legacy]);
       return [`mesh-${index + 1}`, Object.fromEntries(named) as Record<string, string>];
     }),
   );
   const clusters = [...annotations].map(([cluster, own], index) => {
     const backends = { ready: 1, backends: [], uses: [{}] };
-    const definition = { ...readSharing(own), ...backends, ports: [], selector: {}, namespaceGlobal: true };
+    const { type = 'ClusterIP' } = written[index] ?? {};
+    const kind = { type, headless: type === 'ExternalName', ports: [], selector: {} };
+    const definition = { ...readSharing(own), ...backends, ...kind, namespaceGlobal: true };
     return { cluster, context: `c${index + 1}`, namespaceExists: true, definition };
   }) as unknown as MeshService['clusters'];
   const service = { namespace: 'shop', name: 'web', clusters };
@@ -178,6 +181,53 @@ it.each<[string, Written[], [string, string][]]>([
     [['unknown-value', either(mend('c1', '--remove'), 'global, with affinity none', mend('c1', '--affinity', 'none'))]],
   ],
 ])('of a value that Cilium does not know: %s', (_what, written, expected) => {
+  expect(hintsFor(...written)).toEqual(expected);
+});
+
+const ALIAS: Written = { global: 'true', type: 'ExternalName' };
+const OUT = 'An ExternalName has no backends to share, so take it out of the mesh: ';
+const NOT_SHARED: Written = { global: 'true', shared: 'false' };
+
+it.each<[string, Written[], [string, string][]]>([
+  ['an ExternalName', [ALIAS], [['headless', OUT + mend('c1', '--remove')]]],
+  [
+    'an ExternalName, whatever else is written there',
+    [{ ...ALIAS, shared: 'no', affinity: 'x' }, ALIAS],
+    [['headless', OUT + mend('c1,c2', '--remove')]],
+  ],
+  ['an ExternalName beside a sound one', [{ global: 'true' }, ALIAS], [['headless', OUT + mend('c2', '--remove')]]],
+  ['an ExternalName that was taken out', [{ global: 'true' }, { type: 'ExternalName' }], []],
+  [
+    'one that cannot agree with others',
+    [LOCAL, { global: 'true' }, { ...ALIAS, affinity: 'remote' }],
+    [
+      ['annotations-differ', expect.stringMatching(/--context c1,c2 .*--context c1,c2 /)],
+      ['headless', OUT + mend('c3', '--remove')],
+    ],
+  ],
+  [
+    'nobody who shares it, beside one that is apart',
+    [NOT_SHARED, NOT_SHARED, {}],
+    [
+      ['annotations-differ', expect.stringContaining('So that all of them use and share it')],
+      [
+        'not-shared',
+        `So that all of them share it: ${mend('c1,c2', '--shared=true')}; or ${APART}: ${mend('c1,c2,c3', '--remove')}`,
+      ],
+    ],
+  ],
+  [
+    'a former name, which keeps one apart',
+    [{ legacy: 'true' }, { global: 'true' }, { legacy: 'false' }],
+    [
+      ['annotations-differ', expect.stringContaining('As in most of them')],
+      [
+        'legacy-annotations',
+        `Rename them: ${mend('c1')}; where it is not global, remove them: ${mend('c3', '--remove')}`,
+      ],
+    ],
+  ],
+])('makes a service global nowhere unasked: %s', (_what, written, expected) => {
   expect(hintsFor(...written)).toEqual(expected);
 });
 

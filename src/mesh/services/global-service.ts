@@ -6,7 +6,7 @@ import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
 import { type Affinity, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import { serviceImportOf } from './derived.ts';
-import { ownClusterOnly } from './own-cluster.ts';
+import { isExternalName, ownClusterOnly } from './own-cluster.ts';
 
 /** A Service as one cluster has it, for planning. */
 export interface ServiceSite {
@@ -46,18 +46,24 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
   const lacking = sites.filter(({ live }) => !live);
   if (lacking.length > 0) requireCopyable(ref, lacking, intent);
   refuseDerived(ref, sites);
-  for (const { context, live } of sites) {
-    if (live && serviceSpec(live).type === 'ExternalName') {
-      throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} is of type ExternalName`, {
-        hint: 'It has no backends that could be shared; make it a Service with a selector.',
-        details: { context, object: describeRef(ref) },
-      });
-    }
+  if (intent !== 'not-global') {
+    refuseExternalName(ref, sites);
+    refuseOwnClusterOnly(ref, sites);
   }
-  if (intent !== 'not-global') refuseOwnClusterOnly(ref, sites);
   const steps = sites.map((site) => planSite(ref, site, source, intent));
   requireStaying(steps);
   return { steps };
+}
+
+/** One that is global all the same, because it was made that later, say, can be taken out like any other. */
+function refuseExternalName(ref: ObjectRef, sites: readonly ServiceSite[]): void {
+  for (const { context, live } of sites) {
+    if (!live || !isExternalName(serviceSpec(live))) continue;
+    throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} is of type ExternalName`, {
+      hint: 'It has no backends that could be shared; make it a Service with a selector.',
+      details: { context, object: describeRef(ref) },
+    });
+  }
 }
 
 /** Only what is to become global: what is already can be planned like any other, and `service list` tells of it. */

@@ -20,3 +20,8 @@ export function ownClusterOnly({ namespace, name, selector = {} }: ServicePlace)
 
 /** The cluster's DNS, kube-dns or CoreDNS, whoever installed it. */
 const DNS_SELECTOR = 'k8s-app=kube-dns';
+
+/** Whether a Service is only another name in DNS (Kubernetes' ExternalName): it has no backends that clusters could share. */
+export function isExternalName({ type }: { type?: string | undefined }): boolean {
+  return type === 'ExternalName';
+}

@@ -1,7 +1,7 @@
 import { enumerated } from '../counted.ts';
 import { isStray, readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import { listensAt } from './backends.ts';
-import { ownClusterOnly } from './own-cluster.ts';
+import { isExternalName, ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
 import { type ValueMend, valueMends } from './value-mends.ts';
 
@@ -58,13 +58,17 @@ export function warningsOf(
   unread: ReadonlyMap<string, readonly string[]>,
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
-  if (!defined.some(({ definition }) => definition.global)) return unknownValues(annotations);
+  // What is written at one that cannot share is all to go: it need not agree, nor be known.
+  const sharing = defined.filter(({ definition }) => !isExternalName(definition));
+  const written = new Map([...annotations].filter(([name]) => sharing.some(({ cluster }) => cluster === name)));
+  if (!defined.some(({ definition }) => definition.global)) return unknownValues(written);
   const own = ownClusterOnlyIn(service, defined);
   // What else is wrong with it need not be mended.
   if (own.length > 0) return own;
-  const found = RULES.flatMap((rule) => rule(defined, clusters, annotations)).map((one) => withUnread(one, unread));
+  const found = RULES.flatMap((rule) => rule(defined, clusters, written)).map((one) => withUnread(one, unread));
+  if (!sharing.some(({ definition }) => definition.global)) return found.filter(({ id }) => id === 'headless');
   if (service.serviceImport !== undefined) return found.filter(({ id }) => OF_DERIVED.includes(id));
-  return [...unknownValues(annotations), ...found, ...legacyNames(annotations)];
+  return [...unknownValues(written), ...found, ...legacyNames(written)];
 }
 
 /** Of a Service that Cilium's operator keeps: what comes of it. How it is written is as it is meant to be. */
@@ -97,7 +101,8 @@ const RULES: readonly Rule[] = [
       'namespace-missing',
       all.filter(({ namespaceExists }) => !namespaceExists),
     ),
-  (defined, _all, annotations) => {
+  (all, _clusters, annotations) => {
+    const defined = all.filter(({ definition }) => !isExternalName(definition));
     // Where they differ by nothing else, it is told with the value that cannot be read.
     const readable = defined.filter(
       ({ cluster, definition }) =>

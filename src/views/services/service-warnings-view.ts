@@ -2,6 +2,8 @@ import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, enumerated } from '../../mesh/counted.ts';
 import { AFFINITIES, type Affinity, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import { SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
+import { isExternalName } from '../../mesh/services/own-cluster.ts';
+import type { ServiceDefinition } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import type { KnownValues, ValueMend } from '../../mesh/services/value-mends.ts';
@@ -59,7 +61,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'legacy-annotations': ({ clusters }, service) => ({
     message: `${enumerated(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
-    hint: `Rename them: ${annotate(service)}`,
+    hint: renamingHint(within(service, clusters)),
   }),
   'unknown-affinity': ({ values = {}, mends }, service) => ({
     message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
@@ -80,12 +82,13 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       .map(({ context }) => makeNamespaceGlobal(context, namespace))
       .join(' && '),
   }),
-  'not-shared': ({ unread }, service) => ({
+  'not-shared': ({ clusters, unread }, service) => ({
     message: `is shared by no cluster${withoutUnread(unread)}: each one uses its own backends only`,
-    hint: `So that all of them share it: ${annotate(service, '--shared=true')}; or ${APART}: ${annotate(service, '--remove')}`,
+    hint: `So that all of them share it: ${annotate(within(service, clusters), '--shared=true')}; or ${APART}: ${annotate(service, '--remove')}`,
   }),
-  headless: ({ clusters }) => ({
+  headless: ({ clusters }, service) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
+    hint: aliasHint(within(service, clusters)),
   }),
   'node-local': ({ clusters, values, unread }, service) => ({
     message: `has internalTrafficPolicy Local in ${enumerated(clusters)}: its pods use the backends of their own node and of other clusters, and none of other nodes${values ? `; requests fail${withoutUnread(unread)}: ${byCluster(values)}` : ''}`,
@@ -93,10 +96,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'own-cluster-only': ({ clusters, values = {} }, service) => ({
     message: `${Object.values(values)[0]}, and is global in ${enumerated(clusters)}: some connections end in other clusters, which do not let them in`,
-    hint: annotate(
-      { ...service, clusters: service.clusters.filter(({ cluster }) => clusters.includes(cluster)) },
-      '--remove',
-    ),
+    hint: annotate(within(service, clusters), '--remove'),
   }),
   'ports-missing': ({ clusters, values = {} }, service) => ({
     message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium makes no backend of it`,
@@ -156,12 +156,7 @@ function withoutUnread(unread: readonly string[] = []): string {
 /** The commands for values that Cilium does not know, each in the clusters that have them: as it takes them, and as they may be meant. */
 function mendingHint(service: MeshService, mends: readonly ValueMend[] = []): string {
   const commands = (way: 'kept' | 'meant') =>
-    mends
-      .map((mend) => {
-        const those = service.clusters.filter(({ cluster }) => mend.clusters.includes(cluster));
-        return annotate({ ...service, clusters: those }, ...flagsFor(mend[way]));
-      })
-      .join(' && ');
+    mends.map((mend) => annotate(within(service, mend.clusters), ...flagsFor(mend[way]))).join(' && ');
   const [kept, meant] = [commands('kept'), commands('meant')];
   if (kept === meant) return kept;
   return `To keep what Cilium takes them for: ${kept}; or to have it ${valueWords(mends.map((mend) => mend.meant))}: ${meant}`;
@@ -186,9 +181,43 @@ function valueWords(values: readonly KnownValues[]): string {
   return [...(is.length > 0 ? [enumerated(is)] : []), ...(affinity ? [`with affinity ${affinity}`] : [])].join(', ');
 }
 
-/** In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command. */
+/** With their present names annotations say the same, unless a former one keeps it from being global: there they can go. */
+function renamingHint(service: MeshService): string {
+  const [global, kept] = [true, false].map((is) => definedWhere(service, (one) => one.global === is));
+  const ways = [
+    ...(global ? [`rename them: ${annotate(global)}`] : []),
+    ...(kept ? [`where it is not global, remove them: ${annotate(kept, '--remove')}`] : []),
+  ];
+  return capital(ways.join('; '));
+}
+
+function aliasHint(service: MeshService): string | undefined {
+  const aliases = definedWhere(service, isExternalName);
+  return (
+    aliases && `An ExternalName has no backends to share, so take it out of the mesh: ${annotate(aliases, '--remove')}`
+  );
+}
+
+/** A Service as some of the clusters have it. */
+function within(service: MeshService, those: readonly string[]): MeshService {
+  return { ...service, clusters: service.clusters.filter(({ cluster }) => those.includes(cluster)) };
+}
+
+/** The same where its definition is like that; undefined where none is. */
+function definedWhere(service: MeshService, is: (definition: ServiceDefinition) => boolean): MeshService | undefined {
+  const clusters = service.clusters.filter(({ definition }) => definition !== undefined && is(definition));
+  return clusters.length > 0 ? { ...service, clusters } : undefined;
+}
+
+/**
+ * In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command, as one does that
+ * has an ExternalName, unless it is to go.
+ */
 function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]): string {
-  const named = flags.includes('--create-missing') ? clusters : clusters.filter(({ definition }) => definition);
+  const named = clusters.filter(({ definition }) => {
+    if (!definition) return flags.includes('--create-missing');
+    return flags.includes('--remove') || !isExternalName(definition);
+  });
   const context = named.map((cluster) => cluster.context);
   return meshctlCommand('service global', { context }, [`${namespace}/${name}`, ...flags]);
 }
@@ -202,7 +231,7 @@ const EFFECTS: Readonly<Record<Affinity, string>> = {
 /** The commands after which the clusters agree, each with what it means for traffic: which one is meant only operators know. */
 function agreementHint(service: MeshService): string {
   const { affinity, isCommon } = agreement(service);
-  const defined = service.clusters.flatMap(({ definition }) => definition ?? []);
+  const defined = sharingIn(service);
   const isShared = defined.every(({ global, shared }) => global && shared);
   const way = (what: string, chosen: Affinity, ...flags: string[]) =>
     `${what}${EFFECTS[chosen]}: ${annotate(service, '--affinity', chosen, ...flags)}`;
@@ -224,12 +253,16 @@ const APART = 'so that each cluster uses its own backends only';
  * What most of the clusters have, unless it would take the Service away from the others: then, as where there is no
  * majority, all of them use and share it, by the affinity that all have where it is global, or most.
  */
-function agreement({ clusters }: MeshService): { affinity: Affinity; isCommon: boolean } {
-  const defined = clusters.flatMap(({ definition }) => (definition ? [definition] : []));
+function agreement(service: MeshService): { affinity: Affinity; isCommon: boolean } {
+  const defined = sharingIn(service);
   const common = majority(defined.map(({ global, shared, affinity }) => (global && shared ? affinity : undefined)));
   const affinities = defined.flatMap((one) => (one.global ? [one.affinity] : []));
   const affinity = common ?? majority(affinities) ?? 'none';
   return { affinity, isCommon: common !== undefined };
+}
+
+function sharingIn({ clusters }: MeshService): ServiceDefinition[] {
+  return clusters.flatMap(({ definition }) => (definition && !isExternalName(definition) ? [definition] : []));
 }
 
 /** What more than half of the values are. */
