@@ -1,5 +1,4 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
-import { parseList } from '../commands/options/option-values.ts';
 import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 
@@ -69,7 +68,7 @@ export function withOneContextFlag(
  */
 function withListsJoined(options: ReturnType<typeof optionsOf>, argv: readonly string[]): string[] | undefined {
   const taking = takingValue(options);
-  const lists = takingValue(options.filter(({ repeatable, parse }) => repeatable === 'lists' || parse === parseList));
+  const lists = takingValue(options.filter(({ repeatable }) => repeatable === 'lists'));
   const words: string[] = [];
   let isInList = false;
   for (let index = 0; index < argv.length; index += 1) {

@@ -53,12 +53,15 @@ export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => 
   if (spec.repeatable) {
     option.argParser((text: string, before: unknown) => {
       const value = parse(text);
-      const added: unknown[] = spec.repeatable === 'lists' && Array.isArray(value) ? value : [value];
-      return [...(Array.isArray(before) ? before : []), ...added];
+      const earlier: unknown[] = Array.isArray(before) ? before : [];
+      // Of one list in several pieces, as of one in a single piece, each entry counts once.
+      return spec.repeatable === 'lists' && Array.isArray(value)
+        ? [...new Set([...earlier, ...value])]
+        : [...earlier, value];
     });
   } else if (spec.once) {
     option.argParser((text: string, before: unknown) => {
-      if (before === undefined) return parse(text);
+      if (before === option.defaultValue) return parse(text);
       report(
         new MeshctlError('Usage', `${option.long} is given twice: "${before}" and "${text}"`, {
           hint: 'Give it once.',

@@ -8,9 +8,9 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   /** Other names that it is taken by, as other programs call it; help keeps quiet about them. */
   readonly also?: readonly string[];
-  /** May be given several times; the values arrive as an array, `lists` as one. */
+  /** May be given several times; the values arrive as an array, `lists` as one. Every list may: its pieces add up. */
   readonly repeatable?: boolean | 'lists';
-  /** May not be given several times: otherwise the last one counts. */
+  /** May not be given several times, as what names one cluster or namespace may not: of settings, the last one counts. */
   readonly once?: boolean;
   /** Turns the text into the value; throws MeshctlError `Usage`. */
   readonly parse?: (text: string) => unknown;

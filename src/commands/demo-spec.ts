@@ -33,6 +33,7 @@ export const DEMO = {
       default: DEMO_NAMESPACE,
       parse: parseNamespace,
       complete: 'namespace',
+      once: true,
     },
     CILIUM_NAMESPACE_APART,
     {

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { parseContexts, parseList } from '../../src/commands/options/option-values.ts';
+import { optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 
@@ -79,6 +81,8 @@ it.each([
   ['clustermesh status -o xml', '--output: "xml" is not one of summary', ''],
   ['clustermesh check --suppress tls-orphan-users', 'there is no check "tls-orphan-users"', 'are: tls-orphaned-users'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
+  ['clustermesh check --suppress nope --suppress tls-expiry,source-ranges', 'there is no check "nope"', 'are: '],
+  ['clustermesh certs rotate --all --peer a --peer b', '--peer is given twice: "a" and "b"', '→ Give it once.\n'],
   ['clustermesh enable --image=', '"" is not an image', ''],
   ['clustermesh enable --pull-secret Bad_Name', '"Bad_Name" is not a name', ''],
   ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],
@@ -121,6 +125,20 @@ it.each([
   expect(exitCode).toBe(2);
   expect(says).toContain(words);
   expect(says).toContain(more);
+});
+
+/** What names a cluster or a namespace: of two, the one that is left out would be forgotten without a word. */
+const NAMING: ReadonlySet<string | undefined> = new Set(['peer', 'context', 'namespace']);
+
+it('no flag loses a name: lists add up, and what takes one name is refused a second one', () => {
+  const losing = COMMANDS.flatMap((command) =>
+    optionsOf(command)
+      .filter(({ parse, repeatable, complete, once }) =>
+        parse === parseList || parse === parseContexts ? repeatable !== 'lists' : NAMING.has(complete) && !once,
+      )
+      .map(({ flags }) => `${command.path.join(' ')} ${flags}`),
+  );
+  expect(losing).toEqual([]);
 });
 
 it('tells of all mistakes at once', async () => {

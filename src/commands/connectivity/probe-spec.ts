@@ -49,6 +49,7 @@ export const CONNECTIVITY_PROBE = {
       default: 'meshctl-probe',
       parse: parseNamespace,
       complete: 'namespace',
+      once: true,
     },
     CILIUM_NAMESPACE_APART,
     waitDuration('for pods to run', '2m'),

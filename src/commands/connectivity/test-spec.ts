@@ -32,6 +32,7 @@ export const CONNECTIVITY_TEST = {
       default: 'meshctl-test',
       parse: parseNamespace,
       complete: 'namespace',
+      once: true,
     },
     CILIUM_NAMESPACE_APART,
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },

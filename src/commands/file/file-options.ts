@@ -13,8 +13,9 @@ export const FILE_OPTIONS = [
   },
   {
     flags: '--skip-checks <ids>',
-    description: 'compatibility checks to skip, comma-separated',
+    description: 'compatibility checks to skip, comma-separated or repeated',
     parse: parseList,
+    repeatable: 'lists',
     complete: 'compatibility-checks',
   },
   parallel('clusters read and written at a time', 16),

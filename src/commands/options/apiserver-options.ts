@@ -77,8 +77,9 @@ function exposureOptions(defaults: Defaults) {
     { flags: '--load-balancer-ip <ip>', description: 'IP address to request for the load balancer' },
     {
       flags: '--load-balancer-source-ranges <list>',
-      description: 'CIDRs that may reach the load balancer, comma-separated',
+      description: 'CIDRs that may reach the load balancer, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
     },
     {
       flags: '--external-traffic-policy <policy>',

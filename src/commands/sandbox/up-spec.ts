@@ -24,6 +24,7 @@ export const SANDBOX_UP = {
       flags: '--provider <list>',
       description: 'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
       parse: parseList,
+      repeatable: 'lists',
     },
     {
       flags: '--break <rule>',

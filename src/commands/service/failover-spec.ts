@@ -26,6 +26,7 @@ export const SERVICE_FAILOVER = {
       flags: '--without <cluster>',
       description: 'only the loss of this cluster (name or context)',
       complete: 'context',
+      once: true,
     },
     { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
     ALL_NAMESPACES,

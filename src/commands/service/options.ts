@@ -22,4 +22,5 @@ export const NAMESPACE = {
   env: NAMESPACE_VARIABLE,
   parse: parseNamespace,
   complete: 'namespace',
+  once: true,
 } as const satisfies OptionSpec;

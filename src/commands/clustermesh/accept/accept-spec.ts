@@ -40,8 +40,9 @@ export const ACCEPT = {
     OFFERED_ENDPOINT,
     {
       flags: '--skip-checks <ids>',
-      description: 'compatibility checks to skip, comma-separated',
+      description: 'compatibility checks to skip, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
       complete: 'compatibility-checks',
     },
     {

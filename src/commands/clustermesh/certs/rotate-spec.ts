@@ -44,6 +44,7 @@ export const CERTS_ROTATE = {
         'only the certificates with which the other clusters log in to the cluster of this name; for one of another ' +
         'owner, prints an invitation for them',
       complete: 'peer',
+      once: true,
     },
     {
       flags: '--cert-validity <duration>',

@@ -20,14 +20,16 @@ export const CHECK = {
     { flags: '--pre', description: 'only what can be judged before enable and connect', default: false },
     {
       flags: '--category <categories>',
-      description: 'only these categories, comma-separated',
+      description: 'only these categories, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
       complete: 'categories',
     },
     {
       flags: '--suppress <ids>',
-      description: 'leave out these checks, comma-separated',
+      description: 'leave out these checks, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
       complete: 'checks',
     },
     {

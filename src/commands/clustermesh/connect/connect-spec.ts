@@ -60,8 +60,9 @@ export const CONNECT = {
     },
     {
       flags: '--skip-checks <ids>',
-      description: 'compatibility checks to skip, comma-separated',
+      description: 'compatibility checks to skip, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
       complete: 'compatibility-checks',
     },
     {

@@ -23,8 +23,9 @@ export const DISCONNECT = {
     ...MESH_OPTIONS,
     {
       flags: '--peer <names>',
-      description: 'names of clusters to forget here, without any access to them, comma-separated',
+      description: 'names of clusters to forget here, without any access to them, comma-separated or repeated',
       parse: parseList,
+      repeatable: 'lists',
       complete: 'peers',
     },
     {

@@ -19,6 +19,7 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
     flags: '--ca-from-context <context>',
     description: 'use the CA of that cluster: one CA for the mesh',
     complete: 'context',
+    once: true,
   },
   { flags: '--ca-cert <file>', description: 'use this CA (PEM); requires --ca-key', complete: 'file' },
   { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)', complete: 'file' },

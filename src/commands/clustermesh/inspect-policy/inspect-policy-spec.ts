@@ -20,6 +20,7 @@ export const INSPECT_POLICY = {
       env: NAMESPACE_VARIABLE,
       parse: parseNamespace,
       complete: 'namespace',
+      once: true,
     },
     {
       flags: '-A, --all-namespaces',

@@ -38,6 +38,7 @@ export const INVITE = {
       description: 'the name of the cluster that alone may accept; of one that is connected: new certificates for it',
       parse: parsePeerName,
       complete: 'peer',
+      once: true,
     },
     OFFERED_ENDPOINT,
     DRY_RUN,

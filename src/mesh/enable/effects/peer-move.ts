@@ -187,11 +187,7 @@ function requireNames(snapshot: ClusterSnapshot, { before, peers, to }: PeerMove
   });
   if (unknown.length === 0) return;
   const who = to === 'agents' ? 'the pods of KVStoreMesh' : 'the agents';
-  const part = meshctlCommand(
-    'clustermesh disconnect',
-    { context },
-    unknown.flatMap((peer) => ['--peer', peer]),
-  );
+  const part = meshctlCommand('clustermesh disconnect', { context }, ['--peer', unknown.join(',')]);
   throw new MeshctlError(
     'Incompatible',
     `context "${context}": only ${who} know the address at which ${unknown.join(', ')} can be dialled (hostAliases)`,
