@@ -253,11 +253,10 @@ describe('what goes by the probe', () => {
 
 describe('after enable and connect', () => {
   it('the clustermesh-apiserver is dialled from nodes and from pods', async () => {
-    const { exitCode, report, stderr } = await probe();
+    const { exitCode, report } = await probe();
     expect(summary(report)).toEqual({ cells: [], failures: [] });
     expect(exitCode).toBe(0);
     expect(report.untested).toEqual([]);
-    expect(stderr).toContain(`Sent ${report.tests.length} tests between 2 clusters`);
     const dialled = report.tests.filter(({ kind }) => kind === 'apiserver');
     expect(new Set(dialled.map(({ from }) => from.kind))).toEqual(new Set(['node', 'pod']));
   });

@@ -5,6 +5,9 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import { ingressVerdict } from '../../src/mesh/objects/ingress-policy.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { createStore } from '../../src/sandbox/apiserver/storage/store.ts';
+import { allowsOutside } from '../../src/sandbox/cilium/outside-policy.ts';
+import type { Pod } from '../../src/sandbox/objects.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 type Shape = Parameters<typeof snapshotOf>[0] & { policies?: KubeObject[] };
@@ -224,7 +227,29 @@ describe('network policies', () => {
     ['one by what is not known, beside one that denies everything', 'nobody', [DENY, ofPods('reserved:x', 'In', '')]],
   ])('%s: %s', (_when, lets, policies, enforcement) => {
     expect(ingressVerdict(policies, target, enforcement).lets).toBe(lets);
+    // The sandbox's datapath has a rule of its own, which lets a packet in or does not.
+    if (!['some', 'unknown'].includes(lets)) expect(sandboxLetsIn(policies, enforcement)).toBe(lets === 'all');
   });
+
+  function sandboxLetsIn(policies: readonly KubeObject[], enforcement = 'default'): boolean {
+    const store = createStore();
+    const { namespace, port, portName, namespaceLabels, serviceAccount: serviceAccountName, cluster } = target;
+    store.update({ apiVersion: 'v1', kind: 'Namespace', name: namespace }, ({ metadata }) => {
+      metadata.labels = { ...metadata.labels, ...namespaceLabels };
+    });
+    store.create({
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cilium-config', namespace } },
+      data: { 'cluster-name': cluster, 'enable-policy': enforcement },
+    });
+    for (const [index, one] of policies.entries())
+      store.create({ ...one, metadata: { ...one.metadata, name: `p${index}` } });
+    const containers = [{ name: 'etcd', image: 'etcd', ports: [{ name: portName, containerPort: port }] }];
+    const pod: Pod = {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace, labels } },
+      spec: { containers, serviceAccountName },
+    };
+    return allowsOutside(store, pod, port);
+  }
 
   it('that hang on labels of the namespace, which may not be read, are no pass', () => {
     const policies = [ofPods('io.cilium.k8s.namespace.labels.team', 'In', 'net')];

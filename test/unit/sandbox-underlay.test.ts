@@ -32,6 +32,20 @@ it.each([
   ['1.19.3', { 'enable-wireguard': 'true' }, { protocol: 'udp', port: 51871, size: 230 }],
   ['1.20.0', { 'enable-wireguard': 'true' }, { protocol: 'udp', port: 51871, size: 245 }],
 ])('Cilium %s with %j', (version, config, expected) => {
-  const { protocol, port, size } = onTheWire(clusterOf(version, config), PACKET);
-  expect({ protocol, ...(port === undefined ? {} : { port }), size }).toEqual(expected);
+  const store = clusterOf(version, config);
+  for (const packet of [onTheWire(store, PACKET), onTheWire(store, PACKET, clusterOf(version, config))]) {
+    const { protocol, port, size } = packet ?? PACKET;
+    expect({ protocol, ...(port === undefined ? {} : { port }), size }).toEqual(expected);
+  }
+});
+
+it.each<[string, Record<string, string>, Record<string, string>, Partial<Packet> | undefined]>([
+  ['from a tunnel', { 'enable-wireguard': 'true' }, {}, undefined],
+  ['from a tunnel, to one with IPsec', { 'enable-wireguard': 'true' }, { 'enable-ipsec': 'true' }, undefined],
+  ['routed natively', { 'enable-wireguard': 'true', 'routing-mode': 'native' }, {}, PACKET],
+  ['to it', {}, { 'enable-wireguard': 'true' }, { protocol: 'udp', port: 8472, size: 150 }],
+])('with WireGuard in one cluster alone, a packet %s', (_what, config, other, expected) => {
+  const packet = onTheWire(clusterOf('1.20.0', config), PACKET, clusterOf('1.20.0', other));
+  if (expected) expect(packet).toMatchObject(expected);
+  else expect(packet).toBeUndefined();
 });

@@ -132,7 +132,8 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
   const nodes = { from: 'nodes', to: 'nodes' } as const;
   const encrypted = encryption(config);
   const name = protocol === 'geneve' ? 'Geneve' : 'VXLAN';
-  // A node without a key of the other's, as without WireGuard there, sends it plain packets.
+  // A node without a key of the other's, as without WireGuard there, sends it plain packets; what a tunnel wraps it loses, which no
+  // firewall mends.
   const isWireguard = encrypted === 'WireGuard' && encryption(server.ciliumConfig ?? {}) === 'WireGuard';
   const esp = encrypted === 'IPsec' ? espPlace(protocol !== undefined, [client, server]) : undefined;
   const needs: NetworkNeed[] = [];

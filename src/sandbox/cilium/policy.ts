@@ -2,7 +2,6 @@
  * Ingress of CiliumNetworkPolicies as far as the sandbox stands in for it: `spec.ingress[].fromEndpoints[].matchLabels`,
  * with the labels `io.kubernetes.pod.namespace` and `io.cilium.k8s.policy.cluster`. A rule with anything else allows nobody.
  */
-import { ingressVerdict } from '../../mesh/objects/ingress-policy.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type Pod, typeOf } from '../objects.ts';
@@ -43,24 +42,6 @@ export function allowsIngress(store: Store, localCluster: string, target: Pod, s
       return selects({ ...selector, matchLabels: wanted }, identity);
     });
   return rules.length === 0 || rules.some(({ ingress }) => ingress?.some(isAllowed));
-}
-
-/** Whether policies of any kind let a connection from outside the cluster in to a port of a pod. */
-export function allowsOutside(store: Store, target: Pod, port: number): boolean {
-  const { namespace = '', labels = {} } = target.metadata;
-  const policies = (['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'] as const).flatMap(
-    (kind) => store.list(typeOf(kind)),
-  );
-  const ports = target.spec.containers.flatMap((container) => container.ports ?? []);
-  const portName = ports.find(({ containerPort }) => containerPort === port)?.name;
-  const config = ciliumConfigOf(store);
-  const on = {
-    ...{ namespace, labels, port, portName },
-    namespaceLabels: store.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace })?.metadata.labels ?? {},
-    serviceAccount: target.spec.serviceAccountName ?? 'default',
-    cluster: config['cluster-name'],
-  };
-  return ingressVerdict(policies, on, config['enable-policy']).lets === 'all';
 }
 
 function rulesOf({ spec, specs }: KubeObject): Rule[] {

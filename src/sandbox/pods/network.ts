@@ -47,6 +47,8 @@ export interface VirtualNetwork {
   rules(): NetworkRule[];
   /** What the rules make of a packet. */
   fateOf(packet: Packet): Fate;
+  /** A packet of pods as it is on the wire; undefined where the datapath of its own node loses it. */
+  wired(packet: Packet): Packet | undefined;
   /** From now on nothing goes through between two clusters. */
   cutLink(a: string, b: string): void;
   mendLink(a: string, b: string): void;
@@ -95,6 +97,11 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       ? cluster
       : ([...clusters.keys()].find((site) => placeIn(site, address) !== undefined) ?? cluster);
 
+  function wired(plain: Packet): Packet | undefined {
+    const [own, peer] = [plain.from, plain.to].map(({ cluster }) => clusters.get(cluster)?.store);
+    return own ? onTheWire(own, plain, own === peer ? undefined : peer) : plain;
+  }
+
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
     const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
     const name = hostPort(address, port);
@@ -117,14 +124,15 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
 
   async function dialPod(from: Sender, target: PodAddress): Promise<Socket> {
     const name = hostPort(target.address, target.port);
-    const own = clusters.get(from.cluster);
     const site = siteOf(target.cluster, target.address);
     const to = { cluster: site, node: placeIn(site, target.address)?.node };
     const plain: Packet = {
       ...{ from, to, family: familyOf(target.address), protocol: 'tcp', port: target.port, size: SYN_SIZE },
     };
-    const packet = own ? onTheWire(own.store, plain) : plain;
+    const packet = wired(plain);
+    if (!packet) return timeOut(name);
     await knock(from, packet, { name, port: target.port, podAddress: target.address });
+    if (!wired(answerTo(plain))) return timeOut(name);
     const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
     if (!clusters.get(site)?.admits(identity, target.address)) return timeOut(name);
     return reach(packet, target, name);
@@ -167,7 +175,6 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
 
   async function send(from: Sender, datagram: Datagram, owner?: string): Promise<Delivery> {
     const { protocol, address, port, size, payload } = datagram;
-    const own = clusters.get(from.cluster);
     const site = owner === undefined ? undefined : siteOf(owner, address);
     const way: Route = site
       ? { cluster: site, node: placeIn(site, address)?.node, isPod: true, backends: [] }
@@ -181,7 +188,8 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     if (way.cluster === undefined) return lost();
     const to = { cluster: way.cluster, node: way.node };
     const plain: Packet = { from, to, family: familyOf(address), protocol, port, size };
-    const packet = owner && own ? onTheWire(own.store, plain) : plain;
+    const packet = owner ? wired(plain) : plain;
+    if (!packet) return lost();
     const there = fate(packet);
     if (!there.arrives) {
       if (there.how === 'lost') return lost();
@@ -191,7 +199,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     tell(packet, podAddress, { ...sourceOf(from, podAddress, plain.family), protocol, size, payload });
     const back = fate(isEcho || owner ? answerTo(packet) : errorTo(packet));
     if (isEcho) {
-      if (!back.arrives) return lost();
+      if (!back.arrives || (owner && !wired(answerTo(plain)))) return lost();
       const delayMs = there.delayMs + back.delayMs;
       if (delayMs > 0) await pause(delayMs);
       return { outcome: 'answered', roundTripMs: ECHO_MS + delayMs };
@@ -273,6 +281,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     removeRule: (id) => void rules.delete(id),
     rules: () => [...rules.values()],
     fateOf: fate,
+    wired,
     cutLink(a, b) {
       addRule(cutOf(a, b));
       addRule(cutOf(b, a));

@@ -4,7 +4,6 @@ import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { ipFamilies } from '../../mesh/cilium/datapath.ts';
 import { ciliumConfigOf } from '../cilium/cilium-config.ts';
 import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
-import { onTheWire } from '../cilium/underlay.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { answerTo, type Packet, type Place, type Protocol } from '../pods/network-rules.ts';
@@ -51,11 +50,11 @@ export function healthStatus(
   const from: Place = { cluster: view.cluster, node: view.node };
   const families = ipFamilies(ciliumConfigOf(view.store));
   const asIs = (packet: Packet) => packet;
-  const throughCilium = (packet: Packet) => onTheWire(view.store, packet);
+  const throughCilium = (packet: Packet) => network.wired(answerTo(packet)) && network.wired(packet);
   return {
     local: { name: `${name}/${view.node}` },
     nodes: [...own, ...remoteNodesOf(view)].map(({ name: node, cluster, internalIps, healthIps }) => {
-      const path = (ip: string, wrap: (packet: Packet) => Packet) => {
+      const path = (ip: string, wrap: Wrap) => {
         const probe = (protocol: Protocol) => {
           const port = protocol === 'tcp' ? HEALTH_PORT : undefined;
           const to = { cluster, node };
@@ -65,7 +64,7 @@ export function healthStatus(
         return { ip, icmp: probe('icmp'), http: probe('tcp') };
       };
       // With both families IPv4 comes first (pkg/health/server/node.go).
-      const paths = (ips: readonly string[], wrap: (packet: Packet) => Packet) => {
+      const paths = (ips: readonly string[], wrap: Wrap) => {
         const [primary, ...others] = families
           .flatMap((family) => ofFamily(ips, family) ?? [])
           .map((ip) => path(ip, wrap));
@@ -81,7 +80,11 @@ export function healthStatus(
   };
 }
 
-function outcomeOf(network: VirtualNetwork, packet: Packet): { latency: number } | { status: string } {
+/** What becomes of a packet, and of its answer, before the network; undefined where one of them does not get there. */
+type Wrap = (packet: Packet) => Packet | undefined;
+
+function outcomeOf(network: VirtualNetwork, packet: Packet | undefined): { latency: number } | { status: string } {
+  if (!packet) return { status: 'Connection timed out' };
   const there = network.fateOf(packet);
   const back = network.fateOf(answerTo(packet));
   if (there.arrives && back.arrives) return { latency: LATENCY_NS + (there.delayMs + back.delayMs) * NS_PER_MS };
