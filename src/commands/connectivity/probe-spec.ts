@@ -13,7 +13,7 @@ export const CONNECTIVITY_PROBE = {
     'that a pod runs on each probed node, in the node’s network, in the image of the cluster’s own Cilium, as root with the ' +
     'capability NET_RAW and no other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also ' +
     'after Ctrl-C. Exits 1 when something that the mesh needs is blocked, or could not be tested, or the probe is left behind, 3 when a cluster does not answer. ' +
-    'What a pod would send and an agent sends in its stead counts as tested where it has the address of the node either way.',
+    'An agent stands in for a pod only where packets of pods leave with the address of their node.',
   examples: [
     {
       line: 'meshctl connectivity probe --context gke,eks',
