@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type CliOptions, runCli } from '../support/cli.ts';
+import { blocksOf, patternOf, runsOf } from '../support/doc-blocks.ts';
 import { healthyText } from '../support/e2e-cli.ts';
 
 /** The demo keeps to its own times, and makes the keys of two clusters. */
@@ -66,6 +67,20 @@ it('shows each command as typed with its real output, and ends with both cluster
   expect(stdout.endsWith(`\n$ meshctl clustermesh status --context eks --wait\n${healthyText(2, 'mesh-1')}`)).toBe(
     true,
   );
+  // The first page begins with the demo: its commands are there in this order, and both end alike.
+  const readme = blocksOf('README.md').filter(({ language }) => language === 'console')[0];
+  const shown = readme ? runsOf(readme) : [];
+  const typed = stdout.split('\n').flatMap((line) => (line.startsWith('$ ') ? [line.slice(2)] : []));
+  const places = shown.map(({ command }, index) => typed.indexOf(command, index));
+  expect(places).toEqual(places.filter((place) => place >= 0).toSorted((one, other) => one - other));
+  expect(typed.at(-1)).toBe(shown.at(-1)?.command);
+  for (const { command, output } of shown) {
+    const printed = stdout
+      .split(`$ ${command}\n`)
+      .slice(1)
+      .map((rest) => rest.split(/\n(?:\n# .*\n)?\$ /)[0] ?? '');
+    expect(printed.filter((text) => patternOf(output).test(`${text.trimEnd()}\n`))).not.toEqual([]);
+  }
 });
 
 it.each<[string, string[], string]>([
