@@ -159,7 +159,7 @@ describe('what was chosen with enable and a file does not mention', () => {
     const refused = await piped(['diff'], meshText({ ...FILE, defaults }));
     expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain(
-      'context "mesh-2": nodePort is for Services of type NodePort, and this one is of type LoadBalancer',
+      'context "mesh-2": nodePort of the file is for Services of type NodePort, and this one is of type LoadBalancer',
     );
     // A flag would make another Service of it, and the file would be refused as before.
     expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain('or say its serviceType: with LoadBalancer, one of the');

@@ -276,7 +276,7 @@ describe('settleEnable', () => {
       'a node port for a load balancer, in a file',
       { type: 'LoadBalancer' },
       { nodePort: 32000, inFile: true },
-      /": nodePort is for Services of type NodePort, and this one is of type LoadBalancer/,
+      /": nodePort of the file is for Services of type NodePort, and this one is of type LoadBalancer/,
       'In the file, leave nodePort out for this cluster, or say its serviceType: with LoadBalancer, one of the defaults does not hold',
     ],
     [

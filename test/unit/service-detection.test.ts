@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { defaultNodePort } from '../../src/mesh/enable/exposure/node-port.ts';
 import { detectServiceExposure, withChosenAnnotations } from '../../src/mesh/enable/exposure/service-type.ts';
+import { refuseHiddenChoices } from '../../src/mesh/enable/hidden-choices.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
@@ -15,6 +16,15 @@ const node = (more: Partial<ClusterSnapshot['nodes'][number]> = {}) => ({
 });
 const detect = (overrides: Partial<ClusterSnapshot>) =>
   detectServiceExposure(snapshotOf({ nodes: [node()], ...overrides }));
+
+const messageOf = (act: () => void): string => {
+  try {
+    act();
+    return '';
+  } catch (error) {
+    return String(error);
+  }
+};
 
 const object = (kind: string, name: string, more: Record<string, unknown> = {}): KubeObject => ({
   apiVersion: 'v1',
@@ -103,6 +113,23 @@ describe('withChosenAnnotations', () => {
     const opened = withChosenAnnotations(eks, { [SCHEME]: 'internet-facing' });
     expect(opened.annotations).toEqual({ [SCHEME]: 'internet-facing' });
     expect(opened.warning).toContain('reachable from the internet');
+  });
+
+  it.each([false, true])('names what was chosen by its flag, or by its field of a mesh file: %s', (inFile) => {
+    const snapshot = snapshotOf({ nodes: [node()], live: [] });
+    const rendered = [object('Service', 'clustermesh-apiserver')];
+    const choices = { inFile, serviceType: 'NodePort', nodePort: 32000, serviceAnnotations: { mine: 'x' } } as const;
+    const settings = ['spec.type', 'metadata.annotations.mine'].map((path) => ({ kind: 'Service', path, value: 'y' }));
+    const live = { context: 'one', of: () => undefined };
+    const refused = () => refuseHiddenChoices(rendered, { ...choices, settings }, live);
+    const said = [
+      detectServiceExposure(snapshot, { inFile }).warning,
+      withChosenAnnotations(eks, { [SCHEME]: 'internet-facing' }, { inFile }).warning,
+      messageOf(refused),
+    ].join('\n');
+    const [flags, fields] = [/--[a-z]/, /serviceType|serviceAnnotations of the file/];
+    expect(said).toMatch(inFile ? fields : flags);
+    expect(said).not.toMatch(inFile ? flags : fields);
   });
 
   it('keeps both annotations beside others', () => {

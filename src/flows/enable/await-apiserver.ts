@@ -79,7 +79,7 @@ async function noAddress({ client, namespace }: Target, waitMs: number, cause: M
   const hint =
     wished === undefined
       ? `Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM). ${GO_ON} Without a load balancer: ${otherwise}`
-      : `It was asked for ${wished}, which what assigns addresses here may not have: ask for one of its own with --load-balancer-ip. Without a load balancer: ${otherwise}`;
+      : `It was asked for ${wished}, which what assigns addresses here may not have: ask for one of its own (--load-balancer-ip, or loadBalancerIp in a mesh file). Without a load balancer: ${otherwise}`;
   return new MeshctlError(
     'Timeout',
     `context "${context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
@@ -249,7 +249,7 @@ async function siblingImageHint(
   const images = CONTAINERS.map((name) => `spec.template.spec.containers[${name}].image`);
   const words = ['--image', sibling, ...forceWords(deployment, images)];
   const command = meshctlCommand('clustermesh enable', { context: client.context }, words);
-  return `Give an image that the nodes can pull, or credentials for its registry with --pull-secret. From the registry of the agents' image: ${command}`;
+  return `Give an image that the nodes can pull, or credentials for its registry (--pull-secret, or pullSecrets in a mesh file). From the registry of the agents' image: ${command}`;
 }
 
 /** Why no node takes a pod, with the command by which one does; undefined where the nodes may not be listed. */

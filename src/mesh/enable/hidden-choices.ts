@@ -5,11 +5,12 @@ import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER } from '../objects/names.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import { type FieldChoices, isFieldAs, type LiveObjects } from './object-settings.ts';
+import { optionName } from './option-name.ts';
 import { isAbout } from './setting-path.ts';
 import { targetOf } from './setting-target.ts';
 import type { EnableChoices } from './settings.ts';
 
-/** A flag of this run with the field that it is about, written as in plans. */
+/** A flag of this run, or a field of its file, with the field of an object that it is about, written as in plans. */
 interface ChosenField {
   flag: string;
   kind: string;
@@ -48,15 +49,16 @@ export function refuseHiddenChoices(
   const inContext = (...words: readonly string[]) =>
     meshctlCommand('clustermesh enable', { context: live.context }, words);
   const flags = [...new Set(hidden.map(({ flag }) => flag))].join(' and ');
+  const set = options.inFile ? 'set' : '--set';
   const names = [...new Set(hidden.map(({ setting }) => setting))];
   const kept = [...new Set(hidden.filter(({ isOwn }) => !isOwn).map(({ setting }) => setting))];
   throw new MeshctlError(
     'Usage',
-    `context "${live.context}": ${flags} would change nothing: ${names.map((name) => `--set ${name}`).join(' and ')} has that field${kept.length > 0 ? ', of an earlier run' : ''}`,
+    `context "${live.context}": ${flags} would change nothing: ${names.map((name) => `${set} ${name}`).join(' and ')} has that field${kept.length > 0 ? ', of an earlier run' : ''}`,
     {
       hint:
         kept.length > 0
-          ? `Undo it in the same run: ${(again ?? inContext)(...kept.flatMap((name) => ['--unset', name]))}`
+          ? `Undo it${again && !options.inFile ? ' in the same run' : ''}: ${(again ?? inContext)(...kept.flatMap((name) => ['--unset', name]))}`
           : 'Leave one of them out.',
       details: { context: live.context, settings: names },
     },
@@ -66,34 +68,38 @@ export function refuseHiddenChoices(
 const POD = 'spec.template.spec';
 
 function fieldsOf(choices: EnableChoices & { image?: string | undefined }): ChosenField[] {
-  const deployment = (flag: string, path: string): ChosenField => ({ flag, kind: 'Deployment', path });
-  const service = (flag: string, path: string): ChosenField => ({ flag, kind: 'Service', path });
+  const ofKind =
+    (kind: string) =>
+    (field: keyof typeof choices, path: string, flag?: string): ChosenField => ({
+      flag: optionName(field, choices, flag),
+      kind,
+      path,
+    });
+  const [deployment, service] = [ofKind('Deployment'), ofKind('Service')];
   const given = (value: unknown, fields: () => ChosenField[]) => (value === undefined ? [] : fields());
   return [
-    ...given(choices.replicas, () => [deployment('--replicas', 'spec.replicas')]),
-    ...given(choices.tolerations, () => [deployment('--toleration', `${POD}.tolerations`)]),
-    ...given(choices.pullSecrets, () => [deployment('--pull-secret', `${POD}.imagePullSecrets`)]),
-    ...given(choices.etcdStorage, () => [
-      deployment('--etcd-storage', `${POD}.volumes[etcd-data-dir].emptyDir.medium`),
-    ]),
-    ...given(choices.image, () => CONTAINERS.map((name) => deployment('--image', `${POD}.containers[${name}].image`))),
+    ...given(choices.replicas, () => [deployment('replicas', 'spec.replicas')]),
+    ...given(choices.tolerations, () => [deployment('tolerations', `${POD}.tolerations`, '--toleration')]),
+    ...given(choices.pullSecrets, () => [deployment('pullSecrets', `${POD}.imagePullSecrets`, '--pull-secret')]),
+    ...given(choices.etcdStorage, () => [deployment('etcdStorage', `${POD}.volumes[etcd-data-dir].emptyDir.medium`)]),
+    ...given(choices.image, () => CONTAINERS.map((name) => deployment('image', `${POD}.containers[${name}].image`))),
     ...Object.entries(choices.resources ?? {}).flatMap(([container, sides]) =>
       Object.entries(sides ?? {}).flatMap(([side, amounts]) =>
         Object.keys(amounts ?? {}).map((name) =>
-          deployment('--resources', `${POD}.containers[${container}].resources.${side}.${name}`),
+          deployment('resources', `${POD}.containers[${container}].resources.${side}.${name}`),
         ),
       ),
     ),
-    ...given(choices.serviceType, () => [service('--service-type', 'spec.type')]),
-    ...given(choices.nodePort, () => [service('--node-port', 'spec.ports[2379/TCP].nodePort')]),
-    ...given(choices.loadBalancerClass, () => [service('--load-balancer-class', 'spec.loadBalancerClass')]),
-    ...given(choices.loadBalancerIp, () => [service('--load-balancer-ip', 'spec.loadBalancerIP')]),
+    ...given(choices.serviceType, () => [service('serviceType', 'spec.type')]),
+    ...given(choices.nodePort, () => [service('nodePort', 'spec.ports[2379/TCP].nodePort')]),
+    ...given(choices.loadBalancerClass, () => [service('loadBalancerClass', 'spec.loadBalancerClass')]),
+    ...given(choices.loadBalancerIp, () => [service('loadBalancerIp', 'spec.loadBalancerIP')]),
     ...given(choices.loadBalancerSourceRanges, () => [
-      service('--load-balancer-source-ranges', 'spec.loadBalancerSourceRanges'),
+      service('loadBalancerSourceRanges', 'spec.loadBalancerSourceRanges'),
     ]),
-    ...given(choices.externalTrafficPolicy, () => [service('--external-traffic-policy', 'spec.externalTrafficPolicy')]),
+    ...given(choices.externalTrafficPolicy, () => [service('externalTrafficPolicy', 'spec.externalTrafficPolicy')]),
     ...Object.keys(choices.serviceAnnotations ?? {}).map((name) =>
-      service('--service-annotation', `metadata.annotations.${name}`),
+      service('serviceAnnotations', `metadata.annotations.${name}`, '--service-annotation'),
     ),
   ];
 }

@@ -44,6 +44,7 @@ import {
 } from './exposure/service-type.ts';
 import { isDigestFor } from './kept-image.ts';
 import { notedExposure, withLostChoices } from './kept-service.ts';
+import { flagOf, optionName } from './option-name.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
 export interface ApiserverSettings extends ServiceOptions {
@@ -89,8 +90,7 @@ export function settleEnable(
   const choices = withLostChoices(snapshot, given);
   const deployment = apiserverDeployment(snapshot);
   const service = serviceSpec(apiserverService(snapshot));
-  const typeOption = given.inFile ? 'serviceType of the file' : '--service-type';
-  const typeFrom = given.serviceType ? typeOption : 'chosen for the Service that is missing now';
+  const typeFrom = given.serviceType ? optionName('serviceType', given) : 'chosen for the Service that is missing now';
   const exposure = settleExposure(snapshot, choices, typeFrom);
   requireServiceChoices(snapshot, exposure, choices);
   const isThere = (kind: string, apiVersion: string) =>
@@ -140,7 +140,7 @@ const RECORDED_AT_DEPLOYMENT = {
   image: 'the image',
   pullSecrets: 'pull secrets',
   etcdStorage: 'where etcd keeps its data',
-  settings: '--set',
+  settings: 'fields that were set',
 } as const;
 
 /**
@@ -156,12 +156,12 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
   const idle = idleChoices(type).find(([field]) => choices[field] !== undefined);
   if (idle) {
     const [field, of] = idle;
-    const name = choices.inFile ? field : flagOf(field);
+    const name = optionName(field, choices);
     throw refuse(
       `${name} is for Services of type ${of}, and this one is of type ${type}`,
       choices.inFile
         ? `In the file, leave ${field} out for this cluster, or say its serviceType: with ${type}, one of the defaults does not hold for it; with ${of}, its type is changed.`
-        : `To change the type: ${enable('--service-type', of, name, String(choices[field]))}`,
+        : `To change the type: ${enable('--service-type', of, flagOf(field), String(choices[field]))}`,
     );
   }
   const live = serviceSpec(apiserverService(snapshot));
@@ -175,11 +175,6 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
     `the class of a load balancer cannot be changed (it is ${live.loadBalancerClass ?? "the cluster's default"})`,
     `Change the type and back, which gives up its address, so that peers have to be reconnected: ${steps.join(' && ')}`,
   );
-}
-
-/** The flag of a field: a file spells it as its flag, but for the hyphens. */
-export function flagOf(field: string): string {
-  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
@@ -212,7 +207,7 @@ function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices, typeF
   }
   // An ExternalName was never meant for it.
   const liveType: ServiceType | undefined = keptType === 'ExternalName' ? undefined : keptType;
-  const detected = detectServiceExposure(snapshot);
+  const detected = detectServiceExposure(snapshot, choices);
   const base: ServiceExposure =
     choices.serviceType && choices.serviceType !== liveType
       ? {
@@ -224,7 +219,7 @@ function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices, typeF
       : live && liveType
         ? { type: liveType, annotations: ownAnnotations(live), evidence: ['the Service exists with this type'] }
         : detected;
-  return withChosenAnnotations(base, choices.serviceAnnotations);
+  return withChosenAnnotations(base, choices.serviceAnnotations, choices);
 }
 
 /** Annotations to go on applying: those that an earlier run set and still belong to meshctl. Its own notes are made anew. */

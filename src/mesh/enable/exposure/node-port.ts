@@ -41,10 +41,13 @@ export function nodePortCommand(
 
 /** What an API server has against a node port (pkg/registry/core/service/portallocator of Kubernetes), and the way on. */
 const TROUBLES: readonly [pattern: RegExp, advice: string][] = [
-  [/provided port is already allocated/, 'Another Service has this node port: choose one with --node-port.'],
+  [
+    /provided port is already allocated/,
+    'Another Service has this node port: choose another one (--node-port, or nodePort in a mesh file).',
+  ],
   [
     /provided port is not in the valid range/,
-    'This API server has a range of its own for node ports (--service-node-port-range): choose one in it with --node-port.',
+    'This API server has a range of its own for node ports (--service-node-port-range): choose one in it (--node-port, or nodePort in a mesh file).',
   ],
 ];
 

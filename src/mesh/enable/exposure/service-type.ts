@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { optionName } from '../option-name.ts';
 import { loadBalancerCapabilities } from './load-balancer-capability.ts';
 import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
 
@@ -46,6 +47,9 @@ export function withoutIdle<T extends ServiceChoices>(choices: T, type: string):
   return Object.fromEntries(Object.entries(choices).filter(([field]) => !idle.includes(field))) as Partial<T>;
 }
 
+/** Choices are flags, or in a mesh file. */
+type ChoicePlace = Parameters<typeof optionName>[1];
+
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
   type: ServiceType;
@@ -59,8 +63,9 @@ export interface ServiceExposure {
 /**
  * How to expose the clustermesh-apiserver in this cluster: on a cloud by its load balancer, kept private; elsewhere by
  * what gives Services addresses there; else by NodePort. The strongest evidence decides, never the context's name.
+ * @param place where another choice would be made
  */
-export function detectServiceExposure(snapshot: ClusterSnapshot): ServiceExposure {
+export function detectServiceExposure(snapshot: ClusterSnapshot, place: ChoicePlace = {}): ServiceExposure {
   const evidence = platformEvidence(snapshot);
   const platform = evidence[0]?.platform;
   const seen = evidence.filter((one) => one.platform === platform).map((one) => one.seen);
@@ -81,7 +86,12 @@ export function detectServiceExposure(snapshot: ClusterSnapshot): ServiceExposur
     ...(seen.length > 0 ? seen : [nodesSay(snapshot)]),
     'no MetalLB, Cilium LB-IPAM, k3s ServiceLB or kube-vip was found',
   ];
-  return { type: 'NodePort', annotations: {}, evidence: nothing, warning: fallbackWarning(snapshot, platform?.lacks) };
+  return {
+    type: 'NodePort',
+    annotations: {},
+    evidence: nothing,
+    warning: fallbackWarning(snapshot, platform?.lacks, place),
+  };
 }
 
 function nodesSay(snapshot: ClusterSnapshot): string {
@@ -89,10 +99,11 @@ function nodesSay(snapshot: ClusterSnapshot): string {
   return scheme ? `unknown providerID ${scheme}://` : 'no node has a providerID';
 }
 
-function fallbackWarning({ context }: ClusterSnapshot, lacks: string | undefined): string {
+function fallbackWarning({ context }: ClusterSnapshot, lacks: string | undefined, place: ChoicePlace): string {
   if (lacks) return lacks;
   const named = platformOfContextName(context);
-  const advice = 'if there is a load balancer, use --service-type LoadBalancer';
+  const choice = place.inFile ? 'serviceType: LoadBalancer in the file' : '--service-type LoadBalancer';
+  const advice = `if there is a load balancer, use ${choice}`;
   return named?.privateAnnotations
     ? `the context is named as on ${named.name}, which alone proves nothing; ${advice}`
     : `no cloud and no load balancer was recognised; ${advice}`;
@@ -109,17 +120,18 @@ const PRIVATE: ReadonlyMap<string, string> = new Map([
 const AWS_SCHEME = 'service.beta.kubernetes.io/aws-load-balancer-scheme';
 const AWS_INTERNAL = 'service.beta.kubernetes.io/aws-load-balancer-internal';
 
-/** The annotations with those that the operator chose, and a warning where they open what was private. */
+/** The annotations with those that the operator chose at a place, and a warning where they open what was private. */
 export function withChosenAnnotations(
   exposure: ServiceExposure,
   chosen: Readonly<Record<string, string>> = {},
+  place: ChoicePlace = {},
 ): ServiceExposure {
   const annotations = mergeAnnotations(exposure.annotations, chosen);
   const opened = Object.entries(chosen).find(
     ([name, value]) => PRIVATE.has(name) && PRIVATE.get(name)?.toLowerCase() !== value.toLowerCase(),
   );
   const warning = opened
-    ? `--service-annotation ${opened.join('=')} makes the load balancer reachable from the internet`
+    ? `${optionName('serviceAnnotations', place, '--service-annotation')} ${opened.join('=')} makes the load balancer reachable from the internet`
     : exposure.warning;
   return { ...exposure, annotations, ...(warning ? { warning } : {}) };
 }
