@@ -240,6 +240,20 @@ describe('certs rotate', () => {
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
     expect(goesOn.stdout).toContain('resumes the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('stop trusting the former CA');
+    // A run that is stopped too before it has done a phase leaves it in the middle all the same.
+    const again = new AbortController();
+    const nothing = await meshctl(['clustermesh', 'certs', 'rotate', ...BOTH], {
+      signal: again.signal,
+      onOutput: (text) => {
+        if (text.includes('Phase 3 of 5')) again.abort();
+      },
+    });
+    const left = nothing.stderr.replaceAll(/\s+/g, ' ');
+    expect([nothing.exitCode, left]).toEqual([130, expect.stringContaining('Nothing was renewed before it stopped')]);
+    for (const context of ['mesh-1', 'mesh-2'])
+      expect(left).toMatch(
+        new RegExp(`"${context}": a rotation .* it stopped in phase 3 of 5 .* To continue: ${way}\\b`),
+      );
     await untilHealthy(sandbox, ['mesh-1']);
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);

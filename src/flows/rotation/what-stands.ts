@@ -8,6 +8,7 @@ import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy } from '../../mesh/rotation/phases.ts';
 import { rotateCommand } from '../../mesh/rotation/rotate-command.ts';
 import { partedPeers } from '../../mesh/rotation/scope.ts';
+import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Flow } from '../flow.ts';
 import { lookAgain } from './look-again.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
@@ -73,7 +74,11 @@ export async function sayWhatStands(
   flow.progress.warn(
     `${renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped'}${besides}`,
   );
-  if (!began && !isLeft) return;
+  if (!began && !isLeft) {
+    // All is as before, and what an earlier run had begun is so too.
+    sayUnfinished(flow, prepared, members, resumeCommand(prepared, options, steps));
+    return;
+  }
   const effect = await whoIsCut(flow, prepared, options, members);
   if (effect !== undefined) flow.progress.warn(effect);
   for (const { context, says, hint } of partedPeers(members))
@@ -89,6 +94,14 @@ export async function sayWhatStands(
   const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
   const goOn = isSaid ? [] : [`${TO_CONTINUE}: ${resumeCommand(prepared, options, steps)}`];
   if (trusted.length + goOn.length > 0) flow.progress.warn([...trusted, ...goOn].join('. '));
+}
+
+/** Which clusters a run that has done nothing leaves in the middle of a rotation, each with its phase, and how that goes on. */
+function sayUnfinished(flow: Flow, { scope }: PreparedRotation, members: readonly Member[], resume: string): void {
+  const found = unfinishedRotations(members.map(({ snapshot }) => snapshot));
+  // What the run itself would have gone on with goes on as it was asked for.
+  for (const { context, says, hint } of found)
+    flow.progress.warn(`context "${context}": ${says}. ${TO_CONTINUE}: ${scope.changing.has(context) ? resume : hint}`);
 }
 
 /** Of clusters that have let go of a CA, the last that a rotation does: nothing is gone on with, but a look is not amiss. */
