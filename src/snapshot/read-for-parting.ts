@@ -3,8 +3,9 @@ import { unlessForbidden } from '../kube/unless-refused.ts';
 import { apiserverDeployment } from '../mesh/apiserver/live.ts';
 import { podIdentity } from '../mesh/apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
-import { ADMIN_CERT_SECRET, REMOTE_CERT_SECRET, secretRef } from '../mesh/objects/names.ts';
+import { ADMIN_CERT_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../mesh/objects/names.ts';
 import { configuredPeers, sharesLogin } from '../mesh/peers/peers.ts';
+import { withReachableAddresses } from './nodes.ts';
 import { readSnapshot } from './read-snapshot.ts';
 import { readTlsFacts } from './tls-facts.ts';
 
@@ -20,7 +21,29 @@ export async function readForParting(client: ClusterClient, namespace: string): 
     ...(deployment && !podIdentity(deployment) ? [ADMIN_CERT_SECRET] : []),
     ...(configuredPeers(snapshot).some((peer) => sharesLogin(snapshot, peer)) ? [REMOTE_CERT_SECRET] : []),
   ];
-  const read = names.map((name) => unlessForbidden(client.get(secretRef(namespace, name))));
+  return withCertificates(client, snapshot, names);
+}
+
+/**
+ * A cluster read so with what tells it from another one of its name: the CA of its server certificate, and the addresses at which its
+ * Service is reached, those of nodes too. What may not be read is done without.
+ */
+export async function withWhatTellsApart(client: ClusterClient, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
+  return withReachableAddresses(client, await withServerCertificate(client, snapshot));
+}
+
+/** A cluster read so with its server certificate, whose Secret has the CAs that its etcd takes; without it where it may not be read. */
+export function withServerCertificate(client: ClusterClient, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
+  return withCertificates(client, snapshot, [SERVER_CERT_SECRET]);
+}
+
+/** With certificates, as far as they may be read. */
+async function withCertificates(
+  client: ClusterClient,
+  snapshot: ClusterSnapshot,
+  names: readonly string[],
+): Promise<ClusterSnapshot> {
+  const read = names.map((name) => unlessForbidden(client.get(secretRef(snapshot.namespace, name))));
   const secrets = (await Promise.all(read)).flatMap((secret) => secret ?? []);
   if (secrets.length === 0) return snapshot;
   const { tlsSecrets } = readTlsFacts(secrets, undefined);

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import type { CliOptions } from '../support/cli.ts';
+import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
@@ -65,6 +65,34 @@ it('connect asks before the namesake of a peer takes its place', async () => {
       `the ${peer} that context "${from}" dials is cut off, another cluster than that of context "${to}"`,
     );
   }
+  expect(standing()).toEqual(before);
+});
+
+it('disconnect and disable --disconnect part no cluster from the namesake of its peer', async () => {
+  const before = standing();
+  for (const [one, other, name, peer] of [
+    ['s1', 'p3', 'mesh-3', 's3'],
+    ['p2', 's1', 'mesh-1', 'p1'],
+  ] as const) {
+    const argv = mesh('disconnect', '--context', one, '--destination-context', other, '--yes');
+    const { exitCode, stderr } = await clusters.meshctl(argv);
+    expect(exitCode).toBe(2);
+    const words = `context "${other}" leads to another cluster of the name "${name}" than context "${one}" dials or lets in`;
+    expect(stderr).toContain(words);
+    expect(stderr).toContain(`disconnect --context ${one} --destination-context ${peer}`);
+  }
+  const changedBy = async (...argv: string[]) => {
+    const result = await clusters.meshctl([...mesh(...argv), '--dry-run', '-o', 'json']);
+    expect(result.exitCode, result.stderr).toBe(0);
+    const { steps } = jsonOf(result) as { steps: { cluster: string; action: string }[] };
+    const changed = steps.filter(({ action }) => action !== 'keep').map(({ cluster }) => cluster);
+    return { changed: [...new Set(changed)].sort(), stderr: result.stderr };
+  };
+  const all = await changedBy('disconnect', '--context', 's1', '--all');
+  expect(all.changed).toEqual(['s1', 's3']);
+  expect(all.stderr).toContain('nothing is disconnected between them');
+  const leaving = await changedBy('disable', '--context', 's1,p3', '--disconnect');
+  expect(leaving.changed).toEqual(['p1', 'p2', 'p3', 's1', 's3']);
   expect(standing()).toEqual(before);
 });
 

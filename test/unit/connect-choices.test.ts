@@ -309,7 +309,7 @@ describe('aliases', () => {
     expect(step.write.rollback?.(live, after)).toEqual(gone);
     const { snapshot } = member(1, { version: '1.19.4', kvstoremesh, live: [after] });
     const parting = planDisconnect([
-      { snapshot, undialled: ['mesh-2'], unserved: [], served: [], stillDialled: [] },
+      { snapshot, partners: [], undialled: ['mesh-2'], unserved: [], served: [], stillDialled: [] },
     ]).steps.find(({ object }) => object.kind === kind);
     if (parting?.write?.method !== 'edit') throw new Error('no edit');
     expect(parting.write.edit(after)).toEqual(gone);
@@ -324,7 +324,10 @@ describe('planDisconnect', () => {
   });
   const stepFor = (object: KubeObject) =>
     planDisconnect([
-      { snapshot: snapshotOf({ live: [object] }), undialled: ['b'], unserved: ['b'], served: [], stillDialled: [] },
+      {
+        ...{ snapshot: snapshotOf({ live: [object] }), partners: [], undialled: ['b'], unserved: ['b'] },
+        ...{ served: [], stillDialled: [] },
+      },
     ]).steps[0];
 
   it('takes out what belongs to the peer and leaves what belongs to others', () => {

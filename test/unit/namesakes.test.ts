@@ -5,8 +5,12 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
+import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../src/mesh/connect/not-peers.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
+import { extraPeers } from '../../src/mesh/file/extra.ts';
+import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
@@ -100,6 +104,66 @@ describe('the clusters that may be the peers of one', () => {
   it('are those that a peer may be among', () => {
     expect(ALL.map((one) => peersOutside(one, ALL))).toEqual([[], [], [], [], []]);
     expect(peersOutside(stag2, [prod1, prod2, stag2])).toEqual(['mesh-1']);
+  });
+});
+
+describe('clusters that are to part', () => {
+  const dialsOf = (one: ClusterSnapshot, other: ClusterSnapshot) => {
+    const [a, b] = [one, other].map((snapshot) => ({ name: snapshot.ciliumConfig?.['cluster-name'] ?? '', snapshot }));
+    return a && b
+      ? ([
+          [a, b],
+          [b, a],
+        ] as const)
+      : [];
+  };
+  const withSameCa = cluster('stag', 2, [], 'prod-2');
+  it.each<[string, ClusterSnapshot, ClusterSnapshot, readonly ClusterSnapshot[], string[]]>([
+    ['are peers', prod1, prod2, ALL, []],
+    ['each have another peer of that name', prod1, stag2, [], ['prod-1 stag-2', 'stag-2 prod-1']],
+    ['are peers, one with another CA by now', prod1, cluster('prod', 2, [1], 'new'), [stag2], []],
+    ['are one and what was rebuilt under the name of its peer', prod1, cluster('stag', 2, []), [], ['prod-1 stag-2']],
+    ['are told apart by the peer alone', prod1, withSameCa, [prod2], ['prod-1 stag-2']],
+    ['may be peers as long as nothing tells', prod1, withSameCa, [], []],
+    ['know nothing of each other, and one has another peer', stag1, prod3, ALL, ['prod-3 stag-1']],
+    ['have the same name', prod1, stag1, ALL, []],
+  ])('%s', (_what, one, other, others, expected) => {
+    const dials = dialsOf(one, other);
+    const found = notPeersAmong(dials, others);
+    expect(found.map((pair) => `${pair.knower.context} ${pair.other.context}`)).toEqual(expected);
+    expect(dials.every((dial) => isOfNotPeers(dial, found))).toBe(expected.length > 0);
+  });
+
+  it.each<[string, readonly ClusterSnapshot[], string]>([
+    ['is the one to name', ALL, '--context prod-1 --destination-context prod-2'],
+    ['may be gone', [], '--context prod-1 --peer mesh-2'],
+  ])('are refused with the way out: the peer %s', (_what, others, way) => {
+    const hint = expect.stringContaining(`meshctl clustermesh disconnect ${way}`);
+    const found = notPeersAmong(dialsOf(prod1, stag2), others);
+    expect(() => requirePeers(found, others)).toThrow(expect.objectContaining({ code: 'Usage', hint }));
+  });
+
+  it('are told nothing by a namesake of the one that is forgotten', () => {
+    expect(namesAtPeer('mesh-2', prod1, [prod2, stag2])).toEqual(['mesh-1']);
+    expect(namesAtPeer('mesh-2', prod1, [cluster('prod', 2, [])])).toEqual([]);
+    expect(namesAtPeer('mesh-2', prod1, [cluster('stag', 2, [3])])).toBeUndefined();
+  });
+
+  it('are no clusters of a file that has one of each mesh', () => {
+    const documents = ['mesh-1', 'mesh-2'].map((name) => ({
+      ...{ file: 'x', line: 1 },
+      document: {
+        ...{ apiVersion: 'meshctl.io/v1alpha1', kind: 'Mesh', metadata: { name } },
+        spec: { clusters: [{ name }], topology: { type: 'mesh' } },
+      },
+    }));
+    const { spec } = meshSpecOf(documents as Parameters<typeof meshSpecOf>[0]);
+    const foundIn = (...read: ClusterSnapshot[]) => {
+      const { dials, notPeers } = extraPeers(read, spec);
+      return [dials.map(({ from, to }) => `${from} ${to}`), notPeersNotes(notPeers).length];
+    };
+    expect(foundIn(prod1, stag2)).toEqual([[], 2]);
+    expect(foundIn(prod1, prod2)).toEqual([['mesh-1 mesh-2', 'mesh-2 mesh-1'], 0]);
   });
 });
 

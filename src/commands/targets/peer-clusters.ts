@@ -1,7 +1,7 @@
 import type { Target } from '../../flows/flow.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { tellApart } from '../../mesh/peers/namesakes.ts';
+import { leadToNamesakes, tellApart } from '../../mesh/peers/namesakes.ts';
 import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -96,24 +96,23 @@ function theOne(
     all.filter((candidate) => candidate.name === name),
     knownBy,
   );
-  const quoted = (clusters: readonly Candidate[]) => clusters.map(({ snapshot }) => `"${snapshot.context}"`).join(', ');
-  const knowers = knownBy.map((snapshot) => `"${snapshot.context}"`).join(', ');
+  const contextsOf = (clusters: readonly { snapshot: ClusterSnapshot }[]) =>
+    clusters.map(({ snapshot }) => snapshot.context);
+  const quoted = (contexts: readonly string[]) => contexts.map((one) => `"${one}"`).join(', ');
+  const knowers = knownBy.map((snapshot) => snapshot.context);
   if (several.length > 0) {
+    const contexts = contextsOf(several);
     return new MeshctlError(
       'Usage',
-      `contexts ${quoted(several)} lead to different clusters "${name}": which of them is the peer of context ${knowers} cannot be told`,
+      `contexts ${quoted(contexts)} lead to different clusters "${name}": which of them is the peer of context ${quoted(knowers)} cannot be told`,
       {
         hint: 'Give a kubeconfig without the contexts of other meshes (--kubeconfig).',
-        details: { cluster: name, contexts: several.map(({ snapshot }) => snapshot.context) },
+        details: { cluster: name, contexts },
       },
     );
   }
   if (!peer && namesakes.length > 0) {
-    const contexts = namesakes.length === 1 ? 'context' : 'contexts';
-    const leads = namesakes.length === 1 ? 'leads to another cluster' : 'lead to other clusters';
-    context.progress.warn(
-      `${contexts} ${quoted(namesakes)} ${leads} of the name "${name}" than context ${knowers} dials or lets in: left as it is`,
-    );
+    context.progress.warn(`${leadToNamesakes(contextsOf(namesakes), name, knowers)}: left as it is`);
   }
   return peer?.snapshot.context;
 }

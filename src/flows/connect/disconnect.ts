@@ -152,13 +152,14 @@ function mendCommand(partings: readonly Parting[], context: string): string {
 
 /** The contexts of those from whom a cluster parts that part from it too. */
 function partedAtHand(partings: readonly Parting[], context: string): string[] {
-  const peers = peersOfParting(partings, context);
-  return partings
-    .filter(({ snapshot }) => snapshot.context !== context && peers.includes(clusterNameOf(snapshot)))
-    .map(({ snapshot }) => snapshot.context);
+  return partingOf(partings, context)?.partners.map((partner) => partner.context) ?? [];
 }
 
 function peersOfParting(partings: readonly Parting[], context: string): string[] {
-  const own = partings.find(({ snapshot }) => snapshot.context === context);
+  const own = partingOf(partings, context);
   return [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
+}
+
+function partingOf(partings: readonly Parting[], context: string): Parting | undefined {
+  return partings.find(({ snapshot }) => snapshot.context === context);
 }

@@ -1,6 +1,4 @@
-import pLimit from 'p-limit';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
-import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -14,6 +12,7 @@ import {
   partingsOf,
   planDisconnect,
 } from '../../mesh/connect/disconnect-plan.ts';
+import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/not-peers.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -24,13 +23,13 @@ import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
-import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
 import { firstFailure, isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import type { MeshRequest } from './prepare-connect.ts';
+import { readParting } from './read-parting.ts';
 
 export interface DisconnectOptions {
   /** Goes on where a destination cannot be reached. */
@@ -83,7 +82,7 @@ export function clustersOfParting({
 /**
  * Reads the clusters and plans what each of them forgets.
  * @throws MeshctlError why a cluster cannot be asked; with `force` only of the source, and `Usage` when it is not to be
- * told which peer a dead destination is
+ * told which peer a dead destination is, or where a destination only has the name of the peer
  */
 export async function prepareDisconnect(
   flow: Flow,
@@ -95,7 +94,7 @@ export async function prepareDisconnect(
   const snapshots = await during(
     flow,
     { doing: `Reading ${counted(asked.length, 'cluster')}`, done: `Read ${counted(asked.length, 'cluster')}` },
-    () => readAll(asked, options.parallel),
+    () => readParting(asked, options.parallel),
   );
   const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
   const refused = snapshots.flatMap((result, index) => {
@@ -121,15 +120,20 @@ export async function prepareDisconnect(
   const asDestinations = source ? members.slice(1) : members;
   const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));
   const others = [...asDestinations, ...untold.map((name): DisconnectedCluster => ({ context: name, name }))];
-  const dials = dialsOf(mode, source ? members[0] : undefined, others);
-  requireListOfUsers(serversOf(dials));
-  const prepared = prepareParting(targets, dials, await readConcerned(dials, options.readOthers));
+  const named = dialsOf(mode, source ? members[0] : undefined, others);
+  requireListOfUsers(serversOf(named));
+  const concerned = await readConcerned(named, options.readOthers);
+  const strangers = notPeersAmong(named, concerned);
+  if (!options.spare) requirePeers(strangers, concerned);
+  const dials = named.filter((dial) => !isOfNotPeers(dial, strangers));
+  const prepared = prepareParting(targets, dials, concerned);
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
   const invited = await invitationsEnding(flow, prepared);
-  return { ...prepared, warnings: [...prepared.warnings, ...unreached, ...invited], spared };
+  const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
+  return { ...prepared, warnings, spared };
 }
 
 /**
@@ -266,26 +270,4 @@ function openConnections(dials: readonly [DisconnectedCluster, DisconnectedClust
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
     return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open keeps receiving what it watches → to end it too: ${restart}`;
   });
-}
-
-async function readAll(targets: readonly Target[], parallel: number): Promise<(ClusterSnapshot | MeshctlError)[]> {
-  const limit = pLimit(parallel);
-  return Promise.all(
-    targets.map(({ client, namespace }) =>
-      limit(async () => {
-        try {
-          return await readCluster(client, namespace);
-        } catch (error) {
-          if (error instanceof MeshctlError) return error;
-          throw error;
-        }
-      }),
-    ),
-  );
-}
-
-async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
-  const snapshot = await readForParting(client, namespace);
-  if (snapshot.ciliumConfig) return snapshot;
-  throw ciliumMissing(snapshot);
 }

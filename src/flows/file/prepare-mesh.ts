@@ -2,6 +2,7 @@ import { loadTemplates, type Templates, templateRefs } from '../../manifests/loa
 import { keptForItself } from '../../mesh/checks/peer-secrets.ts';
 import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { notPeersNotes } from '../../mesh/connect/not-peers.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
@@ -227,7 +228,7 @@ async function draftAll(
 }
 
 /** What is to be said of clusters and connections whether anything is to be written or not, each thing once. */
-export function meshWarnings({ snapshots, drafts, connections }: PreparedMesh): string[] {
+export function meshWarnings({ snapshots, drafts, connections, extra }: PreparedMesh): string[] {
   const { warnings: connecting } = connections.now;
   const own = drafts.flatMap(({ draft: { snapshot, warnings, rotation } }) => {
     // Of a rotation the connections tell too, and know which clusters come to take part in it.
@@ -237,5 +238,5 @@ export function meshWarnings({ snapshots, drafts, connections }: PreparedMesh): 
       .filter((words) => !(isTold && words.startsWith(says)))
       .map((words) => `${snapshot.context}: ${words}`);
   });
-  return [...new Set([...own, ...connecting, ...snapshots.flatMap(keptForItself)])];
+  return [...new Set([...own, ...connecting, ...snapshots.flatMap(keptForItself), ...notPeersNotes(extra.notPeers)])];
 }

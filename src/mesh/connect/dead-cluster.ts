@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
 import { namesOf } from '../peers/concerned-peers.ts';
+import { isDialledAt, isPeersNamesake } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 
 /** Whether what an error tells of may be a cluster that is gone, as opposed to one that says no. */
@@ -46,6 +47,7 @@ function wayToForget(dead: string, context: string, alive: readonly ClusterSnaps
 
 /**
  * The names by which a peer that is forgotten knows a cluster still, as far as it was read: it is not told, and goes on.
+ * @param others further clusters, as far as they were read: one at another address than the cluster dials only has the peer's name
  * @returns undefined where it was not read, or under another name
  */
 export function namesAtPeer(
@@ -53,7 +55,12 @@ export function namesAtPeer(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[],
 ): string[] | undefined {
-  const read = others.filter((other) => clusterNameOf(other) === peer);
+  const read = others.filter(
+    (other) =>
+      clusterNameOf(other) === peer &&
+      isDialledAt(snapshot, peer, other) !== false &&
+      !isPeersNamesake(snapshot, other, [snapshot, ...others]),
+  );
   if (read.length === 0) return undefined;
   const known = new Set(read.flatMap(knownPeers));
   return namesOf(snapshot).filter((name) => known.has(name));

@@ -21,6 +21,8 @@ import type { Plan, Step } from '../plan/plan.ts';
 /** What one cluster forgets. */
 export interface Parting {
   snapshot: ClusterSnapshot;
+  /** Those of these clusters that were read, and that part from it too. By its name alone one may be another cluster's. */
+  partners: readonly ClusterSnapshot[];
   /** Clusters that it does not dial any more. */
   undialled: readonly string[];
   /** Clusters that it does not let in any more. */
@@ -61,11 +63,13 @@ export function partingsOf(
     if (!snapshot) return [];
     const undialled = (clients.get(cluster) ?? []).map(([, server]) => server);
     const unserved = (servers.get(cluster) ?? []).map(([client]) => client);
+    const partners = [...new Set([...undialled, ...unserved])].flatMap((peer) => peer.snapshot ?? []);
     const served = undialled.filter((peer) => !unserved.includes(peer) && staysClient(peer, cluster, snapshot));
     const stillDialled = unserved.filter((peer) => !undialled.includes(peer) && isDialling(cluster, peer));
     return [
       {
         snapshot,
+        partners,
         undialled: undialled.map(nameOf),
         unserved: unserved.map(nameOf),
         served: served.map(nameOf),
@@ -109,7 +113,7 @@ export function disconnectEffects(
   ];
   const read = clients.map((client) => client.snapshot);
   return mergeEffects(
-    partings.flatMap(({ snapshot, undialled: gone, unserved }) => {
+    partings.flatMap(({ snapshot, undialled: gone, unserved, partners }) => {
       const { context: cluster } = snapshot;
       const removed = unserved.map(remoteUserName);
       const lost = clients.flatMap((client): PeerEffect[] => {
@@ -118,7 +122,9 @@ export function disconnectEffects(
         if (!stays || user === undefined || dialsNamesake(client.snapshot, snapshot, read)) return [];
         const { context } = client.snapshot;
         const mend = connectCommand(context, cluster);
-        const why = `it logs in as ${user}, which is shut out`;
+        const isNamesake = partners.some((one) => clusterNameOf(one) === clusterNameOf(client.snapshot));
+        const who = isNamesake ? `it is the cluster of context "${context}", and` : 'it';
+        const why = `${who} logs in as ${user}, which is shut out`;
         return [{ cluster, peer: clusterNameOf(client.snapshot), becomes: 'cut', why, mend }];
       });
       const known = concernedPeers(

@@ -3,10 +3,11 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { isDialThere } from '../connect/disconnect-plan.ts';
+import type { NotPeer } from '../connect/not-peers.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
-import { peersAmong } from '../peers/namesakes.ts';
+import { isPeersNamesake, peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
 import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import { isLeftAlone, type MeshSpec } from './mesh-spec.ts';
@@ -28,6 +29,8 @@ export interface ExtraPeers {
   dials: readonly ExtraDial[];
   /** Clusters that are no part of the file, and the clusters of the file that know them. */
   strangers: readonly { peer: string; knownBy: readonly string[] }[];
+  /** Clusters of the file that know a cluster of no file by the name of another one of it: such connections are left alone. */
+  notPeers: readonly NotPeer[];
 }
 
 /** The peers that clusters of a file dial or let in, and that the file does not connect them with. */
@@ -51,6 +54,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     return parted ? { ...extra, parted } : { ...extra, restore: connectCommand(client.context, server.context) };
   };
   const strangers = new Map<string, string[]>();
+  const notPeers: NotPeer[] = [];
   const dials = [...byName].flatMap(([own, snapshot]) =>
     knownPeers(snapshot).flatMap((peer): NamedDial[] => {
       if (peer === own || isLeftAlone(spec, own, peer)) return [];
@@ -62,12 +66,17 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
         { from: own, to: peer },
         { from: peer, to: own },
       ];
-      return ways.filter(({ from, to }) => !wanted.has(dialKey(from, to)) && isThere(from, to));
+      const extra = ways.filter(({ from, to }) => !wanted.has(dialKey(from, to)) && isThere(from, to));
+      const other = byName.get(peer);
+      if (extra.length === 0 || !other || !isPeersNamesake(snapshot, other, snapshots)) return extra;
+      notPeers.push({ knower: snapshot, other });
+      return [];
     }),
   );
   return {
     dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
     strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
+    notPeers,
   };
 }
 

@@ -73,6 +73,34 @@ function trustsItsCa(client: ClusterSnapshot, peer: string, server: ClusterSnaps
 }
 
 /**
+ * Whether the peer of this one's name that a cluster has is another cluster: what is done to the peer by its name, on both sides,
+ * would be done to two clusters that have no part in it.
+ * @param all that were read: one of them may be the peer, which tells where addresses and CAs do not
+ */
+export function isPeersNamesake(
+  knower: ClusterSnapshot,
+  other: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+): boolean {
+  if (dialsAnother(knower, clusterNameOf(other), other)) return true;
+  return !withoutNamesakes(knower, [...new Set([...all, other])]).includes(other);
+}
+
+/** That contexts lead to namesakes of a peer, as a clause. @param knowers the contexts of those that know the peer */
+export function leadToNamesakes(contexts: readonly string[], peer: string, knowers: readonly string[]): string {
+  const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
+  const [which, lead] =
+    contexts.length === 1 ? ['context', 'leads to another cluster'] : ['contexts', 'lead to other clusters'];
+  return `${which} ${quoted(contexts)} ${lead} of the name "${peer}" than context ${quoted(knowers)} dials or lets in`;
+}
+
+/** Whether it takes more than addresses to tell that a cluster is the peer that another one dials by its name, and not a namesake. */
+export function isDoubtfulPeer(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+  const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
+  return name !== undefined && isDialledAt(client, name, server) !== true;
+}
+
+/**
  * Whether what a cluster dials by a name is for certain not this cluster of that name: it has another address and another CA. One
  * of both alone may be new, as of a Service that was made anew.
  */

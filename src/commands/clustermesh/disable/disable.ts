@@ -11,9 +11,10 @@ import {
 import type { Target } from '../../../flows/flow.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
-import { peersAmong } from '../../../mesh/peers/namesakes.ts';
+import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -38,12 +39,11 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
     const least = flags.all ? 1 : targets.length;
     const { done: read, failed } = await whereAccessible(context, targets, draft, { least });
-    const drafts = read.some(({ draft: { snapshot } }) => hasServed(snapshot))
-      ? await withDiallers(context, flags, read)
-      : read;
+    const all = await withDiallers(context, flags, read);
+    const drafts = all.length > 0 ? read.map((one) => withPeersAmong(one, all)) : read;
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
-    const about = { leaving: drafts.map((one) => one.draft.name), silent: missing.map((one) => one.context) };
+    const about = { leaving: drafts.map((one) => one.draft), all, silent: missing.map((one) => one.context) };
     const leavers: Leaver[] = [];
     for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
     const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
@@ -57,21 +57,32 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
 }
 
 /**
- * Finds who else dials these clusters, of all that the kubeconfig leads to: one that has forgotten its peers, in a disconnect that
- * was interrupted, say, does not know that they go on.
+ * These clusters and, of all that the kubeconfig leads to, who else may dial them: one that has forgotten its peers, in a disconnect
+ * that was interrupted, say, does not know that they go on. None where nothing is there that others could dial.
  */
 async function withDiallers(
   context: CommandContext,
   flags: DisableFlags,
   drafts: readonly Omit<LeavingCluster, 'peers'>[],
-): Promise<Omit<LeavingCluster, 'peers'>[]> {
+): Promise<readonly ClusterSnapshot[]> {
   const own = drafts.map(({ draft }) => draft.snapshot);
+  if (!own.some(hasServed)) return [];
   const targets = drafts.map(({ target }) => target);
-  const others = [...own, ...(await readerOfOthers(context, flags, targets)())];
-  return drafts.map(({ target, draft }) => ({
-    target,
-    draft: { ...draft, peers: peersAmong(draft.snapshot, others) },
-  }));
+  return [...own, ...(await readerOfOthers(context, flags, targets)())];
+}
+
+function withPeersAmong<T extends Pick<LeavingCluster, 'draft'>>(one: T, all: readonly ClusterSnapshot[]): T {
+  return { ...one, draft: { ...one.draft, peers: peersAmong(one.draft.snapshot, all) } };
+}
+
+/** What is to be known of other clusters. */
+interface Surroundings {
+  /** All clusters that are to be disabled: they point to no peer any longer. */
+  leaving: readonly LeavingCluster['draft'][];
+  /** All that were read. */
+  all: readonly ClusterSnapshot[];
+  /** Contexts that the operator meant too, and that did not answer. */
+  silent: readonly string[];
 }
 
 /** A cluster that is to leave, with the contexts of the peers that are to forget it, and the names of those that are not. */
@@ -80,18 +91,16 @@ interface Leaver extends Omit<LeavingCluster, 'peers'> {
   remaining: readonly string[];
 }
 
-/**
- * Finds the clusters that point here, asks about them, and says which will go on pointing here.
- * @param leaving names of all clusters that are to be disabled: they point here no longer
- * @param silent contexts that the operator meant too, and that did not answer
- */
+/** Finds the clusters that point here, asks about them, and says which will go on pointing here. */
 async function askAboutPeers(
   context: CommandContext,
   flags: DisableFlags,
   { target, draft }: Omit<LeavingCluster, 'peers'>,
-  { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
+  { leaving, all, silent }: Surroundings,
 ): Promise<Leaver> {
-  const staying = draft.peers.filter((peer) => !leaving.includes(peer));
+  const isLeaving = (peer: string) =>
+    leaving.some(({ name, snapshot }) => name === peer && !isPeersNamesake(draft.snapshot, snapshot, all));
+  const staying = draft.peers.filter((peer) => !isLeaving(peer));
   const contexts = await findPeerClusters(
     context,
     flags,

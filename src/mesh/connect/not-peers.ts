@@ -1,0 +1,78 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { groupBy } from '../pairs.ts';
+import { arePeers, isPeersNamesake, leadToNamesakes } from '../peers/namesakes.ts';
+import { knownPeers } from '../peers/peers.ts';
+import { forget } from './dead-cluster.ts';
+import type { PartingCluster } from './disconnect-plan.ts';
+
+/** A cluster that was named, and the one that knows another cluster by that name. */
+export interface NotPeer {
+  knower: ClusterSnapshot;
+  other: ClusterSnapshot;
+}
+
+/**
+ * Of clusters that are to part, those that are not connected with each other, but each with a namesake of the other one: names are
+ * given in each mesh anew.
+ * @param others clusters that it is not about, as far as they were read
+ */
+export function notPeersAmong(
+  dials: readonly (readonly [PartingCluster, PartingCluster])[],
+  others: readonly ClusterSnapshot[],
+): NotPeer[] {
+  const all = [...new Set([...dials.flat().flatMap(({ snapshot }) => snapshot ?? []), ...others])];
+  const pairs = dials.flatMap(([{ snapshot: one }, { snapshot: other }]) =>
+    one && other
+      ? [
+          { knower: one, other },
+          { knower: other, other: one },
+        ]
+      : [],
+  );
+  const once = new Map(pairs.map((pair) => [`${pair.knower.context} ${pair.other.context}`, pair])).values();
+  return [...once].filter(({ knower, other }) => {
+    const name = clusterNameOf(other);
+    const isKnown = name !== clusterNameOf(knower) && knownPeers(knower).includes(name);
+    return isKnown && isPeersNamesake(knower, other, all);
+  });
+}
+
+/** Whether a dial is of clusters that are not each other's peers. */
+export function isOfNotPeers(
+  [{ snapshot: one }, { snapshot: other }]: readonly [PartingCluster, PartingCluster],
+  found: readonly NotPeer[],
+): boolean {
+  return found.some((pair) => [one, other].includes(pair.knower) && [one, other].includes(pair.other));
+}
+
+/** What is said of those that are left as they are. */
+export function notPeersNotes(found: readonly NotPeer[]): string[] {
+  return [...groupBy(found, ({ other }) => other)].map(([other, pairs]) => {
+    const knowers = pairs.map(({ knower }) => knower.context);
+    return `${leadToNamesakes([other.context], clusterNameOf(other), knowers)}: nothing is disconnected between them`;
+  });
+}
+
+/**
+ * Each would forget its own peer, which knows nothing of it and goes on dialling.
+ * @param others clusters that it is not about, as far as they were read: one of them may be the peer that is meant
+ * @throws MeshctlError `Usage`
+ */
+export function requirePeers(found: readonly NotPeer[], others: readonly ClusterSnapshot[]): void {
+  const [first] = found;
+  if (!first) return;
+  const { knower, other } = first;
+  const name = clusterNameOf(other);
+  const { context } = knower;
+  const peer = others.find((one) => one !== other && clusterNameOf(one) === name && arePeers(knower, one));
+  const meant = peer && meshctlCommand('clustermesh disconnect', { context }, ['--destination-context', peer.context]);
+  throw new MeshctlError('Usage', leadToNamesakes([other.context], name, [context]), {
+    hint: meant
+      ? `The peer is that of context "${peer.context}": ${meant}`
+      : `Name the context that leads to the peer; or where the peer was rebuilt, forget the former one: ${forget(context, [name])}`,
+    details: { name, contexts: [context, other.context] },
+  });
+}
