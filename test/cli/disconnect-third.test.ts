@@ -169,6 +169,20 @@ describe('a disconnect of two clusters', () => {
     await untilHealthy(sandbox, ['mesh-2']);
   });
 
+  it('is verified also where the etcd has another CA by now than one of the peers trusts', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    await meshctl.ok(connect('mesh-3', 'mesh-1'));
+    const three = found(sandbox.clusters[2], 'mesh-3');
+    const other = dataOf(found(three.store.get(refs.secret('cilium-ca')), 'the CA of mesh-3'))['ca.crt'] ?? '';
+    three.store.update(refs.secret('cilium-kvstoremesh'), (secret) => {
+      secret.data = { ...(secret.data as object), 'mesh-1.etcd-client-ca.crt': btoa(other) };
+    });
+    const { stdout } = await meshctl.ok([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--yes'],
+    ]);
+    expect(stdout).toContain('✅ Disconnected');
+  });
+
   it('has nothing to verify where Cluster Mesh was switched off, and nobody to tell of it there', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     const forget = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--dry-run'];

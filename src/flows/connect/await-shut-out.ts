@@ -5,15 +5,23 @@ import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { tellsOfUser } from '../../mesh/connect/shut-out.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import {
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../../mesh/peers/peers.ts';
+import { isLetIn, peersOfSharedUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
+import { withServerCertificate } from '../../snapshot/read-for-parting.ts';
 import {
   createAsker,
   descriptionKey,
@@ -65,8 +73,8 @@ interface FormerUsers {
 
 /**
  * Waits until the etcds refuse the very credentials that peers had: Cilium looks for changed users every few seconds. Of
- * each cluster one former peer stands for all, because their users go together. Where all peers are out of reach, each etcd
- * is asked for its users instead.
+ * each cluster one former peer stands for all, because their users go together. Where no peer is within reach whose credentials
+ * tell, each etcd is asked for its users instead.
  * @returns what could not be asked, as warnings
  * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in; `Conflict` where somebody has put it back
  */
@@ -76,18 +84,18 @@ export async function awaitShutOut(
   partings: readonly Parting[],
   wait: PartingWait,
 ): Promise<string[]> {
-  const known = formerPeers(flow, targets, partings);
+  const known = (await Promise.all(partings.map((parting) => formerPeer(flow, targets, parting)))).flat();
   const unknown = formerUsers(targets, partings, known);
   const warnings = await Promise.all([
     ...known.map((former) => awaitOne(flow, former, wait)),
     ...unknown.map((former) => awaitUsersGone(flow, former, wait)),
   ]);
-  return [...warnings.flat(), ...partings.flatMap((parting) => stillLetIn(parting, partings))];
+  return [...warnings.flat(), ...partings.flatMap(stillLetIn)];
 }
 
 /** Peers that are not told to stop, and that no list of users can shut out. */
-function stillLetIn({ snapshot, unserved }: Parting, partings: readonly Parting[]): string[] {
-  const told = partings.map((other) => clusterNameOf(other.snapshot));
+function stillLetIn({ snapshot, unserved, partners }: Parting): string[] {
+  const told = partners.map(clusterNameOf);
   const untold = unserved.filter((peer) => !told.includes(peer));
   const { context } = snapshot;
   const replace = replaceAuthorityCommand([context]);
@@ -97,18 +105,24 @@ function stillLetIn({ snapshot, unserved }: Parting, partings: readonly Parting[
   );
 }
 
-function formerPeers(flow: Flow, targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
-  return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
-    const server = targets.find(({ client }) => client.context === snapshot.context);
-    const serverName = clusterNameOf(snapshot);
-    const isDeployed = isEtcdDeployed(snapshot);
-    const known = unserved.flatMap((client) => {
-      const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
-      const certificate = dialler && certificateFor(dialler, serverName, flow.now());
-      return server && certificate ? [{ server, serverName, client, certificate, isDeployed }] : [];
-    });
-    return known.slice(-1);
+/** One of the peers of which it was read with what they logged in, if by that can be told; none where no peer was let in. */
+async function formerPeer(
+  flow: Flow,
+  targets: readonly Target[],
+  { snapshot, unserved, partners }: Parting,
+): Promise<FormerPeer[]> {
+  const server = targets.find(({ client }) => client.context === snapshot.context);
+  const diallers = partners.filter((partner) => unserved.includes(clusterNameOf(partner)));
+  if (!server || diallers.length === 0) return [];
+  const serverName = clusterNameOf(snapshot);
+  const { tlsSecrets } = await withServerCertificate(server.client, snapshot);
+  const known = diallers.flatMap((dialler) => {
+    if (!tellsOfUser(dialler, serverName, tlsSecrets.get(SERVER_CERT_SECRET), flow.now())) return [];
+    const client = clusterNameOf(dialler);
+    const certificate = certificateFor(dialler, serverName);
+    return certificate ? [{ server, serverName, client, certificate, isDeployed: isEtcdDeployed(snapshot) }] : [];
   });
+  return known.slice(-1);
 }
 
 function formerUsers(
@@ -130,15 +144,8 @@ function isEtcdDeployed({ objects, unread, namespace }: Parting['snapshot']): bo
   return objects.has(deployment) || unread?.has(deployment) === true;
 }
 
-/**
- * The certificate that a cluster had of its own for a peer; undefined where others log in with the same, and where etcd would
- * refuse it by its time: that proves nothing.
- */
-function certificateFor(dialler: Parting['snapshot'], peer: string, now: Date): ClientCertificate | undefined {
-  const facts = loginCertificate(dialler, peer);
-  const isForPeer = facts === dialler.peerCertificates.get(peer)?.certificate;
-  if (!facts || !isForPeer || !logsInAsItself(dialler, peer) || now < facts.notBefore || now > facts.notAfter)
-    return undefined;
+/** The certificate that a cluster had of its own for a peer. */
+function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCertificate | undefined {
   const texts = secretTexts(dialler.objects.get(keyOf(secretRef(dialler.namespace, dialingSecret(dialler)))));
   const keys = peerCertificateKeys(peer);
   const { [keys.ca]: ca, [keys.certificate]: certificate, [keys.privateKey]: privateKey } = texts;
