@@ -84,9 +84,9 @@ it('disconnect and disable --disconnect part no cluster from the namesake of its
   const changedBy = async (...argv: string[]) => {
     const result = await clusters.meshctl([...mesh(...argv), '--dry-run', '-o', 'json']);
     expect(result.exitCode, result.stderr).toBe(0);
-    const { steps } = jsonOf(result) as { steps: { cluster: string; action: string }[] };
-    const changed = steps.filter(({ action }) => action !== 'keep').map(({ cluster }) => cluster);
-    return { changed: [...new Set(changed)].sort(), stderr: result.stderr };
+    const plan = jsonOf(result) as { clusters: { context: string; steps: { action: string }[] }[] };
+    const changed = plan.clusters.filter(({ steps }) => steps.some(({ action }) => action !== 'keep'));
+    return { changed: changed.map(({ context }) => context).sort(), stderr: result.stderr };
   };
   const all = await changedBy('disconnect', '--context', 's1', '--all');
   expect(all.changed).toEqual(['s1', 's3']);

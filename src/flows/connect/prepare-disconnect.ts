@@ -123,6 +123,7 @@ export async function prepareDisconnect(
   const named = dialsOf(mode, source ? members[0] : undefined, others);
   requireListOfUsers(serversOf(named));
   const concerned = await readConcerned(named, options.readOthers);
+  requireSettledNames(named, concerned);
   const strangers = notPeersAmong(named, concerned);
   if (!options.spare) requirePeers(strangers, concerned);
   const dials = named.filter((dial) => !isOfNotPeers(dial, strangers));
@@ -204,9 +205,7 @@ export function prepareParting(
   begun: Parameters<typeof partingsOf>[1] = [],
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
-  const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
-  const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
-  for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);
+  requireSettledNames(dials, others);
   const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
@@ -232,6 +231,13 @@ export function prepareParting(
       ...foreignHomeNotes(plan.steps, partedOf(partings)),
     ],
   };
+}
+
+/** @throws MeshctlError `ClusterIdentity` where one of two that were read is known by another name than it has by now */
+function requireSettledNames(dials: readonly EndingDial[], others: readonly ClusterSnapshot[]): void {
+  const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
+  const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
+  for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);
 }
 
 /** Whom each cluster parts from, by its context. */
