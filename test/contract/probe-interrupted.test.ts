@@ -1,5 +1,5 @@
 /** Wherever a probe is interrupted, or loses an API server for a while, nothing of it stays. */
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProbeReport } from '../../src/mesh/probe/report.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -13,7 +13,9 @@ const PLACES = Array.from({ length: 20 }, (_, place) => place);
 
 let sandbox: TestSandbox;
 /** Decides about each request of the probe, by its number from 1 on. */
-let onRequest: ((number: number, context: string, resource: string, verb: string) => Fault | undefined) | undefined;
+let onRequest:
+  | ((number: number, context: string, resource: string, verb: string, namespace?: string) => Fault | undefined)
+  | undefined;
 let requests = 0;
 /** How many requests a probe makes that nothing disturbs. */
 let usual = 0;
@@ -21,7 +23,8 @@ let usual = 0;
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     nodes: 2,
-    intercept: async (context, { resource, verb }) => onRequest?.(++requests, context, resource, verb),
+    intercept: async (context, { resource, verb, namespace }) =>
+      onRequest?.(++requests, context, resource, verb, namespace),
   });
   onRequest = () => undefined;
   expect((await probe()).exitCode).toBe(0);
@@ -43,6 +46,13 @@ function probe(signal = new AbortController().signal, ...flags: string[]): Promi
 }
 
 const refused = () => new ApiError(403, 'Forbidden', 'not you');
+/** As RBAC says it. */
+const withoutRole = (verb: string, resource: string) =>
+  new ApiError(
+    403,
+    'Forbidden',
+    `${resource} is forbidden: User "joe" cannot ${verb} resource "${resource}" in API group ""`,
+  );
 
 /** The request of a place. */
 const numberAt = (place: number) => 1 + Math.floor((place * usual) / PLACES.length);
@@ -53,6 +63,19 @@ function expectNothingLeft(): void {
     const pods = store.list({ apiVersion: 'v1', kind: 'Pod' });
     expect(pods.filter(({ metadata }) => metadata.name.startsWith('probe-'))).toEqual([]);
   }
+}
+
+/** As the hint says, by who may. */
+async function removeNamespace(): Promise<void> {
+  onRequest = undefined;
+  const { store } = found(sandbox.clusters[1], 'mesh-2');
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' };
+  store.delete(namespace);
+  await eventually(
+    () => store.get(namespace),
+    (live) => live === undefined,
+    'the namespace is gone',
+  );
 }
 
 it.each(PLACES)('interrupted at place %i', async (place) => {
@@ -94,15 +117,36 @@ it('pods that may not be deleted are left, which the document and the exit statu
     },
   ]);
   expect(stderr).toContain("⚠ mesh-2: could not remove the probe's pods from namespace meshctl-probe: ");
-  onRequest = undefined;
-  const { store } = found(sandbox.clusters[1], 'mesh-2');
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' };
-  store.delete(namespace);
-  await eventually(
-    () => store.get(namespace),
-    (live) => live === undefined,
-    'the namespace is gone',
-  );
+  await removeNamespace();
+});
+
+describe('where pods are refused, agents stand in, and the namespace goes with its maker', () => {
+  it.each<[what: string, forbidden: readonly string[], left: string | undefined]>([
+    ['who may not even look for pods', ['create pods', 'list pods'], undefined],
+    ['who may not look for namespaces, and so has made none', ['get namespaces'], undefined],
+    [
+      'who may make namespaces and not delete them',
+      ['create pods', 'delete namespaces'],
+      'kubectl --context mesh-2 delete namespace meshctl-probe',
+    ],
+  ])('%s', async (_what, forbidden, left) => {
+    onRequest = (_number, context, resource, verb, namespace) => {
+      const isAsked = resource === 'namespaces' || namespace === 'meshctl-probe';
+      if (context === 'mesh-2' && isAsked && forbidden.includes(`${verb} ${resource}`))
+        throw withoutRole(verb, resource);
+      return undefined;
+    };
+    const { exitCode, stdout, stderr } = await probe(undefined, '-o', 'json');
+    const { left: told } = JSON.parse(stdout) as ProbeReport;
+    expect({ exitCode, hints: told?.map(({ hint }) => hint) }).toEqual({
+      exitCode: left === undefined ? 0 : 1,
+      hints: left === undefined ? undefined : [left],
+    });
+    expect(stderr).toContain('its agents are used instead');
+    expect(stderr).not.toContain("could not remove the probe's pods");
+    if (left !== undefined) await removeNamespace();
+    expectNothingLeft();
+  });
 });
 
 it('a namespace that is not seen to go is no pod that is left', async () => {

@@ -29,16 +29,24 @@ interface Planned {
   addresses?: readonly string[];
 }
 
+/** What of a run is in a cluster, or may be: pods, or nothing but the namespace that the run has made for them. */
+export type Remains = { objects: ProbeObjects } | { namespace: KubeObject };
+
 /**
  * A pod on each node, in its network, and one ordinary pod, where the first of them is.
  * @param waitMs for pods to run; those that do not are told in `failed`
+ * @param onNoPods told what remains where surely no pod was made; undefined: nothing
  * @throws MeshctlError what the API server refuses, and that no pod runs at all
  */
 export async function podStations(
   flow: Flow,
   site: ProbeSite,
   objects: ProbeObjects,
-  { waitMs, nextToken, onNoneMade }: { waitMs: number; onNoneMade: () => void } & Pick<ProbeRun, 'nextToken'>,
+  {
+    waitMs,
+    nextToken,
+    onNoPods,
+  }: { waitMs: number; onNoPods: (remains: Remains | undefined) => void } & Pick<ProbeRun, 'nextToken'>,
 ): Promise<Stations> {
   const { client, nodes } = site;
   const [first] = nodes;
@@ -50,12 +58,17 @@ export async function podStations(
       ? [{ object: objects.pod(first.node.name, 'pod', nodes.length), node: first.node.name, kind: 'pod' as const }]
       : []),
   ];
-  await makeNamespace(flow, client, objects.namespace, { waitMs, rights: RIGHTS });
+  const namespace = await makeNamespace(flow, client, objects.namespace, { waitMs, rights: RIGHTS }).catch((error) => {
+    if (isForbidden(error)) onNoPods(undefined);
+    throw error;
+  });
   // Whatever was begun is let end, so that what was made is known when it is removed.
   const made = await Promise.allSettled(planned.map(({ object }) => client.create(object)));
   const refused = made.find((result) => result.status === 'rejected');
   // Who may make none may mostly not look for them either, and would be told that they are left.
-  if (made.every((result) => result.status === 'rejected' && isForbidden(result.reason))) onNoneMade();
+  if (made.every((result) => result.status === 'rejected' && isForbidden(result.reason))) {
+    onNoPods(namespace && { namespace });
+  }
   if (refused) throw withHint(refused.reason);
   const pods = await awaitPods(flow, site, planned, waitMs);
   return stationsOf(flow, site, { planned, pods, nextToken });
@@ -155,21 +168,21 @@ function whyNot(pod: KubeObject, node: string): string {
 /**
  * Removes the pods of a run, and the namespace where it was made by a run and nobody else's pod is in it. Goes on after
  * Ctrl-C, and while the API server is away; what cannot be removed is warned of, and that the namespace takes long.
- * @returns what is left where not all pods can be removed
+ * @returns what is left where not all can be removed
  */
-export async function removePods(
+export async function removeRemains(
   flow: Flow,
   client: ClusterClient,
-  objects: ProbeObjects,
+  remains: Remains,
   token: string,
 ): Promise<Leftover | undefined> {
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   const { context } = client;
-  const { name } = objects.namespace.metadata;
+  const { name } = namespaceOf(remains).metadata;
   let isGoing = false;
   for (;;) {
     try {
-      isGoing ||= await removeOnce(client, objects, token, signal);
+      isGoing ||= await removeOnce(client, remains, token, signal);
       if (isGoing) await awaitGone(client, name, signal);
       return undefined;
     } catch (error) {
@@ -185,23 +198,40 @@ export async function removePods(
         flow.progress.warn(`${context}: namespace ${name} is told to go, and not gone yet → ${look}`);
         return undefined;
       }
-      // Never the namespace itself, which may have been there before, and have what is others' in it.
-      const hint = kubectlCommand({ context, namespace: name }, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]);
-      const message = `could not remove the probe's pods from namespace ${name}: ${error instanceof Error ? error.message : error}`;
+      // With pods never the namespace itself, which may have been there before, and have what is others' in it.
+      const [what, hint] =
+        'namespace' in remains
+          ? [`namespace ${name}, which the probe made`, kubectlCommand({ context }, ['delete', 'namespace', name])]
+          : [
+              `the probe's pods from namespace ${name}`,
+              kubectlCommand({ context, namespace: name }, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]),
+            ];
+      const message = `could not remove ${what}: ${error instanceof Error ? error.message : error}`;
       flow.progress.warn(`${context}: ${message} → ${hint}`);
       return { context, message, hint };
     }
   }
 }
 
+function namespaceOf(remains: Remains): KubeObject {
+  return 'namespace' in remains ? remains.namespace : remains.objects.namespace;
+}
+
 /** @returns whether the namespace has been told to go */
 async function removeOnce(
   client: ClusterClient,
-  objects: ProbeObjects,
+  remains: Remains,
   token: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const ref = refOf(objects.namespace);
+  const ref = refOf(namespaceOf(remains));
+  // The very one that was made a moment ago, and no other that has come in its place: to look into it may be forbidden, too.
+  if ('namespace' in remains) {
+    return client.delete(ref, { signal, uid: remains.namespace.metadata.uid }).catch((error: unknown) => {
+      if (error instanceof MeshctlError && error.code === 'Conflict') return false;
+      throw error;
+    });
+  }
   const { name: namespace } = ref;
   const live = await client.get(ref, { signal });
   if (!live) return false;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
-import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
+import { readProgram, renderProbe } from '../../manifests/probe.ts';
 import { nodesForAgents } from '../../mesh/cilium/agents.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
@@ -20,7 +20,7 @@ import { allOrFirstError } from '../parallel.ts';
 import { firstFailure, whereItSucceeds } from '../where-it-succeeds.ts';
 import { agentStations } from './agent-stations.ts';
 import { gather, MOST_EXECS } from './gather.ts';
-import { podStations, removePods } from './pod-stations.ts';
+import { podStations, type Remains, removeRemains } from './pod-stations.ts';
 import { type ProbeRun, type ProbeSite, probedCluster, type Station, type Stations } from './station.ts';
 
 export interface ProbeOptions {
@@ -59,7 +59,7 @@ export async function probeNetwork(
 ): Promise<ProbeReport> {
   const { sites, unreachable } = await readSites(flow, targets, silent, options);
   const probe = await startRun(flow);
-  const posts = sites.map((site): Post => ({ site, objects: undefined, watches: [] }));
+  const posts = sites.map((site): Post => ({ site, remains: undefined, watches: [] }));
   let report: ProbeReport;
   let left: Leftover[];
   try {
@@ -149,7 +149,7 @@ async function readSites(
 interface Post {
   site: ProbeSite;
   /** What was, or may have been, made there. */
-  objects: ProbeObjects | undefined;
+  remains: Remains | undefined;
   /** Agents that watch, or may. */
   watches: readonly Station[];
 }
@@ -177,11 +177,11 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
   try {
     const { namespace, image = site.snapshot.agent?.image ?? '', waitMs } = options;
     const objects = await renderProbe(flow.installation, { namespace, image, ...probe });
-    post.objects = objects;
-    const onNoneMade = () => {
-      post.objects = undefined;
+    post.remains = { objects };
+    const onNoPods = (remains: Remains | undefined) => {
+      post.remains = remains;
     };
-    const stations = await watching(await podStations(flow, site, objects, { waitMs, onNoneMade, ...probe }), context);
+    const stations = await watching(await podStations(flow, site, objects, { waitMs, onNoPods, ...probe }), context);
     const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
     if (!outside || options.via === 'pods') return stations;
     flow.progress.warn(
@@ -232,10 +232,10 @@ async function cleanUp(flow: Flow, posts: readonly Post[], token: string): Promi
   const signal = AbortSignal.timeout(END_MS);
   const end = ({ run }: Station) => limit(() => run('collect', [], signal).catch(() => undefined));
   await Promise.all(posts.flatMap(({ watches }) => watches.map(end)));
-  const made = posts.flatMap(({ site, objects }) => (objects ? [{ client: site.client, objects }] : []));
+  const made = posts.flatMap(({ site, remains }) => (remains ? [{ client: site.client, remains }] : []));
   if (made.length === 0) return [];
   const task = flow.progress.start('Removing the probe');
-  const removed = await Promise.all(made.map(({ client, objects }) => removePods(flow, client, objects, token)));
+  const removed = await Promise.all(made.map(({ client, remains }) => removeRemains(flow, client, remains, token)));
   const left = removed.flatMap((one) => one ?? []);
   if (left.length === 0) task.done('Removed the probe');
   else task.fail('The probe is not removed everywhere');
