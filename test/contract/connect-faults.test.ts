@@ -231,22 +231,38 @@ describe('the built program', () => {
   );
 
   // `script` gives it a terminal, and its exit status back; that of other systems has other flags.
-  it.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+  const inTerminal = it.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'));
+
+  /** Connects in a terminal, which hangs up. @param redirected as a shell writes it. @returns the exit status */
+  async function hungUp(redirected: string): Promise<unknown> {
+    const words = [process.execPath, installed.entry, ...CONNECT, '--yes'].map((word) => `'${word}'`).join(' ');
+    const child = spawn('/usr/bin/script', ['-qec', `echo pid $$; exec ${words} ${redirected}`, '/dev/null'], {
+      env: { KUBECONFIG: clusters.kubeconfigPath, SHELL: '/bin/sh' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    atWrite(6, () => process.kill(Number(/pid (\d+)/.exec(said)?.[1]), 'SIGHUP'));
+    const [code] = await once(child, 'exit');
+    return { code, said };
+  }
+
+  inTerminal(
     'puts everything back when its terminal hangs up',
     async () => {
-      const words = [process.execPath, installed.entry, ...CONNECT, '--yes'].map((word) => `'${word}'`).join(' ');
-      const child = spawn('/usr/bin/script', ['-qec', `echo pid $$; exec ${words}`, '/dev/null'], {
-        env: { KUBECONFIG: clusters.kubeconfigPath, SHELL: '/bin/sh' },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let said = '';
-      child.stdout.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-      });
-      atWrite(6, () => process.kill(Number(/pid (\d+)/.exec(said)?.[1]), 'SIGHUP'));
-      const [code] = await once(child, 'exit');
-      expect(code, said).toBe(130);
+      expect(await hungUp('')).toMatchObject({ code: 130 });
       expect(clusters.objects()).toEqual(before);
+    },
+    60_000,
+  );
+
+  inTerminal(
+    'goes on where it only could be typed to there, as under the nohup of macOS and other BSDs',
+    async () => {
+      expect(await hungUp('>/dev/null 2>&1')).toMatchObject({ code: 0 });
+      expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
     },
     60_000,
   );

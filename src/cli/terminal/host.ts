@@ -69,8 +69,9 @@ export function processHost(installation: Installation): ProcessHost {
   process.on('SIGTERM', stop);
   const hangUp = (): void => controller.abort();
   // What was started with `nohup` is to go on, and cannot see that it was: Node takes back the signals that it finds ignored, so
-  // that without a listener it would die. But nohup leaves no terminal; and who has none does not lose one.
-  const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  // that without a listener it would die. But nohup lets nothing be written to a terminal; and who writes to none does not lose
+  // its reader. Its stdin may be one: only some systems' nohup (GNU, BusyBox) closes that, POSIX does not ask for it.
+  const hasTerminal = [1, 2].some((descriptor) => isatty(descriptor));
   process.on('SIGHUP', hasTerminal ? hangUp : () => undefined);
   let lost: NodeJS.ErrnoException | undefined;
   const stdout = sinkOf(process.stdout, (error) => {
