@@ -119,6 +119,14 @@ describe('checks', () => {
     ...['node-health', 'bgp-sessions', 'bgp-pod-cidrs', 'native-routes', 'identity-running'].map(
       (id): Case => [id, 'one agent is silent', oneSilent, /the agents of node-7 did not answer/],
     ),
+    ...[[], [{ peer: '10.0.0.1', state: 'active' }]].map(
+      (bgpSessions): Case => [
+        'bgp-pod-cidrs',
+        `a node of several has ${bgpSessions.length === 0 ? 'no BGP peer' : 'lost its BGP session'}`,
+        observing(({ nodes }) => ({ nodes: [...nodes, { node: 'node-7', bgpSessions, bgpAdvertised: { 4: [] } }] })),
+        /^no BGP session of node-7 is established$/,
+      ],
+    ),
     ...['peers-mutual', 'peers-endpoint', 'peers-user', 'tls-ca-trust', 'peer-renamed'].map(
       (id): Case => [id, 'the cluster of a peer was not read', withThirdPeer, /^mesh-3: not among the clusters/],
     ),

@@ -63,7 +63,9 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
       );
     },
     unseen: (told, cluster, others) =>
-      told.some(({ answer }) => answer.length > 0) ? untoldFamilies(told, rangesFrom(others, cluster), ADVERTISED) : [],
+      told.some(({ answer }) => answer.length > 0)
+        ? [...withoutSession(told), ...untoldFamilies(told, rangesFrom(others, cluster), ADVERTISED)]
+        : [],
     hint: ({ context }, others) =>
       `Advertise them to the routers: a CiliumBGPAdvertisement of type PodCIDR (with ipam: multi-pool, CiliumPodIPPool) that the CiliumBGPPeerConfig of these nodes selects. Where routers have those routes from elsewhere, leave the check out: ${meshctlCommand(
         'clustermesh check',
@@ -265,6 +267,12 @@ function rangesTold<T>(
 function advertisedBy({ bgpSessions, bgpAdvertised }: NodeObservation): OfFamily<string>[] | undefined {
   if (!bgpSessions) return undefined;
   return bgpSessions.every(isLost) ? [] : eachFamily(bgpAdvertised);
+}
+
+/** Nodes that advertise nothing, beside others that do: who else knows the way to their pods, they do not tell. */
+function withoutSession(told: readonly Told<OfFamily<string>>[]): string[] {
+  const silent = told.filter(({ answer }) => answer.length === 0).map(({ node }) => node);
+  return silent.length === 0 ? [] : [`no BGP session of ${firstOf(silent)} is established`];
 }
 
 function isLost({ state }: BgpSession): boolean {
