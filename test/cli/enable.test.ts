@@ -71,6 +71,9 @@ describe('enable --dry-run', () => {
     expect(stdout).toContain('kind: Deployment');
     expect(stdout).toContain('# left out: Secret kube-system/cilium-ca');
     expect(stdout).not.toContain('kind: Secret');
+    // A sync would put an empty list back, and shut out whoever was connected since.
+    expect(stdout).toMatch(/# left out: ConfigMap kube-system\/clustermesh-remote-users: .*users of peers/);
+    expect(stdout).not.toContain('users.yaml:');
   });
 
   it('shows what the API server refuses, and fails', async () => {

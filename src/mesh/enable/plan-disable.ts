@@ -149,7 +149,7 @@ function isCertificate({ kind, metadata }: KubeObject): boolean {
 }
 
 const ORDER: readonly ((object: KubeObject) => boolean)[] = [
-  namesPeers,
+  (object) => namesPeers(refOf(object)),
   ({ kind }) => kind === 'ServiceMonitor',
   ({ kind }) => kind === 'PodDisruptionBudget',
   ({ kind }) => kind === 'Deployment',

@@ -9,6 +9,7 @@ import { checkClusterId } from '../../../mesh/cilium/identity.ts';
 import { DEFAULT_SETTINGS } from '../../../mesh/cilium/install.ts';
 import { checkSupported, formatVersion, supportedRange } from '../../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { namesPeers } from '../../../mesh/enable/deletion.ts';
 import { defaultNodePort } from '../../../mesh/enable/exposure/node-port.ts';
 import { PLATFORM_FLAGS, privateAnnotationsOf } from '../../../mesh/enable/exposure/platforms.ts';
 import { applySettings } from '../../../mesh/enable/object-settings.ts';
@@ -16,7 +17,6 @@ import { MeshctlError } from '../../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../../mesh/objects/kube-object.ts';
 import { CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../../mesh/objects/names.ts';
 import { encodeText } from '../../../mesh/objects/secret-data.ts';
-import { PEER_SECRETS } from '../../../mesh/peers/peers.ts';
 import { createAuthority } from '../../../pki/authority.ts';
 import { issueCertificate } from '../../../pki/issue.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -94,9 +94,7 @@ async function withCertificates(
 
 /** Users and peers are the cluster's own: connect writes them into these objects. */
 function withoutPeers(object: KubeObject): KubeObject {
-  const name = object.metadata.name;
-  const holdsPeers = name === REMOTE_USERS_CONFIGMAP || PEER_SECRETS.some((secret) => secret === name);
-  if (!holdsPeers) return object;
+  if (!namesPeers(refOf(object))) return object;
   const { data: _data, ...rest } = object;
   return rest as KubeObject;
 }
