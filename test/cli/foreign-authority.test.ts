@@ -103,8 +103,15 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
       const rotate = await meshctl(typed(OVER));
       expect(rotate).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(BACK) });
     }
+    const plan = await meshctl.ok([...typed(way), '--dry-run']);
     const mended = await meshctl.ok(typed(way));
     expect(mended.stdout + mended.stderr).not.toContain('cut off');
+    if (way === OVER) {
+      // What is told of both CAs is what became of them.
+      expect(unwrapped(plan.stdout)).toContain('the CA in Secret cilium-ca takes the place of the one in use');
+      expect(unwrapped(mended.stdout)).toContain('The CA in Secret cilium-ca is in use now in mesh-1: the former one');
+      expect(plan.stdout + mended.stdout).not.toMatch(/not replaced|cilium-ca stays/);
+    }
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     await meshctl.ok(CHECK);
   });

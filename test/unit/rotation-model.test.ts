@@ -228,12 +228,12 @@ it.each([
   const ofPeers = { cluster: 'mesh-3', object, write: issue, phase };
   const finished = finishedBy([...steps, ofPeers] as unknown as Step[]);
   const replaced = finished.filter((one) => !(staying as string[]).includes(one));
-  expect(rotationText([], { replaced, staying, parted: [], unsigned: [] }, PLAIN)).toBe(says);
+  expect(rotationText([], { replaced, staying, switched: [], parted: [], unsigned: [] }, PLAIN)).toBe(says);
 });
 
 it('a run that leaves what nothing can sign says so below what it has done', () => {
   const unsigned = [{ context: 'mesh-2', says: 'it stays', hint: 'Mend it.' }];
-  expect(rotationText([], { replaced: [], staying: [], parted: [], unsigned }, PLAIN)).toBe(
+  expect(rotationText([], { replaced: [], staying: [], switched: [], parted: [], unsigned }, PLAIN)).toBe(
     'No other certificate was due\n✗ mesh-2: it stays\n   → Mend it.',
   );
 });

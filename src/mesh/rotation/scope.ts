@@ -48,6 +48,8 @@ export interface RotationScope {
   changing: ReadonlySet<string>;
   /** Contexts whose CA stays, although one that was to replace it is trusted already: this run lets go of that one. */
   staying: ReadonlySet<string>;
+  /** Contexts that go over to a CA that somebody else has put into Secret cilium-ca: this run lets go of the one in use. */
+  switching: ReadonlySet<string>;
   /** What is due of them stays. */
   unsigned: readonly UnsignedCluster[];
   /** How it came about, for people, by context. */
@@ -58,6 +60,8 @@ export interface RotationScope {
 /** Of a CA that is replaced nowhere yet, by a run without --ca in which all take part who hold its certificates. */
 const STAYS =
   'the CA in Secret cilium-ca stays, and what was to replace it is no longer trusted at the end; --ca replaces it';
+
+const SWITCHES = 'the CA in Secret cilium-ca takes the place of the one in use, which is no longer trusted at the end';
 
 /**
  * Decides what is to be made anew, and refuses what cannot be done without cutting a peer off.
@@ -103,7 +107,10 @@ export function scopeRotation(
   const input = { members, replace, successors: new Map(), due: due.certificates, asked, peer, force, now };
   const unsigned = unsignedClusters(input);
   // For one peer, no CA is let go of.
-  const trusting = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
+  const settling = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
+  // What is trusted there besides the CA in Secret cilium-ca was not to replace it: it is replaced by it.
+  const switched = settling.filter((one) => switching.includes(one));
+  const trusting = settling.filter((one) => !switched.includes(one));
   const open = trusting.filter((one) => strangersTo(one, members).length > 0);
   const staying = trusting.filter((one) => !open.includes(one));
   const notes = [
@@ -115,12 +122,14 @@ export function scopeRotation(
     ),
     ...(due.finishes ? inStage('settled') : []).map((one) => [one, FINISHES_ELSEWHERE] as const),
     ...staying.map((one) => [one, STAYS] as const),
+    ...switched.map((one) => [one, SWITCHES] as const),
   ];
   return {
     replace,
     due: due.certificates,
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
+    switching: new Set(switched.map(({ snapshot }) => snapshot.context)),
     unsigned,
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: [

@@ -19,6 +19,8 @@ interface EndOfRotation {
   replaced: readonly string[];
   /** The CA is what it was, and what was to replace it is no longer trusted. */
   staying: readonly string[];
+  /** The CA that somebody has put there is in use, and the former one is no longer trusted. */
+  switched: readonly string[];
 }
 
 /** What a rotation has made anew, for people. */
@@ -36,7 +38,7 @@ export function rotationText(certificates: readonly RenewedCertificate[], end: E
 
 function renewedText(
   certificates: readonly RenewedCertificate[],
-  { replaced, staying, unsigned }: Omit<EndOfRotation, 'parted'>,
+  { replaced, staying, switched, unsigned }: Omit<EndOfRotation, 'parted'>,
   theme: Theme,
 ): string {
   const none = `No ${unsigned.length > 0 ? 'other ' : ''}certificate was due`;
@@ -56,9 +58,15 @@ function renewedText(
     `✅ Renewed ${certificates.length} ${certificates.length === 1 ? 'certificate' : 'certificates'}`,
     ...lines,
     ...(staying.length > 0 ? [`  • ${staysText(staying)}`] : []),
+    // Its server's certificate is one of those above.
+    ...(switched.length > 0 ? [`  • ${switchedText(switched)}`] : []),
   ].join('\n');
 }
 
 function staysText(contexts: readonly string[]): string {
   return `The CA was not replaced in ${contexts.join(', ')}: what was to replace it is no longer trusted`;
+}
+
+function switchedText(contexts: readonly string[]): string {
+  return `The CA in Secret cilium-ca is in use now in ${contexts.join(', ')}: the former one is no longer trusted`;
 }

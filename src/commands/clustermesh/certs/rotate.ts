@@ -69,12 +69,13 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const outcome = await rotateCertificates(context, prepared, options);
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
-    const end = printable({
-      replaced: finished.filter((one) => !prepared.scope.staying.has(one)),
-      staying: finished.filter((one) => prepared.scope.staying.has(one)),
-    });
     const { parted } = outcome;
-    const { unsigned } = prepared.scope;
+    const { unsigned, staying, switching } = prepared.scope;
+    const end = printable({
+      replaced: finished.filter((one) => !staying.has(one) && !switching.has(one)),
+      staying: finished.filter((one) => staying.has(one)),
+      switched: finished.filter((one) => switching.has(one)),
+    });
     const text = (theme: Theme) => rotationText(certificates, { ...end, parted, unsigned }, theme);
     const data = {
       certificates,
@@ -105,7 +106,7 @@ async function askOwner(
   }
   if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
     if (dryRun) return planResult({ steps: [] }, dryRun, output);
-    const nothing = { replaced: [], staying: [], parted: [], unsigned: [] };
+    const nothing = { replaced: [], staying: [], switched: [], parted: [], unsigned: [] };
     return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
   }
   const readOthers = readerOfOthers(context, flags, [target]);
