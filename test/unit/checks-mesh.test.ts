@@ -686,7 +686,7 @@ describe('programs that were started before cilium-config was changed', () => {
     const restart = 'kubectl --context one -n kube-system rollout restart daemonset/cilium deployment/cilium-operator';
     expect(said).toMatchObject({
       message: 'context "one": cilium-config says max-connected-clusters 511, but agents run with 255 (node-1, node-3)',
-      hint: `If the cluster was installed with 511, restart the agents: ${restart}; if with 255, restore that: kubectl --context one -n kube-system patch configmap cilium-config --type merge --patch '{"data":{"max-connected-clusters":"255"}}' && ${restart}`,
+      hint: `If the cluster was installed with 511, restart the agents: ${restart}; or if with 255, restore that: kubectl --context one -n kube-system patch configmap cilium-config --type merge --patch '{"data":{"max-connected-clusters":"255"}}' && ${restart}`,
     });
   });
 

@@ -8,10 +8,14 @@ import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
+import { disturbanceOf } from '../../src/mesh/demo/disturbance.ts';
+import { planDemo } from '../../src/mesh/demo/plan-demo.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dialsOf } from '../../src/mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
 import { assignOverrides, parseEndpointOverride } from '../../src/mesh/peers/endpoint-overrides.ts';
+import { demoPlanText } from '../../src/views/demo/demo-plan-view.ts';
+import { PLAIN } from '../support/plain-theme.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 interface Shape {
@@ -295,6 +299,24 @@ describe('aliases', () => {
         spec: { template: { spec: { hostAliases: aliased } } },
       },
     });
+
+    // The demo tells before it connects, and as connect does.
+    const disturbance = disturbanceOf(client, server, NOW);
+    expect(disturbance.restarts).toMatchObject([{ cluster: 'context-1', object: { kind, name } }]);
+    const of = (name: string) => ({
+      context: name,
+      name,
+      deployment: 'uid',
+      parts: [],
+      dials: [],
+      knows: [],
+      others: [],
+    });
+    const plan = planDemo([of('context-1'), of('context-2')], 'meshctl-demo');
+    const told = (keep: boolean) => demoPlanText(plan, disturbance, { keep, image: 'image' }, PLAIN);
+    const what = `  ~ update ${kind} kube-system/${name} in context-1`;
+    expect(told(false)).toContain(`${what}, and back at the end: ${step?.why}\n`);
+    expect(told(true)).toContain(`${what}: ${step?.why}\n`);
 
     const after = structuredClone(live);
     after.metadata.annotations = { 'meshctl.io/host-aliases': 'mesh-2' };

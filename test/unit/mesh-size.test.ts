@@ -20,7 +20,10 @@ it.each([
   ['nothing tells that it was ever another', sized('511', []), 255, /cannot be changed on a running cluster\.$/],
 ])('another size than is asked for is refused: %s', (_what, snapshot, asked, hint) => {
   expect(() => requireSize(snapshot, asked)).toThrow(
-    expect.objectContaining({ code: 'ClusterIdentity', hint: typeof hint === 'string' ? hint : expect.stringMatching(hint) }),
+    expect.objectContaining({
+      code: 'ClusterIdentity',
+      hint: typeof hint === 'string' ? hint : expect.stringMatching(hint),
+    }),
   );
   const own = Number(snapshot.ciliumConfig?.['max-connected-clusters']);
   expect(() => requireSize(snapshot, own)).not.toThrow();

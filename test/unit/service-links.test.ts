@@ -3,7 +3,7 @@ import type { IpFamily } from '../../src/mesh/services/backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts, sharedOnceConnected } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
-import type { BrokenLink } from '../../src/mesh/status/links.ts';
+import type { BrokenLink } from '../../src/mesh/status/broken-link.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
 type Port = { name?: string; port: number; protocol?: string };

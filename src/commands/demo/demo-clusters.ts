@@ -1,5 +1,5 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
-import { readSharedOnceConnected } from '../../flows/demo/read-demo.ts';
+import { readDisturbance, readSharedOnceConnected } from '../../flows/demo/read-demo.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
@@ -29,11 +29,12 @@ const NOTHING_CHANGED = 'Nothing was changed (--dry-run).';
  */
 export async function runOnClusters(context: CommandContext, flags: DemoFlags, paceMs: number): Promise<CommandResult> {
   if (flags.cleanUp) return cleanUp(context, flags);
-  const plan = await withPair(context, flags, async (pair) =>
-    planDemo(await readPair(context, pair, flags.namespace), flags.namespace),
-  );
+  const { plan, disturbance } = await withPair(context, flags, async (pair) => {
+    const planned = planDemo(await readPair(context, pair, flags.namespace), flags.namespace);
+    return { plan: planned, disturbance: await readDisturbance(context, pair, planned) };
+  });
   const { keep, image = CONNECTIVITY_IMAGE } = flags;
-  const text = demoPlanText(plan, { keep, image }, context.theme);
+  const text = demoPlanText(plan, disturbance, { keep, image }, context.theme);
   // What would be refused anyway is not worth the check before it.
   if (!flags.dryRun && !context.canAsk) await agree(context, flags, text);
   const contexts = contextList(plan.clusters.map(({ context: name }) => name));

@@ -1,13 +1,16 @@
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
-import type { DemoCluster } from '../../mesh/demo/plan-demo.ts';
+import { type Disturbance, disturbanceOf } from '../../mesh/demo/disturbance.ts';
+import type { DemoCluster, DemoPlan } from '../../mesh/demo/plan-demo.ts';
 import { DEMO_SELECTOR, recordOf } from '../../mesh/demo/record.ts';
 import { planDisable, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { configuredPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import { sharedOnceConnected } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readMembers } from '../connect/read-members.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readConfiguredServices, readServiceClusters } from '../services/read-services.ts';
 
@@ -50,6 +53,22 @@ export async function readDemoCluster(
       .filter(({ metadata }) => metadata.name !== demoNamespace && !metadata.deletionTimestamp)
       .map(({ metadata }) => metadata.name),
   };
+}
+
+/**
+ * What connecting two clusters does to those of their pods that run already, and to other peers. Where the demo enables one of
+ * them, that is nothing: nobody hangs on its own pods, and the certificate that it gets covers its address.
+ * @throws MeshctlError what keeps them from being connected
+ */
+export async function readDisturbance(
+  flow: Flow,
+  pair: readonly [Target, Target],
+  { enable, connect }: DemoPlan,
+): Promise<Disturbance> {
+  if (!connect || enable.length > 0) return { restarts: [], effects: [] };
+  const [one, other] = await readMembers(pair, pair.length);
+  if (!one || !other) throw new MeshctlError('Bug', 'a pair is of two');
+  return disturbanceOf(one, other, flow.now());
 }
 
 /**

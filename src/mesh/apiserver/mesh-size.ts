@@ -46,7 +46,7 @@ export function settleAgentSize(snapshot: ClusterSnapshot, runs: number, isMixed
     ...(isServed ? [meshctlCommand('clustermesh enable', { context })] : []),
     ...(isMixed ? [restart] : []),
   ];
-  return `If the cluster was installed with ${wanted}, restart the agents: ${restart}; if with ${runs}, restore that: ${restore.join(' && ')}`;
+  return `If the cluster was installed with ${wanted}, restart the agents: ${restart}; or if with ${runs}, restore that: ${restore.join(' && ')}`;
 }
 
 /**

@@ -19,10 +19,7 @@ export function restartEffects(
 ): Pick<PeerEffect, 'becomes' | 'why'>[] {
   const { context, namespace } = snapshot;
   const replaced = steps
-    .filter(
-      ({ cluster, action, changes }) =>
-        cluster === context && action === 'update' && changes.some(({ path }) => path.startsWith('spec.template')),
-    )
+    .filter((step) => step.cluster === context && replacesPods(step))
     .map(({ object }) => keyOf(object));
   const [apiserver, agents] = [apiserverDeploymentRef(namespace), agentDaemonSetRef(namespace)];
   const isDialled = configuredPeers(snapshot).includes(peer);
@@ -32,4 +29,9 @@ export function restartEffects(
       : []),
     ...(isDialled && replaced.includes(keyOf(agents)) ? [`the pods of DaemonSet ${agents.name} are replaced`] : []),
   ].map((why) => ({ becomes: 'moved', why }));
+}
+
+/** Whether a step replaces the pods of a workload that is there. */
+export function replacesPods({ action, changes }: Step): boolean {
+  return action === 'update' && changes.some(({ path }) => path.startsWith('spec.template'));
 }

@@ -1,4 +1,4 @@
-import type { BrokenLink } from '../status/links.ts';
+import type { BrokenLink } from '../status/broken-link.ts';
 import type { Sharing } from './annotations.ts';
 import type { Backend, IpFamily, NamedPort } from './backends.ts';
 

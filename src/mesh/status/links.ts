@@ -1,16 +1,7 @@
 import { describeFault } from '../faults/fault.ts';
+import type { BrokenLink } from './broken-link.ts';
 import { faultsBetween, type MeshStatusReport, rowsOf } from './mesh-status.ts';
 import { adviseMesh } from './status-reasons.ts';
-
-/** A connection that `status` calls broken. */
-export interface BrokenLink {
-  /** The cluster that is dialled, by name. */
-  peer: string;
-  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, or hear of no change. */
-  state: 'disconnected' | 'at-risk';
-  /** Why, in one clause. */
-  reason: string;
-}
 
 /** Whom the agents of a cluster dial, and which of these connections are broken. */
 export interface Links {

@@ -1,10 +1,18 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { Disturbance } from '../../mesh/demo/disturbance.ts';
 import { type DemoCluster, type DemoPair, type DemoPlan, hasConnected, hasEnabled } from '../../mesh/demo/plan-demo.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { peerSentence } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 
 /** What the demo will do, in the order in which it does it, and what it leaves as it is. */
-export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; image: string }, theme: Theme): string {
+export function demoPlanText(
+  plan: DemoPlan,
+  { restarts, effects }: Disturbance,
+  { keep, image }: { keep: boolean; image: string },
+  theme: Theme,
+): string {
   const { namespace, clusters, enable, connect, formerly, formerlySince } = printable(plan);
   const [one, other] = clusters;
   const contexts = clusters.map(({ context }) => context);
@@ -30,6 +38,13 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
         ]
       : []),
     ...(connect ? [`  + connect ${one.name} and ${other.name}`] : []),
+    ...printable(
+      restarts.map(
+        ({ cluster, object, why }) =>
+          `  ~ update ${describeRef(object)} in ${cluster}${keep ? '' : ', and back at the end'}: ${why}`,
+      ),
+    ),
+    ...effects.map((effect) => `  ~ in ${printable(effect.cluster)}: ${peerSentence(effect)}`),
     ...(enabled.length > 0 ? [`  = Cluster Mesh is enabled in ${enabled.join(', ')} already, and stays`] : []),
     ...(connect ? [] : [`  = ${one.name} and ${other.name} are connected already, and stay so`]),
     '  ~ change what Service echo does, ask it from the client pods, scale its pods in one cluster to 0 and back',

@@ -3,7 +3,7 @@ import { counted, enumerated } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
-import type { BrokenLink } from '../../mesh/status/links.ts';
+import type { BrokenLink } from '../../mesh/status/broken-link.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';

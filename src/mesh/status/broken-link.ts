@@ -1,0 +1,9 @@
+/** A connection that `status` calls broken. */
+export interface BrokenLink {
+  /** The cluster that is dialled, by name. */
+  peer: string;
+  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, or hear of no change. */
+  state: 'disconnected' | 'at-risk';
+  /** Why, in one clause. */
+  reason: string;
+}
