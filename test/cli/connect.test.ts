@@ -239,7 +239,8 @@ describe('credentials and endpoints', () => {
     expect([error.code, error.details.reason]).toEqual(['CredentialRefused', 'user-missing']);
     expect(clusters.objects()).toEqual(before);
 
-    await ok(connect(...argv.slice(0, 4), '--no-proof'));
+    const { warnings } = await ok(connect(...argv, '--no-proof'));
+    expect(warnings).toEqual([expect.stringMatching(/^no credential was proved \(--no-proof\): /)]);
     await ok(disconnect('--all', '--yes'));
   });
 
@@ -268,7 +269,9 @@ describe('credentials and endpoints', () => {
       expect(clusters.objects()).toEqual(before);
     }
 
-    await ok(connect(...argv, '--no-proof'));
+    const unproved = await connect(...argv, '--no-proof');
+    expect(unproved.stdout).toContain('✅ mesh-1 and mesh-3 are set up to dial each other\n');
+    expect(unproved.stderr).toContain('⚠ no credential was proved (--no-proof): ');
     const parted = await disconnect('--all', '--yes');
     // Done, and not seen: a script must not take it for the same.
     expect(parted.exitCode, parted.stderr).toBe(1);

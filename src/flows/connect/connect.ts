@@ -62,6 +62,8 @@ export async function connectClusters(
   options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
   const steps = await carryOut(flow, prepared, options);
+  const unproved = options.proof === false ? [UNPROVED] : [];
+  for (const warning of unproved) flow.progress.warn(warning);
   return {
     clusters: prepared.members.map(({ snapshot, identity, endpoints }) => ({
       context: snapshot.context,
@@ -77,9 +79,11 @@ export async function connectClusters(
       endpoints: endpoint.addresses,
     })),
     steps,
-    warnings: prepared.warnings,
+    warnings: [...prepared.warnings, ...unproved],
   };
 }
+
+const UNPROVED = 'no credential was proved (--no-proof): whether peers accept them, only status tells';
 
 /** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
 async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectRunOptions): Promise<readonly Step[]> {

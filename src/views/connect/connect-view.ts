@@ -16,24 +16,26 @@ export interface ConnectedClusters {
   unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
   /** In one of them no agent runs now. */
   agentless: boolean;
+  /** The peers accept the credentials. */
+  proved: boolean;
   /** Packets were seen to pass between their nodes. */
   probed: boolean;
 }
 
 /**
  * The result of `clustermesh connect`. It proves credentials and writes files, and asks no agent: that clusters are
- * connected is only said of those that begin to dial where their peers' Services are. Whether their nodes are, only status
- * tells, so that is the next step unless the network was probed.
+ * connected is only said of those that begin to dial where their peers' Services are, with credentials that were proved.
+ * Whether their nodes are, only status tells, so that is the next step unless the network was probed.
  */
 export function connectText(
-  { mode, clusters, connections, steps, unproved, agentless, probed }: ConnectedClusters,
+  { mode, clusters, connections, steps, unproved, agentless, proved, probed }: ConnectedClusters,
   theme: Theme,
 ): string {
   const bold = ({ name }: { name: string }) => theme.bold(name);
   const dialled = new Set(connections.map(({ to }) => to));
   const dialling = new Set(connections.map(({ from }) => from));
   const isSame = steps.every(({ action }) => action === 'keep');
-  const isUntold = isSame || agentless || unproved.length > 0;
+  const isUntold = isSame || agentless || !proved || unproved.length > 0;
   return [
     `✅ ${isSame ? 'Nothing to change: ' : ''}${headline()}`,
     ...clusters
@@ -61,15 +63,12 @@ export function connectText(
       return `${theme.bold(oneWay)} dials ${enumerated(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
     }
     const isEach = mode === 'mesh' || others.length === 1;
-    const pairs = (names.length * (names.length - 1)) / 2;
-    const isWhole = connections.length === 2 * pairs;
-    const every = mode === 'mesh' && names.length > 2 ? `, every pair of them${isWhole ? '' : exceptOneWay()}` : '';
+    const every = `${mode === 'mesh' && names.length > 2 ? ', every pair of them' : ''}${exceptOneWay()}`;
     if (isUntold) {
-      return isEach
-        ? `${enumerated(names)} are set up to dial each other${every}`
-        : `${first} and each of ${enumerated(others)} are set up to dial each other`;
+      const who = isEach ? enumerated(names) : `${first} and each of ${enumerated(others)}`;
+      return `${who} are set up to dial each other${every}`;
     }
-    return isEach ? `Connected ${enumerated(names)}${every}` : `Connected ${first} with ${enumerated(others)}`;
+    return `Connected ${isEach ? enumerated(names) : `${first} with ${enumerated(others)}`}${every}`;
   }
 
   /** What was chosen to be one-way stays so. */

@@ -102,7 +102,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       },
       text: (theme) =>
         connectText(
-          { clusters, mode: request.mode, connections, steps, unproved, agentless, probed: flags.probe },
+          {
+            ...{ clusters, mode: request.mode, connections, steps, unproved, agentless },
+            ...{ proved: flags.proof, probed: flags.probe },
+          },
           theme,
         ),
     };
