@@ -212,11 +212,20 @@ describe('enable --via-helm', () => {
 
   it('says with --dry-run what it would run', async () => {
     await fakeHelm('must not run', 1);
-    const result = await meshctl('enable', '--context', 'mesh-1', '--via-helm', '--dry-run', '-o', 'json');
-    expect(result.exitCode).toBe(0);
-    expect(jsonOf(result)).toMatchObject({ kind: 'HelmResult', dryRun: 'client', clusters: [{ context: 'mesh-1' }] });
-    const { stdout } = await meshctl('enable', '--context', 'mesh-1', '--via-helm', '--dry-run');
+    const flags = ['--replicas', '3', '--via-helm', '--dry-run', '--pod-disruption-budget', '--wait-duration=1m', '-y'];
+    const result = await meshctl('enable', '--context', 'mesh-1', ...flags, '-o', 'json');
+    expect(result.exitCode, result.stderr + result.stdout).toBe(0);
+    const data = jsonOf(result) as unknown as { clusters: { values: object }[] };
+    expect(data).toMatchObject({ kind: 'HelmResult', dryRun: 'client', clusters: [{ context: 'mesh-1' }] });
+    const { stdout } = await meshctl('enable', '--all', ...flags);
     expect(stdout).toMatch(/\nNothing was changed \(--dry-run\)\.\n$/);
+    // Piped into the one line, the other gives what this run would.
+    const [, line = ''] =
+      /with the values of: meshctl clustermesh (helm-values --context mesh-1 .*)/.exec(stdout) ?? [];
+    expect(line).toBe('helm-values --context mesh-1 --replicas 3 --pod-disruption-budget');
+    const printed = parse((await meshctl(...line.split(' '))).stdout) as object;
+    expect(printed).toEqual(found(data.clusters[0], 'mesh-1').values);
+    expect(printed).toMatchObject({ clustermesh: { apiserver: { replicas: 3 } } });
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { shellWord } from '../../mesh/command-line.ts';
 import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { peerSentence } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
@@ -21,17 +21,26 @@ export function cutSentences(effects: readonly PeerEffect[]): string[] {
   });
 }
 
-/** The result of `clustermesh enable --via-helm`. @param dryRun where nothing was run @param refused clusters in which a run would begin nothing */
+/** How `clustermesh enable --via-helm` was run. */
+export interface HelmRunShown {
+  /** Where nothing was run. */
+  dryRun: 'client' | 'server' | undefined;
+  /** Clusters in which a run would begin nothing. */
+  refused: readonly EnableFailure[];
+  /** The command line that prints the values of this run for a context. */
+  valuesCommand(context: string): string;
+}
+
+/** The result of `clustermesh enable --via-helm`. */
 export function helmText(
   clusters: readonly HelmCluster[],
-  dryRun: 'client' | 'server' | undefined,
-  refused: readonly EnableFailure[],
+  { dryRun, refused, valuesCommand }: HelmRunShown,
   theme: Theme,
 ): string {
   return [
     ...clusters.map(({ context, cluster, command }) =>
       dryRun
-        ? `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context })}`
+        ? `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${valuesCommand(context)}`
         : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
     ),
     ...refused.map(({ error }) => `✗ ${printable(error.message)}`),

@@ -2,6 +2,7 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
 import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
@@ -9,9 +10,11 @@ import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';
 import { printableLines } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { CLUSTERS, flagNameOf } from '../../options/shared-options.ts';
 import { type DryRun, type PlanFlags, refusalBy } from '../../plan-result.ts';
 import type { ClusterFlags } from '../../targets/cluster-flags.ts';
-import type { ENABLE } from './enable-spec.ts';
+import { HELM_VALUES } from '../helm-values/helm-values-spec.ts';
+import { ENABLE } from './enable-spec.ts';
 
 /** The flags by which Helm is run, as parsed. */
 export type HelmFlags = ClusterFlags &
@@ -30,6 +33,18 @@ function repositoryOf({ helmChart, helmRepo }: Pick<HelmFlags, 'helmChart' | 'he
   throw new MeshctlError('Usage', `--helm-repo cannot be used with --helm-chart ${helmChart}, which says where it is`, {
     hint: 'Leave --helm-repo out, or give --helm-chart the name that the chart has in that repository.',
   });
+}
+
+/** The flags of enable that helm-values does not take, or takes for each cluster by itself. */
+const NOT_OF_VALUES = ENABLE.options
+  .map(flagNameOf)
+  .filter((name) => name !== undefined)
+  .filter((name) => CLUSTERS.map(flagNameOf).includes(name) || !HELM_VALUES.options.map(flagNameOf).includes(name));
+
+/** The command that prints the values which this run gives Helm: with what its flags chose, that no cluster has yet. */
+function valuesCommand({ againWithout }: Pick<CommandContext, 'againWithout'>, of: string): string {
+  const chosen = againWithout(NOT_OF_VALUES).slice(meshctlCommand(ENABLE.path.join(' ')).length);
+  return `${meshctlCommand(HELM_VALUES.path.join(' '), { context: of })}${chosen}`;
 }
 
 /** Refuses flags that Helm cannot carry out. @throws MeshctlError `Usage` for what only meshctl itself can do */
@@ -107,7 +122,7 @@ export async function runViaHelm(
       clusters,
       ...(refusal ? { failures: refused.map(failureData) } : {}),
     },
-    text: (theme) => helmText(clusters, dryRun, refused, theme),
+    text: (theme) => helmText(clusters, { dryRun, refused, valuesCommand: (of) => valuesCommand(context, of) }, theme),
     exitCode: refusal ? exitCodeOf(refusal.error.code) : 0,
   };
 }
