@@ -1,4 +1,5 @@
 import { remoteUserName, remoteUsersFile } from '../mesh/peers/file/peer-config.ts';
+import { CA_BUNDLE_CONDITIONS } from './ca-bundle.ts';
 import type { PatchPath, TemplateCondition, VersionRange } from './template-condition.ts';
 import type { RenderValues } from './values.ts';
 
@@ -220,6 +221,8 @@ export const CONDITIONS: readonly TemplateCondition[] = [
   ...[INIT, APISERVER, KVSTOREMESH].map((container) =>
     argument(container, () => '--debug', { when: (v) => v.settings.debug }),
   ),
+
+  ...CA_BUNDLE_CONDITIONS,
 
   // etcd
   argument(ETCD, () => '--listen-client-urls=https://127.0.0.1:2379,https://[$(HOSTNAME_IP)]:2379', {

@@ -1,3 +1,4 @@
+import type { CaBundle } from '../mesh/certificates/ca-bundle.ts';
 import type { CiliumSettings } from '../mesh/cilium/install.ts';
 import type { CiliumVersion } from '../mesh/cilium/versions.ts';
 import type { ServiceType } from '../mesh/enable/exposure/service-type.ts';
@@ -15,6 +16,8 @@ export interface RenderValues extends ApiserverSettings {
   settings: CiliumSettings;
   serviceType: ServiceType;
   serviceAnnotations: Readonly<Record<string, string>>;
+  /** By which its programs verify, where that is not the file beside their certificates (`tls.caBundle` of the chart). */
+  caBundle?: CaBundle | undefined;
   /** The namespace enforces Pod Security's level `restricted`. */
   restricted?: boolean | undefined;
 }

@@ -1,4 +1,4 @@
-import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates/certificate.ts';
+import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificates/certificate.ts';
 import type { CiliumVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 import type { ClusterServices } from './services/service-facts.ts';
@@ -105,6 +105,8 @@ export interface ClusterSnapshot {
   objects: ReadonlyMap<string, KubeObject>;
   /** What the `*-cert` Secrets hold, by Secret name; absent when the Secret is missing or holds no readable certificate. */
   tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
+  /** The CAs by which the clustermesh-apiserver verifies, or would, where they are not beside its certificates. */
+  caBundle?: TrustBundle | undefined;
   /** Secret cilium-ca. */
   ca?: CaFacts | undefined;
   /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when it, or that key of it, is not there. */

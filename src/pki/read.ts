@@ -62,12 +62,13 @@ export interface TlsTexts {
 
 /** What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. */
 export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
-  const { certificate, ca, authorities, privateKey, signedByCa } = files;
+  const { certificate, ca, authorities, bundle, privateKey, signedByCa } = files;
   if (typeof certificate === 'string') return undefined;
   return {
     certificate,
     ca: typeof ca === 'string' ? undefined : ca,
     authorities,
+    ...(bundle ? { bundle } : {}),
     keyMatches: privateKey === 'matches',
     signedByCa,
   };

@@ -12,7 +12,7 @@ import {
 } from '../mesh/objects/names.ts';
 import { dataOf } from '../mesh/objects/secret-data.ts';
 import { readAuthorityFacts } from './read-snapshot.ts';
-import { readTlsFacts } from './tls-facts.ts';
+import { readBundles, readTlsFacts } from './tls-facts.ts';
 
 /**
  * Reads once more what of a cluster connections to it and from it rest on; all else is as it was read before.
@@ -34,8 +34,16 @@ export async function readForConnecting(client: ClusterClient, before: ClusterSn
   const live = read.flatMap((object) => object ?? []);
   const objects = new Map([...before.objects].filter(([key]) => !refs.some((ref) => keyOf(ref) === key)));
   for (const object of live) objects.set(keyOf(refOf(object)), object);
+  const bundles = await readBundles({ objects, namespace }, (ref) => client.get(ref));
   const tlsSecrets = new Map(before.tlsSecrets);
   for (const { name } of refs) tlsSecrets.delete(name);
-  for (const [name, facts] of readTlsFacts(live, undefined).tlsSecrets) tlsSecrets.set(name, facts);
-  return { ...before, ciliumConfig: config && dataOf(config), ca, objects, tlsSecrets };
+  for (const [name, facts] of readTlsFacts(live, undefined, bundles).tlsSecrets) tlsSecrets.set(name, facts);
+  return {
+    ...before,
+    ciliumConfig: config && dataOf(config),
+    ca,
+    caBundle: bundles.get(SERVER_CERT_SECRET),
+    objects,
+    tlsSecrets,
+  };
 }

@@ -16,6 +16,7 @@ import {
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
   secretRef,
 } from '../mesh/objects/names.ts';
 import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
@@ -29,7 +30,7 @@ import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
-import { readTlsFacts } from './tls-facts.ts';
+import { readBundles, readTlsFacts } from './tls-facts.ts';
 
 export interface SnapshotOptions {
   /** Cilium's. */
@@ -133,6 +134,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
   const usersText = users && dataOf(users)[USERS_FILE];
   const peers = secretNamed(dialingSecret({ objects, namespace }));
+  const bundles =
+    purpose === 'disconnect' ? undefined : await readBundles({ objects, namespace }, read, (key) => unread.has(key));
   return {
     context: client.context,
     server: client.server,
@@ -152,7 +155,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     probed,
     usedNodePorts,
     objects,
-    ...readTlsFacts([...objects.values()], peers),
+    ...readTlsFacts([...objects.values()], peers, bundles),
+    caBundle: bundles?.get(SERVER_CERT_SECRET),
     ca,
     remoteUsers: usersText === undefined ? undefined : usersLetIn(usersText),
     missingAccess,

@@ -8,6 +8,7 @@ import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificat
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { templateSpec } from '../../src/mesh/objects/workload.ts';
 import { remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { caFacts, certificateFacts, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
@@ -222,4 +223,24 @@ it('knows where a peer dials also where only its pods say what the name means, a
     ]);
   expect(becomes(dialling({ hostAliases }))).toEqual([['cut', 'it dials 10.9.0.1:2379, an address that is removed']]);
   expect(becomes(dialling({}))).toEqual([['unknown', expect.stringContaining('it dials mesh-1.mesh.cilium.io:2379')]]);
+});
+
+it('asks before it gives etcd or KVStoreMesh CAs from elsewhere than somebody else has them from: their peers may be of others', () => {
+  const healthy = connected({ manager: 'meshctl' });
+  const found = ['etcd-server-secrets', 'etcd-admin-client', 'kvstoremesh-secrets'].map((volume) => {
+    const objects = new Map(healthy.objects);
+    for (const [key, object] of objects) {
+      if (object.kind !== 'Deployment') continue;
+      const changed = structuredClone(object);
+      const { projected } = templateSpec(changed).volumes?.find(({ name }) => name === volume) ?? {};
+      for (const { secret } of projected?.sources ?? []) if (secret) secret.name = `our-${secret.name}`;
+      objects.set(key, changed);
+    }
+    return [volume, draft({ ...healthy, objects }).effects[0]?.becomes];
+  });
+  expect(found).toEqual([
+    ['etcd-server-secrets', 'unknown'],
+    ['etcd-admin-client', 'moved'],
+    ['kvstoremesh-secrets', 'unknown'],
+  ]);
 });

@@ -194,7 +194,11 @@ function withoutProof(error: unknown): never {
 function credentialOf(direction: Direction, steps: readonly Step[], ready: ReadyWrites): ClientCertificate {
   const { snapshot } = direction.client;
   const live = (name: string) => snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name)));
-  if (direction.credential.kind === 'shared-ca') return certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
+  if (direction.credential.kind === 'shared-ca') {
+    const certificate = certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
+    const { bundle } = snapshot.tlsSecrets.get(REMOTE_CERT_SECRET) ?? {};
+    return bundle ? { ...certificate, ca: bundle.pem } : certificate;
+  }
   const name = dialingSecret(snapshot);
   const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === name);
   const texts = textsAfter(live(name), step && ready.get(step));

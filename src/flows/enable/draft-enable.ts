@@ -22,7 +22,7 @@ import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
-import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
+import { caFingerprint, keptUnsigned, requireBundled } from '../../mesh/enable/certificates.ts';
 import { enableEffects } from '../../mesh/enable/effects/effects.ts';
 import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
 import { openedAccess } from '../../mesh/enable/effects/opened-access.ts';
@@ -209,6 +209,7 @@ export function draftFrom(
   const made = { snapshot, planned, objects, certificates, authority, move, possible };
   const plan = planEnable({ ...made, issuing, force, overruleHands, now });
   requireStaying(plan.steps);
+  requireBundled(snapshot, authority, plan.steps);
   requireRolling(snapshot, plan.steps);
   const rotation = unfinishedRotation(snapshot, others);
   return {

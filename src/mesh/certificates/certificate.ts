@@ -43,6 +43,16 @@ export interface CertificateFacts {
 /** A file that is not there, or that is and holds nothing of its kind. */
 export type FileLack = 'missing' | 'unreadable';
 
+/** The CAs by which programs verify that have them from elsewhere than from beside their certificate, see ca-bundle.ts. */
+export interface TrustBundle {
+  /** `ConfigMap kube-system/cilium-root-ca.crt`. */
+  object: string;
+  /** Its certificates; undefined where it may not be read. */
+  authorities?: readonly CertificateFacts[] | undefined;
+  /** PEM; not secret. */
+  pem: string;
+}
+
 /** The three files of a TLS identity, each as far as it can be read. Holds nothing secret. */
 export interface TlsFiles {
   certificate: CertificateFacts | FileLack;
@@ -54,6 +64,8 @@ export interface TlsFiles {
   signedByCa: boolean;
   /** Every certificate of the bundle `ca`, in its order. */
   authorities: readonly CertificateFacts[];
+  /** Where programs that present it verify by other CAs than by those that are with it. */
+  bundle?: TrustBundle | undefined;
 }
 
 /** A `kubernetes.io/tls` Secret's content as facts. */
@@ -66,6 +78,8 @@ export interface TlsSecretFacts {
    * former. Absent means that `ca` is the only one.
    */
   authorities?: readonly CertificateFacts[] | undefined;
+  /** Where programs that present it verify by other CAs than by those that are with it. */
+  bundle?: TrustBundle | undefined;
   /** Whether the private key belongs to the certificate. */
   keyMatches: boolean;
   /** Whether the certificate's signature verifies with `ca`. */

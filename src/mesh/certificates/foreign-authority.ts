@@ -31,7 +31,7 @@ export function signerInUse(snapshot: ClusterSnapshot): CertificateFacts | undef
   const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name) ?? []);
   const signer = tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
   const isSignedByIt = (one: (typeof own)[number]) =>
-    one.signedByCa && isSameKey(one.ca, signer) && !trusts(one, ca.certificate);
+    one.signedByCa && isSameKey(one.ca, signer) && !isSameKey(one.ca, ca.certificate) && !trusts(one, ca.certificate);
   return signer && own.every(isSignedByIt) ? signer : undefined;
 }
 

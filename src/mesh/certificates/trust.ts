@@ -1,4 +1,4 @@
-import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificate.ts';
+import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificate.ts';
 
 /**
  * Whether two CA certificates are one to whom verifies with them: the key counts, since a CA may have been renewed with it
@@ -9,13 +9,19 @@ export function isSameKey(one: CertificateFacts | undefined, other: CertificateF
   return one !== undefined && one.publicKeySha256 === other?.publicKeySha256;
 }
 
-/** The CAs that a Secret trusts, as its bundle has them. */
-export function trustedBy({ authorities, ca }: TlsSecretFacts): readonly CertificateFacts[] {
+/** The CAs by which whoever presents a certificate verifies the other side; none where they may not be read. */
+export function trustedBy(secret: TlsSecretFacts): readonly CertificateFacts[] {
+  return secret.bundle ? (secret.bundle.authorities ?? []) : storedWith(secret);
+}
+
+/** The CAs in the file beside a certificate, which meshctl writes, whether or not its programs go by them. */
+export function storedWith({ authorities, ca }: TlsSecretFacts): readonly CertificateFacts[] {
   return authorities ?? (ca ? [ca] : []);
 }
 
 /** Whether certificates of a CA would be refused. @returns false where no CA can be read: that is told by itself */
-export function distrusts({ authorities }: TlsFiles, ca: CertificateFacts): boolean {
+export function distrusts({ authorities: stored, bundle }: TlsFiles, ca: CertificateFacts): boolean {
+  const authorities = bundle ? (bundle.authorities ?? []) : stored;
   return authorities.length > 0 && !authorities.some((one) => isSameKey(one, ca));
 }
 
@@ -28,7 +34,23 @@ export function acceptEachOther(client: TlsSecretFacts, server: TlsSecretFacts):
   return trusts(server, client.ca) && trusts(client, server.ca);
 }
 
-/** Whether a CA is among those that a Secret trusts. */
+/** Whether a CA is among those by which whoever presents a certificate verifies. */
 export function trusts(secret: TlsSecretFacts, ca: CertificateFacts): boolean {
   return trustedBy(secret).some((one) => isSameKey(one, ca));
+}
+
+/** Whether a CA is in the file beside a certificate. */
+export function isStoredWith(secret: TlsSecretFacts, ca: CertificateFacts): boolean {
+  return storedWith(secret).some((one) => isSameKey(one, ca));
+}
+
+/** The bundle by which a certificate's programs verify, where it lacks the CA of that very certificate; undefined where it may not be read. */
+export function lackingBundle({
+  bundle,
+  ca,
+  signedByCa,
+}: Pick<TlsFiles | TlsSecretFacts, 'bundle' | 'ca' | 'signedByCa'>): TrustBundle | undefined {
+  if (!bundle?.authorities) return undefined;
+  const isIn = typeof ca === 'object' && signedByCa && bundle.authorities.some((one) => isSameKey(one, ca));
+  return isIn ? undefined : bundle;
 }

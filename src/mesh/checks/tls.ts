@@ -3,6 +3,7 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import { renewAuthorityFirst } from '../certificates/authority-time.ts';
+import { completeBundle, saysLacking } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import {
   certificateSpecs,
@@ -15,7 +16,7 @@ import {
 } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree, waysToSign } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
-import { trusts } from '../certificates/trust.ts';
+import { lackingBundle, trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -115,7 +116,10 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   },
   perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, cluster) => {
     const { ca } = cluster;
-    if (!facts.signedByCa) return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
+    const lacking = lackingBundle(facts);
+    if (lacking) return { severity: 'fail', reason: saysLacking(lacking), hint: completeBundle(lacking) };
+    if (!facts.bundle && !facts.signedByCa)
+      return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
     // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once.
     if (ca && !trusts(facts, ca.certificate) && !isForeignAuthority(cluster)) {
       return { severity: 'fail', reason: 'it is from a different CA than the one in Secret cilium-ca' };

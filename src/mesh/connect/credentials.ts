@@ -201,12 +201,14 @@ export function canSign({ snapshot }: Pick<IdentifiedCluster, 'snapshot'>): bool
 }
 
 function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): string | undefined {
-  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const serving = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   const signing = client.snapshot.ca?.certificate;
-  if (!isSameKey(signing, trusted)) return 'their CAs are different';
   const own = client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  // Those that have each other's CA in their bundles do as well as with one.
+  const isBundled = own?.bundle !== undefined && serving?.bundle !== undefined && acceptEachOther(own, serving);
+  if (!isBundled && !isSameKey(signing, serving?.ca)) return 'their CAs are different';
   if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
-  if (!isSameKey(own.ca, signing))
+  if (!isBundled && !isSameKey(own.ca, signing))
     return `the remote-cert of context "${client.snapshot.context}" is from a different CA`;
   const user = own.certificate.commonName;
   if (user !== SHARED_USER && !managesUsers(server.snapshot))

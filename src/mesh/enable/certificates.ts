@@ -1,6 +1,7 @@
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
+import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import {
   endOf,
@@ -10,8 +11,10 @@ import {
 } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
-import { trustedBy } from '../certificates/trust.ts';
+import { isSameKey, trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
@@ -94,6 +97,30 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
     },
     ...(force || ours || disputed.length === 0 ? {} : { conflicts: disputed }),
   };
+}
+
+/**
+ * Refuses to issue what the cluster's own programs would not accept: they go by a bundle that somebody else keeps, and the CA
+ * that would sign is not in it.
+ * @throws MeshctlError `CertificateAuthority`
+ */
+export function requireBundled(
+  { context, caBundle }: ClusterSnapshot,
+  { certificate: ca }: AuthorityPlan,
+  steps: readonly Step[],
+): void {
+  const issues = steps.some(({ write }) => write?.method === 'issue' && write.certificates.length > 0);
+  if (!issues || !caBundle?.authorities || caBundle.authorities.some((one) => isSameKey(one, ca))) return;
+  const { object } = caBundle;
+  const bring = meshctlCommand('clustermesh enable', { context }, ['--ca-cert', 'ca.crt', '--ca-key', 'ca.key']);
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": its programs go by the CAs of ${object}, and the one that is to issue its certificates is not among them, so nothing would connect`,
+    {
+      hint: ca ? completeBundle(caBundle) : `Bring one of them along, with its key: ${bring}`,
+      details: { context, object },
+    },
+  );
 }
 
 /** Certificates that stay as they are although they should be issued anew: nothing can sign. */

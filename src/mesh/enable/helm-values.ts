@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import type { CaBundle } from '../certificates/ca-bundle.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
@@ -54,6 +55,7 @@ export function helmValues(input: HelmInput): HelmValues {
   return {
     values: {
       cluster: { name: identity.name, id: identity.id },
+      ...(settings.caBundle ? { tls: { caBundle: caBundleValues(settings.caBundle) } } : {}),
       ...(settings.pullSecrets ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
       clustermesh: {
         useAPIServer: true,
@@ -69,6 +71,10 @@ export function helmValues(input: HelmInput): HelmValues {
     handOver,
     force: mayConflict(snapshot, makes),
   };
+}
+
+function caBundleValues({ kind, name, key }: CaBundle): Record<string, unknown> {
+  return { enabled: true, ...(kind === 'Secret' ? { useSecret: true } : {}), name, key };
 }
 
 function notesOf({ snapshot }: HelmInput, peers: HelmPeers): string[] {

@@ -11,6 +11,7 @@ import {
 } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
+import { bundleOfAgents, bundleOfApiserver, type CaBundle } from '../certificates/ca-bundle.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { type CiliumVersion, parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -20,6 +21,7 @@ import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../objects/
 import {
   AGENT_PEERS_SECRET,
   APISERVER,
+  agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
   KVSTOREMESH_PEERS_SECRET,
@@ -73,6 +75,8 @@ export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoic
 /** The choices as they come out for one cluster. */
 export interface EnableSettings extends ApiserverSettings {
   exposure: ServiceExposure;
+  /** By which its programs verify, where that is not the file beside their certificates. */
+  caBundle?: CaBundle | undefined;
 }
 
 /**
@@ -97,6 +101,10 @@ export function settleEnable(
     snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
   return {
     exposure,
+    // One value of the chart makes it for the agents too: where there is nothing that was chosen, they tell.
+    caBundle: deployment
+      ? bundleOfApiserver(deployment)
+      : bundleOfAgents(snapshot.objects.get(keyOf(agentDaemonSetRef(namespace)))),
     ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
     loadBalancerClass: choices.loadBalancerClass ?? service.loadBalancerClass,
     loadBalancerIp: choices.loadBalancerIp ?? service.loadBalancerIP,

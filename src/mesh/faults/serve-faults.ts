@@ -15,11 +15,9 @@ import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import { expiredAuthority, renewAuthorityFirst } from '../certificates/authority-time.ts';
-import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
-import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
-import { distrusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unfinishedDisable } from '../enable/unfinished-disable.ts';
@@ -38,6 +36,7 @@ import {
 import { foreignOwner } from '../objects/ownership.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
+import { certificateFault, type FoundInCertificate } from './certificate-fault.ts';
 import { certificatesNamed } from './dial-faults.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
 import { servesFromElsewhere } from './server-issuer.ts';
@@ -200,7 +199,7 @@ function certificateFaults(
   // The certificates that it would refuse are as they should be.
   const server = isElsewhere ? undefined : tlsFiles.get(SERVER_CERT_SECRET);
   const isLost = hasLostSigner(snapshot);
-  return used.flatMap((name): Fault[] => {
+  const faults = used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
     const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
@@ -220,69 +219,20 @@ function certificateFaults(
       found.id === 'certificate-expired'
         ? renewAuthorityFirst(snapshot, snapshot.tlsSecrets.get(name), now, others)
         : undefined;
-    const hint = renewed ?? (isForeign && canReissue ? reissueAdvice(snapshot, [name]) : undefined);
+    const hint = found.hint ?? renewed ?? (isForeign && canReissue ? reissueAdvice(snapshot, [name]) : undefined);
     const mend = hint === undefined ? {} : { hint };
     return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });
+  // What a bundle lacks, each certificate of that CA tells.
+  const isTold = ({ says }: Fault, at: number) => faults.some((one, before) => before < at && one.says === says);
+  return faults.filter((fault, at) => !isTold(fault, at));
 }
 
-const FROM_ELSEWHERE = {
-  id: 'certificate-issuer' as const,
+const FROM_ELSEWHERE: FoundInCertificate = {
+  id: 'certificate-issuer',
   says: "the server certificate is from a different CA than this cluster's: no peer trusts it, and it lets no peer in",
   key: 'tls.crt',
 };
-
-/**
- * @param what it is, in words
- * @param use what it must be for
- * @param server of a client's certificate the one that must accept it
- */
-function certificateFault(
-  { what, use }: { what: string; use: CertificateUsage },
-  files: TlsFiles | undefined,
-  server: TlsFiles | undefined,
-  now: Date,
-): { id: ServeFaultId; says: string; key?: string } | undefined {
-  if (!files) return { id: 'certificate-missing', says: `${what} is missing` };
-  const { certificate, privateKey, ca, signedByCa } = files;
-  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is missing`, key: 'tls.crt' };
-  if (certificate === 'unreadable') {
-    return { id: 'certificate-unreadable', says: `${what} cannot be read`, key: 'tls.crt' };
-  }
-  if (privateKey === 'missing')
-    return { id: 'certificate-missing', says: `the private key of ${what} is missing`, key: 'tls.key' };
-  if (privateKey === 'unreadable') {
-    return { id: 'certificate-unreadable', says: `the private key of ${what} cannot be read`, key: 'tls.key' };
-  }
-  if (privateKey === 'other') {
-    return {
-      id: 'certificate-key',
-      says: `the private key belongs to a different certificate than ${what}`,
-      key: 'tls.key',
-    };
-  }
-  if (ca === 'missing')
-    return { id: 'certificate-missing', says: `the CA certificate of ${what} is missing`, key: 'ca.crt' };
-  if (ca === 'unreadable') {
-    return { id: 'certificate-unreadable', says: `the CA certificate of ${what} cannot be read`, key: 'ca.crt' };
-  }
-  const invalid = validityFault(certificate, now);
-  if (invalid) return { id: 'certificate-expired', says: `${what} ${invalid}`, key: 'tls.crt' };
-  if (!certificate.usages.includes(use)) {
-    return { id: 'certificate-usage', says: `${what} is not for ${use} use`, key: 'tls.crt' };
-  }
-  if (!signedByCa) {
-    return {
-      id: 'certificate-issuer',
-      says: `${what} is not signed by the CA stored with it`,
-      key: 'tls.crt',
-    };
-  }
-  if (server && distrusts(server, ca)) {
-    return { id: 'certificate-issuer', says: `${what} is from a CA that this cluster's etcd does not accept` };
-  }
-  return undefined;
-}
 
 /** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
 function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {

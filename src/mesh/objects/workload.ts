@@ -38,7 +38,14 @@ interface Volume {
   emptyDir?: { medium?: string };
   configMap?: { name?: string; optional?: boolean };
   secret?: { secretName?: string; optional?: boolean };
-  projected?: { sources?: Record<'configMap' | 'secret', { name?: string; optional?: boolean } | undefined>[] };
+  projected?: { sources?: { configMap?: Projection; secret?: Projection }[] };
+}
+
+/** One object of a volume; without items, all of its keys as files of their names. */
+interface Projection {
+  name?: string;
+  optional?: boolean;
+  items?: { key: string; path: string }[];
 }
 
 export interface Container {

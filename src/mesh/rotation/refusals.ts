@@ -209,6 +209,22 @@ export function requireFollowers(snapshot: ClusterSnapshot, members: readonly Me
 }
 
 /**
+ * Programs that go by a bundle trust no CA that a rotation puts beside their certificates.
+ * @throws MeshctlError `CertificateAuthority`, with whose the bundle is
+ */
+export function requireOwnTrust({ context, caBundle }: ClusterSnapshot): void {
+  if (!caBundle) return;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": its programs go by the CAs of ${caBundle.object}, which someone else keeps, so no rotation can make them trust a new CA`,
+    {
+      hint: `Rotate the CA with what makes ${caBundle.object} (tls.caBundle in the values of Cilium's chart): a new CA has to be there, in every cluster, before it signs anything.`,
+      details: { context, object: caBundle.object },
+    },
+  );
+}
+
+/**
  * Who logs in with a certificate that others use too, or that its own CA has issued, cannot follow a new CA by itself.
  * @throws MeshctlError `CertificateAuthority`, with the commands that give each its own
  */

@@ -3,7 +3,7 @@ import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../certificates/pem.ts';
-import { isSameKey, trustedBy } from '../certificates/trust.ts';
+import { isSameKey, storedWith } from '../certificates/trust.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -105,7 +105,7 @@ function ownCertificates(holder: Member): RotatedCertificate[] {
 export function authoritiesBeside({ holder, secret, keys, facts }: RotatedCertificate): TrustedAuthority[] {
   const { snapshot } = holder;
   const object = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret)));
-  return paired(facts ? trustedBy(facts) : [], secretText(object, keys.ca) ?? '');
+  return paired(facts ? storedWith(facts) : [], secretText(object, keys.ca) ?? '');
 }
 
 /** The CA of a cluster with what else is in its file, as Secret cilium-ca has it. */
@@ -126,7 +126,7 @@ export function rotationStage(issuer: Member, members: readonly Member[]): Rotat
   // The keys count: a CA may have been renewed with its key.
   const own = present.map(({ publicKeySha256 }) => publicKeySha256);
   const bundles = certificatesFrom(issuer, members).flatMap(({ facts }) => {
-    return facts ? [trustedBy(facts).map(({ publicKeySha256 }) => publicKeySha256)] : [];
+    return facts ? [storedWith(facts).map(({ publicKeySha256 }) => publicKeySha256)] : [];
   });
   if (bundles.some(([first]) => first !== undefined && !own.includes(first))) return 'trusting';
   if (bundles.some((bundle) => bundle.some((key) => !own.includes(key)))) return 'replaced';

@@ -11,7 +11,14 @@ import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
 import type { Lifetime } from './lifetime.ts';
 import { requireOneMesh } from './one-mesh.ts';
-import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer, requireSigning } from './refusals.ts';
+import {
+  refuseCommonCredentials,
+  requireAllPeers,
+  requireFollowers,
+  requireOwnTrust,
+  requirePeer,
+  requireSigning,
+} from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers } from './strangers.ts';
 import { unfinishedRotations } from './unfinished-rotation.ts';
@@ -92,6 +99,7 @@ export function scopeRotation(
   // Without --ca too: the server's next certificate is from a CA that somebody else has put there.
   const switching = members.filter((member) => !going.includes(member) && switchesSigner(member));
   const changing = choice.peer === undefined ? [...going, ...switching] : going;
+  for (const { snapshot } of changing) requireOwnTrust(snapshot);
   // For one peer, no server's certificate is made.
   if (choice.peer === undefined) {
     const { silent, others } = choice;

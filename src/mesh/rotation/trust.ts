@@ -1,5 +1,5 @@
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../apiserver/pod-marks.ts';
-import { trustedBy, trusts } from '../certificates/trust.ts';
+import { isStoredWith, storedWith } from '../certificates/trust.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
@@ -46,7 +46,7 @@ export function letGoSteps(input: RotationInput, clusters: readonly RotatedClust
     const { wanted, others } = cluster;
     const wantedShas = wanted && [...wanted, ...others].map(({ facts }) => facts.sha256);
     const differing = withTrust(input, cluster).filter(({ facts }) => {
-      const shas = facts ? trustedBy(facts).map(({ sha256 }) => sha256) : [];
+      const shas = facts ? storedWith(facts).map(({ sha256 }) => sha256) : [];
       return !wantedShas || shas.length !== wantedShas.length || shas.some((sha256) => !wantedShas.includes(sha256));
     });
     return differing.map((one) => ({ one, trust: { key: one.keys.ca, ...onlyWanted(cluster) } }));
@@ -77,7 +77,7 @@ function goesOn({ members }: RotationInput, clusters: readonly RotatedCluster[],
   const isHeld = ({ certificates }: RotatedCluster) => certificates.some((one) => one.holder === holder);
   const bundleOf = (peer: string) => {
     const facts = holder.snapshot.peerCertificates.get(peer);
-    return facts ? trustedBy(facts) : [];
+    return facts ? storedWith(facts) : [];
   };
   return (
     clusters.some((cluster) => !cluster.ready && cluster.unfinished && isHeld(cluster)) ||
@@ -94,7 +94,7 @@ function withTrust({ force }: RotationInput, { certificates, pending }: RotatedC
 }
 
 function hasAll({ facts }: RotatedCertificate, authorities: readonly TrustedAuthority[]): boolean {
-  return facts !== undefined && authorities.every((one) => trusts(facts, one.facts));
+  return facts !== undefined && authorities.every((one) => isStoredWith(facts, one.facts));
 }
 
 const MARK_WORDS = {

@@ -2,7 +2,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { acceptedBeside } from '../certificates/cluster-certificates.ts';
-import { trustedBy, trusts } from '../certificates/trust.ts';
+import { isStoredWith, storedWith } from '../certificates/trust.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, unnamedIn } from '../command-line.ts';
@@ -75,12 +75,12 @@ export function unfinishedRotation(
   const isFormer = ({ facts }: RotatedCertificate) => facts?.ca !== undefined && isOther(facts.ca);
   const strangers = strangersTo(member, members).length > 0;
   const isProven = !strangers || hasMarkedFiles(snapshot) || certificates.some(isFormer);
-  const beside = certificates.flatMap(({ peer, facts }) => (peer === undefined && facts ? [trustedBy(facts)] : []));
+  const beside = certificates.flatMap(({ peer, facts }) => (peer === undefined && facts ? [storedWith(facts)] : []));
   const trustsBoth = beside.every((bundle) => bundle.some(isOther));
   const found = { isProven, trustsBoth };
   const successor = mixed.flatMap(([first]) => (first && isOther(first) ? [first] : []))[0];
   if (successor) {
-    const isTrusted = certificates.every(({ facts }) => !facts || trusts(facts, successor));
+    const isTrusted = certificates.every(({ facts }) => !facts || isStoredWith(facts, successor));
     const isRead = mark === undefined || mark.includes(caMark([successor]));
     if (!isTrusted || !isRead) return { stage: 'trusting', phase: 'trust', ...found };
     return { stage: 'trusting', phase: 'replace', orPhase: strangers ? 'trust' : undefined, ...found };
@@ -102,7 +102,7 @@ export function provenRotation(
 }
 
 function bundlesOf(certificates: readonly RotatedCertificate[]): (readonly CertificateFacts[])[] {
-  return certificates.flatMap(({ facts }) => (facts ? [trustedBy(facts)] : []));
+  return certificates.flatMap(({ facts }) => (facts ? [storedWith(facts)] : []));
 }
 
 /** Whether a rotation has made this cluster's programs read the CAs of their peers anew, and is not at its end. */
@@ -118,7 +118,7 @@ export function trustInRotation(snapshot: ClusterSnapshot): TrustedAuthority[] {
   const ca = snapshot.ca?.certificate;
   if (!ca || !provenRotation(snapshot)) return [];
   const member = memberOf(snapshot);
-  const bundles = certificatesFrom(member, [member]).filter(({ facts }) => facts && trusts(facts, ca));
+  const bundles = certificatesFrom(member, [member]).filter(({ facts }) => facts && isStoredWith(facts, ca));
   return [...new Map(bundles.flatMap(authoritiesBeside).map((one) => [one.facts.sha256, one])).values()];
 }
 

@@ -63,8 +63,10 @@ function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Eff
     if (action === 'keep' || !servesPeers(ref) || !own || !wanted) return [];
     const differences = [...changesTo(own, wanted), ...changesTo(wanted, own)].map(({ path }) => path);
     const done: readonly Change[] = action === 'create' ? changesTo({}, wanted) : changes;
-    const isOwn = ({ path }: Change) =>
-      differences.some((one) => overlaps(one, path)) || isReadByCloud(snapshot.objects.get(keyOf(ref)), wanted, path);
+    const isOwn = (change: Change) =>
+      differences.some((one) => overlaps(one, change.path)) ||
+      isReadByCloud(snapshot.objects.get(keyOf(ref)), wanted, change.path) ||
+      isOtherTrust(change);
     const risky = done.filter((change) => isOwn(change) && !isHarmless(ref, change));
     if (risky.length === 0) return [];
     const settings = [...new Set(risky.flatMap(({ path }) => settingsAbout(wanted, path)))];
@@ -80,6 +82,14 @@ function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Eff
 function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: string): boolean {
   const isBalanced = [live, wanted].every((one) => one?.kind === 'Service' && serviceSpec(one).type === 'LoadBalancer');
   return isBalanced && path.startsWith('metadata.annotations.');
+}
+
+/**
+ * What etcd and KVStoreMesh go by who comes in, and who is dialled, where somebody has it from elsewhere: those whom that lets
+ * in may be shut out by what is rendered.
+ */
+function isOtherTrust({ path, from }: Change): boolean {
+  return from !== undefined && /\.volumes\[(etcd-server-secrets|kvstoremesh-secrets)\]/.test(path);
 }
 
 /** New pods of which nobody knows yet whether they work, for which all the former ones are ended first. */

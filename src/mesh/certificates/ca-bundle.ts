@@ -1,0 +1,93 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import {
+  agentDaemonSetRef,
+  apiserverDeploymentRef,
+  CA_SECRET,
+  configMapRef,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
+import { templateSpec } from '../objects/workload.ts';
+import type { TrustBundle } from './certificate.ts';
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+
+/**
+ * Where programs have the CAs from by which they verify, where that is not the Secret of their certificate: the bundle that
+ * whoever installed Cilium keeps (Cilium's chart, `tls.caBundle`; cilium-cli sets it for clusters with different CAs).
+ */
+export interface CaBundle {
+  kind: 'ConfigMap' | 'Secret';
+  name: string;
+  /** The key that holds the certificates. */
+  key: string;
+}
+
+/** What mounts certificates with the CAs by which they go, each by one volume that has always both. */
+const MOUNTS = { agents: 'clustermesh-secrets', apiserver: 'etcd-server-secrets' } as const;
+/** What a CA is mounted as: etcd's own, and those by which peers and the own cache are known. */
+const CA_FILE = /^(ca|(common|local)-etcd-client-ca)\.crt$/;
+
+/** The bundle that the clustermesh-apiserver goes by; undefined where its CAs stand beside its certificates. */
+export function bundleOfApiserver(deployment: KubeObject | undefined): CaBundle | undefined {
+  return bundleIn(deployment, MOUNTS.apiserver);
+}
+
+/** The bundle that the agents go by when they dial. */
+export function bundleOfAgents(daemonSet: KubeObject | undefined): CaBundle | undefined {
+  return bundleIn(daemonSet, MOUNTS.agents);
+}
+
+function bundleIn(workload: KubeObject | undefined, volume: string): CaBundle | undefined {
+  const { projected } = templateSpec(workload).volumes?.find(({ name }) => name === volume) ?? {};
+  const found = (projected?.sources ?? []).flatMap(({ configMap, secret }) =>
+    [
+      { kind: 'ConfigMap' as const, ...configMap },
+      { kind: 'Secret' as const, ...secret },
+    ].flatMap(({ kind, name, items = [] }): CaBundle[] => {
+      const item = items.find(({ path }) => CA_FILE.test(path));
+      return name === undefined || !item || CERTIFICATE_SECRETS.includes(name) ? [] : [{ kind, name, key: item.key }];
+    }),
+  );
+  return found[0];
+}
+
+type Mounted = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+
+/**
+ * The bundle by which whoever presents a cluster's own certificate verifies the other side. The chart makes all from one value:
+ * of agents that were not read, the clustermesh-apiserver tells, and of one that is not there, they do.
+ * @param secret the Secret of the certificate
+ */
+export function bundleBeside({ objects, namespace }: Mounted, secret: string): CaBundle | undefined {
+  if (!CERTIFICATE_SECRETS.includes(secret)) return undefined;
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  const daemonSet = objects.get(keyOf(agentDaemonSetRef(namespace)));
+  const isAgents =
+    secret === LOCAL_CERT_SECRET || (secret === REMOTE_CERT_SECRET && runsKvstoremesh(deployment) === false);
+  return (isAgents && daemonSet) || !deployment ? bundleOfAgents(daemonSet) : bundleOfApiserver(deployment);
+}
+
+/** The objects with the bundles that a cluster's programs go by: none in most. */
+export function bundleRefs(cluster: Mounted): ObjectRef[] {
+  const bundles = CERTIFICATE_SECRETS.flatMap((secret) => bundleBeside(cluster, secret) ?? []);
+  const refs = bundles.map((bundle) => bundleRef(bundle, cluster.namespace));
+  return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
+}
+
+/** The object that holds a bundle. */
+export function bundleRef({ kind, name }: CaBundle, namespace: string): ObjectRef {
+  return kind === 'ConfigMap' ? configMapRef(namespace, name) : secretRef(namespace, name);
+}
+
+/** That a bundle lacks a CA without which nothing connects, as a clause. */
+export function saysLacking({ object }: Pick<TrustBundle, 'object'>): string {
+  return `its programs go by the CAs of ${object}, and the CA of its certificates is not among them`;
+}
+
+/** How a bundle gets a CA that it lacks: it is whoever installed Cilium that keeps it. */
+export function completeBundle({ object }: Pick<TrustBundle, 'object'>): string {
+  return `Add the CA of Secret ${CA_SECRET} to ${object}, where that is made (tls.caBundle in the values of Cilium's chart).`;
+}
