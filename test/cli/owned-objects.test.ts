@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { templateSpec } from '../../src/mesh/objects/workload.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from '../support/certificate-specs.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
@@ -63,6 +64,32 @@ describe('objects of Helm', () => {
       },
       'helm',
     );
+
+  it('stay as values of the chart have made them, where they do as well', async () => {
+    change(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      for (const container of templateSpec(deployment).containers ?? []) {
+        const isMetrics = (text = '') => /metrics|prometheus/.test(text);
+        const args = container.args?.map((flag) => flag.replace(/etcd\.qps=\d+/, 'etcd.qps=100'));
+        if (args) container.args = args.filter((flag) => !isMetrics(flag));
+        container.ports = container.ports?.filter(({ name }) => !isMetrics(name)) ?? [];
+      }
+    });
+    change(refs.service('clustermesh-apiserver'), (service) => {
+      service.spec = { ...(service.spec as object), internalTrafficPolicy: 'Local' };
+    });
+    const metadata = { name: 'clustermesh-apiserver', namespace: 'kube-system', annotations: RELEASE };
+    const selector = { matchLabels: { 'k8s-app': 'clustermesh-apiserver' } };
+    const budget = {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata,
+      spec: { minAvailable: 1, selector },
+    };
+    two.store.create(budget, 'helm');
+    await two.settled();
+    await meshctl.ok(enable('mesh-2'));
+    expect((await meshctl.ok(enable('mesh-2', '--dry-run'))).stdout).toMatch(/^Plan: \d+ to keep\.$/m);
+  });
 
   it('that enable would change come with the values of the chart that make them', async () => {
     change(refs.service('clustermesh-apiserver'), (service) => {

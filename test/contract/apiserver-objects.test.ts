@@ -396,6 +396,11 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
         'spec.template.spec.restartPolicy',
       ],
       [
+        '/apis/policy/v1/namespaces/default/poddisruptionbudgets',
+        { metadata: { name: 'x' }, spec: { selector, minAvailable: 1, maxUnavailable: 1 } },
+        'spec',
+      ],
+      [
         '/api/v1/namespaces/default/secrets',
         { metadata: { name: 'x' }, stringData: { a: 'x'.repeat(MEBIBYTE + 1) } },
         'data',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leftToOwner } from '../../src/mesh/enable/left-to-owner.ts';
+import { chosenOtherwise, leftToOwner } from '../../src/mesh/enable/left-to-owner.ts';
 import type { KubeObject, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
 import { changesTo } from '../../src/mesh/plan/diff.ts';
 
@@ -36,6 +36,30 @@ describe('of an object that a tool makes, enable applies', () => {
     ],
     ['how pods are replaced', { spec: { strategy: { type: 'Recreate' } } }, { spec: { strategy: ROLLING } }],
     ['where pods are', { pod: { nodeSelector: { a: 'c' } } }, { pod: { nodeSelector: { a: 'b' } } }],
+    [
+      'how fast its programs are, and where they show their metrics and health',
+      {
+        container: {
+          args: [...ARGS, '--kvstore-opt=etcd.qps=100', '--health-port=1', '--metrics=extensive'],
+          ports: [],
+        },
+      },
+      {
+        container: {
+          args: [
+            ...ARGS,
+            '--kvstore-opt=etcd.qps=50',
+            '--health-port=2',
+            '--metrics=basic',
+            '--prometheus-serve-addr=:3',
+          ],
+          ports: [
+            { name: 'x-metrics', containerPort: 3, protocol: 'TCP' },
+            { name: 'x-health', containerPort: 2, protocol: 'TCP' },
+          ],
+        },
+      },
+    ],
     ['what it leaves out', {}, { pod: { affinity: { nodeAffinity: { a: 'b' } } } }],
   ])('%s, as they are', (_what, live, rendered) => {
     expect(leftToOwner(deployment(live), deployment(rendered))).toEqual(deployment(live));
@@ -61,6 +85,40 @@ describe('of an object that a tool makes, enable applies', () => {
         .map(({ path }) => path)
         .sort(),
     ).toEqual(paths);
+  });
+
+  it.each<[string, string, string, Record<string, unknown>, Record<string, unknown>, string[]]>([
+    ['policy/v1', 'PodDisruptionBudget', '', { minAvailable: 1 }, { maxUnavailable: 1 }, []],
+    ['policy/v1', 'PodDisruptionBudget', '', { maxUnavailable: 2 }, { maxUnavailable: 1 }, []],
+    [
+      'monitoring.coreos.com/v1',
+      'ServiceMonitor',
+      '',
+      { endpoints: [{ port: 'a', interval: '1m' }] },
+      { endpoints: [] },
+      [],
+    ],
+    ['v1', 'Service', '-metrics', { ports: [{ port: 9000 }] }, { ports: [{ port: 9962 }] }, []],
+    ['v1', 'Service', '', { internalTrafficPolicy: 'Local' }, { internalTrafficPolicy: 'Cluster' }, []],
+    ['v1', 'Service', '', { type: 'ClusterIP' }, { type: 'LoadBalancer' }, ['spec.type']],
+  ])('of %s %s%s what serves no peer, and how the others are reached within the cluster', (...row) => {
+    const [apiVersion, kind, suffix, live, rendered, paths] = row;
+    const metadata = { name: `clustermesh-apiserver${suffix}`, namespace: 'n' };
+    const wanted = leftToOwner(
+      { apiVersion, kind, metadata, spec: live },
+      { apiVersion, kind, metadata, spec: rendered },
+    );
+    expect(
+      changesTo({ metadata, spec: live }, wanted)
+        .map(({ path }) => path)
+        .filter((path) => path.startsWith('spec')),
+    ).toEqual(paths);
+  });
+
+  it('nor the other field of a budget for disruptions, whose ever it is', () => {
+    const budget = (spec: object) => ({ kind: 'PodDisruptionBudget', spec }) as unknown as KubeObject;
+    expect([...chosenOtherwise(budget({ minAvailable: 1 }))]).toEqual(['spec.maxUnavailable']);
+    expect([...chosenOtherwise(budget({ maxUnavailable: 2 }))]).toEqual([]);
   });
 
   const marks = (by: string, annotations: Record<string, string> = {}) =>

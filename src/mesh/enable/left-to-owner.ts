@@ -1,7 +1,9 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 import { MANAGED_BY } from '../objects/ownership.ts';
+import { type ContainerPort, templateSpec, workloadSpec } from '../objects/workload.ts';
 import { asLive, changesTo } from '../plan/diff.ts';
 import type { Change } from '../plan/plan.ts';
+import { isAboutLogs, servesPeers } from './effects/harmless-changes.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION } from './kept-settings.ts';
 import { isAbout } from './setting-path.ts';
 
@@ -23,7 +25,7 @@ const AS_THE_OWNER_LIKES = [
  * What was `--set` is asked for all the same.
  */
 export function leftToOwner(live: KubeObject, rendered: KubeObject): KubeObject {
-  const wanted = withMarksOf(live, rendered);
+  const wanted = withPortsOf(live, withMarksOf(live, rendered));
   const set = keptSettingsOf(wanted).map(([path]) => path);
   const left = changesTo(live, wanted)
     .filter((change) => doesAsWell(wanted, change) && !set.some((path) => isAbout(path, change.path)))
@@ -31,15 +33,48 @@ export function leftToOwner(live: KubeObject, rendered: KubeObject): KubeObject 
   return asLive(live, wanted, new Set(left));
 }
 
+/**
+ * What of an object stays as it is, whoever made it: of fields that exclude each other the API server takes only one (policy/v1,
+ * PodDisruptionBudgetSpec), and either keeps pods from being ended all at once.
+ */
+export function chosenOtherwise({ kind, spec }: KubeObject): ReadonlySet<string> {
+  const { minAvailable } = (spec ?? {}) as { minAvailable?: unknown };
+  return new Set(kind === 'PodDisruptionBudget' && minAvailable !== undefined ? ['spec.maxUnavailable'] : []);
+}
+
 function doesAsWell(object: KubeObject, { path, from, to }: Change): boolean {
+  if (!servesPeers({ kind: object.kind, name: object.metadata.name })) return path.startsWith('spec');
+  if (object.kind === 'Service') return path === 'spec.internalTrafficPolicy';
   if (object.kind !== 'Deployment') return false;
   return AS_THE_OWNER_LIKES.some((pattern) => pattern.test(path)) || (path.endsWith('.args') && hasAll(from, to));
 }
 
+/** Flags with which a program does the same, at another pace, or is asked for its health elsewhere. */
+const TUNING = /^--(kvstore-opt=etcd\.qps|health-port)=/;
+
 /** Whether a program gets all flags that it has to have; the chart's `extraArgs` come on top. */
 function hasAll(live: unknown, wanted: unknown): boolean {
   if (!Array.isArray(live) || !Array.isArray(wanted)) return false;
-  return live[0] === wanted[0] && wanted.every((flag) => live.includes(flag));
+  const isOwners = (flag: unknown) => TUNING.test(String(flag)) || isAboutLogs(flag);
+  return live[0] === wanted[0] && wanted.every((flag) => live.includes(flag) || isOwners(flag));
+}
+
+/** Without the ports for metrics and health that the owner has otherwise, or not at all. */
+function withPortsOf(live: KubeObject, wanted: KubeObject): KubeObject {
+  if (wanted.kind !== 'Deployment') return wanted;
+  const former = templateSpec(live).containers ?? [];
+  const containers = templateSpec(wanted).containers?.map((container) => {
+    const present = former.find(({ name }) => name === container.name)?.ports ?? [];
+    const isThere = ({ containerPort }: ContainerPort) => present.some((port) => port.containerPort === containerPort);
+    const ports = container.ports?.filter((port) => !/-(metrics|health)$/.test(port.name ?? '') || isThere(port));
+    return ports ? { ...container, ports } : container;
+  });
+  if (!containers) return wanted;
+  const spec = workloadSpec(wanted);
+  return {
+    ...wanted,
+    spec: { ...spec, template: { ...spec.template, spec: { ...templateSpec(wanted), containers } } },
+  };
 }
 
 function withMarksOf(live: KubeObject, rendered: KubeObject): KubeObject {

@@ -54,9 +54,14 @@ export interface Container {
   command?: string[];
   args?: string[];
   env?: { name: string; value?: string }[];
-  ports?: { name?: string; containerPort: number }[];
+  ports?: ContainerPort[];
   resources?: ResourceRequirements;
   securityContext?: SecurityContext;
+}
+
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
 }
 
 /** Quantities by resource, e.g. `{ cpu: '100m', memory: '64Mi' }`. */

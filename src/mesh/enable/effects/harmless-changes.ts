@@ -24,6 +24,11 @@ interface Harmless {
 const LOG_FLAGS =
   /^--(debug|log-|logger|metrics|listen-metrics-urls|prometheus-serve-addr|controller-group-metrics|pprof|gops)/;
 
+/** Whether a flag is about logs or metrics. */
+export function isAboutLogs(flag: unknown): boolean {
+  return LOG_FLAGS.test(String(flag));
+}
+
 /** Of every kind. */
 const OF_ALL: readonly Harmless[] = [{ path: /^metadata\.labels\b/ }];
 
@@ -82,7 +87,7 @@ function onlyLogs({ from, to }: Change): boolean {
     ...before.filter((flag) => !after.includes(flag)),
     ...after.filter((flag) => !before.includes(flag)),
   ];
-  return before[0] === after[0] && changed.every((flag) => LOG_FLAGS.test(String(flag)));
+  return before[0] === after[0] && changed.every(isAboutLogs);
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -155,6 +155,13 @@ function bindingCauses(binding: KubeObject): StatusCause[] {
   return valueAt(binding, 'roleRef', 'name') ? [] : [required('roleRef.name')];
 }
 
+/** Kubernetes' pkg/apis/policy/validation, ValidatePodDisruptionBudgetSpec. */
+function budgetCauses(budget: KubeObject): StatusCause[] {
+  const spec = objectAt(budget, 'spec') ?? {};
+  if (spec.minAvailable === undefined || spec.maxUnavailable === undefined) return [];
+  return [wrong('spec', spec, 'minAvailable and maxUnavailable cannot be both set')];
+}
+
 const BY_KIND: Record<string, (object: KubeObject) => StatusCause[]> = {
   Service: serviceCauses,
   Pod: (pod) => podSpecCauses(objectAt(pod, 'spec'), 'spec'),
@@ -164,6 +171,7 @@ const BY_KIND: Record<string, (object: KubeObject) => StatusCause[]> = {
   StatefulSet: workloadCauses,
   ConfigMap: configMapCauses,
   Secret: secretCauses,
+  PodDisruptionBudget: budgetCauses,
   RoleBinding: bindingCauses,
   ClusterRoleBinding: bindingCauses,
 };
