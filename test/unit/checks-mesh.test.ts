@@ -24,6 +24,8 @@ import {
   tlsFacts,
 } from '../support/snapshots.ts';
 
+const FILE = 'endpoints:\n- https://203.0.113.7:2379\n';
+
 const config = (id: number, more: Record<string, string> = {}) => ({
   'cluster-name': `mesh-${id}`,
   'cluster-id': String(id),
@@ -475,6 +477,34 @@ describe('checks of CAs and ownership', () => {
     const remoteUsers = names.map((name) => ({ name, role: 'remote' }));
     const [first] = findingsOf('tls-orphaned-users', inputOf({ invited }, { remoteUsers }));
     expect(first).toMatchObject({ severity, cluster: 'one' });
+  });
+
+  const served = (name: string, ...users: string[]) => ({
+    live: [apiserverDeployment(), ...(name === '' ? [] : [secretObject('cilium-clustermesh', { [name]: FILE })])],
+    remoteUsers: users.map((user) => ({ name: user, role: 'remote' })),
+  });
+  const BOTH_WAYS = /connect them again: .* connect --context one --destination-context two; or lock it out: /;
+  const OUT_ONLY = /^Anyone with its certificate is still let in\. To lock it out: .+ --destination-context two$/;
+
+  it.each([
+    ['let in, and lets in, and none of them dials anyone', ['', ''], true, 'skip', undefined],
+    ['let in, and lets in, and one of them dials others', ['mesh-3', ''], true, 'skip', undefined],
+    ['let in, and lets in, and both dial others', ['mesh-3', 'mesh-3'], true, 'warn', BOTH_WAYS],
+    ['let in alone, and this cluster dials nobody', ['', 'mesh-3'], false, 'warn', BOTH_WAYS],
+    ['let in alone, and dials nobody', ['mesh-3', ''], false, 'warn', BOTH_WAYS],
+    ['let in alone, and both dial others', ['mesh-3', 'mesh-3'], false, 'warn', OUT_ONLY],
+  ])('what is said of a cluster that is %s, is not the opposite of peers-connected', (...row) => {
+    const [, [own = '', its = ''], isMutual, severity, hint] = row;
+    const input = inputOf({ invited: [] }, served(own, 'remote-mesh-2'));
+    const two = snapshotOf({
+      context: 'two',
+      ciliumConfig: config(2),
+      ...served(its, ...(isMutual ? ['remote-mesh-1'] : [])),
+    });
+    const clusters = [...input.clusters.slice(0, 1), two];
+    const [first] = findingsOf('tls-orphaned-users', { ...input, clusters });
+    expect(first).toMatchObject({ severity, cluster: 'one' });
+    if (hint) expect(first?.hint).toMatch(hint);
   });
 
   it('a user of a cluster that was let in by choice is no orphan, also when that cluster has lost its files', () => {

@@ -4,15 +4,17 @@ import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { renewTrustCommand } from '../connect/renew-trust.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
+import { haveLostBothHalves } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { isWithoutPeers } from '../peers/peers-on-record.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
@@ -202,10 +204,20 @@ function orphansOf(
   return strangers
     .filter((other) => !invited?.includes(clusterNameOf(other)))
     .map((other) => {
+      const user = remoteUserName(clusterNameOf(other));
+      const isLost = haveLostBothHalves(cluster, other);
+      // Then status and peers-connected say that it is to be connected to all that are on record.
+      const isAwaited = [cluster, other].some((one) => isWithoutPeers(one, withoutNamesakes(one, all)));
+      if (isLost && isAwaited) {
+        const reason = `${user} is of ${other.context}, which is to be connected again (peers-connected)`;
+        return findingOf('tls-orphaned-users', 'skip', context, { reason });
+      }
       const part = meshctlCommand('clustermesh disconnect', { context }, ['--destination-context', other.context]);
-      const args = { user: remoteUserName(clusterNameOf(other)), peer: other.context };
-      const hint = `Anyone with its certificate is still let in. To lock it out: ${part}`;
-      return findingOf('tls-orphaned-users', 'warn', context, args, hint);
+      const hint =
+        isLost || isAwaited
+          ? `Either connect them again: ${connectCommand(context, other.context)}; or lock it out: ${part}`
+          : `Anyone with its certificate is still let in. To lock it out: ${part}`;
+      return findingOf('tls-orphaned-users', 'warn', context, { user, peer: other.context }, hint);
     });
 }
 

@@ -4,7 +4,7 @@ import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { knownAs } from './concerned-peers.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
-import { configuredPeers, expectedPeers } from './peers.ts';
+import { configuredPeers, expectedPeers, isLetIn } from './peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
 export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
@@ -13,6 +13,13 @@ export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot
     !configuredPeers(server).includes(knownAs(client)) &&
     !dialsOneWay(asKnown(client), asKnown(server))
   );
+}
+
+/** Whether two clusters let each other in and neither dials the other: a peering that has lost both halves. */
+export function haveLostBothHalves(one: ClusterSnapshot, other: ClusterSnapshot): boolean {
+  const isLetInOnly = (client: ClusterSnapshot, server: ClusterSnapshot) =>
+    isLetIn(server, knownAs(client)) && !expectedPeers(client).includes(knownAs(server));
+  return isLetInOnly(one, other) && isLetInOnly(other, one);
 }
 
 /**

@@ -1,7 +1,8 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { dialledOneWay } from './peer-choices.ts';
-import { knownPeers } from './peers.ts';
+import { dialledOneWay, servedPeers } from './peer-choices.ts';
+import { expectedPeers, knownPeers } from './peers.ts';
 
 /**
  * The clusters that anything says are to be peers of this one, by name: its own files, users and choices, and those that others
@@ -12,6 +13,20 @@ export function peersOnRecord(snapshot: ClusterSnapshot, others: readonly Cluste
   const own = clusterNameOf(snapshot);
   const knowing = others.filter((other) => peersNamedBy(other).includes(own)).map(clusterNameOf);
   return [...new Set([...peersNamedBy(snapshot), ...knowing])].filter((name) => name !== own).sort();
+}
+
+/**
+ * Whether a cluster in which Cluster Mesh is enabled dials nobody, and serves nobody one-way as chosen: it is told to be connected
+ * to all that are {@link peersOnRecord}.
+ * @param others other clusters, as far as they were read
+ */
+export function isWithoutPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
+  if (!apiserverDeployment(snapshot) || expectedPeers(snapshot).length > 0) return false;
+  const own = clusterNameOf(snapshot);
+  return servedPeers(snapshot, []).every((name) => {
+    const peer = others.find((other) => clusterNameOf(other) === name);
+    return peer !== undefined && !expectedPeers(peer).includes(own);
+  });
 }
 
 function peersNamedBy(snapshot: ClusterSnapshot): string[] {
