@@ -178,8 +178,23 @@ describe('disable', () => {
 
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
+    expect(asked.stderr).toContain('mesh-2 still dials mesh-1, or lets it in.');
     expect(asked.stderr).toContain('Disconnect mesh-2 first? [y/N]');
     expect(peersOf2()).toHaveProperty('mesh-1');
+
+    // Requests would go on to backends that do not answer: what becomes of them is not what --yes agrees to.
+    for (const unsaid of [['--yes'], []]) {
+      const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1', ...unsaid);
+      expect(exitCode, stderr).toBe(2);
+      expect(stderr).toContain('mesh-2 still dials mesh-1, and keeps sending requests to its pods when it is gone');
+      const again = 'meshctl clustermesh disable --context mesh-1';
+      expect(stderr).toMatch(
+        new RegExp(
+          `Disconnect first:\\s+${again} --disconnect --yes\\s+or leave it as it is:\\s+${again} --disconnect=false --yes`,
+        ),
+      );
+    }
+    expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
 
     // Whoever does not answer may be the very peer, which would go on dialling what is gone.
     const away = join(dirname(sandbox.kubeconfigPath), 'away.yaml');
@@ -196,6 +211,24 @@ describe('disable', () => {
     expect(jsonOf(result)).toMatchObject({ kind: 'DisableResult', cluster: 'mesh-1', stillPointingHere: [] });
     expect(peersOf2() ?? {}).not.toHaveProperty('mesh-1');
     expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
+  });
+
+  it('finds who only lets it in, as a disconnect that was killed leaves it, also once nothing is left here', async () => {
+    await succeed('enable', '--context', 'mesh-2');
+    const { store } = cluster(1);
+    const usersOf2 = () => JSON.stringify(store.get(refs.configMap('clustermesh-remote-users'))?.data);
+    const left = usersOf2();
+    store.update(refs.configMap('clustermesh-remote-users'), (users) => {
+      users.data = { 'users.yaml': remoteUsersFile([{ name: 'remote-mesh-1', role: 'remote' }]) };
+    });
+    const told = await succeed('disable', '--context', 'mesh-1', '--disconnect', '--dry-run');
+    expect(told.stdout).toContain('remote-mesh-1');
+    await succeed('enable', '--context', 'mesh-1');
+    const warned = await succeed('disable', '--context', 'mesh-1', '--yes');
+    expect(warned.stderr).toContain('"mesh-2" still lets "mesh-1" in');
+    expect(usersOf2()).toContain('remote-mesh-1');
+    await succeed('disable', '--context', 'mesh-1', '--disconnect', '--yes');
+    expect(usersOf2()).toBe(left);
   });
 });
 

@@ -12,7 +12,7 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { peerOfUser } from './file/peer-config.ts';
-import { dialingFile, knownPeers } from './peers.ts';
+import { dialingFile, isLetIn, knownPeers } from './peers.ts';
 
 /** The name that a cluster has, and the one that peers may know it by. */
 export function namesOf(snapshot: ClusterSnapshot): string[] {
@@ -34,6 +34,13 @@ export function contextOfPeer(peer: string, others: readonly ClusterSnapshot[]):
 /** The file by which another cluster dials one of these names. */
 export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string | undefined {
   return names.map((name) => dialingFile(other, name)?.text).find((file) => file !== undefined);
+}
+
+/** What another cluster has of this one: a file by which it dials it, or a user alone by which it would let it in again. */
+export function holdOn(other: ClusterSnapshot, snapshot: ClusterSnapshot): 'dials' | 'lets-in' | undefined {
+  const names = namesOf(snapshot);
+  if (fileOfOther(other, names) !== undefined) return 'dials';
+  return names.some((name) => isLetIn(other, name)) ? 'lets-in' : undefined;
 }
 
 /**

@@ -4,7 +4,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
-import { concernedPeers, namesOf } from './concerned-peers.ts';
+import { concernedPeers, holdOn, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
 import { dialingFile } from './peers.ts';
@@ -21,15 +21,18 @@ export function arePeers(one: ClusterSnapshot, other: ClusterSnapshot): boolean 
 }
 
 /**
- * All clusters that a cluster dials or lets in, by name, and those that dial it, also where it has forgotten them or they leave no
- * trace with it: one that logs in with a certificate that several share. Namesakes of another mesh are none of them.
+ * All clusters that a cluster dials or lets in, by name, and those that dial it or let it in, also where it has forgotten them, as a
+ * disconnect that was interrupted leaves it, or they leave no trace with it: one that logs in with a certificate that several share.
+ * Namesakes of another mesh are none of them.
  * @param others that were read, perhaps with the cluster itself
  */
 export function peersAmong(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
-  return concernedPeers(
-    snapshot,
-    others.filter((other) => other !== snapshot && arePeers(other, snapshot) !== false),
+  const possible = others.filter((other) => other !== snapshot && arePeers(other, snapshot) !== false);
+  // A user alone leads nowhere by which namesakes could be told apart: it may be that of another one of the name.
+  const lettingIn = possible.filter(
+    (other) => holdOn(other, snapshot) === 'lets-in' && !isPeersNamesake(other, snapshot, others),
   );
+  return [...new Set([...concernedPeers(snapshot, possible), ...lettingIn.map(clusterNameOf)])].sort();
 }
 
 /**

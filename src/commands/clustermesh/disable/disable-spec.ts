@@ -7,7 +7,7 @@ export const DISABLE = {
   description:
     'Removes the peers first, then the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
     'others made stays. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
-    'asks.',
+    'asks. A cluster that others still dial is disabled with --yes only where --disconnect says what becomes of them.',
   examples: [
     { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would be removed' },
     {
@@ -20,8 +20,7 @@ export const DISABLE = {
     ...CLUSTERS,
     {
       flags: '--disconnect',
-      description: 'first disconnect the peers that the kubeconfig leads to, on their side too',
-      default: false,
+      description: 'first disconnect the peers that the kubeconfig leads to, on their side too (default: asks)',
     },
     {
       flags: '--keep-certificates',

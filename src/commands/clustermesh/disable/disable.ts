@@ -13,7 +13,8 @@ import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
@@ -58,7 +59,8 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
 
 /**
  * These clusters and, of all that the kubeconfig leads to, who else may dial them: one that has forgotten its peers, in a disconnect
- * that was interrupted, say, does not know that they go on. None where nothing is there that others could dial.
+ * that was interrupted, say, does not know that they go on. None where nothing is there that others could dial, unless they are to
+ * forget it.
  */
 async function withDiallers(
   context: CommandContext,
@@ -66,7 +68,7 @@ async function withDiallers(
   drafts: readonly Omit<LeavingCluster, 'peers'>[],
 ): Promise<readonly ClusterSnapshot[]> {
   const own = drafts.map(({ draft }) => draft.snapshot);
-  if (!own.some(hasServed)) return [];
+  if (!flags.disconnect && !own.some(hasServed)) return [];
   const targets = drafts.map(({ target }) => target);
   return [...own, ...(await readerOfOthers(context, flags, targets)())];
 }
@@ -109,17 +111,28 @@ async function askAboutPeers(
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
   const { known } = contexts;
-  const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
-  const remaining = staying.filter((peer) => !wanted || !known.has(peer));
+  const isHeld = (peer: string, hold: ReturnType<typeof holdOn>) => {
+    const there = all.find((other) => other.context === known.get(peer));
+    // Of one that was not read the worst is to be thought.
+    return (there ? holdOn(there, draft.snapshot) : 'dials') === hold;
+  };
+  const dialling = staying.filter((peer) => isHeld(peer, 'dials'));
+  const holding = staying.filter((peer) => dialling.includes(peer) || isHeld(peer, 'lets-in'));
+  const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
+  requireChoice(context, flags, draft.name, reached(dialling));
+  const wanted =
+    known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
+  const remaining = holding.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : silent;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
-    context.progress.warn(
-      `"${peer}" still points here and will report "${draft.name}" as failing${doubt} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`,
-    );
+    const says = dialling.includes(peer)
+      ? `still points here and will report "${draft.name}" as failing${doubt}`
+      : `still lets "${draft.name}" in: anyone with its certificate`;
+    context.progress.warn(`"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`);
   }
   return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
 }
@@ -138,17 +151,44 @@ async function prepareLeaving(
   return { target, draft, peers: { prepared, remaining } };
 }
 
-/** Only where somebody can be asked, and where something will be done. */
+/**
+ * Who dials a cluster that is gone keeps its backends and sends requests to them, which nobody answers: that is not what --yes
+ * agrees to.
+ * @param dialling names of the peers that dial it, and that could be disconnected
+ * @throws MeshctlError `Usage` where nobody can be asked what becomes of them, and no flag says it
+ */
+function requireChoice(
+  { againWithout, canAsk }: CommandContext,
+  flags: DisableFlags,
+  name: string,
+  dialling: readonly string[],
+): void {
+  if (flags.disconnect !== undefined || dryRunOf(flags) || dialling.length === 0 || (canAsk && !flags.yes)) return;
+  const [dial, keep, them] =
+    dialling.length === 1 ? ['dials', 'keeps', 'it as it is'] : ['dial', 'keep', 'them as they are'];
+  const choose = (word: string) => againWithout(['--yes'], word, '--yes');
+  throw new MeshctlError(
+    'Usage',
+    `${printable(dialling).join(', ')} still ${dial} ${printable(name)}, and ${keep} sending requests to its pods when it is gone`,
+    {
+      hint: `Disconnect first: ${choose('--disconnect')}; or leave ${them}: ${choose('--disconnect=false')}`,
+      details: { stillPointingHere: dialling },
+    },
+  );
+}
+
+/** Only where somebody can be asked, and where something will be done. @param peers names of those that have anything of it */
 async function offerDisconnect(
   context: CommandContext,
   flags: DisableFlags,
+  name: string,
   peers: readonly string[],
 ): Promise<boolean> {
-  if (flags.yes || dryRunOf(flags) || !context.canAsk) return false;
+  if (flags.yes || dryRunOf(flags) || !context.canAsk || peers.length === 0) return false;
   const names = printable(peers).join(', ');
   return context.confirm(
     `Disconnect ${names} first?`,
-    `${names} still ${peers.length === 1 ? 'points' : 'point'} here.`,
+    `${names} still ${peers.length === 1 ? 'dials' : 'dial'} ${printable(name)}, or ${peers.length === 1 ? 'lets' : 'let'} it in.`,
   );
 }
 
