@@ -101,8 +101,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['service', 'describe', 'default/web', '--context', BOTH],
   ['service', 'failover', '--context', BOTH],
   [...PART, '--destination-context', 'mesh-2', '--yes'],
-  // By now they have global services.
-  [...JOIN, '--yes'],
+  JOIN,
   [...PART, '--peer', 'mesh-2', '--yes'],
   ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes'],
   ['clustermesh', 'disable', '--context', 'mesh-2', '--yes', '--keep-certificates'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { newlyShared, sharedWithStranger, unseenShared } from '../../src/mesh/services/newly-shared.ts';
+import { newlyShared, sharedWithStranger } from '../../src/mesh/services/newly-shared.ts';
 import { serviceFacts } from '../../src/mesh/services/services.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -43,9 +43,9 @@ const bothWays = (one: ClusterSnapshot, other: ClusterSnapshot) => [
 
 describe('clusters that are connected for the first time', () => {
   const cart = { cart: GLOBAL };
-  const first = (says: string, number = 1) => ({ cluster: `context-${number}`, says });
+  const first = (says: string, number = 1) => `context "context-${number}": ${says}`;
 
-  it.each<[what: string, one: Of, other: Of, hazards: unknown[]]>([
+  it.each<[what: string, one: Of, other: Of, says: string[]]>([
     [
       'a Service is global in both',
       { services: cart },
@@ -78,8 +78,8 @@ describe('clusters that are connected for the first time', () => {
       { services: many(300), dials: ['mesh-1'] },
       [first('requests for shop/s000, shop/s001, shop/s002 and 297 more may go to mesh-2 too')],
     ],
-  ])('%s', (_, one, other, hazards) => {
-    expect(newlyShared(bothWays(cluster(1, one), cluster(2, other)))).toEqual(hazards);
+  ])('%s', (_, one, other, says) => {
+    expect(newlyShared(bothWays(cluster(1, one), cluster(2, other)))).toEqual(says);
   });
 
   it('those with the same Services are named together', () => {
@@ -98,12 +98,11 @@ describe('clusters that are connected for the first time', () => {
     const other = cluster(2, { services: cart, dials: ['mesh-1'] });
     const says =
       'context "context-1": its Services may not be listed, so it is not known which of them come to be shared';
-    expect(unseenShared(bothWays(unseen(), other))).toEqual([`${says} → Ask for it.`]);
-    expect(unseenShared(bothWays(unseen(['mesh-2']), other))).toEqual([]);
-    expect(newlyShared(bothWays(unseen(), other))).toEqual([]);
-    expect(sharedWithStranger(unseen(), 'mesh-2', true)).toEqual({ hazards: [], warnings: [`${says} → Ask for it.`] });
+    expect(newlyShared(bothWays(unseen(), other))).toEqual([`${says} → Ask for it.`]);
+    expect(newlyShared(bothWays(unseen(['mesh-2']), other))).toEqual([]);
+    expect(sharedWithStranger(unseen(), 'mesh-2', true)).toEqual([`${says} → Ask for it.`]);
     const unread = { ...cluster(1, {}), globalServices: undefined };
-    expect(unseenShared(bothWays(unread, other))).toEqual([]);
+    expect(newlyShared(bothWays(unread, other))).toEqual([]);
   });
 });
 
@@ -119,7 +118,8 @@ describe('a cluster of another owner, whose Services nobody here can read', () =
     ['it is connected already', { services, letsIn: ['mesh-2'], dials: ['mesh-2'] }, true, []],
     ['nothing is global', {}, true, []],
   ])('%s', (_, own, dialsPeer, says) => {
-    const { hazards } = sharedWithStranger(cluster(1, own), 'mesh-2', dialsPeer);
-    expect(hazards).toEqual(says.map((one) => ({ cluster: 'context-1', says: one })));
+    expect(sharedWithStranger(cluster(1, own), 'mesh-2', dialsPeer)).toEqual(
+      says.map((one) => `context "context-1": ${one}`),
+    );
   });
 });

@@ -16,7 +16,6 @@ import { requireReadyServers, requireSoundServers } from '../../mesh/connect/pro
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -35,8 +34,6 @@ export interface PreparedConnect {
   dial: Plan;
   /** What becomes of the connections that there are. */
   effects: readonly PeerEffect[];
-  /** What it shares. */
-  hazards: readonly Hazard[];
   warnings: readonly string[];
   /** What was left out of it. */
   spared: readonly Unanswered[];
@@ -90,7 +87,7 @@ export function planDials({
   notes,
   proof,
   now,
-}: WantedDials): Omit<PreparedConnect, 'targets' | 'spared' | 'hazards'> {
+}: WantedDials): Omit<PreparedConnect, 'targets' | 'spared'> {
   const snapshots = members.map(({ snapshot }) => snapshot);
   const directions = wanted.map((dial) => planDirection(...dial, { ...wishOf(dial), now }));
   if (proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);

@@ -9,7 +9,7 @@ import { counted } from '../../mesh/counted.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
-import { newlyShared, unseenShared } from '../../mesh/services/newly-shared.ts';
+import { newlyShared } from '../../mesh/services/newly-shared.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
@@ -81,13 +81,7 @@ export async function prepareConnect(
     now: flow.now(),
   });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
-  return {
-    targets,
-    ...planned,
-    hazards: newlyShared(shared),
-    warnings: [...planned.warnings, ...unseenShared(shared)],
-    spared,
-  };
+  return { targets, ...planned, warnings: [...planned.warnings, ...newlyShared(shared)], spared };
 }
 
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */

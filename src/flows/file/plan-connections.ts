@@ -12,7 +12,7 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
-import { newlyShared, unseenShared } from '../../mesh/services/newly-shared.ts';
+import { newlyShared } from '../../mesh/services/newly-shared.ts';
 import { judgeMesh, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
@@ -51,7 +51,7 @@ export async function planConnections(
   const unready = halfEnabledAmong(members.filter(({ wanted }) => !wanted.connectOnly).map(({ snapshot }) => snapshot));
   const isReady = ({ wanted: { name } }: FileMember) =>
     options.enabled === true || !(unready.has(name) || unserved.some((one) => one.name === name));
-  const parts: Omit<PreparedConnect, 'hazards'>[] = [];
+  const parts: PreparedConnect[] = [];
   for (const group of groupsOf(spec.dials, names)) {
     if (group.length < 2) continue;
     const own = members.filter(({ wanted }) => group.includes(wanted.name));
@@ -95,13 +95,12 @@ export async function planConnections(
     return client && server ? [{ client, server }] : [];
   });
   const now = joined(parts);
-  const warnings = [...now.warnings, ...unseenShared(all)];
-  // Also what is dialled only later is agreed to now.
-  return { now: { ...now, hazards: newlyShared(all), warnings }, later, unserved };
+  // Also of what is dialled only later.
+  return { now: { ...now, warnings: [...now.warnings, ...newlyShared(all)] }, later, unserved };
 }
 
 /** The plans of separate meshes as one: none of them has a cluster of another. */
-function joined(parts: readonly Omit<PreparedConnect, 'hazards'>[]): Omit<PreparedConnect, 'hazards'> {
+function joined(parts: readonly PreparedConnect[]): PreparedConnect {
   return {
     targets: parts.flatMap(({ targets }) => targets),
     members: parts.flatMap(({ members }) => members),

@@ -144,12 +144,11 @@ export async function prepareAccept(
       serve: { steps: serve },
       dial: { steps: dial },
       effects: connectEffects([own.snapshot], directions, steps),
-      hazards: shared.hazards,
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...directions.flatMap(({ credential }) => credential.warnings),
         ...foreignHomeNotes(steps),
-        ...shared.warnings,
+        ...shared,
       ],
       spared: [],
     },

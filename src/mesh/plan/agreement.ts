@@ -3,7 +3,7 @@ import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.t
 
 /**
  * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, or takes
- * from other clusters what they use, or sends requests to them.
+ * from other clusters what they use.
  */
 export interface Hazard {
   /** The context of the cluster that the plan changes. */

@@ -4,7 +4,6 @@ import { firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
-import type { Hazard } from '../plan/agreement.ts';
 import { isGlobalByDefault, readSharing } from './annotations.ts';
 import { isPublished } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
@@ -18,63 +17,57 @@ export interface DialOfSnapshots {
 }
 
 /**
- * What dials do to global Services: as soon as a cluster reads of another one, requests for those that are global in both go to the
- * other's backends too. Only of dials that there have not been until now.
+ * What dials do to global Services, as clauses: as soon as a cluster reads of another one, requests for those that are global in both
+ * go to the other's backends too. And the clusters of which it is not known which Services are global, with how to be let look. Only
+ * of dials that there have not been until now. Who made them global wants them shared: it is named, and nobody is asked.
  */
-export function newlyShared(dials: readonly DialOfSnapshots[]): Hazard[] {
-  return firstDials(dials).flatMap(({ client, servers }) => {
-    const shared = servers.flatMap((server) => {
-      const [ours, theirs] = [servicesOf(client), servicesOf(server)];
-      const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
-      return keys.length > 0 ? [{ services: firstOf(keys), all: keys.join(), server: clusterNameOf(server) }] : [];
-    });
-    return [...groupBy(shared, ({ all }) => all).values()].flatMap((alike): Hazard[] => {
-      const names = firstOf(alike.map(({ server }) => server));
-      return alike.slice(0, 1).map(({ services }) => ({
-        cluster: client.context,
-        says: `requests for ${services} may go to ${names} too`,
-      }));
-    });
-  });
+export function newlyShared(dials: readonly DialOfSnapshots[]): string[] {
+  const first = firstDials(dials);
+  const clusters = new Set(first.flatMap(({ client, servers }) => [client, ...servers]));
+  return [...first.flatMap(sharedByDialling), ...[...clusters].flatMap(unseenIn)];
 }
 
-/** Of dials that there have not been until now: the clusters of which it is not known which Services are global, as warnings. */
-export function unseenShared(dials: readonly DialOfSnapshots[]): string[] {
-  const clusters = new Set(firstDials(dials).flatMap(({ client, servers }) => [client, ...servers]));
-  return [...clusters].flatMap(unseenIn);
+function sharedByDialling({ client, servers }: FirstDials): string[] {
+  const shared = servers.flatMap((server) => {
+    const [ours, theirs] = [servicesOf(client), servicesOf(server)];
+    const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
+    return keys.length > 0 ? [{ services: firstOf(keys), all: keys.join(), server: clusterNameOf(server) }] : [];
+  });
+  return [...groupBy(shared, ({ all }) => all).values()].flatMap((alike) => {
+    const names = firstOf(alike.map(({ server }) => server));
+    return alike
+      .slice(0, 1)
+      .map(({ services }) => `context "${client.context}": requests for ${services} may go to ${names} too`);
+  });
 }
 
 /**
  * The same where only one of the clusters is within reach: which Services the other one has, nobody here can tell.
  * @param dialsPeer whether the cluster comes to dial it
  */
-export function sharedWithStranger(
-  own: ClusterSnapshot,
-  peer: string,
-  dialsPeer: boolean,
-): { hazards: Hazard[]; warnings: string[] } {
+export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer: boolean): string[] {
   const firstOut = dialsPeer && !configuredPeers(own).includes(peer);
   const firstIn = !isLetIn(own, peer);
-  if (!firstOut && !firstIn) return { hazards: [], warnings: [] };
+  if (!firstOut && !firstIn) return [];
   const services = servicesOf(own);
-  if (!services) return { hazards: [], warnings: unseenIn(own) };
+  if (!services) return unseenIn(own);
   const global = [...services.services].filter(([, { annotations }]) => readSharing(annotations).global).sort();
   const offered = global.filter(([, facts]) => isPublished(inputOf(services, facts)));
-  const hazard = (is: boolean, of: typeof global, says: (services: string) => string): Hazard[] =>
-    is && of.length > 0 ? [{ cluster: own.context, says: says(firstOf(of.map(([key]) => key))) }] : [];
-  return {
-    hazards: [
-      ...hazard(firstOut, global, (keys) => `requests for ${keys} may go to ${peer} too, if they are global there`),
-      ...hazard(firstIn, offered, (keys) => `requests from ${peer} for ${keys} may come in, if they are global there`),
-    ],
-    warnings: [],
-  };
+  const clause = (is: boolean, of: typeof global, says: (services: string) => string): string[] =>
+    is && of.length > 0 ? [`context "${own.context}": ${says(firstOf(of.map(([key]) => key)))}`] : [];
+  return [
+    ...clause(firstOut, global, (keys) => `requests for ${keys} may go to ${peer} too, if they are global there`),
+    ...clause(firstIn, offered, (keys) => `requests from ${peer} for ${keys} may come in, if they are global there`),
+  ];
+}
+
+interface FirstDials {
+  client: ClusterSnapshot;
+  servers: readonly ClusterSnapshot[];
 }
 
 /** By who dials: those that it does not dial yet. */
-function firstDials(
-  dials: readonly DialOfSnapshots[],
-): { client: ClusterSnapshot; servers: readonly ClusterSnapshot[] }[] {
+function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
   return [...groupBy(dials, ({ client }) => client)].flatMap(([client, own]) => {
     const dialled = new Set(configuredPeers(client));
     const servers = own.flatMap(({ server }) => {

@@ -18,8 +18,7 @@ export const ACCEPT = {
   description:
     'Reads a message from another owner: an invitation, the reply to one, or the confirmation of a reply. Checks it ' +
     'before anything is written: who signed it, who it is for, whether it is still valid and unused, and whether the ' +
-    'clusters are compatible. Shows the fingerprints of both CAs and asks, unless --fingerprint names the other one; ' +
-    'with that, it asks where global Services may come to be shared, or needs --yes. ' +
+    'clusters are compatible. Shows the fingerprints of both CAs and asks, unless --fingerprint names the other one. ' +
     'Then it lets the other cluster in, signs the certificate that it asked for, and prints the answer to hand back. ' +
     'From the second message on, this cluster dials the other one, and what was written is rolled back unless all its ' +
     'nodes get through.',

@@ -36,18 +36,14 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     requireFingerprint(prepared, flags.fingerprint);
     for (const warning of connect.warnings) context.progress.warn(warning);
     const effects = await withMendsNamed(context, flags, connect.effects);
-    const { hazards, warnings } = connect;
-    const report = { steps: [...connect.serve.steps, ...connect.dial.steps], effects, hazards, warnings };
+    const report = { steps: [...connect.serve.steps, ...connect.dial.steps], effects, warnings: connect.warnings };
     if (dryRun) {
       for (const line of fingerprintLines(prepared)) context.progress.info(line);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    const isAgreed = await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
-    await confirmCuts(context, isAgreed ? { ...report, hazards: [] } : report, {
-      yes: flags.yes,
-      planned: [{ target, snapshot: prepared.own.snapshot }],
-    });
+    await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
+    await confirmCuts(context, report, { yes: flags.yes, planned: [{ target, snapshot: prepared.own.snapshot }] });
     const { steps, unproved } = await acceptMessage(context, prepared, {
       proof: flags.proof,
       proofMs: flags.waitDuration,
@@ -110,18 +106,15 @@ function requireFingerprint({ peer, fingerprints }: PreparedAccept, wanted: stri
   );
 }
 
-/**
- * Shows both fingerprints, and asks; a CA that was agreed to before, or is named by its fingerprint, is not asked about.
- * @returns whether the plan was shown, and agreed to
- */
+/** Shows both fingerprints, and asks; a CA that was agreed to before, or is named by its fingerprint, is not asked about. */
 async function confirmPeer(
   context: CommandContext,
   prepared: PreparedAccept,
   { yes, fingerprint, plan }: Pick<AcceptFlags, 'yes' | 'fingerprint'> & { plan: string },
-): Promise<boolean> {
+): Promise<void> {
   if (yes || fingerprint !== undefined || prepared.isKnownCa) {
     for (const line of fingerprintLines(prepared)) context.progress.info(line);
-    return false;
+    return;
   }
   const { name } = prepared.peer.identity;
   const about = [
@@ -137,5 +130,4 @@ async function confirmPeer(
       context.again('--fingerprint', '<SHA256:…>'),
   );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);
-  return true;
 }

@@ -74,8 +74,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
-    const { effects, hazards } = prepared;
-    const report = { steps: planned, effects, hazards, warnings: prepared.warnings };
+    const report = { steps: planned, effects: prepared.effects, warnings: prepared.warnings };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
