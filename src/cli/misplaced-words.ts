@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
-import { meshctlCommand } from '../mesh/command-line.ts';
+import { everyPairFlag, meshctlCommand } from '../mesh/command-line.ts';
 
 /**
  * The command line that was meant where words stand without the flag that they belong to: `diff mesh.yaml` for a file,
@@ -28,8 +28,12 @@ export function withFlagsForWords(command: CommandSpec | undefined, argv: readon
   }
   const [first = '', ...others] = words;
   if (isGiven('--destination-context')) return undefined;
-  if (isGiven('--context')) return line('--destination-context', words.join(','));
-  return others.length > 0 ? line('--context', first, '--destination-context', others.join(',')) : undefined;
+  // Contexts that are only listed are to be connected with each other, and to be parted no more than has to be.
+  const mode = (count: number) =>
+    path.at(-1) === 'connect' && !isGiven('--connection-mode') ? everyPairFlag(count) : [];
+  if (isGiven('--context')) return line('--destination-context', words.join(','), ...mode(words.length + 1));
+  if (others.length === 0) return undefined;
+  return line('--context', first, '--destination-context', others.join(','), ...mode(words.length));
 }
 
 /**

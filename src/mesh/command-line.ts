@@ -73,6 +73,11 @@ export function connectCommand(
   ]);
 }
 
+/** The flag by which `clustermesh connect` joins every pair of so many clusters; two need none. */
+export function everyPairFlag(clusters: number): string[] {
+  return clusters > 2 ? ['--connection-mode', 'mesh'] : [];
+}
+
 /** `kubectl --context a -n kube-system get pods`. @param words one word each */
 export function kubectlCommand({ context, namespace }: CommandPlace, words: readonly string[]): string {
   const flags = [

@@ -111,6 +111,10 @@ describe('--context', () => {
     ['clustermesh connect --context mesh-1 --context mesh-2 --destination-context mesh-3', '--context is given twice'],
     ['clustermesh certs list --context nope-*', 'matches "nope-*"'],
     [
+      'clustermesh connect --context mesh-1,mesh-2,mesh-3',
+      'connect --context mesh-1 --destination-context mesh-2,mesh-3 --connection-mode mesh\n',
+    ],
+    [
       'clustermesh disconnect --context mesh-1,mesh-2,mesh-3 --yes',
       'Did you mean: meshctl clustermesh disconnect --yes --context mesh-1 --destination-context mesh-2,mesh-3\n',
     ],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
+import { howToBegin, joinAll } from '../../src/mesh/status/whom-to-join.ts';
 import { statusJunit } from '../../src/views/status/status-junit.ts';
 import { beginningLines } from '../../src/views/status/status-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
@@ -47,5 +48,50 @@ describe('how a cluster that is alone begins', () => {
     expect(statusJunit([one], [], { others: ['two'] })).toContain(`\n→ ${next}</failure>`);
     const [finding] = unconnected([one]);
     expect(finding?.hint).toBe(next.replace('two', "'<context>'"));
+  });
+});
+
+describe('how clusters begin none of which is connected to another', () => {
+  const aloneAs = (id: number, onRecord?: string[]) =>
+    ({
+      ...report,
+      context: `c${id}`,
+      cluster: { name: `mesh-${id}`, id },
+      admits: undefined,
+      onRecord,
+    }) as StatusReport;
+  const STAR = 'meshctl clustermesh connect --context c1 --destination-context c2,c3';
+
+  it.each<[what: string, onRecord: (string[] | undefined)[], all: string | undefined, own: string]>([
+    ['two', [undefined, undefined], STAR.replace(',c3', ''), STAR.replace(',c3', '')],
+    [
+      'three of which nothing is known',
+      [undefined, undefined, undefined],
+      `${STAR} --connection-mode mesh`,
+      `${STAR} --connection-mode mesh`,
+    ],
+    ['three that were a star', [['mesh-2', 'mesh-3'], ['mesh-1'], ['mesh-1']], STAR, STAR],
+    // What was chosen for a pair stays where no mode is named.
+    [
+      'three that were all connected',
+      [
+        ['mesh-2', 'mesh-3'],
+        ['mesh-1', 'mesh-3'],
+        ['mesh-1', 'mesh-2'],
+      ],
+      undefined,
+      STAR,
+    ],
+    ['three, one of which was none of them', [['mesh-2'], ['mesh-1'], undefined], undefined, STAR.replace(',c3', '')],
+  ])('%s', (_what, records, all, own) => {
+    const alone = records.map((onRecord, index) => aloneAs(index + 1, onRecord));
+    const [first = report] = alone;
+    expect(joinAll(alone)).toBe(all);
+    expect(howToBegin(first, alone)).toBe(own);
+  });
+
+  it('is not told to connect those with each other that have peers', () => {
+    const joined = (id: number) => ({ ...aloneAs(id), peers: [{ name: 'mesh-9' }] }) as unknown as StatusReport;
+    expect(howToBegin(aloneAs(1), [aloneAs(1), joined(2), joined(3)])).toBe(STAR);
   });
 });

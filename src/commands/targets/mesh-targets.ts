@@ -1,6 +1,6 @@
 import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
 import { type FirstLook, isSameCluster } from '../../flows/targets/first-look.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { everyPairFlag, kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { CommandContext } from '../command.ts';
@@ -17,15 +17,17 @@ export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
  * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer
  * is among them where it was named: a cluster that is gone can be disconnected; with `--all` it is left out, and `work`
  * gets it apart.
+ * @param purpose what `work` does with them
  * @throws MeshctlError `Usage` when the flags name no two clusters, or one of them twice
  */
 export async function withMesh<T>(
   context: CommandContext,
   flags: MeshFlags,
+  purpose: 'connect' | 'disconnect',
   work: (request: MeshRequest, silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   const mode = flags.connectionMode ?? (flags.all && flags.context === undefined ? 'mesh' : 'bidirectional');
-  checkFlags(context, flags, mode);
+  checkFlags(context, flags, mode, purpose);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
   const withDestinations = (source: FirstLook | undefined, first: readonly Found[] = []): Promise<T> => {
     const except = source?.client.context;
@@ -51,7 +53,12 @@ export async function withMesh<T>(
   });
 }
 
-function checkFlags({ againWithout }: CommandContext, flags: MeshFlags, mode: ConnectionMode): void {
+function checkFlags(
+  { againWithout }: CommandContext,
+  flags: MeshFlags,
+  mode: ConnectionMode,
+  purpose: 'connect' | 'disconnect',
+): void {
   const { destinationContext = [], all } = flags;
   if (all && !flags.context && mode !== 'mesh') {
     throw new MeshctlError('Usage', `--all with --connection-mode ${mode} needs a cluster to start from`, {
@@ -64,7 +71,10 @@ function checkFlags({ againWithout }: CommandContext, flags: MeshFlags, mode: Co
   if (!all && destinationContext.length === 0) {
     // As commands take it that start from none of them.
     const [source = '', ...others] = (flags.context ?? '').split(',');
-    const words = ['--context', source, '--destination-context', others.join(',')];
+    // Those that are only listed are to be connected with each other, and to be parted no more than has to be.
+    const isEveryPair = purpose === 'connect' && flags.connectionMode === undefined;
+    const more = isEveryPair ? everyPairFlag(others.length + 1) : [];
+    const words = ['--context', source, '--destination-context', others.join(','), ...more];
     throw new MeshctlError('Usage', 'no destination is named', {
       hint:
         others.every((name) => name !== '') && others.length > 0

@@ -1,5 +1,5 @@
 import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
-import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, everyPairFlag, meshctlCommand } from '../../mesh/command-line.ts';
 import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -34,8 +34,7 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
   const [first, ...rest] = contexts;
   // A connection that is one-way on purpose stays so where no mode is named.
   const oneWay = lacking.length === 1 ? ['--connection-mode', 'bidirectional'] : [];
-  const mode = rest.length > 1 ? ['--connection-mode', 'mesh'] : oneWay;
-  const connect = connectCommand(first, rest, mode);
+  const connect = connectCommand(first, rest, [...everyPairFlag(contexts.length), ...oneWay]);
   const among = connectedAmong(members, lacking).map(({ client }) => client.context);
   throw new MeshctlError(
     'NotFound',

@@ -1,7 +1,8 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { connectCommand } from '../command-line.ts';
+import { connectCommand, everyPairFlag } from '../command-line.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
 import { onceAddressed, unreadyIn } from '../faults/unready.ts';
+import { pairsOf } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { isAlone, mayBePeersOf, type StatusReport } from './status.ts';
@@ -20,6 +21,23 @@ function whomToJoin(report: StatusReport, reports: readonly StatusReport[], cont
   const enabled = others.filter((other) => other.enabled).map(({ cluster }) => cluster.name);
   const { onRecord = enabled } = report;
   return thoseReady(onRecord, (name) => unready.has(name)).map((name) => asked.get(name) ?? contextOf(contexts, name));
+}
+
+/**
+ * The one command that connects clusters none of which is connected to another: every pair of them where nothing says who is to
+ * be whose peer, and the first with each other one where just that is on record. Undefined where something else is: then each
+ * is connected to its own, so that what was chosen stays.
+ */
+export function joinAll(alone: readonly StatusReport[]): string | undefined {
+  const [first, ...rest] = alone;
+  if (!first) return undefined;
+  const areOnRecord = (one: StatusReport, other: StatusReport) => one.onRecord?.includes(other.cluster.name) ?? false;
+  const isOpen = alone.every(({ onRecord }) => !onRecord);
+  const isStar =
+    rest.every((other) => areOnRecord(first, other)) && !pairsOf(rest).some((pair) => areOnRecord(...pair));
+  if (!isOpen && !isStar) return undefined;
+  const others = rest.map(({ context }) => context);
+  return connectCommand(first.context, others, isOpen ? everyPairFlag(alone.length) : []);
 }
 
 /** What is known around a cluster that is not part of a mesh. */
@@ -49,6 +67,9 @@ export function howToBegin(
   const [destinations = []] = [whomToJoin(report, reports, contexts), others, ['<context>']].filter(
     (some) => some.length > 0,
   );
-  const connect = onceAddressed(connectCommand(context, destinations), [context, ...destinations], reports);
+  const joined = destinations.flatMap((name) => reports.find((other) => other.context === name) ?? []);
+  const isWhole = joined.length === destinations.length && joined.every(isAlone);
+  const all = (isWhole ? joinAll([report, ...joined]) : undefined) ?? connectCommand(context, destinations);
+  const connect = onceAddressed(all, [context, ...destinations], reports);
   return forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
 }

@@ -6,6 +6,7 @@ import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
 import { isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -48,18 +49,18 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   ]);
   if (waiting.length > 0) lines.push('', ...waiting);
   const apart = unconnected(report);
-  const [first, ...rest] = apart;
+  const [, ...rest] = apart;
   const off = apart.filter(({ enabled }) => !enabled);
   const isAll = rest.length === report.clusters.length - 1 && rest.length > 0 && off.length <= rest.length;
-  // Where anything says who the peers are, they are not all.
-  const isOpen =
-    apart.every(({ onRecord }) => !onRecord) || rest.every(({ cluster }) => first?.onRecord?.includes(cluster.name));
-  const isBeginning = isAll && isOpen;
-  if (first && isBeginning && !off.some(({ unsigned, caExpired, unfinished }) => unsigned || caExpired || unfinished)) {
+  const joining = isAll ? joinAll(apart) : undefined;
+  if (
+    joining !== undefined &&
+    !off.some(({ unsigned, caExpired, unfinished }) => unsigned || caExpired || unfinished)
+  ) {
     // Nobody is connected to anybody: one command for all.
-    const others = rest.map(({ context }) => context);
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
-    const connect = onceAddressed(connectCommand(first.context, others), [first.context, ...others], report.clusters);
+    const contexts = apart.map(({ context }) => context);
+    const connect = onceAddressed(joining, contexts, report.clusters);
     if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme)));
     return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }

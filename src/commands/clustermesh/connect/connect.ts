@@ -48,7 +48,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
     );
   }
-  return withMesh(context, flags, async (request, silent) => {
+  return withMesh(context, flags, 'connect', async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
     if (flags.probe && dryRun) {
       const contexts = plan.targets.map(({ client }) => client.context);

@@ -41,7 +41,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   };
   const { peer } = flags;
   if (!peer) {
-    return withMesh(context, flags, async (request, silent) => {
+    return withMesh(context, flags, 'disconnect', async (request, silent) => {
       const readOthers = readerOfOthers(context, flags, targetsOf(request));
       const prepared = await prepareDisconnect(context, request, { ...options, readOthers });
       sayLeftOut(context, prepared.spared);
