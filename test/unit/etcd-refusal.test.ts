@@ -69,3 +69,19 @@ it.each([
   expect(told.message).toMatch(says);
   expect(told.hint).toMatch(hint);
 });
+
+it.each<[EtcdReadReason, 'it is asked' | 'it is not']>([
+  ['tls-client-rejected', 'it is asked'],
+  ['permission-denied', 'it is asked'],
+  ['unavailable', 'it is not'],
+  ['timeout', 'it is not'],
+  ['protocol', 'it is not'],
+  ['tls-unknown-ca', 'it is not'],
+  ['tls-expired', 'it is not'],
+  ['tls-name', 'it is not'],
+])('an etcd is said not to accept a credential only where it says so itself: %s, %s', (reason, asked) => {
+  const { message } = refusalOf(new EtcdReadError(reason, 'no'), direction(RUNNING, [RUNNING]));
+  const refuses = 'context "one": etcd does not accept the credential for "mesh-2" (user remote-mesh-2): ';
+  const lacks = 'context "one": the credential for "mesh-2" (user remote-mesh-2) could not be proved to etcd: ';
+  expect(message.startsWith(asked === 'it is asked' ? refuses : lacks), message).toBe(true);
+});

@@ -82,6 +82,12 @@ const OTHER_CLOCK: Words = {
     `Set the clocks of this machine and of the cluster right; the cluster's is in the answer's header Date: ${kubectlCommand({ context }, ['get', '--raw', '/version', '-v=8'])}`,
 };
 
+/** What etcd itself says to the credential; else it was not asked, by whatever kept it or this machine from that. */
+const BY_ETCD: ReadonlySet<string> = new Set([
+  ...(['tls-client-rejected', 'permission-denied'] satisfies EtcdReadReason[]),
+  ...['user-missing', 'role-wrong', 'wrong-cluster-name'],
+]);
+
 /** A refusal as the operator reads it. */
 export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlError {
   const isOfTime = error.reason === 'tls-client-rejected' && /expired/.test(error.seen.alert ?? '');
@@ -211,9 +217,11 @@ function refusal(
   cause: Error,
 ): MeshctlError {
   const { context } = server.snapshot;
-  return new MeshctlError(
-    'CredentialRefused',
-    `context "${context}": etcd does not accept the credential for "${client.identity.name}" (user ${user}): ${says}`,
-    { hint: hint(server.snapshot), cause, details: { context, user, reason, message: cause.message } },
-  );
+  const whose = `the credential for "${client.identity.name}" (user ${user})`;
+  const what = BY_ETCD.has(reason) ? `etcd does not accept ${whose}` : `${whose} could not be proved to etcd`;
+  return new MeshctlError('CredentialRefused', `context "${context}": ${what}: ${says}`, {
+    hint: hint(server.snapshot),
+    cause,
+    details: { context, user, reason, message: cause.message },
+  });
 }
