@@ -9,7 +9,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { templateSpec } from '../../src/mesh/objects/workload.ts';
-import { remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { caFacts, certificateFacts, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -81,6 +81,9 @@ function connected(given: Given): ClusterSnapshot {
       return { ...object, status: loadBalancerService('10.9.0.1').status };
     }
     if (object.metadata.name === 'cilium-kvstoremesh') return { ...object, data: { 'mesh-2': encodeText(file) } };
+    if (object.metadata.name === 'cilium-clustermesh') {
+      return { ...object, data: { 'mesh-2': encodeText(cachedPeerFile('kube-system')) } };
+    }
     if (object.metadata.name === 'clustermesh-remote-users') {
       return { ...object, data: { 'users.yaml': remoteUsersFile(remoteUsers) } };
     }
@@ -108,6 +111,46 @@ function diallingPeer(ca: CertificateFacts, address = '10.9.0.1'): ClusterSnapsh
     peerCertificates: new Map([['mesh-1', leafOf(ca, { commonName: 'remote-mesh-2' })]]),
   });
 }
+
+describe('a peer whose peering file is lost', () => {
+  const [AGENTS, KVSTOREMESH] = ['cilium-clustermesh', 'cilium-kvstoremesh'];
+  const without = (...names: string[]) => {
+    const snapshot = connected({});
+    const isKept = ({ kind, metadata }: KubeObject) => kind !== 'Secret' || !names.includes(metadata.name);
+    return { ...snapshot, objects: new Map([...snapshot.objects].filter(([, object]) => isKept(object))) };
+  };
+  const emptied = (snapshot: ClusterSnapshot): ClusterSnapshot => ({
+    ...snapshot,
+    remoteUsers: [{ name: 'remote-mesh-1', role: 'remote' }],
+    objects: new Map(),
+  });
+  const TO_TWO = 'meshctl clustermesh connect --context one --destination-context two';
+
+  it.each<[string, ClusterSnapshot, ClusterSnapshot[], string | undefined, string | undefined]>([
+    ['nowhere', connected({}), [], undefined, undefined],
+    ['for agents', without(AGENTS), [], 'the peering files are missing (Secret cilium-clustermesh)', CONNECT],
+    [
+      'for KVStoreMesh',
+      without(KVSTOREMESH),
+      [diallingPeer(former)],
+      'the peering files are missing (Secret cilium-kvstoremesh)',
+      TO_TWO,
+    ],
+    [
+      'on both sides',
+      without(AGENTS, KVSTOREMESH),
+      [emptied(diallingPeer(former))],
+      'neither cluster has a peering file for the other one',
+      TO_TWO,
+    ],
+  ])('does not stay connected: %s', (_where, snapshot, others, why, mend) => {
+    const [[peer, becomes, ...more] = []] = effects(snapshot, others);
+    expect(peer).toBe('mesh-2');
+    expect([becomes, ...more]).toEqual(
+      why === undefined ? [expect.not.stringMatching('lost'), expect.anything(), mend] : ['lost', why, mend],
+    );
+  });
+});
 
 describe('what enable does to peers by the CA that etcd was started with', () => {
   const REPLACED = [

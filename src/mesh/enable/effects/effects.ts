@@ -7,6 +7,8 @@ import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
+import { dialFaults } from '../../faults/dial-faults.ts';
+import type { FaultId } from '../../faults/fault.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
@@ -14,6 +16,7 @@ import { serviceSpec } from '../../objects/service.ts';
 import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.ts';
 import { addressesAstray } from '../../peers/file/addresses-astray.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
+import { haveLostBothHalves } from '../../peers/lost-halves.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
 import { knownPeers } from '../../peers/peers.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
@@ -170,8 +173,29 @@ function addressEffects(
 /** Why a peer cannot be connected by what the plan leaves as it is. */
 function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
   const other = input.others.find((cluster) => clusterNameOf(cluster) === peer);
-  return [...strayEffects(input, peer), ...uncoveredEffects(input, peer, other)];
+  return [
+    ...undialledEffects(input, peer, other),
+    ...strayEffects(input, peer),
+    ...uncoveredEffects(input, peer, other),
+  ];
 }
+
+/** A peer whose peering file is lost here: enable writes none. */
+function undialledEffects(
+  { snapshot }: EnableEffectsInput,
+  peer: string,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  const lacking = dialFaults(snapshot, { now: new Date(0) }).find(
+    (fault) => LOST_FILES.includes(fault.id) && (fault.peer === peer || fault.peers?.includes(peer)),
+  );
+  const areLost = other !== undefined && haveLostBothHalves(snapshot, other);
+  if (!lacking && !areLost) return [];
+  const why = lacking ? `${lacking.says} (${lacking.object})` : 'neither cluster has a peering file for the other one';
+  return [{ becomes: 'lost', why, mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)) }];
+}
+
+const LOST_FILES: readonly FaultId[] = ['peering-secret-missing', 'peering-file-missing', 'peering-file-unreadable'];
 
 /** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
 function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
