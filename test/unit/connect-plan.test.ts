@@ -99,6 +99,19 @@ const edited = (step: Step | undefined, live: KubeObject) => {
 const summary = (steps: readonly Step[]) =>
   steps.map(({ cluster, action, object }) => `${cluster} ${action} ${object.name}`);
 
+it.each([
+  ['nothing', {}, 'there is no certificate yet'],
+  ['what is no certificate', { 'mesh-2.etcd-client.crt': 'garbage' }, 'the certificate that is there cannot be read'],
+])('a plan says of a certificate why it is issued, where there is %s', (_what, texts, why) => {
+  const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'mesh-2.');
+  const client = member({
+    id: 1,
+    secrets: [secret('cilium-clustermesh'), secret('cilium-kvstoremesh', { 'mesh-2': file, ...texts })],
+  });
+  const { steps } = planDial([planDirection(client, member({ id: 2 }))], NOW);
+  expect(steps.map((step) => step.why).join('; ')).toContain(`dials mesh-2 (${why})`);
+});
+
 describe('planServe', () => {
   it('gives each server a user for its peer, and keeps a certificate that covers the address', () => {
     const { steps } = planServe(both(member({ id: 1 }), member({ id: 2 })), NOW);

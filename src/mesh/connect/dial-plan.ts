@@ -143,7 +143,9 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     const from = present === undefined ? {} : { from: describeFile(present) };
     entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read again' : ''}` });
   }
-  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
+  const isGarbage = texts[keys.certificate] !== undefined && !client.snapshot.peerCertificates.has(peer);
+  const why = isGarbage ? 'the certificate that is there cannot be read' : reason;
+  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${why})` : ''}`);
   return entry;
 }
 
