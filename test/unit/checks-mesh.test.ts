@@ -26,6 +26,8 @@ import {
 
 const FILE = 'endpoints:\n- https://203.0.113.7:2379\n';
 
+const DIALS_TWO = secretObject('cilium-clustermesh', { 'mesh-2': FILE });
+
 const config = (id: number, more: Record<string, string> = {}) => ({
   'cluster-name': `mesh-${id}`,
   'cluster-id': String(id),
@@ -40,7 +42,12 @@ function inputOf(
   first: Parameters<typeof snapshotOf>[0] = {},
 ): MeshCheckInput {
   const clusters: ClusterSnapshot[] = [
-    snapshotOf({ context: 'one', ciliumConfig: config(1), ciliumPodCidrs: ['10.1.0.0/24'], ...first }),
+    snapshotOf({
+      ...{ context: 'one', ciliumConfig: config(1), ciliumPodCidrs: ['10.1.0.0/24'] },
+      // Agents know nodes of whom they dial.
+      ...(observation.nodes?.some(({ health }) => health) ? { live: [DIALS_TWO] } : {}),
+      ...first,
+    }),
     snapshotOf({ context: 'two', ciliumConfig: config(2), ciliumPodCidrs: ['10.2.0.0/24'], agent: agents(1) }),
   ];
   return { clusters, now: NOW, observed: new Map([['one', { containers: [], nodes: [], ...observation }]]) };
@@ -206,6 +213,14 @@ describe('checks of the network', () => {
     const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(3) });
     const found = findingsOf('node-health', { ...input, clusters: [...input.clusters, three] });
     expect(found.find(({ cluster }) => cluster === 'one')?.args.reason).toBe(reason);
+  });
+
+  it.each([
+    ['dials others', {}, 'fail'],
+    ['has left, and its agents do not know it yet', { live: [] }, 'skip'],
+  ])('of a cluster that %s: %j, %s', (_what, first, severity) => {
+    const input = inputOf(observed({ health: health('connection timed out') }), first);
+    expect(severities('node-health', input)).toContain(severity);
   });
 
   it('names the node that is not reached and why', () => {

@@ -10,6 +10,7 @@ import { carryingFamilies } from '../network/needs.ts';
 import { AGENT_CONTAINER } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
 import { contextOfPeer } from '../peers/concerned-peers.ts';
+import { expectedPeers } from '../peers/peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
 import type {
@@ -104,6 +105,8 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
   askNodes<NodeHealth>({
     id: 'node-health',
     title: 'nodes reach the nodes of other clusters',
+    // What its agents still know of others, as for a minute after it has left them, is not to be reached.
+    unasked: (cluster) => (expectedPeers(cluster).length === 0 ? 'it is to dial no other cluster' : undefined),
     answer: ({ health }) => health,
     silent: 'no agent could run cilium-health',
     about: meantHealth,
