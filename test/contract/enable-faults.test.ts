@@ -254,7 +254,9 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
   it('a node port that is none of the API server’s', async () => {
     const { exitCode, stderr } = await meshctl('enable', '--service-type', 'NodePort', '--node-port', '20000');
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/The range of valid ports is 30000-32767.*\n.*choose one in it with --node-port/);
+    expect(stderr).toMatch(
+      /The range of valid ports is 30000-32767.*\n.*choose one in it \(--node-port, or nodePort in a mesh file\)/,
+    );
   });
 
   it('chooses another node port where the usual one is taken', async () => {
@@ -303,8 +305,9 @@ describe('what others own', () => {
     cluster.store.update(refs.service('clustermesh-apiserver-metrics'), byHelm, 'helm');
     const { stdout } = await meshctl('enable', '--dry-run');
     expect(stdout).toContain('= keep Service kube-system/clustermesh-apiserver-metrics (made by Helm release cilium)');
+    cluster.store.update(refs.service('clustermesh-apiserver'), byHelm, 'helm');
     cluster.store.update(
-      refs.service('clustermesh-apiserver-metrics'),
+      refs.service('clustermesh-apiserver'),
       (service) => {
         service.spec = { ...(service.spec as object), selector: { 'k8s-app': 'something-else' } };
       },
@@ -313,10 +316,11 @@ describe('what others own', () => {
     const { exitCode, stderr } = await meshctl('enable');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /Helm release cilium owns fields that would have to change: Service kube-system\/clustermesh-apiserver-metrics: spec\.selector\S* \(helm\)/,
+      /Helm release cilium owns fields that would have to change: Service kube-system\/clustermesh-apiserver: spec\.selector\S* \(helm\)/,
     );
     expect(stderr).toContain('--via-helm');
-    cluster.store.delete(refs.service('clustermesh-apiserver-metrics'));
+    for (const name of ['clustermesh-apiserver', 'clustermesh-apiserver-metrics'])
+      cluster.store.delete(refs.service(name));
   });
 });
 
