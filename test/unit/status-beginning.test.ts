@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
-import { awaitsConnect, type StatusReport } from '../../src/mesh/status/status.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { howToBegin, joinAll } from '../../src/mesh/status/whom-to-join.ts';
 import { statusJunit } from '../../src/views/status/status-junit.ts';
 import { beginningLines } from '../../src/views/status/status-view.ts';
@@ -88,16 +88,6 @@ describe('how clusters begin none of which is connected to another', () => {
     const [first = report] = alone;
     expect(joinAll(alone)).toBe(all);
     expect(howToBegin(first, alone)).toBe(own);
-  });
-
-  it.each<[what: string, more: Partial<StatusReport>, awaits: boolean]>([
-    ['that nothing is known of', {}, true],
-    ['that has let a peer in, as a connect does first', { onRecord: ['mesh-2'] }, false],
-    ['that has a peer', { peers: [{ name: 'mesh-2' }] as StatusReport['peers'] }, false],
-    ['that serves one', { serves: ['mesh-2'] }, false],
-    ['that is not enabled', { enabled: false }, false],
-  ])('nobody waits for a connect of one %s: %j, %j', (_what, more, awaits) => {
-    expect(awaitsConnect({ ...aloneAs(1), ...more })).toBe(awaits);
   });
 
   it('is not told to connect those with each other that have peers', () => {

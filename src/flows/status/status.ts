@@ -2,13 +2,12 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
-import { awaitsConnect, isAlone, type StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target, Task } from '../flow.ts';
-import { readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
@@ -30,7 +29,7 @@ interface Poll {
 /** How long between two looks while something is waited for, and while someone watches. */
 const LOOK_INTERVAL_MS = 500;
 const WATCH_INTERVAL_MS = 1000;
-/** A connect that is under way writes one object after the other; what stays broken for longer is not mended by waiting. */
+/** A connect that is under way writes one Secret after the other; what stays broken for longer is not mended by waiting. */
 const STUCK_AFTER_MS = 5000;
 
 /**
@@ -172,8 +171,7 @@ export async function waitForHealth(
       if (isHealthy(look)) return look;
       for (const standstill of standstills(look)) tellOnce(standstill);
       stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
-      const isStale = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
-      const isVain = isStale && !(await mayBeJoinedByOwner(flow, targets, look));
+      const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
       if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
@@ -232,28 +230,11 @@ function isStuck({ reports, unreachable }: Look): boolean {
     unreachable.length === 0 &&
     lacking.length > 0 &&
     lacking.every(
-      (report) =>
-        awaitsConnect(report) ||
-        (report.faults.some(({ outage }) => outage) &&
-          [...report.faults, ...report.problems.map(({ cause }) => cause)].every(
-            (fault) => fault && !mendsAlone(fault),
-          )),
+      ({ faults, problems }) =>
+        faults.some(({ outage }) => outage) &&
+        [...faults, ...problems.map(({ cause }) => cause)].every((fault) => fault && !mendsAlone(fault)),
     )
   );
-}
-
-/** Whether a cluster that only a connect can help waits for another owner to answer an invitation, as far as that may be read. */
-async function mayBeJoinedByOwner(flow: Flow, targets: readonly Target[], { reports }: Look): Promise<boolean> {
-  const unjoined = targets.flatMap((target) => {
-    const report = reports.find(({ context }) => context === target.client.context);
-    return report && awaitsConnect(report) ? [{ target, report }] : [];
-  });
-  const known = await Promise.all(
-    unjoined.map(async ({ target, report }) =>
-      withInvitations(report, await readInvitationsIfAllowed(flow, target), flow.now()),
-    ),
-  );
-  return known.some(({ invitations, invitationsUnread }) => invitations !== undefined || invitationsUnread);
 }
 
 /** Replicas and agents come up, or are scaled up again. */

@@ -158,11 +158,3 @@ export function mayBePeersOf(
 export function isAlone({ peers, serves }: Record<'peers' | 'serves', readonly unknown[]>): boolean {
   return peers.length === 0 && serves.length === 0;
 }
-
-/**
- * Whether a cluster is enabled and connected to no other one, and nothing is on record that it is to be: then a connect alone helps.
- * One that is under way has written its users, which are on record, before it asks anybody.
- */
-export function awaitsConnect(report: StatusReport): boolean {
-  return report.enabled && isAlone(report) && report.onRecord === undefined;
-}
