@@ -60,8 +60,12 @@ export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => 
         : [...earlier, value];
     });
   } else if (spec.once) {
+    let isGiven = false;
     option.argParser((text: string, before: unknown) => {
-      if (before === option.defaultValue) return parse(text);
+      if (!isGiven) {
+        isGiven = true;
+        return parse(text);
+      }
       report(
         new MeshctlError('Usage', `${option.long} is given twice: "${before}" and "${text}"`, {
           hint: 'Give it once.',

@@ -702,9 +702,11 @@ describe('programs that were started before cilium-config was changed', () => {
     expect(severities('operator-running', inputOf(seen, more))).toEqual([severity]);
   });
 
-  const sized = (wanted: string | undefined, ...sizes: (number | undefined)[]) => {
-    const nodes = sizes.map((maxConnectedClusters, index) => ({
-      ...{ node: `node-${index + 1}`, clusterId: 1, maxConnectedClusters },
+  const sized = (wanted: string | undefined, ...sizes: (number | 'none' | 'silent')[]) => {
+    const nodes = sizes.map((size, index) => ({
+      node: `node-${index + 1}`,
+      ...(size === 'silent' ? {} : { clusterId: 1 }),
+      ...(typeof size === 'number' ? { maxConnectedClusters: size } : {}),
     }));
     const own = { 'cluster-name': 'mesh-1', 'cluster-id': '1' };
     const ciliumConfig = wanted === undefined ? own : { ...own, 'max-connected-clusters': wanted };
@@ -715,10 +717,12 @@ describe('programs that were started before cilium-config was changed', () => {
     ['agents have what cilium-config says', ['pass'], sized('511', 511, 511)],
     ['cilium-config was changed, whatever the clustermesh-apiserver got', ['fail'], sized('511', 255, 255)],
     ['some agents were restarted since', ['fail'], sized('511', 255, 511)],
-    ['cilium-config has none, and none had the agents', ['pass'], sized(undefined, undefined)],
+    ['cilium-config has none, and none had the agents', ['pass'], sized(undefined, 'none')],
     ['cilium-config has none, and agents had one', ['fail'], sized(undefined, 511)],
-    ['an agent does not tell', ['skip'], sized('255', 255, undefined)],
-    ['no agent tells', ['skip'], sized('255', undefined)],
+    ['cilium-config has one by now, and none had the agents', ['fail'], sized('511', 'none', 511)],
+    ['cilium-config has by now what is usual, and none had the agents', ['pass'], sized('255', 'none')],
+    ['an agent does not tell', ['skip'], sized('255', 255, 'silent')],
+    ['no agent tells', ['skip'], sized('255', 'silent')],
   ])('of max-connected-clusters: %s', (_when, severity, input) => {
     expect(severities('max-connected-clusters-agents', input)).toEqual(severity);
   });

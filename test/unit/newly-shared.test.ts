@@ -21,7 +21,8 @@ function cluster(number: number, { services = {}, dials = [], letsIn = [], names
   const files = Object.fromEntries(dials.map((peer) => [peer, 'endpoints:\n- https://192.0.2.1:2379\n']));
   const facts = Object.entries(services).map(([name, annotations]) => {
     const metadata = { namespace: 'shop', name, annotations };
-    const service = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } };
+    const clusterIP = annotations.headless === undefined ? {} : { clusterIP: 'None' };
+    const service = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }], ...clusterIP } };
     return [`shop/${name}`, serviceFacts(service)] as const;
   });
   return snapshotOf({
@@ -32,6 +33,9 @@ function cluster(number: number, { services = {}, dials = [], letsIn = [], names
     globalServices: { services: new Map(facts), namespaces: new Map([['shop', namespace]]) },
   });
 }
+
+/** Cilium balances nothing for them. */
+const HEADLESS = { ...GLOBAL, headless: 'yes' };
 
 const many = (amount: number): Services =>
   Object.fromEntries(Array.from({ length: amount }, (_, index) => [`s${String(index).padStart(3, '0')}`, GLOBAL]));
@@ -51,6 +55,12 @@ describe('clusters that are connected for the first time', () => {
       { services: cart },
       { services: cart },
       [first('requests for shop/cart may go to mesh-2 too'), first('requests for shop/cart may go to mesh-1 too', 2)],
+    ],
+    [
+      'it is headless in one',
+      { services: { cart: HEADLESS } },
+      { services: cart },
+      [first('requests for shop/cart may go to mesh-1 too', 2)],
     ],
     ['nothing is global in both', { services: cart }, { services: { db: GLOBAL } }, []],
     [
@@ -117,6 +127,7 @@ describe('a cluster of another owner, whose Services nobody here can read', () =
     ['it was let in before', { services, letsIn: ['mesh-2'] }, true, [out]],
     ['it is connected already', { services, letsIn: ['mesh-2'], dials: ['mesh-2'] }, true, []],
     ['nothing is global', {}, true, []],
+    ['it is headless here', { services: { cart: HEADLESS } }, true, [inwards]],
   ])('%s', (_, own, dialsPeer, says) => {
     expect(sharedWithStranger(cluster(1, own), 'mesh-2', dialsPeer)).toEqual(
       says.map((one) => `context "context-1": ${one}`),

@@ -34,7 +34,8 @@ export async function requireMutualPeers(members: readonly ServiceCluster[]): Pr
   const [first, ...rest] = contexts;
   // A connection that is one-way on purpose stays so where no mode is named.
   const oneWay = lacking.length === 1 ? ['--connection-mode', 'bidirectional'] : [];
-  const connect = connectCommand(first, rest, [...everyPairFlag(contexts.length), ...oneWay]);
+  const everyPair = everyPairFlag(contexts.length);
+  const connect = connectCommand(first, rest, everyPair.length > 0 ? everyPair : oneWay);
   const among = connectedAmong(members, lacking).map(({ client }) => client.context);
   throw new MeshctlError(
     'NotFound',

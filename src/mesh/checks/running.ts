@@ -53,7 +53,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     saidBy: ['max-connected-clusters-running'],
     subject(cluster, { observed }) {
       const seen = observed.get(cluster.context);
-      const nodes = [...agentSizes(cluster, seen).values()].flat();
+      const nodes = [...agentSizes(seen).values()].flat();
       return {
         things: nodes,
         otherwise: 'no agent reported the max-connected-clusters that it runs with',
@@ -108,12 +108,11 @@ function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Findi
 }
 
 /**
- * The nodes of agents by the max-connected-clusters that these were started with. Where cilium-config has none, an agent that told
- * its id has none either, and runs with Cilium's default.
+ * The nodes of agents by the max-connected-clusters that these were started with. An agent that told its id and not this was started
+ * without one, and runs with Cilium's default, whatever cilium-config has by now.
  */
-function agentSizes(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): Map<number, string[]> {
-  const { ciliumConfig = {} } = cluster;
-  const usual = 'max-connected-clusters' in ciliumConfig ? undefined : identityOf({}).maxConnectedClusters;
+function agentSizes(seen: ClusterObservation | undefined): Map<number, string[]> {
+  const usual = identityOf({}).maxConnectedClusters;
   const told = (seen?.nodes ?? []).flatMap(({ node, clusterId, maxConnectedClusters }) => {
     const size = maxConnectedClusters ?? (clusterId === undefined ? undefined : usual);
     return size === undefined ? [] : [{ node, size }];
@@ -124,7 +123,7 @@ function agentSizes(cluster: ClusterSnapshot, seen: ClusterObservation | undefin
 function oldSize(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): Finding[] {
   const { context, ciliumConfig = {} } = cluster;
   const wanted = identityOf(ciliumConfig).maxConnectedClusters;
-  const sizes = agentSizes(cluster, seen);
+  const sizes = agentSizes(seen);
   const [other] = [...sizes].filter(([size]) => size !== wanted);
   if (!other) return [];
   const [runs, nodes] = other;

@@ -6,6 +6,7 @@ import { dialsAnother } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
 import { isGlobalByDefault, readSharing } from './annotations.ts';
 import { isPublished } from './backends.ts';
+import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { usedOnceDialled } from './services.ts';
 import { inputOf } from './uses.ts';
@@ -52,11 +53,12 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   const services = servicesOf(own);
   if (!services) return unseenIn(own);
   const global = [...services.services].filter(([, { annotations }]) => readSharing(annotations).global).sort();
-  const offered = global.filter(([, facts]) => isPublished(inputOf(services, facts)));
+  const balanced = global.filter(([, { headless }]) => !headless);
+  const offered = global.filter(([, facts]) => isPublished(inputOf(services, facts)) && !isExternalName(facts));
   const clause = (is: boolean, of: typeof global, says: (services: string) => string): string[] =>
     is && of.length > 0 ? [`context "${own.context}": ${says(firstOf(of.map(([key]) => key)))}`] : [];
   return [
-    ...clause(firstOut, global, (keys) => `requests for ${keys} may go to ${peer} too, if they are global there`),
+    ...clause(firstOut, balanced, (keys) => `requests for ${keys} may go to ${peer} too, if they are global there`),
     ...clause(firstIn, offered, (keys) => `requests from ${peer} for ${keys} may come in, if they are global there`),
   ];
 }

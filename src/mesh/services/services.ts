@@ -47,11 +47,14 @@ export function sharedOnceConnected(one: ClusterServices, other: ClusterServices
   return [...new Set([...usedOnceDialled(one, other), ...usedOnceDialled(other, one)])].sort();
 }
 
-/** The keys of the Services for which one cluster comes to use the other's backends as soon as it dials it. */
+/**
+ * The keys of the Services for which one cluster comes to use the other's backends as soon as it dials it: Cilium balances nothing for
+ * one that is headless there.
+ */
 export function usedOnceDialled(client: ClusterServices, server: ClusterServices): string[] {
   return [...client.services.keys()].sort().filter((key) => {
     const [own, offered] = selectionInputs([client, server], key);
-    return own?.sharing.global && offered?.sharing.global && isPublished(offered);
+    return own?.sharing.global && !own.headless && offered?.sharing.global && isPublished(offered);
   });
 }
 
