@@ -226,6 +226,7 @@ describe('disable', () => {
     await succeed('enable', '--context', 'mesh-1');
     const warned = await succeed('disable', '--context', 'mesh-1', '--yes');
     expect(warned.stderr).toContain('"mesh-2" still lets "mesh-1" in');
+    expect(warned.stderr).not.toContain('cut off');
     expect(usersOf2()).toContain('remote-mesh-1');
     await succeed('disable', '--context', 'mesh-1', '--disconnect', '--yes');
     expect(usersOf2()).toBe(left);

@@ -74,9 +74,6 @@ describe('objects of Helm', () => {
         container.ports = container.ports?.filter(({ name }) => !isMetrics(name)) ?? [];
       }
     });
-    change(refs.service('clustermesh-apiserver'), (service) => {
-      service.spec = { ...(service.spec as object), internalTrafficPolicy: 'Local' };
-    });
     const metadata = { name: 'clustermesh-apiserver', namespace: 'kube-system', annotations: RELEASE };
     const selector = { matchLabels: { 'k8s-app': 'clustermesh-apiserver' } };
     const budget = {

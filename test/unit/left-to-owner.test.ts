@@ -99,9 +99,16 @@ describe('of an object that a tool makes, enable applies', () => {
       [],
     ],
     ['v1', 'Service', '-metrics', { ports: [{ port: 9000 }] }, { ports: [{ port: 9962 }] }, []],
-    ['v1', 'Service', '', { internalTrafficPolicy: 'Local' }, { internalTrafficPolicy: 'Cluster' }, []],
+    [
+      'v1',
+      'Service',
+      '',
+      { internalTrafficPolicy: 'Local' },
+      { internalTrafficPolicy: 'Cluster' },
+      ['spec.internalTrafficPolicy'],
+    ],
     ['v1', 'Service', '', { type: 'ClusterIP' }, { type: 'LoadBalancer' }, ['spec.type']],
-  ])('of %s %s%s what serves no peer, and how the others are reached within the cluster', (...row) => {
+  ])('of %s %s%s what serves no peer', (...row) => {
     const [apiVersion, kind, suffix, live, rendered, paths] = row;
     const metadata = { name: `clustermesh-apiserver${suffix}`, namespace: 'n' };
     const wanted = leftToOwner(

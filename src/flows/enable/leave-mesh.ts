@@ -19,6 +19,8 @@ export interface LeavingPeers {
   prepared?: PreparedDisconnect | undefined;
   /** Names of those that will go on pointing here. */
   remaining: readonly string[];
+  /** Names of those that only have a user for it: no connection with them ends. */
+  unconnected: readonly string[];
 }
 
 /** A cluster with what is to go there, and what becomes of its peers. */
@@ -65,7 +67,8 @@ export function leavingSteps({ draft, peers }: LeavingCluster): Step[] {
 /** All connections of a cluster that leaves end, and those between others that stand on what its peers had for it. */
 export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEffect[] {
   const cluster = target.client.context;
-  const own = draft.peers.map((peer): PeerEffect => {
+  const connected = draft.peers.filter((peer) => !peers.unconnected.includes(peer));
+  const own = connected.map((peer): PeerEffect => {
     const points = peers.remaining.includes(peer);
     const why = points ? 'this cluster leaves the mesh, and it keeps pointing here' : 'this cluster leaves the mesh';
     return { cluster, peer, becomes: 'cut', why };

@@ -44,7 +44,6 @@ export function chosenOtherwise({ kind, spec }: KubeObject): ReadonlySet<string>
 
 function doesAsWell(object: KubeObject, { path, from, to }: Change): boolean {
   if (!servesPeers({ kind: object.kind, name: object.metadata.name })) return path.startsWith('spec');
-  if (object.kind === 'Service') return path === 'spec.internalTrafficPolicy';
   if (object.kind !== 'Deployment') return false;
   return AS_THE_OWNER_LIKES.some((pattern) => pattern.test(path)) || (path.endsWith('.args') && hasAll(from, to));
 }

@@ -2,6 +2,7 @@ import { type DisableOptions, draftDisable } from '../../../flows/enable/disable
 import {
   clustersOfLeaving,
   type LeavingCluster,
+  type LeavingPeers,
   leaveInTurn,
   leavingEffects,
   leavingSteps,
@@ -16,6 +17,7 @@ import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
+import { knownPeers } from '../../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -59,8 +61,8 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
 
 /**
  * These clusters and, of all that the kubeconfig leads to, who else may dial them: one that has forgotten its peers, in a disconnect
- * that was interrupted, say, does not know that they go on. None where nothing is there that others could dial, unless they are to
- * forget it.
+ * that was interrupted, say, does not know that they go on. None where nothing is there that others could dial, and no peer is known,
+ * unless they are to forget it.
  */
 async function withDiallers(
   context: CommandContext,
@@ -68,7 +70,7 @@ async function withDiallers(
   drafts: readonly Omit<LeavingCluster, 'peers'>[],
 ): Promise<readonly ClusterSnapshot[]> {
   const own = drafts.map(({ draft }) => draft.snapshot);
-  if (!flags.disconnect && !own.some(hasServed)) return [];
+  if (!flags.disconnect && !own.some((one) => hasServed(one) || knownPeers(one).length > 0)) return [];
   const targets = drafts.map(({ target }) => target);
   return [...own, ...(await readerOfOthers(context, flags, targets)())];
 }
@@ -87,10 +89,9 @@ interface Surroundings {
   silent: readonly string[];
 }
 
-/** A cluster that is to leave, with the contexts of the peers that are to forget it, and the names of those that are not. */
-interface Leaver extends Omit<LeavingCluster, 'peers'> {
+/** A cluster that is to leave, with the contexts of the peers that are to forget it. */
+interface Leaver extends Omit<LeavingCluster, 'peers'>, Pick<LeavingPeers, 'remaining' | 'unconnected'> {
   forgettingIn: readonly string[];
-  remaining: readonly string[];
 }
 
 /** Finds the clusters that point here, asks about them, and says which will go on pointing here. */
@@ -122,8 +123,8 @@ async function askAboutPeers(
   requireChoice(context, flags, draft.name, reached(dialling));
   const wanted =
     known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
-  const remaining = holding.filter((peer) => !wanted || !known.has(peer));
-  for (const peer of remaining) {
+  const untold = holding.filter((peer) => !wanted || !known.has(peer));
+  for (const peer of untold) {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : silent;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
@@ -134,21 +135,27 @@ async function askAboutPeers(
       : `still lets "${draft.name}" in: anyone with its certificate`;
     context.progress.warn(`"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`);
   }
-  return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
+  return {
+    target,
+    draft,
+    forgettingIn: wanted ? [...known.values()] : [],
+    remaining: untold.filter((peer) => dialling.includes(peer)),
+    unconnected: holding.filter((peer) => !dialling.includes(peer) && !knownPeers(draft.snapshot).includes(peer)),
+  };
 }
 
 /** Plans the disconnects of one cluster. @param opened all clusters that are to forget any */
 async function prepareLeaving(
   context: CommandContext,
   flags: DisableFlags,
-  { target, draft, forgettingIn, remaining }: Leaver,
+  { target, draft, forgettingIn, remaining, unconnected }: Leaver,
   opened: readonly Target[],
 ): Promise<LeavingCluster> {
-  if (draft.peers.length === 0) return { target, draft, peers: { remaining } };
+  if (draft.peers.length === 0) return { target, draft, peers: { remaining, unconnected } };
   const destinations = opened.filter(({ client }) => forgettingIn.includes(client.context));
   const others = readerOfOthers(context, flags, [target, ...destinations]);
   const prepared = await prepareLeavingPeers(context, target, draft, destinations, others);
-  return { target, draft, peers: { prepared, remaining } };
+  return { target, draft, peers: { prepared, remaining, unconnected } };
 }
 
 /**
