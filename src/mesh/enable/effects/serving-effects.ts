@@ -5,12 +5,19 @@ import { endsAllFirst } from '../../apiserver/replacement.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { firstOf } from '../../counted.ts';
 import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../../objects/kube-object.ts';
-import { apiserverDeploymentRef, apiserverServiceRef } from '../../objects/names.ts';
+import {
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+} from '../../objects/names.ts';
 import { overlaps } from '../../objects/ownership.ts';
 import { serviceSpec } from '../../objects/service.ts';
 import { changesTo } from '../../plan/diff.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 import type { Change, Step } from '../../plan/plan.ts';
+import { isRecord } from '../../record.ts';
 import { settingsAbout, unsetCommand } from '../kept-settings.ts';
 import { enableOnceGone } from '../unfinished-disable.ts';
 import { isHarmless, servesPeers } from './harmless-changes.ts';
@@ -89,7 +96,21 @@ function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: s
  * in may be shut out by what is rendered.
  */
 function isOtherTrust({ path, from }: Change): boolean {
-  return from !== undefined && /\.volumes\[(etcd-server-secrets|kvstoremesh-secrets)\]/.test(path);
+  if (!/\.volumes\[(etcd-server-secrets|kvstoremesh-secrets)\]/.test(path)) return false;
+  return sourcesIn(from).some((name) => !OWN_SOURCES.includes(name));
+}
+
+/** What meshctl and Cilium's chart mount there by themselves. */
+const OWN_SOURCES: readonly string[] = [SERVER_CERT_SECRET, REMOTE_CERT_SECRET, KVSTOREMESH_PEERS_SECRET];
+
+/** The names of all objects that any part of a projected volume takes files from. */
+function sourcesIn(part: unknown): string[] {
+  if (Array.isArray(part)) return part.flatMap(sourcesIn);
+  if (!isRecord(part)) return [];
+  const { name, secretName } = part;
+  const isVolume = 'projected' in part || 'secret' in part || 'configMap' in part;
+  const own = [secretName, isVolume ? undefined : name].filter((one) => typeof one === 'string');
+  return [...own, ...Object.values(part).flatMap(sourcesIn)];
 }
 
 /** New pods of which nobody knows yet whether they work, for which all the former ones are ended first. */
