@@ -73,11 +73,17 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
     secretObject('cilium-kvstoremesh', {
       'mesh-2': remotePeerFile('mesh-2', { addresses: [`${address}:2379`] }, 'mesh-2.'),
     });
-  const clustersWith = (live: KubeObject[], address = SERVED, chosen?: string) => {
+  const clustersWith = (
+    live: KubeObject[],
+    address = SERVED,
+    chosen?: string,
+    more: Parameters<typeof snapshotOf>[0] = {},
+  ) => {
     const choice = secretObject('cilium-clustermesh', {});
     choice.metadata.annotations = chosen === undefined ? {} : { 'meshctl.io/endpoint.mesh-2': chosen };
     const client = snapshotOf({
       live: [apiserverDeployment(), loadBalancerService('203.0.113.1'), file(address), choice],
+      ...more,
     });
     const server = snapshotOf({ context: 'two', ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' }, live });
     return [client, server].map((snapshot, index) => ({
@@ -197,6 +203,51 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
       const advice = adviceForLoss({ ...one, required: false }, around as unknown as Around);
       expect(advice.likely).toMatch(likely);
       expect(advice.hints[0]).toMatch(hint);
+    });
+
+    const sentBy = (kind: 'node' | 'pod', lostAt: Loss['lostAt'] = 'way', host = SERVED) => {
+      const [test] = at(host).results.map((one) => one.test);
+      const from = { ...test?.from, kind };
+      return at(host, 'node-1', { lostAt, results: [{ test: { ...test, from } }] as TestResult[] });
+    };
+    const tunnel = {};
+    const native = {
+      ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1', 'routing-mode': 'native', ipam: 'kubernetes' },
+      ciliumPodCidrs: ['10.1.0.0/24'],
+    };
+    const groups = balancer([], { [GROUPS]: 'sg-1' });
+    it.each<[string, boolean, KubeObject, Loss, typeof tunnel]>([
+      ['silence on the way', true, balancer(RANGES), sentBy('node'), tunnel],
+      ['a policy for pods whose nodes get through', false, balancer(RANGES), sentBy('pod', 'pod'), tunnel],
+      ['a firewall of the node itself', false, balancer(RANGES), sentBy('node', 'sender'), tunnel],
+      ['a route that the node lacks', false, balancer(RANGES), sentBy('node', 'route'), tunnel],
+      ['a name that means nothing there', false, balancer(RANGES), sentBy('node', 'name'), tunnel],
+      ['a route, beside a security group', false, groups, sentBy('node', 'route'), tunnel],
+      ['a route, beside traffic policy Local', false, local, sentBy('node', 'route', nodeAddress), tunnel],
+      ['pods that send as their node', true, balancer(['10.1.0.0/16']), sentBy('pod'), tunnel],
+      ['pods that may send as themselves, within', false, balancer(['10.1.0.0/16']), sentBy('pod'), native],
+      ['pods that may send as themselves, not within', true, balancer(RANGES), sentBy('pod'), native],
+      ['a node that sends, though pods are within', true, balancer(['10.1.0.0/16']), sentBy('node'), native],
+    ])('for %s what the server has stands first: %s', (_what, isServer, service, one, more) => {
+      const host = one.packets[0]?.host ?? '';
+      const clusters = clustersWith([apiserverDeployment(), service], host, `${host}:2379`, more);
+      for (const { snapshot } of clusters) Object.assign(snapshot, { apiserverPods: [] });
+      const around = { clusters, losses: [], silent: new Map(), rules: { clusters: [], rules: [] } };
+      const { likely, hints } = adviceForLoss({ ...one, required: false }, around as unknown as Around);
+      expect({ isServer: likely.includes('; else '), likely }).toMatchObject({ isServer });
+      expect(hints[0]?.startsWith('Let them in: ')).toBe(isServer);
+    });
+
+    it.each<[Loss['lostAt'], boolean]>([
+      ['way', true],
+      ['route', true],
+      ['name', true],
+      ['pod', false],
+    ])('an address that its Service does not have stands first, lost at %s: %s', (lostAt, isTold) => {
+      const clusters = clustersWith([apiserverDeployment(), loadBalancerService('198.51.100.8')]);
+      const around = { clusters, losses: [], silent: new Map(), rules: { clusters: [], rules: [] } };
+      const { likely } = adviceForLoss(sentBy('pod', lostAt), around as unknown as Around);
+      expect(likely.startsWith('mesh-2 is dialled at ')).toBe(isTold);
     });
   });
 });

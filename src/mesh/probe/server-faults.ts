@@ -9,13 +9,13 @@ import type { Fault, FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { serveFaults } from '../faults/serve-faults.ts';
 import { allowList } from '../network/allow-lists.ts';
-import { balancerOf, letInCommand, nodesOutside } from '../network/source-ranges.ts';
+import { balancerOf, keptOut, letInCommand, nodesOutside } from '../network/source-ranges.ts';
 import { APISERVER } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import type { Loss } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
-import type { TestResult } from './verdict.ts';
+import type { LossPlace, TestResult } from './verdict.ts';
 
 /** With these of a cluster nobody answers at its Service, whatever the network does. */
 const OF_SERVICE: readonly FaultId[] = [
@@ -77,11 +77,16 @@ export function causesAtServer(loss: Loss, around: Surroundings): ServerCause[] 
   if (!client || !server || loss.verdict === 'one-way' || loss.packets.length === 0) return [];
   if (loss.packets.some(({ kind }) => kind !== 'apiserver')) return [];
   return [
-    ...strayAddress(loss, client, server, around),
-    ...outsideOfRanges(loss, client, server),
-    ...servedElsewhere(loss, server),
+    // Whose nodes reach it have its address.
+    ...(loss.lostAt === 'pod' ? [] : strayAddress(loss, client, server, around)),
+    ...(loss.lostAt !== undefined && SHORT_OF_SERVER.includes(loss.lostAt)
+      ? []
+      : [...outsideOfRanges(loss, client, server), ...servedElsewhere(loss, server)]),
   ];
 }
+
+/** The sender itself has said why, or its node gets through: the server has kept nothing out. */
+const SHORT_OF_SERVER: readonly LossPlace[] = ['pod', 'sender', 'route', 'name'];
 
 interface Surroundings {
   clusters: readonly ProbedCluster[];
@@ -120,6 +125,9 @@ function outsideOfRanges(
     const look = describeCommand(server, 'service', { name: APISERVER });
     return [{ says: `${to}: ${unread}`, hint: `What it names: ${look}` }];
   }
+  // Pods' own addresses may be within where their nodes' are not.
+  const isOfPods = results.some(({ test }) => test.from.kind === 'pod');
+  if (isOfPods && keptOut(client, server).unjudged !== undefined) return [];
   const outside = nodesOutside(client, server).map(({ name }) => name);
   const senders = [...new Set(results.map(({ test }) => test.from.node))].sort();
   if (!senders.every((node) => outside.includes(node))) return [];
