@@ -54,6 +54,18 @@ describe('check of a mesh that is well', () => {
     expect(result.exitCode).toBe(0);
   });
 
+  it('passes who is connected through a load balancer, whichever categories are asked for', async () => {
+    const annotation = 'service.beta.kubernetes.io/aws-load-balancer-security-groups';
+    const undo = edit(mesh.two, refs.service('clustermesh-apiserver'), ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, [annotation]: 'sg-0123' };
+    });
+    const entries = await checkEntries(mesh.meshctl, BOTH, '--category', 'addresses');
+    await undo();
+    expect(entries.filter(({ id }) => id === 'source-ranges')).toMatchObject([
+      { severity: 'pass', args: { samples: ['mesh-2: mesh-1 connected through it'] } },
+    ]);
+  });
+
   it('says one reason of several clusters once', async () => {
     const { stdout } = await check(BOTH, '--category', 'network');
     expect(stdout).toContain(

@@ -1,6 +1,7 @@
 /** Whom the source ranges of a load balancer keep out, and with which they are let in. */
 import { describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { hangsOnConnections } from '../../src/mesh/checks/exposure.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -185,6 +186,17 @@ describe('source-ranges', () => {
       expect({ severity: finding?.severity, more }).toEqual({ severity, more: [] });
       const samples = severity === 'pass' ? ['two: one connected through it'] : undefined;
       expect(finding?.args.samples).toEqual(samples);
+    });
+
+    it.each<[string, boolean, ClusterSnapshot, ClusterSnapshot]>([
+      ['there are no ranges', false, at('172.18.2.100'), server(service())],
+      ['its nodes are within', false, at('172.18.2.100'), server(service(['10.0.0.0/24']))],
+      ['its nodes are not', true, at('172.18.2.100'), server(service(OFFICE))],
+      ['its nodes are not, and it may be a proxy', false, at('172.18.2.100', '198.51.100.9'), server(service(OFFICE))],
+      ['a security group lets in', true, at('172.18.2.100'), security],
+    ])('hangs on who is connected where %s: %s', (_what, is, one, two) => {
+      expect(hangsOnConnections([one, two])).toBe(is);
+      expect(hangsOnConnections([two])).toBe(false);
     });
   });
 

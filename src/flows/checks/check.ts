@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { loadTemplates } from '../../manifests/load.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type {
@@ -91,11 +92,13 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
             { parallel, own: !pre },
           )
         : new Map<string, DescribedClusters>();
+      // Who is connected gets in, whatever the source ranges look like.
+      const peers = categories.has('peers') || (!pre && categories.has('addresses') && hangsOnConnections(snapshots));
       const unseen: Unanswered[] = [];
       const looks = await Promise.all(
         clusters.map(async (cluster) => {
           const { context } = cluster.snapshot;
-          const seen = await observe(flow, cluster, categories, options).catch((error: unknown) => {
+          const seen = await observe(flow, cluster, categories, { ...options, peers }).catch((error: unknown) => {
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
             unseen.push({ context, error });
@@ -123,8 +126,8 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       };
       // What a check needs can be of a category that was not asked for.
       const entries = describeFindings(checks, runChecks(all, input, options.suppress));
-      const peers = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
-      return { entries, failed: [...unread, ...unseen], outside: [...new Set(peers)].sort() };
+      const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
+      return { entries, failed: [...unread, ...unseen], outside: [...new Set(outside)].sort() };
     },
   );
 }
@@ -149,9 +152,9 @@ async function observe(
   flow: Flow,
   { target, remembered, snapshot }: ReadCluster,
   categories: ReadonlySet<string>,
-  { parallel, nodeTimeoutMs, pre }: CheckOptions,
+  { parallel, nodeTimeoutMs, pre, peers }: CheckOptions & { peers: boolean },
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const asksPeers = categories.has('peers') && snapshot.ciliumConfig !== undefined;
+  const asksPeers = peers && snapshot.ciliumConfig !== undefined;
   const asksUsers = categories.has('tls') && !pre;
   const [containers, agents, polled, planned, policies, operators, etcdUsers, invitations] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(remembered) : [],

@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { nodePortCommand } from '../enable/exposure/node-port.ts';
-import { isOpenToAll, type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
+import { type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
 import type { StatusReport } from '../status/status.ts';
@@ -87,15 +87,27 @@ interface Look extends KeptOut {
   isConnected: boolean;
 }
 
-/** Without ranges everyone is let in, whoever they are. */
+/**
+ * Whether `source-ranges` hangs on who is connected, so that agents have to be asked, whichever checks are asked for.
+ * @param clusters all clusters of the question
+ */
+export function hangsOnConnections(clusters: readonly ClusterSnapshot[]): boolean {
+  return clusters.some((server) => othersMeant(server, clusters).some((client) => mayBeSeen(keptOut(client, server))));
+}
+
+/** Whether who is connected must have come in by the load balancer, which by the ranges alone is not said to let them in. */
+function mayBeSeen({ isOnlyWay, nodes, unjudged }: KeptOut): boolean {
+  return isOnlyWay && (nodes.length > 0 || unjudged !== undefined);
+}
+
 function looksAt(server: ClusterSnapshot, all: readonly ClusterSnapshot[], { observed }: CheckInput): Look[] {
-  const isOpen = isOpenToAll(server);
   return othersMeant(server, all).map((client) => {
-    const look: KeptOut = isOpen ? { nodes: [], isOnlyWay: false } : keptOut(client, server);
-    const { unjudged, nodes, isOnlyWay } = look;
-    const mayBeSeen = isOnlyWay && (nodes.length > 0 || unjudged !== undefined);
-    const isConnected = mayBeSeen && dialsWithSuccess(observed?.get(client.context)?.status, clusterNameOf(server));
-    return isConnected ? { client, nodes: [], isOnlyWay, isConnected } : { ...look, client, isConnected };
+    const look = keptOut(client, server);
+    const status = observed?.get(client.context)?.status;
+    const isConnected = mayBeSeen(look) && dialsWithSuccess(status, clusterNameOf(server));
+    return isConnected
+      ? { client, nodes: [], isOnlyWay: look.isOnlyWay, isConnected }
+      : { ...look, client, isConnected };
   });
 }
 

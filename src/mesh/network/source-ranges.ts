@@ -11,7 +11,7 @@ import { firewallRules } from './firewall.ts';
 import { type NetworkNeed, networkNeeds } from './needs.ts';
 
 /** Whether a cluster's load balancer lets everyone in, as far as its Service says. */
-export function isOpenToAll(server: ClusterSnapshot): boolean {
+function isOpenToAll(server: ClusterSnapshot): boolean {
   const { ranges, unread } = allowList(apiserverService(server));
   return ranges.length === 0 && unread === undefined;
 }
