@@ -61,9 +61,6 @@ const ANY_CLOUD = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 const WRITTEN: Readonly<Record<string, (range: string) => string>> = {
   [ANY_CLOUD]: (range) => `198.51.100.0/24, ${range}`,
   'service.beta.kubernetes.io/do-loadbalancer-allow-rules': (range) => `ip:198.51.100.1, cidr:${range}`,
-  'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl': (range) =>
-    JSON.stringify({ allowList: { ipv4: [range] } }),
-  'service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules': (range) => `198.51.100.0/24,80;${range},2379`,
 };
 /** What says of nobody here whether they are let in. */
 const NOT_HERE: Readonly<Record<string, string>> = {
@@ -71,8 +68,11 @@ const NOT_HERE: Readonly<Record<string, string>> = {
   'service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists': 'pl-0123',
   'service.beta.kubernetes.io/azure-allowed-service-tags': 'AzureCloud',
   'service.beta.kubernetes.io/do-loadbalancer-deny-rules': 'cidr:10.0.0.0/8',
-  'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl': JSON.stringify({ denyList: { ipv4: ['10.0.0.0/8'] } }),
-  'service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules': 'cloudflare,2379',
+  'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl': JSON.stringify({
+    allowList: { ipv4: ['10.0.0.0/8'] },
+  }),
+  'service.beta.kubernetes.io/linode-loadbalancer-firewall-id': '0123',
+  'service.beta.kubernetes.io/vultr-loadbalancer-firewall-rules': '10.0.0.0/8,2379',
   'service.beta.kubernetes.io/alibaba-cloud-loadbalancer-acl-id': 'acl-0123',
   'kubernetes.civo.com/firewall-id': '0123',
 };
@@ -117,6 +117,7 @@ describe('source-ranges', () => {
     ]),
     ...Object.entries(NOT_HERE).flatMap(([name, value]): [string, string, ClusterSnapshot, ClusterSnapshot][] => [
       [`a list outside of the cluster, by ${name}`, 'skip', server(service([], { [name]: value })), client()],
+      [`a field, beside which ${name} counts`, 'skip', server(service(['10.0.0.0/8'], { [name]: value })), client()],
     ]),
     [
       'ranges to keep out',

@@ -1,7 +1,6 @@
 import { parseCidr } from '../cilium/cidr.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { isRecord } from '../record.ts';
 
 /** Whom the load balancer of a Service lets in, as far as the Service says. */
 export interface AllowList {
@@ -13,31 +12,29 @@ export interface AllowList {
 
 const KUBERNETES = 'service.beta.kubernetes.io';
 
-/** What an annotation lists, word by word; undefined where it is no list of who is let in. */
-type Reader = (value: string) => string[] | undefined;
+/** What an annotation lists, word by word. */
+type Reader = (value: string) => string[];
 
 const words: Reader = (value) => value.split(',');
 
 /**
  * Annotations with ranges, which load balancers go by where the field has none: Kubernetes' own (cloud-provider,
- * `GetLoadBalancerSourceRanges`, and the AWS Load Balancer Controller), and those of cloud-provider-azure,
- * digitalocean-cloud-controller-manager (`cidr:10.0.0.0/8,ip:192.0.2.1`), linode-cloud-controller-manager (JSON) and
- * vultr-cloud-controller-manager (`10.0.0.0/8,2379;192.0.2.1/32,2379`).
+ * `GetLoadBalancerSourceRanges`, and the AWS Load Balancer Controller), and those of cloud-provider-azure and of
+ * digitalocean-cloud-controller-manager (`cidr:10.0.0.0/8,ip:192.0.2.1`; the field goes before it since 0.1.52).
  */
 const READERS: Readonly<Record<string, Reader>> = {
   [`${KUBERNETES}/load-balancer-source-ranges`]: words,
   [`${KUBERNETES}/azure-allowed-ip-ranges`]: words,
   [`${KUBERNETES}/do-loadbalancer-allow-rules`]: (value) =>
-    words(value)?.map((word) => word.replace(/^\s*(cidr|ip):/, '')),
-  [`${KUBERNETES}/linode-loadbalancer-firewall-acl`]: linodeRanges,
-  [`${KUBERNETES}/vultr-loadbalancer-firewall-rules`]: (value) =>
-    value.split(';').map((rule) => rule.replace(/,\s*\d+\s*$/, '')),
+    words(value).map((word) => word.replace(/^\s*(cidr|ip):/, '')),
 };
 
 /**
  * Annotations that leave it to something outside of the cluster who is let in, as a security group, or that keep the ranges out
  * which they name: of the AWS Load Balancer Controller, cloud-provider-azure, the cloud controllers of DigitalOcean, Linode, Civo,
- * Alibaba Cloud, Huawei Cloud and Tencent Cloud.
+ * Alibaba Cloud, Huawei Cloud and Tencent Cloud. Those of Linode (linode-cloud-controller-manager, UpdateNodeBalancerFirewall) and
+ * Vultr (vultr-cloud-controller-manager, buildFirewallRules) go by the ranges of their annotations alone, so that a field would let
+ * nobody in besides.
  */
 const OUTSIDE = [
   `${KUBERNETES}/aws-load-balancer-security-groups`,
@@ -45,6 +42,8 @@ const OUTSIDE = [
   `${KUBERNETES}/azure-allowed-service-tags`,
   `${KUBERNETES}/do-loadbalancer-deny-rules`,
   `${KUBERNETES}/linode-loadbalancer-firewall-id`,
+  `${KUBERNETES}/linode-loadbalancer-firewall-acl`,
+  `${KUBERNETES}/vultr-loadbalancer-firewall-rules`,
   'kubernetes.civo.com/firewall-id',
   `${KUBERNETES}/alibaba-cloud-loadbalancer-acl-id`,
   'kubernetes.io/elb.acl-id',
@@ -66,25 +65,15 @@ export function allowList(service: KubeObject | undefined): AllowList {
   const outside = [...denying, ...OUTSIDE.filter((name) => annotations[name])];
   const listed = Object.entries(READERS).flatMap(([name, read]) => {
     const value = annotations[name]?.trim();
-    return value ? [{ name, ranges: read(value)?.map((word) => word.trim()) }] : [];
+    return value ? [{ name, ranges: read(value).map((word) => word.trim()) }] : [];
   });
-  const unreadable = field.length > 0 ? [] : listed.filter(({ ranges }) => !ranges?.every(isRange));
+  const unreadable = field.length > 0 ? [] : listed.filter(({ ranges }) => !ranges.every(isRange));
   const [by] = [...outside, ...unreadable.map(({ name }) => name)];
   if (by !== undefined) return { ranges: [], unread: `its Service leaves it to the annotation ${by} who is let in` };
-  const ranges = field.length > 0 ? field.map((range) => range.trim()) : listed.flatMap((one) => one.ranges ?? []);
+  const ranges = field.length > 0 ? field.map((range) => range.trim()) : listed.flatMap((one) => one.ranges);
   return { ranges: [...new Set(ranges)].filter(isRange) };
 }
 
 function isRange(text: string): boolean {
   return parseCidr(text) !== undefined;
-}
-
-function linodeRanges(value: string): string[] | undefined {
-  try {
-    const { allowList } = JSON.parse(value) as Record<string, unknown>;
-    if (!isRecord(allowList)) return undefined;
-    return [allowList.ipv4, allowList.ipv6].flatMap((ranges) => (Array.isArray(ranges) ? ranges.map(String) : []));
-  } catch {
-    return undefined;
-  }
 }
