@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openedAccess, shutsClientsOut } from '../../src/mesh/enable/effects/opened-access.ts';
+import { openedAccess, rangesLeft } from '../../src/mesh/enable/effects/opened-access.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverServiceRef } from '../../src/mesh/objects/names.ts';
 import type { ServiceSpec } from '../../src/mesh/objects/service.ts';
@@ -31,7 +31,8 @@ const balanced = (...ranges: string[]): ServiceSpec => ({
   ...(ranges.length > 0 ? { loadBalancerSourceRanges: ranges } : {}),
 });
 
-function opened(before: KubeObject | undefined, wanted: KubeObject, note?: object): string[] {
+/** A cluster with a Service, or the note of one, and the step that makes it as it is wanted. */
+function changed(before: KubeObject | undefined, wanted: KubeObject, note?: object) {
   const deployment = apiserverDeployment();
   deployment.metadata.annotations = note ? { 'meshctl.io/service': JSON.stringify(note) } : {};
   const changes = before ? applyChanges(before, wanted, 'meshctl') : [];
@@ -45,7 +46,17 @@ function opened(before: KubeObject | undefined, wanted: KubeObject, note?: objec
     wanted,
   };
   const snapshot = snapshotOf({ live: [deployment, ...(before ? [before] : [])] });
-  return openedAccess(snapshot, [step]).map(({ says }) => says);
+  return { snapshot, steps: [step] };
+}
+
+function opened(...change: Parameters<typeof changed>): string[] {
+  const { snapshot, steps } = changed(...change);
+  return openedAccess(snapshot, steps).map(({ says }) => says);
+}
+
+function shutsOut(...change: Parameters<typeof changed>): boolean {
+  const { snapshot, steps } = changed(...change);
+  return rangesLeft(snapshot, steps).length > 0;
 }
 
 describe('whom a changed Service lets in', () => {
@@ -82,7 +93,62 @@ describe('whom a changed Service lets in', () => {
     [true, 'fewer', ['10.0.0.0/8', '11.0.0.0/8'], ['10.0.0.0/8']],
     [true, 'a narrower one', ['10.0.0.0/8'], ['10.1.0.0/16']],
   ])('shuts somebody out, %s: %s', (is, _what, before, after, ipFamilies) => {
-    expect(shutsClientsOut({ ...balanced(...before), ...(ipFamilies && { ipFamilies }) }, balanced(...after))).toBe(is);
+    const former = { ...balanced(...before), ...(ipFamilies && { ipFamilies }) };
+    expect(shutsOut(service(former), service(balanced(...after)))).toBe(is);
+  });
+
+  const ANY_CLOUD = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  const GROUPS = 'service.beta.kubernetes.io/aws-load-balancer-security-groups';
+  const TEN = { [ANY_CLOUD]: '10.0.0.0/8' };
+  const ALL = 'all clients get in, until now only those in 10.0.0.0/8';
+  const ELEVEN = 'clients in 11.0.0.0/8 get in too, until now only those in 10.0.0.0/8';
+  it.each<[string, before: KubeObject, wanted: KubeObject, says: string[], shuts: boolean]>([
+    [
+      'a field with these and more',
+      service(balanced(), TEN),
+      service(balanced('10.0.0.0/8', '11.0.0.0/8'), TEN),
+      [ELEVEN],
+      false,
+    ],
+    ['a field with these', service(balanced(), TEN), service(balanced('10.0.0.0/8'), TEN), [], false],
+    ['a field with fewer', service(balanced(), TEN), service(balanced('10.1.0.0/16'), TEN), [], true],
+    ['no list any more', service(balanced(), TEN), service(balanced(), { 'a.example/b': 'c' }), [ALL], false],
+    [
+      'no annotation any more',
+      service(balanced(), TEN),
+      { ...service(balanced()), metadata: { namespace: 'kube-system', name: REF.name } },
+      [ALL],
+      false,
+    ],
+    ['a list where there was none', service(balanced()), service(balanced(), TEN), [], true],
+    [
+      'a field less, beside the list',
+      service(balanced('10.1.0.0/16'), TEN),
+      service(balanced(), TEN),
+      ['clients in 10.0.0.0/8 get in too, until now only those in 10.1.0.0/16'],
+      false,
+    ],
+    ['security groups instead', service(balanced(), TEN), service(balanced(), { [GROUPS]: 'sg-1' }), [], false],
+    [
+      'a field less, beside security groups',
+      service(balanced('10.0.0.0/8'), { [GROUPS]: 'sg-1' }),
+      service(balanced(), { [GROUPS]: 'sg-1' }),
+      [ALL],
+      false,
+    ],
+  ])('by annotations: %s', (_what, before, wanted, says, shuts) => {
+    expect({ opened: opened(before, wanted), shuts: shutsOut(before, wanted) }).toEqual({ opened: says, shuts });
+  });
+
+  it('by an annotation of others, which stays', () => {
+    const before = service(balanced(), TEN);
+    before.metadata.managedFields = [];
+    const wanted = service(balanced('10.0.0.0/8', '11.0.0.0/8'));
+    expect({ opened: opened(before, wanted), shuts: shutsOut(before, wanted) }).toEqual({
+      opened: [ELEVEN],
+      shuts: false,
+    });
+    expect(shutsOut(before, service({ ...balanced(), externalTrafficPolicy: 'Local' }))).toBe(false);
   });
 
   it.each(['ClusterIP', 'NodePort'] as const)('is nobody new where it becomes one of type %s', (type) => {

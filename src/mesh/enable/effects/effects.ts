@@ -26,7 +26,7 @@ import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
 import { userEffects, usersToRestore } from './lost-users.ts';
-import { shutsClientsOut } from './opened-access.ts';
+import { rangesLeft } from './opened-access.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
 import { uncoveredEffects } from './uncovered-addresses.ts';
@@ -114,16 +114,14 @@ function moveEffect({ before, after }: PeerMove): Effect {
 }
 
 /** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
-function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
+function accessEffects({ snapshot, planned, steps }: EnableEffectsInput): Effect[] {
   // Where there is none, nobody gets in now.
   if (!apiserverService(snapshot)) return [];
   const [before, after] = [serviceSpec(apiserverService(snapshot)), serviceSpec(apiserverService(planned))];
-  const ranges = after.loadBalancerSourceRanges ?? [];
+  const ranges = rangesLeft(snapshot, steps);
   const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
   return [
-    ...(shutsClientsOut(before, after)
-      ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const]
-      : []),
+    ...(ranges.length > 0 ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const] : []),
     ...(local ? [{ becomes: 'unknown', why: 'only nodes with a clustermesh-apiserver pod answer' } as const] : []),
   ];
 }
