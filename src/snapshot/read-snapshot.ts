@@ -67,7 +67,10 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     try {
       return await client.get(ref);
     } catch (error) {
-      const tolerated = purpose === 'health' && !needed.includes(keyOf(ref));
+      // To part, a bundle of CAs is not needed: it only tells whom another cluster's plan would cut off.
+      const isSpare =
+        purpose === 'health' || (purpose === 'disconnect' && !refs.some((one) => keyOf(one) === keyOf(ref)));
+      const tolerated = isSpare && !needed.includes(keyOf(ref));
       if (!tolerated || !(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
       unread.add(keyOf(ref));
       return undefined;
@@ -134,8 +137,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
   const usersText = users && dataOf(users)[USERS_FILE];
   const peers = secretNamed(dialingSecret({ objects, namespace }));
-  const bundles =
-    purpose === 'disconnect' ? undefined : await readBundles({ objects, namespace }, read, (key) => unread.has(key));
+  const bundles = await readBundles({ objects, namespace }, read, (key) => unread.has(key));
   return {
     context: client.context,
     server: client.server,
@@ -156,7 +158,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     usedNodePorts,
     objects,
     ...readTlsFacts([...objects.values()], peers, bundles),
-    caBundle: bundles?.get(SERVER_CERT_SECRET),
+    caBundle: bundles.get(SERVER_CERT_SECRET),
     ca,
     remoteUsers: usersText === undefined ? undefined : usersLetIn(usersText),
     missingAccess,

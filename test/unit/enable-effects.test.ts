@@ -180,6 +180,37 @@ describe('what enable does to peers by the CA that etcd was started with', () =>
     expect(effects(connected(given))).toEqual([wanted]);
   });
 
+  const bundleOf = (...authorities: CertificateFacts[]) => ({
+    object: 'ConfigMap kube-system/cas',
+    pem: '',
+    authorities,
+  });
+  const bundledPeer = (...authorities: CertificateFacts[]) => ({
+    ...diallingPeer(former),
+    peerCertificates: new Map(),
+    caBundle: bundleOf(...authorities),
+  });
+
+  it.each<[string, CertificateFacts[], ClusterSnapshot[], string]>([
+    ['a peer that was not read has what the former certificates have', [former, other], [], 'cut'],
+    ['the bundle of the peer lacks the new one', [former, other], [bundledPeer(former)], 'cut'],
+    ['the bundles of both have both', [former, other], [bundledPeer(former, other)], 'moved'],
+    ['the own bundle has let go of the former one', [other], [bundledPeer(former, other)], 'cut'],
+    [
+      'the bundle of the peer may not be read',
+      [former, other],
+      [{ ...bundledPeer(), caBundle: { ...bundleOf(), authorities: undefined } }],
+      'cut',
+    ],
+  ])('goes by the bundle of the peer: %s', (_what, authorities, others, wanted) => {
+    const snapshot = connected({ ca: other, server: former });
+    const bundle = bundleOf(...authorities);
+    const tlsSecrets = new Map([...snapshot.tlsSecrets].map(([name, facts]) => [name, { ...facts, bundle }]));
+    const expired = certificateFacts({ commonName: 'x', notAfter: new Date(NOW.getTime() - 1) });
+    tlsSecrets.set(SERVER, { ...leafOf(former, expired), bundle });
+    expect(effects({ ...snapshot, caBundle: bundle, tlsSecrets }, others)).toEqual([['mesh-2', wanted, expect.any(String), wanted === 'cut' ? expect.any(String) : undefined]]);
+  });
+
   it('is as the peer itself has it, where it was read', () => {
     const snapshot = connected({ ca: other, clients: other });
     expect(podCaMark(liveDeployment(snapshot))).toBe('ffffffffffffffff');

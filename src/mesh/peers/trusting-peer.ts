@@ -1,7 +1,7 @@
 import { caMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
+import { isSameKey, isStoredWith, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { namesOf } from './concerned-peers.ts';
@@ -26,17 +26,24 @@ export function lostTrust(
   peer: ClusterSnapshot | undefined,
   { authority, makes, givenUp = [] }: TrustChange,
 ): string | undefined {
-  const { tlsSecrets } = snapshot;
+  const { tlsSecrets, caBundle } = snapshot;
   const held = (peer ? namesOf(snapshot) : []).flatMap((name) => peer?.peerCertificates.get(name) ?? []);
   const own = [SERVER_CERT_SECRET, ...CERTIFICATE_SECRETS].flatMap((name) => tlsSecrets.get(name) ?? []);
   const isGivenUp = (ca: CertificateFacts) => givenUp.includes(caMark([ca]));
-  const ran = [...held, ...own].flatMap(trustedBy).find(isGivenUp);
-  const endsRunning = givenUp.length > 0 && !isSameKey(ran, authority);
+  const ran = [...held, ...own].flatMap(storedWith).find(isGivenUp);
+  // Where new pods go by a bundle that still has what etcd was started with, nothing is given up.
+  const staysTrusted = caBundle?.authorities?.some(isGivenUp) ?? false;
+  const endsRunning = givenUp.length > 0 && !staysTrusted && !isSameKey(ran, authority);
   // Of a peer that was not read: what etcd runs with is what it was let in by, whatever Secrets hold since. Where that stays,
-  // it trusts as many CAs as this cluster's own certificates do: in the middle of a rotation two.
-  const trusting = [...held, ...(endsRunning ? [] : own)].find(({ ca }) => ca !== undefined);
+  // it trusts as many CAs as are stored with this cluster's own certificates: in the middle of a rotation two. By which bundle
+  // this cluster goes tells nothing of it.
+  const ofPeer = held.find(({ ca }) => ca !== undefined);
+  const trusting = ofPeer ?? (endsRunning ? [] : own).find(({ ca }) => ca !== undefined);
+  const bundle = ofPeer ? undefined : peer?.caBundle?.authorities;
   const former = trusting?.ca ?? ran;
   const isLetIn = !(endsRunning && former && isGivenUp(former));
-  if (trusting ? authority && trusts(trusting, authority) && isLetIn : !makes && !endsRunning) return undefined;
+  const isTrusted =
+    bundle?.some((one) => isSameKey(one, authority)) ?? (trusting && authority && isStoredWith(trusting, authority));
+  if (trusting || bundle ? isTrusted && isLetIn : !makes && !endsRunning) return undefined;
   return `it trusts the former CA, ${former ? `"${former.commonName}"` : 'of which nothing is left'}`;
 }
