@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { templateSpec } from '../../src/mesh/objects/workload.ts';
+import { createAuthority } from '../../src/pki/authority.ts';
 import type { SandboxCluster } from '../../src/sandbox/cluster.ts';
 import { BUNDLE, joinByBundle, setBundle, untilReady } from '../support/bundled-mesh.ts';
 import { meshctlWith } from '../support/e2e-cli.ts';
 import { found, refsOf, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
 
 let sandbox: TestSandbox;
 let meshctl: ReturnType<typeof meshctlWith>;
@@ -54,13 +58,36 @@ describe('a mesh of clusters that trust each other by a bundle of CAs', () => {
   it('gets its apiserver back with the bundle', async () => {
     const ref = refsOf(one).deployment('clustermesh-apiserver');
     const lost = found(one.store.get(ref), 'the Deployment');
-    one.store.delete(ref);
+    for (const gone of [ref, refsOf(one).secret(SERVER)]) one.store.delete(gone);
     await one.settled();
-    await meshctl.ok(['clustermesh', 'enable', '--context', 'mesh-1', '--yes']);
+    const enable = ['clustermesh', 'enable', '--context', 'mesh-1'];
+    await meshctl.ok([...enable, '--yes']);
     await untilReady(sandbox, 'mesh-1');
     await untilReady(sandbox, 'mesh-2');
     const volumes = (object: KubeObject | undefined) => templateSpec(object).volumes;
     expect(volumes(one.store.get(ref))).toEqual(volumes(lost));
+    // What else is in the bundle is no trace of a rotation.
+    const { stdout, stderr } = await meshctl.ok([...enable, '--dry-run']);
+    expect(stdout).toMatch(/^Plan: 14 to keep\.$/m);
+    expect(stdout + stderr).not.toContain('rotation');
+    await meshctl.ok(['clustermesh', 'certs', 'rotate', ...both, '--dry-run']);
+  });
+
+  it('is told whom a CA cuts off that is not in the bundles of all', async () => {
+    const former = secretTexts(found(one.store.get(refsOf(one).secret('cilium-ca')), 'Secret cilium-ca'));
+    const server = secretTexts(found(one.store.get(refsOf(one).secret(SERVER)), 'its certificate'));
+    const next = { ca: await createAuthority({ commonName: 'Cilium CA' }) } as unknown as SandboxCluster;
+    const { certificate, privateKey } = found(next.ca, 'the new CA');
+    setSecret(one, 'cilium-ca', { 'ca.crt': certificate, 'ca.key': privateKey });
+    setSecret(one, SERVER, { 'tls.crt': 'lost' });
+    setBundle(one, [one, two, next]);
+    const plan = ['clustermesh', 'enable', '--context', 'mesh-1', '--force-conflicts', '--dry-run'];
+    expect((await meshctl.ok(plan)).stdout).toContain('peer mesh-2 is cut off until it is connected again');
+    setBundle(two, [one, two, next]);
+    expect((await meshctl.ok(plan)).stdout).not.toContain('cut off');
+    setSecret(one, 'cilium-ca', former);
+    setSecret(one, SERVER, server);
+    for (const cluster of [one, two]) setBundle(cluster, [one, two]);
   });
 
   it('keeps its CA: rotations do not reach the bundle', async () => {

@@ -208,7 +208,9 @@ describe('what enable does to peers by the CA that etcd was started with', () =>
     const tlsSecrets = new Map([...snapshot.tlsSecrets].map(([name, facts]) => [name, { ...facts, bundle }]));
     const expired = certificateFacts({ commonName: 'x', notAfter: new Date(NOW.getTime() - 1) });
     tlsSecrets.set(SERVER, { ...leafOf(former, expired), bundle });
-    expect(effects({ ...snapshot, caBundle: bundle, tlsSecrets }, others)).toEqual([['mesh-2', wanted, expect.any(String), wanted === 'cut' ? expect.any(String) : undefined]]);
+    expect(effects({ ...snapshot, caBundle: bundle, tlsSecrets }, others)).toEqual([
+      ['mesh-2', wanted, expect.any(String), wanted === 'cut' ? expect.any(String) : undefined],
+    ]);
   });
 
   it('is as the peer itself has it, where it was read', () => {

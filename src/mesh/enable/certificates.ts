@@ -11,7 +11,7 @@ import {
 } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
-import { isSameKey, trustedBy } from '../certificates/trust.ts';
+import { isSameKey, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -31,7 +31,7 @@ export function awaitsAddress(snapshot: ClusterSnapshot): boolean {
 }
 
 /**
- * The mark of the CA that etcd will find beside its certificate at the next start; undefined while that CA is yet to be
+ * The mark of the CA that will be stored with etcd's certificate at its next start; undefined while that CA is yet to be
  * generated.
  */
 export function caFingerprint(
@@ -44,9 +44,11 @@ export function caFingerprint(
   const stays = present && server && !reissueReason(present, server, server.spec, input);
   const both = authority.makes || stays ? [] : trustInRotation(snapshot).map(({ facts }) => facts);
   if (both.length > 0) return caMark(both);
-  // A bundle that has the CA is left as it is.
-  const kept = present && trustedBy(present).some(({ sha256 }) => sha256 === authority.certificate?.sha256);
-  return caMark(stays || kept ? trustedBy(present) : [authority.certificate]);
+  // Not a bundle by which programs go instead: the mark tells of rotations, and those do not reach it.
+  const stored = present ? storedWith(present) : [];
+  // What has the CA besides others is left as it is.
+  const kept = stored.some(({ sha256 }) => sha256 === authority.certificate?.sha256);
+  return caMark((stays && stored.length > 0) || kept ? stored : [authority.certificate]);
 }
 
 /**
