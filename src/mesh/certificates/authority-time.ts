@@ -4,6 +4,7 @@ import { concernedPeers, contextOfPeer } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { replaceInBundle } from './ca-bundle.ts';
 import type { TlsSecretFacts } from './certificate.ts';
 import { endOf, endsSoon } from './cluster-certificates.ts';
 import { isSameKey } from './trust.ts';
@@ -23,20 +24,22 @@ export function replaceAuthorityCommand(context: readonly string[]): string {
 
 /**
  * How a cluster comes by another CA once its own has expired, and its peers by certificates of that one, as the end of a sentence
- * that ends with its commands. No rotation helps then: it keeps connections, and there are none to keep.
+ * that ends with its commands, if there are any. No rotation helps then: it keeps connections, and there are none to keep.
  * @param others other clusters, as far as they were read
  */
 export function replaceExpired(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
-  const { context } = snapshot;
+  const { context, caBundle } = snapshot;
+  if (caBundle) return replaceInBundle(caBundle);
   const peers = contextsOfPeers(snapshot, others);
   const again = peers.length > 0 ? [connectCommand(context, peers)] : [];
   const ways = [replaceAuthorityCommand([context]), ...again].join(' && ');
   return forOtherOwners(`replace the CA, which has expired: ${ways}`, context, peersOfOthers(snapshot));
 }
 
-/** The command by which a CA is replaced while it is valid, in all clusters that have to take part. */
+/** How a CA is replaced while it is valid, as a command for all clusters that have to take part, or as the end of a sentence. */
 export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
-  const { context } = snapshot;
+  const { context, caBundle } = snapshot;
+  if (caBundle) return replaceInBundle(caBundle);
   const together = [context, ...contextsOfPeers(snapshot, others)];
   const rotate = meshctlCommand('clustermesh certs rotate', { context: together }, ['--ca']);
   return forOtherOwners(rotate, context, peersOfOthers(snapshot));
@@ -64,5 +67,8 @@ export function renewAuthorityFirst(
   if (!present || !facts?.ca || !isSameKey(present, facts.ca)) return undefined;
   if (facts.certificate.endsWith === undefined) return undefined;
   if (expiredAuthority(snapshot, now)) return replaceExpired(snapshot, others);
-  return endsSoon(present, now) ? `replace the CA: ${rotateAuthority(snapshot, others)}` : undefined;
+  if (!endsSoon(present, now)) return undefined;
+  return snapshot.caBundle
+    ? replaceInBundle(snapshot.caBundle)
+    : `replace the CA: ${rotateAuthority(snapshot, others)}`;
 }

@@ -12,6 +12,7 @@ import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { expiredAuthority, replaceAuthorityCommand, replaceExpired } from './authority-time.ts';
+import { replaceInBundle } from './ca-bundle.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
@@ -126,12 +127,15 @@ export function requireSigner(
  * How a CA that can no longer sign comes back, as the end of a sentence.
  * @param peers who trusts it, by name, as far as they are known
  */
-export function waysBack({ context, namespace }: Place, peers: readonly string[] = []): string {
+export function waysBack({ context, namespace, caBundle }: Place, peers: readonly string[] = []): string {
   const whom = peers.length > 0 ? peers.join(', ') : 'peers';
-  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected again: ${replaceAuthorityCommand([context])}`;
+  const anew = caBundle
+    ? replaceInBundle(caBundle)
+    : `which cuts ${whom} off until connected again: ${replaceAuthorityCommand([context])}`;
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, ${anew}`;
 }
 
-type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace' | 'caBundle'>;
 
 /** Why `enable` alone is refused by a cluster. */
 export interface EnableObstacles {
@@ -153,6 +157,7 @@ export function enableAdvice(
 ): string {
   if (unfinished) return waysOn(place, unfinished);
   if (caExpired) {
+    if (place.caBundle) return replaceInBundle(place.caBundle);
     const whom = peers.length > 0 ? peers.join(', ') : 'its peers';
     return `replace the CA, which has expired, and connect ${whom} again: ${replaceAuthorityCommand([place.context])}`;
   }

@@ -91,3 +91,11 @@ export function saysLacking({ object }: Pick<TrustBundle, 'object'>): string {
 export function completeBundle({ object }: Pick<TrustBundle, 'object'>): string {
   return `Add the CA of Secret ${CA_SECRET} to ${object}, where that is made (tls.caBundle in the values of Cilium's chart).`;
 }
+
+/**
+ * How a CA is replaced where programs go by a bundle, which nothing that meshctl writes reaches: whatever the CA that it puts in
+ * place signed would be refused. As the end of a sentence.
+ */
+export function replaceInBundle({ object }: Pick<TrustBundle, 'object'>): string {
+  return `rotate the CA with what makes ${object} (tls.caBundle in the values of Cilium's chart): a new CA has to be there, in every cluster, before it signs anything`;
+}

@@ -17,6 +17,7 @@ import {
   waysBack,
 } from './authority.ts';
 import { replaceAuthorityCommand } from './authority-time.ts';
+import { replaceInBundle } from './ca-bundle.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 import { isSameKey, trusts } from './trust.ts';
@@ -40,12 +41,13 @@ export const SIGNED_NOTHING = 'holds a CA that signed none of the certificates i
 
 /**
  * How Secret cilium-ca and the certificates come to agree without a peer that is cut off, as the end of a sentence: the
- * former CA comes back, from a cluster that has it or from its backup, or a rotation goes over to the one that is there.
+ * former CA comes back, from a cluster that has it or from its backup, or a rotation goes over to the one that is there: that of
+ * whoever keeps the bundle, where programs go by one.
  * @param others other clusters, as far as they were read
  * @returns undefined where {@link signerInUse} is, and where nobody trusts it: then enable alone is right
  */
 export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
-  const { ca, context, namespace } = snapshot;
+  const { ca, caBundle, context, namespace } = snapshot;
   const signer = signerInUse(snapshot);
   const peers = concernedPeers(snapshot, others);
   if (!ca || !signer || peers.length === 0) return undefined;
@@ -53,8 +55,9 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
   const holder = others.find((other) => hasCopy(other, signer, sharing));
   const back = holder ? restoreFrom(snapshot, holder) : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
   const where = peers.map((peer) => contextOfPeer(peer, others));
-  const next =
-    ca.keyMatches && sharing.length === 0
+  const next = caBundle
+    ? replaceInBundle(caBundle)
+    : ca.keyMatches && sharing.length === 0
       ? `to switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
       : `which cuts ${peers.join(', ')} off until connected again: ${replaceAuthorityCommand([context])}`;
   return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
@@ -87,7 +90,7 @@ export function signingFault(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[] = [],
 ): SigningFault | undefined {
-  const { context, namespace, objects } = snapshot;
+  const { context, namespace, objects, caBundle } = snapshot;
   const state = authorityState(snapshot);
   const isToolMade = () => toolOwner(objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)))) !== undefined;
   const isBroken =
@@ -105,7 +108,9 @@ export function signingFault(
   }
   if (!isForeignAuthority(snapshot)) return undefined;
   // Whom nobody trusts yet, nobody loses by certificates that are issued anew.
-  const anew = `reissue the certificates: ${meshctlCommand('clustermesh enable', { context })}`;
+  const anew = caBundle
+    ? replaceInBundle(caBundle)
+    : `reissue the certificates: ${meshctlCommand('clustermesh enable', { context })}`;
   return { says: SIGNED_NOTHING, ways: waysToAgree(snapshot, others) ?? anew };
 }
 

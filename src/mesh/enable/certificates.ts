@@ -1,7 +1,7 @@
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
-import { completeBundle } from '../certificates/ca-bundle.ts';
+import { replaceInBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import {
   endOf,
@@ -14,6 +14,7 @@ import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { isSameKey, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -119,7 +120,7 @@ export function requireBundled(
     'CertificateAuthority',
     `context "${context}": its programs go by the CAs of ${object}, and the one that is to issue its certificates is not among them, so nothing would connect`,
     {
-      hint: ca ? completeBundle(caBundle) : `Bring one of them along, with its key: ${bring}`,
+      hint: ca ? `${capital(replaceInBundle(caBundle))}.` : `Bring one of them along, with its key: ${bring}`,
       details: { context, object },
     },
   );

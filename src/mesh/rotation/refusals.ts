@@ -1,5 +1,6 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { replaceAuthorityCommand } from '../certificates/authority-time.ts';
+import { replaceInBundle } from '../certificates/ca-bundle.ts';
 import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -7,6 +8,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { dials } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { type Contexts, contextOf } from '../faults/fault-advice.ts';
 import { CA_SECRET } from '../objects/names.ts';
@@ -218,7 +220,7 @@ export function requireOwnTrust({ context, caBundle }: ClusterSnapshot): void {
     'CertificateAuthority',
     `context "${context}": its programs go by the CAs of ${caBundle.object}, which someone else keeps, so no rotation can make them trust a new CA`,
     {
-      hint: `Rotate the CA with what makes ${caBundle.object} (tls.caBundle in the values of Cilium's chart): a new CA has to be there, in every cluster, before it signs anything.`,
+      hint: `${capital(replaceInBundle(caBundle))}.`,
       details: { context, object: caBundle.object },
     },
   );
