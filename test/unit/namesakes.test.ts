@@ -43,8 +43,18 @@ const SERVER = 'clustermesh-apiserver-server-cert';
 const PEERS = secretRef('kube-system', 'cilium-kvstoremesh');
 const addressOf = (mesh: Mesh, id: number) => `172.18.${mesh === 'prod' ? 1 : 2}.${id}`;
 
-/** `mesh-ID`, one of a mesh, with a CA and an address of its own. @param ca the one that it has; its peers trust that of before */
-function cluster(mesh: Mesh, id: number, peers: readonly number[], ca = `${mesh}-${id}`): ClusterSnapshot {
+/**
+ * `mesh-ID`, one of a mesh, with a CA and an address of its own.
+ * @param ca the one that it has; its peers trust that of before
+ * @param address the one that it has; its peers dial that of before
+ */
+function cluster(
+  mesh: Mesh,
+  id: number,
+  peers: readonly number[],
+  ca = `${mesh}-${id}`,
+  address = addressOf(mesh, id),
+): ClusterSnapshot {
   const caOf = (peer: number) => certificateFacts({ publicKeySha256: `${mesh}-${peer}`, isCa: true });
   const files = peers.flatMap((peer) => {
     const keys = Object.values(peerCertificateKeys(`mesh-${peer}`)).map((key) => [key, 'PEM']);
@@ -62,7 +72,7 @@ function cluster(mesh: Mesh, id: number, peers: readonly number[], ca = `${mesh}
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
     live: [
       apiserverDeployment(),
-      loadBalancerService(addressOf(mesh, id)),
+      loadBalancerService(address),
       secretObject('cilium-kvstoremesh', Object.fromEntries(files)),
     ],
     ca: caFacts(ca),
@@ -84,6 +94,9 @@ const prod3 = cluster('prod', 3, [1, 2]);
 const stag1 = cluster('stag', 1, [2]);
 const stag2 = cluster('stag', 2, [1]);
 const ALL = [prod1, prod2, prod3, stag1, stag2];
+
+/** Of the name of a peer of prod-1, which it dials and which is another one for it. */
+const dialler = { ...cluster('prod', 2, [1], 'dialler', '172.18.3.2'), context: 'dialler' };
 
 const contextsOf = (of: readonly ClusterSnapshot[]) => of.map(({ context }) => context);
 
@@ -164,6 +177,10 @@ describe('clusters that are to part', () => {
     };
     expect(foundIn(prod1, stag2)).toEqual([[], 2]);
     expect(foundIn(prod1, prod2)).toEqual([['mesh-1 mesh-2', 'mesh-2 mesh-1'], 0]);
+    expect([foundIn(prod1, dialler), foundIn(dialler, prod1)]).toEqual([
+      [[], 1],
+      [[], 1],
+    ]);
   });
 });
 

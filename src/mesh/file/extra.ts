@@ -2,8 +2,8 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
-import { isDialThere } from '../connect/disconnect-plan.ts';
-import type { NotPeer } from '../connect/not-peers.ts';
+import { isDialThere, type PartingCluster } from '../connect/disconnect-plan.ts';
+import { isOfNotPeers, type NotPeer } from '../connect/not-peers.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
@@ -38,12 +38,10 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
   const wanted = new Set(spec.dials.map(({ from, to }) => dialKey(from, to)));
   const names = new Set(spec.clusters.map(({ name }) => name));
   const byName = new Map(snapshots.map((snapshot) => [clusterNameOf(snapshot), snapshot]));
-  const isThere = (from: string, to: string): boolean => {
-    return isDialThere([
-      { name: from, snapshot: byName.get(from) },
-      { name: to, snapshot: byName.get(to) },
-    ]);
-  };
+  const clustersOf = ({ from, to }: NamedDial): [PartingCluster, PartingCluster] => [
+    { name: from, snapshot: byName.get(from) },
+    { name: to, snapshot: byName.get(to) },
+  ];
   const described = ({ from, to }: NamedDial): ExtraDial => {
     const [client, server] = [byName.get(from), byName.get(to)];
     if (!client) return { from, to, isDialling: 'unread' };
@@ -66,15 +64,17 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
         { from: own, to: peer },
         { from: peer, to: own },
       ];
-      const extra = ways.filter(({ from, to }) => !wanted.has(dialKey(from, to)) && isThere(from, to));
+      const extra = ways.filter((dial) => !wanted.has(dialKey(dial.from, dial.to)) && isDialThere(clustersOf(dial)));
       const other = byName.get(peer);
-      if (extra.length === 0 || !other || !isPeersNamesake(snapshot, other, snapshots)) return extra;
-      notPeers.push({ knower: snapshot, other });
-      return [];
+      const isNamesake = extra.length > 0 && other !== undefined && isPeersNamesake(snapshot, other, snapshots);
+      if (isNamesake) notPeers.push({ knower: snapshot, other });
+      return extra;
     }),
   );
+  // The other one may well dial this one; what ends on both sides by their names would cut this one from its own peer.
+  const ending = dials.filter((dial) => !isOfNotPeers(clustersOf(dial), notPeers));
   return {
-    dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
+    dials: [...new Map(ending.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
     strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
     notPeers,
   };
