@@ -28,6 +28,14 @@ beforeAll(async () => {
 });
 afterAll(() => clusters?.close());
 
+const kubeconfigWithout = async (context: string) => {
+  const path = join(dirname(clusters.kubeconfigPath), `without-${context}`);
+  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
+  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== context);
+  await writeFile(path, stringify(config));
+  return path;
+};
+
 /** By context: whether it is enabled, and whom it dials. */
 const standing = () =>
   Object.fromEntries(
@@ -115,10 +123,7 @@ it('apply --prune lets the namesake of a peer alone, also where no context leads
   const prune = ['apply', '-f', '-', '--prune'];
   const staging = { s1: standing().s1, s3: standing().s3 };
 
-  const kubeconfig = join(dirname(clusters.kubeconfigPath), 'without-p3');
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'p3');
-  await writeFile(kubeconfig, stringify(config));
+  const kubeconfig = await kubeconfigWithout('p3');
   const without = await clusters.meshctl([...prune, '--dry-run', '--kubeconfig', kubeconfig], { input: file });
   expect(without.stderr).toContain(
     'context "s3" leads to another cluster of the name "mesh-3" than context "p1", "p2" dials',
@@ -132,4 +137,29 @@ it('apply --prune lets the namesake of a peer alone, also where no context leads
     p2: { enabled: true, peers: ['mesh-1'] },
     p3: { enabled: false, peers: [] },
   });
+});
+
+it('who dials a cluster that has another peer of its name is disconnected by itself', async () => {
+  await ok(mesh('connect', '--context', 'p2', '--destination-context', 's1', '--yes'));
+  const before = standing();
+  expect([before.p1?.peers, before.p2?.peers]).toEqual([['mesh-2'], ['mesh-1']]);
+  const kubeconfig = ['--kubeconfig', await kubeconfigWithout('s1')];
+  const hint =
+    'Only context "p1" dials the other one; to end that: meshctl clustermesh disconnect --context p1 --peer mesh-2';
+  for (const argv of [
+    mesh('disconnect', '--context', 'p2', '--destination-context', 'p1'),
+    mesh('disconnect', '--context', 'p1', '--destination-context', 'p2'),
+    mesh('disable', '--context', 'p2', '--disconnect'),
+  ]) {
+    const { exitCode, stderr } = await clusters.meshctl([...argv, '--yes', ...kubeconfig]);
+    const said = stderr.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
+    expect([exitCode, said]).toEqual([2, expect.stringContaining(hint)]);
+  }
+  expect(standing()).toEqual(before);
+  const { exitCode, stderr } = await clusters.meshctl(
+    mesh('disconnect', '--context', 'p1', '--peer', 'mesh-2', '--yes'),
+  );
+  expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('goes on dialling')]);
+  expect(standing()).toEqual({ ...before, p1: { enabled: true, peers: [] } });
+  await ok(mesh('disable', '--context', 'p2', '--yes', ...kubeconfig));
 });

@@ -140,6 +140,7 @@ describe('clusters that are to part', () => {
     ['may be peers as long as nothing tells', prod1, withSameCa, [], []],
     ['know nothing of each other, and one has another peer', stag1, prod3, ALL, ['prod-3 stag-1']],
     ['have the same name', prod1, stag1, ALL, []],
+    ['are one and who dials it, which has another peer', prod1, dialler, ALL, ['prod-1 dialler']],
   ])('%s', (_what, one, other, others, expected) => {
     const dials = dialsOf(one, other);
     const found = notPeersAmong(dials, others);
@@ -147,12 +148,14 @@ describe('clusters that are to part', () => {
     expect(dials.every((dial) => isOfNotPeers(dial, found))).toBe(expected.length > 0);
   });
 
-  it.each<[string, readonly ClusterSnapshot[], string]>([
-    ['is the one to name', ALL, '--context prod-1 --destination-context prod-2'],
-    ['may be gone', [], '--context prod-1 --peer mesh-2'],
-  ])('are refused with the way out: the peer %s', (_what, others, way) => {
+  it.each<[string, ClusterSnapshot, readonly ClusterSnapshot[], string]>([
+    ['is the one to name', stag2, ALL, '--context prod-1 --destination-context prod-2'],
+    ['may be gone', stag2, [], '--context prod-1 --peer mesh-2'],
+    ['stays, of who is dialled by the other one', dialler, ALL, '--context dialler --peer mesh-1'],
+    ['stays so also where it was not read', dialler, [], '--context dialler --peer mesh-1'],
+  ])('are refused with the way out: the peer %s', (_what, other, others, way) => {
     const hint = expect.stringContaining(`meshctl clustermesh disconnect ${way}`);
-    const found = notPeersAmong(dialsOf(prod1, stag2), others);
+    const found = notPeersAmong(dialsOf(prod1, other), others);
     expect(() => requirePeers(found, others)).toThrow(expect.objectContaining({ code: 'Usage', hint }));
   });
 
@@ -160,6 +163,7 @@ describe('clusters that are to part', () => {
     expect(namesAtPeer('mesh-2', prod1, [prod2, stag2])).toEqual(['mesh-1']);
     expect(namesAtPeer('mesh-2', prod1, [cluster('prod', 2, [])])).toEqual([]);
     expect(namesAtPeer('mesh-2', prod1, [cluster('stag', 2, [3])])).toBeUndefined();
+    expect(namesAtPeer('mesh-1', dialler, [prod1])).toEqual([]);
   });
 
   it('are no clusters of a file that has one of each mesh', () => {

@@ -21,10 +21,21 @@ export async function readParting(
   const clients = read.flatMap((one) => (one instanceof MeshctlError ? [] : [one]));
   return each(async ({ client }, index) => {
     const server = read[index] as ClusterSnapshot | MeshctlError;
-    if (server instanceof MeshctlError) return server;
-    const isDoubtful = clients.some((one) => one !== server && isDoubtfulPeer(one, server));
-    return isDoubtful ? withWhatTellsApart(client, server) : server;
+    return server instanceof MeshctlError ? server : toldApart(client, server, clients);
   });
+}
+
+/**
+ * A cluster that was read to part, with more where no address tells that it is the peer that others dial by its name.
+ * @param clients those that may dial it, perhaps with the cluster itself
+ */
+export async function toldApart(
+  client: Target['client'],
+  server: ClusterSnapshot,
+  clients: readonly ClusterSnapshot[],
+): Promise<ClusterSnapshot> {
+  const isDoubtful = clients.some((one) => one !== server && isDoubtfulPeer(one, server));
+  return isDoubtful ? withWhatTellsApart(client, server) : server;
 }
 
 async function orError<T>(read: Promise<T>): Promise<T | MeshctlError> {

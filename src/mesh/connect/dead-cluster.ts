@@ -55,14 +55,16 @@ export function namesAtPeer(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[],
 ): string[] | undefined {
+  const all = [snapshot, ...others];
   const read = others.filter(
     (other) =>
       clusterNameOf(other) === peer &&
       isDialledAt(snapshot, peer, other) !== false &&
-      !isPeersNamesake(snapshot, other, [snapshot, ...others]),
+      !isPeersNamesake(snapshot, other, all),
   );
   if (read.length === 0) return undefined;
-  const known = new Set(read.flatMap(knownPeers));
+  // One that has another peer of the name goes on with that.
+  const known = new Set(read.filter((other) => !isPeersNamesake(other, snapshot, all)).flatMap(knownPeers));
   return namesOf(snapshot).filter((name) => known.has(name));
 }
 

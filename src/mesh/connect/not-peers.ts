@@ -57,7 +57,8 @@ export function notPeersNotes(found: readonly NotPeer[]): string[] {
 }
 
 /**
- * Each would forget its own peer, which knows nothing of it and goes on dialling.
+ * Each would forget its own peer, which knows nothing of it and goes on dialling; or only the first would, as one that was moved away
+ * from and still dials it.
  * @param others clusters that it is not about, as far as they were read: one of them may be the peer that is meant
  * @throws MeshctlError `Usage`
  */
@@ -65,14 +66,24 @@ export function requirePeers(found: readonly NotPeer[], others: readonly Cluster
   const [first] = found;
   if (!first) return;
   const { knower, other } = first;
-  const name = clusterNameOf(other);
-  const { context } = knower;
-  const peer = others.find((one) => one !== other && clusterNameOf(one) === name && arePeers(knower, one));
-  const meant = peer && meshctlCommand('clustermesh disconnect', { context }, ['--destination-context', peer.context]);
-  throw new MeshctlError('Usage', leadToNamesakes([other.context], name, [context]), {
-    hint: meant
-      ? `The peer is that of context "${peer.context}": ${meant}`
-      : `Name the context that leads to the peer; or where the peer was rebuilt, forget the former one: ${forget(context, [name])}`,
-    details: { name, contexts: [context, other.context] },
+  throw new MeshctlError('Usage', leadToNamesakes([other.context], clusterNameOf(other), [knower.context]), {
+    hint: wayToPart(first, others),
+    details: { name: clusterNameOf(other), contexts: [knower.context, other.context] },
   });
+}
+
+/** What ends what was meant, and leaves the knower with its own peer. */
+function wayToPart({ knower, other }: NotPeer, others: readonly ClusterSnapshot[]): string {
+  const { context } = knower;
+  const name = clusterNameOf(other);
+  // What the knower dials is another one, so that only the other one can be connected with it.
+  if (arePeers(other, knower)) {
+    return `Only context "${other.context}" dials the other one; to end that: ${forget(other.context, [clusterNameOf(knower)])}`;
+  }
+  const peer = others.find((one) => one !== other && clusterNameOf(one) === name && arePeers(knower, one));
+  if (!peer) {
+    return `Name the context that leads to the peer; or where the peer was rebuilt, forget the former one: ${forget(context, [name])}`;
+  }
+  const meant = meshctlCommand('clustermesh disconnect', { context }, ['--destination-context', peer.context]);
+  return `The peer is that of context "${peer.context}": ${meant}`;
 }

@@ -7,6 +7,7 @@ import {
   prepareDisconnect,
   prepareForgetting,
 } from '../../../flows/connect/prepare-disconnect.ts';
+import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
@@ -64,7 +65,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     };
     const prepared = await prepareForgetting(context, source, peer, mode, readOthers);
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
-    const untold = await namingContexts(context, flags, untoldNotes(prepared, isAnyUntold ? await readOthers() : []));
+    const known = isAnyUntold ? await readOthers() : [];
+    const untold = await namingContexts(context, flags, await untoldNotes(source, prepared, known));
     return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options);
   });
 }
@@ -73,8 +75,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
  * Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not, nor does the
  * cluster itself, whose own name may be left there.
  */
-function untoldNotes({ partings }: PreparedDisconnect, others: readonly ClusterSnapshot[]): string[] {
-  return partings.flatMap(({ snapshot, unserved }) =>
+async function untoldNotes(
+  { client }: Target,
+  { partings }: PreparedDisconnect,
+  others: readonly ClusterSnapshot[],
+): Promise<string[]> {
+  const read = partings.map(async (one) => ({ ...one, snapshot: await toldApart(client, one.snapshot, others) }));
+  return (await Promise.all(read)).flatMap(({ snapshot, unserved }) =>
     unserved.flatMap((peer) => {
       if (peer === clusterNameOf(snapshot)) return [];
       const names = namesAtPeer(peer, snapshot, others) ?? [clusterNameOf(snapshot)];
