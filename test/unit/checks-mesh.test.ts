@@ -879,6 +879,22 @@ describe('keys of a Secret of peers that are for nobody', () => {
     const args = { secrets: ['cilium-kvstoremesh'], keys };
     expect(found).toMatchObject(keys.length === 0 ? [] : [{ severity: 'warn', args, hint }]);
   });
+
+  it.each([
+    ['that was read', 'mesh-2'],
+    ['that another one knows', 'mesh-3'],
+  ])('are not to be told where they have the name of a cluster %s', (_what, name) => {
+    const live = [secretObject('cilium-kvstoremesh', { [name]: 'endpoint: https://a:2379', foo: '' })];
+    const input = inputOf({}, { live });
+    const two = { ...(input.clusters[1] as ClusterSnapshot), remoteUsers: [{ name: 'remote-mesh-3', role: 'remote' }] };
+    const clusters = [input.clusters[0] as ClusterSnapshot, two];
+    const found = findingsOf('peers-unused-keys', { ...input, clusters }).filter(({ cluster }) => cluster === 'one');
+    const reason = expect.stringContaining(name);
+    expect(found).toMatchObject([
+      { severity: 'warn', args: { keys: ['foo'] } },
+      { severity: 'skip', args: { reason } },
+    ]);
+  });
 });
 
 describe('a peer that is dialled by its name in the mesh', () => {

@@ -6,6 +6,8 @@ import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/faul
 import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { configMapRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
@@ -546,7 +548,7 @@ describe('the peers of a cluster', () => {
     expect(knownPeers(cluster)).toEqual(expect.arrayContaining(['mesh-2', 'mesh-3', 'mesh-4', 'mesh-5']));
   });
 
-  it.each<[string, string, Partial<Record<'certificate' | 'user' | 'choice' | 'other', boolean>>, boolean]>([
+  it.each<[string, string, Partial<Record<'certificate' | 'user' | 'choice' | 'other' | 'unread', boolean>>, boolean]>([
     ['a word', 'bar', {}, false],
     ['nothing', '', {}, false],
     ['a document that is none', '{"servers": []}', {}, false],
@@ -556,9 +558,10 @@ describe('the peers of a cluster', () => {
     ['a word with a user', 'bar', { user: true }, true],
     ['a word with a choice', 'bar', { choice: true }, true],
     ["a word beside the agents' file", 'bar', { other: true }, true],
+    ['a word where users may not be read', 'bar', { unread: true }, true],
   ])(
     'have a key with %s among them only where something else tells of it',
-    (_what, text, { certificate, user, choice, other }, isPeer) => {
+    (_what, text, { certificate, user, choice, other, unread }, isPeer) => {
       const annotations = choice ? { 'meshctl.io/mode.foo': 'unicast' } : {};
       const agents = secret('cilium-clustermesh', other ? { foo: cachedPeerFile('kube-system') } : {});
       const cluster = snapshotOf({
@@ -568,6 +571,7 @@ describe('the peers of a cluster', () => {
           secret('cilium-kvstoremesh', { foo: text, ...(certificate ? { 'foo.etcd-client.crt': 'a file' } : {}) }),
         ],
         remoteUsers: user ? [{ name: 'remote-foo', role: 'remote' }] : [],
+        unread: new Set(unread ? [keyOf(configMapRef('kube-system', 'clustermesh-remote-users'))] : []),
       });
       expect([expectedPeers(cluster), knownPeers(cluster)]).toEqual(isPeer ? [['foo'], ['foo']] : [[], []]);
     },

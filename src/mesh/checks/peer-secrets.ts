@@ -6,12 +6,13 @@ import { secretRef } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys } from '../objects/secret-data.ts';
 import { peerCertificateKeys } from '../peers/file/peer-config.ts';
-import { PEER_SECRETS, unusedKeys } from '../peers/peers.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
+import { knownPeers, PEER_SECRETS, unusedKeys } from '../peers/peers.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
-import { type Finding, listed } from './shared/check.ts';
+import { type Finding, listed, type Subject } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
-const subject: MeshCheck['subject'] = (cluster) => ({
+const subject = (cluster: ClusterSnapshot): Subject => ({
   things: peerSecretsOf(cluster).map(({ metadata }) => metadata.name),
   otherwise: 'it has no Secret with peering files',
 });
@@ -31,8 +32,8 @@ export const PEER_SECRET_CHECKS: readonly MeshCheck[] = [
     id: 'peers-unused-keys',
     category: 'peers',
     title: 'Secrets with peering files have nothing that Cilium ignores',
-    subject,
-    run: ({ clusters }) => clusters.flatMap(unused),
+    subject: (cluster, { clusters }) => ({ ...subject(cluster), unseen: keysOfClusters(cluster, clusters) }),
+    run: ({ clusters }, all) => clusters.flatMap((cluster) => unused(cluster, all)),
     says: ({ args }) =>
       `context "${args.context}": Secret ${listed(args.secrets)} has ${listed(args.keys)}, which Cilium ignores: it is no peering file`,
   },
@@ -59,8 +60,26 @@ function leftForItself(cluster: ClusterSnapshot): Finding[] {
   );
 }
 
-function unused(cluster: ClusterSnapshot): Finding[] {
-  return foundKeys('peers-unused-keys', cluster, peerSecretsOf(cluster), (secret) => unusedKeys(cluster, secret));
+/** But for keys that are names of clusters, which may be what has become of a peering file all the same. */
+function unused(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
+  const names = clustersAround(cluster, all);
+  return foundKeys('peers-unused-keys', cluster, peerSecretsOf(cluster), (secret) =>
+    unusedKeys(cluster, secret).filter((key) => !names.includes(key)),
+  );
+}
+
+/** A cluster whose peers log in with a certificate of one CA need have neither a user nor a choice of them. */
+function keysOfClusters(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
+  const names = clustersAround(cluster, all);
+  const keys = peerSecretsOf(cluster).flatMap((secret) => unusedKeys(cluster, secret));
+  const found = [...new Set(keys.filter((key) => names.includes(key)))];
+  if (found.length === 0) return [];
+  return [`Cilium ignores ${listed(found)}, which may have been a peering file: a cluster has that name`];
+}
+
+/** The other clusters, and whom they know. */
+function clustersAround(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
+  return withoutNamesakes(cluster, all).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]);
 }
 
 /** @param peers by which disconnect takes the keys out, where they are not the keys themselves */

@@ -6,7 +6,14 @@ import { checkClusterName } from '../cilium/cluster-name.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import {
+  AGENT_PEERS_SECRET,
+  configMapRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_CERT_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../objects/names.ts';
 import { secretText, secretTexts } from '../objects/secret-data.ts';
 import { COMMON_PREFIX, peerCertificateKeys, peerOfUser, peersIn, remoteUserName } from './file/peer-config.ts';
 import { dialsOwnCache, readPeerFile } from './file/peer-file.ts';
@@ -63,14 +70,15 @@ export function expectedPeers(snapshot: ExpectedFacts): string[] {
 
 type ExpectedFacts = PeerObjects &
   Pick<ClusterSnapshot, 'ciliumConfig'> &
-  Partial<Pick<ClusterSnapshot, 'remoteUsers'>>;
+  Partial<Pick<ClusterSnapshot, 'remoteUsers' | 'unread'>>;
 
 /**
  * Whether a key of a Secret of peers that Cilium passes over is what has become of a peering file: it can be read as one all the same,
- * or a user or a choice of that name is there. Anything else is nobody's.
+ * or a user or a choice of that name is there, or may be, where the list of users may not be read. Anything else is nobody's.
  */
 function wasPeerFile(snapshot: ExpectedFacts, key: string, text: string): boolean {
-  return !('unreadable' in readPeerFile(text)) || isLetIn(snapshot, key) || isMarked(snapshot, key);
+  const maybeLetIn = snapshot.unread?.has(keyOf(configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP)));
+  return maybeLetIn || !('unreadable' in readPeerFile(text)) || isLetIn(snapshot, key) || isMarked(snapshot, key);
 }
 
 /**
