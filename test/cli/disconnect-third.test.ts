@@ -187,7 +187,7 @@ describe('a disconnect of two clusters', () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     const forget = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--dry-run'];
     expect((await meshctl.ok(forget)).stderr).toContain('disconnect --context mesh-1 --peer mesh-2');
-    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect=false', '--yes']);
     expect((await meshctl.ok(forget)).stderr).not.toContain('is not told');
     const argv = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
     const parted = await meshctl.ok(argv);
