@@ -123,6 +123,7 @@ export async function prepareDisconnect(
   const named = dialsOf(mode, source ? members[0] : undefined, others);
   requireListOfUsers(serversOf(named));
   const concerned = await readConcerned(named, options.readOthers);
+  // By another name than it had, a cluster would be taken for a namesake.
   requireSettledNames(named, concerned);
   const strangers = notPeersAmong(named, concerned);
   if (!options.spare) requirePeers(strangers, concerned);
@@ -194,7 +195,7 @@ async function readConcerned(
 }
 
 /**
- * Plans that dials end, of clusters that were read.
+ * Plans that dials end, of clusters that were read, and whose names are those that their peers know ({@link requireSettledNames}).
  * @param others clusters that it is not about, as far as they were read
  * @param begun dials that the same run makes first
  */
@@ -205,7 +206,6 @@ export function prepareParting(
   begun: Parameters<typeof partingsOf>[1] = [],
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
-  requireSettledNames(dials, others);
   const partings = partingsOf(dials, begun);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
@@ -234,7 +234,7 @@ export function prepareParting(
 }
 
 /** @throws MeshctlError `ClusterIdentity` where one of two that were read is known by another name than it has by now */
-function requireSettledNames(dials: readonly EndingDial[], others: readonly ClusterSnapshot[]): void {
+export function requireSettledNames(dials: readonly EndingDial[], others: readonly ClusterSnapshot[]): void {
   const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
   const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
   for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);

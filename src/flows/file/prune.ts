@@ -17,6 +17,7 @@ import {
   type EndingDial,
   type PreparedDisconnect,
   prepareParting,
+  requireSettledNames,
   serversOf,
 } from '../connect/prepare-disconnect.ts';
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
@@ -82,6 +83,8 @@ export async function preparePrune(
   const once = new Map(ended.map((dial) => [dialKey(dial.from, dial.to), dial])).values();
   const dials = [...once].map(({ from, to }): EndingDial => [named(from), named(to)]);
   requireListOfUsers(serversOf(dials));
+  const all = [...enabled, ...read];
+  requireSettledNames(dials, all);
   const targets = [...inFiles, ...outside];
   const begun = [
     ...connections.now.directions.map(({ client, server }) => ({
@@ -90,7 +93,7 @@ export async function preparePrune(
     })),
     ...connections.later,
   ];
-  const parting = prepareParting(targets, dials, [...enabled, ...read], begun);
+  const parting = prepareParting(targets, dials, all, begun);
   const leaving = await Promise.all(
     outside
       .filter(({ client }) => isLeaving(client))
