@@ -139,7 +139,9 @@ describe('global Services of two clusters', () => {
     for (const store of stores()) for (const object of objects) store.create(object);
     const plan = jsonOf(await connect(...pair, '--dry-run', '-o', 'json'));
     expect(plan.warnings).toEqual([`context "mesh-1": ${says('mesh-2')}`, `context "mesh-2": ${says('mesh-1')}`]);
-    expect((await ok(connect(...pair))).stderr).toContain(says('mesh-2'));
+    const { exitCode, stderr } = await connect(...pair);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(says('mesh-2'));
     await ok(connect(...pair, '--source-endpoint', 'lb.example:2379', '--dry-run'));
     expect((await connect(...pair, '--dry-run')).stderr).not.toContain('may go to');
     await ok(disconnect(...pair, '--yes'));

@@ -84,7 +84,9 @@ export async function awaitShutOut(
   partings: readonly Parting[],
   wait: PartingWait,
 ): Promise<string[]> {
-  const known = (await Promise.all(partings.map((parting) => formerPeer(flow, targets, parting)))).flat();
+  const known = (
+    await Promise.all(partings.map((parting) => wait.limit(() => formerPeer(flow, targets, parting))))
+  ).flat();
   const unknown = formerUsers(targets, partings, known);
   const warnings = await Promise.all([
     ...known.map((former) => awaitOne(flow, former, wait)),

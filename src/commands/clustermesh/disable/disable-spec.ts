@@ -19,7 +19,8 @@ export const DISABLE = {
   options: [
     ...CLUSTERS,
     {
-      flags: '--disconnect',
+      flags: '--disconnect [boolean]',
+      choices: ['true', 'false'],
       description: 'first disconnect the peers that the kubeconfig leads to, on their side too (default: asks)',
     },
     {

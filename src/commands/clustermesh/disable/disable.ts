@@ -25,6 +25,7 @@ import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { parseSwitch } from '../../options/option-values.ts';
 import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -32,10 +33,12 @@ import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts
 import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
-type DisableFlags = FlagsOf<typeof DISABLE>;
+/** `disconnect` is undefined where nobody said what becomes of the peers. */
+type DisableFlags = Omit<FlagsOf<typeof DISABLE>, 'disconnect'> & { disconnect: boolean | undefined };
 
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
-export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
+export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE>): Promise<CommandResult> {
+  const flags: DisableFlags = { ...given, disconnect: parseSwitch(given.disconnect) };
   const { keepCertificates, wait, waitDuration } = flags;
   const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
   return withChosenClusters(context, flags, async (targets, silent) => {

@@ -97,7 +97,8 @@ function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: s
  */
 function isOtherTrust({ path, from }: Change): boolean {
   if (!/\.volumes\[(etcd-server-secrets|kvstoremesh-secrets)\]/.test(path)) return false;
-  return sourcesIn(from).some((name) => !OWN_SOURCES.includes(name));
+  const names = typeof from === 'string' && path.endsWith('.name') ? [from] : sourcesIn(from);
+  return names.some((name) => !OWN_SOURCES.includes(name));
 }
 
 /** What meshctl and Cilium's chart mount there by themselves. */
