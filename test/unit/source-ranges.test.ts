@@ -83,7 +83,18 @@ describe('source-ranges', () => {
   it.each<[string, string, ClusterSnapshot, ClusterSnapshot]>([
     ['no ranges', 'pass', server(service()), client()],
     ['ranges with the nodes of the peer', 'pass', server(service(['10.0.0.0/24'])), client()],
-    ['one node of the peer, which dials by a pod', 'pass', server(service(['10.0.0.1/32'])), client()],
+    [
+      'one node of the peer, whose pod may come to another one',
+      'skip',
+      server(service(['10.0.0.1/32'])),
+      client({ apiserverPods: [{ name: 'pod', node: 'node-1', ready: true }] }),
+    ],
+    [
+      'one node of the peer, whose pod is on another one',
+      'warn',
+      server(service(['10.0.0.1/32'])),
+      client({ apiserverPods: [{ name: 'pod', node: 'node-2', ready: true }] }),
+    ],
     [
       'one node of the peer, whose agents dial',
       'warn',

@@ -5,6 +5,7 @@ import { isTunnel } from '../cilium/datapath.ts';
 import { knownRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { allowList } from './allow-lists.ts';
 import { firewallRules } from './firewall.ts';
@@ -31,8 +32,8 @@ export interface KeptOut {
 }
 
 /**
- * The nodes of a client whose packets a server's source ranges keep out. With KVStoreMesh a pod on one of them dials, whichever
- * it is, so that one address within is enough; without it each node dials. What is dialled beside the load balancer's own
+ * The nodes of a client whose packets a server's source ranges keep out: without KVStoreMesh of all nodes, with it of those that its
+ * pods are on. Where these may come to others, whom the ranges keep out, it is not judged. What is dialled beside the load balancer's own
  * addresses is not judged, nor is what pods send as themselves where their range is within: NAT on the way nobody sees.
  */
 export function keptOut(client: ClusterSnapshot, server: ClusterSnapshot): KeptOut {
@@ -43,8 +44,17 @@ export function keptOut(client: ClusterSnapshot, server: ClusterSnapshot): KeptO
   const unjudged = whyUnjudged(client, server, need);
   if (unjudged !== undefined) return { nodes: [], unjudged, isOnlyWay };
   const outside = nodesOutside(client, server);
-  const isEnough = need?.from === 'pods' && outside.length < client.nodes.length;
-  return { nodes: isEnough ? [] : outside, isOnlyWay };
+  // Without KVStoreMesh each node dials; and no pod can be where it would be let in.
+  if (need?.from !== 'pods' || outside.length === 0 || outside.length === client.nodes.length) {
+    return { nodes: outside, isOnlyWay };
+  }
+  const dialling = new Set(client.apiserverPods?.flatMap(({ node }) => node ?? []));
+  const nodes = outside.filter(({ name }) => dialling.has(name));
+  return nodes.length > 0 ? { nodes, isOnlyWay } : { nodes, unjudged: mayMoveTo(outside, client), isOnlyWay };
+}
+
+function mayMoveTo(outside: readonly NodeFacts[], { context }: ClusterSnapshot): string {
+  return `the KVStoreMesh of ${context} may come to ${firstOf(outside.map(({ name }) => name))}, which the source ranges keep out`;
 }
 
 /** The nodes of a client that have no address within the ranges of a server; none where these are not known. */
