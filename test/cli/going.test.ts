@@ -89,7 +89,7 @@ describe('an object that is being deleted', () => {
   it('is waited for by disable, which does not call it removed', async () => {
     const ref = refs.secret('clustermesh-apiserver-admin-cert');
     hold(ref);
-    const disable = ['clustermesh', 'disable', '--context', 'mesh-1', '-y'];
+    const disable = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect=false', '-y'];
     const plan = await meshctl.ok([...disable, '--dry-run']);
     expect(plan.stdout).toContain(`(is being deleted already, held by its finalizer ${FINALIZER})`);
     const late = await meshctl([...disable, '--wait-duration', '1s']);
