@@ -115,13 +115,13 @@ async function askAboutPeers(
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
   const { known } = contexts;
-  const isHeld = (peer: string, hold: ReturnType<typeof holdOn>) => {
+  const holdOf = (peer: string) => {
     const there = all.find((other) => other.context === known.get(peer));
     // Of one that was not read the worst is to be thought.
-    return (there ? holdOn(there, draft.snapshot) : 'dials') === hold;
+    return there ? holdOn(there, draft.snapshot) : 'dials';
   };
-  const dialling = staying.filter((peer) => isHeld(peer, 'dials'));
-  const holding = staying.filter((peer) => dialling.includes(peer) || isHeld(peer, 'lets-in'));
+  const dialling = staying.filter((peer) => holdOf(peer) === 'dials');
+  const holding = staying.filter((peer) => holdOf(peer) !== undefined);
   const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
   requireChoice(context, flags, draft.name, reached(dialling));
   const wanted =
