@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { Fault } from '../../src/mesh/faults/fault.ts';
+import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
@@ -137,6 +138,9 @@ describe('a peer that agents have and no Secret names', () => {
     const report = judged([], agent, []);
     expect(report).toMatchObject({ healthy: false, peers: [{ name: 'mesh-2', agents: { connected: 1, total: 1 } }] });
     expect(report.faults.map(({ id, peer }) => [id, peer])).toEqual([['peer-unconfigured', 'mesh-2']]);
+    expect(report.faults.map((fault) => mendOf(fault, new Map()))).toEqual([
+      "it goes within a minute, when kubelets refresh the Secret; to keep it: meshctl clustermesh connect --context one --destination-context '<context of mesh-2>'",
+    ]);
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk' });
   });
 });

@@ -44,6 +44,10 @@ const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer]
   return connectCommand(context, destinations);
 };
 
+/** Most likely it was disconnected a moment ago. */
+const awaitKubelets: Mend = (...asked) =>
+  `it goes within a minute, when kubelets refresh the Secret; to keep it: ${connect(...asked)}`;
+
 /** What was chosen stays until chosen anew. */
 const dialService: Mend = ({ context, peer = '' }, contexts) =>
   dialServiceCommand(context, { name: peer, context: contextOf(contexts, peer) });
@@ -87,7 +91,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-issuer': connect,
   'peer-certificate-foreign': connect,
   'peer-ca': connect,
-  'peer-unconfigured': connect,
+  'peer-unconfigured': awaitKubelets,
   'choice-half-recorded': connect,
   'peer-renamed': connect,
   'peer-address-gone': connect,
