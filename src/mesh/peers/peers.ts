@@ -55,15 +55,16 @@ export function expectedPeers(snapshot: ExpectedFacts): string[] {
   const { objects, namespace } = snapshot;
   const suffix = peerCertificateKeys('').certificate;
   const texts = PEER_SECRETS.map((name) => secretTexts(objects.get(keyOf(secretRef(namespace, name)))));
+  const isName = (name: string) => checkClusterName(name) === undefined;
   const certified = texts
     .flatMap(Object.keys)
     .flatMap((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : []));
+  // Certificates and keys are not read as YAML: by their names they are no peers.
   const broken = texts.flatMap((files) =>
-    Object.keys(files).filter((key) => wasPeerFile(snapshot, key, files[key] ?? '')),
+    Object.keys(files).filter((key) => isName(key) && wasPeerFile(snapshot, key, files[key] ?? '')),
   );
   // What Cilium takes for a peer is one, whatever its name.
-  const named = [...certified, ...broken].filter((name) => checkClusterName(name) === undefined);
-  const peers = new Set([...configuredPeers(snapshot), ...named]);
+  const peers = new Set([...configuredPeers(snapshot), ...certified.filter(isName), ...broken]);
   peers.delete(clusterNameOf(snapshot));
   return [...peers].sort();
 }

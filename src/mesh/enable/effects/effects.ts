@@ -24,6 +24,7 @@ import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
+import { rememberedOf } from '../../remembered.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
 import { userEffects, usersToRestore } from './lost-users.ts';
 import { rangesLeft } from './opened-access.ts';
@@ -184,9 +185,7 @@ function undialledEffects(
   peer: string,
   other: ClusterSnapshot | undefined,
 ): Effect[] {
-  const lacking = dialFaults(snapshot, { now: new Date(0) }).find(
-    (fault) => LOST_FILES.includes(fault.id) && (fault.peer === peer || fault.peers?.includes(peer)),
-  );
+  const lacking = lostFiles(snapshot).find((fault) => fault.peer === peer || fault.peers?.includes(peer));
   const areLost = other !== undefined && haveLostBothHalves(snapshot, other);
   if (!lacking && !areLost) return [];
   const why = lacking ? `${lacking.says} (${lacking.object})` : 'neither cluster has a peering file for the other one';
@@ -194,6 +193,11 @@ function undialledEffects(
 }
 
 const LOST_FILES: readonly FaultId[] = ['peering-secret-missing', 'peering-file-missing', 'peering-file-unreadable'];
+
+/** None of these faults comes with time; they are looked for once, for all peers. */
+const lostFiles = rememberedOf((snapshot: ClusterSnapshot) =>
+  dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => LOST_FILES.includes(id)),
+);
 
 /** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
 function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
