@@ -30,16 +30,7 @@ const MOUNTS = { agents: 'clustermesh-secrets', apiserver: 'etcd-server-secrets'
 /** What a CA is mounted as: etcd's own, and those by which peers and the own cache are known. */
 const CA_FILE = /^(ca|(common|local)-etcd-client-ca)\.crt$/;
 
-/** The bundle that the clustermesh-apiserver goes by; undefined where its CAs stand beside its certificates. */
-export function bundleOfApiserver(deployment: KubeObject | undefined): CaBundle | undefined {
-  return bundleIn(deployment, MOUNTS.apiserver);
-}
-
-/** The bundle that the agents go by when they dial. */
-export function bundleOfAgents(daemonSet: KubeObject | undefined): CaBundle | undefined {
-  return bundleIn(daemonSet, MOUNTS.agents);
-}
-
+/** The bundle that what mounts a volume goes by; undefined where its CAs stand beside its certificates. */
 function bundleIn(workload: KubeObject | undefined, volume: string): CaBundle | undefined {
   const { projected } = templateSpec(workload).volumes?.find(({ name }) => name === volume) ?? {};
   const found = (projected?.sources ?? []).flatMap(({ configMap, secret }) =>
@@ -67,7 +58,9 @@ export function bundleBeside({ objects, namespace }: Mounted, secret: string): C
   const daemonSet = objects.get(keyOf(agentDaemonSetRef(namespace)));
   const isAgents =
     secret === LOCAL_CERT_SECRET || (secret === REMOTE_CERT_SECRET && runsKvstoremesh(deployment) === false);
-  return (isAgents && daemonSet) || !deployment ? bundleOfAgents(daemonSet) : bundleOfApiserver(deployment);
+  return (isAgents && daemonSet) || !deployment
+    ? bundleIn(daemonSet, MOUNTS.agents)
+    : bundleIn(deployment, MOUNTS.apiserver);
 }
 
 /** The objects with the bundles that a cluster's programs go by: none in most. */

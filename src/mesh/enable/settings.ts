@@ -11,7 +11,7 @@ import {
 } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
-import { bundleOfAgents, bundleOfApiserver, type CaBundle } from '../certificates/ca-bundle.ts';
+import { bundleBeside, type CaBundle } from '../certificates/ca-bundle.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { type CiliumVersion, parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -21,7 +21,6 @@ import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../objects/
 import {
   AGENT_PEERS_SECRET,
   APISERVER,
-  agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
   KVSTOREMESH_PEERS_SECRET,
@@ -101,10 +100,7 @@ export function settleEnable(
     snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
   return {
     exposure,
-    // One value of the chart makes it for the agents too: where there is nothing that was chosen, they tell.
-    caBundle: deployment
-      ? bundleOfApiserver(deployment)
-      : bundleOfAgents(snapshot.objects.get(keyOf(agentDaemonSetRef(namespace)))),
+    caBundle: bundleBeside(snapshot, SERVER_CERT_SECRET),
     ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
     loadBalancerClass: choices.loadBalancerClass ?? service.loadBalancerClass,
     loadBalancerIp: choices.loadBalancerIp ?? service.loadBalancerIP,

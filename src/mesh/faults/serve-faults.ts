@@ -224,8 +224,7 @@ function certificateFaults(
     return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });
   // What a bundle lacks, each certificate of that CA tells.
-  const isTold = ({ says }: Fault, at: number) => faults.some((one, before) => before < at && one.says === says);
-  return faults.filter((fault, at) => !isTold(fault, at));
+  return faults.filter(({ says }, at) => faults.findIndex((one) => one.says === says) === at);
 }
 
 const FROM_ELSEWHERE: FoundInCertificate = {
