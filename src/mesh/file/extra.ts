@@ -3,11 +3,11 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { isDialThere, type PartingCluster } from '../connect/disconnect-plan.ts';
-import { isOfNotPeers, type NotPeer } from '../connect/not-peers.ts';
+import { isOfNotPeers, type NotPeer, notPeersAmong } from '../connect/not-peers.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
-import { isPeersNamesake, peersAmong } from '../peers/namesakes.ts';
+import { peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
 import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import { isLeftAlone, type MeshSpec } from './mesh-spec.ts';
@@ -52,7 +52,6 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     return parted ? { ...extra, parted } : { ...extra, restore: connectCommand(client.context, server.context) };
   };
   const strangers = new Map<string, string[]>();
-  const notPeers: NotPeer[] = [];
   const dials = [...byName].flatMap(([own, snapshot]) =>
     knownPeers(snapshot).flatMap((peer): NamedDial[] => {
       if (peer === own || isLeftAlone(spec, own, peer)) return [];
@@ -64,13 +63,10 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
         { from: own, to: peer },
         { from: peer, to: own },
       ];
-      const extra = ways.filter((dial) => !wanted.has(dialKey(dial.from, dial.to)) && isDialThere(clustersOf(dial)));
-      const other = byName.get(peer);
-      const isNamesake = extra.length > 0 && other !== undefined && isPeersNamesake(snapshot, other, snapshots);
-      if (isNamesake) notPeers.push({ knower: snapshot, other });
-      return extra;
+      return ways.filter((dial) => !wanted.has(dialKey(dial.from, dial.to)) && isDialThere(clustersOf(dial)));
     }),
   );
+  const notPeers = notPeersAmong(dials.map(clustersOf), snapshots);
   // The other one may well dial this one; what ends on both sides by their names would cut this one from its own peer.
   const ending = dials.filter((dial) => !isOfNotPeers(clustersOf(dial), notPeers));
   return {
