@@ -1,6 +1,6 @@
 import { loadBalancerHosts } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
-import { overlap, parseCidr } from '../cilium/cidr.ts';
+import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
 import { knownRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
@@ -59,8 +59,9 @@ function mayMoveTo(outside: readonly NodeFacts[], { context }: ClusterSnapshot):
 
 /** The nodes of a client that have no address within the ranges of a server; none where these are not known. */
 export function nodesOutside(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] {
-  if (sourceRanges(server).length === 0) return [];
-  return client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(server, address)));
+  const ranges = parsedRanges(server);
+  if (ranges.length === 0) return [];
+  return client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(ranges, address)));
 }
 
 function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot, need: NetworkNeed | undefined) {
@@ -68,7 +69,8 @@ function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot, need: Net
   if (unread !== undefined) return unread;
   if (client.nodes.length === 0) return `no nodes of ${client.context} are known`;
   const asThemselves = need?.from === 'pods' && !isTunnel(client);
-  const mayBeWithin = asThemselves && knownRanges(client).some(({ text }) => isWithin(server, text));
+  const ranges = parsedRanges(server);
+  const mayBeWithin = asThemselves && knownRanges(client).some(({ text }) => isWithin(ranges, text));
   return need && !mayBeWithin ? undefined : `by which address ${client.context} dials it is not known`;
 }
 
@@ -86,9 +88,13 @@ export function balancerOf(server: ClusterSnapshot): string[] {
   return service ? loadBalancerHosts(service) : [];
 }
 
-function isWithin(server: ClusterSnapshot, address: string): boolean {
+function parsedRanges(server: ClusterSnapshot): AddressRange[] {
+  return sourceRanges(server).flatMap((range) => parseCidr(range) ?? []);
+}
+
+function isWithin(ranges: readonly AddressRange[], address: string): boolean {
   const range = parseCidr(address);
-  return range !== undefined && sourceRanges(server).some((own) => overlap(parseCidr(own) ?? range, range));
+  return range !== undefined && ranges.some((own) => overlap(own, range));
 }
 
 /**
