@@ -1,6 +1,5 @@
 import type { OptionSpec } from '../command-spec.ts';
-import { parseList } from '../options/option-values.ts';
-import { parallel } from '../options/shared-options.ts';
+import { parallel, SKIP_CHECKS } from '../options/shared-options.ts';
 
 /** What commands take that read mesh files. */
 export const FILE_OPTIONS = [
@@ -11,12 +10,6 @@ export const FILE_OPTIONS = [
     required: true,
     complete: 'file',
   },
-  {
-    flags: '--skip-checks <ids>',
-    description: 'compatibility checks to skip, comma-separated or repeated',
-    parse: parseList,
-    repeatable: 'lists',
-    complete: 'compatibility-checks',
-  },
+  SKIP_CHECKS,
   parallel('clusters read and written at a time', 16),
 ] as const satisfies readonly OptionSpec[];

@@ -2,7 +2,7 @@ import { parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { entriesOfList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandSpec, OptionGroup, OptionSpec } from '../command-spec.ts';
-import { parseContext, parseContexts, parseCount, parseDuration, parseTimeLimit } from './option-values.ts';
+import { parseContext, parseContexts, parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
 
@@ -153,6 +153,15 @@ export const NO_HEADERS = {
   flags: '--no-headers',
   description: 'only the rows of the table: no headings, no notes below it; these go to stderr',
   group: 'output',
+} as const satisfies OptionSpec;
+
+/** For commands that hold clusters against each other before they write. */
+export const SKIP_CHECKS = {
+  flags: '--skip-checks <ids>',
+  description: 'compatibility checks to skip, comma-separated or repeated',
+  parse: parseList,
+  repeatable: 'lists',
+  complete: 'compatibility-checks',
 } as const satisfies OptionSpec;
 
 /** For commands that write. With `--dry-run` they give the plan. */

@@ -1,11 +1,11 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { parseList } from '../../options/option-values.ts';
 import {
   CONTEXT,
   DRY_RUN,
   NO_ROLLBACK,
   PARALLEL_AGENTS,
   RESULT_OR_PLAN_FORMAT,
+  SKIP_CHECKS,
   waitDuration,
   YES,
 } from '../../options/shared-options.ts';
@@ -37,13 +37,7 @@ export const ACCEPT = {
       parse: parseCaFingerprint,
     },
     OFFERED_ENDPOINT,
-    {
-      flags: '--skip-checks <ids>',
-      description: 'compatibility checks to skip, comma-separated or repeated',
-      parse: parseList,
-      repeatable: 'lists',
-      complete: 'compatibility-checks',
-    },
+    SKIP_CHECKS,
     {
       flags: '--no-proof',
       group: 'run',

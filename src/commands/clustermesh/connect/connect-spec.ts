@@ -2,8 +2,14 @@ import { CREDENTIAL_CHOICES } from '../../../mesh/peers/credential-kind.ts';
 import { parseEndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../../command-spec.ts';
 import { MESH_OPTIONS } from '../../options/mesh-options.ts';
-import { parseList } from '../../options/option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+import {
+  DRY_RUN,
+  NO_ROLLBACK,
+  RESULT_OR_PLAN_FORMAT,
+  SKIP_CHECKS,
+  waitDuration,
+  YES,
+} from '../../options/shared-options.ts';
 export const CONNECT = {
   path: ['clustermesh', 'connect'],
   summary: 'Connect clusters with each other',
@@ -58,13 +64,7 @@ export const CONNECT = {
       description: 'accepted for compatibility, not needed: clusters with different CAs need no CA bundle',
       default: false,
     },
-    {
-      flags: '--skip-checks <ids>',
-      description: 'compatibility checks to skip, comma-separated or repeated',
-      parse: parseList,
-      repeatable: 'lists',
-      complete: 'compatibility-checks',
-    },
+    SKIP_CHECKS,
     {
       flags: '--probe',
       group: 'run',
