@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { SandboxCluster } from '../../src/sandbox/cluster.ts';
-import { agentReports, kvstoremeshReports } from './peer-reports.ts';
+import { troubleWithPeers } from './peer-reports.ts';
 import { enableByHand, eventually, found, refsOf, setSecret, setUsers, type TestSandbox } from './sandbox-mesh.ts';
 
 const NAMESPACE = 'kube-system';
@@ -14,7 +14,7 @@ interface Source {
 }
 
 /** What a workload mounts as the chart has it with `tls.caBundle.enabled`: no CA from the Secrets, each from the bundle. */
-export function withBundle(workload: KubeObject): void {
+function withBundle(workload: KubeObject): void {
   const { volumes = [] } = (
     workload.spec as { template: { spec: { volumes?: { projected?: { sources: Source[] } }[] } } }
   ).template.spec;
@@ -94,10 +94,6 @@ export async function joinByBundle(sandbox: TestSandbox, one: SandboxCluster, tw
 
 /** Waits until agents and KVStoreMesh of a cluster have what their peer has. */
 export async function untilReady(sandbox: TestSandbox, context: string): Promise<void> {
-  const reports = async () => [
-    ...(await agentReports(sandbox, context)),
-    ...(await kvstoremeshReports(sandbox, context)),
-  ];
-  const areReady = (all: Awaited<ReturnType<typeof reports>>) => all.length > 1 && all.every(({ ready }) => ready);
-  await eventually(() => reports().catch(() => []), areReady, `all of ${context} connected`);
+  const trouble = () => troubleWithPeers(sandbox, { [context]: 1 });
+  await eventually(trouble, ({ length }) => length === 0, `all of ${context} connected`);
 }

@@ -151,14 +151,14 @@ async function inCiliumNamespace<T>(
   line: TypedLine,
   read: (namespace: string) => Promise<readonly T[]>,
 ): Promise<{ cluster: string | undefined; found: readonly T[] }> {
-  const [{ lookAtCluster, USUAL_NAMESPACE }, { parseCiliumNamespaces }] = await Promise.all([
+  const [{ expectedNamespace, lookAtCluster }, { parseCiliumNamespaces }] = await Promise.all([
     import('../../flows/targets/first-look.ts'),
     import('../../mesh/cilium/namespaces.ts'),
   ]);
   const text = lastOf(line, '--namespace') ?? lastOf(line, '--cilium-namespace');
   const given = text === undefined ? { of: new Map<string, string>() } : parseCiliumNamespaces(text);
   // Where it is nearly always: one answer less to wait for.
-  const guess = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
+  const guess = expectedNamespace(given, client.context);
   const [look, there] = await Promise.all([lookAtCluster(client, given, true), read(guess).catch(() => [])]);
   return { cluster: look.cluster, found: look.namespace === guess ? there : await read(look.namespace) };
 }

@@ -2,11 +2,11 @@ import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
 import { sayOthers } from '../../flows/parallel.ts';
 import {
+  expectedNamespace,
   type FirstLook,
   isSameCluster,
   lookAtCluster,
   sameButForLogin,
-  USUAL_NAMESPACE,
 } from '../../flows/targets/first-look.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
@@ -111,9 +111,8 @@ async function withRights(
   if (!(error instanceof MeshctlError)) return error;
   const client = clients.find((one) => one.context === error.details.context);
   if (!client) return error;
-  const { of, others } = namespacesOf(flags);
   const found = looked.find((look) => look.client === client)?.namespace;
-  const namespace = found ?? of.get(client.context) ?? others ?? USUAL_NAMESPACE;
+  const namespace = found ?? expectedNamespace(namespacesOf(flags), client.context);
   return inFull(context, flags, error, { client, namespace });
 }
 
@@ -219,7 +218,7 @@ async function look(
   } catch (cause) {
     context.signal.throwIfAborted();
     if (!(cause instanceof MeshctlError)) throw cause;
-    const namespace = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
+    const namespace = expectedNamespace(given, client.context);
     // Of several clusters each is told of all that is lacking there.
     const error = await inFull(context, flags, cause, { client, namespace });
     const target = { client, namespace, cluster: undefined, uid: undefined };

@@ -12,7 +12,7 @@ import {
 } from '../../mesh/invitation/record.ts';
 import { noteOfUnreadable, standingOfUnreadable } from '../../mesh/invitation/unreadable.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
-import type { StatusReport } from '../../mesh/status/status.ts';
+import { areAllConnected, type StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { type JudgedInvitations, readJudgedInvitations } from './read-invitations.ts';
@@ -136,8 +136,7 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
 }
 
 function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boolean {
-  const agents = peers.find(({ name }) => name === peer?.name)?.agents;
-  return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
+  return areAllConnected(peers.find(({ name }) => name === peer?.name)?.agents);
 }
 
 /**

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { dialledWith } from '../../mesh/invitation/dialled-with.ts';
 import { revokeCommand } from '../../mesh/invitation/record.ts';
 import { RETAKES } from '../../mesh/status/failure-reason.ts';
-import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
+import { areAllConnected, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { presentedSerial } from '../../mesh/status/troubleshoot.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
@@ -57,7 +57,7 @@ export async function proveDialled(
         const { report } = await pollStatus(flow, target, options);
         const agents = report.peers.find((one) => one.name === name)?.agents;
         const ofPeer = report.problems.filter((problem) => problem.peer === name);
-        const isConnected = agents && agents.total > 0 && agents.connected === agents.total && ofPeer.length === 0;
+        const isConnected = areAllConnected(agents) && ofPeer.length === 0;
         if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
         if (!isConnected) {
           const rule = ofPeer.flatMap((one) => ruleAgainstAsking(report, one) ?? [])[0];

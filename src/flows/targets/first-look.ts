@@ -11,7 +11,12 @@ import { rememberReads } from '../../snapshot/remember-reads.ts';
 import type { Target } from '../flow.ts';
 
 /** Where Cilium runs unless it was installed elsewhere. */
-export const USUAL_NAMESPACE = 'kube-system';
+const USUAL_NAMESPACE = 'kube-system';
+
+/** Where Cilium of a context is, as far as that is known before anything is read. */
+export function expectedNamespace({ of, others }: CiliumNamespaces, context: string): string {
+  return of.get(context) ?? others ?? USUAL_NAMESPACE;
+}
 
 /** By its UID clusters are told apart: it is as old as the cluster, and no other has it. */
 const OLDEST_NAMESPACE: ObjectRef = { apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' };

@@ -84,16 +84,23 @@ export function nodesServing(
   snapshot: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods' | 'objects' | 'namespace'>,
   externalTrafficPolicy?: string,
 ): NodeFacts[] {
-  const { nodes, apiserverPods } = snapshot;
+  const { nodes } = snapshot;
   const ready = nodes.filter((node) => node.ready);
   const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
-  const serving = new Set(apiserverPods?.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
+  const serving = nodesWithReadyPod(snapshot) ?? new Set();
   // Before the first pod is ready any node may come to serve.
   const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
   const reached = (list: readonly NodeFacts[]) => (isLocal ? list.filter(({ name }) => serving.has(name)) : [...list]);
   const found = reached(meant).length > 0 ? reached(meant) : reached(ready);
   const withCilium = withAgentsIn(snapshot);
   return [...found.filter((node) => withCilium.has(node)), ...found.filter((node) => !withCilium.has(node))];
+}
+
+/** The nodes with a ready clustermesh-apiserver; undefined where its pods were not read. */
+export function nodesWithReadyPod({ apiserverPods }: Pick<ClusterSnapshot, 'apiserverPods'>): Set<string> | undefined {
+  return (
+    apiserverPods && new Set(apiserverPods.flatMap(({ ready, node }) => (ready && node !== undefined ? [node] : [])))
+  );
 }
 
 /** Once for each snapshot: its addresses are asked for with every cluster that may dial it. */

@@ -1,4 +1,4 @@
-import { everyNodeCommand } from '../apiserver/endpoints.ts';
+import { everyNodeCommand, nodesWithReadyPod } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -161,10 +161,10 @@ function allowingPolicy() {
 }
 
 function servedLocally(cluster: ClusterSnapshot): Finding[] {
-  const { context, nodes, apiserverPods = [] } = cluster;
+  const { context, nodes } = cluster;
   if (serviceSpec(apiserverService(cluster)).externalTrafficPolicy !== 'Local') return [];
-  const served = new Set(apiserverPods.filter(({ ready }) => ready).map(({ node }) => node));
-  const serving = nodes.filter(({ name, ready }) => ready && served.has(name)).length;
+  const served = nodesWithReadyPod(cluster);
+  const serving = nodes.filter(({ name, ready }) => ready && served?.has(name)).length;
   const hint = `Let every node serve: ${everyNodeCommand(cluster)}`;
   return [
     findingOf('node-port-local', serving === 0 ? 'fail' : 'warn', context, { serving, nodes: nodes.length }, hint),

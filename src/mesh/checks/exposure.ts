@@ -9,7 +9,7 @@ import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
-import type { StatusReport } from '../status/status.ts';
+import { areAllConnected, type StatusReport } from '../status/status.ts';
 import { othersMeant } from './shared/ask-nodes.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
 
@@ -115,8 +115,7 @@ function looksAt(server: ClusterSnapshot, all: readonly ClusterSnapshot[], { obs
 function dialsWithSuccess(status: StatusReport | undefined, peer: string): boolean {
   if (!status || status.problems.some((problem) => [peer, undefined].includes(problem.peer))) return false;
   const { agents, kvstoremesh } = status.peers.find(({ name }) => name === peer) ?? {};
-  const diallers = status.kvstoremesh.enabled ? kvstoremesh : agents;
-  return diallers !== undefined && diallers.total > 0 && diallers.connected === diallers.total;
+  return areAllConnected(status.kvstoremesh.enabled ? kvstoremesh : agents);
 }
 
 /** NAT may give nodes an address within on their way, which nothing here tells: so it is a warning. */

@@ -107,6 +107,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
   const clouds = platformsOf(loss, around);
   const firewalls = clouds.map((cloud) => firewall(cloud === 'unknown' ? 'table' : cloud));
   const nodes = nodesWord(loss.fromNodes);
+  const isOfApiserver = loss.packets.some(({ kind }) => kind === 'apiserver');
   switch (lostAt) {
     case 'sender':
       return { likely: `the firewall on ${nodes} itself does not let it out (${says})`, hints: [firewall('nft')] };
@@ -138,11 +139,8 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
       };
     case 'destination':
       return {
-        likely: `it reaches ${nodesWord(loss.toNodes) || `a node of ${loss.to}`} and is dropped there: by ${loss.packets.some(({ kind }) => kind === 'apiserver') ? 'a policy for the clustermesh-apiserver, or ' : ''}the node's own firewall (iptables, nftables, firewalld, Cilium's host policies)`,
-        hints: [
-          ...(loss.packets.some(({ kind }) => kind === 'apiserver') ? [checkOf(loss, around, 'apiserver')] : []),
-          firewall('nft'),
-        ],
+        likely: `it reaches ${nodesWord(loss.toNodes) || `a node of ${loss.to}`} and is dropped there: by ${isOfApiserver ? 'a policy for the clustermesh-apiserver, or ' : ''}the node's own firewall (iptables, nftables, firewalld, Cilium's host policies)`,
+        hints: [...(isOfApiserver ? [checkOf(loss, around, 'apiserver')] : []), firewall('nft')],
       };
     default:
       if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {

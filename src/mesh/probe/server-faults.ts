@@ -1,4 +1,4 @@
-import { everyNodeCommand } from '../apiserver/endpoints.ts';
+import { everyNodeCommand, nodesWithReadyPod } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -138,9 +138,9 @@ function outsideOfRanges(
 /** Nodes were dialled that serve only what is on them, and no ready pod is. */
 function servedElsewhere({ results }: Loss, server: ClusterSnapshot): ServerCause[] {
   if (serviceSpec(apiserverService(server)).externalTrafficPolicy !== 'Local') return [];
-  const serving = server.apiserverPods?.flatMap(({ ready, node }) => (ready && node !== undefined ? [node] : []));
+  const serving = nodesWithReadyPod(server);
   const dialled = [...new Set(results.map(({ test }) => test.to?.node ?? ''))].sort();
-  if (!serving || dialled.some((node) => node === '' || serving.includes(node))) return [];
+  if (!serving || dialled.some((node) => node === '' || serving.has(node))) return [];
   const says = `the externalTrafficPolicy of the Service is Local, and no ready clustermesh-apiserver is on ${firstOf(dialled)}`;
   return [{ says, hint: `Let every node serve: ${everyNodeCommand(server)}` }];
 }

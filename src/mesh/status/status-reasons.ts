@@ -10,7 +10,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import { isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
+import { areAllConnected, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -155,8 +155,7 @@ function isConnected({ clusters }: Clusters, report: StatusReport, { component, 
   const { cluster, nodes } = report;
   const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
   const client = peers.find((one) => one.cluster.name === peer);
-  const agents = client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes;
-  return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
+  return areAllConnected(client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes);
 }
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {

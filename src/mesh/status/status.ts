@@ -81,6 +81,11 @@ export interface ConnectionCounts {
   total: number;
 }
 
+/** Whether there is anyone to be connected, and all are. */
+export function areAllConnected(counts: Pick<ConnectionCounts, 'connected' | 'total'> | undefined): boolean {
+  return counts !== undefined && counts.total > 0 && counts.connected === counts.total;
+}
+
 export interface PeerStatus {
   name: string;
   agents: ConnectionCounts;

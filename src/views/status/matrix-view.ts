@@ -4,7 +4,7 @@ import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
-import { isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
+import { areAllConnected, isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
@@ -106,8 +106,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
   }
-  const whole = ({ nodes, ...report }: StatusReport) =>
-    !isAlone(report) && nodes.total > 0 && nodes.connected === nodes.total;
+  const whole = ({ nodes, ...report }: StatusReport) => !isAlone(report) && areAllConnected(nodes);
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
   const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
   const words = [
