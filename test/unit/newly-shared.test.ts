@@ -22,7 +22,13 @@ function cluster(number: number, { services = {}, dials = [], letsIn = [], names
   const facts = Object.entries(services).map(([name, annotations]) => {
     const metadata = { namespace: 'shop', name, annotations };
     const clusterIP = annotations.headless === undefined ? {} : { clusterIP: 'None' };
-    const service = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }], ...clusterIP } };
+    const type = annotations.external === undefined ? {} : { type: 'ExternalName' };
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { ports: [{ port: 80 }], ...clusterIP, ...type },
+    };
     return [`shop/${name}`, serviceFacts(service)] as const;
   });
   return snapshotOf({
@@ -36,6 +42,8 @@ function cluster(number: number, { services = {}, dials = [], letsIn = [], names
 
 /** Cilium balances nothing for them. */
 const HEADLESS = { ...GLOBAL, headless: 'yes' };
+/** It has no backends. */
+const EXTERNAL = { ...GLOBAL, external: 'yes' };
 
 const many = (amount: number): Services =>
   Object.fromEntries(Array.from({ length: amount }, (_, index) => [`s${String(index).padStart(3, '0')}`, GLOBAL]));
@@ -62,6 +70,7 @@ describe('clusters that are connected for the first time', () => {
       { services: cart },
       [first('requests for shop/cart may go to mesh-1 too', 2)],
     ],
+    ['it is only another name in one', { services: { cart: EXTERNAL } }, { services: cart }, []],
     ['nothing is global in both', { services: cart }, { services: { db: GLOBAL } }, []],
     [
       'one keeps its backends private',

@@ -5,11 +5,8 @@ import { groupBy } from '../pairs.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
 import { isGlobalByDefault, readSharing } from './annotations.ts';
-import { isPublished } from './backends.ts';
-import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { usedOnceDialled } from './services.ts';
-import { inputOf } from './uses.ts';
+import { isOffered, usedOnceDialled } from './services.ts';
 
 /** One cluster dials another one. */
 export interface DialOfSnapshots {
@@ -54,7 +51,7 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   if (!services) return unseenIn(own);
   const global = [...services.services].filter(([, { annotations }]) => readSharing(annotations).global).sort();
   const balanced = global.filter(([, { headless }]) => !headless);
-  const offered = global.filter(([, facts]) => isPublished(inputOf(services, facts)) && !isExternalName(facts));
+  const offered = global.filter(([, facts]) => isOffered(services, facts));
   const clause = (is: boolean, of: typeof global, says: (services: string) => string): string[] =>
     is && of.length > 0 ? [`context "${own.context}": ${says(firstOf(of.map(([key]) => key)))}`] : [];
   return [

@@ -3,6 +3,7 @@ import { serviceSpec } from '../objects/service.ts';
 import { isMeantGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import { type ClusterService, isFamily, isPublished, stateOf, usesOthers } from './backends.ts';
 import { serviceImportOf } from './derived.ts';
+import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
 import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
@@ -54,8 +55,14 @@ export function sharedOnceConnected(one: ClusterServices, other: ClusterServices
 export function usedOnceDialled(client: ClusterServices, server: ClusterServices): string[] {
   return [...client.services.keys()].sort().filter((key) => {
     const [own, offered] = selectionInputs([client, server], key);
-    return own?.sharing.global && !own.headless && offered?.sharing.global && isPublished(offered);
+    const theirs = server.services.get(key);
+    return own?.sharing.global && !own.headless && offered?.sharing.global && theirs && isOffered(server, theirs);
   });
+}
+
+/** Whether others may use the backends that a cluster has for a Service: an ExternalName has none. */
+export function isOffered(cluster: ClusterServices, facts: ServiceFacts): boolean {
+  return !isExternalName(facts) && isPublished(inputOf(cluster, facts));
 }
 
 /** The Services of these clusters, by namespace and name. */
