@@ -200,10 +200,13 @@ describe('disable', () => {
     const away = join(dirname(sandbox.kubeconfigPath), 'away.yaml');
     const kubeconfig = await readFile(sandbox.kubeconfigPath, 'utf8');
     await writeFile(away, kubeconfig.replace(cluster(1).url, 'http://127.0.0.1:1'));
-    const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes', '--kubeconfig', away];
-    const refused = await runCli([...argv, '--request-timeout', '2s']);
-    expect(refused.exitCode, refused.stdout).not.toBe(0);
-    expect(refused.stderr).toContain('"mesh-2" may be the cluster of context "mesh-2", which does not answer');
+    for (const choice of [['--disconnect'], []]) {
+      const argv = ['clustermesh', 'disable', '--context', 'mesh-1', ...choice, '--yes', '--kubeconfig', away];
+      const refused = await runCli([...argv, '--request-timeout', '2s']);
+      expect(refused.exitCode, refused.stdout).toBe(3);
+      expect(refused.stderr).toContain('"mesh-2" may be the cluster of context "mesh-2", which does not answer');
+      if (choice.length === 0) expect(refused.stderr).toContain('--disconnect=false --yes');
+    }
     expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
 
     const result = await meshctl('disable', '--context', 'mesh-1', '--disconnect', '--yes', '-o', 'json');

@@ -114,7 +114,14 @@ async function askAboutPeers(
   );
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
+  else if (isUnsaid(context, flags) && !flags.all)
+    requireAnswers(
+      staying,
+      { ...contexts, doubts: [] },
+      `Or leave it as it is: ${chosen(context, '--disconnect=false')}`,
+    );
   const { known } = contexts;
+  const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
   const holdOf = (peer: string) => {
     const there = all.find((other) => other.context === known.get(peer));
     // Of one that was not read the worst is to be thought.
@@ -129,9 +136,9 @@ async function askAboutPeers(
   const untold = holding.filter((peer) => !wanted || !known.has(peer));
   for (const peer of untold) {
     // The only one that did not answer is most likely where it is.
-    const [perhaps, ...more] = known.has(peer) ? [] : silent;
+    const [perhaps, ...more] = known.has(peer) ? [] : unanswering;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
-    const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
+    const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], unanswering)})`;
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
     const says = dialling.includes(peer)
       ? `still points here and will report "${draft.name}" as failing${doubt}`
@@ -167,24 +174,28 @@ async function prepareLeaving(
  * @param dialling names of the peers that dial it, and that could be disconnected
  * @throws MeshctlError `Usage` where nobody can be asked what becomes of them, and no flag says it
  */
-function requireChoice(
-  { againWithout, canAsk }: CommandContext,
-  flags: DisableFlags,
-  name: string,
-  dialling: readonly string[],
-): void {
-  if (flags.disconnect !== undefined || dryRunOf(flags) || dialling.length === 0 || (canAsk && !flags.yes)) return;
+function requireChoice(context: CommandContext, flags: DisableFlags, name: string, dialling: readonly string[]): void {
+  if (!isUnsaid(context, flags) || dialling.length === 0) return;
   const [dial, keep, them] =
     dialling.length === 1 ? ['dials', 'keeps', 'it as it is'] : ['dial', 'keep', 'them as they are'];
-  const choose = (word: string) => againWithout(['--yes'], word, '--yes');
   throw new MeshctlError(
     'Usage',
     `${printable(dialling).join(', ')} still ${dial} ${printable(name)}, and ${keep} sending requests to its pods when it is gone`,
     {
-      hint: `Disconnect first: ${choose('--disconnect')}; or leave ${them}: ${choose('--disconnect=false')}`,
+      hint: `Disconnect first: ${chosen(context, '--disconnect')}; or leave ${them}: ${chosen(context, '--disconnect=false')}`,
       details: { stillPointingHere: dialling },
     },
   );
+}
+
+/** Whether it is carried out although nobody has said what becomes of the peers, and nobody can be asked. */
+function isUnsaid({ canAsk }: CommandContext, flags: DisableFlags): boolean {
+  return flags.disconnect === undefined && !dryRunOf(flags) && (flags.yes || !canAsk);
+}
+
+/** This run with a word about the peers. */
+function chosen({ againWithout }: CommandContext, word: string): string {
+  return againWithout(['--yes'], word, '--yes');
 }
 
 /** Only where somebody can be asked, and where something will be done. @param peers names of those that have anything of it */
