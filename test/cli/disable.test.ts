@@ -289,6 +289,8 @@ describe('disable --disconnect, where what names the peers is kept', () => {
     for (const context of staying) peerByHelm(clusterAt(sandbox, context), LEAVING);
     const left = await succeed('disable', '--context', LEAVING.join(','), '--disconnect', '--yes');
     expect(left.stderr).toContain('"gone" still points here');
+    // An agent that still dials what is gone would report it, and be told to connect to it.
+    expect(left.stderr).toContain('✔ The peers are shut out and forgotten\n… mesh-1: reading the cluster\n');
     for (const context of LEAVING) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-\d|gone|etcd-client/);
     for (const context of staying) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-[12]|etcd-client/);
   });

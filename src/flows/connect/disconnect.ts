@@ -33,6 +33,7 @@ export async function disconnectClusters(
 ): Promise<DisconnectOutcome> {
   const { targets, plan, partings } = prepared;
   if (plan.steps.every(({ action }) => action === 'keep')) {
+    options.onWritten?.();
     const unseen = await awaitNothing(flow, prepared, options);
     for (const warning of unseen) flow.progress.warn(warning);
     return {
@@ -84,12 +85,12 @@ async function awaitNothing(
   prepared: PreparedDisconnect,
   options: DisconnectOptions,
 ): Promise<readonly string[]> {
-  const { targets, partings } = prepared;
+  const { targets } = prepared;
   if (options.waitMs === undefined) return [];
   const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
   const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
   try {
-    return await awaitParted(look, targets, partings, { timeoutMs: 0, parallel: options.parallel });
+    return await awaitParted(look, targets, toBeSeen(prepared, options), { timeoutMs: 0, parallel: options.parallel });
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
     return awaitTaken(flow, prepared, options);
@@ -97,14 +98,12 @@ async function awaitNothing(
 }
 
 /** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
-async function awaitTaken(
-  flow: Flow,
-  { targets, partings, parted }: PreparedDisconnect,
-  { waitMs, parallel }: DisconnectOptions,
-): Promise<string[]> {
+async function awaitTaken(flow: Flow, prepared: PreparedDisconnect, options: DisconnectOptions): Promise<string[]> {
+  const { targets, partings, parted } = prepared;
+  const { waitMs, parallel } = options;
   if (waitMs === undefined) return [];
   try {
-    return await awaitParted(flow, targets, partings, { timeoutMs: waitMs, parallel });
+    return await awaitParted(flow, targets, toBeSeen(prepared, options), { timeoutMs: waitMs, parallel });
   } catch (error) {
     const stands = partings.map(({ snapshot }) => {
       const name = clusterNameOf(snapshot);
@@ -127,6 +126,11 @@ async function awaitTaken(
     }
     throw error;
   }
+}
+
+/** What is to be waited for: an etcd that goes lets nobody in. */
+function toBeSeen({ partings }: PreparedDisconnect, { leaving }: DisconnectOptions): Parting[] {
+  return partings.map((one) => (one.snapshot.context === leaving ? { ...one, unserved: [] } : one));
 }
 
 /**

@@ -42,6 +42,8 @@ export interface DisconnectOptions {
   mend?: ((context: string) => string) | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
+  /** The context of a cluster that leaves the mesh by it: its etcd, which goes, is not asked. */
+  leaving?: string | undefined;
   /** Reads the clusters that it is not about: some may stand on what it takes away. Absent: they are not looked at. */
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
   /** Without `force`: destinations that cannot be accessed have no part in it. */

@@ -35,6 +35,8 @@ export interface LeaveOutcome {
   context: string;
   name: string;
   remaining: readonly string[];
+  /** Whether its peers were seen to have forgotten it, and it them, as far as that was to be looked at. */
+  verified: boolean;
   steps: Step[];
 }
 
@@ -113,7 +115,10 @@ export async function leaveInTurn(
   return done;
 }
 
-/** Disconnects a cluster, then removes what enable has made. @throws MeshctlError why it could not */
+/**
+ * Disconnects a cluster, then removes what enable has made: an agent that still dials what is gone would report it as failing.
+ * @throws MeshctlError why it could not
+ */
 async function leaveMesh(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
@@ -121,14 +126,23 @@ async function leaveMesh(
 ): Promise<LeaveOutcome> {
   // Others may have left before it, which takes its time; that it has no further peers is to be known before any is parted.
   if (peers.prepared) await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
-  const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
   const { context } = target.client;
-  const final = await disableCluster(flow, target, draft, options).catch((error: unknown) => {
-    const peers = parted?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
-    if (peers.length > 0)
-      flow.progress.warn(`context "${context}": it is disconnected from ${peers.join(', ')}, which is kept`);
+  let isWritten = false;
+  const onWritten = () => {
+    isWritten = true;
+  };
+  const parting = { parallel: PARALLEL, waitMs: options.waitMs, leaving: context, onWritten };
+  try {
+    const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
+    const final = await disableCluster(flow, target, draft, options);
+    const steps = oneStepEach(parted?.steps ?? [], final.steps);
+    return { context, name: draft.name, remaining: peers.remaining, verified: parted?.verified ?? true, steps };
+  } catch (error) {
+    const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
+    if (isWritten && parted.length > 0)
+      flow.progress.warn(
+        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command disables it`,
+      );
     throw error;
-  });
-  const steps = oneStepEach(parted?.steps ?? [], final.steps);
-  return { context, name: draft.name, remaining: peers.remaining, steps };
+  }
 }

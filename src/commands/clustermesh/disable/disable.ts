@@ -244,5 +244,6 @@ async function carryOut(
     kind: 'DisableResult',
     data: data.length === 1 ? { ...data[0] } : { clusters: data },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
+    exitCode: clusters.every(({ verified }) => verified) ? 0 : 1,
   };
 }
