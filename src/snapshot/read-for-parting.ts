@@ -7,7 +7,7 @@ import { ADMIN_CERT_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } 
 import { configuredPeers, sharesLogin } from '../mesh/peers/peers.ts';
 import { withReachableAddresses } from './nodes.ts';
 import { readSnapshot } from './read-snapshot.ts';
-import { readTlsFacts } from './tls-facts.ts';
+import { readBundles, readTlsFacts } from './tls-facts.ts';
 
 /**
  * Reads who a cluster's peers are, and by which name they know it: by the mark of its clustermesh-apiserver's pods, else by the
@@ -46,6 +46,8 @@ async function withCertificates(
   const read = names.map((name) => unlessForbidden(client.get(secretRef(snapshot.namespace, name))));
   const secrets = (await Promise.all(read)).flatMap((secret) => secret ?? []);
   if (secrets.length === 0) return snapshot;
-  const { tlsSecrets } = readTlsFacts(secrets, undefined);
+  const isUnread = (key: string) => snapshot.unread?.has(key) ?? false;
+  const bundles = await readBundles(snapshot, (ref) => unlessForbidden(client.get(ref)), isUnread);
+  const { tlsSecrets } = readTlsFacts(secrets, undefined, bundles);
   return { ...snapshot, tlsSecrets: new Map([...snapshot.tlsSecrets, ...tlsSecrets]) };
 }

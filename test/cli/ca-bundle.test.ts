@@ -4,6 +4,7 @@ import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { templateSpec } from '../../src/mesh/objects/workload.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import type { SandboxCluster } from '../../src/sandbox/cluster.ts';
+import { readForParting, withServerCertificate } from '../../src/snapshot/read-for-parting.ts';
 import { BUNDLE, joinByBundle, setBundle, untilReady } from '../support/bundled-mesh.ts';
 import { meshctlWith } from '../support/e2e-cli.ts';
 import { found, refsOf, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -31,6 +32,10 @@ const podsOf = (cluster: SandboxCluster) =>
 
 describe('a mesh of clusters that trust each other by a bundle of CAs', () => {
   it('is healthy', async () => {
+    const client = sandbox.client('mesh-1');
+    // By whom it trusts hangs whether a proof that a peer is shut out can be had by that peer's certificate.
+    const parting = await withServerCertificate(client, await readForParting(client, 'kube-system'));
+    expect(parting.tlsSecrets.get(SERVER)?.bundle?.authorities).toHaveLength(2);
     expect((await meshctl.ok(['clustermesh', 'status', ...both])).stdout).toContain('✅');
     const { exitCode, stdout } = await meshctl(['clustermesh', 'check', ...both, '-o', 'short']);
     expect(stdout).not.toMatch(/‼|✖|❌/);
@@ -112,6 +117,12 @@ describe('a mesh of clusters that trust each other by a bundle of CAs', () => {
     const peer = await meshctl(['clustermesh', 'status', ...both]);
     expect(peer.exitCode).toBe(1);
     expect(peer.stdout).toContain('(peer-ca)');
+    expect(peer.stdout.replace(/\s+/g, ' ')).toContain(
+      `Add the CA of Secret cilium-ca of context "mesh-2" to ConfigMap kube-system/${BUNDLE} of context "mesh-1"`,
+    );
+    expect(peer.stdout).toContain(
+      'kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+    );
     setBundle(one, [two]);
     const own = await meshctl(['clustermesh', 'status', ...both]);
     expect(own.exitCode).toBe(1);

@@ -4,6 +4,8 @@ import { renewAuthorityFirst, replaceExpired, rotateAuthority } from '../../src/
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { waysToAgree, waysToSign } from '../../src/mesh/certificates/foreign-authority.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
+import { enableObstacles } from '../../src/mesh/faults/serve-faults.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { caFacts, certificateFacts, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -39,6 +41,9 @@ function cluster(ca: ClusterSnapshot['ca'], isBundled: boolean): ClusterSnapshot
 const other = caFacts('other');
 const ending = { ...other, certificate: { ...signer, notAfter: new Date(NOW.getTime() + 1) } };
 const expired = { ...other, certificate: { ...signer, notAfter: new Date(NOW.getTime() - 1) } };
+const FAULT = { context: 'one', namespace: 'kube-system', component: 'apiserver', outage: true, says: '' } as const;
+const EXPIRED = { ...FAULT, id: 'certificate-expired', object: `Secret ${SERVER}` } as const;
+const MISSING = { ...FAULT, id: 'ca-missing', object: 'Secret cilium-ca' } as const;
 const leafOf = ({ tlsSecrets }: ClusterSnapshot) => tlsSecrets.get(SERVER);
 
 it.each<[string, ClusterSnapshot['ca'], (snapshot: ClusterSnapshot) => string | undefined]>([
@@ -46,6 +51,16 @@ it.each<[string, ClusterSnapshot['ca'], (snapshot: ClusterSnapshot) => string | 
   ['the CA has expired', expired, (snapshot) => replaceExpired(snapshot)],
   ['the CA has expired, and it signs', expired, (snapshot) => signerAdvice(snapshot, NOW)],
   ['the CA has expired, and its cluster is off', expired, (one) => enableAdvice({ ...one, caExpired: true })],
+  [
+    'the CA has expired, and its certificate with it',
+    expired,
+    (one) => mendOf({ ...EXPIRED, ...enableObstacles(one, NOW), caExpired: true }, new Map()),
+  ],
+  [
+    'the CA is missing, and Helm made the rest',
+    undefined,
+    (one) => mendOf({ ...MISSING, ...enableObstacles(one, NOW) }, new Map()),
+  ],
   ['a certificate ends with the CA', ending, (one) => renewAuthorityFirst(one, leafOf(one), NOW)],
   ['the CA is lost', undefined, (snapshot) => waysToSign(snapshot)],
   ['the CA is lost, and its cluster is off', undefined, (one) => enableAdvice({ ...one, unsigned: true })],

@@ -10,7 +10,7 @@ import { type Finding, runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import {
   apiserverDeployment,
@@ -769,6 +769,40 @@ describe('tls-ca-trust', () => {
     ['a different CA', 'fail', ['ca-former']],
   ])('a cluster that trusts %s for its peer: %s', (_name, severity, cas) => {
     expect(severities('tls-ca-trust', inputOf({}, { peerCertificates: held(...cas) }))).toEqual([severity]);
+  });
+
+  const REMOTE = 'clustermesh-apiserver-remote-cert';
+  const common = (peer: string) => [
+    secretObject('cilium-clustermesh', { [peer]: remotePeerFile(peer, { addresses: ['10.9.0.2:2379'] }, 'common-') }),
+  ];
+  it.each([
+    ['has the CA of the peer that it dials', 'pass', ['ca-one', 'ca-two'], true],
+    ['lacks the CA of the peer that it dials', 'fail', ['ca-two'], true],
+    ['has the CA of the peer that dials it', 'pass', ['ca-one', 'ca-two'], false],
+    ['lacks the CA of the peer that dials it', 'fail', ['ca-two'], false],
+    ['may not be read', 'skip', undefined, true],
+  ])('a cluster whose bundle %s: %s', (_name, severity, cas, dials) => {
+    const authorities = cas?.map((key) => certificateFacts({ publicKeySha256: key, isCa: true }));
+    const bundle = { object: 'ConfigMap kube-system/cas', pem: '', authorities };
+    const own = { ...tlsFacts('ca-two', {}), bundle };
+    const holder = {
+      tlsSecrets: new Map([
+        [REMOTE, own],
+        ['clustermesh-apiserver-server-cert', own],
+      ]),
+      live: dials ? common('mesh-2') : [],
+    };
+    const { clusters, ...input } = inputOf({}, holder);
+    const [one, two] = clusters as [ClusterSnapshot, ClusterSnapshot];
+    const dialling = snapshotOf({ live: common('mesh-1') }).objects;
+    const peer = dials ? two : { ...two, objects: dialling, tlsSecrets: new Map([[REMOTE, tlsFacts('ca-one', {})]]) };
+    const found = runChecks(MESH_CHECKS, { ...input, clusters: [one, peer] }).filter(({ id }) => id === 'tls-ca-trust');
+    const ofHolder = found.filter(({ cluster }) => cluster === 'one' || cluster === undefined);
+    expect(ofHolder.map((finding) => finding.severity)).toEqual([severity]);
+    if (severity === 'fail')
+      expect(ofHolder[0]?.hint).toMatch(
+        /^Add the CA of Secret cilium-ca of context "two" to ConfigMap kube-system\/cas of context "one", .* restart /,
+      );
   });
 });
 

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
-import { tellsOfUser } from '../../src/mesh/connect/shut-out.ts';
-import { certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { stillLetIn, tellsOfUser } from '../../src/mesh/connect/shut-out.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { certificateFacts, NOW, secretObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 /** Signed by the first CA, and trusting all of them. */
 function holding(commonName: string, [signer = '', ...more]: readonly string[]): TlsSecretFacts {
@@ -20,4 +21,18 @@ it.each<[what: string, peer: TlsSecretFacts, server: TlsSecretFacts | undefined,
 ])('an etcd tells whether it has shut a peer out: %s', (_what, peer, server, tells) => {
   const dialler = snapshotOf({ ciliumConfig: { 'cluster-name': 'a' }, peerCertificates: new Map([['hub', peer]]) });
   expect(tellsOfUser(dialler, 'hub', server, NOW)).toBe(tells);
+});
+
+it.each([
+  ['the CAs beside its certificates', {}, /clustermesh enable --context one --replace-ca$/],
+  [
+    'a bundle, where that would be refused',
+    { caBundle: { object: 'ConfigMap kube-system/cas', pem: '' } },
+    /take its CA out of ConfigMap kube-system\/cas, .*: kubectl --context one .*restart deployment\/clustermesh-apiserver/,
+  ],
+])('a peer that nobody tells, and that logs in as all of its CA, is shut out by its CA: %s', (_what, by, mends) => {
+  const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'common-');
+  const snapshot = snapshotOf({ live: [secretObject('cilium-clustermesh', { 'mesh-2': file })], ...by });
+  const warnings = stillLetIn({ snapshot, unserved: ['mesh-2'], partners: [] });
+  expect(warnings).toEqual([expect.stringMatching(mends)]);
 });

@@ -1,11 +1,10 @@
 import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { replaceAuthorityCommand } from '../../mesh/certificates/authority-time.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import { tellsOfUser } from '../../mesh/connect/shut-out.ts';
+import { stillLetIn, tellsOfUser } from '../../mesh/connect/shut-out.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -18,7 +17,7 @@ import {
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { isLetIn, peersOfSharedUser } from '../../mesh/peers/peers.ts';
+import { isLetIn } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import { withServerCertificate } from '../../snapshot/read-for-parting.ts';
@@ -93,18 +92,6 @@ export async function awaitShutOut(
     ...unknown.map((former) => awaitUsersGone(flow, former, wait)),
   ]);
   return [...warnings.flat(), ...partings.flatMap(stillLetIn)];
-}
-
-/** Peers that are not told to stop, and that no list of users can shut out. */
-function stillLetIn({ snapshot, unserved, partners }: Parting): string[] {
-  const told = partners.map(clusterNameOf);
-  const untold = unserved.filter((peer) => !told.includes(peer));
-  const { context } = snapshot;
-  const replace = replaceAuthorityCommand([context]);
-  return peersOfSharedUser(snapshot, untold).map(
-    (peer) =>
-      `context "${context}": "${peer}" may log in with a certificate that all clusters of its CA share, so it is not shut out → a CA of its own shuts it out, and who else shares that one until it is connected again: ${replace}`,
-  );
 }
 
 /** One of the peers of which it was read with what they logged in, if by that can be told; none where no peer was let in. */

@@ -13,7 +13,7 @@ import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { expiredAuthority, replaceAuthorityCommand, replaceExpired } from './authority-time.ts';
 import { replaceInBundle } from './ca-bundle.ts';
-import type { CertificateFacts } from './certificate.ts';
+import type { CertificateFacts, TrustBundle } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
 /**
@@ -135,7 +135,7 @@ export function waysBack({ context, namespace, caBundle }: Place, peers: readonl
   return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, ${anew}`;
 }
 
-type Place = Pick<ClusterSnapshot, 'context' | 'namespace' | 'caBundle'>;
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace'> & Pick<EnableObstacles, 'caBundle'>;
 
 /** Why `enable` alone is refused by a cluster. */
 export interface EnableObstacles {
@@ -143,6 +143,8 @@ export interface EnableObstacles {
   unsigned?: boolean | undefined;
   /** It needs a certificate, and its CA has expired. */
   caExpired?: boolean | undefined;
+  /** Its programs go by a bundle of CAs: `--replace-ca` is refused too. */
+  caBundle?: Pick<TrustBundle, 'object'> | undefined;
   /** A disable has deleted what is not gone yet. */
   unfinished?: UnfinishedDisable | undefined;
 }

@@ -1,7 +1,9 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
+  APISERVER,
   agentDaemonSetRef,
   apiserverDeploymentRef,
   CA_SECRET,
@@ -80,9 +82,37 @@ export function saysLacking({ object }: Pick<TrustBundle, 'object'>): string {
   return `its programs go by the CAs of ${object}, and the CA of its certificates is not among them`;
 }
 
-/** How a bundle gets a CA that it lacks: it is whoever installed Cilium that keeps it. */
-export function completeBundle({ object }: Pick<TrustBundle, 'object'>): string {
-  return `Add the CA of Secret ${CA_SECRET} to ${object}, where that is made (tls.caBundle in the values of Cilium's chart).`;
+/** Where whoever installed Cilium keeps a bundle. */
+const WHERE_MADE = "where that is made (tls.caBundle in the values of Cilium's chart)";
+
+/**
+ * How a bundle gets a CA that it lacks, as a sentence that ends with a command: no command of meshctl writes to it, and what runs
+ * goes on by what it was started with (etcd reads its CAs only then).
+ * @param holder the cluster whose programs go by it
+ * @param owner the cluster whose CA it lacks
+ */
+export function completeBundle(
+  { object }: Pick<TrustBundle, 'object'>,
+  holder: ReadBundle,
+  owner: Pick<ClusterSnapshot, 'context'> = holder,
+): string {
+  const isOwn = owner.context === holder.context;
+  const [of, at] = isOwn ? ['', ''] : [` of context "${owner.context}"`, ` of context "${holder.context}"`];
+  return `Add the CA of Secret ${CA_SECRET}${of} to ${object}${at}, ${WHERE_MADE}; then restart what goes by it: ${restart(holder)}`;
+}
+
+/** How peers are shut out that log in with a certificate of a CA in a bundle, as the end of a sentence that ends with a command. */
+export function takeFromBundle({ object }: Pick<TrustBundle, 'object'>, holder: ReadBundle): string {
+  return `take its CA out of ${object}, ${WHERE_MADE}, which shuts out who else is of that CA, then restart what goes by it: ${restart(holder)}`;
+}
+
+type ReadBundle = Mounted & Pick<ClusterSnapshot, 'context'>;
+
+/** Starts anew what verifies peers by a bundle: with KVStoreMesh, agents dial only their own cluster. */
+function restart(holder: ReadBundle): string {
+  const isCached = runsKvstoremesh(holder.objects.get(keyOf(apiserverDeploymentRef(holder.namespace))));
+  const agents = isCached ? [] : [`daemonset/${agentDaemonSetRef(holder.namespace).name}`];
+  return kubectlCommand(holder, ['rollout', 'restart', `deployment/${APISERVER}`, ...agents]);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
 import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
+import { completeBundle } from '../certificates/ca-bundle.ts';
+import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../certificates/foreign-authority.ts';
 import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -7,13 +9,13 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { renewTrustCommand } from '../connect/renew-trust.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { haveLostBothHalves } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { configuredPeers, loginCertificate } from '../peers/peers.ts';
 import { isWithoutPeers } from '../peers/peers-on-record.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
@@ -90,18 +92,16 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) =>
         trustsOf(cluster, all)
           .filter(({ held, actual }) => !trusts(held, actual))
-          .map(({ peer, trusted }) =>
-            findingOf(
-              'tls-ca-trust',
-              'fail',
-              cluster.context,
-              { peer: clusterNameOf(peer), trusted: trusted.commonName },
-              renewTrustCommand(cluster.context, peer),
-            ),
-          ),
+          .map(({ peer, held: { bundle }, trusted }) => {
+            const lacks = bundle ? { bundle: bundle.object } : { trusted };
+            const hint = bundle ? completeBundle(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
+            return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: clusterNameOf(peer), ...lacks }, hint);
+          }),
       ),
-    says: ({ args }) =>
-      `context "${args.context}": trusts a different CA ("${args.trusted}") for ${args.peer} than the one that ${args.peer} has now`,
+    says: ({ args: { context, peer, trusted, bundle } }) =>
+      bundle === undefined
+        ? `context "${context}": trusts a different CA ("${trusted}") for ${peer} than the one that ${peer} has now`
+        : `context "${context}": the CA of ${peer} is missing in ${bundle}, by which its programs know peers`,
   },
   {
     id: 'tls-rotation',
@@ -165,12 +165,26 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
 /** The peers among the clusters whose CA is known from both sides. */
 function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
   return withoutNamesakes(cluster, all).flatMap((peer) => {
-    const held = cluster.peerCertificates.get(clusterNameOf(peer));
-    const trusted = held?.ca;
+    const held = bundledTrust(cluster, peer) ?? cluster.peerCertificates.get(clusterNameOf(peer));
     // A CA that signed nothing is a fault of that cluster, which to connect again does not mend.
     const actual = signerInUse(peer) ?? peer.ca?.certificate;
-    return held && trusted && actual ? [{ peer, held, trusted, actual }] : [];
+    return held?.ca && actual ? [{ peer, held, trusted: held.ca.commonName, actual }] : [];
   });
+}
+
+/**
+ * What a cluster knows a peer by that has its CA in a bundle: it dials it with the certificate for all of its CA, or is dialled by it
+ * with such a one. Undefined where no bundle is gone by, or may be read.
+ */
+function bundledTrust(cluster: ClusterSnapshot, peer: ClusterSnapshot): TlsSecretFacts | undefined {
+  const own = dialsWithCommon(cluster, peer) ? cluster.tlsSecrets.get(REMOTE_CERT_SECRET) : undefined;
+  const serving = dialsWithCommon(peer, cluster) ? cluster.tlsSecrets.get(SERVER_CERT_SECRET) : undefined;
+  return [own, serving].find((facts) => facts?.bundle?.authorities !== undefined);
+}
+
+function dialsWithCommon(cluster: ClusterSnapshot, peer: ClusterSnapshot): boolean {
+  const common = cluster.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate;
+  return common !== undefined && loginCertificate(cluster, clusterNameOf(peer)) === common;
 }
 
 /** Only of a cluster that was read can be said that it does not log in. */

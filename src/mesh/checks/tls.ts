@@ -117,7 +117,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, cluster) => {
     const { ca } = cluster;
     const lacking = lackingBundle(facts);
-    if (lacking) return { severity: 'fail', reason: saysLacking(lacking), hint: completeBundle(lacking) };
+    if (lacking) return { severity: 'fail', reason: saysLacking(lacking), hint: completeBundle(lacking, cluster) };
     if (!facts.bundle && !facts.signedByCa)
       return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
     // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once.

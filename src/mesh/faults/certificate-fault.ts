@@ -1,5 +1,5 @@
-import { completeBundle, saysLacking } from '../certificates/ca-bundle.ts';
-import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
+import { saysLacking } from '../certificates/ca-bundle.ts';
+import type { CertificateUsage, TlsFiles, TrustBundle } from '../certificates/certificate.ts';
 import { validityFault } from '../certificates/cluster-certificates.ts';
 import { distrusts, lackingBundle } from '../certificates/trust.ts';
 import type { ServeFaultId } from './fault.ts';
@@ -8,7 +8,8 @@ export interface FoundInCertificate {
   id: ServeFaultId;
   says: string;
   key?: string;
-  hint?: string;
+  /** The bundle that lacks its CA. */
+  lacking?: TrustBundle;
 }
 
 /**
@@ -53,7 +54,7 @@ export function certificateFault(
   }
   const lacking = lackingBundle(files);
   if (lacking) {
-    return { id: 'certificate-issuer', says: saysLacking(lacking), hint: completeBundle(lacking) };
+    return { id: 'certificate-issuer', says: saysLacking(lacking), lacking };
   }
   if (!bundle && !signedByCa) {
     return {

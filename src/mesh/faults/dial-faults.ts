@@ -1,9 +1,10 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { expiredAuthority, replaceExpired } from '../certificates/authority-time.ts';
+import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { TlsFiles } from '../certificates/certificate.ts';
 import { endOf, validityFault } from '../certificates/cluster-certificates.ts';
-import { distrusts } from '../certificates/trust.ts';
+import { distrusts, isSameKey } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -169,14 +170,14 @@ function certificateFaults(
     ];
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
-  const distrust = trustFault(peer, presented, trust, input);
+  const distrust = trustFault(snapshot, peer, presented, trust, input);
   if (!distrust)
     return foreignFault(snapshot, peer, presented, (says) =>
       fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
     );
   const keysHere = { certificate: isHere ? keys.certificate : peer, ca: isInSecret ? caKey : peer };
   const told = fault(distrust.id, distrust.says, keysHere[distrust.key]);
-  return [other ? { ...told, hint: renewTrustCommand(snapshot.context, other) } : told];
+  return [other ? { ...told, hint: distrust.hint ?? renewTrustCommand(snapshot.context, other) } : told];
 }
 
 function identityFault(
@@ -228,11 +229,12 @@ function foreignFault(
  * replaced its CA is one fault, although neither side accepts the other by it.
  */
 function trustFault(
+  snapshot: ClusterSnapshot,
   peer: string,
   presented: TlsFiles | undefined,
   trust: TlsFiles | undefined,
   { others = [] }: FaultsInput,
-): { id: DialFaultId; says: string; key: 'certificate' | 'ca' } | undefined {
+): { id: DialFaultId; says: string; key: 'certificate' | 'ca'; hint?: string | undefined } | undefined {
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
   // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
@@ -241,6 +243,10 @@ function trustFault(
   const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
   const isRefused = issuer !== undefined && distrusts(server, issuer);
   const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
+  if (isUnknown && trust.bundle) {
+    const says = `the server certificate of ${peer} is from a CA that is missing in ${trust.bundle.object}`;
+    return { id: 'peer-ca', says, key: 'ca', hint: completeBundle(trust.bundle, snapshot, other) };
+  }
   if (isUnknown) {
     const says = isRefused
       ? `${peer} now has another CA than the one that is trusted here and issued the client certificate`
@@ -249,7 +255,10 @@ function trustFault(
   }
   if (!isRefused) return undefined;
   const says = `the client certificate is from a CA that ${peer} does not accept`;
-  return { id: 'peer-certificate-issuer', says, key: 'certificate' };
+  // To one that has its own CA's certificate, another is issued by the peer's; one that has the peer's, the peer itself tells.
+  const isOwn = isSameKey(issuer, snapshot.ca?.certificate);
+  const hint = server.bundle && isOwn ? completeBundle(server.bundle, other, snapshot) : undefined;
+  return { id: 'peer-certificate-issuer', says, key: 'certificate', hint };
 }
 
 /** Where the certificate and the CA of a peering file are. @param secret the one that holds it */

@@ -76,6 +76,8 @@ export interface Fault {
   unsigned?: boolean | undefined;
   /** The cluster that has it needs a certificate, and its CA has expired: `enable` alone is refused for that, too. */
   caExpired?: boolean | undefined;
+  /** What the programs of the cluster that has it go by instead of the CAs beside their certificates. */
+  caBundle?: { object: string } | undefined;
   /** It has no server since a disable, which is not finished. */
   unfinished?: UnfinishedDisable | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */

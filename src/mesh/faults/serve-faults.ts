@@ -15,6 +15,7 @@ import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import { expiredAuthority, renewAuthorityFirst } from '../certificates/authority-time.ts';
+import { completeBundle } from '../certificates/ca-bundle.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
@@ -63,11 +64,13 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
 
 /** Why `enable` alone would be refused by a cluster. */
 export function enableObstacles(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
+  const { caBundle } = snapshot;
   const unfinished = unfinishedDisable(snapshot);
   const needsOne = () => certificateFaults(snapshot, apiserverDeployment(snapshot), { now }).length > 0;
   return {
     ...(hasLostSigner(snapshot) && needsOne() ? { unsigned: true } : {}),
     ...(expiredAuthority(snapshot, now) !== undefined && needsOne() ? { caExpired: true } : {}),
+    ...(caBundle ? { caBundle: { object: caBundle.object } } : {}),
     ...(unfinished ? { unfinished } : {}),
   };
 }
@@ -204,14 +207,15 @@ function certificateFaults(
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
     const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
     const isServer = name === SERVER_CERT_SECRET;
-    const found =
+    const fault =
       certificateFault(
         { what, use: isServer ? 'server' : 'client' },
         tlsFiles.get(name),
         isServer ? undefined : server,
         now,
       ) ?? (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
-    if (!found) return [];
+    if (!fault) return [];
+    const { lacking, ...found } = fault;
     // Of what somebody else makes, enable is not the way to a new one.
     const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
     const canReissue = !isLost || issuesElsewhere(snapshot, name);
@@ -219,7 +223,8 @@ function certificateFaults(
       found.id === 'certificate-expired'
         ? renewAuthorityFirst(snapshot, snapshot.tlsSecrets.get(name), now, others)
         : undefined;
-    const hint = found.hint ?? renewed ?? (isForeign && canReissue ? reissueAdvice(snapshot, [name]) : undefined);
+    const completed = lacking && completeBundle(lacking, snapshot);
+    const hint = completed ?? renewed ?? (isForeign && canReissue ? reissueAdvice(snapshot, [name]) : undefined);
     const mend = hint === undefined ? {} : { hint };
     return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });

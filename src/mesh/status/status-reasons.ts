@@ -64,7 +64,10 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     clusters,
     seenBy: (report) => (report?.ofOtherMeshes ? seen(ofItsMesh(report, clusters)) : byAll),
     obstacles: new Map(
-      clusters.map(({ context, unsigned, caExpired, unfinished }) => [context, { unsigned, caExpired, unfinished }]),
+      clusters.map(({ context, unsigned, caExpired, caBundle, unfinished }) => [
+        context,
+        { unsigned, caExpired, caBundle, unfinished },
+      ]),
     ),
     silent: unreachable.map(({ context }) => context),
     isCheck,
