@@ -112,7 +112,7 @@ checkScenarios(
       },
     ],
     encryption: [
-      differing('one cluster uses WireGuard', 'warn', { 'enable-wireguard': 'true' }),
+      differing('one cluster uses WireGuard', 'fail', { 'enable-wireguard': 'true' }),
       differing('one cluster uses IPsec', 'warn', { 'enable-ipsec': 'true' }),
     ],
     'policy-default-local-cluster': [

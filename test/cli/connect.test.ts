@@ -283,7 +283,7 @@ describe('validation', () => {
       mesh2.store.update(refs.configMap('cilium-config'), (live) => {
         live.data = { ...config, ...settings };
       });
-    set({ 'tunnel-protocol': 'geneve', 'enable-wireguard': 'true' });
+    set({ 'tunnel-protocol': 'geneve', 'enable-ipsec': 'true' });
     const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
     const refused = await connect(...argv, '-o', 'json');
     const { error } = jsonOf(refused) as { error: { code: string; details: { findings: { id: string }[] } } };

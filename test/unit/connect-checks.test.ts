@@ -8,6 +8,7 @@ import {
   theCluster,
 } from '../../src/mesh/checks/shared/check.ts';
 import { overlap, parseCidr } from '../../src/mesh/cilium/cidr.ts';
+import { encryptionLoses } from '../../src/mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -58,7 +59,12 @@ describe('what is wrong with a mesh', () => {
     ['another identity layout', { config: { 'max-connected-clusters': '511' } }, ['fail max-connected-clusters-equal']],
     ['native routing', { config: { 'routing-mode': 'native' } }, ['fail datapath-mode']],
     ['another tunnel', { config: { 'tunnel-protocol': 'geneve' } }, ['fail tunnel-protocol']],
-    ['encryption on one side', { config: { 'enable-wireguard': 'true' } }, ['warn encryption']],
+    ['encryption on one side', { config: { 'enable-ipsec': 'true' } }, ['warn encryption']],
+    [
+      'encryption of all that a tunnel wraps on one side',
+      { config: { 'enable-wireguard': 'true' } },
+      ['fail encryption'],
+    ],
     ['one family more', { config: { 'enable-ipv6': 'true' } }, ['warn ip-families']],
     ['no common family', { config: { 'enable-ipv4': 'false', 'enable-ipv6': 'true' } }, ['fail ip-families']],
     ['nodes of another family', { overrides: { nodes: [addressed('fd00::1')] } }, ['fail ip-families']],
@@ -279,5 +285,21 @@ describe('a name or an id that another cluster has', () => {
     expect(finding).toMatchObject({ id: 'peer-identity', cluster: 'context-1' });
     expect(finding?.hint).toContain(`${back({ 'cluster-id': '2' })}; or make everything follow`);
     expect(finding?.hint).not.toContain('disconnect');
+  });
+});
+
+describe('clusters that encrypt differently', () => {
+  const WIREGUARD = { 'enable-wireguard': 'true' };
+  const IPSEC = { 'enable-ipsec': 'true' };
+  const NATIVE = { 'routing-mode': 'native' };
+  it.each([
+    ['WireGuard, and none, in tunnels', WIREGUARD, {}, true],
+    ['WireGuard, and IPsec, in tunnels', WIREGUARD, IPSEC, true],
+    ['WireGuard, and none, routed natively', { ...WIREGUARD, ...NATIVE }, NATIVE, false],
+    ['WireGuard, and IPsec, routed natively', { ...WIREGUARD, ...NATIVE }, { ...IPSEC, ...NATIVE }, true],
+    ['IPsec, and none', IPSEC, {}, false],
+    ['WireGuard in both', WIREGUARD, WIREGUARD, false],
+  ])('lose packets, or only send them as they are: %s', (_what, one, other, loses) => {
+    expect([encryptionLoses(one, other), encryptionLoses(other, one)]).toEqual([loses, loses]);
   });
 });

@@ -54,7 +54,7 @@ describe('a cluster that is known by its message', () => {
     ['whose nodes have the same addresses', { nodes: [node('192.0.2.1')] }, ['fail node-address-overlap']],
     ['that routes natively', { config: { 'routing-mode': 'native' } }, ['fail datapath-mode']],
     ['with another tunnel', { config: { 'tunnel-protocol': 'geneve' } }, ['fail tunnel-protocol']],
-    ['that encrypts', { config: { 'enable-wireguard': 'true' } }, ['warn encryption']],
+    ['that encrypts', { config: { 'enable-wireguard': 'true' } }, ['fail encryption']],
     [
       'of another size of meshes',
       { config: { 'max-connected-clusters': '511' } },

@@ -43,6 +43,12 @@ it.each<[string, Record<string, string>, Record<string, string>, Partial<Packet>
   ['from a tunnel', { 'enable-wireguard': 'true' }, {}, undefined],
   ['from a tunnel, to one with IPsec', { 'enable-wireguard': 'true' }, { 'enable-ipsec': 'true' }, undefined],
   ['routed natively', { 'enable-wireguard': 'true', 'routing-mode': 'native' }, {}, PACKET],
+  [
+    'routed natively, to one with IPsec',
+    { 'enable-wireguard': 'true', 'routing-mode': 'native' },
+    { 'enable-ipsec': 'true' },
+    undefined,
+  ],
   ['to it', {}, { 'enable-wireguard': 'true' }, { protocol: 'udp', port: 8472, size: 150 }],
 ])('with WireGuard in one cluster alone, a packet %s', (_what, config, other, expected) => {
   const packet = onTheWire(clusterOf('1.20.0', config), PACKET, clusterOf('1.20.0', other));

@@ -1,5 +1,13 @@
 import { parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, encryption, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
+import {
+  type CiliumConfig,
+  encryption,
+  encryptionLoses,
+  ipFamilies,
+  isOn,
+  routingMode,
+  tunnelProtocol,
+} from '../cilium/datapath.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
@@ -16,6 +24,8 @@ interface Agreement {
   otherwise?: string;
   /** What comes of a difference. */
   consequence: string;
+  /** Whether packets between two clusters that differ are lost, so that it is a failure; and what comes of it then. */
+  loss?: { between(one: CiliumConfig, other: CiliumConfig): boolean; consequence: string };
   hint: string;
 }
 
@@ -58,7 +68,8 @@ const AGREEMENTS: readonly Agreement[] = [
     title: 'all clusters use the same encryption',
     severity: 'warn',
     read: encryption,
-    consequence: 'encryption differs, so traffic between these clusters is not encrypted, or is dropped',
+    consequence: 'encryption differs, so traffic between these clusters is not encrypted, and strict mode drops it',
+    loss: { between: encryptionLoses, consequence: 'encryption differs, so packets between these clusters are lost' },
     hint: 'Enable the same encryption (WireGuard or IPsec) in all clusters, or in none.',
   },
   {
@@ -99,7 +110,8 @@ export const CONFIG_CHECKS: readonly Check[] = [
       title: agreement.title,
       subject: besideOthers((cluster) => settingOf(cluster, agreement)),
       run: ({ clusters }) => disagreement(clusters, agreement),
-      says: ({ args }) => `${agreement.consequence} (${listed(args.settings, '; ')})`,
+      says: ({ args }) =>
+        `${(args.isLoss && agreement.loss ? agreement.loss : agreement).consequence} (${listed(args.settings, '; ')})`,
     }),
   ),
   {
@@ -167,7 +179,7 @@ function settingOf(cluster: ClusterSnapshot, { read, otherwise = '' }: Pick<Agre
 
 function disagreement(
   clusters: readonly ClusterSnapshot[],
-  { id, severity, read, hint }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint'>,
+  { id, severity, read, hint, loss }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'loss'>,
 ): Finding[] {
   const readable = clusters.flatMap((cluster) => {
     const setting = cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
@@ -176,5 +188,7 @@ function disagreement(
   const groups = groupBy(readable, ({ setting }) => setting);
   if (groups.size < 2) return [];
   const settings = [...groups].map(([setting, same]) => `${same.map(({ context }) => context).join(', ')}: ${setting}`);
-  return [{ id, severity, args: { settings }, hint }];
+  const configs = clusters.flatMap(({ ciliumConfig }) => ciliumConfig ?? []);
+  const isLoss = pairsOf(configs).some(([one, other]) => loss?.between(one, other));
+  return [{ id, severity: isLoss ? 'fail' : severity, args: { settings, ...(isLoss ? { isLoss } : {}) }, hint }];
 }

@@ -32,7 +32,7 @@ function tunnelFamily(config: ReturnType<typeof ciliumConfigOf>): 4 | 6 {
 /**
  * A packet as it is on the wire: wrapped for the tunnel, encrypted, or as it was. Undefined where it does not get there: with
  * WireGuard all that a tunnel wraps goes to its device, which knows no way to a node that has no key, as those of a cluster without
- * WireGuard; what is routed natively goes to it only for nodes that have one (bpf/lib/wireguard.h,
+ * WireGuard; what is routed natively goes to it only for pods that have one, of IPsec too (bpf/lib/wireguard.h,
  * `wg_maybe_redirect_to_encrypt`; pkg/wireguard/agent). Mixed clusters are not supported (Cilium's docs, "WireGuard Transparent
  * Encryption").
  * @param peer the cluster that gets it, where that is another one
@@ -41,8 +41,9 @@ export function onTheWire(store: Store, packet: Packet, peer?: Store): Packet | 
   const config = ciliumConfigOf(store);
   const { from, to } = packet;
   const version = agentVersion(store);
-  const isKeyless = peer !== undefined && encryption(ciliumConfigOf(peer)) !== 'WireGuard';
-  if (encryption(config) === 'WireGuard' && isKeyless) return isNative(store) ? packet : undefined;
+  const peers = peer === undefined ? 'WireGuard' : encryption(ciliumConfigOf(peer));
+  if (encryption(config) === 'WireGuard' && peers !== 'WireGuard')
+    return isNative(store) && peers === 'none' ? packet : undefined;
   const size = packet.size + tunnelOverhead(config, version);
   if (encryption(config) === 'WireGuard') {
     // It dials a node at its IPv4 address if it has one (pkg/wireguard/agent).
