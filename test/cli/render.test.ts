@@ -135,12 +135,13 @@ describe('clustermesh render', () => {
     for (const argv of [
       ['--platform', 'bare-metal'],
       ['--service-annotation', 'a=b'],
+      ['--platform', 'lke', '--service-annotation', 'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl={}'],
       ['--service-type', 'ClusterIP'],
     ]) {
       expect((await render(...MESH_1, ...argv)).stderr).not.toContain('internet');
     }
     expect((await render(...MESH_1, '--platform', 'lke')).stderr).toContain(
-      'load balancers of lke are on the internet',
+      'load balancers of lke are on the internet: let a firewall keep others out, or --service-annotation \'service.beta.kubernetes.io/linode-loadbalancer-firewall-acl={"allowList":{"ipv4":["<range>"]}}\'',
     );
     expect((await render(...MESH_1, '--platform', 'gke', '--service-type', 'NodePort')).exitCode).toBe(2);
   });

@@ -411,7 +411,14 @@ describe('checks of the clustermesh-apiserver', () => {
       'gce://project/zone/node',
       /: meshctl clustermesh enable --context \S+ --service-annotation networking\.gke\.io\/load-balancer-type=Internal --service-annotation networking\.gke\.io\/internal-load-balancer-allow-global-access=true$/,
     ],
-    ['linode://1', /^[^<]*\(--load-balancer-source-ranges\)\.$/],
+    [
+      'linode://1',
+      /: meshctl clustermesh enable --context \S+ --service-annotation 'service\.beta\.kubernetes\.io\/linode-loadbalancer-firewall-acl=\{"allowList":\{"ipv4":\["<range>"\]\}\}'$/,
+    ],
+    [
+      'vultr://1',
+      /: meshctl clustermesh enable --context \S+ --service-annotation 'service\.beta\.kubernetes\.io\/vultr-loadbalancer-firewall-rules=<range>,2379'$/,
+    ],
     [undefined, /^[^<]*\(enable --service-annotation\), or let only [^<]*\.$/],
   ])('apiserver-private on %s names what is known to make it private', (providerId, hint) => {
     const nodes = [{ name: 'node-1', ready: true, labels: {}, addresses: [], podCidrs: [], providerId }];

@@ -8,9 +8,10 @@ import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
-import { platformEvidence } from '../enable/exposure/platforms.ts';
+import { platformEvidence, providerSchemes } from '../enable/exposure/platforms.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
-import { APISERVER_SELECTOR } from '../objects/names.ts';
+import { annotationOfRanges } from '../network/allow-lists.ts';
+import { APISERVER_SELECTOR, ETCD_PORT } from '../objects/names.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
@@ -205,13 +206,23 @@ function isPrivate(host: string): boolean {
 
 /** How a load balancer becomes internal; where the platform is not known, or has no annotation for it, in words alone. */
 function madePrivate(cluster: ClusterSnapshot): string {
-  const annotations = Object.entries(platformEvidence(cluster)[0]?.platform.privateAnnotations ?? {});
-  const flags = annotations.flatMap(([name, value]) => ['--service-annotation', `${name}=${value}`]);
-  const force = forceWords(
-    apiserverService(cluster),
-    annotations.map(([name]) => `metadata.annotations.${name}`),
+  const { schemes = [], privateAnnotations = {} } = platformEvidence(cluster)[0]?.platform ?? {};
+  const service = apiserverService(cluster);
+  const annotated = (annotations: readonly (readonly [name: string, value: string])[]) => {
+    const flags = annotations.flatMap(([name, value]) => ['--service-annotation', `${name}=${value}`]);
+    const fields = annotations.map(([name]) => `metadata.annotations.${name}`);
+    return meshctlCommand('clustermesh enable', { context: cluster.context }, [
+      ...flags,
+      ...forceWords(service, fields),
+    ]);
+  };
+  const internal = Object.entries(privateAnnotations);
+  if (internal.length > 0) return annotated(internal);
+  const byAlone = annotationOfRanges(
+    [...schemes, ...providerSchemes(cluster)],
+    serviceSpec(service).ports?.[0]?.port ?? ETCD_PORT,
   );
-  return flags.length > 0
-    ? meshctlCommand('clustermesh enable', { context: cluster.context }, [...flags, ...force])
+  return byAlone
+    ? `let only the other clusters in, by the annotation that alone its load balancer goes by: ${annotated([[byAlone.name, byAlone.value]])}`
     : 'give its Service what makes load balancers internal at your provider (enable --service-annotation), or let only the other clusters in (--load-balancer-source-ranges).';
 }

@@ -188,7 +188,7 @@ function disagreement(
   const groups = groupBy(readable, ({ setting }) => setting);
   if (groups.size < 2) return [];
   const settings = [...groups].map(([setting, same]) => `${same.map(({ context }) => context).join(', ')}: ${setting}`);
-  const configs = clusters.flatMap(({ ciliumConfig }) => ciliumConfig ?? []);
+  const configs = clusters.flatMap(({ ciliumConfig }) => (ciliumConfig ? [ciliumConfig] : []));
   const isLoss = pairsOf(configs).some(([one, other]) => loss?.between(one, other));
   return [{ id, severity: isLoss ? 'fail' : severity, args: { settings, ...(isLoss ? { isLoss } : {}) }, hint }];
 }

@@ -30,11 +30,42 @@ const READERS: Readonly<Record<string, Reader>> = {
 };
 
 /**
+ * Of clouds whose load balancers go by an annotation alone, whatever the field has, that annotation and the form of its value, by the
+ * scheme of their nodes' provider ids (linode-cloud-controller-manager, UpdateNodeBalancerFirewall, which takes the ports from the Service;
+ * vultr-cloud-controller-manager, buildFirewallRules).
+ */
+const BY_ANNOTATION_ALONE: Readonly<Record<string, { name: string; lettingIn(ranges: string, port: number): string }>> =
+  {
+    linode: {
+      name: `${KUBERNETES}/linode-loadbalancer-firewall-acl`,
+      lettingIn: (ranges) => JSON.stringify({ allowList: { ipv4: [ranges] } }),
+    },
+    vultr: {
+      name: `${KUBERNETES}/vultr-loadbalancer-firewall-rules`,
+      lettingIn: (ranges, port) => `${ranges},${port}`,
+    },
+  };
+
+/** What stands for the ranges of other clusters, which only the operator knows. */
+const RANGES = '<range>';
+
+/**
+ * The annotation by which a load balancer lets in certain ranges only; undefined where the field of the Service does that.
+ * @param schemes of the provider ids that nodes have
+ * @param port of the Service
+ */
+export function annotationOfRanges(
+  schemes: readonly string[],
+  port: number,
+): { name: string; value: string } | undefined {
+  const [found] = schemes.flatMap((scheme) => BY_ANNOTATION_ALONE[scheme] ?? []);
+  return found && { name: found.name, value: found.lettingIn(RANGES, port) };
+}
+
+/**
  * Annotations that leave it to something outside of the cluster who is let in, as a security group, or that keep the ranges out
  * which they name: of the AWS Load Balancer Controller, cloud-provider-azure, the cloud controllers of DigitalOcean, Linode, Civo,
- * Alibaba Cloud, Huawei Cloud and Tencent Cloud. Those of Linode (linode-cloud-controller-manager, UpdateNodeBalancerFirewall) and
- * Vultr (vultr-cloud-controller-manager, buildFirewallRules) go by the ranges of their annotations alone, so that a field would let
- * nobody in besides.
+ * Alibaba Cloud, Huawei Cloud and Tencent Cloud. Beside those that are gone by alone, a field would let nobody in.
  */
 const OUTSIDE = [
   `${KUBERNETES}/aws-load-balancer-security-groups`,
@@ -42,13 +73,12 @@ const OUTSIDE = [
   `${KUBERNETES}/azure-allowed-service-tags`,
   `${KUBERNETES}/do-loadbalancer-deny-rules`,
   `${KUBERNETES}/linode-loadbalancer-firewall-id`,
-  `${KUBERNETES}/linode-loadbalancer-firewall-acl`,
-  `${KUBERNETES}/vultr-loadbalancer-firewall-rules`,
+  ...Object.values(BY_ANNOTATION_ALONE).map(({ name }) => name),
   'kubernetes.civo.com/firewall-id',
   `${KUBERNETES}/alibaba-cloud-loadbalancer-acl-id`,
   'kubernetes.io/elb.acl-id',
   'service.cloud.tencent.com/security-groups',
-] as const;
+];
 
 /** With the value `deny`, Cilium's load balancer keeps out whom the field names (Cilium's pkg/annotation). */
 const POLICY = 'service.cilium.io/src-ranges-policy';

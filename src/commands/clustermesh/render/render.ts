@@ -8,14 +8,15 @@ import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
 import { checkClusterId } from '../../../mesh/cilium/identity.ts';
 import { DEFAULT_SETTINGS } from '../../../mesh/cilium/install.ts';
 import { checkSupported, formatVersion, supportedRange } from '../../../mesh/cilium/versions.ts';
-import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { namesPeers } from '../../../mesh/enable/deletion.ts';
 import { defaultNodePort } from '../../../mesh/enable/exposure/node-port.ts';
-import { PLATFORM_FLAGS, privateAnnotationsOf } from '../../../mesh/enable/exposure/platforms.ts';
+import { PLATFORM_FLAGS, privateAnnotationsOf, schemesOfPlatform } from '../../../mesh/enable/exposure/platforms.ts';
 import { applySettings } from '../../../mesh/enable/object-settings.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { annotationOfRanges } from '../../../mesh/network/allow-lists.ts';
 import { describeRef, type KubeObject, refOf } from '../../../mesh/objects/kube-object.ts';
-import { CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../../mesh/objects/names.ts';
+import { CA_SECRET, ETCD_PORT, REMOTE_USERS_CONFIGMAP } from '../../../mesh/objects/names.ts';
 import { encodeText } from '../../../mesh/objects/secret-data.ts';
 import { createAuthority } from '../../../pki/authority.ts';
 import { issueCertificate } from '../../../pki/issue.ts';
@@ -137,9 +138,12 @@ function warnOfExposure({ platform }: RenderFlags, values: RenderValues, { progr
   if (values.serviceType !== 'LoadBalancer') return;
   const isAnnotated = Object.keys(values.serviceAnnotations).length > 0 || values.loadBalancerClass !== undefined;
   if (platform !== undefined && privateAnnotationsOf(platform) === undefined) {
-    progress.warn(
-      `load balancers of ${platform} are on the internet: let a firewall keep others out, or --load-balancer-source-ranges`,
-    );
+    const alone = annotationOfRanges(schemesOfPlatform(platform), ETCD_PORT);
+    if (alone && values.serviceAnnotations[alone.name] !== undefined) return;
+    const way = alone
+      ? `--service-annotation ${shellWord(`${alone.name}=${alone.value}`)}`
+      : '--load-balancer-source-ranges';
+    progress.warn(`load balancers of ${platform} are on the internet: let a firewall keep others out, or ${way}`);
   } else if (platform === undefined && !isAnnotated) {
     progress.warn(
       `the load balancer is on the internet on most clouds: name where the cluster runs with --platform (${PLATFORM_FLAGS.join(', ')}), or annotate it with --service-annotation`,

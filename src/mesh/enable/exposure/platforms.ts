@@ -217,8 +217,17 @@ export function platformOfContextName(context: string): Platform | undefined {
 /** Provider id schemes that are none of the known platforms', e.g. `metal3`. */
 export function unknownSchemes(snapshot: ClusterSnapshot): string[] {
   const known = new Set(PLATFORMS.flatMap(({ schemes }) => schemes));
-  const schemes = snapshot.nodes.flatMap(({ providerId }) => schemeOf(providerId) ?? []);
-  return [...new Set(schemes)].filter((scheme) => !known.has(scheme));
+  return providerSchemes(snapshot).filter((scheme) => !known.has(scheme));
+}
+
+/** The schemes of the provider ids that nodes have, each once. */
+export function providerSchemes({ nodes }: Pick<ClusterSnapshot, 'nodes'>): string[] {
+  return [...new Set(nodes.flatMap(({ providerId }) => schemeOf(providerId) ?? []))];
+}
+
+/** The schemes of a platform by what `--platform` calls it. */
+export function schemesOfPlatform(flag: string): readonly string[] {
+  return PLATFORMS.find((platform) => platform.flag === flag)?.schemes ?? [];
 }
 
 /** `gce` of `gce://project/…`, `ocid1` of `ocid1.instance.…`. */
