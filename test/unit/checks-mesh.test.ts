@@ -201,18 +201,30 @@ describe('checks of the network', () => {
   });
 
   it.each([
-    ['none of a cluster that it is to reach', 0, 'the agent of node-1 knows no node of three'],
-    ['a part of its nodes', 2, 'the agent of node-1 knows 2 of 3 nodes of three'],
-    ['all of them', 3, undefined],
-  ])('is not taken for healthy where an agent knows %s', (_what, known, reason) => {
+    ['none of a cluster that it is to reach', ['mesh-2', 'mesh-3'], 0, 'the agent of node-1 knows no node of three'],
+    ['a part of its nodes', ['mesh-2', 'mesh-3'], 2, 'the agent of node-1 knows 2 of 3 nodes of three'],
+    ['all of them', ['mesh-2', 'mesh-3'], 3, undefined],
+    ['none of one that it is not to reach', ['mesh-2'], 0, undefined],
+    ['none of one that was not read', ['mesh-2', 'mesh-4'], 0, 'the agent of node-1 knows no node of mesh-4'],
+  ])('is not taken for healthy where an agent knows %s', (_what, dialled, known, reason) => {
     const of = (cluster: string, count: number) =>
       Array.from({ length: count }, (_, index) => ({
         ...{ node: `${cluster}/node-${index}`, probed: true, unprobed: [], problems: [] },
       }));
-    const input = inputOf(observed({ health: [...of('mesh-2', 1), ...of('mesh-3', known)] }));
+    const live = [secretObject('cilium-clustermesh', Object.fromEntries(dialled.map((peer) => [peer, FILE])))];
+    const input = inputOf(observed({ health: [...of('mesh-2', 1), ...of('mesh-3', known)] }), { live });
+    // It knows nobody: it is yet to be connected.
     const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(3) });
     const found = findingsOf('node-health', { ...input, clusters: [...input.clusters, three] });
     expect(found.find(({ cluster }) => cluster === 'one')?.args.reason).toBe(reason);
+  });
+
+  it('does not miss nodes of a cluster that has been left, of which its agents still know', () => {
+    const said = [...(health('') ?? []), ...(health('connection timed out') ?? [])];
+    const left = said.map((one) => ({ ...one, node: one.problems.length > 0 ? 'mesh-3/node-1' : one.node }));
+    const input = inputOf(observed({ health: left }));
+    const three = snapshotOf({ context: 'three', ciliumConfig: config(3), agent: agents(1) });
+    expect(severities('node-health', { ...input, clusters: [...input.clusters, three] })).toEqual(['pass']);
   });
 
   it.each([

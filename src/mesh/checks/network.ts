@@ -12,6 +12,7 @@ import { groupBy } from '../pairs.ts';
 import { contextOfPeer } from '../peers/concerned-peers.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
+import { rememberedOf } from '../remembered.ts';
 import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
 import type {
   BgpSession,
@@ -106,7 +107,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     id: 'node-health',
     title: 'nodes reach the nodes of other clusters',
     // What its agents still know of others, as for a minute after it has left them, is not to be reached.
-    unasked: (cluster) => (expectedPeers(cluster).length === 0 ? 'it is to dial no other cluster' : undefined),
+    unasked: (cluster) => (toDial(cluster).length === 0 ? 'it is to dial no other cluster' : undefined),
     answer: ({ health }) => health,
     silent: 'no agent could run cilium-health',
     about: meantHealth,
@@ -142,6 +143,9 @@ const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
 const ADVERTISED = 'advertised BGP routes';
 
+/** Asked for each node of which an agent knows. */
+const toDial = rememberedOf((cluster: ClusterSnapshot) => expectedPeers(cluster));
+
 /**
  * What an agent says of a node elsewhere, as far as packets are meant to come and go: what it still knows of a cluster that
  * its own is not to dial does not count. Where only its own dials, the nodes are to answer; a tunnel back from the health
@@ -155,7 +159,7 @@ function meantHealth(
   const own = clusterNameOf(cluster);
   const other = clusterOf(health);
   const pairs = unpairedIn(all);
-  if (other === own || isUnpaired(pairs, own, other)) return undefined;
+  if (!toDial(cluster).includes(other) || isUnpaired(pairs, own, other)) return undefined;
   if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
   return { ...health, problems: health.problems.filter(({ of }) => of === 'node') };
 }
@@ -175,17 +179,17 @@ function unknownNodes(
     node,
     of: groupBy(answer, clusterOf),
   }));
-  return others.flatMap((other) => {
-    const name = clusterNameOf(other);
+  return toDial(cluster).flatMap((name) => {
     if (isUnpaired(pairs, clusterNameOf(cluster), name)) return [];
+    const other = others.find((one) => clusterNameOf(one) === name);
     const [fewest] = counts
       .map(({ node, of }) => ({ node, known: of.get(name)?.length ?? 0 }))
       .sort((one, another) => one.known - another.known);
-    const wanted = Math.max(1, other.agent?.ready ?? 0);
+    const wanted = Math.max(1, other?.agent?.ready ?? 0);
     if (!fewest || fewest.known >= wanted) return [];
     const { node, known } = fewest;
     return [
-      `the agent of ${node} knows ${known === 0 ? 'no node' : `${known} of ${wanted} nodes`} of ${other.context}`,
+      `the agent of ${node} knows ${known === 0 ? 'no node' : `${known} of ${wanted} nodes`} of ${other?.context ?? name}`,
     ];
   });
 }
