@@ -91,7 +91,7 @@ const BY_KIND = {
       ...notInFile.connections.map((pair) => ['in no file', pairWords(pair)]),
       // Of an older version there is none.
       ...(notInFile.letIn ?? []).map((one) => ['in no file', letInWords(one), one.hint]),
-      ...notInFile.peers.map(({ peer, knownBy }) => ['in no file', `peer ${peer} of ${knownBy.join(', ')}`]),
+      ...notInFile.peers.map((one) => ['in no file', strangerWords(one)]),
       ...notInFile.services.map(({ service, clusters: of }) => [
         'in no file',
         `global Service ${service} in ${of.join(', ')}`,
@@ -159,6 +159,12 @@ function letInWords({ cluster, peer, isLost, isParted }) {
   const says = `${cluster} lets ${peer} in`;
   if (isParted) return `${says}, which neither dials it nor lets it in any more`;
   return isLost ? `${says}, which does not dial it: half of a peering is lost` : says;
+}
+
+function strangerWords({ peer, knownBy, mayLeave }) {
+  const words = `peer ${peer} of ${knownBy.join(', ')}`;
+  if (!mayLeave) return words;
+  return `${words} (--prune also disables Cluster Mesh there, where meshctl enabled it and it has no other peer)`;
 }
 
 function packetWords({ kind, protocol, port }) {

@@ -93,7 +93,7 @@ describe('diff', () => {
     expect(stdout).toContain('To make it so, pipe the same document into apply (-f -); with --prune, what is in no');
     expect(exitCode).toBe(1);
     const alone = await diff({ clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } });
-    expect(alone.stdout).toContain('  - peer mesh-2 of mesh-1');
+    expect(alone.stdout).toContain('  - peer mesh-2 of mesh-1 (--prune also disables Cluster Mesh there, where ');
   });
 
   it('calls half of a peering lost that is lost: export and apply too, and none of them offers to prune alone', async () => {

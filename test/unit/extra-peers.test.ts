@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
-import { extraPeers, leavingClusters } from '../../src/mesh/file/extra.ts';
+import { type ExtraPeers, extraPeers, leavingClusters } from '../../src/mesh/file/extra.ts';
 import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { MANAGED_BY } from '../../src/mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../src/mesh/plan/plan.ts';
@@ -37,8 +37,14 @@ const specOf = (parts: readonly Part[]) =>
 describe('what clusters have and no document of theirs', () => {
   const all = [cluster('a', 'b', 'c', 'z'), cluster('b', 'a', 'c', 'z'), cluster('c', 'a', 'b', 'z')];
 
-  it.each<[what: string, documents: readonly Part[], dials: string[], strangers: Record<string, readonly string[]>]>([
-    ['is nothing of what one leaves to others', [[['a', 'b', 'c'], ['z']]], [], {}],
+  it.each<[what: string, documents: readonly Part[], dials: string[], strangers: ExtraPeers['strangers']]>([
+    [
+      'is a cluster that was taken out of the file, which may leave the mesh',
+      [[['a', 'b'], ['z']]],
+      [],
+      [{ peer: 'c', knownBy: ['a', 'b'], mayLeave: true }],
+    ],
+    ['is nothing of what one leaves to others', [[['a', 'b', 'c'], ['z']]], [], []],
     [
       'is no connection that either of two documents leaves to others',
       [
@@ -49,7 +55,7 @@ describe('what clusters have and no document of theirs', () => {
         [['c'], ['z']],
       ],
       [],
-      {},
+      [],
     ],
     [
       'is the same whichever of them names the other one',
@@ -58,7 +64,7 @@ describe('what clusters have and no document of theirs', () => {
         [['c'], ['a', 'b', 'z']],
       ],
       [],
-      {},
+      [],
     ],
     [
       'is what clusters of two documents have that name each other not',
@@ -67,7 +73,7 @@ describe('what clusters have and no document of theirs', () => {
         [['c'], ['a', 'z']],
       ],
       ['bc', 'cb'],
-      {},
+      [],
     ],
     [
       'is a stranger of those whose own document does not leave it to others',
@@ -79,13 +85,13 @@ describe('what clusters have and no document of theirs', () => {
         [['c'], []],
       ],
       [],
-      { z: ['c'] },
+      [{ peer: 'z', knownBy: ['c'], mayLeave: false }],
     ],
   ])('%s', (_what, documents, dials, strangers) => {
     const read = documents.flatMap(([names]) => all.filter(({ context }) => names.includes(context)));
     const extra = extraPeers(read, specOf(documents));
     expect(extra.dials.map(({ from, to }) => from + to).sort()).toEqual(dials);
-    expect(Object.fromEntries(extra.strangers.map(({ peer, knownBy }) => [peer, knownBy]))).toEqual(strangers);
+    expect(extra.strangers).toEqual(strangers);
   });
 
   it.each<[string, readonly Part[], string[]]>([

@@ -27,8 +27,11 @@ export interface ExtraDial extends NamedDial {
 export interface ExtraPeers {
   /** Between two clusters of the file. */
   dials: readonly ExtraDial[];
-  /** Clusters that are no part of the file, and the clusters of the file that know them. */
-  strangers: readonly { peer: string; knownBy: readonly string[] }[];
+  /**
+   * Clusters that are no part of the file, and the clusters of the file that know them. `mayLeave`: no document leaves them to
+   * others, so that they are disabled too where they prove to be {@link leavingClusters}.
+   */
+  strangers: readonly { peer: string; knownBy: readonly string[]; mayLeave: boolean }[];
   /** Clusters of the file that know a cluster of no file by the name of another one of it: such connections are left alone. */
   notPeers: readonly NotPeer[];
 }
@@ -71,7 +74,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
   const ending = dials.filter((dial) => !isOfNotPeers(clustersOf(dial), notPeers));
   return {
     dials: [...new Map(ending.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
-    strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
+    strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy, mayLeave: !isExternal(spec, peer) })),
     notPeers,
   };
 }
@@ -84,20 +87,24 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
  */
 export function leavingClusters(
   outside: readonly ClusterSnapshot[],
-  { clusters }: MeshSpec,
+  spec: MeshSpec,
   others: readonly ClusterSnapshot[],
 ): ClusterSnapshot[] {
-  const isExternal = (name: string) => clusters.some(({ external }) => external.includes(name));
   let leaving = outside.filter(
-    (snapshot) => isOurs(apiserverDeployment(snapshot)) && !isExternal(clusterNameOf(snapshot)),
+    (snapshot) => isOurs(apiserverDeployment(snapshot)) && !isExternal(spec, clusterNameOf(snapshot)),
   );
   // One that stays keeps those that it knows, and these keep others.
   for (;;) {
-    const gone = new Set([...clusters.map(({ name }) => name), ...leaving.map(clusterNameOf)]);
+    const gone = new Set([...spec.clusters.map(({ name }) => name), ...leaving.map(clusterNameOf)]);
     const next = leaving.filter((snapshot) => peersAmong(snapshot, others).every((peer) => gone.has(peer)));
     if (next.length === leaving.length) return next;
     leaving = next;
   }
+}
+
+/** Whether any document leaves a cluster to others. */
+function isExternal({ clusters }: MeshSpec, name: string): boolean {
+  return clusters.some(({ external }) => external.includes(name));
 }
 
 /**

@@ -187,11 +187,18 @@ export function extraWords(extra: MeshDifferences['extra']): string[] {
   return [
     ...extra.pairs.map(pairWords),
     ...extra.letIn.map(letInWords),
-    ...printable(extra.strangers).map(({ peer, knownBy }) => `peer ${peer} of ${enumerated(knownBy)}`),
+    ...printable(extra.strangers).map(strangerWords),
     ...printable(extra.services).map(
       ({ service, clusters }) => `Service ${service} is global in ${enumerated(clusters)}`,
     ),
   ];
+}
+
+/** `peer c of a and b`, with what `--prune` does to it beside that; whether it has other peers is read by that alone. */
+function strangerWords({ peer, knownBy, mayLeave }: MeshDifferences['extra']['strangers'][number]): string {
+  const words = `peer ${peer} of ${enumerated(knownBy)}`;
+  if (!mayLeave) return words;
+  return `${words} (--prune also disables Cluster Mesh there, where meshctl enabled it and it has no other peer)`;
 }
 
 /** `b lets a in`, with what is known of a. */
