@@ -220,7 +220,10 @@ describe('the role of a prober, beside those of an operator', () => {
     const probed = await as(AS_OPERATOR, PROBE);
     expect(probed.stderr).toContain('its agents are used instead');
     expect({ exitCode: probed.exitCode, stdout: probed.stdout }).toMatchObject({ exitCode: 0 });
-    expect(probed.stdout).toMatch(/as far as nodes send it .* → .* --via pods/);
+    // What was refused is refused again: the right to it comes first.
+    expect(probed.stdout).toMatch(
+      /as far as nodes send it [^→]*→ [^→]*apply \S*templates\/rbac\/probe, which [^→]*; then:\s+meshctl [^→]* --via pods/,
+    );
   });
 
   it('suffices, and nothing but the namespace is left behind', async () => {

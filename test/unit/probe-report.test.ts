@@ -22,6 +22,8 @@ interface Network {
   unsent?: (place: string, kind: ProbePlace['kind']) => boolean;
   /** Why the ordinary pod of mesh-1 does not run. */
   podFails?: string;
+  /** What gives the right to make pods. */
+  grant?: string;
   /** Default: not decided yet, so that it will. */
   kvstoremesh?: false;
   /** Nothing of it arrives. */
@@ -34,7 +36,7 @@ const keyOf = ({ cluster, node }: ProbePlace) => `${cluster} ${node}`;
 
 function cluster(
   id: number,
-  { config = {}, nodes = 1, via = 'pods', kvstoremesh, podFails, ...more }: Network,
+  { config = {}, nodes = 1, via = 'pods', grant, kvstoremesh, podFails, ...more }: Network,
 ): ProbedMesh['clusters'][number] {
   const address = 'address' in more && id === 2 ? more.address : `10.0.${id}.100`;
   const places = Array.from({ length: nodes }, (_, index): ProbePlace => {
@@ -56,7 +58,7 @@ function cluster(
       : podFails !== undefined && id === 1
         ? { ...pod, addresses: [], failed: podFails }
         : { ...pod, addresses: [`10.${id}.0.1`] };
-  return { name: `mesh-${id}`, snapshot, via, places: [...places, inPod] };
+  return { name: `mesh-${id}`, snapshot, via, grant, places: [...places, inPod] };
 }
 
 function reportOf(network: Network) {
@@ -222,14 +224,16 @@ describe('a network is proved', () => {
     );
   });
 
-  it.each<Network>([{ config: NATIVE, kvstoremesh: false }, {}])(
-    'by pods, where agents could not prove it',
-    (network) => {
-      expect(textOf(reportOf({ ...network, via: 'agents' }))).toMatch(
-        / → meshctl connectivity probe --context context-1,context-2 --via pods -o wide$/,
-      );
-    },
-  );
+  const byPods = 'meshctl connectivity probe --context context-1,context-2 --via pods -o wide';
+  const grant = 'Have a cluster administrator apply it.';
+  it.each<[string, Network, string]>([
+    ['', { config: NATIVE, kvstoremesh: false }, byPods],
+    ['', {}, byPods],
+    [', once the user may make them', { grant }, `Have a cluster administrator apply it; then: ${byPods}`],
+    [', once the user may', { grant: 'All; this: kubectl x' }, `All; this: kubectl x; then: ${byPods}`],
+  ])('by pods, where agents could not prove it%s', (_when, network, next) => {
+    expect(textOf(reportOf({ ...network, via: 'agents' })).endsWith(` → ${next}`)).toBe(true);
+  });
 
   it('by agents in place of KVStoreMesh, a pod, and says that no pod has tried', () => {
     const report = reportOf({ via: 'agents' });

@@ -168,10 +168,11 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
       },
     );
   }
+  let grant: string | undefined;
   const agents = async () => {
     const found = await agentStations(flow, site, probe);
     post.watches = found.stations;
-    return watching(found, context);
+    return { ...(await watching(found, context)), grant };
   };
   if (options.via === 'agents') return agents();
   try {
@@ -190,6 +191,7 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
   } catch (error) {
     flow.signal.throwIfAborted();
     if (options.via === 'pods' || !(error instanceof MeshctlError)) throw error;
+    if (error.code === 'Forbidden') grant = error.hint;
     flow.progress.warn(`${error.message}; its agents are used instead`);
   }
   return agents();

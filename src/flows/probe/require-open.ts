@@ -4,7 +4,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
 import { isOpen } from '../../mesh/probe/report.ts';
-import { flagsToTryAll, isWhyUnproved, notTested } from '../../mesh/probe/untested.ts';
+import { isWhyUnproved, notTested, tryAll } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
 
@@ -28,7 +28,7 @@ export async function requireOpenNetwork(
     endpoints: dialledEndpoints(direction),
   }));
   const report = await probeNetwork(flow, targets, [], { ...USUAL, parallel, dials });
-  const { clusters, paths, failures, untested, unreachable } = report;
+  const { paths, failures, untested, unreachable } = report;
   const context = targets.map(({ client }) => client.context);
   const look = meshctlCommand('connectivity probe', { context });
   for (const failure of failures.filter(({ required }) => !required)) {
@@ -40,8 +40,8 @@ export async function requireOpenNetwork(
   const isWhy = (one: (typeof untested)[number]) =>
     blocked.length === 0 && paths.some((path) => !isProved(path) && isWhyUnproved(one, path));
   const more = untested.filter((one) => !isWhy(one)).map(notTested);
-  const lookAtAll = meshctlCommand('connectivity probe', { context }, flagsToTryAll(paths, clusters));
-  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → Try it by itself: ${lookAtAll}`);
+  const lead = 'Try it by itself';
+  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
   // What is left of the probe, of which it has warned, says nothing against the network.
   if (isOpen(report)) return;
   const says =
@@ -55,7 +55,10 @@ export async function requireOpenNetwork(
       hint:
         blocked.length > 0
           ? `What drops it, and the rules that fix it: ${look}`
-          : `Try it by itself, or connect without --probe, which proves nothing of the network: ${lookAtAll}`,
+          : tryAll(report, {
+              context,
+              lead: `${lead}, or connect without --probe, which proves nothing of the network`,
+            }),
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

@@ -37,11 +37,16 @@ export interface Stations {
   stations: Station[];
   /** With why. */
   failed: ProbePlace[];
+  /** What gives the user the right to make pods, which were to be there; a hint. */
+  grant?: string | undefined;
 }
 
 /** A cluster with all its places, also those where the probe does not run. */
-export function probedCluster({ name, snapshot }: ProbeSite, { via, stations, failed }: Stations): ProbedCluster {
-  return { name, snapshot, via, places: [...stations.map(({ place }) => place), ...failed] };
+export function probedCluster(
+  { name, snapshot }: ProbeSite,
+  { via, stations, failed, grant }: Stations,
+): ProbedCluster {
+  return { name, snapshot, via, grant, places: [...stations.map(({ place }) => place), ...failed] };
 }
 
 /** Where in a cluster the program is run, and how. */

@@ -27,6 +27,8 @@ export interface ProbedCluster {
   snapshot: ClusterSnapshot;
   /** What sends and watches there: pods of the probe, or Cilium's agents, which are on their node. */
   via: 'pods' | 'agents';
+  /** What gives the user the right to make pods there, where for lack of it the agents were asked; a hint. */
+  grant?: string | undefined;
   places: readonly ProbePlace[];
 }
 

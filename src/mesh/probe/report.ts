@@ -30,6 +30,8 @@ export interface ReportedCluster {
   platform: FirewallPlatform;
   /** Whether pods of the probe were made there, or its agents were asked. */
   via: 'pods' | 'agents';
+  /** What gives the user the right to make pods there, where for lack of it the agents were asked. */
+  grant?: string;
   /** How many nodes it has in all. */
   nodes: number;
   places: ReportedPlace[];
@@ -113,13 +115,14 @@ export function probeReport({ clusters, results: seen, unreachable, dials, now }
 }
 
 function reported(cluster: ProbedCluster, { clusters }: FirewallRules): ReportedCluster {
-  const { name, snapshot, places, via } = cluster;
+  const { name, snapshot, places, via, grant } = cluster;
   const zones = new Map(snapshot.nodes.map((node) => [node.name, zoneOf(node)]));
   return {
     context: snapshot.context,
     name,
     platform: clusters.find(({ context }) => context === snapshot.context)?.platform ?? 'unknown',
     via,
+    ...(grant === undefined ? {} : { grant }),
     nodes: snapshot.nodes.length,
     places: places.map((place) => {
       const { node, kind, addresses, deviceMtu, failed } = place;

@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
 import { isUntriedByPods, type PathCell, type ProbedPath, unprovedCells, variantWords } from './paths.ts';
@@ -32,13 +33,30 @@ export function unprovedWords(path: ProbedPath): string {
 }
 
 /**
- * The flags of a probe that tries what was not tested, or shows why it cannot: where only pods could send it and agents were
- * asked, by pods.
+ * The probe that tries what was not tested, or shows why it cannot: where only pods could send it and agents were asked, by pods,
+ * once whoever runs it may make them.
  * @param clusters how each was probed
+ * @param lead what the command is for, as the beginning of a sentence; empty: it needs none
  */
-export function flagsToTryAll(paths: readonly ProbedPath[], clusters: readonly { via: 'pods' | 'agents' }[]): string[] {
+export function tryAll(
+  { paths, clusters }: { paths: readonly ProbedPath[]; clusters: readonly ProbedVia[] },
+  { context, lead = '', flags = [] }: { context: readonly string[]; lead?: string; flags?: readonly string[] },
+): string {
   const lacksPods = paths.some(({ cells }) => cells.some(isUntriedByPods));
-  return lacksPods && clusters.some(({ via }) => via === 'agents') ? ['--via', 'pods'] : [];
+  const byAgents = lacksPods ? clusters.filter(({ via }) => via === 'agents') : [];
+  const viaPods = byAgents.length > 0 ? ['--via', 'pods'] : [];
+  const command = meshctlCommand('connectivity probe', { context }, [...viaPods, ...flags]);
+  const grants = [...new Set(byAgents.flatMap(({ grant }) => grant?.replace(/\.$/, '') ?? []))];
+  if (grants.length > 0) {
+    const then = `then ${lead.charAt(0).toLowerCase()}${lead.slice(1)}`.trim();
+    return `${[...grants, then].join('; ')}: ${command}`;
+  }
+  return lead === '' ? command : `${lead}: ${command}`;
+}
+
+interface ProbedVia {
+  via: 'pods' | 'agents';
+  grant?: string | undefined;
 }
 
 /** Whether this is what was not tested of a cell. */

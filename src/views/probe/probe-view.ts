@@ -1,10 +1,9 @@
-import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isProved, isUntriedByPods, type PathCell, type ProbedPath, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
-import { flagsToTryAll, notTested, unprovedWords } from '../../mesh/probe/untested.ts';
+import { notTested, tryAll, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -171,7 +170,7 @@ function verdict(
     return `❌ ${theme.fail(`A mesh of ${names} does not work: ${counted(needed, 'failure')}, and none is the network's`)}`;
   if (needed > 0)
     return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
-  const again = meshctlCommand('connectivity probe', { context }, [...flagsToTryAll(paths, clusters), '-o', 'wide']);
+  const again = tryAll({ paths, clusters }, { context, flags: ['-o', 'wide'] });
   const unproved = paths.filter((path) => !isProved(path));
   if (paths.length === 0 || unproved.length > 0) {
     const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
