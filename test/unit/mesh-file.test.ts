@@ -284,12 +284,39 @@ topology: {type: hubs, hubs: [alpha]}
       'mesh.yaml:6:52: spec.clusters[1].enable.caFrom: "b" does not get its CA from itself; without caFrom it has its own',
     ],
     [
+      'CAs in a circle',
+      `${HEAD}  clusters: [{name: a, enable: {caFrom: b}}, {name: b, enable: {caFrom: a}}]\n  topology: {type: mesh}\n`,
+      'mesh.yaml:5:41: spec.clusters[0].enable.caFrom: "a" gets its CA from "b", which gets it from "a"; without caFrom it has its own',
+    ],
+    [
+      'CAs in a circle to which another one leads, and the defaults: at the one that has its own without',
+      `${HEAD}  defaults: {enable: {caFrom: c}}\n  clusters: [{name: d, enable: {caFrom: a}}, {name: a, enable: {caFrom: b}}, {name: b},\n    {name: c, enable: {caFrom: a}}]\n  topology: {type: mesh}\n`,
+      'mesh.yaml:7:32: spec.clusters[3].enable.caFrom: "c" gets its CA from "a", which gets it from "b", which gets it from "c"; without caFrom it has its own',
+    ],
+    [
       'a key twice',
       `${HEAD}  clusters: [{name: a}]\n  clusters: [{name: b}]\n  topology: {type: mesh}\n`,
       'mesh.yaml:6:3: Map keys must be unique',
     ],
   ])('refuses %s', (_what, text, says) => {
     expect(faultsIn(text)).toContain(says);
+    expect(faultsIn(text).filter((line) => line.includes('gets its CA')).length).toBeLessThan(2);
+  });
+
+  it.each([
+    ['its own, where it is that of all by the defaults', 'defaults: {enable: {caFrom: a}}', '{name: a}, {name: b}'],
+    [
+      'that of another one, which has it from a third',
+      '',
+      '{name: a, enable: {caFrom: b}}, {name: b, enable: {caFrom: c}}, {name: c}',
+    ],
+    [
+      'that of one that is left alone, whatever the defaults say',
+      'defaults: {enable: {caFrom: b}}',
+      '{name: a, connectOnly: true}, {name: b, enable: {caFrom: a}}',
+    ],
+  ])('takes a cluster that gets %s', (_what, defaults, clusters) => {
+    expect(faultsIn(`${HEAD}  clusters: [${clusters}]\n  topology: {type: mesh}\n  ${defaults}\n`)).toEqual([]);
   });
 
   it('tells the first thing that is no YAML, and no word of what the file holds', () => {

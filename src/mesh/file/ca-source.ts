@@ -4,22 +4,16 @@ import type { FileCluster } from './mesh-spec.ts';
 type CaTaker = Pick<FileCluster, 'name'> & { enable: Pick<FileCluster['enable'], 'caFrom'> };
 
 /**
- * The cluster whose CA one gets by `caFrom`: of those that have none to give, the one that they get theirs from. Of clusters that
- * name each other in a circle it is the first, so that all of them get the same.
- * @param lacking clusters without a CA, in the order of the files
+ * The cluster whose CA one gets by `caFrom`: of those that have none to give, the one that they get theirs from. No file has a circle
+ * of them, but that the one whose CA all are to have names itself by the defaults.
+ * @param lacking clusters without a CA
  * @returns undefined where none is named
  */
 export function caSourceOf({ enable }: CaTaker, lacking: readonly CaTaker[]): string | undefined {
-  const passed: string[] = [];
-  for (let at = enable.caFrom; at !== undefined; ) {
-    const next = lacking.find(({ name }) => name === at)?.enable.caFrom;
-    if (next === undefined) return at;
-    if (passed.includes(at)) {
-      const circle = passed.slice(passed.indexOf(at));
-      return lacking.find(({ name }) => circle.includes(name))?.name;
-    }
-    passed.push(at);
-    at = next;
+  let source = enable.caFrom;
+  for (;;) {
+    const next = lacking.find(({ name }) => name === source)?.enable.caFrom;
+    if (next === undefined || next === source) return source;
+    source = next;
   }
-  return undefined;
 }

@@ -70,7 +70,7 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
       ...(connectOnly === true && cluster.enable !== undefined
         ? [{ path: [...path, 'enable'], message: 'cannot be used with connectOnly, which leaves all of that alone' }]
         : []),
-      ...sourceFaults(cluster, known, [...path, 'enable', 'caFrom']),
+      ...known(recordOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
       ...enableFaults(recordOf(cluster.enable), recordOf(defaults.enable)).map((fault) => ({
         ...fault,
         path: [...path, 'enable', ...fault.path],
@@ -82,16 +82,45 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
     path: ['spec', 'defaults', 'enable', ...fault.path],
   }));
   const source = known(recordOf(defaults.enable).caFrom, ['spec', 'defaults', 'enable', 'caFrom']);
-  return [...general, ...source, ...own];
+  return [...general, ...source, ...own, ...circleFaults(clusters, defaults)];
 }
 
-/** Clusters may name each other in a circle, since whichever has a CA gives it; one that names itself has nothing to be given. */
-function sourceFaults({ name, enable }: Fields, known: Known, path: FieldPath): ValueFault[] {
-  const { caFrom } = recordOf(enable);
-  if (caFrom === undefined || caFrom !== name) return known(caFrom, path);
-  return [
-    { path, message: `"${String(name)}" does not get its CA from itself`, hint: 'without caFrom it has its own' },
-  ];
+/** Clusters that get their CA from each other, so that none of them makes it: each circle once, where it can be opened. */
+function circleFaults(clusters: readonly Fields[], defaults: Fields): ValueFault[] {
+  const { caFrom: general } = recordOf(defaults.enable);
+  const sources = new Map(
+    clusters.flatMap(({ name, enable, connectOnly = defaults.connectOnly }): [unknown, unknown][] => {
+      const { caFrom: own } = recordOf(enable);
+      // The one whose CA all are to have makes it.
+      const source = own ?? (general === name ? undefined : general);
+      return connectOnly === true || source === undefined ? [] : [[name, source]];
+    }),
+  );
+  const circles = clusters.map(({ name }) => circleFrom(name, sources)).filter((circle) => circle.length > 0);
+  const once = circles.filter((circle, index) => circles.findIndex((one) => one.includes(circle[0])) === index);
+  return once.map((circle): ValueFault => {
+    // Any other one without its own caFrom would have that of the defaults.
+    const at = circle.includes(general) ? general : circle[0];
+    const index = clusters.findIndex(({ name }) => name === at);
+    const [first, ...others] = circleFrom(at, sources).map((name) => `"${String(name)}"`);
+    const way = [...others, first].join(', which gets it from ');
+    return {
+      path: ['spec', 'clusters', index, 'enable', 'caFrom'],
+      message: others.length > 0 ? `${first} gets its CA from ${way}` : `${first} does not get its CA from itself`,
+      hint: 'without caFrom it has its own',
+    };
+  });
+}
+
+/** The circle that a cluster is in, from it on by whom each gets its CA from; empty where it is in none. */
+function circleFrom(cluster: unknown, sources: ReadonlyMap<unknown, unknown>): unknown[] {
+  const passed = new Set<unknown>();
+  let at = cluster;
+  while (at !== undefined && !passed.has(at)) {
+    passed.add(at);
+    at = sources.get(at);
+  }
+  return at === cluster && at !== undefined ? [...passed] : [];
 }
 
 function kubeconfigOf(cluster: Fields, defaults: Fields): unknown {
