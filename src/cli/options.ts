@@ -68,7 +68,10 @@ export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => 
       }
       report(
         new MeshctlError('Usage', `${option.long} is given twice: "${before}" and "${text}"`, {
-          hint: 'Give it once.',
+          hint:
+            spec.once === 'list'
+              ? `Give it once, for several clusters like ${option.long} mesh-1=cilium,mesh-2=kube-system.`
+              : 'Give it once.',
         }),
       );
       return before;

@@ -10,8 +10,8 @@ export interface OptionSpec {
   readonly also?: readonly string[];
   /** May be given several times; the values arrive as an array, `lists` as one. Every list may: its pieces add up. */
   readonly repeatable?: boolean | 'lists';
-  /** May not be given several times, as what names one cluster or namespace may not: of settings, the last one counts. */
-  readonly once?: boolean;
+  /** May not be given several times, as what names one cluster or namespace may not: of settings, the last one counts. `list`: it may be of several. */
+  readonly once?: boolean | 'list';
   /** Turns the text into the value; throws MeshctlError `Usage`. */
   readonly parse?: (text: string) => unknown;
   /** What stands in for the flag where it is not given. */

@@ -85,6 +85,11 @@ it.each([
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
   ['clustermesh check --suppress nope --suppress tls-expiry,source-ranges', 'there is no check "nope"', 'are: '],
   ['clustermesh certs rotate --all --peer a --peer b', '--peer is given twice: "a" and "b"', '→ Give it once.\n'],
+  [
+    'clustermesh status -n a -n mesh-2=b',
+    '--namespace is given twice: "a" and "mesh-2=b"',
+    '→ Give it once, for several clusters like --namespace mesh-1=cilium,mesh-2=kube-system.\n',
+  ],
   ['clustermesh enable --image=', '"" is not an image', ''],
   ['clustermesh enable --pull-secret Bad_Name', '"Bad_Name" is not a name', ''],
   ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],

@@ -139,7 +139,7 @@ it.each([
   expect({ of: Object.fromEntries(read.of), others: read.others }).toEqual({ of, others });
 });
 
-it.each(['', 'a,b', '=cilium', 'a=', 'a,', 'A', 'a/b', '..'])('refuses "%s"', (text) => {
+it.each(['', 'a,b', 'c=a,c=b', '=cilium', 'a=', 'a,', 'A', 'a/b', '..'])('refuses "%s"', (text) => {
   expect(() => parseCiliumNamespaces(text)).toThrow(expect.objectContaining({ code: 'Usage' }));
 });
 

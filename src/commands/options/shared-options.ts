@@ -69,7 +69,7 @@ const CILIUM_NAMESPACE = {
   },
   env: CILIUM_NAMESPACE_VARIABLE,
   complete: 'namespace',
-  once: true,
+  once: 'list',
   group: 'clusters',
 } as const;
 

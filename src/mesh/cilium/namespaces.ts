@@ -17,6 +17,10 @@ export interface CiliumNamespaces {
 export function parseCiliumNamespaces(text: string): CiliumNamespaces {
   const of = new Map<string, string>();
   let others: string | undefined;
+  const same = (before: string | undefined, namespace: string): string => {
+    if (before === undefined || before === namespace) return namespace;
+    throw new MeshctlError('Usage', `"${text}" names two namespaces for the same clusters`);
+  };
   for (const entry of entriesOfList(text)) {
     // A context may have `=` in its name, a namespace has none.
     const at = entry.lastIndexOf('=');
@@ -27,9 +31,8 @@ export function parseCiliumNamespaces(text: string): CiliumNamespaces {
         hint: 'Write it like cilium, or mesh-2=cilium for one context or cluster.',
       });
     }
-    if (at >= 0) of.set(name, namespace);
-    else if (others === undefined || others === namespace) others = namespace;
-    else throw new MeshctlError('Usage', `"${text}" names two namespaces for the same clusters`);
+    if (at >= 0) of.set(name, same(of.get(name), namespace));
+    else others = same(others, namespace);
   }
   return { of, others };
 }
