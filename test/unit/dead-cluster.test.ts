@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { nameOfDead, namesAtPeer, withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { remoteUserName } from '../../src/mesh/peers/file/peer-config.ts';
-import { snapshotOf } from '../support/snapshots.ts';
+import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const ERROR = new MeshctlError('ClusterUnreachable', 'cannot reach it', { hint: 'Is it up?' });
 const FORGET = 'meshctl clustermesh disconnect --context a --peer';
@@ -37,4 +37,18 @@ it.each<[what: string, known: string[] | undefined, names: string[] | undefined]
     });
   const others = [other('mesh-3', ['mesh-1']), ...(known ? [other('mesh-2', known)] : [])];
   expect(namesAtPeer('mesh-2', snapshotOf({}), others)).toEqual(names);
+});
+
+it.each<[what: string, key: string, users: string[], around: string[], names: string[] | undefined]>([
+  ['is no peering file, is nobody', 'junk', [], [], []],
+  ['was one, as a user tells, may go on', 'junk', ['remote-junk'], [], undefined],
+  ['may have been one, since another cluster knows that name, may go on', 'junk', [], ['remote-junk'], undefined],
+])('a peer of which there is a key that %s', (_what, key, own, around, names) => {
+  const users = (list: string[]) => list.map((name) => ({ name, role: 'remote' }));
+  const live = [secretObject('cilium-clustermesh', { [key]: 'hello' })];
+  const snapshot = snapshotOf({ live, remoteUsers: users(own) });
+  const other = snapshotOf({
+    ...{ context: 'c', ciliumConfig: { 'cluster-name': 'mesh-3', 'cluster-id': '3' }, remoteUsers: users(around) },
+  });
+  expect(namesAtPeer(key, snapshot, [other])).toEqual(names);
 });

@@ -1,13 +1,11 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { secretRef } from '../objects/names.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys } from '../objects/secret-data.ts';
 import { peerCertificateKeys } from '../peers/file/peer-config.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
-import { knownPeers, PEER_SECRETS, unusedKeys } from '../peers/peers.ts';
+import { peerSecretsOf, unusedKeys } from '../peers/unused-keys.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
@@ -39,10 +37,6 @@ export const PEER_SECRET_CHECKS: readonly MeshCheck[] = [
   },
 ];
 
-function peerSecretsOf({ objects, namespace }: ClusterSnapshot): KubeObject[] {
-  return PEER_SECRETS.flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
-}
-
 /**
  * What is there for a cluster's own name: Cilium passes over it (pkg/clustermesh/common), but it may be another cluster's
  * private key. A tool may have one list of clusters for all of them.
@@ -62,24 +56,18 @@ function leftForItself(cluster: ClusterSnapshot): Finding[] {
 
 /** But for keys that are names of clusters, which may be what has become of a peering file all the same. */
 function unused(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
-  const names = clustersAround(cluster, all);
-  return foundKeys('peers-unused-keys', cluster, peerSecretsOf(cluster), (secret) =>
-    unusedKeys(cluster, secret).filter((key) => !names.includes(key)),
+  return foundKeys(
+    'peers-unused-keys',
+    cluster,
+    peerSecretsOf(cluster),
+    (secret) => unusedKeys(cluster, secret, all).ofNobody,
   );
 }
 
-/** A cluster whose peers log in with a certificate of one CA need have neither a user nor a choice of them. */
 function keysOfClusters(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
-  const names = clustersAround(cluster, all);
-  const keys = peerSecretsOf(cluster).flatMap((secret) => unusedKeys(cluster, secret));
-  const found = [...new Set(keys.filter((key) => names.includes(key)))];
+  const found = [...new Set(peerSecretsOf(cluster).flatMap((secret) => unusedKeys(cluster, secret, all).ofClusters))];
   if (found.length === 0) return [];
   return [`Cilium ignores ${listed(found)}, which may have been a peering file: a cluster has that name`];
-}
-
-/** The other clusters, and whom they know. */
-function clustersAround(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
-  return withoutNamesakes(cluster, all).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]);
 }
 
 /** @param peers by which disconnect takes the keys out, where they are not the keys themselves */

@@ -5,6 +5,7 @@ import { isUnjudged, MeshctlError } from '../errors.ts';
 import { namesOf } from '../peers/concerned-peers.ts';
 import { isDialledAt, isPeersNamesake } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
+import { isOfNobody } from '../peers/unused-keys.ts';
 
 /** Whether what an error tells of may be a cluster that is gone, as opposed to one that says no. */
 export function maybeDead(error: MeshctlError): boolean {
@@ -48,7 +49,7 @@ function wayToForget(dead: string, context: string, alive: readonly ClusterSnaps
 /**
  * The names by which a peer that is forgotten knows a cluster still, as far as it was read: it is not told, and goes on.
  * @param others further clusters, as far as they were read: one at another address than the cluster dials only has the peer's name
- * @returns undefined where it was not read, or under another name
+ * @returns undefined where it was not read, or under another name; empty also where nothing tells that there is such a cluster
  */
 export function namesAtPeer(
   peer: string,
@@ -62,7 +63,7 @@ export function namesAtPeer(
       isDialledAt(snapshot, peer, other) !== false &&
       !isPeersNamesake(snapshot, other, all),
   );
-  if (read.length === 0) return undefined;
+  if (read.length === 0) return isOfNobody(peer, snapshot, all) ? [] : undefined;
   // One that has another peer of the name goes on with that.
   const known = new Set(read.filter((other) => !isPeersNamesake(other, snapshot, all)).flatMap(knownPeers));
   return namesOf(snapshot).filter((name) => known.has(name));

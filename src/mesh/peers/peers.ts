@@ -83,23 +83,6 @@ function wasPeerFile(snapshot: ExpectedFacts, key: string, text: string): boolea
 }
 
 /**
- * The keys of a Secret of peers that are for nobody: Cilium passes over them, and they are neither what has become of a peering file
- * nor files of certificates, by their endings or by a peering file that names them.
- */
-export function unusedKeys(snapshot: ExpectedFacts, secret: KubeObject): string[] {
-  const texts = secretTexts(secret);
-  const peers = [...expectedPeers(snapshot), clusterNameOf(snapshot), ...peersIn(texts)];
-  const named = peersIn(texts).flatMap((peer) => {
-    const file = readPeerFile(texts[peer] ?? '');
-    const paths = 'unreadable' in file ? [] : [file.trustedCaFile, file.certFile, file.keyFile];
-    return paths.map((path) => path?.split('/').at(-1));
-  });
-  return Object.keys(texts)
-    .filter((key) => !peers.includes(key) && !named.includes(key) && !/\.(?:crt|key|pem)$/.test(key))
-    .sort();
-}
-
-/**
  * The user that is the cluster's own: before Cilium 1.17 its agents log in to KVStoreMesh's cache as a peer would (the chart's
  * users-configmap). By the name under which its clustermesh-apiserver runs, since cilium-config may have that of a peer by now.
  */
