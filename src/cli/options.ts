@@ -54,10 +54,10 @@ export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => 
     option.argParser((text: string, before: unknown) => {
       const value = parse(text);
       const earlier: unknown[] = Array.isArray(before) ? before : [];
+      if (spec.repeatable !== 'lists' || !Array.isArray(value)) return [...earlier, value];
+      const all = [...earlier, ...value];
       // Of one list in several pieces, as of one in a single piece, each entry counts once.
-      return spec.repeatable === 'lists' && Array.isArray(value)
-        ? [...new Set([...earlier, ...value])]
-        : [...earlier, value];
+      return spec.alike ? all : [...new Set(all)];
     });
   } else if (spec.once) {
     let isGiven = false;

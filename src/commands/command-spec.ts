@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly also?: readonly string[];
   /** May be given several times; the values arrive as an array, `lists` as one. Every list may: its pieces add up. */
   readonly repeatable?: boolean | 'lists';
+  /** Entries of lists may be alike, as what each cluster is may be: otherwise each counts once. */
+  readonly alike?: true;
   /** May not be given several times, as what names one cluster or namespace may not: of settings, the last one counts. `list`: it may be of several. */
   readonly once?: boolean | 'list';
   /** Turns the text into the value; throws MeshctlError `Usage`. */

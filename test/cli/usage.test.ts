@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseContexts, parseList } from '../../src/commands/options/option-values.ts';
+import { parseContexts, parseList, parseSeries } from '../../src/commands/options/option-values.ts';
 import { optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
@@ -97,6 +97,7 @@ it.each([
   ['clustermesh certs rotate --all --cert-validity 23h', '--cert-validity: "23h" is too short', 'Give 24h or more'],
   ['clustermesh enable --toleration dedicated', '--toleration: "dedicated" is not a taint', ''],
   ['clustermesh enable --toleration a=b:Never', '--toleration: "a=b:Never" is not a taint', ''],
+  ['sandbox up --provider gke,gke --provider gke --clusters 2', '--provider names 3 providers for 2 clusters', ''],
   ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],
   ['completion tcsh', '"tcsh" is not one of bash, zsh, fish, powershell', ''],
   [
@@ -135,13 +136,14 @@ it.each([
 });
 
 /** What names a cluster or a namespace: of two, the one that is left out would be forgotten without a word. */
+const LISTS: ReadonlySet<unknown> = new Set([parseList, parseSeries, parseContexts]);
 const NAMING: ReadonlySet<string | undefined> = new Set(['peer', 'context', 'namespace']);
 
 it('no flag loses a name: lists add up, and what takes one name is refused a second one', () => {
   const losing = COMMANDS.flatMap((command) =>
     optionsOf(command)
       .filter(({ parse, repeatable, complete, once }) =>
-        parse === parseList || parse === parseContexts ? repeatable !== 'lists' : NAMING.has(complete) && !once,
+        LISTS.has(parse) ? repeatable !== 'lists' : NAMING.has(complete) && !once,
       )
       .map(({ flags }) => `${command.path.join(' ')} ${flags}`),
   );

@@ -82,20 +82,25 @@ export function parsePercent(text: string): number {
   return percent;
 }
 
-/** `a,b,c` as a list without empty entries. */
+/** `a,b,c` as a list without empty entries, each of them once. */
 export function parseList(text: string): string[] {
-  return eachOnce(text, text.split(','));
+  return [...new Set(parseSeries(text))];
+}
+
+/** `a,a,b` as it is written, without empty entries: each is for another cluster. */
+export function parseSeries(text: string): string[] {
+  return filled(text, text.split(','));
 }
 
 /** Names of contexts, or globs, as {@link contextList} writes them. */
 export function parseContexts(text: string): string[] {
-  return eachOnce(text, entriesOfList(text));
+  return [...new Set(filled(text, entriesOfList(text)))];
 }
 
-function eachOnce(text: string, written: readonly string[]): string[] {
+function filled(text: string, written: readonly string[]): string[] {
   const entries = written.map((entry) => entry.trim());
   if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
-  return [...new Set(entries)];
+  return entries;
 }
 
 /** The name of one context, which may have the comma of a list. */

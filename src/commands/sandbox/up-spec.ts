@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseCount, parseList } from '../options/option-values.ts';
+import { parseCount, parseSeries } from '../options/option-values.ts';
 
 export const SANDBOX_UP = {
   path: ['sandbox', 'up'],
@@ -23,8 +23,9 @@ export const SANDBOX_UP = {
     {
       flags: '--provider <list>',
       description: 'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
-      parse: parseList,
+      parse: parseSeries,
       repeatable: 'lists',
+      alike: true,
     },
     {
       flags: '--break <rule>',
