@@ -26,14 +26,15 @@ const findLoadedAtStart = {
       loadedAtStart.add(id);
       for (const imported of this.getModuleInfo(id)?.importedIds ?? []) add(imported);
     };
-    for (const id of this.getModuleIds()) if (this.getModuleInfo(id)?.isEntry) add(id);
+    for (const id of this.getModuleIds()) if (this.getModuleInfo(id)?.isEntry && id.endsWith('main.ts')) add(id);
   },
 };
 
 /** @type {import('rolldown').InputOptions & { output: import('rolldown').OutputOptions }} */
 const options = {
   ...BUNDLE_OPTIONS,
-  input: { main: 'src/main.ts' },
+  // The GitHub Action, which is a checkout without packages, reads by it what meshctl prints as YAML.
+  input: { main: 'src/main.ts', yaml: 'yaml' },
   plugins: [findLoadedAtStart],
   output: {
     dir: values.outdir,

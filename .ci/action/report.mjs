@@ -13,18 +13,21 @@ import { ofPlan } from './plan-report.mjs';
 /**
  * What a command of meshctl printed, for people.
  * @param {string} output its stdout
+ * @param {(text: string) => unknown} [parseYaml] what reads YAML
  * @returns {Report | undefined} undefined where it is no document that has findings
  */
-export function reportOf(output) {
+export function reportOf(output, parseYaml) {
   if (output.startsWith('<?xml')) return ofJunit(output);
-  const document = jsonIn(output);
+  const document = output.startsWith('apiVersion: meshctl.io/')
+    ? parsed(output, parseYaml)
+    : parsed(output, JSON.parse);
   if (!document?.apiVersion?.startsWith('meshctl.io/')) return undefined;
   return (BY_KIND[document.kind] ?? ofOther)(document);
 }
 
-function jsonIn(output) {
+function parsed(output, parse) {
   try {
-    return JSON.parse(output);
+    return parse?.(output);
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
 import { errorOf } from './error-report.mjs';
 import { reportOf } from './report.mjs';
 import { shellWords } from './shell-words.mjs';
@@ -48,6 +49,12 @@ function meshctl(words, onSaid) {
   });
 }
 
+/** The installed meshctl has in it what reads YAML, which the checkout of an action has not. An older one lets nobody at it. */
+function yamlParser() {
+  const file = resolve(entry, '../../dist/yaml.cjs');
+  return existsSync(file) ? createRequire(file)(file).parse : undefined;
+}
+
 /** What an output of the step has nothing to end it with. */
 function setOutput(name, value) {
   const end = randomUUID();
@@ -70,7 +77,7 @@ setOutput('output', file);
 
 // What says nothing on stdout has failed before there was anything to tell, and says why on stderr.
 const error = exitCode !== 0 && output.trim() === '' ? errorOf(said, words) : undefined;
-const report = error ?? reportOf(output);
+const report = error ?? reportOf(output, yamlParser());
 for (const finding of report?.findings ?? []) process.stdout.write(`${annotationOf(finding)}\n`);
 if (env.MESHCTL_SUMMARY === 'true' && env.GITHUB_STEP_SUMMARY) {
   const flags = clusterFlags(words);

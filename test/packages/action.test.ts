@@ -1,9 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { runCli } from '../support/cli.ts';
 import { type EmptyFolder, emptyFolder } from '../support/packed.ts';
 import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
@@ -27,7 +28,10 @@ process.exitCode = isGraph ? 0 : Number(process.env.EXITS);
 let folder: EmptyFolder;
 beforeAll(async () => {
   folder = await emptyFolder();
-  await writeFile(join(folder.path, 'meshctl.mjs'), STAND_IN);
+  await Promise.all(['bin', 'dist'].map((name) => mkdir(join(folder.path, name))));
+  await writeFile(join(folder.path, 'bin/meshctl.mjs'), STAND_IN);
+  const yaml = createRequire(import.meta.url).resolve('yaml');
+  await writeFile(join(folder.path, 'dist/yaml.cjs'), `module.exports = require(${JSON.stringify(yaml)});`);
 });
 afterAll(() => folder.remove());
 
@@ -53,7 +57,7 @@ async function act(command: string, prints: string | undefined, exits: number, s
     MESHCTL_PICTURE: 'true',
     ...settings,
   };
-  const step = await execa(process.execPath, [RUN, join(folder.path, 'meshctl.mjs')], { reject: false, env });
+  const step = await execa(process.execPath, [RUN, join(folder.path, 'bin/meshctl.mjs')], { reject: false, env });
   const read = (name: string) => readFile(at(name), 'utf8').catch(() => '');
   const asked = (await read('asked')).trim().split('\n');
   return {
@@ -178,8 +182,10 @@ ${(await recorded('graph.mmd')).trimEnd()}
     ]);
   });
 
-  it('an error', async () => {
-    const { exitCode, annotations } = await act('clustermesh status --context nowhere -o json', 'error.json', 2);
+  it.each(['json', 'yaml'])('an error as %s', async (format) => {
+    const { exitCode, annotations } = await act(`clustermesh status --context nowhere -o ${format}`, 'error.json', 2, {
+      ...(format === 'yaml' && { PRINTS: await printing(stringify(JSON.parse(await recorded('error.json')))) }),
+    });
     expect(exitCode).toBe(2);
     expect(annotations).toEqual([
       expect.stringMatching(

@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -80,6 +81,11 @@ describe('unpacked in an empty folder, it', () => {
     const render = ['clustermesh', 'render', '--cilium-version', '1.20.0', '--cluster-name', 'a', '--cluster-id', '1'];
     expect((await meshctl(...render)).stdout).toContain('name: clustermesh-apiserver');
     expect((await meshctl('explain', 'refused')).stdout).toMatch(/^Something answers at the address and refuses/m);
+  });
+
+  it('reads YAML, for the GitHub Action', () => {
+    const { parse } = createRequire(installed)(join(installed, 'dist/yaml.cjs'));
+    expect(parse('says: >-\n  one\n  clause\n')).toEqual({ says: 'one clause' });
   });
 
   it('is a plugin of kubectl, too', async () => {
