@@ -147,7 +147,11 @@ export function draftFrom(
   requireDisabled(snapshot);
   requireOwnIdentity(snapshot, concernedPeers(snapshot, others), others);
   requireSize(snapshot, options.maxConnectedClusters);
-  const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
+  const install = readCiliumInstall(snapshot, {
+    inFile: options.inFile,
+    version: options.ciliumVersion,
+    apiserverImage: options.image,
+  });
   const chosen = {
     ...snapshot,
     objects: new Map([...snapshot.objects].map(([key, object]) => [key, withoutSettings(object)])),
@@ -155,6 +159,7 @@ export function draftFrom(
   const settings = settleEnable(chosen, identity, options);
   const choice = {
     given: options.givenAuthority,
+    inFile: options.inFile,
     replace: options.replaceAuthority,
     keySize: options.issuing?.keySize,
   };
@@ -243,7 +248,7 @@ export function draftFrom(
         addressNotGiven(planned),
         ignoredInNote(snapshot),
         lostChoices(snapshot, options),
-        digestGivenUp(chosen, install.version, image),
+        digestGivenUp(chosen, install.version, image, options),
       ].flatMap((says) => says ?? []),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
@@ -252,7 +257,7 @@ export function draftFrom(
     notes: [
       `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(objectIn(objects, apiserverDeploymentRef(namespace))) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
-      ...settingNotes(objects),
+      ...settingNotes(objects, options),
       ...(authority.replaces ? replacementNotes() : []),
     ],
   };
@@ -279,9 +284,9 @@ function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeOb
 }
 
 /** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
-function settingNotes(objects: readonly KubeObject[]): string[] {
+function settingNotes(objects: readonly KubeObject[], { inFile }: EnableOptions): string[] {
   const names = objects.flatMap((object) => keptSettingsOf(object).map(([path]) => settingName(object, path)));
-  return names.length > 0 ? [`Set: ${names.join(', ')} (--unset undoes one)`] : [];
+  return names.length > 0 ? [`Set: ${names.join(', ')}${inFile ? '' : ' (--unset undoes one)'}`] : [];
 }
 
 function warningsOf(

@@ -6,7 +6,7 @@ import { apiserverService } from './live.ts';
 /** What is said of a load balancer that has not got the address that it was asked for. */
 export function givenAnother({ wished, given }: { wished: string; given: readonly string[] }): string {
   return (
-    `the load balancer has ${given.join(', ')}, not ${wished}, which it was asked for (--load-balancer-ip): its provider ` +
+    `the load balancer has ${given.join(', ')}, not ${wished}, which it was asked for (--load-balancer-ip, or loadBalancerIp in a mesh file): its provider ` +
     'decides, and may want the address reserved first, or requested by an annotation of its own'
   );
 }

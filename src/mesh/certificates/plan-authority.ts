@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { OptionPlace } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
@@ -36,7 +37,7 @@ export interface GivenAuthority {
 }
 
 /** Which CA a cluster shall have. Without anything: the one that it has, else a new one. */
-export interface AuthorityChoice {
+export interface AuthorityChoice extends OptionPlace {
   given?: GivenAuthority | undefined;
   /** Another CA may take the place of the one that is there; without `given`, a new one. */
   replace?: boolean | undefined;
@@ -63,7 +64,7 @@ export interface AuthorityPlan {
  */
 export function planAuthority(
   snapshot: ClusterSnapshot,
-  { given, replace = false, keySize }: AuthorityChoice,
+  { given, replace = false, keySize, inFile }: AuthorityChoice,
   others: readonly ClusterSnapshot[] = [],
 ): AuthorityPlan {
   const { context, namespace } = snapshot;
@@ -134,9 +135,7 @@ export function planAuthority(
       ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}, so it cannot be compared with`
       : `Secret ${namespace}/${CA_SECRET} holds a different CA than`;
   throw new MeshctlError('CertificateAuthority', `context "${context}": ${other} ${given?.origin}`, {
-    hint:
-      'Clusters of a mesh may keep their own CAs. To replace it all the same, look at the plan: ' +
-      'add --replace-ca --dry-run.',
+    hint: `Clusters of a mesh may keep their own CAs. ${inFile ? 'In the file, leave caFrom out for this cluster.' : 'To replace it all the same, look at the plan: add --replace-ca --dry-run.'}`,
     details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
   });
 }

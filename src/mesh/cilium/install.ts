@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { ciliumMissing } from './cilium-missing.ts';
 import {
@@ -64,7 +65,7 @@ export function ciliumSettingsOf(ciliumConfig: Readonly<Record<string, string>>)
  */
 export function readCiliumInstall(
   snapshot: ClusterSnapshot,
-  overrides: { version?: CiliumVersion | undefined; apiserverImage?: string | undefined } = {},
+  overrides: OptionPlace & { version?: CiliumVersion | undefined; apiserverImage?: string | undefined } = {},
 ): CiliumInstall {
   const { context, agent, ciliumConfig } = snapshot;
   if (agent === undefined || ciliumConfig === undefined) throw ciliumMissing(snapshot);
@@ -72,8 +73,10 @@ export function readCiliumInstall(
   if (runs && overrides.version && compareVersions(runs, overrides.version) !== 0) {
     throw new MeshctlError(
       'Usage',
-      `context "${context}": --cilium-version ${formatVersion(overrides.version)} differs from what runs there, which is Cilium ${formatVersion(runs)} (${agent.image})`,
-      { hint: 'Leave --cilium-version out: it is for agents whose image does not tell their version.' },
+      `context "${context}": ${optionWith('ciliumVersion', formatVersion(overrides.version), overrides)} differs from what runs there, which is Cilium ${formatVersion(runs)} (${agent.image})`,
+      {
+        hint: `Leave ${optionName('ciliumVersion', overrides)} out: it is for agents whose image does not tell their version.`,
+      },
     );
   }
   const told = overrides.version ?? agent.version;
@@ -85,7 +88,10 @@ export function readCiliumInstall(
       'CiliumUnsupported',
       `context "${context}": ${unknown} cannot be determined from the agents' image ${agent.image}${version === undefined ? ', and no agent told it' : ''} (supported: Cilium ${supportedRange()})`,
       {
-        hint: version === undefined ? 'Give it with --cilium-version, e.g. 1.20.0.' : 'Give it with --image.',
+        hint:
+          version === undefined
+            ? `Give it with ${optionName('ciliumVersion', overrides)}, e.g. 1.20.0.`
+            : `Give it with ${optionName('image', overrides)}.`,
         details: { context, image: agent.image },
       },
     );

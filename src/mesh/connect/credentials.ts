@@ -6,6 +6,7 @@ import { endOf } from '../certificates/cluster-certificates.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
 import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
@@ -32,6 +33,7 @@ export interface Credential {
  * Decides the credential of one direction. `auto`: the shared CA where there is one, else a certificate per peer, else,
  * where the CA's key is out of reach, the peer's remote-cert. Without a choice, what was chosen before stays as long as it
  * can, and a certificate per peer that is in use: with another one the peer could no longer be cut off alone.
+ * @param place where it is asked for, for messages
  * @throws MeshctlError `Incompatible` or `CertificateAuthority` when what was asked for cannot be
  */
 export function chooseCredential(
@@ -39,20 +41,26 @@ export function chooseCredential(
   server: IdentifiedCluster,
   choice: CredentialChoice | undefined,
   now: Date,
+  place: OptionPlace = {},
 ): Credential {
   return choice === undefined
-    ? (keptCredential(client, server, now) ?? decide(client, server, 'auto', now))
-    : decide(client, server, choice, now);
+    ? (keptCredential(client, server, now, place) ?? decide(client, server, 'auto', now, place))
+    : decide(client, server, choice, now, place);
 }
 
-function keptCredential(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): Credential | undefined {
+function keptCredential(
+  client: IdentifiedCluster,
+  server: IdentifiedCluster,
+  now: Date,
+  place: OptionPlace,
+): Credential | undefined {
   const { credentials = kindInUse(client, server) } = choicesFor(client.snapshot, server.identity.name);
   if (credentials === 'per-peer' && (canSign(server) || usableWithoutSigner(client, server, now))) {
     return perPeerCredential(client, server);
   }
   const remote = server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
   if (credentials === 'legacy' && remote && !reasonAgainstCertificate(remote, now)) {
-    return legacyCredential(client, server, now);
+    return legacyCredential(client, server, now, place);
   }
   return undefined;
 }
@@ -83,7 +91,13 @@ export function usableWithoutSigner(client: IdentifiedCluster, server: Identifie
   );
 }
 
-function decide(client: IdentifiedCluster, server: IdentifiedCluster, choice: CredentialChoice, now: Date): Credential {
+function decide(
+  client: IdentifiedCluster,
+  server: IdentifiedCluster,
+  choice: CredentialChoice,
+  now: Date,
+  place: OptionPlace,
+): Credential {
   const noSharedCa = reasonAgainstSharedCa(client, server, now);
   if (choice === 'shared-ca' && noSharedCa) {
     const contexts = [client.snapshot.context, server.snapshot.context];
@@ -91,19 +105,19 @@ function decide(client: IdentifiedCluster, server: IdentifiedCluster, choice: Cr
       'Incompatible',
       `contexts "${contexts.join('" and "')}" cannot use a shared CA: ${noSharedCa}`,
       {
-        hint: 'Leave --credentials out: clusters with different CAs get a certificate per peer.',
+        hint: `Leave ${optionName('credentials', place)} out: clusters with different CAs get a certificate per peer.`,
         details: { contexts },
       },
     );
   }
   if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
   if (choice === 'per-peer' && !usableWithoutSigner(client, server, now)) {
-    refuseBrokenAuthority(client, server, 'per-peer');
+    refuseBrokenAuthority(client, server, 'per-peer', place);
     requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`, now, [client.snapshot]);
   }
   if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
-  if (choice === 'auto' && !logsInAsCommon(client, server)) refuseBrokenAuthority(client, server, 'auto');
-  return legacyCredential(client, server, now);
+  if (choice === 'auto' && !logsInAsCommon(client, server)) refuseBrokenAuthority(client, server, 'auto', place);
+  return legacyCredential(client, server, now, place);
 }
 
 /**
@@ -114,13 +128,13 @@ function refuseBrokenAuthority(
   client: IdentifiedCluster,
   { snapshot }: IdentifiedCluster,
   choice: CredentialChoice,
+  place: OptionPlace,
 ): void {
   const fault = signingFault(snapshot, [client.snapshot]);
   if (!fault) return;
   const { context, namespace } = snapshot;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
-  const weaker =
-    'With --credentials legacy it gets the common certificate, which cannot be revoked for one peer alone.';
+  const weaker = `With ${optionWith('credentials', 'legacy', place)} it gets the common certificate, which cannot be revoked for one peer alone.`;
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${fault.says}`,
@@ -163,7 +177,12 @@ export function perPeerCredential(client: IdentifiedCluster, server: IdentifiedC
   };
 }
 
-function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): Credential {
+function legacyCredential(
+  client: IdentifiedCluster,
+  server: IdentifiedCluster,
+  now: Date,
+  place: OptionPlace,
+): Credential {
   const { context, namespace, tlsSecrets } = server.snapshot;
   const remote = tlsSecrets.get(REMOTE_CERT_SECRET);
   const unusable = remote ? reasonAgainstCertificate(remote, now) : 'it is missing, or holds no readable certificate';
@@ -181,7 +200,7 @@ function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, 
     kind: 'legacy',
     user: remote.certificate.commonName,
     warnings: [
-      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (--credentials legacy, or the CA's key is not available): ` +
+      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (${optionWith('credentials', 'legacy', place)}, or the CA's key is not available): ` +
         'it cannot be cut off alone, and must be connected again when that certificate is renewed',
     ],
   };

@@ -12,6 +12,7 @@ import { coversHost } from '../certificates/cluster-certificates.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import type { OptionPlace } from '../enable/option-name.ts';
 import { enableOnceGone, sinceDisable, unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf, type ObjectRef } from '../objects/kube-object.ts';
@@ -47,7 +48,7 @@ export interface Direction {
   marks: Marks;
 }
 
-export interface DirectionOptions {
+export interface DirectionOptions extends OptionPlace {
   /** Absent: as it was chosen before, else `auto`. */
   credentials?: CredentialChoice | undefined;
   /** Of this connect, where it is the operator's choice. */
@@ -179,9 +180,9 @@ function describeLack({ snapshot, missing }: { snapshot: ClusterSnapshot; missin
 export function planDirection(
   client: Member,
   server: Member,
-  { credentials, mode, endpoints, now }: DirectionOptions,
+  { credentials, mode, endpoints, now, inFile }: DirectionOptions,
 ): Direction {
-  const credential = chooseCredential(client, server, credentials, now);
+  const credential = chooseCredential(client, server, credentials, now, { inFile });
   const asked = endpoints === undefined ? server : givenFor(server, endpoints);
   const endpoint = keptEndpoint(client, asked) ?? chooseEndpoint(client, asked, offeredTo(client, asked));
   const marks = marksFor(server.identity.name, {

@@ -5,7 +5,7 @@ import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER } from '../objects/names.ts';
 import { keptSettingsOf, settingName } from './kept-settings.ts';
 import { type FieldChoices, isFieldAs, type LiveObjects } from './object-settings.ts';
-import { optionName } from './option-name.ts';
+import { optionName, settingWord } from './option-name.ts';
 import { isAbout } from './setting-path.ts';
 import { targetOf } from './setting-target.ts';
 import type { EnableChoices } from './settings.ts';
@@ -30,12 +30,13 @@ export function refuseHiddenChoices(
   again?: (...words: readonly string[]) => string,
 ): void {
   const { settings = [], unset = [] } = options;
+  const set = settingWord(options);
   const dropped = new Set(unset.map((field) => settingName(targetOf(rendered, field, '--unset'), field.path)));
   const hidden = fieldsOf(options).flatMap(({ flag, kind, path }) => {
     const object = rendered.find((one) => one.kind === kind && one.metadata.name === APISERVER);
     if (!object) return [];
     const own = settings
-      .filter((setting) => targetOf(rendered, setting, '--set') === object)
+      .filter((setting) => targetOf(rendered, setting, set) === object)
       .map((setting): [string, unknown, boolean] => [setting.path, setting.value, true]);
     const earlier = keptSettingsOf(live.of(object))
       .filter(([name]) => !dropped.has(settingName(object, name)) && !own.some(([of]) => of === name))
@@ -49,7 +50,6 @@ export function refuseHiddenChoices(
   const inContext = (...words: readonly string[]) =>
     meshctlCommand('clustermesh enable', { context: live.context }, words);
   const flags = [...new Set(hidden.map(({ flag }) => flag))].join(' and ');
-  const set = options.inFile ? 'set' : '--set';
   const names = [...new Set(hidden.map(({ setting }) => setting))];
   const kept = [...new Set(hidden.filter(({ isOwn }) => !isOwn).map(({ setting }) => setting))];
   throw new MeshctlError(

@@ -4,6 +4,7 @@ import { type CiliumVersion, formatVersion, parseImage } from '../cilium/version
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { type OptionPlace, optionName } from './option-name.ts';
 
 /** At the Deployment, of which version of Cilium an image is whose own name does not tell. */
 const IMAGE_VERSION_ANNOTATION = 'meshctl.io/image-version';
@@ -30,9 +31,15 @@ export function withImageNoted(objects: readonly KubeObject[], version: CiliumVe
 }
 
 /** That an image which was chosen by its digest does not go along with another version of Cilium; undefined where it stays. */
-export function digestGivenUp(snapshot: ClusterSnapshot, version: CiliumVersion, image: string): string | undefined {
+export function digestGivenUp(
+  snapshot: ClusterSnapshot,
+  version: CiliumVersion,
+  image: string,
+  place: OptionPlace = {},
+): string | undefined {
   const live = imageOf(apiserverDeployment(snapshot));
   if (!isBare(live) || isBare(image) || isDigestFor(snapshot, version)) return undefined;
-  const own = meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--image', '<image>']);
+  const command = () => meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--image', '<image>']);
+  const own = place.inFile ? optionName('image', place) : command();
   return `the clustermesh-apiserver's image ${live} was chosen for another version of Cilium than ${formatVersion(version)}, and is replaced by ${image}; for one of your own: ${own}`;
 }

@@ -5,6 +5,7 @@ import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import { conflictsOf } from '../objects/ownership.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION, settingName, unsetCommand } from './kept-settings.ts';
+import { type OptionPlace, settingWord } from './option-name.ts';
 import { segmentsOf } from './setting-path.ts';
 import { type ObjectField, targetOf } from './setting-target.ts';
 
@@ -15,7 +16,7 @@ export interface ObjectSetting extends ObjectField {
 }
 
 /** What an operator chose of the fields of rendered objects. */
-export interface FieldChoices {
+export interface FieldChoices extends OptionPlace {
   settings?: readonly ObjectSetting[] | undefined;
   /** Settings of earlier runs that hold no longer: the fields are as rendered again. */
   unset?: readonly ObjectField[] | undefined;
@@ -48,12 +49,13 @@ export interface LiveObjects {
  */
 export function applySettings(
   objects: readonly KubeObject[],
-  { settings = [], unset = [] }: FieldChoices,
+  { settings = [], unset = [], ...place }: FieldChoices,
   live?: LiveObjects,
 ): KubeObject[] {
+  const word = settingWord(place);
   const chosen = new Map<KubeObject, Map<string, unknown>>();
   for (const setting of settings) {
-    const object = targetOf(objects, setting, '--set');
+    const object = targetOf(objects, setting, word);
     chosen.set(object, (chosen.get(object) ?? new Map()).set(setting.path, setting.value));
   }
   const dropped = new Set(unset.map((field) => settingName(targetOf(objects, field, '--unset'), field.path)));
@@ -73,7 +75,7 @@ export function applySettings(
     if (all.size === 0 && !outlastsRemoval(before)) return object;
     const changed = structuredClone(object);
     for (const [path, value] of all) {
-      if (own.has(path) || !live) setField(changed, path, value);
+      if (own.has(path) || !live) setField(changed, path, value, { word });
       else spoilt.push(...keepField(changed, path, value));
     }
     const annotations = {
@@ -171,8 +173,8 @@ function requireKept(spoilt: readonly Spoilt[], dropped: readonly string[], cont
 }
 
 /** Sets one field of an object in place. @throws MeshctlError `Usage` when the object cannot have it */
-function setField(object: KubeObject, path: string, value: unknown, { lenient = false } = {}): void {
-  const where = `--set ${settingName(object, path)}`;
+function setField(object: KubeObject, path: string, value: unknown, { lenient = false, word = '--set' } = {}): void {
+  const where = `${word} ${settingName(object, path)}`;
   const refuse = (what: string, hint?: string) => new MeshctlError('Usage', `${where}: ${what}`, { hint });
   if (FIXED_PATHS.some((pattern) => pattern.test(path))) throw refuse('this field cannot be set');
   const segments = segmentsOf(path);

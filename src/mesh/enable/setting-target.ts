@@ -15,7 +15,7 @@ export interface ObjectField {
 
 /**
  * The object that a flag is about.
- * @param flag `--set` or `--unset`
+ * @param flag `--set`, in a file `set`, or `--unset`
  * @throws MeshctlError `Usage` for one that is not rendered, for one of several, and for what another command fills
  */
 export function targetOf(objects: readonly KubeObject[], { kind, name, path }: ObjectField, flag: string): KubeObject {
@@ -60,12 +60,12 @@ function fillerOf({ kind, type, metadata: { name } }: KubeObject): { says: strin
   if (PEER_SECRETS.some((secret) => secret === name)) {
     return {
       says: 'connect and disconnect write the files of peers, and enable leaves them as they are',
-      hint: 'How a peer is dialled is chosen by the flags of connect.',
+      hint: 'How a peer is dialled is chosen by the flags of connect, or by endpoints and credentials in a mesh file.',
     };
   }
   if (type !== 'kubernetes.io/tls') return undefined;
   return {
     says: 'enable issues this certificate, and certs rotate renews it',
-    hint: 'Its CA, validity and key size are chosen by flags: --ca-cert and --ca-key, --cert-validity, --key-size.',
+    hint: 'Its CA, validity and key size are chosen by flags (--ca-cert and --ca-key, --cert-validity, --key-size), or by caFrom, certValidity and keySize in a mesh file.',
   };
 }

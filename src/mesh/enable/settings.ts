@@ -45,7 +45,7 @@ import {
 } from './exposure/service-type.ts';
 import { isDigestFor } from './kept-image.ts';
 import { notedExposure, withLostChoices } from './kept-service.ts';
-import { flagOf, optionName } from './option-name.ts';
+import { flagOf, type OptionPlace, optionName } from './option-name.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
 export interface ApiserverSettings extends ServiceOptions {
@@ -66,10 +66,8 @@ export interface ApiserverSettings extends ServiceOptions {
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 /** What the operator may choose; absent means: as it is in the cluster, else the default. */
-export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices {
-  /** They are in a file: that is to be mended where they cannot be, and no flag would do it. */
-  inFile?: boolean | undefined;
-}
+/** In a file, that is to be mended where they cannot be, and no flag would do it. */
+export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices, OptionPlace {}
 
 /** The choices as they come out for one cluster. */
 export interface EnableSettings extends ApiserverSettings {

@@ -22,6 +22,7 @@ export function wishOf(
 ): Omit<DirectionOptions, 'now'> {
   const chosen = choicesFor(client.snapshot, server.identity.name);
   return {
+    inFile: true,
     credentials: credentialsOf(credentials, chosen.credentials !== undefined),
     endpoints: endpoints ?? (chosen.endpoints ? 'service' : undefined),
     mode: oneWay ? (isToBeRecorded(client, server) ? 'unicast' : undefined) : chosen.mode ? 'bidirectional' : undefined,

@@ -17,15 +17,18 @@ const WITHOUT_IMAGE_SAID = /image .* cannot be pulled/;
 const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [
     WITHOUT_IMAGE_SAID,
-    'Give an image that the nodes can pull with --image, or credentials for its registry with --pull-secret.',
+    'Give an image that the nodes can pull (--image, or image in a mesh file), or credentials for its registry (--pull-secret, or pullSecrets in a mesh file).',
   ],
   [
     /untolerated taint/,
-    'Let it tolerate a taint with --toleration, written key=value:effect; clustermesh check --pre names them.',
+    'Let it tolerate a taint (--toleration, written key=value:effect, or tolerations in a mesh file); clustermesh check --pre names them.',
   ],
   [/Unschedulable.*were unschedulable/, 'Nodes are cordoned: uncordon one that can take the pods.'],
-  [/Unschedulable/, 'Make room on the nodes, or ask for less with --resources.'],
-  [/quota|exceeded/i, 'Raise the quota of the namespace, or say with --resources what the containers need.'],
+  [/Unschedulable/, 'Make room on the nodes, or ask for less (--resources, or resources in a mesh file).'],
+  [
+    /quota|exceeded/i,
+    'Raise the quota of the namespace, or say what the containers need (--resources, or resources in a mesh file).',
+  ],
   [/PodSecurity|forbidden/i, 'The policy of the namespace refuses the pods.'],
 ];
 

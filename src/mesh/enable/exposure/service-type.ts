@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { optionName } from '../option-name.ts';
+import { type OptionPlace, optionName, optionWith } from '../option-name.ts';
 import { loadBalancerCapabilities } from './load-balancer-capability.ts';
 import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
 
@@ -48,7 +48,6 @@ export function withoutIdle<T extends ServiceChoices>(choices: T, type: string):
 }
 
 /** Choices are flags, or in a mesh file. */
-type ChoicePlace = Parameters<typeof optionName>[1];
 
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
@@ -65,7 +64,7 @@ export interface ServiceExposure {
  * what gives Services addresses there; else by NodePort. The strongest evidence decides, never the context's name.
  * @param place where another choice would be made
  */
-export function detectServiceExposure(snapshot: ClusterSnapshot, place: ChoicePlace = {}): ServiceExposure {
+export function detectServiceExposure(snapshot: ClusterSnapshot, place: OptionPlace = {}): ServiceExposure {
   const evidence = platformEvidence(snapshot);
   const platform = evidence[0]?.platform;
   const seen = evidence.filter((one) => one.platform === platform).map((one) => one.seen);
@@ -99,11 +98,10 @@ function nodesSay(snapshot: ClusterSnapshot): string {
   return scheme ? `unknown providerID ${scheme}://` : 'no node has a providerID';
 }
 
-function fallbackWarning({ context }: ClusterSnapshot, lacks: string | undefined, place: ChoicePlace): string {
+function fallbackWarning({ context }: ClusterSnapshot, lacks: string | undefined, place: OptionPlace): string {
   if (lacks) return lacks;
   const named = platformOfContextName(context);
-  const choice = place.inFile ? 'serviceType: LoadBalancer in the file' : '--service-type LoadBalancer';
-  const advice = `if there is a load balancer, use ${choice}`;
+  const advice = `if there is a load balancer, use ${optionWith('serviceType', 'LoadBalancer', place)}`;
   return named?.privateAnnotations
     ? `the context is named as on ${named.name}, which alone proves nothing; ${advice}`
     : `no cloud and no load balancer was recognised; ${advice}`;
@@ -124,7 +122,7 @@ const AWS_INTERNAL = 'service.beta.kubernetes.io/aws-load-balancer-internal';
 export function withChosenAnnotations(
   exposure: ServiceExposure,
   chosen: Readonly<Record<string, string>> = {},
-  place: ChoicePlace = {},
+  place: OptionPlace = {},
 ): ServiceExposure {
   const annotations = mergeAnnotations(exposure.annotations, chosen);
   const opened = Object.entries(chosen).find(

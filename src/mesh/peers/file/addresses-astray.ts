@@ -31,7 +31,7 @@ export function addressesAstray(
   if (present && dialled.some((address) => present.includes(address))) return undefined;
   const foreign = foreignFile(snapshot, peer);
   const how = choicesFor(snapshot, peer).endpoints
-    ? 'as it was chosen (connect --destination-endpoint)'
+    ? 'as it was chosen (connect --destination-endpoint, or endpoints in a mesh file)'
     : foreign && `as ${foreign.owner} has it`;
   return { dialled, present, how };
 }
