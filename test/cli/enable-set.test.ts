@@ -199,17 +199,22 @@ describe('what cannot be set', () => {
       /flags of connect/,
     ],
     [set('Secret/clustermesh-apiserver-server-cert:data[tls.crt]=x'), /enable issues this certificate/, /--ca-cert/],
-    [
-      set('Deploymnt/clustermesh-apiserver:spec.replicas=1'),
-      /no such object/,
-      /→ Did you mean Deployment\/clustermesh-apiserver\?/,
-    ],
-    [set(`${DEPLOYMENT}:spec.replica=1`), /no field "replica"/, /Did you mean replicas\?/],
     [['--unset', 'spec.replicas'], /is not Kind\/name:path/, /as it was set/],
   ])('%j', async (flags, says, hint) => {
     const { exitCode, stderr } = await meshctl(enable('mesh-2', ...flags));
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(says)]);
     expect(stderr).toMatch(hint);
+  });
+
+  it('together, only the API server says: it is asked before anything is written', async () => {
+    const budget = ['minAvailable', 'maxUnavailable'].map((name) => `PodDisruptionBudget:spec.${name}=1`);
+    const both = set(`${SERVICE}:metadata.labels.team=a`, ...budget);
+    const { exitCode, stderr } = await meshctl(enable('mesh-2', ...both, '--pod-disruption-budget', '--yes'));
+    expect([exitCode, stderr]).toEqual([
+      1,
+      expect.stringContaining('minAvailable and maxUnavailable cannot be both set'),
+    ]);
+    expect(two.store.get(refs.service('clustermesh-apiserver'))?.metadata.labels).not.toHaveProperty('team');
   });
 
   it('of what kubectl wrote down as set, all of it: what is printed mends, and the next run changes nothing', async () => {

@@ -123,9 +123,17 @@ describe('of an object that a tool makes, enable applies', () => {
   });
 
   it('nor the other field of a budget for disruptions, whose ever it is', () => {
-    const budget = (spec: object) => ({ kind: 'PodDisruptionBudget', spec }) as unknown as KubeObject;
-    expect([...chosenOtherwise(budget({ minAvailable: 1 }))]).toEqual(['spec.maxUnavailable']);
-    expect([...chosenOtherwise(budget({ maxUnavailable: 2 }))]).toEqual([]);
+    const budget = (spec: object, set = {}): KubeObject => {
+      const annotations = { 'meshctl.io/set': JSON.stringify(set) };
+      return { kind: 'PodDisruptionBudget', metadata: { annotations }, spec } as unknown as KubeObject;
+    };
+    const rendered = budget({ maxUnavailable: 1 });
+    expect([...chosenOtherwise(budget({ minAvailable: 1 }), rendered)]).toEqual(['spec.maxUnavailable']);
+    expect([...chosenOtherwise(budget({ maxUnavailable: 2 }), rendered)]).toEqual([]);
+    // What was --set is taken back, and what is set now is asked for.
+    expect([...chosenOtherwise(budget({ minAvailable: 1 }, { 'spec.minAvailable': 1 }), rendered)]).toEqual([]);
+    const other = budget({ maxUnavailable: 2 }, { 'spec.maxUnavailable': 2 });
+    expect([...chosenOtherwise(budget({ minAvailable: 1 }), other)]).toEqual([]);
   });
 
   const marks = (by: string, annotations: Record<string, string> = {}) =>

@@ -63,6 +63,51 @@ describe('applySettings', () => {
     expect(podOf(set('spec.template.spec.priorityClassName', 'other', {}, live)).priorityClassName).toBe('other');
   });
 
+  const emptyDir = { volumes: [{ name: 'data', emptyDir: {} }] };
+  const probed = (probe: object) => ({ containers: [{ name: 'etcd', livenessProbe: probe }] });
+  it.each<[kind: string, before: object, path: string, value: unknown, after: object]>([
+    ['PodDisruptionBudget', { maxUnavailable: 1 }, 'spec.minAvailable', 1, { minAvailable: 1 }],
+    ['PodDisruptionBudget', { maxUnavailable: 1 }, 'spec.minAvailable', null, { maxUnavailable: 1 }],
+    [
+      'Pod',
+      emptyDir,
+      'spec.volumes[data].hostPath.path',
+      '/x',
+      { volumes: [{ name: 'data', hostPath: { path: '/x' } }] },
+    ],
+    [
+      'Pod',
+      emptyDir,
+      'spec.volumes[0].emptyDir.medium',
+      'Memory',
+      { volumes: [{ name: 'data', emptyDir: { medium: 'Memory' } }] },
+    ],
+    [
+      'Pod',
+      probed({ periodSeconds: 5, httpGet: {} }),
+      'spec.containers[etcd].livenessProbe.exec.command',
+      ['a'],
+      probed({ periodSeconds: 5, exec: { command: ['a'] } }),
+    ],
+    [
+      'Deployment',
+      { strategy: { type: 'RollingUpdate', rollingUpdate: {} } },
+      'spec.strategy.type',
+      'Recreate',
+      { strategy: { type: 'Recreate' } },
+    ],
+  ])('of a %s with %j takes away what %s=%j excludes', (kind, before, path, value, after) => {
+    const rendered = { apiVersion: 'v1', kind, metadata: { name: 'x' }, spec: before };
+    expect(applySettings([rendered], { settings: [{ kind, path, value }] })[0]?.spec).toEqual(after);
+  });
+
+  it('leaves what excludes each other to the API server, where both are set', () => {
+    const kind = 'PodDisruptionBudget';
+    const rendered = { apiVersion: 'policy/v1', kind, metadata: { name: 'x' }, spec: { maxUnavailable: 1 } };
+    const settings = ['minAvailable', 'maxUnavailable'].map((name) => ({ kind, path: `spec.${name}`, value: 2 }));
+    expect(applySettings([rendered], { settings })[0]?.spec).toEqual({ minAvailable: 2, maxUnavailable: 2 });
+  });
+
   it('leaves objects alone that nothing is said of', () => {
     const untouched = service('a');
     expect(applySettings([untouched], {})).toEqual([untouched]);

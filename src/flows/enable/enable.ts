@@ -31,7 +31,7 @@ import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { guardWayBack } from './move-back.ts';
 import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
-import { requireGrantable } from './require-grantable.ts';
+import { requireTakeable } from './require-takeable.ts';
 
 /** What became of one cluster. */
 export interface EnableOutcome {
@@ -131,7 +131,7 @@ async function enableIn(
 
   const foundation = draft.plan.steps.filter(isFoundation);
   const isFounded = foundation.some(({ action }) => action !== 'keep');
-  if (isFounded) await requireGrantable(flow, target, draft.plan.steps, options.force === true);
+  await requireTakeable(flow, target, draft.plan.steps, options.force === true);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   onFoundation?.();
   const pending = awaitsAddress(draft.planned);

@@ -4,7 +4,7 @@ import { type ContainerPort, templateSpec, workloadSpec } from '../objects/workl
 import { asLive, changesTo } from '../plan/diff.ts';
 import type { Change } from '../plan/plan.ts';
 import { isAboutLogs, servesPeers } from './effects/harmless-changes.ts';
-import { keptSettingsOf, SETTINGS_ANNOTATION } from './kept-settings.ts';
+import { keptSettingsOf, SETTINGS_ANNOTATION, settingsAbout } from './kept-settings.ts';
 import { isAbout } from './setting-path.ts';
 
 const POD = String.raw`^spec\.template\.spec\.`;
@@ -35,11 +35,15 @@ export function leftToOwner(live: KubeObject, rendered: KubeObject): KubeObject 
 
 /**
  * What of an object stays as it is, whoever made it: of fields that exclude each other the API server takes only one (policy/v1,
- * PodDisruptionBudgetSpec), and either keeps pods from being ended all at once.
+ * PodDisruptionBudgetSpec), and either keeps pods from being ended all at once. What was `--set` is chosen by who sets it, and
+ * goes when it is taken back.
  */
-export function chosenOtherwise({ kind, spec }: KubeObject): ReadonlySet<string> {
-  const { minAvailable } = (spec ?? {}) as { minAvailable?: unknown };
-  return new Set(kind === 'PodDisruptionBudget' && minAvailable !== undefined ? ['spec.maxUnavailable'] : []);
+export function chosenOtherwise(live: KubeObject, rendered: KubeObject): ReadonlySet<string> {
+  const { minAvailable } = (live.spec ?? {}) as { minAvailable?: unknown };
+  if (live.kind !== 'PodDisruptionBudget' || minAvailable === undefined) return new Set();
+  const isSet =
+    settingsAbout(live, 'spec.minAvailable').length + settingsAbout(rendered, 'spec.maxUnavailable').length > 0;
+  return new Set(isSet ? [] : ['spec.maxUnavailable']);
 }
 
 function doesAsWell(object: KubeObject, { path, from, to }: Change): boolean {

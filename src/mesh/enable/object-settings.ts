@@ -4,9 +4,10 @@ import { type FieldType, findMisfit } from '../objects/field-types.ts';
 import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import { conflictsOf } from '../objects/ownership.ts';
+import { makeRoomFor } from './alternatives.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION, settingName, unsetCommand } from './kept-settings.ts';
 import { type OptionPlace, settingWord } from './option-name.ts';
-import { segmentsOf } from './setting-path.ts';
+import { entryOf, segmentsOf } from './setting-path.ts';
 import { type ObjectField, targetOf } from './setting-target.ts';
 
 /** A field of a rendered object that the operator wants otherwise: `--set Kind[/name]:path=value`; see setting-path.ts. */
@@ -74,6 +75,7 @@ export function applySettings(
     const all = new Map([...earlier, ...own]);
     if (all.size === 0 && !outlastsRemoval(before)) return object;
     const changed = structuredClone(object);
+    for (const [path, value] of all) makeRoomFor(changed, path, value);
     for (const [path, value] of all) {
       if (own.has(path) || !live) setField(changed, path, value, { word });
       else spoilt.push(...keepField(changed, path, value));
@@ -184,7 +186,7 @@ function setField(object: KubeObject, path: string, value: unknown, { lenient = 
   for (const [depth, segment] of segments.entries()) {
     const last = depth === segments.length - 1;
     if (Array.isArray(parent)) {
-      const index = indexOf(parent, segment);
+      const index = entryOf(parent, segment);
       if (index === undefined && lenient) return;
       if (index === undefined) throw refuse(`there is no entry "${segment}"`, namesIn(parent));
       if (last && value === null) parent.splice(index, 1);
@@ -244,14 +246,6 @@ function checkFields(value: unknown, type: string | undefined, refuse: (what: st
     if (!fields.has(name)) throw refuse(`${type} has no field "${name}"`);
     checkFields(inner, fields.get(name), refuse);
   }
-}
-
-/** By the entry's name, else by its index; the index after the last one is a new entry. */
-function indexOf(list: readonly unknown[], segment: string): number | undefined {
-  const named = list.findIndex((entry) => (entry as { name?: unknown } | null)?.name === segment);
-  if (named >= 0) return named;
-  const index = Number(segment);
-  return /^\d{1,4}$/.test(segment) && index <= list.length ? index : undefined;
 }
 
 function namesIn(list: readonly unknown[]): string {

@@ -127,7 +127,8 @@ function applyStep({ snapshot, force, overruleHands }: EnableInput, object: Kube
   }
   // What a tool makes stays the tool's by its marks, whoever takes over fields of it.
   const owner = force ? toolOwner(before) : foreignOwner(before);
-  const wanted = owner === undefined ? asLive(before, object, chosenOtherwise(before)) : leftToOwner(before, object);
+  const wanted =
+    owner === undefined ? asLive(before, object, chosenOtherwise(before, object)) : leftToOwner(before, object);
   const base = { cluster: snapshot.context, object: ref, before, wanted };
   const write = { method: 'apply', object: wanted } as const;
   const changes = applyChanges(before, wanted, FIELD_MANAGER);

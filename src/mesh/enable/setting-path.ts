@@ -10,6 +10,14 @@ export function segmentsOf(path: string): string[] | undefined {
   return parts.map(([, name, bracketed]) => name ?? bracketed ?? '');
 }
 
+/** The place of an entry: by its name, else by its index; the index after the last one is a new entry. */
+export function entryOf(list: readonly unknown[], segment: string): number | undefined {
+  const named = list.findIndex((entry) => (entry as { name?: unknown } | null)?.name === segment);
+  if (named >= 0) return named;
+  const index = Number(segment);
+  return /^\d{1,4}$/.test(segment) && index <= list.length ? index : undefined;
+}
+
 /**
  * Whether a setting is about a field of a plan, something within it, or what it is within. In plans a list's entry is told
  * by its key where a setting may have its index, and a key with dots has no brackets.
