@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { renewAuthorityFirst, rotateAuthority } from '../../src/mesh/certificates/authority-time.ts';
 import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
+import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
@@ -15,6 +17,7 @@ import { keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { meantTogether } from '../../src/mesh/peers/meshes.ts';
 import { withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
 import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
 import { unpairedClusters } from '../../src/mesh/peers/unpaired-clusters.ts';
@@ -322,5 +325,72 @@ describe('the status of two meshes of the same names', () => {
         .map(({ hint }) => hint)
         .join(),
     ).not.toContain('stag');
+  });
+});
+
+describe('checks of two meshes of the same names', () => {
+  const alone = (id: number, name = `mesh-${id}`) => ({
+    ...snapshotOf({ context: `alone-${id}`, ciliumConfig: { 'cluster-name': name, 'cluster-id': String(id) } }),
+  });
+  const meshes = (...clusters: ClusterSnapshot[]) => meantTogether(clusters).map(contextsOf);
+  const [prod, stag] = [
+    ['prod-1', 'prod-2', 'prod-3'],
+    ['stag-1', 'stag-2'],
+  ] as const;
+
+  it.each<[string, readonly ClusterSnapshot[], readonly (readonly string[])[]]>([
+    ['of two meshes, each by itself', ALL, [prod, stag]],
+    [
+      'one of which was rebuilt, together',
+      [cluster('prod', 1, [2]), cluster('prod', 2, [9], 'new', '172.18.3.2')],
+      [['prod-1', 'prod-2']],
+    ],
+    ['of one mesh, all', [prod1, prod2], [['prod-1', 'prod-2']]],
+    ['that are connected to nobody, all', [alone(1), alone(2)], [['alone-1', 'alone-2']]],
+    ['that may join one, with it', [alone(1), prod1, prod2], [['alone-1', 'prod-1', 'prod-2']]],
+    ['that may join any, with each', [...ALL, alone(4)], [prod, stag].map((mesh) => [...mesh, 'alone-4'])],
+    ['whose peers were not read, each by itself', [prod1, stag1], [['prod-1'], ['stag-1']]],
+    ['that have a peer in common which was not read, together', [prod1, prod3], [['prod-1', 'prod-3']]],
+    [
+      'that only a peer which was not read connects',
+      [cluster('prod', 1, [2]), cluster('prod', 3, [2])],
+      [['prod-1', 'prod-3']],
+    ],
+  ])('hold clusters against each other %s', (_what, clusters, expected) => {
+    expect(meshes(...clusters)).toEqual(expected);
+  });
+
+  const found = (run: typeof runChecks, ...clusters: ClusterSnapshot[]) =>
+    run(COMPATIBILITY_CHECKS, { clusters, now: NOW })
+      .filter(({ id }) => ['cluster-name-unique', 'cluster-id-unique'].includes(id))
+      .map(({ id, severity, args }) => [id, severity, args.contexts ?? args.clusters]);
+
+  it('find no name and no id twice, but where clusters are to be one mesh', () => {
+    const well = [
+      ['cluster-name-unique', 'pass', undefined],
+      ['cluster-id-unique', 'pass', undefined],
+    ];
+    expect(found(runChecksByMesh, ...ALL)).toEqual(well);
+    expect(found(runChecks, ...ALL).map(([, severity]) => severity)).toContain('fail');
+    expect(found(runChecksByMesh, alone(1), { ...alone(2), ...alone(1), context: 'other' })).toContainEqual([
+      'cluster-name-unique',
+      'fail',
+      ['alone-1', 'other'],
+    ]);
+    expect(found(runChecksByMesh, ...ALL, alone(3, 'mesh-9'))).toEqual([
+      well[0],
+      ['cluster-id-unique', 'fail', ['context "prod-3"', 'context "alone-3"']],
+    ]);
+  });
+
+  it('say once what concerns clusters that may join either, and pass for those alone that were judged', () => {
+    const bare = { ...alone(9), ciliumConfig: undefined };
+    const skips = runChecksByMesh(COMPATIBILITY_CHECKS, { clusters: [...ALL, bare], now: NOW }).filter(
+      ({ id }) => id === 'datapath-mode',
+    );
+    expect(skips.filter(({ severity }) => severity === 'skip').map(({ cluster: context }) => context)).toEqual([
+      'alone-9',
+    ]);
+    expect(skips.find(({ severity }) => severity === 'pass')?.args.contexts).toEqual([...prod, ...stag]);
   });
 });

@@ -3,6 +3,7 @@ import { loadTemplates } from '../../manifests/load.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
+import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type {
   ClusterObservation,
@@ -20,6 +21,7 @@ import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -60,6 +62,8 @@ export interface Checked {
   failed: Unanswered[];
   /** Peers of clusters that were checked, by name, whose own clusters were not read, so that only one side was judged. */
   outside: string[];
+  /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
+  meshes: string[][];
 }
 
 /**
@@ -124,10 +128,13 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         peerIds: peerIdsIn(described),
         observed: new Map(observations),
       };
+      // Before they are connected, of whatever mesh, the question is whether they can be one.
+      const run = pre ? runChecks : runChecksByMesh;
       // What a check needs can be of a category that was not asked for.
-      const entries = describeFindings(checks, runChecks(all, input, options.suppress));
+      const entries = describeFindings(checks, run(all, input, options.suppress));
       const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
-      return { entries, failed: [...unread, ...unseen], outside: [...new Set(outside)].sort() };
+      const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
+      return { entries, failed: [...unread, ...unseen], outside: [...new Set(outside)].sort(), meshes };
     },
   );
 }

@@ -2,8 +2,8 @@ import { connectCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
-import { dialsAnother, tellApart } from '../peers/namesakes.ts';
-import { knownPeers } from '../peers/peers.ts';
+import { knowsName, meshesAmong } from '../peers/meshes.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
 import { rotateCommand } from './rotate-command.ts';
 
 /**
@@ -15,7 +15,9 @@ import { rotateCommand } from './rotate-command.ts';
 export function requireOneMesh(members: readonly Member[], choice: Parameters<typeof rotateCommand>[1]): void {
   const { peer } = choice;
   const named = groupBy(members, ({ identity }) => identity.name);
-  const alike = [...named].find(([name, { length }]) => length > 1 && members.some((one) => knows(one, name)));
+  const alike = [...named].find(
+    ([name, { length }]) => length > 1 && members.some(({ snapshot }) => knowsName(snapshot, name)),
+  );
   if (!alike) {
     requireDialled(members);
     return;
@@ -23,7 +25,9 @@ export function requireOneMesh(members: readonly Member[], choice: Parameters<ty
   // Of a peer that none of them is, there is more to say.
   if (peer !== undefined && !named.has(peer)) return;
   const [name, clusters] = alike;
-  const meshes = meshesAmong(members, named);
+  const meshes = meshesAmong(members.map(({ snapshot }) => snapshot)).map((mesh) =>
+    members.filter(({ snapshot }) => mesh.includes(snapshot)),
+  );
   const isTold = meshes.every((mesh) => groupBy(mesh, ({ identity }) => identity.name).size === mesh.length);
   const lines = meshes
     .filter((mesh) => peer === undefined || mesh.some(({ identity }) => identity.name === peer))
@@ -59,29 +63,3 @@ function requireDialled(members: readonly Member[]): void {
 }
 
 const contextsOf = (members: readonly Member[]): string[] => members.map(({ snapshot }) => snapshot.context);
-
-function knows({ snapshot }: Member, name: string): boolean {
-  return snapshot.peerCertificates.has(name) || knownPeers(snapshot).includes(name);
-}
-
-/** The members by mesh: who is connected with whom, directly or by others. One that knows none of them is by itself. */
-function meshesAmong(members: readonly Member[], named: ReadonlyMap<string, readonly Member[]>): Member[][] {
-  let meshes = members.map((member) => [member]);
-  for (const member of members) {
-    const joined = new Set([member, ...peersOf(member, named)]);
-    const touched = meshes.filter((mesh) => mesh.some((one) => joined.has(one)));
-    meshes = [...meshes.filter((mesh) => !touched.includes(mesh)), touched.flat()];
-  }
-  const place = ([first]: readonly Member[]) => (first ? members.indexOf(first) : -1);
-  return meshes.map((mesh) => members.filter((one) => mesh.includes(one))).sort((a, b) => place(a) - place(b));
-}
-
-/** The members to which the names that one knows lead; several where that cannot be told. */
-function peersOf(member: Member, named: ReadonlyMap<string, readonly Member[]>): Member[] {
-  return [...named].flatMap(([name, clusters]) => {
-    const others = clusters.filter((one) => one !== member);
-    if (others.length === 0 || !knows(member, name)) return [];
-    const { peer, several } = tellApart(others, [member.snapshot]);
-    return peer ? [peer] : several;
-  });
-}

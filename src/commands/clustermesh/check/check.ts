@@ -29,7 +29,7 @@ type CheckFlags = FlagsOf<typeof CHECK>;
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [], outside: [] };
+const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [] };
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -51,7 +51,9 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       entries: found,
       failed,
       outside,
+      meshes,
     } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    if (meshes.length > 1) context.progress.info(meshesWords(meshes));
     const answered = targets.length - failed.length;
     const entries = [...found, ...(answered > 0 ? nothingChecked(found, targets.length + silent.length) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
@@ -64,6 +66,14 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     return resultOf(named, flags, { incomplete: dead.length > 0, beside });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
+}
+
+/** That nothing was held against clusters of another mesh, and how it is. */
+function meshesWords(meshes: readonly (readonly string[])[]): string {
+  const context = [...new Set(meshes.flat())];
+  const command = meshctlCommand('clustermesh check', { context }, ['--pre']);
+  const lists = meshes.map((contexts) => contexts.join(', ')).join('; ');
+  return `Each of ${meshes.length} meshes is judged by itself: ${lists} → whether they can be one: ${command}`;
 }
 
 const SOMETHING_CHECKED = 'something can be checked';
