@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { connectEffects } from '../../src/mesh/connect/effects.ts';
-import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../../src/mesh/objects/names.ts';
-import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { dialledAddresses } from '../../src/mesh/peers/file/dialled-addresses.ts';
-import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import {
   apiserverDeployment,
@@ -16,21 +15,26 @@ import {
   tlsFacts,
 } from '../support/snapshots.ts';
 
+const NO_USERS: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+  data: { 'users.yaml': 'users: []' },
+};
 const SERVER = 'clustermesh-apiserver-server-cert';
 
 function cluster(id: number, peers: readonly string[], ca = 'ca') {
-  const files = peers.map((peer) => [peer, encodeText(remotePeerFile(peer, { addresses: ['h:1'] }, `${peer}.`))]);
+  const files = peers.map((peer) => [peer, remotePeerFile(peer, { addresses: ['h:1'] }, `${peer}.`)]);
   return snapshotOf({
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
     live: [
       apiserverDeployment(),
-      {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'cilium-kvstoremesh', namespace: 'kube-system' },
-        data: Object.fromEntries(files),
-      },
+      secretObject('cilium-kvstoremesh', Object.fromEntries(files)),
+      secretObject(
+        'cilium-clustermesh',
+        Object.fromEntries(peers.map((peer) => [peer, cachedPeerFile('kube-system')])),
+      ),
     ],
     ca: caFacts(ca),
     tlsSecrets: new Map([[SERVER, tlsFacts(ca, { commonName: 'server' })]]),
@@ -176,6 +180,35 @@ describe('what a connect does to the connections that there are', () => {
     expect(effect?.mend).toBe(mends[becomes as keyof typeof mends]);
     expect(effect?.replacedBy).toBe(becomes === 'cut' ? 'context-3' : undefined);
     if (becomes === 'unknown') expect(effect?.why).toContain('10.9.9.9:2379 has not been tried from there');
+  });
+
+  it.each<[what: string, lost: Partial<ReturnType<typeof cluster>>, why: string]>([
+    [
+      'whose agents have lost their file',
+      { objects: new Map([...one.objects].filter(([key]) => !key.endsWith('/cilium-clustermesh'))) },
+      'until now the peering files are missing (Secret cilium-clustermesh)',
+    ],
+    [
+      'that is not let in any more',
+      {
+        objects: new Map([...one.objects, [keyOf(refOf(NO_USERS)), NO_USERS]]),
+        remoteUsers: [],
+      },
+      'until now mesh-2 logs in as remote-mesh-2, and there is no such user',
+    ],
+  ])('lets a peer connect again %s', (_what, lost, why) => {
+    const broken = { ...one, ...lost };
+    const member = (snapshot: typeof one, id: number) => ({ snapshot, identity: { name: `mesh-${id}` } });
+    const [own, other] = [member(broken, 1), member(two, 2)];
+    const endpoint = { addresses: ['h:1'] };
+    const directions = [
+      { client: own, server: other, endpoint },
+      { client: other, server: own, endpoint },
+    ] as unknown as Direction[];
+    const found = connectEffects([broken, two], directions, [step('context-1', 'clustermesh-remote-users')]);
+    expect(found.filter(({ peer }) => peer === 'mesh-2')).toEqual([
+      { cluster: 'context-1', peer: 'mesh-2', becomes: 'restored', why },
+    ]);
   });
 
   it('is said of the peer that is meant, not of one whose name goes on', () => {

@@ -2,6 +2,8 @@ import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../command-line.ts';
+import { lostFileFor } from '../faults/lost-files.ts';
+import { userFaults } from '../faults/user-faults.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -39,15 +41,18 @@ export function connectEffects(
         const renewed = directions.some(
           ({ client, server }) => client.snapshot === other && server.snapshot === snapshot,
         );
+        const direction = directions.find(
+          ({ client, server }) => client.snapshot === snapshot && server.identity.name === peer,
+        );
+        const lost = [
+          direction && lostFileFor(snapshot, peer),
+          renewed ? lostUserFor(snapshot, peer, others) : undefined,
+        ].flatMap((why): Effect[] => (why === undefined ? [] : [{ becomes: 'restored', why: `until now ${why}` }]));
         const all: Effect[] = [
           { becomes: 'kept', why: '' },
+          ...lost,
           ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
-          ...fileEffects(
-            own,
-            peer,
-            directions.find(({ client, server }) => client.snapshot === snapshot && server.identity.name === peer),
-            dialingSecret(snapshot),
-          ),
+          ...fileEffects(own, peer, direction, dialingSecret(snapshot)),
           ...restartEffects(snapshot, own, peer),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
@@ -55,6 +60,11 @@ export function connectEffects(
     );
     return mendsForOtherOwners(merged, peersOfOthers(snapshot));
   });
+}
+
+/** Why a peer that dials a cluster has no user there, as a clause; undefined where it has. */
+function lostUserFor(snapshot: ClusterSnapshot, peer: string, others: readonly ClusterSnapshot[]): string | undefined {
+  return userFaults(snapshot, { others, now: new Date(0) }).find((fault) => fault.peer === peer)?.says;
 }
 
 /** A server certificate from another CA than the peer trusts; a peer that is connected anew gets that CA in the same run. */

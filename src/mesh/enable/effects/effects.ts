@@ -7,8 +7,7 @@ import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand, unnamedContext } from '../../command-line.ts';
-import { dialFaults } from '../../faults/dial-faults.ts';
-import type { FaultId } from '../../faults/fault.ts';
+import { lostFileFor } from '../../faults/lost-files.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
@@ -24,7 +23,6 @@ import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
-import { rememberedOf } from '../../remembered.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
 import { userEffects, usersToRestore } from './lost-users.ts';
 import { rangesLeft } from './opened-access.ts';
@@ -185,19 +183,12 @@ function undialledEffects(
   peer: string,
   other: ClusterSnapshot | undefined,
 ): Effect[] {
-  const lacking = lostFiles(snapshot).find((fault) => fault.peer === peer || fault.peers?.includes(peer));
+  const lacking = lostFileFor(snapshot, peer);
   const areLost = other !== undefined && haveLostBothHalves(snapshot, other);
   if (!lacking && !areLost) return [];
-  const why = lacking ? `${lacking.says} (${lacking.object})` : 'neither cluster has a peering file for the other one';
+  const why = lacking ?? 'neither cluster has a peering file for the other one';
   return [{ becomes: 'lost', why, mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)) }];
 }
-
-const LOST_FILES: readonly FaultId[] = ['peering-secret-missing', 'peering-file-missing', 'peering-file-unreadable'];
-
-/** None of these faults comes with time; they are looked for once, for all peers. */
-const lostFiles = rememberedOf((snapshot: ClusterSnapshot) =>
-  dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => LOST_FILES.includes(id)),
-);
 
 /** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
 function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
