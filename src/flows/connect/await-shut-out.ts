@@ -1,7 +1,6 @@
 import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { stillLetIn, tellsOfUser } from '../../mesh/connect/shut-out.ts';
@@ -31,6 +30,7 @@ import {
 } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
+import { seeUsers } from '../etcd/refusal.ts';
 import type { Flow, Target } from '../flow.ts';
 
 const LOOK_INTERVAL_MS = 500;
@@ -199,11 +199,8 @@ function noneReady({ client: { context }, namespace }: Target, peers: readonly s
 }
 
 function stillIn({ client: { context }, namespace }: Target, peer: string): MeshctlError {
-  const look = kubectlCommand({ context, namespace }, [
-    ...['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'],
-  ]);
   return new MeshctlError('Timeout', `context "${context}": its etcd still lets "${peer}" in`, {
-    hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${look}`,
+    hint: seeUsers({ context, namespace }),
     details: { context, peer },
   });
 }

@@ -41,8 +41,12 @@ const seePods = (place: Place) => kubectlCommand(place, ['get', 'pods', '-l', AP
 const seeLog = (place: Place, container: string) =>
   kubectlCommand(place, ['logs', 'deployment/clustermesh-apiserver', '-c', container]);
 
-const seeUsers = (place: Place) =>
-  `The apiserver container creates the users from ConfigMap clustermesh-remote-users; look at its log: ${seeLog(place, 'apiserver')}`;
+/** What its etcd lacks or still has, the apiserver container was to write; a new pod's etcd is empty, and gets all of it again. */
+const seeWriter = (place: Place, what: string) =>
+  `The apiserver container writes ${what} into etcd, and its log says why it has not: ${seeLog(place, 'apiserver')}; or let a new pod do so: ${kubectlCommand(place, RESTART)}`;
+
+/** What helps where an etcd does not have the users that the list names. */
+export const seeUsers = (place: Place) => seeWriter(place, `the users of ConfigMap ${REMOTE_USERS_CONFIGMAP}`);
 
 /** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
@@ -101,7 +105,7 @@ export function notPublished({ server }: Direction): MeshctlError {
     'CredentialRefused',
     `context "${context}": its etcd has no description of cluster "${server.identity.name}" yet`,
     {
-      hint: `The apiserver container writes it at its start; look at its log: ${seeLog({ context, namespace }, 'apiserver')}`,
+      hint: seeWriter({ context, namespace }, 'it'),
       details: { context, reason: 'cluster-config-missing' },
     },
   );

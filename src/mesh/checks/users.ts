@@ -7,6 +7,9 @@ import { APISERVER, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
 import { type Finding, listed } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
+/** The user without which etcd does not ask who its clients are (Cilium's pkg/kvstore/etcdinit). */
+const ROOT = 'root';
+
 /** What etcd has whatever the list says (Cilium's pkg/kvstore/etcdinit). */
 const BUILT_IN = /^(root|remote|externalworkload|admin(-.*)?|local(-.*)?)$/;
 
@@ -33,7 +36,7 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
     },
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => differing(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
-      `context "${args.context}": etcd of ${args.pod} ${args.problem} ${listed(args.users)}, ${args.but} ConfigMap ${REMOTE_USERS_CONFIGMAP}`,
+      `context "${args.context}": etcd of ${args.pod} ${args.problem} ${listed(args.users)}, ${args.but}`,
   },
 ];
 
@@ -53,9 +56,17 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
       users.length > 0
         ? [findingOf('tls-users-made', severity, context, { pod, users, problem, but, ...cause }, hint)]
         : [];
+    // Made before it serves, with the roles: an etcd without it has lost its data since, and asks for no user any more.
+    const lost = [ROOT].filter((name) => !present.includes(name));
     return [
-      ...about(missing, 'has no user', 'which is in', 'fail'),
-      ...about(strangers, 'still lets in', 'which is not in', 'warn'),
+      ...about(
+        lost,
+        'has no user',
+        'so it has lost its data, and lets whoever has a certificate of its CA read and write all',
+        'fail',
+      ),
+      ...about(missing, 'has no user', `which is in ConfigMap ${REMOTE_USERS_CONFIGMAP}`, 'fail'),
+      ...about(strangers, 'still lets in', `which is not in ConfigMap ${REMOTE_USERS_CONFIGMAP}`, 'warn'),
     ];
   });
 }

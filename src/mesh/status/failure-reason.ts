@@ -258,11 +258,14 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'config-not-retrieved': {
     says: () => "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
     // What agents read of a peer in their own cluster's etcd, KVStoreMesh has put there.
-    hint: (place) =>
-      kubectlCommand(serverPlace(place), [
-        ...['logs', `deployment/${APISERVER}`],
-        ...['-c', dialsOwnServer(place) ? 'kvstoremesh' : 'apiserver'],
-      ]),
+    hint: (place) => {
+      const workload = `deployment/${APISERVER}`;
+      const writer = dialsOwnServer(place) ? 'kvstoremesh' : 'apiserver';
+      const look = kubectlCommand(serverPlace(place), ['logs', workload, '-c', writer]);
+      // An etcd that has lost its data gets it again with its pod alone.
+      const restart = kubectlCommand(serverPlace(place), ['rollout', 'restart', workload]);
+      return `the log of what publishes it: ${look}; or let a new pod publish it: ${restart}`;
+    },
   },
   'wrong-cluster': {
     says: () => "another cluster answers at the peer's address",
