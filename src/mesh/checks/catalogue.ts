@@ -73,10 +73,16 @@ export function describeFindings(
   });
 }
 
-/** Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`. */
-function isCauseOf({ id, severity, cluster }: Finding, { args }: Finding): boolean {
-  const isFinder = typeof args.foundBy === 'object' ? args.foundBy.includes(id) : args.foundBy === id;
-  return severity === 'fail' && isFinder && [undefined, args.foundIn].includes(cluster);
+/**
+ * Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`; where both
+ * name peers or Secrets, of one of its `foundOf`: what another peer has is no cause.
+ */
+function isCauseOf({ id, severity, cluster, args: found }: Finding, { args }: Finding): boolean {
+  if (severity !== 'fail' || ![args.foundBy].flat().includes(id)) return false;
+  if (![undefined, args.foundIn].includes(cluster)) return false;
+  const things = [found.peer, found.peers, found.secret, found.secrets].flatMap((named) => named ?? []);
+  const wanted = [args.foundOf].flatMap((named) => named ?? []);
+  return things.length === 0 || wanted.length === 0 || things.some((one) => wanted.includes(one));
 }
 
 /** One cause is one failure: what comes of it is not looked at on its own. */

@@ -48,7 +48,7 @@ import { expiry } from './tls.ts';
 /** The fault of a cluster's files for a peer, of these, that another check finds. */
 function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): PeerVerdict['cause'] {
   const found = dialFaults(from, { now }).find((fault) => fault.peer === peer && ids.includes(fault.id));
-  return found && { foundBy: found.id, foundIn: from.context };
+  return found && { foundBy: found.id, foundIn: from.context, foundOf: [peer] };
 }
 
 /** The files by which clusters dial each other, against what the peers are now. */

@@ -23,6 +23,8 @@ export interface StatusReason {
   lead?: string | undefined;
   /** Who has it, by cluster and its context; empty where it only shows in the objects. */
   places: readonly { cluster: string; context: string; problem: StatusProblem }[];
+  /** What is configured but broken, where it is that. */
+  cause?: Fault | undefined;
   /** The words of an agent, of one example. */
   message?: string | undefined;
   hint: string;
@@ -132,6 +134,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
         : {}),
       places: placesOf(group),
+      cause,
       ...(message ? { message } : {}),
     };
   });
@@ -146,6 +149,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
           lead: leadOf(fault, isConnected(mesh, report, fault)),
           says: describeFault(fault),
           places: [],
+          cause: fault,
           hint: mendOrCheck(fault, around),
         }),
       ),

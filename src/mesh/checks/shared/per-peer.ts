@@ -20,7 +20,7 @@ export interface PeerVerdict {
   /** Default: to connect the two anew. */
   hint?: string;
   /** What another check says, where that is why. */
-  cause?: { foundBy: string; foundIn: string } | undefined;
+  cause?: { foundBy: string; foundIn: string; foundOf?: readonly string[] } | undefined;
 }
 
 /** A cluster that another one dials. */

@@ -1,6 +1,6 @@
 import { describeCommand } from '../../command-line.ts';
 import { sinceDisable } from '../../enable/unfinished-disable.ts';
-import type { FaultId } from '../../faults/fault.ts';
+import type { Fault, FaultId } from '../../faults/fault.ts';
 import { APISERVER } from '../../objects/names.ts';
 import { isAlone, type StatusReport } from '../../status/status.ts';
 import { reasonsOf, type StatusReason } from '../../status/status-reasons.ts';
@@ -32,6 +32,11 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-ca': 'tls-ca-trust',
   'peer-address-gone': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
+};
+
+/** The same of what no fault explains. */
+const OF_CLASS: Readonly<Partial<Record<StatusReason['id'], string>>> = {
+  'own-apiserver-missing': 'apiserver-deployed',
 };
 
 /** Why nodes lack peers, as the status says it: each reason once, however many clusters have it. */
@@ -79,29 +84,33 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
 }
 
 function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Finding {
-  const { id, about, lead, says, places, message = '', hint } = reason;
+  const { id, about, lead, says, places, cause, message = '', hint } = reason;
   const names = new Set(places.map(({ cluster }) => cluster));
   const held = new Set(places.map(({ context }) => context));
   const contexts = reports.map(({ context }) => context).filter((context) => held.has(context));
   const peers = about.filter((name) => !names.has(name));
-  const [problem] = places.map((place) => place.problem);
-  const { cause } = problem ?? {};
-  const foundBy = cause
-    ? (FOUND_BY[cause.id] ?? cause.id)
-    : problem?.class === 'own-apiserver-missing'
-      ? 'apiserver-deployed'
-      : undefined;
+  const foundBy = cause ? (FOUND_BY[cause.id] ?? cause.id) : OF_CLASS[id];
   // That nobody could be asked says nothing without why.
   const why = id === 'agent-unreachable' && message !== '' ? [withoutContexts(message, contexts)] : [];
   const args = {
     reason: [...(lead === undefined ? [] : [lead]), says, ...why].join(': '),
     ...(peers.length > 0 ? { peers } : {}),
-    ...(foundBy === undefined ? {} : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '' }),
+    ...(foundBy === undefined
+      ? {}
+      : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '', foundOf: thingsOf(cause) }),
   };
   const [context, ...more] = contexts;
   return context !== undefined && more.length === 0
     ? findingOf(ID, 'fail', context, args, hint)
     : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
+}
+
+/** What a fault is about, as what finds it has it: the peers, or the Secret. */
+function thingsOf(fault: Fault | undefined): readonly string[] {
+  if (!fault) return [];
+  const { peer, peers = peer === undefined ? [] : [peer], object } = fault;
+  const [, secret] = /^Secret (.+)$/.exec(object) ?? [];
+  return peers.length > 0 || secret === undefined ? peers : [secret];
 }
 
 /** Where it is, is said before it. */
