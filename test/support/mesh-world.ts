@@ -9,6 +9,7 @@ import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-objec
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { servedPeers } from '../../src/mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
+import { remembered } from '../../src/mesh/remembered.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
@@ -34,7 +35,7 @@ export interface WorldCluster {
   /** Signs its certificates. */
   ca: Authority;
   /** In Secret cilium-ca; default: `ca`. None where others issue the certificates. */
-  ownCa?: Authority | 'none';
+  ownCa?: Authority | Omit<Authority, 'privateKey'> | 'none';
   /** The CAs beside its certificates; default: `ca`. */
   beside?: readonly Authority[];
   /** The bundle by which its programs go instead. */
@@ -72,11 +73,20 @@ export async function certificateTexts(
   ca: Authority,
   spec: Partial<CertificateSpec>,
   beside: readonly Authority[] = [ca],
-) {
-  const whole = { commonName: '', usages: ['client'] as const, dnsNames: [], ipAddresses: [], ...spec };
-  const { certificate, privateKey } = await issueCertificate(ca, whole, { key: generateEcKey() });
-  return { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': pemOf(beside) };
+): Promise<Record<string, string>> {
+  return { ...(await issued({ ca, spec })), 'ca.crt': pemOf(beside) };
 }
+
+/** Worlds that differ in something else have the same certificates. */
+const issued = remembered(
+  async ({ ca, spec }: { ca: Authority; spec: Partial<CertificateSpec> }) => {
+    const whole = { commonName: '', usages: ['client'] as const, dnsNames: [], ipAddresses: [], ...spec };
+    const { certificate, privateKey } = await issueCertificate(ca, whole, { key: generateEcKey() });
+    return { 'tls.crt': certificate, 'tls.key': privateKey };
+  },
+  Number.POSITIVE_INFINITY,
+  ({ ca, spec }) => JSON.stringify([ca.certificate, spec]),
+);
 
 /** The files of a peer's certificate as they are beside its peering file. */
 export async function peerFiles(peer: string, own: string, { by, trusts = by ? [by] : [] }: Dialling) {
@@ -112,9 +122,7 @@ async function objectsOf(cluster: WorldCluster): Promise<KubeObject[]> {
   const deployment = apiserverDeployment({ kvstoremesh });
   const objects = [
     ...(await Promise.all(certificates)),
-    ...(ownCa === 'none'
-      ? []
-      : [secretObject('cilium-ca', { 'ca.crt': ownCa.certificate, 'ca.key': ownCa.privateKey })]),
+    ...(ownCa === 'none' ? [] : [authoritySecret(ownCa)]),
     withMounts(deployment, 'etcd-server-secrets', 'ca.crt', bundle),
     withMounts(agentsOf(), 'clustermesh-secrets', 'common-etcd-client-ca.crt', bundle),
     loadBalancerService(address),
@@ -127,6 +135,14 @@ async function objectsOf(cluster: WorldCluster): Promise<KubeObject[]> {
   ];
   await change?.(objects);
   return objects;
+}
+
+/** Whoever keeps the key elsewhere signs elsewhere. */
+function authoritySecret(ca: Authority | Omit<Authority, 'privateKey'>): KubeObject {
+  return secretObject('cilium-ca', {
+    'ca.crt': ca.certificate,
+    ...('privateKey' in ca ? { 'ca.key': ca.privateKey } : {}),
+  });
 }
 
 function configMap(name: string, data: Record<string, string>): KubeObject {
@@ -202,9 +218,14 @@ function reportOf(snapshot: ClusterSnapshot, { strangers = [], failing = {} }: S
 
 /** What `status` and `check` make of clusters. */
 export interface Verdicts {
-  status: { reports: StatusReport[]; isHealthy: boolean };
-  /** What does not pass, or was not looked at. */
-  check(categories?: readonly string[], suppressed?: readonly string[]): CheckEntry[];
+  reports: StatusReport[];
+  isHealthy: boolean;
+  /** What `check` says does not pass. @param more what else each cluster's status has */
+  check(asked?: {
+    categories?: readonly string[];
+    suppressed?: readonly string[];
+    more?: Readonly<Record<string, Partial<StatusReport>>>;
+  }): CheckEntry[];
 }
 
 /** @param said by context; unless it says so, all agents are connected, and only objects tell */
@@ -214,27 +235,32 @@ export async function lookAt(
 ): Promise<Verdicts> {
   const now = new Date();
   const objects = await Promise.all(clusters.map(objectsOf));
-  const read = (purpose: SnapshotOptions['purpose']) =>
-    Promise.all(
-      clusters.map(({ id }, at) =>
-        readSnapshot(clientOf(`c${id}`, objects[at] ?? []), { namespace: NAMESPACE, purpose }),
-      ),
-    ).then((snapshots) => snapshots.map((snapshot): ClusterSnapshot => ({ ...snapshot, missingAccess: [] })));
+  const read = async (purpose: SnapshotOptions['purpose']) => {
+    const clients = clusters.map(({ id }, at) => clientOf(`c${id}`, objects[at] ?? []));
+    const snapshots = await Promise.all(
+      clients.map((client) => readSnapshot(client, { namespace: NAMESPACE, purpose })),
+    );
+    return snapshots.map((snapshot): ClusterSnapshot => ({ ...snapshot, missingAccess: [] }));
+  };
   const judge = (snapshots: readonly ClusterSnapshot[]) =>
     judgeStanding(
       snapshots.map((snapshot) => ({ report: reportOf(snapshot, said[snapshot.context]), snapshot })),
       now,
     );
   const [reports, whole] = [judge(await read('health')), await read('connect')];
-  const seen = judge(whole).map((status) => [status.context, { containers: [], nodes: [], status }] as const);
-  const input = { clusters: whole, now, observed: new Map(seen) };
+  const statuses = judge(whole);
   return {
-    status: { reports, isHealthy: reports.every(({ healthy }) => healthy) },
-    check(categories = [], suppressed = []) {
+    reports,
+    isHealthy: reports.every(({ healthy }) => healthy),
+    check({ categories = [], suppressed = [], more = {} } = {}) {
       const asked = MESH_CHECKS.filter(({ category }) => categories.length === 0 || categories.includes(category));
-      return describeFindings(asked, runChecks(MESH_CHECKS, input, suppressed)).filter(
-        ({ severity }) => severity !== 'pass',
-      );
+      const observed = statuses.map(({ context, ...status }) => {
+        const seen = { containers: [], nodes: [], status: { context, ...status, ...more[context] } };
+        return [context, seen] as const;
+      });
+      const input = { clusters: whole, now, observed: new Map(observed) };
+      const entries = describeFindings(asked, runChecks(MESH_CHECKS, input, suppressed));
+      return entries.filter(({ severity }) => severity !== 'pass');
     },
   };
 }

@@ -57,18 +57,35 @@ export interface CheckEntry extends Finding {
   message?: string | undefined;
 }
 
-/** Findings with their checks' words. What follows from another of them is a skip that points to it. */
+/**
+ * Findings with their checks' words. What follows from another of them is a skip that points to it, once for each; so is what
+ * nobody has noticed yet where the check that looks for it was not to be heard.
+ */
 export function describeFindings(
   checks: readonly Pick<MeshCheck, 'id' | 'category' | 'title' | 'says'>[],
   findings: readonly Finding[],
 ): CheckEntry[] {
   const byId = new Map(checks.map((check) => [check.id, check]));
+  const failures = findings.filter(({ id, severity }) => severity === 'fail' && byId.has(id));
+  const ran = new Set(findings.map(({ id }) => id));
+  const pointed = new Set<string>();
   return findings.flatMap((finding) => {
     const check = byId.get(finding.id);
     if (!check) return [];
     const { category, title } = check;
-    const cause = findings.find((other) => byId.has(other.id) && isCauseOf(other, finding));
-    const said = cause ? pointingTo(cause, finding) : finding;
+    const finders = [finding.args.foundBy].flat();
+    const cause = finders[0] === undefined ? undefined : failures.find((other) => isCauseOf(other, finding));
+    const unheard = checks.find(({ id }) => finding.args.standing && finders.includes(id) && !ran.has(id));
+    const said = cause
+      ? skipped(finding, `see ${cause.id}`)
+      : unheard
+        ? skipped(finding, `${unheard.id} looks for what is wrong, and is suppressed`)
+        : finding;
+    if (said !== finding) {
+      const key = JSON.stringify(said);
+      if (pointed.has(key)) return [];
+      pointed.add(key);
+    }
     return [{ ...said, category, title, ...(said.severity === 'pass' ? {} : { message: wordsOf(check, said) }) }];
   });
 }
@@ -77,8 +94,8 @@ export function describeFindings(
  * Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`; where both
  * name peers or Secrets, of one of its `foundOf`: what another peer has is no cause.
  */
-function isCauseOf({ id, severity, cluster, args: found }: Finding, { args }: Finding): boolean {
-  if (severity !== 'fail' || ![args.foundBy].flat().includes(id)) return false;
+function isCauseOf({ id, cluster, args: found }: Finding, { args }: Finding): boolean {
+  if (![args.foundBy].flat().includes(id)) return false;
   if (![undefined, args.foundIn].includes(cluster)) return false;
   const things = [found.peer, found.peers, found.secret, found.secrets].flatMap((named) => named ?? []);
   const wanted = [args.foundOf].flatMap((named) => named ?? []);
@@ -86,8 +103,7 @@ function isCauseOf({ id, severity, cluster, args: found }: Finding, { args }: Fi
 }
 
 /** One cause is one failure: what comes of it is not looked at on its own. */
-function pointingTo(cause: Finding, { id, cluster }: Finding): Finding {
-  const reason = `see ${cause.id}`;
+function skipped({ id, cluster }: Finding, reason: string): Finding {
   return {
     id,
     severity: 'skip',

@@ -10,11 +10,15 @@ import { type Finding, listed } from './check.ts';
 import { findingOf } from './mesh-input.ts';
 
 const ID = 'peers-connected';
+const APISERVER_DEPLOYED = 'apiserver-deployed';
 
-/** The checks that find a fault in the cluster that has it; where none is named, the one with the fault's own id. */
+/**
+ * The checks that find a fault in the cluster that has it, or some cases of it; where none is named, the one with the fault's own
+ * id, if there is any. What they pass over is said here.
+ */
 const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> = {
-  'mesh-disabled': 'apiserver-deployed',
-  'apiserver-missing': 'apiserver-deployed',
+  'mesh-disabled': APISERVER_DEPLOYED,
+  'apiserver-missing': APISERVER_DEPLOYED,
   'apiserver-scaled-down': 'apiserver-ready',
   'apiserver-not-ready': 'apiserver-ready',
   'apiserver-rollout': 'apiserver-ready',
@@ -32,17 +36,21 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-ca': 'tls-ca-trust',
   'peer-address-gone': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
+  'agents-missing': 'agents-run',
 };
 
 /** The same of what no fault explains. */
 const OF_CLASS: Readonly<Partial<Record<StatusReason['id'], string>>> = {
-  'own-apiserver-missing': 'apiserver-deployed',
+  'own-apiserver-missing': APISERVER_DEPLOYED,
 };
 
-/** Why nodes lack peers, as the status says it: each reason once, however many clusters have it. */
+/**
+ * Why nodes lack peers, or would after a restart, as the status says it: each reason once, however many clusters have it. What
+ * no connection needs is not said.
+ */
 export function unconnected(reports: readonly StatusReport[]): Finding[] {
   const reasons = reasonsOf({ clusters: [...reports] }, undefined, { isCheck: true }).filter(
-    ({ places }) => places.length > 0,
+    ({ places, cause }) => places.length > 0 || cause?.outage,
   );
   return [
     ...reports.flatMap((report) => withoutReason(report, reports)),
@@ -52,15 +60,17 @@ export function unconnected(reports: readonly StatusReport[]): Finding[] {
 
 /** What is wrong with a cluster as a whole, so that no single peer says why. */
 function withoutReason(report: StatusReport, reports: readonly StatusReport[]): Finding[] {
-  const { context, namespace, enabled, nodes, kvstoremesh, problems } = report;
+  const { context, namespace, enabled, kvstoremesh, problems, faults } = report;
   const place = { context, namespace };
   const fail = (reason: string, hint: string, foundBy?: string): Finding[] => [
     findingOf(ID, 'fail', context, { reason, ...(foundBy ? { foundBy, foundIn: context } : {}) }, hint),
   ];
   if (problems.length > 0) return [];
   const next = howToBegin(report, reports) ?? '';
-  if (!enabled)
-    return fail(`Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`, next, 'apiserver-deployed');
+  // Who dials it says more of one that others dial.
+  const isSaid = faults.some(({ id, outage }) => outage && FOUND_BY[id] === APISERVER_DEPLOYED);
+  if (!enabled && isSaid) return [];
+  if (!enabled) return fail(`Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`, next, APISERVER_DEPLOYED);
   if (isAlone(report)) {
     const { admits = [], invitations = [] } = report;
     const pending = invitations.find(({ state }) => state !== 'unreadable');
@@ -71,11 +81,6 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     const waits = pending?.waitsFor === undefined ? '' : `; invitation ${pending.id} waits for ${pending.waitsFor}`;
     return fail(`${lacks}${waits}`, next);
   }
-  if (nodes.total === 0) {
-    const lack = report.faults.find(({ id }) => id === 'agents-missing');
-    const look = describeCommand(place, 'daemonset', { name: 'cilium' });
-    return fail(lack?.says ?? 'no Cilium agent runs', lack?.hint ?? look, 'agents-run');
-  }
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) {
     const hint = describeCommand(place, 'deployment', { name: APISERVER });
     return fail('no KVStoreMesh replica runs', hint, 'apiserver-ready');
@@ -85,16 +90,19 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
 
 function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Finding {
   const { id, about, lead, says, places, cause, message = '', hint } = reason;
-  const names = new Set(places.map(({ cluster }) => cluster));
-  const held = new Set(places.map(({ context }) => context));
-  const contexts = reports.map(({ context }) => context).filter((context) => held.has(context));
-  const peers = about.filter((name) => !names.has(name));
+  // Of what nobody has noticed yet, the cluster that has it.
+  const isStanding = places.length === 0;
+  const held = new Set(isStanding ? [cause?.context] : places.map(({ context }) => context));
+  const holders = reports.filter(({ context }) => held.has(context));
+  const contexts = holders.map(({ context }) => context);
+  const peers = about.filter((name) => !holders.some(({ cluster }) => cluster.name === name));
   const foundBy = cause ? (FOUND_BY[cause.id] ?? cause.id) : OF_CLASS[id];
   // That nobody could be asked says nothing without why.
   const why = id === 'agent-unreachable' && message !== '' ? [withoutContexts(message, contexts)] : [];
   const args = {
     reason: [...(lead === undefined ? [] : [lead]), says, ...why].join(': '),
     ...(peers.length > 0 ? { peers } : {}),
+    ...(isStanding ? { standing: true } : {}),
     ...(foundBy === undefined
       ? {}
       : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '', foundOf: thingsOf(cause) }),
