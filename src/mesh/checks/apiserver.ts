@@ -2,7 +2,7 @@ import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment
 import { addressLack, isIpAddress, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
-import { refusalOfPods, stallOf } from '../apiserver/stall.ts';
+import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -11,10 +11,11 @@ import { firstOf } from '../counted.ts';
 import { platformEvidence, providerSchemes } from '../enable/exposure/platforms.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { annotationOfRanges } from '../network/allow-lists.ts';
-import { APISERVER_SELECTOR, ETCD_PORT } from '../objects/names.ts';
+import { APISERVER, APISERVER_SELECTOR, ETCD_PORT } from '../objects/names.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { knownPeers } from '../peers/peers.ts';
+import { isGoing, saysGoing } from '../plan/going.ts';
 import { type Finding, type Subject, theCluster } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
 
@@ -73,10 +74,13 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     subject: theCluster,
     run: ({ clusters }) =>
       clusters
-        .filter((cluster) => !serviceEndpoints(cluster))
+        .filter((cluster) => !serviceEndpoints(cluster) || isGoing(apiserverService(cluster)))
         .map((cluster) => {
-          const { says, hint } = addressLack(cluster);
           const service = apiserverService(cluster);
+          const { says, hint } =
+            service && isGoing(service)
+              ? { says: `the ${saysGoing(service)}`, hint: afterDeletion(cluster, `service/${APISERVER}`) }
+              : addressLack(cluster);
           const isOfType = misfitsOf(service, apiserverDeployment(cluster)).some(({ id }) => id === SERVICE_TYPE);
           const args = isOfType
             ? { foundBy: SERVICE_TYPE, foundIn: cluster.context }
