@@ -14,6 +14,7 @@ import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { haveLostBothHalves } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
+import { partedBy } from '../peers/parted.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, loginCertificate } from '../peers/peers.ts';
 import { isWithoutPeers } from '../peers/peers-on-record.ts';
@@ -94,7 +95,8 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
           .filter(({ held, actual }) => !trusts(held, actual))
           .map(({ peer, held: { bundle }, trusted }) => {
             const lacks = bundle ? { bundle: bundle.object } : { trusted };
-            const hint = bundle ? completeBundle(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
+            const renew = bundle ? completeBundle(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
+            const hint = partedBy(peer, cluster)?.mend ?? renew;
             return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: clusterNameOf(peer), ...lacks }, hint);
           }),
       ),

@@ -35,10 +35,15 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'users-unreadable': 'the list of etcd users for peers can be read',
 };
 
-/** Each of these checks asks for its own faults of the same clusters, at the same moment. */
-const faultsIn = rememberedOf((cluster: ClusterSnapshot) =>
-  remembered((ms: number) => faultsOf(cluster, { now: new Date(ms) }), 1),
+/** Each of these checks asks for its own faults of the same clusters, beside the same others, at the same moment. */
+const faultsBeside = rememberedOf((others: readonly ClusterSnapshot[]) =>
+  rememberedOf((cluster: ClusterSnapshot) =>
+    remembered((ms: number) => faultsOf(cluster, { now: new Date(ms), others }), 1),
+  ),
 );
+
+/** What is wrong with a server alone is the same beside whomever. */
+const NOBODY: readonly ClusterSnapshot[] = [];
 
 /** What runs keeps what it has mounted; a check for each thing that would not come back after a restart. */
 export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(([id, title]): MeshCheck => {
@@ -51,7 +56,7 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     subject: subjectOf(id),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) => {
-        const found = faultsIn(cluster)(now.getTime()).filter((fault) => fault.id === id);
+        const found = faultsBeside(isOfPeers ? all : NOBODY)(cluster)(now.getTime()).filter((fault) => fault.id === id);
         if (found.length === 0) return [];
         const mesh = [cluster, ...withoutNamesakes(cluster, all)];
         const contexts = new Map(mesh.map((one) => [clusterNameOf(one), one.context]));

@@ -145,7 +145,9 @@ function runOne<Input extends CheckInput>(
   const lostForAll = lackOf(undefined);
   if (lostForAll !== undefined) return [skipped({ needs: lostForAll })];
   if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was checked' })];
-  const all = input.clusters.filter(({ context }) => lackOf(context) === undefined);
+  const whole = input.clusters.filter(({ context }) => lackOf(context) === undefined);
+  // What is remembered of a list is known by it.
+  const all = whole.length === input.clusters.length ? input.clusters : whole;
   const skips: Finding[] = [];
   const clusters: ClusterSnapshot[] = [];
   const samples = new Map<string, string>();
