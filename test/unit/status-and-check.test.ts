@@ -8,7 +8,7 @@ import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { generateEcKey } from '../../src/pki/certificate.ts';
-import { certificateTexts, lookAt, peerFiles, putTexts, type WorldCluster } from '../support/mesh-world.ts';
+import { certificateTexts, lookAt, objectAt, peerFiles, putTexts, type WorldCluster } from '../support/mesh-world.ts';
 
 const made = (commonName: string) => createAuthority({ commonName, key: generateEcKey() });
 const [A, B, C] = await Promise.all(['A', 'B', 'C'].map(made));
@@ -136,5 +136,133 @@ describe('a fault that nobody has noticed, and that no other check finds', () =>
       entries.filter(({ id }) => id === 'peers-connected').map(({ severity }) => severity);
     expect(connected(check(asked))).toEqual(['fail', 'fail']);
     expect(connected(check({ ...asked, suppressed: ['tls-expiry'] }))).toEqual(['skip', 'fail']);
+  });
+});
+
+const SERVER_CERT = 'clustermesh-apiserver-server-cert';
+const ISSUED = { ownCa: 'none', annotations: CERT_MANAGER } as const;
+const peersMarked = (peers: Record<string, string>) => ({ annotations: { certificates: {}, peers } });
+const CONNECT = 'meshctl clustermesh connect --context c1 --destination-context c2';
+const NOT_ACCEPTED = ['peers-connected', 'c1', CONNECT];
+
+/** What agents read with KVStoreMesh on, of a move that stopped: the peer itself, with another key than the certificate's. */
+const dialDirectly = async (objects: KubeObject[]): Promise<void> => {
+  const [files, other] = await Promise.all([peerFiles('mesh-2', 'mesh-1', { by: B }), certificateTexts(B, {})]);
+  putTexts(objects, 'cilium-clustermesh', { ...files, 'mesh-2.etcd-client.key': other['tls.key'] ?? '' });
+};
+
+const fromElsewhere = (secret: string, commonName: string) => async (objects: KubeObject[]) =>
+  putTexts(objects, secret, await certificateTexts(C, { commonName }));
+
+describe('what runs and would not come back', () => {
+  it.each<[what: string, clusters: WorldCluster[], found: unknown[][], said?: Parameters<typeof lookAt>[1]]>([
+    [
+      "a peer's etcd has lost the CA of the common certificate",
+      [
+        one({ beside: [A, B], ...COMMON }),
+        two({
+          ...{ beside: [A, B], ...COMMON_BACK },
+          change: (objects) => putTexts(objects, SERVER_CERT, { 'ca.crt': B.certificate }),
+        }),
+      ],
+      [NOT_ACCEPTED],
+    ],
+    [
+      'a peer has let go of the former CA, which issued the certificate for it',
+      [one({ dials: { 2: { by: B, trusts: [B, C] } } }), two({ ca: C })],
+      [NOT_ACCEPTED],
+    ],
+    [
+      'the same of a CA that is not in its cluster',
+      [one({ dials: { 2: { by: B, trusts: [B, C] } } }), two({ ca: C, ...ISSUED })],
+      [NOT_ACCEPTED],
+    ],
+    [
+      'a peer that is known by the common certificate has another CA',
+      [
+        one({ ...COMMON, letsIn: [] }),
+        two({ dials: {}, letsIn: [1], ...peersMarked({ 'meshctl.io/mode.mesh-1': 'served' }) }),
+      ],
+      [NOT_ACCEPTED],
+    ],
+    [
+      'one of the certificates is from a CA that the own etcd does not accept',
+      [one({ ...ISSUED, change: fromElsewhere('clustermesh-apiserver-local-cert', 'local-mesh-1') }), two()],
+      [['peers-connected', 'c1', expect.stringContaining('cert-manager')]],
+    ],
+    [
+      'the Service is being deleted',
+      [
+        one({
+          change: (objects) => {
+            objectAt(objects, 'clustermesh-apiserver', 'Service').metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+          },
+        }),
+        two(),
+      ],
+      [
+        [
+          'apiserver-address',
+          'c1',
+          expect.stringMatching(/wait --for=delete .* && meshctl clustermesh enable --context c1$/),
+        ],
+      ],
+    ],
+    [
+      'agents have peers that no Secret names',
+      [one(), two()],
+      [
+        [
+          'peers-connected',
+          'c1',
+          expect.stringContaining("connect --context c1 --destination-context '<context of mesh-3>'"),
+        ],
+      ],
+      { c1: { strangers: ['mesh-3'] } },
+    ],
+    [
+      'agents dial a peer themselves with the wrong key, while KVStoreMesh does with the right one',
+      [one({ change: dialDirectly }), two()],
+      [['peers-connected', 'c1', CONNECT]],
+    ],
+    [
+      'a one-way connection is lost on the side that was to dial',
+      [
+        one({ dials: { 3: { by: C } }, ...peersMarked({ 'meshctl.io/mode.mesh-2': 'unicast' }) }),
+        two({
+          ...{ dials: { 3: { by: C } }, letsIn: [1] },
+          ...peersMarked({ 'meshctl.io/mode.mesh-1': 'served', 'meshctl.io/mode.mesh-3': 'unicast' }),
+        }),
+        three({ letsIn: [1, 2], ...peersMarked({ 'meshctl.io/mode.mesh-2': 'served' }) }),
+      ],
+      [['peers-mutual', 'c1', expect.stringMatching(/^connect them again: .*; or part them on that side too: /)]],
+    ],
+    [
+      'a peer has parted with a cluster whose file for it cannot be read',
+      [
+        one({ change: (objects) => putTexts(objects, 'cilium-kvstoremesh', { 'mesh-2': 'endpoints: [' }) }),
+        two({ dials: { 3: { by: C } } }),
+        three({ dials: { 2: { by: B } } }),
+      ],
+      ['peers-user', 'peering-file-unreadable'].map((id) => [
+        ...[id, 'c1'],
+        expect.stringMatching(/^connect them again: .*; or part them on that side too: /),
+      ]),
+    ],
+    [
+      'a peer has parted with a cluster and has another CA by now',
+      [one(), two({ ca: C, dials: { 3: { by: C } } }), three({ dials: { 2: { by: C } } })],
+      ['tls-ca-trust', 'peers-user'].map((id) => [
+        ...[id, 'c1'],
+        expect.stringMatching(/^connect them again: .*; or part them on that side too: /),
+      ]),
+    ],
+  ])('%s: fails both, and is said once', async (_what, clusters, expected, said) => {
+    const { isHealthy, check } = await lookAt(clusters, said);
+    expect(isHealthy).toBe(false);
+    const found = check().filter(({ severity }) => severity === 'fail');
+    expect(found.map(({ id, cluster, hint }) => [id, cluster, hint])).toEqual(expected);
+    // Whoever asks only for peers hears of it, too.
+    expect(failing(check({ categories: ['peers'] }))).not.toEqual([]);
   });
 });

@@ -96,7 +96,7 @@ export function describeFindings(
  */
 function isCauseOf({ id, cluster, args: found }: Finding, { args }: Finding): boolean {
   if (![args.foundBy].flat().includes(id)) return false;
-  if (![undefined, args.foundIn].includes(cluster)) return false;
+  if (cluster !== undefined && ![args.foundIn].flat().includes(cluster)) return false;
   const things = [found.peer, found.peers, found.secret, found.secrets].flatMap((named) => named ?? []);
   const wanted = [args.foundOf].flatMap((named) => named ?? []);
   return things.length === 0 || wanted.length === 0 || things.some((one) => wanted.includes(one));

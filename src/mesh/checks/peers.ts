@@ -71,7 +71,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     also: undialledServers,
     ...ofBoth((from, to) => {
       if (undialledServers(from, [to]).length > 0)
-        return { severity: 'warn', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
+        return { severity: 'fail', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
       if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
       // By the name that it had.
       return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0

@@ -24,6 +24,8 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'apiserver-rollout': 'apiserver-ready',
   'identity-outdated': [...IDENTITY_OF_CLUSTERS, 'cluster-id-unique'],
   'service-missing': 'apiserver-address',
+  // Of a lost half that was to be one-way, the other side tells.
+  'peering-file-missing': ['peering-file-missing', 'peers-mutual'],
   'certificate-missing': 'tls-present',
   'certificate-unreadable': 'tls-present',
   'certificate-key': 'tls-key',
@@ -105,7 +107,7 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
     ...(isStanding ? { standing: true } : {}),
     ...(foundBy === undefined
       ? {}
-      : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '', foundOf: thingsOf(cause) }),
+      : { foundBy, ...(cause ? placeOf(cause, reports) : { foundIn: contexts[0] ?? '' }) }),
   };
   const [context, ...more] = contexts;
   return context !== undefined && more.length === 0
@@ -113,12 +115,16 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
     : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
 }
 
-/** What a fault is about, as what finds it has it: the peers, or the Secret. */
-function thingsOf(fault: Fault | undefined): readonly string[] {
-  if (!fault) return [];
-  const { peer, peers = peer === undefined ? [] : [peer], object } = fault;
+/** Where a fault is found, and what it is about, as what finds it has that: the peers, or the Secret. */
+function placeOf(fault: Fault, reports: readonly StatusReport[]): Record<'foundIn' | 'foundOf', readonly string[]> {
+  const { id, context, peer, peers = peer === undefined ? [] : [peer], object } = fault;
   const [, secret] = /^Secret (.+)$/.exec(object) ?? [];
-  return peers.length > 0 || secret === undefined ? peers : [secret];
+  const foundOf = peers.length > 0 || secret === undefined ? peers : [secret];
+  if (id !== 'peer-user-missing') return { foundIn: [context], foundOf };
+  // Of a peer that was read, it is the peer that is said to lack a user here.
+  const clients = reports.filter(({ cluster }) => cluster.name === peer);
+  const server = reports.find((report) => report.context === context)?.cluster.name ?? '';
+  return { foundIn: [context, ...clients.map((client) => client.context)], foundOf: [...foundOf, server] };
 }
 
 /** Where it is, is said before it. */
