@@ -320,7 +320,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     },
     noticed: true,
     status: ['config-not-retrieved', 'peer-user-missing', 'peer-ca'],
-    check: ['peers-endpoint', 'peers-user', 'peers-connected'],
+    check: ['peers-endpoint', 'peers-user'],
     certs: [`${ONE} peer peer-ca`],
     connect: 'changes',
   },
