@@ -212,7 +212,7 @@ describe('a shell', () => {
           peerNamespace: "the peer's",
         };
         const { hint } = adviceForFailure(failure, { ...where, ...place });
-        for (const line of hint.slice(hint.search(/(meshctl|kubectl) /)).split(' && ')) {
+        for (const line of hint.slice(hint.search(/(meshctl|kubectl) /)).split(/ && |; or [^:]*: /)) {
           if (!BY_HAND.test(line)) continue;
           const read = words(line);
           const at = read[read.indexOf('--context') + 1];
