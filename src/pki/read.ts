@@ -62,7 +62,7 @@ export interface TlsTexts {
 
 /** What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. */
 export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
-  const { certificate, ca, authorities, bundle, privateKey, signedByCa } = files;
+  const { certificate, ca, authorities, bundle, privateKey, signedByCa, issuer, links } = files;
   if (typeof certificate === 'string') return undefined;
   return {
     certificate,
@@ -71,6 +71,8 @@ export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
     ...(bundle ? { bundle } : {}),
     keyMatches: privateKey === 'matches',
     signedByCa,
+    ...(issuer ? { issuer } : {}),
+    ...(links ? { links } : {}),
   };
 }
 
@@ -90,6 +92,7 @@ export function readTlsFiles(files: TlsTexts): TlsFiles {
     ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
     signedByCa: chain !== undefined,
     authorities: authorities.flatMap((one) => readFacts(one) ?? []),
+    ...(chain || links.length === 0 ? {} : { links: links.flatMap((one) => readFacts(one) ?? []) }),
   };
 }
 
@@ -143,6 +146,8 @@ function inChain({ links, signer }: Chain, facts: CertificateFacts): Certificate
 const factsOf = remembered((certificate: X509Certificate): CertificateFacts => {
   const { subject, issuer, extensions } = parseCertificateDer(certificate.raw);
   const names = extensions.get(OID.subjectAltName);
+  const [ownId, issuerId] = [OID.subjectKeyIdentifier, OID.authorityKeyIdentifier].map((oid) => extensions.get(oid));
+  const issuerKey = issuerId && childrenOf(decode(issuerId)).find(({ type }) => Number(type) === 0);
   const generalNames = names === undefined ? [] : childrenOf(decode(names));
   const ofType = (tag: number) => generalNames.filter((name) => Number(name.type) === tag).map(bytesOf);
   return {
@@ -157,6 +162,8 @@ const factsOf = remembered((certificate: X509Certificate): CertificateFacts => {
     notAfter: new Date(certificate.validTo),
     sha256: sha256(certificate.raw),
     publicKeySha256: sha256(certificate.publicKey.export({ type: 'spki', format: 'der' })),
+    ...(ownId ? { keyId: bytesOf(decode(ownId)).toString('hex') } : {}),
+    ...(issuerKey ? { issuerKeyId: bytesOf(issuerKey).toString('hex') } : {}),
     keyBits: certificate.publicKey.asymmetricKeyDetails?.modulusLength,
   };
 }, MOST_REMEMBERED);

@@ -6,7 +6,10 @@ import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { describeRef, type KubeObject, keyOf } from '../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
+import { namedPlaces } from '../mesh/peers/file/named-files.ts';
 import { peerCertificateKeys } from '../mesh/peers/file/peer-config.ts';
+import { readPeerFile } from '../mesh/peers/file/peer-file.ts';
+import { TLS_KEYS } from '../mesh/plan/plan.ts';
 import { readBundle, readTlsFiles, type TlsTexts, tlsSecretFacts } from '../pki/read.ts';
 
 /** What a cluster's TLS files hold, see the fields of the same names of ClusterSnapshot. */
@@ -32,20 +35,31 @@ export function readTlsFacts(
   bundles: Bundles = new Map(),
 ): TlsFacts {
   const secrets = objects.filter(({ kind }) => kind === 'Secret');
+  const known = authoritiesIn(secrets, bundles);
   const ownFiles = secrets
     .filter(({ metadata }) => metadata.name !== CA_SECRET)
     .map((secret): [string, TlsFiles] => {
       const { name } = secret.metadata;
-      return [name, ownFilesOf(ownTexts(secret), bundles.get(name))];
+      return [name, withIssuer(ownFilesOf(ownTexts(secret), bundles.get(name)), ownTexts(secret), known)];
+    });
+  const beside = new Map(secrets.map((secret) => [secret.metadata.name, ownTexts(secret).ca]));
+  const peerFilesOf = (secret: KubeObject | undefined): [string, TlsFiles][] =>
+    peerTexts(secret).map(([peer, { ca, ...texts }]) => {
+      const mounted = mountedAuthority(secret, peer);
+      const files =
+        mounted === undefined
+          ? readTlsFiles({ ...texts, ca })
+          : ownFilesOf({ ...texts, ca: beside.get(mounted) }, bundles.get(mounted));
+      return [peer, withIssuer(files, texts, known)];
     });
   const peerFiles = secrets
     .filter(({ metadata: { name } }) => name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET)
     .flatMap((secret) =>
-      peerTexts(secret).map(([peer, texts]) => [`${secret.metadata.name}/${peer}`, readTlsFiles(texts)] as const),
+      peerFilesOf(secret).map(([peer, files]) => [`${secret.metadata.name}/${peer}`, files] as const),
     );
   return {
     tlsSecrets: readable(ownFiles),
-    peerCertificates: readable(peerTexts(dialing).map(([peer, texts]) => [peer, readTlsFiles(texts)])),
+    peerCertificates: readable(peerFilesOf(dialing)),
     tlsFiles: new Map([...ownFiles.filter(([name]) => CERTIFICATE_SECRETS.includes(name)), ...peerFiles]),
   };
 }
@@ -81,6 +95,39 @@ function ownFilesOf(texts: TlsTexts, bundle: TrustBundle | undefined): TlsFiles 
   if (!bundle) return own;
   const found = own.signedByCa ? own : readTlsFiles({ ...texts, ca: bundle.pem });
   return { ...(found.signedByCa ? found : own), authorities: own.authorities, bundle };
+}
+
+/**
+ * The Secret of the cluster's own certificates beside which the CA is that a peering file names for the peer's own client certificate:
+ * Cilium's chart writes such files where a certificate and a key are given without a CA (`clustermesh.config.clusters[].tls`).
+ * Undefined where the CA is in the Secret of the file.
+ */
+function mountedAuthority(secret: KubeObject | undefined, peer: string): string | undefined {
+  if (!secret) return undefined;
+  const { name } = secret.metadata;
+  const file = readPeerFile(secretTexts(secret)[peer] ?? '');
+  if ('unreadable' in file) return undefined;
+  const [certificate, authority] = namedPlaces(file, name);
+  return certificate === `${name}/${peer}` && CERTIFICATE_SECRETS.includes(authority ?? '') ? authority : undefined;
+}
+
+/** Every CA that a cluster has, as PEM. */
+function authoritiesIn(secrets: readonly KubeObject[], bundles: Bundles): string {
+  const isAuthority = (key: string) => key === TLS_KEYS.ca || key.endsWith(peerCertificateKeys('').ca);
+  const texts = secrets.flatMap((secret) => {
+    const isOfCa = secret.metadata.name === CA_SECRET;
+    const entries = Object.entries(secretTexts(secret));
+    return entries.flatMap(([key, text]) => (isAuthority(key) || (isOfCa && key === TLS_KEYS.certificate) ? text : []));
+  });
+  const all = new Set([...texts, ...[...bundles.values()].map(({ pem }) => pem)]);
+  return [...all].filter((text) => readBundle(text).length > 0).join('\n');
+}
+
+/** By which CA a certificate was signed, whatever is beside it: that is for the other side's certificates. */
+function withIssuer(files: TlsFiles, texts: TlsTexts, known: string): TlsFiles {
+  if (files.signedByCa || typeof files.certificate === 'string') return files;
+  const { certificate, ca, signedByCa } = readTlsFiles({ certificate: texts.certificate, ca: known });
+  return signedByCa && typeof ca === 'object' ? { ...files, certificate, issuer: ca } : files;
 }
 
 function readable(files: readonly [string, TlsFiles][]): Map<string, TlsSecretFacts> {

@@ -15,8 +15,8 @@ function setFiles(cluster: CheckMesh['one'], secret: string, files: Record<strin
 }
 
 /** mesh-1 gets another certificate for mesh-2. */
-async function reissue({ one, two }: CheckMesh, validity: ReturnType<typeof lasting>): Promise<Undo> {
-  const issued = await issueCertificate(found(two.ca, 'a CA'), peerCertificateSpec('mesh-1'), validity);
+async function reissue({ one, two }: CheckMesh, validity: ReturnType<typeof lasting>, by = two): Promise<Undo> {
+  const issued = await issueCertificate(found(by.ca, 'a CA'), peerCertificateSpec('mesh-1'), validity);
   return setFiles(one, KVSTOREMESH, {
     'mesh-2.etcd-client.crt': issued.certificate,
     'mesh-2.etcd-client.key': issued.privateKey,
@@ -73,9 +73,8 @@ checkScenarios(
       },
       {
         ...ofMesh1,
-        when: 'a different CA is with it',
-        change: ({ one, three }) =>
-          setFiles(one, KVSTOREMESH, { 'mesh-2.etcd-client-ca.crt': found(three.ca, 'a CA').certificate }),
+        when: 'it is from a CA that the peer does not accept',
+        change: (mesh) => reissue(mesh, lasting(100), mesh.three),
       },
       { ...ofMesh1, when: 'ten days are left', severity: 'warn', change: (mesh) => reissue(mesh, lasting(10)) },
       { ...ofMesh1, when: 'it has expired', change: (mesh) => reissue(mesh, lasting(-1)) },

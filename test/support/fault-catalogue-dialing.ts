@@ -219,8 +219,9 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     what: 'the client certificate is from a CA that the peer does not know',
     arrange: async (mesh) => setClient(mesh, await issued(SPEC)),
     noticed: true,
-    status: ['tls-client-rejected'],
+    status: ['tls-client-rejected', 'peer-certificate-issuer'],
     check: ['peers-certificate'],
+    certs: [`${ONE} peer peer-certificate-issuer`],
     connect: 'changes',
   },
   {

@@ -36,6 +36,9 @@ export interface CertificateFacts {
   sha256: string;
   /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */
   publicKeySha256: string;
+  /** Its key identifier, and that of the CA that issued it, hexadecimal (RFC 5280, 4.2.1.1 and 4.2.1.2); what has neither does not tell. */
+  keyId?: string | undefined;
+  issuerKeyId?: string | undefined;
   /** Bits of an RSA key; undefined for other kinds of keys. */
   keyBits?: number | undefined;
 }
@@ -62,6 +65,10 @@ export interface TlsFiles {
   ca: CertificateFacts | FileLack;
   /** Whether one of the CAs that are with it signed the certificate. */
   signedByCa: boolean;
+  /** Where none of those did, the CA that signed it, as far as the cluster has it anywhere. */
+  issuer?: CertificateFacts | undefined;
+  /** The certificates that are sent along with it, where no CA is known that signed it. */
+  links?: readonly CertificateFacts[] | undefined;
   /** Every certificate of the bundle `ca`, in its order. */
   authorities: readonly CertificateFacts[];
   /** Where programs that present it verify by other CAs than by those that are with it. */
@@ -84,4 +91,7 @@ export interface TlsSecretFacts {
   keyMatches: boolean;
   /** Whether the certificate's signature verifies with `ca`. */
   signedByCa: boolean;
+  /** See {@link TlsFiles}, as `links`. */
+  issuer?: CertificateFacts | undefined;
+  links?: readonly CertificateFacts[] | undefined;
 }

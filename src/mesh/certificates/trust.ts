@@ -25,13 +25,43 @@ export function distrusts({ authorities: stored, bundle }: TlsFiles, ca: Certifi
   return authorities.length > 0 && !authorities.some((one) => isSameKey(one, ca));
 }
 
+/** What is known of who signed a certificate. */
+type Presented = Pick<TlsFiles | TlsSecretFacts, 'certificate' | 'ca' | 'signedByCa' | 'issuer' | 'links'>;
+
+/** The CA that signed a certificate, as far as its cluster has it: beside the certificate, or anywhere else. */
+export function issuerOf({ ca, signedByCa, issuer }: Presented): CertificateFacts | undefined {
+  return signedByCa && typeof ca === 'object' ? ca : issuer;
+}
+
+/**
+ * Whether a server takes a client's certificate, by the CAs that it trusts, whichever the client has beside it: those are for the
+ * server's. Of a CA that the client's cluster has nowhere names and key identifiers tell.
+ * @returns undefined where nothing tells
+ */
+export function accepts(server: TlsFiles, client: Presented): boolean | undefined {
+  const authorities = server.bundle ? (server.bundle.authorities ?? []) : server.authorities;
+  const { certificate, links = [] } = client;
+  if (authorities.length === 0 || typeof certificate === 'string') return undefined;
+  const issuer = issuerOf(client);
+  if (issuer) return authorities.some((one) => isSameKey(one, issuer));
+  const answers = [certificate, ...links].flatMap((one) => authorities.map((ca) => mayHaveSigned(ca, one)));
+  if (answers.includes(true)) return true;
+  return answers.includes(undefined) ? undefined : false;
+}
+
+/** As OpenSSL and Go look for the issuer of a certificate (RFC 5280, 4.1.2.4 and 4.2.1.1); undefined where only names tell. */
+function mayHaveSigned(ca: CertificateFacts, { issuerCommonName, issuerKeyId }: CertificateFacts): boolean | undefined {
+  if (ca.commonName !== issuerCommonName) return false;
+  return ca.keyId === undefined || issuerKeyId === undefined ? undefined : ca.keyId === issuerKeyId;
+}
+
 /**
  * Whether a client and a server accept each other's certificate: each is from a CA that the other one trusts. While a CA is
  * being replaced a bundle has both, and which one has signed is another question than which are trusted.
  */
 export function acceptEachOther(client: TlsSecretFacts, server: TlsSecretFacts): boolean {
-  if (!client.ca || !server.ca || !client.signedByCa || !server.signedByCa) return false;
-  return trusts(server, client.ca) && trusts(client, server.ca);
+  const [ofClient, ofServer] = [issuerOf(client), issuerOf(server)];
+  return ofClient !== undefined && ofServer !== undefined && trusts(server, ofClient) && trusts(client, ofServer);
 }
 
 /** Whether a CA is among those by which whoever presents a certificate verifies. */

@@ -2,10 +2,11 @@ import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { type Endpoint, hostPort, isIpAddress, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
+import { accepts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
-import type { FaultId } from '../faults/fault.ts';
+import type { Fault, FaultId } from '../faults/fault.ts';
 import { unlistedPeers } from '../faults/user-faults.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
@@ -15,6 +16,7 @@ import {
   meshHostname,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
   SHARED_USER,
   secretRef,
 } from '../objects/names.ts';
@@ -35,6 +37,7 @@ import {
   undialledServers,
 } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
+import { partedBy } from '../peers/parted.ts';
 import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -88,7 +91,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-certificate',
     title: 'client certificates for peers are valid and from the CA that checks them',
     // They are the cluster's own: the peers need not be among the clusters.
-    judge: (from, { name }, now) => judgeCertificate(from, name, now),
+    judge: (from, { name, cluster }, now) => judgeCertificate(from, name, cluster, now),
     lack: (from, { name }) => lackOfCertificate(from, name),
   }),
   withUnlisted({
@@ -155,19 +158,41 @@ function judgeUser(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | un
   return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
 }
 
-/** The certificate that a cluster has for one of its peers alone. */
-function judgeCertificate(from: ClusterSnapshot, peer: string, now: Date): PeerVerdict | undefined {
+/** The certificate that a cluster has for one of its peers alone. @param to the peer, where it was read: its etcd is who has to take it */
+function judgeCertificate(
+  from: ClusterSnapshot,
+  peer: string,
+  to: ClusterSnapshot | undefined,
+  now: Date,
+): PeerVerdict | undefined {
   const facts = from.peerCertificates.get(peer);
   if (!facts) return undefined;
   // Files that are not there, or no certificates, are what makes them not go together.
   const cause = causeIn(from, peer, ['peer-certificate-missing', 'peer-certificate-unreadable'], now);
   if (!facts.keyMatches)
     return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
-  if (!facts.signedByCa)
-    return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
   if (!facts.certificate.usages.includes('client'))
     return { severity: 'fail', reason: 'the client certificate, or a CA of its chain, is not for client use' };
-  return expiry(facts.certificate, now);
+  const refused = to && dialFaults(from, { now, others: [to] }).find((fault) => isRefusal(fault, peer));
+  if (to && refused) {
+    const hint = partedBy(to, from)?.mend ?? refused.hint;
+    return { severity: 'fail', reason: refused.says, ...(hint ? { hint } : {}) };
+  }
+  const server = to?.tlsFiles?.get(SERVER_CERT_SECRET);
+  // The CA beside it is for the peer's certificate: one that dials with its own has another signer.
+  const isFromElsewhere = !facts.signedByCa && !(server && accepts(server, facts));
+  if (isFromElsewhere && (server || !facts.issuer))
+    return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
+  const found = expiry(facts.certificate, now);
+  if (found || !isFromElsewhere) return found;
+  return {
+    severity: 'skip',
+    reason: `the client certificate for ${peer} is from a CA of which is not known whether the peer accepts it`,
+  };
+}
+
+function isRefusal({ id, peer }: Fault, of: string): boolean {
+  return id === 'peer-certificate-issuer' && peer === of;
 }
 
 function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {

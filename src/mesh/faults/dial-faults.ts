@@ -4,7 +4,7 @@ import { expiredAuthority, replaceExpired } from '../certificates/authority-time
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { TlsFiles } from '../certificates/certificate.ts';
 import { endOf, validityFault } from '../certificates/cluster-certificates.ts';
-import { distrusts, isSameKey } from '../certificates/trust.ts';
+import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -15,14 +15,12 @@ import {
   CONFIG_DIRECTORY,
   ETCD_PORT,
   KVSTOREMESH_PEERS_SECRET,
-  LOCAL_CERT_SECRET,
-  REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
   secretRef,
   serviceHostname,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
-import { missingFiles } from '../peers/file/named-files.ts';
+import { missingFiles, namedPlaces } from '../peers/file/named-files.ts';
 import { COMMON_PREFIX, isTakenForPeer, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
@@ -69,7 +67,7 @@ export function certificatesNamed(snapshot: ClusterSnapshot): Set<string> {
   );
   const places = files.flatMap((text) => {
     const file = readPeerFile(text);
-    return 'unreadable' in file ? [] : placesOf(file, '').flatMap((place) => place ?? []);
+    return 'unreadable' in file ? [] : namedPlaces(file, '').flatMap((place) => place ?? []);
   });
   return new Set(places);
 }
@@ -133,7 +131,7 @@ function certificateFaults(
   const fault = (id: DialFaultId, says: string, key?: string) =>
     faultFor(snapshot, component, { id, says, peer, ...(key === undefined ? {} : { key }) });
   if (!tlsFiles || file.certFile === undefined) return [];
-  const [certificatePlace, authorityPlace] = placesOf(file, secret);
+  const [certificatePlace, authorityPlace] = namedPlaces(file, secret);
   // A certificate of the cluster's own is in another Secret: what is wrong here is the file that names it.
   const [certificateName, authorityName] = [certificatePlace, authorityPlace].map((place) =>
     place?.startsWith(`${secret}/`) ? place.slice(secret.length + 1) : undefined,
@@ -239,9 +237,8 @@ function trustFault(
   const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
   // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
   if (!other || !server || servesFromElsewhere(other)) return undefined;
-  const issuer = presented?.signedByCa && typeof presented.ca !== 'string' ? presented.ca : undefined;
-  const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
-  const isRefused = issuer !== undefined && distrusts(server, issuer);
+  const serverIssuer = issuerOf(server);
+  const isRefused = presented !== undefined && accepts(server, presented) === false;
   const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
   if (isUnknown && trust.bundle) {
     const says = `the server certificate of ${peer} is from a CA that is missing in ${trust.bundle.object}`;
@@ -256,25 +253,7 @@ function trustFault(
   if (!isRefused) return undefined;
   const says = `the client certificate is from a CA that ${peer} does not accept`;
   // To one that has its own CA's certificate, another is issued by the peer's; one that has the peer's, the peer itself tells.
-  const isOwn = isSameKey(issuer, snapshot.ca?.certificate);
+  const isOwn = isSameKey(presented && issuerOf(presented), snapshot.ca?.certificate);
   const hint = server.bundle && isOwn ? completeBundle(server.bundle, other, snapshot) : undefined;
   return { id: 'peer-certificate-issuer', says, key: 'certificate', hint };
-}
-
-/** Where the certificate and the CA of a peering file are. @param secret the one that holds it */
-function placesOf({ certFile, trustedCaFile }: PeerFile, secret: string): (string | undefined)[] {
-  return [certFile, trustedCaFile].map((path) => placeOf(path, secret));
-}
-
-/**
- * Where a certificate file is, as snapshots name it; undefined for a path that is not mounted by Cilium's chart.
- * @param secret the one that holds the peering file
- */
-function placeOf(path: string | undefined, secret: string): string | undefined {
-  const name = path?.startsWith(`${CONFIG_DIRECTORY}/`) ? path.slice(CONFIG_DIRECTORY.length + 1) : undefined;
-  const [, prefix] = /^(.+[-.])etcd-client(?:-ca)?\.crt$/.exec(name ?? '') ?? [];
-  if (prefix === undefined) return undefined;
-  if (prefix === COMMON_PREFIX) return REMOTE_CERT_SECRET;
-  if (prefix === LOCAL_PREFIX) return LOCAL_CERT_SECRET;
-  return prefix.endsWith('.') ? `${secret}/${prefix.slice(0, -1)}` : undefined;
 }

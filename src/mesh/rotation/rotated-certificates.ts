@@ -3,7 +3,7 @@ import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../certificates/pem.ts';
-import { isSameKey, storedWith } from '../certificates/trust.ts';
+import { isSameKey, issuerOf, storedWith } from '../certificates/trust.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -152,8 +152,9 @@ export function signsForPeers(
 ): boolean {
   return members.some(({ snapshot }) => {
     const { ca, peerCertificates } = snapshot;
-    const own = snapshot === issuer.snapshot || peerCertificates.has(issuer.identity.name);
-    return !own && ca?.certificate.publicKeySha256 === publicKeySha256;
+    const held = peerCertificates.get(issuer.identity.name);
+    const isOfOwn = held === undefined || isSameKey(issuerOf(held), ca?.certificate);
+    return snapshot !== issuer.snapshot && isOfOwn && ca?.certificate.publicKeySha256 === publicKeySha256;
   });
 }
 

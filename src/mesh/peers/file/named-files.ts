@@ -1,5 +1,5 @@
-import { CONFIG_DIRECTORY } from '../../objects/names.ts';
-import { peerCertificateKeys } from './peer-config.ts';
+import { CONFIG_DIRECTORY, LOCAL_CERT_SECRET, REMOTE_CERT_SECRET } from '../../objects/names.ts';
+import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from './peer-config.ts';
 import type { PeerFile } from './peer-file.ts';
 
 /** A file that a peering file names. */
@@ -34,4 +34,22 @@ export function missingFiles(
     if (name === undefined || name.includes('/') || texts[name] || mounted.includes(name)) return [];
     return [{ what, name }];
   });
+}
+
+/** Where the certificate and the CA of a peering file are. @param secret the one that holds it */
+export function namedPlaces({ certFile, trustedCaFile }: PeerFile, secret: string): (string | undefined)[] {
+  return [certFile, trustedCaFile].map((path) => placeOf(path, secret));
+}
+
+/**
+ * Where a certificate file is, as snapshots name it; undefined for a path that is not mounted by Cilium's chart.
+ * @param secret the one that holds the peering file
+ */
+function placeOf(path: string | undefined, secret: string): string | undefined {
+  const name = path?.startsWith(`${CONFIG_DIRECTORY}/`) ? path.slice(CONFIG_DIRECTORY.length + 1) : undefined;
+  const [, prefix] = /^(.+[-.])etcd-client(?:-ca)?\.crt$/.exec(name ?? '') ?? [];
+  if (prefix === undefined) return undefined;
+  if (prefix === COMMON_PREFIX) return REMOTE_CERT_SECRET;
+  if (prefix === LOCAL_PREFIX) return LOCAL_CERT_SECRET;
+  return prefix.endsWith('.') ? `${secret}/${prefix.slice(0, -1)}` : undefined;
 }
