@@ -503,6 +503,25 @@ describe('checks of CAs and ownership', () => {
   });
 
   it.each([
+    ['which cert-manager issues', [issuedByCertManager()], false],
+    ['which it does not issue', [], true],
+    ['beside one that it issues', [issuedByCertManager('clustermesh-apiserver-admin-cert')], true],
+  ])('a certificate of another CA than the one in Secret cilium-ca, %s', (_which, live, isFault) => {
+    const cluster = { ...signed, ca: caFacts('ca-of-hubble'), live: [apiserverDeployment(), ...live] };
+    const input = inputOf(
+      {},
+      {
+        ...cluster,
+        tlsSecrets: new Map([...signed.tlsSecrets, ['clustermesh-apiserver-admin-cert', tlsFacts('ca-of-hubble', {})]]),
+      },
+    );
+    const secrets = findingsOf('tls-chain', input).flatMap(({ severity, args }) =>
+      severity === 'fail' ? [args.secret] : [],
+    );
+    expect(secrets.includes('clustermesh-apiserver-server-cert')).toBe(isFault);
+  });
+
+  it.each([
     ['that was not read', ['remote-mesh-9'], [], 'skip'],
     ['that was read, and is no peer', ['remote-mesh-2'], [], 'warn'],
     ['that was read, and may be invited', ['remote-mesh-2'], undefined, 'skip'],
@@ -788,6 +807,22 @@ describe('tls-ca-trust', () => {
     ['a different CA', 'fail', ['ca-former']],
   ])('a cluster that trusts %s for its peer: %s', (_name, severity, cas) => {
     expect(severities('tls-ca-trust', inputOf({}, { peerCertificates: held(...cas) }))).toEqual([severity]);
+  });
+
+  // By what its etcd shows: Secret cilium-ca may be Hubble's alone, or no more than a new one that nothing is from yet.
+  it.each<[string, string | undefined, boolean, string]>([
+    ['from that CA', 'ca-former', true, 'pass'],
+    ['from another CA', 'ca-issuer', true, 'fail'],
+    ['from that CA, whose Secret has another', 'ca-former', false, 'pass'],
+    ['that cannot be read, of cert-manager', undefined, true, 'skip'],
+  ])('a cluster whose peer serves with a certificate %s: %s', (_what, shown, isManaged, severity) => {
+    const input = inputOf({}, { peerCertificates: held('ca-former') });
+    const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
+    const tlsSecrets = new Map(shown ? [['clustermesh-apiserver-server-cert', tlsFacts(shown, {})]] : []);
+    const live = [isManaged ? issuedByCertManager() : secretObject('clustermesh-apiserver-server-cert', {})];
+    const peer = { ...two, tlsSecrets, objects: snapshotOf({ live }).objects };
+    const found = findingsOf('tls-ca-trust', { ...input, clusters: [one, peer] });
+    expect(found.find(({ cluster = 'one' }) => cluster === 'one')?.severity).toBe(severity);
   });
 
   const REMOTE = 'clustermesh-apiserver-remote-cert';

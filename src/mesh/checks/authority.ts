@@ -1,13 +1,14 @@
-import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
+import { hasLostSigner, isIssuedElsewhere, isServedByCertManager, lostAuthority } from '../certificates/authority.ts';
 import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
-import type { TlsSecretFacts } from '../certificates/certificate.ts';
-import { isForeignAuthority, SIGNED_NOTHING, signerInUse, waysToSign } from '../certificates/foreign-authority.ts';
-import { trusts } from '../certificates/trust.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
+import { issuerOf, trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { renewTrustCommand } from '../connect/renew-trust.ts';
+import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
@@ -168,10 +169,20 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
 function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
   return withoutNamesakes(cluster, all).flatMap((peer) => {
     const held = bundledTrust(cluster, peer) ?? cluster.peerCertificates.get(clusterNameOf(peer));
-    // A CA that signed nothing is a fault of that cluster, which to connect again does not mend.
-    const actual = signerInUse(peer) ?? peer.ca?.certificate;
+    const actual = shownAuthority(peer);
     return held?.ca && actual ? [{ peer, held, trusted: held.ca.commonName, actual }] : [];
   });
+}
+
+/**
+ * The CA by which a cluster is known: that of the certificate that its etcd shows. What is in Secret cilium-ca may have signed
+ * nothing (a fault of that cluster, which to connect again does not mend), or be there for Hubble alone, where cert-manager issues;
+ * of a server certificate that does not go with the cluster's others it is what tells.
+ */
+function shownAuthority(cluster: ClusterSnapshot): CertificateFacts | undefined {
+  const server = cluster.tlsSecrets.get(SERVER_CERT_SECRET);
+  const shown = server && !servesFromElsewhere(cluster) ? issuerOf(server) : undefined;
+  return shown ?? (isServedByCertManager(cluster) ? undefined : cluster.ca?.certificate);
 }
 
 /**

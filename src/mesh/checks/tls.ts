@@ -114,14 +114,16 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },
-  perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, cluster) => {
+  perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts, secret }, cluster) => {
     const { ca } = cluster;
     const lacking = lackingBundle(facts);
     if (lacking) return { severity: 'fail', reason: saysLacking(lacking), hint: completeBundle(lacking, cluster) };
     if (!facts.bundle && !facts.signedByCa)
       return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
-    // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once.
-    if (ca && !trusts(facts, ca.certificate) && !isForeignAuthority(cluster)) {
+    // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once; that
+    // of an issuer of cert-manager's is wherever that is, and Secret cilium-ca may be there for Hubble alone.
+    const isJudged = !issuesElsewhere(cluster, secret) && !isForeignAuthority(cluster);
+    if (ca && isJudged && !trusts(facts, ca.certificate)) {
       return { severity: 'fail', reason: 'it is from a different CA than the one in Secret cilium-ca' };
     }
     return undefined;
