@@ -31,6 +31,7 @@ import {
   CA_SECRET,
   CILIUM_CONFIG,
   LOCAL_CERT_SECRET,
+  localUserName,
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
@@ -213,7 +214,9 @@ function certificateFaults(
         tlsFiles.get(name),
         isServer ? undefined : server,
         now,
-      ) ?? (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
+      ) ??
+      (isServer && isElsewhere ? FROM_ELSEWHERE : undefined) ??
+      (name === LOCAL_CERT_SECRET && named.has(name) ? ofAnother(snapshot, others) : undefined);
     if (!fault) return [];
     const { lacking, ...found } = fault;
     // Of what somebody else makes, enable is not the way to a new one.
@@ -230,6 +233,18 @@ function certificateFaults(
   });
   // What a bundle lacks, each certificate of that CA tells.
   return faults.filter(({ says }, at) => faults.findIndex((one) => one.says === says) === at);
+}
+
+/**
+ * The certificate by which agents log in to their own cache, where it is that of another cluster: etcd has a user for its own cluster
+ * alone (Cilium's pkg/kvstore/etcdinit), and takes it from the common name. Under which name etcd runs is told by itself.
+ */
+function ofAnother(snapshot: ClusterSnapshot, others: FaultsInput['others']): FoundInCertificate | undefined {
+  const user = snapshot.tlsSecrets.get(LOCAL_CERT_SECRET)?.certificate.commonName ?? '';
+  const own = localUserName(clusterNameOf(snapshot));
+  if (!user.startsWith(localUserName('')) || user === own || outdatedIdentity(snapshot, others)) return undefined;
+  const says = `the local certificate is for the user "${user}", not "${own}"`;
+  return { id: 'certificate-usage', says, key: 'tls.crt' };
 }
 
 const FROM_ELSEWHERE: FoundInCertificate = {
