@@ -794,6 +794,21 @@ describe('programs that were started before cilium-config was changed', () => {
   });
 });
 
+describe('a load balancer without an address', () => {
+  it.each([
+    ['is warned of where all who dial it have chosen others', '203.0.113.9:2379', 'warn'],
+    ['fails where one goes by it', undefined, 'fail'],
+  ])('%s', (_what, endpoint, severity) => {
+    const dials = secretObject('cilium-clustermesh', { 'mesh-1': FILE });
+    if (endpoint) dials.metadata.annotations = { 'meshctl.io/endpoint.mesh-1': endpoint };
+    const pending = serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] });
+    const { clusters, ...input } = inputOf({}, { live: [apiserverDeployment(), pending] });
+    const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [dials] });
+    const found = findingsOf('apiserver-address', { ...input, clusters: [...clusters.slice(0, 1), two] });
+    expect(found.find(({ cluster }) => cluster === 'one')?.severity).toBe(severity);
+  });
+});
+
 describe('tls-ca-trust', () => {
   const held = (...cas: string[]) => {
     const authorities = cas.map((key) => certificateFacts({ publicKeySha256: key }));

@@ -5,6 +5,7 @@ import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -14,7 +15,9 @@ import { annotationOfRanges } from '../network/allow-lists.ts';
 import { APISERVER, APISERVER_SELECTOR, ETCD_PORT } from '../objects/names.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
-import { knownPeers } from '../peers/peers.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
+import { choicesFor } from '../peers/peer-choices.ts';
+import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { isGoing, saysGoing } from '../plan/going.ts';
 import { type Finding, type Subject, theCluster } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
@@ -72,7 +75,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     title: 'the clustermesh-apiserver has an address',
     needs: ['apiserver-deployed'],
     subject: theCluster,
-    run: ({ clusters }) =>
+    run: ({ clusters }, all) =>
       clusters
         .filter((cluster) => !serviceEndpoints(cluster) || isGoing(apiserverService(cluster)))
         .map((cluster) => {
@@ -85,7 +88,9 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
           const args = isOfType
             ? { foundBy: SERVICE_TYPE, foundIn: cluster.context }
             : { there: service !== undefined, reason: says };
-          return findingOf('apiserver-address', 'fail', cluster.context, args, hint);
+          const severity =
+            service && !isGoing(service) && !isOfType && isDialledAsChosen(cluster, all) ? 'warn' : 'fail';
+          return findingOf('apiserver-address', severity, cluster.context, args, hint);
         }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
@@ -229,4 +234,17 @@ function madePrivate(cluster: ClusterSnapshot): string {
   return byAlone
     ? `let only the other clusters in, by the annotation that alone its load balancer goes by: ${annotated([[byAlone.name, byAlone.value]])}`
     : 'give its Service what makes load balancers internal at your provider (enable --service-annotation), or let only the other clusters in (--load-balancer-source-ranges).';
+}
+
+/** Whether everybody who is known to dial a cluster does so at an address that was chosen, as behind NAT: nobody goes by its Service's. */
+function isDialledAsChosen(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): boolean {
+  const own = clusterNameOf(cluster);
+  const others = withoutNamesakes(cluster, all);
+  const isRead = (peer: string) => others.some((other) => clusterNameOf(other) === peer);
+  const diallers = others.filter((other) => configuredPeers(other).includes(own));
+  return (
+    diallers.length > 0 &&
+    knownPeers(cluster).every(isRead) &&
+    diallers.every((other) => choicesFor(other, own).endpoints !== undefined)
+  );
 }
