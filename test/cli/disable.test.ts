@@ -223,15 +223,31 @@ describe('disable', () => {
     const left = usersOf2();
     store.update(refs.configMap('clustermesh-remote-users'), (users) => {
       users.data = { 'users.yaml': remoteUsersFile([{ name: 'remote-mesh-1', role: 'remote' }]) };
+      users.metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
     });
-    const told = await succeed('disable', '--context', 'mesh-1', '--disconnect', '--dry-run');
+    const undone =
+      'ConfigMap kube-system/clustermesh-remote-users is made by Helm release cilium, whose next sync may undo';
+    const told = await succeed('disable', '--context', 'mesh-1', '--disconnect', '--dry-run', '-o', 'json');
     expect(told.stdout).toContain('remote-mesh-1');
+    expect([jsonOf(told).warnings, told.stderr]).toEqual([
+      [expect.stringContaining(`context "mesh-2": ${undone}`)],
+      expect.stringContaining(`⚠ context "mesh-2": ${undone}`),
+    ]);
     await succeed('enable', '--context', 'mesh-1');
     const warned = await succeed('disable', '--context', 'mesh-1', '--yes');
     expect(warned.stderr).toContain('"mesh-2" still lets "mesh-1" in');
     expect(warned.stderr).not.toContain('cut off');
     expect(usersOf2()).toContain('remote-mesh-1');
-    await succeed('disable', '--context', 'mesh-1', '--disconnect', '--yes');
+    // Nobody here has a certificate by which mesh-2's etcd tells; nor is there one by which it tells who its users are.
+    const admin = found(store.get(refs.secret('clustermesh-apiserver-admin-cert')), 'the certificate');
+    store.delete(refs.secret('clustermesh-apiserver-admin-cert'));
+    const unseen = await meshctl('disable', '--context', 'mesh-1', '--disconnect', '--yes', '-o', 'json');
+    expect(unseen.exitCode, unseen.stderr).toBe(1);
+    const says = [undone, 'context "mesh-2": whether its etcd still lets "mesh-1" in could not be verified'];
+    expect(jsonOf(unseen).warnings).toEqual(
+      expect.arrayContaining(says.map((words) => expect.stringContaining(words))),
+    );
+    store.create(admin);
     expect(usersOf2()).toBe(left);
   });
 });

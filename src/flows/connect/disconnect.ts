@@ -129,8 +129,8 @@ async function awaitTaken(flow: Flow, prepared: PreparedDisconnect, options: Dis
 }
 
 /** What is to be waited for: an etcd that goes lets nobody in. */
-function toBeSeen({ partings }: PreparedDisconnect, { leaving }: DisconnectOptions): Parting[] {
-  return partings.map((one) => (one.snapshot.context === leaving ? { ...one, unserved: [] } : one));
+function toBeSeen({ partings }: PreparedDisconnect, { leaving = [] }: DisconnectOptions): Parting[] {
+  return partings.map((one) => (leaving.includes(one.snapshot.context) ? { ...one, unserved: [] } : one));
 }
 
 /**

@@ -42,8 +42,8 @@ export interface DisconnectOptions {
   mend?: ((context: string) => string) | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
-  /** The context of a cluster that leaves the mesh by it: its etcd, which goes, is not asked. */
-  leaving?: string | undefined;
+  /** Contexts of clusters that leave the mesh by it: their etcds, which go, are not asked, nor is anything of them to be known. */
+  leaving?: readonly string[] | undefined;
   /** Reads the clusters that it is not about: some may stand on what it takes away. Absent: they are not looked at. */
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
   /** Without `force`: destinations that cannot be accessed have no part in it. */
@@ -130,12 +130,13 @@ export async function prepareDisconnect(
   const strangers = notPeersAmong(named, concerned);
   if (!options.spare) requirePeers(strangers, concerned);
   const dials = named.filter((dial) => !isOfNotPeers(dial, strangers));
-  const prepared = prepareParting(targets, dials, concerned);
+  const { leaving } = options;
+  const prepared = prepareParting(targets, dials, { others: concerned, leaving });
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
-  const invited = await invitationsEnding(flow, prepared);
+  const invited = await invitationsEnding(flow, prepared, leaving);
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
   return { ...prepared, warnings, spared };
 }
@@ -200,12 +201,20 @@ async function readConcerned(
  * Plans that dials end, of clusters that were read, and whose names are those that their peers know ({@link requireSettledNames}).
  * @param others clusters that it is not about, as far as they were read
  * @param begun dials that the same run makes first
+ * @param leaving contexts of clusters that leave the mesh by it: of what goes there nothing is to be known
  */
 export function prepareParting(
   targets: readonly Target[],
   dials: readonly EndingDial[],
-  others: readonly ClusterSnapshot[] = [],
-  begun: Parameters<typeof partingsOf>[1] = [],
+  {
+    others = [],
+    begun = [],
+    leaving = [],
+  }: {
+    others?: readonly ClusterSnapshot[];
+    begun?: Parameters<typeof partingsOf>[1];
+    leaving?: readonly string[] | undefined;
+  } = {},
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const partings = partingsOf(dials, begun);
@@ -213,7 +222,8 @@ export function prepareParting(
   requireStaying(plan.steps);
   // What is left there for a cluster's own name connects it to nobody: there is nothing to warn of.
   const between = dials.filter(([client, server]) => client.name !== server.name);
-  const common = between.filter(
+  const staying = between.filter(([, server]) => !leaving.includes(server.context));
+  const common = staying.filter(
     ([{ snapshot }, { name }]) => snapshot && configuredPeers(snapshot).includes(name) && sharesLogin(snapshot, name),
   );
   return {
@@ -228,8 +238,8 @@ export function prepareParting(
         ([client, server]) =>
           `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: the certificate stays valid after it stops dialling`,
       ),
-      ...openConnections(between),
-      ...unfinishedRotations(between),
+      ...openConnections(staying),
+      ...unfinishedRotations(between.flat().filter(({ context }) => !leaving.includes(context))),
       ...foreignHomeNotes(plan.steps, partedOf(partings)),
     ],
   };
@@ -250,8 +260,8 @@ function partedOf(partings: readonly Parting[]): ReadonlyMap<string, readonly st
 }
 
 /** What is left of a rotation goes on in each cluster; how, hangs on certificates that are not read here. */
-function unfinishedRotations(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
-  const snapshots = [...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []);
+function unfinishedRotations(clusters: readonly DisconnectedCluster[]): string[] {
+  const snapshots = [...new Set(clusters)].flatMap(({ snapshot }) => snapshot ?? []);
   if (!snapshots.some(hasMarkedFiles)) return [];
   const look = meshctlCommand('clustermesh check', { context: snapshots.map(({ context }) => context) }, [
     ...['--category', 'tls'],

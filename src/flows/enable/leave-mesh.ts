@@ -37,6 +37,8 @@ export interface LeaveOutcome {
   remaining: readonly string[];
   /** Whether its peers were seen to have forgotten it, and it them, as far as that was to be looked at. */
   verified: boolean;
+  /** What is to be known of what was done, beside that. */
+  warnings: readonly string[];
   steps: Step[];
 }
 
@@ -58,7 +60,8 @@ export async function prepareLeavingPeers(
   const request = { source, destinations: reachable, mode: 'bidirectional' } as const;
   // What it has itself leaves the mesh with it; only those that it tells may have let others in by it.
   const others = reachable.length > 0 ? readOthers : undefined;
-  return prepareDisconnect(flow, request, { parallel: PARALLEL, named, readOthers: others });
+  const leaving = [source.client.context];
+  return prepareDisconnect(flow, request, { parallel: PARALLEL, named, leaving, readOthers: others });
 }
 
 /** The plan: connections first, then what enable has made. */
@@ -78,6 +81,11 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
   const isOwn = (effect: PeerEffect) => effect.cluster === cluster && draft.peers.includes(effect.peer);
   const elsewhere = peers.prepared?.effects.filter((effect) => !isOwn(effect)) ?? [];
   return [...own, ...elsewhere];
+}
+
+/** What is to be known of the peers before they are parted: what undoes it there, and what goes on all the same. */
+export function leavingWarnings(leaving: readonly LeavingCluster[]): string[] {
+  return [...new Set(leaving.flatMap(({ peers }) => peers.prepared?.warnings ?? []))];
 }
 
 /** Every cluster that the plans write to, once. */
@@ -131,12 +139,14 @@ async function leaveMesh(
   const onWritten = () => {
     isWritten = true;
   };
-  const parting = { parallel: PARALLEL, waitMs: options.waitMs, leaving: context, onWritten };
+  const parting = { parallel: PARALLEL, waitMs: options.waitMs, leaving: [context], onWritten };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
     const final = await disableCluster(flow, target, draft, options);
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
-    return { context, name: draft.name, remaining: peers.remaining, verified: parted?.verified ?? true, steps };
+    const { verified = true, warnings = [] } = parted ?? {};
+    const known = [...draft.notes, ...warnings];
+    return { context, name: draft.name, remaining: peers.remaining, verified, warnings: known, steps };
   } catch (error) {
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
     if (isWritten && parted.length > 0)

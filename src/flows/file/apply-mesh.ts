@@ -166,6 +166,7 @@ async function carryOut(
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {
       ...options,
+      leaving: prune.leaving.map(({ target }) => target.client.context),
       onWritten: () => {
         options.state.isWritten = true;
       },

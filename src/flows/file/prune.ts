@@ -93,7 +93,8 @@ export async function preparePrune(
     })),
     ...connections.later,
   ];
-  const parting = prepareParting(targets, dials, all, begun);
+  const goneContexts = gone.map(({ context }) => context);
+  const parting = prepareParting(targets, dials, { others: all, begun, leaving: goneContexts });
   const leaving = await Promise.all(
     outside
       .filter(({ client }) => isLeaving(client))
@@ -108,7 +109,7 @@ export async function preparePrune(
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
-      ...(await invitationsEnding(flow, parting)),
+      ...(await invitationsEnding(flow, parting, goneContexts)),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
     ],

@@ -44,14 +44,16 @@ export function invitedBy(kept: JudgedInvitations | undefined, now: Date): strin
 /**
  * What becomes of open invitations when clusters shut peers out: no message of them joins anybody any more. Only who is let in
  * and not dialled can be somebody's guest: elsewhere no invitation is looked for.
+ * @param leaving contexts of clusters that leave the mesh by it: more becomes of theirs ({@link invitationsEndingWith})
  */
 export async function invitationsEnding(
   flow: Flow,
   { targets, partings }: { targets: readonly Target[]; partings: readonly Parting[] },
+  leaving: readonly string[] = [],
 ): Promise<string[]> {
   const notes = targets.map(async (target) => {
     const parting = partings.find(({ snapshot }) => snapshot.context === target.client.context);
-    if (!parting) return [];
+    if (!parting || leaving.includes(target.client.context)) return [];
     const { snapshot, unserved } = parting;
     const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
     if (guests.length === 0) return [];

@@ -7,6 +7,7 @@ import {
   leavingEffects,
   leavingSteps,
   leavingTargets,
+  leavingWarnings,
   prepareLeavingPeers,
 } from '../../../flows/enable/leave-mesh.ts';
 import type { Target } from '../../../flows/flow.ts';
@@ -221,7 +222,9 @@ async function carryOut(
 ): Promise<CommandResult> {
   const steps = leaving.flatMap(leavingSteps);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
-  const report = { steps, notes, effects: leaving.flatMap(leavingEffects) };
+  const warnings = leavingWarnings(leaving);
+  const report = { steps, notes, effects: leaving.flatMap(leavingEffects), warnings };
+  for (const warning of warnings) context.progress.warn(warning);
   const dryRun = dryRunOf(flags);
   if (dryRun) {
     const verdicts =
@@ -233,12 +236,16 @@ async function carryOut(
   const question = `Disable Cluster Mesh in ${names}?`;
   await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
   const done = await leaveInTurn(context, leaving, options);
-  const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
-  const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
+  const clusters = done.map((one) => {
+    const { name, remaining } = one;
+    return { ...one, ...printable({ name, remaining, warnings: one.warnings }) };
+  });
+  const data = clusters.map(({ context: where, name, remaining, ...one }) => ({
     context: where,
     cluster: name,
     stillPointingHere: remaining,
-    steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+    steps: one.steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+    warnings: one.warnings,
   }));
   return {
     kind: 'DisableResult',
