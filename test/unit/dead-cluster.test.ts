@@ -14,14 +14,25 @@ it.each([
   ['mesh-2', ['mesh-2', 'mesh-3'], `if that cluster is gone for good, forget it: ${FORGET} mesh-2`],
   ['two', ['mesh-2'], `if that cluster is mesh-2, and is gone for good, forget it: ${FORGET} mesh-2`],
   ['two', ['mesh-2', 'mesh-3'], `forget it by its name, mesh-2 or mesh-3: ${FORGET} '<name>'`],
-  ['two', [], `forget it: ${FORGET} '<name>'`],
+  ['two', [], 'if that cluster is gone for good, nothing of it is left to take out'],
 ])('a destination %s that may be gone, beside peers %j, is forgotten by its name', (dead, peers, says) => {
   expect(withWayOut(ERROR, dead, { context: 'a', alive: knowing(...peers) }).hint).toContain(says);
 });
 
 it('a context that does not answer is no peer but the one of its name: the only other one may be alive', () => {
-  expect(nameOfDead('mesh-2', knowing('mesh-2', 'mesh-3'))).toBe('mesh-2');
-  expect(() => nameOfDead('two', knowing('mesh-2'))).toThrow(/not known which peer it is/);
+  expect(nameOfDead('mesh-2', knowing('mesh-2', 'mesh-3'), [])).toBe('mesh-2');
+  expect(() => nameOfDead('two', knowing('mesh-2'), [])).toThrow(/not known which peer it is/);
+});
+
+it.each([
+  ['none is known', [], []],
+  ['those that are known are alive', ['mesh-3'], ['mesh-3']],
+])('a dead cluster that an earlier run has forgotten is taken for no other: %s', (_what, known, read) => {
+  const others = read.map((name) => snapshotOf({ ciliumConfig: { 'cluster-name': name, 'cluster-id': '3' } }));
+  expect(nameOfDead('mesh-2', knowing(...known), others)).toBe('mesh-2');
+  expect(() => nameOfDead('mesh-2', knowing(...known, 'mesh-4'), others)).toThrow(
+    expect.objectContaining({ hint: expect.stringMatching(/: --peer mesh-4$/) }),
+  );
 });
 
 it.each<[what: string, known: string[] | undefined, names: string[] | undefined]>([

@@ -16,7 +16,7 @@ import {
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { isLetIn } from '../../mesh/peers/peers.ts';
+import { ownUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import { withServerCertificate } from '../../snapshot/read-for-parting.ts';
@@ -62,7 +62,10 @@ interface FormerPeer {
   isDeployed: boolean;
 }
 
-/** Users that were taken out of a cluster's list, of peers whose credentials nobody here has. */
+/**
+ * Peers that a cluster's list of users has no more, and whose credentials nobody here has. An earlier run may have taken them out, and
+ * its etcd may have them still.
+ */
 interface FormerUsers {
   server: Target;
   snapshot: Parting['snapshot'];
@@ -121,7 +124,7 @@ function formerUsers(
 ): FormerUsers[] {
   return partings.flatMap(({ snapshot, unserved }): FormerUsers[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
-    const peers = unserved.filter((peer) => isLetIn(snapshot, peer));
+    const peers = unserved.filter((peer) => remoteUserName(peer) !== ownUser(snapshot));
     const isAsked = known.some((former) => former.server === server);
     if (!server || isAsked || peers.length === 0) return [];
     return [{ server, snapshot, peers, isDeployed: isEtcdDeployed(snapshot) }];
@@ -193,9 +196,8 @@ async function awaitUsersGone(
 }
 
 function noneReady({ client: { context }, namespace }: Target, peers: readonly string[]): string {
-  const [whose, whom] = peers.length === 1 ? ['user', 'it'] : ['users', 'them'];
   const names = peers.map((peer) => `"${peer}"`).join(', ');
-  return `context "${context}": the ${whose} of ${names} ${peers.length === 1 ? 'is' : 'are'} removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses ${whom}; see why: ${describeServer({ context, namespace })}`;
+  return `context "${context}": no clustermesh-apiserver pod is ready, so it could not be verified that its etcd refuses ${names}; see why: ${describeServer({ context, namespace })}`;
 }
 
 function stillIn({ client: { context }, namespace }: Target, peer: string): MeshctlError {

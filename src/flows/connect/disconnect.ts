@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { saysWhatStands, whatStands } from '../../mesh/connect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
@@ -77,8 +77,8 @@ export async function disconnectClusters(
 }
 
 /**
- * Where nothing is left to take out. Only what an earlier run did not live to see, an agent that still reports a peer, is
- * waited for, and said.
+ * Where nothing is left to take out. Only what an earlier run did not live to see, an etcd that still lets a peer in or an agent that
+ * still reports one, is waited for, and said.
  */
 async function awaitNothing(
   flow: Flow,
@@ -90,38 +90,30 @@ async function awaitNothing(
   const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
   const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
   try {
-    return await awaitParted(look, targets, toBeSeen(prepared, options), { timeoutMs: 0, parallel: options.parallel });
+    const once = { timeoutMs: 0, parallel: options.parallel };
+    if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0) return [];
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
-    return awaitTaken(flow, prepared, options);
   }
+  return awaitTaken(flow, prepared, options);
 }
 
 /** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
 async function awaitTaken(flow: Flow, prepared: PreparedDisconnect, options: DisconnectOptions): Promise<string[]> {
-  const { targets, partings, parted } = prepared;
+  const { targets } = prepared;
   const { waitMs, parallel } = options;
   if (waitMs === undefined) return [];
   try {
     return await awaitParted(flow, targets, toBeSeen(prepared, options), { timeoutMs: waitMs, parallel });
   } catch (error) {
-    const stands = partings.map(({ snapshot }) => {
-      const name = clusterNameOf(snapshot);
-      const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
-      const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
-      return { context: snapshot.context, undialled, unserved };
-    });
-    for (const { context, undialled, unserved } of stands) {
-      const parts = [
-        ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
-        ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),
-      ];
-      flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that is kept, nothing is rolled back`);
-    }
+    const stands = whatStands(prepared);
+    for (const one of stands) flow.progress.warn(saysWhatStands(one));
+    if (stands.length === 0) flow.progress.warn('this run has written nothing: nothing was left to take out');
     if (error instanceof MeshctlError) error.details.stands = stands;
     // What has run into the time limit says itself where to look.
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') {
-      const look = meshctlCommand('clustermesh status', { context: stands.map(({ context }) => context) });
+      const asked = stands.length > 0 ? stands : prepared.partings.map(({ snapshot }) => snapshot);
+      const look = meshctlCommand('clustermesh status', { context: asked.map(({ context }) => context) });
       flow.progress.warn(`could not verify that it has taken effect everywhere → see what is still reported: ${look}`);
     }
     throw error;

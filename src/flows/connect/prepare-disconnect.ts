@@ -16,9 +16,9 @@ import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
+import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import { configuredPeers, isLetIn, knownPeers, sharesLogin } from '../../mesh/peers/peers.ts';
+import { configuredPeers, isLetIn, sharesLogin } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -113,11 +113,13 @@ export async function prepareDisconnect(
     dead.includes(one) ? { ...one, error: withWayOut(one.error, one.context, left) } : one,
   );
   if (blocking.length > 0) throw firstFailure(flow, blocking);
+  // Of a peer that is behind another context, a dead one is not to take the name.
+  const elsewhere = dead.length > 0 && options.readOthers ? await options.readOthers() : [];
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
       ? { context, snapshot, name: clusterNameOf(snapshot) }
-      : { context, name: nameOfDead(context, alive) };
+      : { context, name: nameOfDead(context, alive, elsewhere) };
   });
   const asDestinations = source ? members.slice(1) : members;
   const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));
@@ -139,40 +141,6 @@ export async function prepareDisconnect(
   const invited = await invitationsEnding(flow, prepared, leaving);
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
   return { ...prepared, warnings, spared };
-}
-
-/**
- * The same for peers known by name only, on one side.
- * @throws MeshctlError `NotFound` for a name of which nothing is there
- */
-export async function prepareForgetting(
-  flow: Flow,
-  source: Target,
-  peers: readonly string[],
-  mode: ConnectionMode,
-  readOthers?: DisconnectOptions['readOthers'],
-): Promise<PreparedDisconnect> {
-  const request = { source, destinations: [], mode: mode === 'mesh' ? 'bidirectional' : mode } as const;
-  const prepared = await prepareDisconnect(flow, request, { parallel: 1, named: peers, readOthers });
-  for (const { snapshot } of prepared.partings) requireKnown(snapshot, peers);
-  return prepared;
-}
-
-/** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */
-function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[]): void {
-  const { context } = snapshot;
-  const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
-  const known = knownPeers(snapshot);
-  const strangers = peers.filter((peer) => {
-    const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
-    return !known.includes(peer) && steps.every(({ action }) => action === 'keep');
-  });
-  if (strangers.length === 0) return;
-  throw new MeshctlError(
-    'NotFound',
-    `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
-    { hint: '--peer takes names of clusters. Nothing was changed.', details: { context, unknown: strangers, known } },
-  );
 }
 
 /** `[client, server]` of a dial that ends. */

@@ -36,14 +36,15 @@ export function withWayOut(
 /** Which peer is behind a context that does not answer, the operator knows, unless it has its name: it may be none at all. */
 function wayToForget(dead: string, context: string, alive: readonly ClusterSnapshot[]): string {
   const candidates = peersElsewhere(alive);
+  if (candidates.length === 0) return 'if that cluster is gone for good, nothing of it is left to take out';
   if (candidates.includes(dead)) return `if that cluster is gone for good, forget it: ${forget(context, [dead])}`;
   const [only, ...more] = candidates;
   // It may be none of them, and the only one alive behind another context.
   if (only !== undefined && more.length === 0) {
     return `if that cluster is ${only}, and is gone for good, forget it: ${forget(context, [only])}`;
   }
-  const which = candidates.length > 0 ? ` by its name, ${candidates.join(' or ')}` : '';
-  return `if that cluster is gone for good, forget it${which}: ${forget(context, ['<name>'])}`;
+  const which = candidates.join(' or ');
+  return `if that cluster is gone for good, forget it by its name, ${which}: ${forget(context, ['<name>'])}`;
 }
 
 /**
@@ -75,15 +76,21 @@ function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
 }
 
 /**
- * The name of a cluster that cannot be asked: that of its context, where a peer has it. The only peer that is left may be alive,
- * behind another context.
+ * The name of a cluster that cannot be asked: that of its context, where a peer has it, or where no peer is left that it could be, as
+ * once it is forgotten. The only peer that is left may be alive, behind another context.
+ * @param others what was read behind other contexts: they are not dead
  * @throws MeshctlError `Usage` where it cannot be told which peer it is
  */
-export function nameOfDead(context: string, alive: readonly ClusterSnapshot[]): string {
-  const candidates = peersElsewhere(alive);
-  if (candidates.includes(context)) return context;
+export function nameOfDead(
+  context: string,
+  alive: readonly ClusterSnapshot[],
+  others: readonly ClusterSnapshot[],
+): string {
+  const known = peersElsewhere(alive);
+  const candidates = known.filter((name) => !others.some((other) => clusterNameOf(other) === name));
+  if (candidates.length === 0 || known.includes(context)) return context;
   throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
-    hint: `Name the peer instead of the context: --peer ${candidates.join(' or --peer ') || '<name>'}`,
+    hint: `Unless it is forgotten already, name the peer instead of the context: --peer ${candidates.join(' or --peer ')}`,
     details: { context, candidates },
   });
 }

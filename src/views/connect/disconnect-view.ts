@@ -8,6 +8,8 @@ export interface PartedClusters {
   steps: readonly CountedStep[];
   /** Whether it was seen to have taken effect, as far as that was to be looked at. */
   verified: boolean;
+  /** Whether that was to be looked at. */
+  looked: boolean;
   /** Contexts of clusters that were told nothing. */
   unreached: readonly string[];
   /** Names of peers that nobody told: they may go on dialling. */
@@ -15,11 +17,18 @@ export interface PartedClusters {
 }
 
 /** The result of `clustermesh disconnect`. */
-export function disconnectText({ parted, steps, verified, unreached, untold }: PartedClusters, theme: Theme): string {
+export function disconnectText(
+  { parted, steps, verified, looked, unreached, untold }: PartedClusters,
+  theme: Theme,
+): string {
   const counts = countActions(steps);
+  const silent = unreached.map((context) => `"${context}"`).join(', ');
+  const missed = `it was not told in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;
   const unseen = 'that it has taken effect everywhere could not be verified';
+  const doubts = [...(verified ? [] : [unseen]), ...(unreached.length > 0 ? [missed] : [])];
   if (counts.keep === steps.length) {
-    return verified ? '✅ Nothing to do: they are not connected' : `⚠️  Nothing left to take out, but ${unseen}`;
+    if (doubts.length > 0) return `⚠️  Nothing left to take out, but ${doubts.join('; ')}`;
+    return `✅ Nothing to do: ${looked ? 'they are not connected' : 'nothing is left to take out'}`;
   }
   const objects = `  • Objects: ${summariseActions(counts, theme)}`;
   const both = ({ from, to }: PartedClusters['parted'][number]) =>
@@ -33,9 +42,6 @@ export function disconnectText({ parted, steps, verified, unreached, untold }: P
           ? `  • ${theme.bold(dial.to)} does not let ${theme.bold(dial.from)} in any more`
           : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
     );
-  const silent = unreached.map((context) => `"${context}"`).join(', ');
-  const missed = `it was not told in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;
-  const doubts = [...(verified ? [] : [unseen]), ...(unreached.length > 0 ? [missed] : [])];
   const head = doubts.length === 0 ? '✅ Disconnected' : `⚠️  Disconnected, but ${doubts.join('; ')}`;
   return [head, ...lines, objects].join('\n');
 }

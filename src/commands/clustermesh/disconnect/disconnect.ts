@@ -5,8 +5,8 @@ import {
   type DisconnectOptions,
   type PreparedDisconnect,
   prepareDisconnect,
-  prepareForgetting,
 } from '../../../flows/connect/prepare-disconnect.ts';
+import { prepareForgetting } from '../../../flows/connect/prepare-forgetting.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
@@ -128,7 +128,7 @@ async function carryOut(
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
     },
-    text: (theme) => disconnectText({ parted, steps, verified, unreached, untold }, theme),
+    text: (theme) => disconnectText({ parted, steps, verified, looked: flags.wait, unreached, untold }, theme),
     exitCode: verified ? 0 : 1,
   };
 }

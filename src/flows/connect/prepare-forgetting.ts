@@ -1,0 +1,64 @@
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { knownPeers, ownUser } from '../../mesh/peers/peers.ts';
+import { type EtcdUsers, readEtcdUsers } from '../etcd/read-users.ts';
+import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
+import {
+  type DisconnectedCluster,
+  type DisconnectOptions,
+  type PreparedDisconnect,
+  prepareDisconnect,
+} from './prepare-disconnect.ts';
+
+/**
+ * What {@link prepareDisconnect} gives, for peers known by name only, on one side.
+ * @throws MeshctlError `NotFound` for a name of which nothing is there
+ */
+export async function prepareForgetting(
+  flow: Flow,
+  source: Target,
+  peers: readonly string[],
+  mode: ConnectionMode,
+  readOthers?: DisconnectOptions['readOthers'],
+): Promise<PreparedDisconnect> {
+  const request = { source, destinations: [], mode: mode === 'mesh' ? 'bidirectional' : mode } as const;
+  const prepared = await prepareDisconnect(flow, request, { parallel: 1, named: peers, readOthers });
+  for (const { snapshot } of prepared.partings) await requireKnown(flow, source, snapshot, peers);
+  return prepared;
+}
+
+const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };
+
+/**
+ * A name that is nowhere is a mistyped one; a peer of which only a trace is left is not, were it that etcd still lets it in, whose
+ * user an earlier run has taken out of the list.
+ */
+async function requireKnown(
+  flow: Flow,
+  source: Target,
+  snapshot: ClusterSnapshot,
+  peers: readonly string[],
+): Promise<void> {
+  const { context } = snapshot;
+  const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
+  const known = knownPeers(snapshot);
+  const unlisted = peers.filter((peer) => {
+    const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
+    return !known.includes(peer) && steps.every(({ action }) => action === 'keep');
+  });
+  if (unlisted.length === 0) return;
+  const { users } = await orWithout(flow, readEtcdUsers(flow, source, snapshot), NOT_ASKED);
+  const letIn = [...users.values()].flat().filter((user) => user !== ownUser(snapshot));
+  const strangers = unlisted.filter((peer) => !letIn.includes(remoteUserName(peer)));
+  if (strangers.length === 0) return;
+  throw new MeshctlError(
+    'NotFound',
+    `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
+    { hint: '--peer takes names of clusters. Nothing was changed.', details: { context, unknown: strangers, known } },
+  );
+}

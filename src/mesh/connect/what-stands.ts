@@ -1,0 +1,43 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Parting } from './disconnect-plan.ts';
+
+/** What a disconnect that is only waited for has done in one cluster, by names of its peers. */
+export interface WhatStands {
+  context: string;
+  undialled: readonly string[];
+  unserved: readonly string[];
+}
+
+/**
+ * What stands of a disconnect, in each cluster that something was taken out of: of the others there is nothing to say.
+ * @param parted who dialled whom before, by name
+ */
+export function whatStands({
+  partings,
+  parted,
+  plan,
+}: {
+  partings: readonly Pick<Parting, 'snapshot'>[];
+  parted: readonly { from: string; to: string }[];
+  plan: Plan;
+}): WhatStands[] {
+  return partings.flatMap(({ snapshot }): WhatStands[] => {
+    const { context } = snapshot;
+    if (!plan.steps.some(({ cluster, action }) => cluster === context && action !== 'keep')) return [];
+    const name = clusterNameOf(snapshot);
+    const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
+    const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
+    return [{ context, undialled, unserved }];
+  });
+}
+
+/** The same for people. */
+export function saysWhatStands({ context, undialled, unserved }: WhatStands): string {
+  const parts = [
+    ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
+    ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),
+  ];
+  const what = parts.length > 0 ? parts.join(', and ') : 'what was left of former peers is removed';
+  return `context "${context}": ${what}; that is kept, nothing is rolled back`;
+}
