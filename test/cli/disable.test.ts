@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import { remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
@@ -200,6 +201,17 @@ describe('disable', () => {
     const away = join(dirname(sandbox.kubeconfigPath), 'away.yaml');
     const kubeconfig = await readFile(sandbox.kubeconfigPath, 'utf8');
     await writeFile(away, kubeconfig.replace(cluster(1).url, 'http://127.0.0.1:1'));
+    // Where no context leads to it, nobody has seen whether it dials; that is the one way that is left to say so.
+    const lone = join(dirname(sandbox.kubeconfigPath), 'lone.yaml');
+    const { contexts, ...rest } = parse(kubeconfig) as { contexts: { name: string }[] };
+    await writeFile(lone, stringify({ ...rest, contexts: contexts.filter(({ name }) => name === 'mesh-1') }));
+    const alone = await runCli(['clustermesh', 'disable', '--context', 'mesh-1', '--yes', '--kubeconfig', lone]);
+    expect(alone.exitCode, alone.stderr).toBe(2);
+    expect(alone.stderr).toContain('✖ no context leads to mesh-2, which keeps sending requests to the pods of mesh-1');
+    expect(alone.stderr).toMatch(
+      /leave it as it is:\s+meshctl clustermesh disable \S+ \S+ --context mesh-1 --disconnect=false --yes/,
+    );
+
     for (const choice of [['--disconnect'], []]) {
       const argv = ['clustermesh', 'disable', '--context', 'mesh-1', ...choice, '--yes', '--kubeconfig', away];
       const refused = await runCli([...argv, '--request-timeout', '2s']);
@@ -304,7 +316,7 @@ describe('disable --disconnect, where what names the peers is kept', () => {
     }
     for (const context of staying) peerByHelm(clusterAt(sandbox, context), LEAVING);
     const left = await succeed('disable', '--context', LEAVING.join(','), '--disconnect', '--yes');
-    expect(left.stderr).toContain('"gone" still points here');
+    expect(left.stderr).toContain('"gone" still points here, unless it is gone,');
     // An agent that still dials what is gone would report it, and be told to connect to it.
     expect(left.stderr).toContain('✔ The peers are shut out and forgotten\n… mesh-1: reading the cluster\n');
     for (const context of LEAVING) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-\d|gone|etcd-client/);

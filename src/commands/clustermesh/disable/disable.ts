@@ -15,7 +15,7 @@ import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { requireChoiceFor } from '../../../mesh/enable/pointing-here.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { knownPeers } from '../../../mesh/peers/peers.ts';
@@ -131,7 +131,16 @@ async function askAboutPeers(
   const dialling = staying.filter((peer) => holdOf(peer) === 'dials');
   const holding = staying.filter((peer) => holdOf(peer) !== undefined);
   const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
-  requireChoice(context, flags, draft.name, reached(dialling));
+  // With --all those that do not answer are done without, here as elsewhere.
+  const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
+  if (isUnsaid(context, flags)) {
+    const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
+    requireChoiceFor(
+      printable(draft.name),
+      { dialling: printable(reached(dialling)), beyond: printable(beyond) },
+      choices,
+    );
+  }
   const wanted =
     known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
   const untold = holding.filter((peer) => !wanted || !known.has(peer));
@@ -142,7 +151,7 @@ async function askAboutPeers(
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], unanswering)})`;
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
     const says = dialling.includes(peer)
-      ? `still points here and will report "${draft.name}" as failing${doubt}`
+      ? `still points here${known.has(peer) ? '' : ', unless it is gone,'} and will report "${draft.name}" as failing${doubt}`
       : `still lets "${draft.name}" in: anyone with its certificate`;
     context.progress.warn(`"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`);
   }
@@ -167,26 +176,6 @@ async function prepareLeaving(
   const others = readerOfOthers(context, flags, [target, ...destinations]);
   const prepared = await prepareLeavingPeers(context, target, draft, destinations, others);
   return { target, draft, peers: { prepared, remaining, unconnected } };
-}
-
-/**
- * Who dials a cluster that is gone keeps its backends and sends requests to them, which nobody answers: that is not what --yes
- * agrees to.
- * @param dialling names of the peers that dial it, and that could be disconnected
- * @throws MeshctlError `Usage` where nobody can be asked what becomes of them, and no flag says it
- */
-function requireChoice(context: CommandContext, flags: DisableFlags, name: string, dialling: readonly string[]): void {
-  if (!isUnsaid(context, flags) || dialling.length === 0) return;
-  const [dial, keep, them] =
-    dialling.length === 1 ? ['dials', 'keeps', 'it as it is'] : ['dial', 'keep', 'them as they are'];
-  throw new MeshctlError(
-    'Usage',
-    `${printable(dialling).join(', ')} still ${dial} ${printable(name)}, and ${keep} sending requests to its pods when it is gone`,
-    {
-      hint: `Disconnect first: ${chosen(context, '--disconnect')}; or leave ${them}: ${chosen(context, '--disconnect=false')}`,
-      details: { stillPointingHere: dialling },
-    },
-  );
 }
 
 /** Whether it is carried out although nobody has said what becomes of the peers, and nobody can be asked. */
