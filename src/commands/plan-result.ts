@@ -62,6 +62,7 @@ export function planResult(
     data: { dryRun, ...planData(report), ...(refused ? { refused: errorData(refused) } : {}) },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
     exitCode: refusal ? exitCodeOf(refusal.code) : 0,
+    isRefused: refusal !== undefined,
     ...(output === 'manifests' ? manifestsOf(report.steps) : {}),
   };
 }

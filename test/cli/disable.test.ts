@@ -172,10 +172,11 @@ describe('disable', () => {
     await succeed('connect', '--context', 'mesh-1', '--destination-context', 'mesh-2');
     const peersOf2 = () => cluster(1).store.get(refs.secret('cilium-kvstoremesh'))?.data;
 
-    const warned = await succeed('disable', '--context', 'mesh-1', '--dry-run');
-    expect(warned.stderr).toMatch(
-      /"mesh-2" still points here [^→]*\n {2}→ meshctl clustermesh disconnect --context mesh-2 --peer mesh-1\n/,
-    );
+    // Without a word about the peers a run asks, which nothing refuses yet.
+    const warned = jsonOf(await succeed('disable', '--context', 'mesh-1', '--dry-run', '-o', 'json'));
+    const forget = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
+    expect(warned.warnings).toEqual([expect.stringMatching(`^"mesh-2" still points here [^→]* → ${forget}$`)]);
+    expect(warned).not.toHaveProperty('refused');
 
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
@@ -184,11 +185,13 @@ describe('disable', () => {
     expect(peersOf2()).toHaveProperty('mesh-1');
 
     // Requests would go on to backends that do not answer: what becomes of them is not what --yes agrees to.
-    for (const unsaid of [['--yes'], []]) {
-      const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1', ...unsaid);
+    for (const unsaid of [['--yes', '--dry-run'], ['--yes'], []]) {
+      const { exitCode, stdout, stderr } = await meshctl('disable', '--context', 'mesh-1', ...unsaid);
       expect(exitCode, stderr).toBe(2);
+      const isDryRun = unsaid.includes('--dry-run');
+      expect(stdout.includes('a run is refused')).toBe(isDryRun);
       expect(stderr).toContain('mesh-2 still dials mesh-1, and keeps sending requests to its pods when it is gone');
-      const again = 'meshctl clustermesh disable --context mesh-1';
+      const again = `meshctl clustermesh disable --context mesh-1${isDryRun ? ' --dry-run' : ''}`;
       expect(stderr).toMatch(
         new RegExp(
           `Disconnect first:\\s+${again} --disconnect --yes\\s+or leave it as it is:\\s+${again} --disconnect=false --yes`,
@@ -212,12 +215,12 @@ describe('disable', () => {
       /leave it as it is:\s+meshctl clustermesh disable \S+ \S+ --context mesh-1 --disconnect=false --yes/,
     );
 
-    for (const choice of [['--disconnect'], []]) {
+    for (const choice of [['--disconnect'], ['--dry-run'], []]) {
       const argv = ['clustermesh', 'disable', '--context', 'mesh-1', ...choice, '--yes', '--kubeconfig', away];
       const refused = await runCli([...argv, '--request-timeout', '2s']);
       expect(refused.exitCode, refused.stdout).toBe(3);
       expect(refused.stderr).toContain('"mesh-2" may be the cluster of context "mesh-2", which does not answer');
-      if (choice.length === 0) expect(refused.stderr).toContain('--disconnect=false --yes');
+      if (!choice.includes('--disconnect')) expect(refused.stderr).toContain('--disconnect=false --yes');
     }
     expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
 

@@ -4,6 +4,7 @@ import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import { createTheme } from '../../src/cli/terminal/theme.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../src/commands/plan-result.ts';
+import { withUnanswered } from '../../src/commands/targets/several-clusters.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
@@ -125,6 +126,20 @@ describe('a plan', () => {
     expect(result.exitCode).toBe(3);
     expect(result.text(plain)).toContain('context "one": not allowed\n      → grant it');
     expect(JSON.stringify(result.data)).toContain('"server":{"accepted":false,"code":"Forbidden"');
+  });
+
+  it.each<[Parameters<typeof planResult>[1], MeshctlError | undefined, string, number]>([
+    ['client', undefined, 'Nothing was changed (--dry-run).', 3],
+    ['client', new MeshctlError('Usage', 'no'), 'Nothing was changed (--dry-run); a run is refused.', 2],
+  ])('of a %s is what a run is: refused with %o', (dryRun, refused, closing, exitCode) => {
+    const result = planResult({ steps }, dryRun, 'text', refused);
+    expect(result.text(plain).split('\n').at(-1)).toBe(closing);
+    expect(result.exitCode).toBe(refused ? exitCode : 0);
+    const silent = { context: 'down', error: new MeshctlError('ClusterUnreachable', 'down') };
+    const partial = withUnanswered(result, [silent]);
+    // Where a run begins nothing, which clusters are missing from it changes nothing.
+    expect(partial.exitCode).toBe(exitCode);
+    expect(partial.data.unreachable).toMatchObject([{ context: 'down' }]);
   });
 
   it('words the keys of certificates that are issued later', () => {

@@ -58,8 +58,8 @@ export async function withWritableClusters<T>(
 }
 
 /**
- * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3.
- * What was done in the others stands.
+ * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3; of a
+ * plan that a run is refused for, it is that of the refusal. What was done in the others stands.
  */
 export function withUnanswered(result: CommandResult, silent: readonly Unanswered[]): CommandResult {
   if (silent.length === 0) return result;
@@ -68,7 +68,7 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
     ...result,
     data: { ...result.data, unreachable },
     text: (theme) => [result.text(theme), ...unreachableLines(unreachable, theme)].join('\n'),
-    exitCode: exitCodeWith(unreachable),
+    ...(result.isRefused ? {} : { exitCode: exitCodeWith(unreachable) }),
   };
 }
 

@@ -16,6 +16,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { requireChoiceFor } from '../../../mesh/enable/pointing-here.ts';
+import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { knownPeers } from '../../../mesh/peers/peers.ts';
@@ -27,7 +28,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseSwitch } from '../../options/option-values.ts';
-import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { confirmPlan, dryRunOf, planResult, refusalBy } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
@@ -53,11 +54,13 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const about = { leaving: drafts.map((one) => one.draft), all, silent: missing.map((one) => one.context) };
     const leavers: Leaver[] = [];
     for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
+    const [refused] = leavers.flatMap((one) => one.refused ?? []);
+    if (refused) context.progress.warn(warningOf(refused));
     const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
       const leaving: LeavingCluster[] = [];
       for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
-      return carryOut(context, flags, options, leaving);
+      return carryOut(context, flags, options, { leaving, warnings: leavers.flatMap((one) => one.warnings), refused });
     });
     return withUnanswered(result, missing);
   });
@@ -96,6 +99,10 @@ interface Surroundings {
 /** A cluster that is to leave, with the contexts of the peers that are to forget it. */
 interface Leaver extends Omit<LeavingCluster, 'peers'>, Pick<LeavingPeers, 'remaining' | 'unconnected'> {
   forgettingIn: readonly string[];
+  /** What becomes of those that are not told. */
+  warnings: readonly string[];
+  /** With a dry run: what a run is refused for. */
+  refused: MeshctlError | undefined;
 }
 
 /** Finds the clusters that point here, asks about them, and says which will go on pointing here. */
@@ -115,12 +122,6 @@ async function askAboutPeers(
   );
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
-  else if (isUnsaid(context, flags) && !flags.all)
-    requireAnswers(
-      staying,
-      { ...contexts, doubts: [] },
-      `Or leave it as it is: ${chosen(context, '--disconnect=false')}`,
-    );
   const { known } = contexts;
   const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
   const holdOf = (peer: string) => {
@@ -133,18 +134,21 @@ async function askAboutPeers(
   const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
   // With --all those that do not answer are done without, here as elsewhere.
   const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
-  if (isUnsaid(context, flags)) {
+  const refused = refusalBy(() => {
+    if (!isUnsaid(context, flags)) return;
     const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
+    if (!flags.all) requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${choices.leave}`);
     requireChoiceFor(
       printable(draft.name),
       { dialling: printable(reached(dialling)), beyond: printable(beyond) },
       choices,
     );
-  }
+  });
+  if (refused && !dryRunOf(flags)) throw refused;
   const wanted =
     known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
   const untold = holding.filter((peer) => !wanted || !known.has(peer));
-  for (const peer of untold) {
+  const warnings = untold.map((peer) => {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : unanswering;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
@@ -153,11 +157,14 @@ async function askAboutPeers(
     const says = dialling.includes(peer)
       ? `still points here${known.has(peer) ? '' : ', unless it is gone,'} and will report "${draft.name}" as failing${doubt}`
       : `still lets "${draft.name}" in: anyone with its certificate`;
-    context.progress.warn(`"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`);
-  }
+    return `"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`;
+  });
+  for (const words of warnings) context.progress.warn(words);
   return {
     target,
     draft,
+    warnings,
+    refused,
     forgettingIn: wanted ? [...known.values()] : [],
     remaining: untold.filter((peer) => dialling.includes(peer)),
     unconnected: holding.filter((peer) => !dialling.includes(peer) && !knownPeers(draft.snapshot).includes(peer)),
@@ -178,9 +185,12 @@ async function prepareLeaving(
   return { target, draft, peers: { prepared, remaining, unconnected } };
 }
 
-/** Whether it is carried out although nobody has said what becomes of the peers, and nobody can be asked. */
+/**
+ * Whether it is carried out although nobody has said what becomes of the peers, and nobody can be asked. A dry run asks nobody, and
+ * stands for the run that has its flags: with --yes, that is one.
+ */
 function isUnsaid({ canAsk }: CommandContext, flags: DisableFlags): boolean {
-  return flags.disconnect === undefined && !dryRunOf(flags) && (flags.yes || !canAsk);
+  return flags.disconnect === undefined && (flags.yes || !(canAsk || dryRunOf(flags)));
 }
 
 /** This run with a word about the peers. */
@@ -207,18 +217,22 @@ async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
   options: DisableOptions,
-  leaving: readonly LeavingCluster[],
+  {
+    leaving,
+    warnings,
+    refused,
+  }: { leaving: readonly LeavingCluster[]; warnings: readonly string[]; refused: MeshctlError | undefined },
 ): Promise<CommandResult> {
   const steps = leaving.flatMap(leavingSteps);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
-  const warnings = leavingWarnings(leaving);
-  const report = { steps, notes, effects: leaving.flatMap(leavingEffects), warnings };
-  for (const warning of warnings) context.progress.warn(warning);
+  const ofPartings = leavingWarnings(leaving);
+  for (const words of ofPartings) context.progress.warn(words);
+  const report = { steps, notes, effects: leaving.flatMap(leavingEffects), warnings: [...warnings, ...ofPartings] };
   const dryRun = dryRunOf(flags);
   if (dryRun) {
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
-    return planResult({ ...report, ...verdicts }, dryRun, flags.output);
+    return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
   }
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
