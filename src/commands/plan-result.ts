@@ -53,10 +53,8 @@ export function planResult(
   );
   // Manifests are for somebody else to apply, who may well own what this run would not change.
   const refusal = errors[0]?.error ?? (output === 'manifests' ? undefined : refused);
-  const closing =
-    dryRun === 'client'
-      ? `Nothing was changed (--dry-run)${refused ? '; a run is refused' : ''}.`
-      : `Nothing was changed (--dry-run=server): ${serverWords(errors)}.`;
+  const asked = dryRun === 'client' ? '(--dry-run)' : `(--dry-run=server): ${serverWords(errors)}`;
+  const closing = `Nothing was changed ${asked}${refused ? '; a run is refused' : ''}.`;
   return {
     kind: 'Plan',
     data: { dryRun, ...planData(report), ...(refused ? { refused: errorData(refused) } : {}) },

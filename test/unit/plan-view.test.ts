@@ -131,6 +131,12 @@ describe('a plan', () => {
   it.each<[Parameters<typeof planResult>[1], MeshctlError | undefined, string, number]>([
     ['client', undefined, 'Nothing was changed (--dry-run).', 3],
     ['client', new MeshctlError('Usage', 'no'), 'Nothing was changed (--dry-run); a run is refused.', 2],
+    [
+      'server',
+      new MeshctlError('Conflict', 'no'),
+      'Nothing was changed (--dry-run=server): the API server accepts everything; a run is refused.',
+      1,
+    ],
   ])('of a %s is what a run is: refused with %o', (dryRun, refused, closing, exitCode) => {
     const result = planResult({ steps }, dryRun, 'text', refused);
     expect(result.text(plain).split('\n').at(-1)).toBe(closing);
