@@ -45,7 +45,10 @@ it('a cluster whose CA has its key elsewhere holds up no other, and is told of w
   store.update(refs.secret('cilium-ca'), (secret) => {
     delete (secret.data as Record<string, string>)['ca.key'];
   });
-  expect((await clusters.meshctl([...ROTATE, '--older-than', '300d'])).exitCode).toBe(0);
+  expect((await clusters.meshctl([...ROTATE, '--older-than', '300d', '--dry-run'])).exitCode).toBe(0);
+  const planned = await clusters.meshctl([...ROTATE, '--dry-run']);
+  expect(planned.exitCode).toBe(1);
+  expect(planned.stdout).toMatch(/\n✗ mesh-1: what is due of its certificates stays, since [^→]*\n +→ [^→]*--ca-cert/);
   const { exitCode, ...rest } = await clusters.meshctl([...ROTATE, '-o', 'json']);
   const result = jsonOf({ exitCode, ...rest });
   requireValid(result);

@@ -25,15 +25,20 @@ interface EndOfRotation {
 
 /** What a rotation has made anew, for people. */
 export function rotationText(certificates: readonly RenewedCertificate[], end: EndOfRotation, theme: Theme): string {
-  const linesOf = (mark: string, { context, says, hint }: UnsignedCluster) => [
-    `${mark} ${context}: ${says}`,
-    ...hintLines(hint, theme),
-  ];
   return [
     renewedText(certificates, end, theme),
-    ...end.unsigned.flatMap((one) => linesOf(theme.fail('✗'), one)),
-    ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one)),
+    ...unsignedLines(end.unsigned, theme),
+    ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one, theme)),
   ].join('\n');
+}
+
+/** What is due and stays, and what mends that. */
+export function unsignedLines(unsigned: readonly UnsignedCluster[], theme: Theme): string[] {
+  return unsigned.flatMap((one) => linesOf(theme.fail('✗'), one, theme));
+}
+
+function linesOf(mark: string, { context, says, hint }: UnsignedCluster, theme: Theme): string[] {
+  return [`${mark} ${context}: ${says}`, ...hintLines(hint, theme)];
 }
 
 function renewedText(

@@ -20,7 +20,7 @@ import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
-import { rotationText } from '../../../views/rotation/rotation-view.ts';
+import { rotationText, unsignedLines } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -158,11 +158,24 @@ async function showPlan(
   const report = { ...reportOf(prepared), warnings };
   const refused = refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
   if (refused) context.progress.warn(warningOf(refused));
-  if (dryRun === 'client') return planResult(report, dryRun, output, refused);
+  const { unsigned } = prepared.scope;
+  if (dryRun === 'client') return withUnsigned(planResult(report, dryRun, output, refused), unsigned);
   // CAs that are thrown away: nothing that is made for a dry run is kept.
   const given = await makeSuccessors(context, report.steps);
   const verdicts = await tryOnServer(context, prepared.targets, report.steps, { given });
-  return planResult({ ...report, verdicts }, dryRun, output, refused);
+  return withUnsigned(planResult({ ...report, verdicts }, dryRun, output, refused), unsigned);
+}
+
+/** A plan by which something that is due stays as it is ends as its run does. */
+function withUnsigned(result: CommandResult, unsigned: PreparedRotation['scope']['unsigned']): CommandResult {
+  if (unsigned.length === 0) return result;
+  const staying = printable(unsigned);
+  return {
+    ...result,
+    data: { ...result.data, unsigned: staying },
+    text: (theme) => [result.text(theme), ...unsignedLines(staying, theme)].join('\n'),
+    exitCode: result.exitCode || 1,
+  };
 }
 
 /** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */
