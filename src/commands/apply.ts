@@ -1,10 +1,11 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
-import { applyMesh, clustersOfMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
+import { applyMesh, clustersOfMesh, targetsOf } from '../flows/file/apply-mesh.ts';
 import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
+import { requireApplicable } from '../flows/file/require-applicable.ts';
 import type { Target } from '../flows/flow.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
@@ -99,6 +100,7 @@ async function carryOut(
 ): Promise<CommandResult> {
   const report = await reportOf(context, flags, prepared, prune);
   const later = pairsOfDials(prepared.connections.later);
+  const judged = { ...options, proof: flags.proof };
   const dryRun = dryRunOf(flags);
   if (dryRun) {
     const targets = targetsOf(prepared, prune);
@@ -106,13 +108,13 @@ async function carryOut(
     const given = new Map(prepared.drafts.flatMap((draft) => [...givenAuthorities(draft.options)]));
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force, given }) } : {};
-    const refused = refusalBy(() => requireApplicable(prepared, options));
+    const refused = await refusalBy(() => requireApplicable(context, prepared, judged));
     if (refused) context.progress.warn(warningOf(refused));
     const result = planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
     const data = { ...result.data, unconnected: printable(later) };
     return { ...result, data };
   }
-  requireApplicable(prepared, options);
+  await requireApplicable(context, prepared, judged);
   const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune) };
   await agree(context, report, agreement, prune, prepared);
   const applied = await applyMesh(context, prepared, prune, {

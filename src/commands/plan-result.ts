@@ -28,9 +28,9 @@ export function dryRunOf({ dryRun, output }: PlanFlags): DryRun | undefined {
 }
 
 /** What a run is refused for before it writes anything, of a plan that is shown all the same; undefined where it is not. */
-export function refusalBy(judge: () => void): MeshctlError | undefined {
+export async function refusalBy(judge: () => void | Promise<void>): Promise<MeshctlError | undefined> {
   try {
-    judge();
+    await judge();
     return undefined;
   } catch (error) {
     if (error instanceof MeshctlError) return error;

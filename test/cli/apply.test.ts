@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { imageOf } from '../../src/mesh/apiserver/deployment.ts';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { refOf } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -166,16 +167,12 @@ describe('apply', () => {
       [names(), 'mesh-1, mesh-2, mesh-3'],
       [names(['mesh-1']), 'mesh-1'],
     ] as const) {
-      for (const more of [['--dry-run'], []]) {
-        const { exitCode, stdout, stderr } = await apply(spec, ...more);
-        expect({ exitCode, refused: stdout.includes('a run is refused') }).toEqual({
-          exitCode: 1,
-          refused: more.length > 0,
-        });
+      const planned = await apply(spec, '--dry-run', '-o', 'json');
+      for (const { exitCode, stderr } of [planned, await apply(spec)]) {
+        expect(exitCode).toBe(1);
         expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`no Service default/absent in ${lacking} → ${hint} ${create}`);
       }
-      const plan = jsonOf(await apply(spec, '--dry-run', '-o', 'json'));
-      expect(plan.refused).toMatchObject({
+      expect(jsonOf(planned).refused).toMatchObject({
         code: 'NotFound',
         message: `no Service default/absent in ${lacking}`,
         hint: `${hint} ${create}`,
@@ -200,15 +197,49 @@ describe('apply', () => {
     for (const index of [0, 1]) store(index).delete(ref);
   });
 
-  it('mends what was changed by hand', async () => {
-    store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
-      (deployment.spec as { replicas: number }).replicas = 2;
+  it('is not done, when it is run again, where what an earlier run wrote does not come up', async () => {
+    const by = (image: string): WrittenSpec => ({
+      ...MESH,
+      clusters: [{ name: 'mesh-1', enable: { image } }, ...named('mesh-2', 'mesh-3')],
     });
+    const former = imageOf(store(0).get(refs.deployment('clustermesh-apiserver'))) ?? '';
+    const absent = by('registry.invalid/clustermesh-apiserver:v1.20.0');
+    expect((await apply(absent, '--no-rollback')).exitCode).toBe(1);
+    const again = await apply(absent, '-o', 'json');
+    expect(again.exitCode, again.stderr).toBe(1);
+    const warning = expect.stringMatching(
+      /^context "mesh-1": Deployment kube-system\/clustermesh-apiserver is not ready after .*registry\.invalid/,
+    );
+    expect(jsonOf(again)).toMatchObject({ enabled: [], warnings: [warning] });
+    expect((await apply(by(former))).exitCode).toBe(0);
+  });
+
+  it('mends what was changed by hand; a dry run, too, is refused while a server that no plan changes has no pod', async () => {
+    const scale = (replicas: number) =>
+      store(0).update(
+        refs.deployment('clustermesh-apiserver'),
+        ({ spec }) => void Object.assign(spec as object, { replicas }),
+      );
+    scale(0);
     store(1).update(refs.secret('cilium-kvstoremesh'), (secret) => {
       secret.data = Object.fromEntries(
         Object.entries(secret.data as Record<string, string>).filter(([key]) => !key.startsWith('mesh-1')),
       );
     });
+    await eventually(
+      () =>
+        store(0)
+          .list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' })
+          .map(({ metadata }) => metadata.name),
+      (pods) => !pods.some((name) => name.startsWith('clustermesh-apiserver')),
+      'the pods are gone',
+    );
+    const asIs: WrittenSpec = { ...MESH, clusters: ALL.map((name) => ({ name, connectOnly: true })) };
+    const refused = await apply(asIs, '--dry-run');
+    expect(refused.exitCode, refused.stderr).toBe(1);
+    expect(refused.stdout).toContain('a run is refused');
+    expect(refused.stderr).toContain('no clustermesh-apiserver pod is ready (its Deployment is scaled to 0)');
+    scale(2);
     expect(await differs(MESH)).toBe(1);
     const mended = await apply(MESH);
     expect(mended.exitCode, mended.stderr).toBe(0);

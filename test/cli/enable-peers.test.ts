@@ -448,9 +448,12 @@ describe('KVStoreMesh', () => {
       ({ healthy }) => !healthy,
       'the peer is lost',
     );
-    const refused = await meshctl(enable('mesh-2', '--enable-kvstoremesh=false', '--wait-duration', '2s'));
-    expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toContain('mesh-1 is not connected now');
+    for (const dryRun of [['--dry-run'], []]) {
+      const refused = await meshctl(enable('mesh-2', '--enable-kvstoremesh=false', '--wait-duration', '2s', ...dryRun));
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stderr).toContain('mesh-1 is not connected now');
+      expect(refused.stdout.includes('a run is refused')).toBe(dryRun.length > 0);
+    }
     setSecret(two, 'cilium-kvstoremesh', { 'mesh-1': secret });
   });
 });

@@ -97,6 +97,21 @@ export function concernsOthers({
 }
 
 /**
+ * Refuses, before anybody is asked, what a run would end with before it writes anything: to overwrite what others have set, and to
+ * move peers that are not connected.
+ * @throws MeshctlError `Conflict`; `Incompatible` names the peers
+ */
+export async function requireStartable(
+  flow: Flow,
+  target: Target,
+  { snapshot, plan, move }: EnableDraft,
+  { force, forcing }: Pick<EnableOptions, 'force' | 'forcing'>,
+): Promise<void> {
+  if (!force) requireNoConflicts(snapshot, plan.steps, forcing);
+  if (move) await requireDiallersConnected(flow, target, move);
+}
+
+/**
  * Enables Cluster Mesh in one cluster: first the CA and the Service, whose address the server certificate must cover, then
  * everything else, then waits for the pods. Nothing is put back on failure: the next run goes on where this one stopped.
  * @param account of a run that this is a part of, which may put it back

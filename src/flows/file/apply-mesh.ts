@@ -2,11 +2,8 @@ import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
-import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
-import { requireServed } from '../../mesh/file/made-elsewhere.ts';
-import { missingServicesHint } from '../../mesh/file/services.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -22,10 +19,12 @@ import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
+import { changedDrafts, standConnected } from './require-applicable.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -40,25 +39,6 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
 }
 
 const isChange = ({ action }: Step): boolean => action !== 'keep';
-
-/**
- * Refuses, before anybody is asked, what would overwrite what others have set, and what others are to make first.
- * @throws MeshctlError `Conflict`, `ClusterMeshNotEnabled`, `NotFound`
- */
-export function requireApplicable(
-  { drafts, services, connections }: PreparedMesh,
-  { force, forcing }: FileOptions,
-): void {
-  requireServed(connections.unserved);
-  if (!force) for (const { draft } of drafts) requireNoConflicts(draft.snapshot, draft.plan.steps, forcing);
-  const [missing] = services.missing;
-  if (!missing) return;
-  const words = services.missing.map(({ service, clusters }) => `no Service ${service} in ${clusters.join(', ')}`);
-  throw new MeshctlError('NotFound', words.join('; '), {
-    hint: missingServicesHint(services.missing),
-    details: { services: services.missing.map(({ service, clusters }) => ({ service, clusters })) },
-  });
-}
 
 /**
  * Brings clusters to what their files say: enables, connects (serve, prove, dial), makes services global, then cuts what is
@@ -144,13 +124,9 @@ async function carryOut(
   options: RunOptions,
 ): Promise<AppliedMesh> {
   const { drafts, services, extraServices, connections } = prepared;
-  const changed = drafts.filter(({ draft }) => draft.plan.steps.some(isChange));
+  const changed = changedDrafts(drafts);
   const enabled = await enableAll(flow, changed, options);
-  const isConnected =
-    changed.length === 0 &&
-    connections.later.length === 0 &&
-    ![...connections.now.serve.steps, ...connections.now.dial.steps].some(isChange);
-  const connected = isConnected ? undefined : await connectAll(flow, prepared, options);
+  const connected = standConnected(prepared) ? undefined : await connectAll(flow, prepared, options);
   const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
@@ -162,6 +138,8 @@ async function carryOut(
       ),
     );
   }
+  const kept = drafts.filter((one) => !changed.includes(one));
+  const unready = await awaitKept(flow, kept, options);
   const parted =
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {
@@ -172,7 +150,6 @@ async function carryOut(
       },
     }));
   options.state.isWritten = true;
-  const kept = drafts.filter((one) => !changed.includes(one)).flatMap(({ draft }) => draft.plan.steps);
   return {
     enabled: enabled.map(({ context, cluster, service }) => ({
       cluster: cluster.name,
@@ -183,14 +160,14 @@ async function carryOut(
     parted: parted?.parted ?? [],
     disabled: [],
     steps: [
-      ...kept,
+      ...kept.flatMap(({ draft }) => draft.plan.steps),
       ...enabled.flatMap(({ steps }) => steps),
       ...(connected?.steps ?? [...connections.now.serve.steps, ...connections.now.dial.steps]),
       ...serviceSteps,
       ...(parted?.steps ?? []),
     ],
-    warnings: [...(connected?.warnings ?? connections.now.warnings), ...(parted?.warnings ?? [])],
-    verified: parted?.verified ?? true,
+    warnings: [...(connected?.warnings ?? connections.now.warnings), ...unready, ...(parted?.warnings ?? [])],
+    verified: unready.length === 0 && (parted?.verified ?? true),
   };
 }
 

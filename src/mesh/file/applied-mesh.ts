@@ -9,6 +9,6 @@ export interface AppliedMesh {
   disabled: readonly string[];
   steps: readonly Step[];
   warnings: readonly string[];
-  /** Whether all that was to be seen of a prune was seen. */
+  /** Whether all of it was seen to have taken effect: every clustermesh-apiserver is up, and who was pruned is shut out. */
   verified: boolean;
 }

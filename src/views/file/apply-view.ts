@@ -45,12 +45,15 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
   });
   const more = left > 0 ? `, but for ${counted(left, 'thing')} that no file has` : '';
   const says = `${agreement(clusters, files, theme)}${more}`;
-  if (steps.every(({ action }) => action === 'keep')) return `✅ Nothing to change: ${says}`;
+  const unseen = 'that it has taken effect everywhere could not be verified';
+  if (steps.every(({ action }) => action === 'keep')) {
+    return verified ? `✅ Nothing to change: ${says}` : `⚠️  Nothing to change: ${says}, but ${unseen}`;
+  }
   const pairs = pairsOfDials(applied.connections);
   const { apart, oneWay } = afterParting(parted, printable(dials));
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
   return [
-    verified ? `✅ ${says}` : `⚠️  ${says}, but that it has taken effect everywhere could not be verified`,
+    verified ? `✅ ${says}` : `⚠️  ${says}, but ${unseen}`,
     ...enabled.map(
       ({ cluster, endpoints }) => `  • Enabled in ${theme.bold(cluster)}, at ${endpoints.join(', ') || 'no address'}`,
     ),

@@ -156,7 +156,7 @@ async function showPlan(
   { dryRun, output, warnings }: Pick<PlanFlags, 'output'> & { dryRun: DryRun; warnings: readonly string[] },
 ): Promise<CommandResult> {
   const report = { ...reportOf(prepared), warnings };
-  const refused = refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
+  const refused = await refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
   if (refused) context.progress.warn(warningOf(refused));
   const { unsigned } = prepared.scope;
   if (dryRun === 'client') return withUnsigned(planResult(report, dryRun, output, refused), unsigned);

@@ -134,7 +134,7 @@ async function askAboutPeers(
   const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
   // With --all those that do not answer are done without, here as elsewhere.
   const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
-  const refused = refusalBy(() => {
+  const refused = await refusalBy(() => {
     if (!isUnsaid(context, flags)) return;
     const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
     if (!flags.all) requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${choices.leave}`);

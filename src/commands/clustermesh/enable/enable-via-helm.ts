@@ -92,11 +92,12 @@ export async function runViaHelm(
       values: helmValuesOf(draft, options).values,
     })),
   );
-  const refused = planned.flatMap(({ target, draft }) => {
+  const judged = planned.map(async ({ target, draft }) => {
     const values = helmValuesOf(draft, options, helm.release);
-    const error = refusalBy(() => requireHandedOver(draft.snapshot, values, options.force));
+    const error = await refusalBy(() => requireHandedOver(draft.snapshot, values, options.force));
     return error ? [{ context: target.client.context, error }] : [];
   });
+  const refused = (await Promise.all(judged)).flat();
   const [refusal] = refused;
   if (refusal && dryRun !== 'client') throw refusal.error;
   for (const { error } of refused) context.progress.warn(warningOf(error));

@@ -6,6 +6,7 @@ import {
   type EnableOutcome,
   enableCluster,
   givenAuthorities,
+  requireStartable,
 } from '../../../flows/enable/enable.ts';
 import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
@@ -13,7 +14,6 @@ import { sayOthers } from '../../../flows/parallel.ts';
 import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
-import { requireNoConflicts } from '../../../mesh/enable/plan-enable.ts';
 import { errorOfAbort, exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
@@ -87,25 +87,23 @@ async function carryOut(
     ...(flags.viaHelm ? [] : foreignObjectNotes(report.steps)),
   ];
   for (const warning of warnings) context.progress.warn(warning);
-  const disputed = async (isOnly: boolean) => {
-    const undisputed = await eachCluster(planned, isOnly, async (one) => {
-      requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
+  const startable = async (isOnly: boolean) => {
+    const judged = await eachCluster(planned, isOnly, async (one) => {
+      await requireStartable(context, one.target, one.draft, options);
       return one;
     });
-    return withSource(options, undisputed);
+    return withSource(options, judged);
   };
   if (dryRun && !flags.viaHelm) {
-    const isAsked = !options.force && flags.output !== 'manifests';
-    const refused = isAsked ? (await disputed(false)).failures : [];
+    const refused = flags.output === 'manifests' ? [] : (await startable(false)).failures;
     return dryRunResult(context, flags, options, { planned, report: { ...report, warnings }, failures, refused });
   }
   const [failure] = failures;
   if (flags.viaHelm && failure) throw firstFailure(context, failures);
   // What is refused anyway is not worth a question.
-  const { done: ready, failures: refused } =
-    flags.viaHelm || options.force
-      ? { done: planned, failures: [] }
-      : await disputed(planned.length + failures.length === 1);
+  const { done: ready, failures: refused } = flags.viaHelm
+    ? { done: planned, failures: [] }
+    : await startable(planned.length + failures.length === 1);
   if (!dryRun) {
     const agreement = {
       yes: flags.yes,
