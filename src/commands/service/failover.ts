@@ -3,6 +3,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { globalKeys } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -31,7 +32,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   }
   if (named) requireDefined(clusters, named, unreachable);
   if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
-  const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
+  const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
   const report = printable({
     clusters: readClusters(clusters),
     services: survivalOf(named ? clusters : globalOnly(clusters), without),
@@ -68,10 +69,19 @@ function requireGlobal(clusters: readonly ClusterServices[], namespace: string |
   });
 }
 
-/** The cluster that `--without` means, by its name in the mesh or by its context. */
-function lostCluster(clusters: readonly ClusterServices[], text: string): string {
+/**
+ * The cluster that `--without` means, by its name in the mesh or by its context.
+ * @throws MeshctlError why a cluster that it may be could not be read; `Usage` where there is none of that name
+ */
+function lostCluster(
+  clusters: readonly ClusterServices[],
+  unreachable: readonly UnreachableCluster[],
+  text: string,
+): string {
   const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find(({ context }) => context === text);
   if (found) return found.cluster;
+  const named = unreachable.filter(({ context }) => context === text);
+  requireRead([], named.length > 0 ? named : unreachable, 1);
   throw new MeshctlError('Usage', `--without "${text}" is neither a cluster nor a context here: it takes one of them`, {
     hint: `They are ${clusters.map(({ cluster }) => cluster).join(', ')}.`,
   });
