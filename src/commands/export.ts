@@ -2,7 +2,7 @@ import { exportClusters } from '../flows/file/export-mesh.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
 import { groupBy } from '../mesh/pairs.ts';
-import { type UnreachableCluster, unreachableWords } from '../mesh/status/mesh-status.ts';
+import { unreachableWords } from '../mesh/status/mesh-status.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { EXPORT } from './export-spec.ts';
@@ -14,10 +14,13 @@ import { exitCodeWith, unreachableData, withChosenClusters } from './targets/sev
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
   return withChosenClusters(context, flags, async (targets, silent) => {
-    const exported = shown(await exportClusters(context, targets, flags.parallel));
+    const { mesh: found, left } = await exportClusters(context, targets, flags.parallel);
+    const exported = shown(found);
+    // What is of no mesh is no part of all of one; what was named is.
+    const lacking = flags.all ? [] : printable(left);
     // In YAML they are comments.
     if (flags.output === 'json') for (const words of remarkLines(exported)) context.progress.warn(words);
-    const mesh = withMissing(exported, printable(unreachableData(silent)));
+    const mesh = withMissing(exported, [...lacking, ...printable(unreachableData(silent)).map(unreachableWords)]);
     const { metadata, spec } = meshDocument(mesh, flags.name);
     const text = meshFileText(mesh, flags.name, await schemaUrl(context));
     return {
@@ -25,7 +28,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
       data: { metadata, spec },
       text: () => text,
       ...(flags.output === 'yaml' ? { raw: text } : {}),
-      exitCode: exitCodeWith(silent),
+      exitCode: exitCodeWith(silent) || (lacking.length > 0 ? 1 : 0),
     };
   });
 }
@@ -40,8 +43,8 @@ function remarkLines({ remarks: { mesh, clusters } }: ExportedMesh): string[] {
 }
 
 /** Says in the file itself of which clusters it tells nothing. */
-function withMissing({ spec, remarks }: ExportedMesh, unreachable: readonly UnreachableCluster[]): ExportedMesh {
-  const missing = unreachable.map((cluster) => `Missing here: ${unreachableWords(cluster)}.`);
+function withMissing({ spec, remarks }: ExportedMesh, lacking: readonly string[]): ExportedMesh {
+  const missing = lacking.map((words) => `Missing here: ${words}.`);
   return { spec, remarks: { ...remarks, mesh: [...remarks.mesh, ...missing] } };
 }
 

@@ -208,6 +208,10 @@ describe('export', () => {
     expect(all.stderr).toContain('context "mesh-5" is left out: Cluster Mesh is not enabled there');
     expect((parse(all.stdout) as MeshDocument).spec.clusters).toHaveLength(4);
     expect((await differs(all.stdout)).exitCode).toBe(0);
+    expect(all.stdout).not.toContain('mesh-5');
+    const named = await meshctl(['export', '--context', 'mesh-1,mesh-5']);
+    expect(named.exitCode).toBe(1);
+    expect(named.stdout).toContain('# Missing here: context "mesh-5" is left out: Cluster Mesh is not enabled there');
     const none = await meshctl(['export', '--context', 'mesh-5']);
     expect(none.exitCode).toBe(1);
   });

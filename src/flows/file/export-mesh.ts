@@ -15,9 +15,14 @@ import { during, type Flow, type Target } from '../flow.ts';
 /**
  * Reads clusters, and says their mesh as a file. Those that have no clustermesh-apiserver are of no mesh, and left out.
  * @param parallel clusters at a time
+ * @returns the mesh, and what was left out of it and why, as clauses
  * @throws MeshctlError `ClusterMeshNotEnabled` where none is left, `ClusterIdentity` where one is known by another name
  */
-export async function exportClusters(flow: Flow, targets: readonly Target[], parallel: number): Promise<ExportedMesh> {
+export async function exportClusters(
+  flow: Flow,
+  targets: readonly Target[],
+  parallel: number,
+): Promise<{ mesh: ExportedMesh; left: readonly string[] }> {
   const limit = pLimit(parallel);
   const words = counted(targets.length, 'cluster');
   const read = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
@@ -37,11 +42,12 @@ export async function exportClusters(flow: Flow, targets: readonly Target[], par
       },
     );
   }
-  for (const { snapshot } of bare) flow.progress.warn(leftOut(snapshot));
+  const left = bare.map(({ snapshot }) => leftOut(snapshot));
+  for (const words of left) flow.progress.warn(words);
   const serving = read.filter((one) => !bare.includes(one));
   const snapshots = serving.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireSettledName(snapshot, snapshots);
-  return exportMesh(serving);
+  return { mesh: exportMesh(serving), left };
 }
 
 async function readCluster(flow: Flow, { client, namespace }: Target): Promise<ExportedCluster> {
