@@ -62,9 +62,14 @@ const verdicts = (report: ConnectivityReport, wanted?: ScenarioResult['result'])
 describe('connectivity test', () => {
   it('says at once that the image cannot be pulled, and takes its pods away', async () => {
     const image = 'registry.k8s.io/e2e-test-images/agnhost:9.99';
-    const { exitCode, stderr } = await meshctl([...TEST, '--image', image, '--wait-duration', '3m']);
+    const kept = await meshctl([...TEST, '--image', image, '--wait-duration', '3m', '--keep']);
+    expect(kept.stderr).toContain(`image ${image} cannot be pulled (ImagePullBackOff`);
+    expect(sandbox.clusters.map(({ store }) => store.get(CLIENT))).not.toContain(undefined);
+    const says =
+      /what the test put into namespace \S+ stays \(--keep\)\s+→ a test without that removes it:\s+meshctl (.*)/;
+    const again = says.exec(kept.stderr)?.[1] ?? '';
+    const { exitCode, stderr } = await meshctl(again.split(' '));
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`image ${image} cannot be pulled (ImagePullBackOff`);
     expect(stderr).toContain('Give an image that the nodes can pull with --image');
   });
 

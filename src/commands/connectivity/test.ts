@@ -22,7 +22,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       });
     }
     const members = await readServiceClusters(targets);
-    const tested = await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs });
+    const tested = await testConnectivity(context, members, {
+      ...{ namespace, image, keep, perf, waitMs, settleMs },
+      removing: context.againWithout(['--keep']),
+    });
     // Of a cluster that was not tested it is not known whether it serves the others.
     const report: ConnectivityReport = printable({ ...tested, passed: tested.passed && silent.length === 0 });
     const untested = printable(unreachableData(silent));

@@ -50,6 +50,8 @@ export interface ConnectivityOptions {
   image: string;
   /** Leave everything deployed. */
   keep: boolean;
+  /** The command line of a test that does not, for a hint. */
+  removing: string;
   /** Measure latency with many requests. */
   perf: boolean;
   /** For pods to be ready. */
@@ -89,6 +91,10 @@ export async function testConnectivity(
     await leave();
     const signal = AbortSignal.timeout(LEAVE_MS);
     await Promise.allSettled(begun.map((cluster) => leaveNamespace(cluster, mark, signal)));
+    if (begun.length > 0)
+      flow.progress.warn(
+        `what the test put into namespace ${options.namespace} stays (--keep) → a test without that removes it: ${options.removing}`,
+      );
     return [];
   };
   let scenarios: ScenarioResult[];
