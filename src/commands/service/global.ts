@@ -2,9 +2,11 @@ import { readWithdrawals } from '../../flows/services/read-withdrawals.ts';
 import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
+import { printable } from '../../views/printable.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
@@ -36,19 +38,24 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       await confirmPlan(context, report, { ...agreement, question });
     } else await confirmCuts(context, report, agreement);
     await applyGlobalService(context, members, steps, { rollback: flags.rollback });
-    return result(service, intent, steps);
+    return result(service, intent, report);
   });
 }
 
 function result(
   service: { namespace: string; name: string },
   intent: GlobalIntent,
-  steps: readonly Step[],
+  { steps, hazards }: { steps: readonly Step[]; hazards: readonly Hazard[] },
 ): CommandResult {
   const global = intent !== 'not-global';
   return {
     kind: 'GlobalServiceResult',
-    data: { ...service, global, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
+    data: {
+      ...service,
+      global,
+      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      warnings: printable(hazards.map(({ cluster, says }) => `context "${cluster}": ${says}`)),
+    },
     text: (theme) => globalServiceText(service, global, steps, theme),
   };
 }

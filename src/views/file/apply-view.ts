@@ -26,11 +26,12 @@ export interface AppliedFiles {
 
 /** The result as data. */
 export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record<string, unknown> {
-  const { enabled, connections, parted, disabled, steps, warnings } = applied;
+  const { enabled, connections, parted, disabled, steps, warnings, verified } = applied;
   return {
     meshes,
     clusters: printable(clusters),
     ...printable({ enabled, connections, disconnected: parted, disabled, warnings }),
+    verified,
     steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
   };
 }

@@ -10,12 +10,15 @@ interface Revoked {
   /** The cluster that stays connected, or let in, and why, as a clause. */
   connected?: string | undefined;
   because?: string | undefined;
+  /** Whether it was seen to have taken effect, as far as that was to be looked at. */
+  verified: boolean;
 }
 
 /** The result of `clustermesh invitations revoke`. */
-export function revokeText({ context, id, shutOut, connected, because }: Revoked, theme: Theme): string {
+export function revokeText({ context, id, shutOut, connected, because, verified }: Revoked, theme: Theme): string {
+  const says = `Invitation ${id} is revoked`;
   return [
-    `✅ Invitation ${id} is revoked`,
+    verified ? `✅ ${says}` : `⚠️  ${says}, but that it has taken effect could not be verified`,
     ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is no longer let in`]),
     ...(connected === undefined
       ? []

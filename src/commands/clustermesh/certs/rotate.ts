@@ -81,6 +81,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
       ...(unsigned.length > 0 ? { unsigned } : {}),
+      warnings: printable(warnings),
     };
     const exitCode = unsigned.length > 0 ? 1 : 0;
     return withUnanswered({ kind: 'RotationResult', data, text, exitCode }, missing);
@@ -107,7 +108,11 @@ async function askOwner(
   if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
     if (dryRun) return planResult({ steps: [] }, dryRun, output);
     const nothing = { replaced: [], staying: [], switched: [], parted: [], unsigned: [] };
-    return { kind: 'RotationResult', data: { certificates: [] }, text: (theme) => rotationText([], nothing, theme) };
+    return {
+      kind: 'RotationResult',
+      data: { certificates: [], warnings: [] },
+      text: (theme) => rotationText([], nothing, theme),
+    };
   }
   const readOthers = readerOfOthers(context, flags, [target]);
   const options = { validMs: RENEWAL_VALID_MS, invited: peer, keySize: bitsOf(keySize), readOthers };

@@ -234,7 +234,8 @@ async function carryOut(
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
     return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
   }
-  for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
+  const staying = leaving.flatMap(({ draft }) => draft.notes);
+  for (const note of staying) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
@@ -252,7 +253,10 @@ async function carryOut(
   }));
   return {
     kind: 'DisableResult',
-    data: data.length === 1 ? { ...data[0] } : { clusters: data },
+    data: {
+      ...(data.length === 1 ? data[0] : { clusters: data }),
+      warnings: printable([...warnings, ...staying]),
+    },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
     exitCode: clusters.every(({ verified }) => verified) ? 0 : 1,
   };

@@ -127,6 +127,7 @@ async function carryOut(
       ...(unreached.length > 0 ? { unreached } : {}),
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
+      verified,
     },
     text: (theme) => disconnectText({ parted, steps, verified, looked: flags.wait, unreached, untold }, theme),
     exitCode: verified ? 0 : 1,

@@ -116,7 +116,7 @@ async function carryOut(
     await confirmCuts(context, reportOf(asked), { ...agreement, doubtful });
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
-  return enableAll(context, options, ready, [...failures, ...refused]);
+  return enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings });
 }
 
 /** Without the clusters that were to share a new CA, where the one that it is made for is not among them: they fail as well. */
@@ -258,7 +258,7 @@ async function enableAll(
   context: CommandContext,
   options: EnableOptions,
   planned: readonly Planned[],
-  earlier: readonly EnableFailure[],
+  { earlier, warnings }: { earlier: readonly EnableFailure[]; warnings: readonly string[] },
 ): Promise<CommandResult> {
   const inTurn = afterSource(context, options.givenAuthority);
   const { done, failures: later } = await eachCluster(
@@ -288,6 +288,7 @@ async function enableAll(
         steps: steps.map(stepData),
       })),
       ...(failure ? { failures: failures.map(failureData) } : {}),
+      warnings: printable(warnings),
     },
     text: (theme) => enableText(outcomes, failures, theme),
     exitCode: failure ? exitCodeOf(failure.error.code) : 0,

@@ -34,7 +34,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     });
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
     const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
-    const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings });
+    const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings, verified });
     return {
       kind: 'RevokeResult',
       data: { ...data, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
