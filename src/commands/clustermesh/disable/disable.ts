@@ -234,30 +234,27 @@ async function carryOut(
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
     return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
   }
-  const staying = leaving.flatMap(({ draft }) => draft.notes);
-  for (const note of staying) context.progress.warn(note);
+  for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
   const done = await leaveInTurn(context, leaving, options);
-  const clusters = done.map((one) => {
-    const { name, remaining } = one;
-    return { ...one, ...printable({ name, remaining, warnings: one.warnings }) };
-  });
-  const data = clusters.map(({ context: where, name, remaining, ...one }) => ({
+  const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
+  const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
     context: where,
     cluster: name,
     stillPointingHere: remaining,
-    steps: one.steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
-    warnings: one.warnings,
+    steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
   }));
+  const verified = clusters.every((one) => one.verified);
   return {
     kind: 'DisableResult',
     data: {
       ...(data.length === 1 ? data[0] : { clusters: data }),
-      warnings: printable([...warnings, ...staying]),
+      warnings: printable([...new Set([...warnings, ...done.flatMap((one) => one.warnings)])]),
+      verified,
     },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
-    exitCode: clusters.every(({ verified }) => verified) ? 0 : 1,
+    exitCode: verified ? 0 : 1,
   };
 }
