@@ -15,6 +15,11 @@ export function failuresIn(failures = []) {
   return errorsIn(failures.map(({ context, error }) => ({ ...error, context })));
 }
 
+/** Certificates that are due, and that nothing can sign. */
+export function unsignedIn(unsigned = []) {
+  return unsigned.map(({ context, says, hint }) => ({ level: 'error', where: context, says, hint }));
+}
+
 /** Of clusters that could not be asked, or where something is left. @returns {Finding[]} */
 export function errorsIn(unreachable = []) {
   return unreachable.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));

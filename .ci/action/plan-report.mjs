@@ -1,10 +1,11 @@
-import { errorsIn, failuresIn, objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
+import { errorsIn, failuresIn, objectName, pairWords, rowOf, unsignedIn, warningsIn } from './findings.mjs';
 
 /**
  * A plan: why it is refused, what it takes from whom, and what it writes.
  * @returns {import('./report.mjs').Report}
  */
-export function ofPlan({ summary, clusters, unconnected = [], refused, failures = [], warnings = [], unreachable }) {
+export function ofPlan(plan) {
+  const { summary, clusters, unconnected = [], unsigned, refused, failures = [], warnings = [], unreachable } = plan;
   const errors = [
     // Of enable a failure says it too.
     ...(refused && failures.length === 0
@@ -12,6 +13,7 @@ export function ofPlan({ summary, clusters, unconnected = [], refused, failures 
       : []),
     ...failuresIn(failures),
     ...clusters.flatMap(({ context, steps }) => steps.flatMap((step) => verdictIn(context, step))),
+    ...unsignedIn(unsigned),
     ...errorsIn(unreachable),
   ];
   const concerns = [

@@ -1,5 +1,5 @@
 import { ofError } from './error-report.mjs';
-import { errorsIn, failuresIn, markOf, objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
+import { errorsIn, failuresIn, markOf, objectName, pairWords, rowOf, unsignedIn, warningsIn } from './findings.mjs';
 import { readJunit } from './junit.mjs';
 import { ofPlan } from './plan-report.mjs';
 
@@ -220,8 +220,13 @@ function ofStatus(clusters, unreachable) {
 }
 
 /** Of a result that has no words of its own here, what was left undone, and what is to be known besides. */
-function ofOther({ kind, failures, unreachable, warnings }) {
-  const findings = [...failuresIn(failures), ...errorsIn(unreachable), ...warningsIn(warnings)];
+function ofOther({ kind, failures, unsigned, unreachable, warnings }) {
+  const findings = [
+    ...failuresIn(failures),
+    ...unsignedIn(unsigned),
+    ...errorsIn(unreachable),
+    ...warningsIn(warnings),
+  ];
   if (findings.length === 0) return undefined;
   return { headline: kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
 }

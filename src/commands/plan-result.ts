@@ -33,7 +33,7 @@ export async function refusalBy(judge: () => void | Promise<void>): Promise<Mesh
     await judge();
     return undefined;
   } catch (error) {
-    if (error instanceof MeshctlError) return error;
+    if (error instanceof MeshctlError && error.code !== 'Interrupted') return error;
     throw error;
   }
 }

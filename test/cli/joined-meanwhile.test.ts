@@ -109,7 +109,7 @@ describe('a peer that is connected after the question', () => {
     expect(result.exitCode, result.stdout + result.stderr).toBe(1);
     expect(result.stderr).toMatch(/context "mesh-1": mesh-4 was connected meanwhile/);
     expect(result.stderr).toContain(
-      'context "mesh-1": it is disconnected from mesh-2, which is kept; the next run of the same command disables it',
+      'context "mesh-1": it is disconnected from mesh-2, which is kept; the next run of the same command disables it, without looking at them again',
     );
     expect(clusters.clusters[0]?.store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
     expect(clusters.clusters[0]?.store.get(refs.secret('cilium-clustermesh'))?.data).toHaveProperty('mesh-4');

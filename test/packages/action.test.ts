@@ -279,7 +279,13 @@ ${(await recorded('graph.mmd')).trimEnd()}
   it('of any other document what failed, and the document', async () => {
     const error = { code: 'Timeout', message: 'no answer', details: {} };
     const failures = [{ context: 'mesh-2', error }];
-    const printed = JSON.stringify({ apiVersion: 'meshctl.io/v1alpha1', kind: 'EnableResult', clusters: [], failures });
+    const printed = JSON.stringify({
+      apiVersion: 'meshctl.io/v1alpha1',
+      kind: 'EnableResult',
+      clusters: [],
+      warnings: [],
+      failures,
+    });
     requireValid(JSON.parse(printed));
     const { annotations, summary } = await act('clustermesh enable --all -o json', 'error.json', 1, {
       PRINTS: await printing(printed),

@@ -304,7 +304,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     arrange: (mesh) => setFiles(mesh, { 'mesh-2': fileOf(mesh).replaceAll(/mesh-2\.(?=etcd-client\.)/g, 'common-') }),
     noticed: true,
     status: ['tls-client-rejected', 'peer-certificate-issuer'],
-    check: ['peers-connected'],
+    check: ['peers-certificate'],
     certs: [`${ONE} peer peer-certificate-issuer`],
     connect: 'changes',
   },

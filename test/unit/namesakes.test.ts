@@ -7,7 +7,7 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
+import { nameOfDead, namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../src/mesh/connect/not-peers.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
@@ -167,6 +167,16 @@ describe('clusters that are to part', () => {
     expect(namesAtPeer('mesh-2', prod1, [cluster('prod', 2, [])])).toEqual([]);
     expect(namesAtPeer('mesh-2', prod1, [cluster('stag', 2, [3])])).toBeUndefined();
     expect(namesAtPeer('mesh-1', dialler, [prod1])).toEqual([]);
+  });
+
+  it('leave a dead cluster its name, which only the peer itself takes away', () => {
+    const dead =
+      (...read: ClusterSnapshot[]) =>
+      () =>
+        nameOfDead('gone', [prod1], read);
+    for (const read of [[], [stag2], [stag2, prod3]]) expect(dead(...read)).toThrow(/not known which peer it is/);
+    expect(dead(prod3)).toThrow(expect.objectContaining({ hint: expect.stringMatching(/: --peer mesh-2$/) }));
+    expect(dead(prod2, prod3)()).toBe('gone');
   });
 
   it('are no clusters of a file that has one of each mesh', () => {

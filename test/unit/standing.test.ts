@@ -322,8 +322,6 @@ describe('what would not come back', () => {
     ['no rights', { snapshot: { missingAccess: accessRefs('kube-system') } }, ['apiserver access-missing']],
     ['a mark of another name', { deployment: markedAs('west/1') }, ['apiserver identity-outdated']],
     ['a mark of another id', { deployment: markedAs('mesh-1/7') }, ['apiserver identity-outdated']],
-<<<<<<< HEAD
-=======
     [
       'a local certificate of another cluster',
       {
@@ -346,11 +344,6 @@ describe('what would not come back', () => {
       },
       [],
     ],
-    // Whoever restarted its pods has left the mark.
-    ['a former id in the mark', { deployment: markedAs('mesh-1/7'), snapshot: { servedId: 1 } }, []],
-    ['a former name in the mark', { deployment: markedAs('west/1'), snapshot: { servedId: 1 } }, []],
-    ['a description with another id', { snapshot: { servedId: 7 } }, ['apiserver identity-outdated']],
->>>>>>> 54dac8b7 (status finds a local certificate of another cluster, by which agents would not come back: only check did)
     ['its own mark', { deployment: markedAs('mesh-1/1') }, []],
     ['another size than it runs with', { snapshot: { ciliumConfig: ofSize(1, '511') } }, [`apiserver ${RESIZED}`]],
     ['no CA', { snapshot: { ca: undefined } }, ['apiserver ca-missing']],

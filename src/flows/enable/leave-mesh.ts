@@ -151,7 +151,7 @@ async function leaveMesh(
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
     if (isWritten && parted.length > 0)
       flow.progress.warn(
-        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command disables it`,
+        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command disables it, without looking at them again`,
       );
     throw error;
   }

@@ -24,7 +24,7 @@ import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
-import { changedDrafts, standConnected } from './require-applicable.ts';
+import { changedDrafts, isChange, standConnected } from './require-applicable.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -37,8 +37,6 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
    */
   agree(steps: readonly Step[], effects: readonly PeerEffect[], planned: readonly PlannedCluster[]): Promise<void>;
 }
-
-const isChange = ({ action }: Step): boolean => action !== 'keep';
 
 /**
  * Brings clusters to what their files say: enables, connects (serve, prove, dial), makes services global, then cuts what is
@@ -126,6 +124,9 @@ async function carryOut(
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
   const enabled = await enableAll(flow, changed, options);
+  const kept = drafts.filter((one) => !changed.includes(one));
+  // Before anything is proved to them.
+  const unready = await awaitKept(flow, kept, options);
   const connected = standConnected(prepared) ? undefined : await connectAll(flow, prepared, options);
   const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
@@ -138,8 +139,6 @@ async function carryOut(
       ),
     );
   }
-  const kept = drafts.filter((one) => !changed.includes(one));
-  const unready = await awaitKept(flow, kept, options);
   const parted =
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {

@@ -6,6 +6,12 @@ import { awaitRollout } from '../enable/await-apiserver.ts';
 import type { Flow } from '../flow.ts';
 import type { FileOptions, MemberDraft } from './prepare-mesh.ts';
 
+/** Whether a run that was stopped may have left a clustermesh-apiserver on its way up; one that is scaled to 0 is not. */
+export function isComingUp({ draft: { snapshot } }: MemberDraft): boolean {
+  const deployment = apiserverDeployment(snapshot);
+  return deployment !== undefined && !isRolledOut(deployment);
+}
+
 /**
  * Waits for clusters that are as their file says, and that are not wholly rolled out: a run that was stopped may have left them
  * so. Nothing of this run is put back for them, since none of it has to do with that.
@@ -17,10 +23,8 @@ export async function awaitKept(
   { parallel, waitMs }: Pick<FileOptions, 'parallel' | 'waitMs'>,
 ): Promise<string[]> {
   const limit = pLimit(parallel);
-  const waiting = drafts.map(({ member, draft: { snapshot } }) =>
+  const waiting = drafts.filter(isComingUp).map(({ member }) =>
     limit(async () => {
-      const deployment = apiserverDeployment(snapshot);
-      if (!deployment || isRolledOut(deployment)) return [];
       try {
         await awaitRollout(flow, member.target, waitMs);
         return [];

@@ -8,9 +8,11 @@ import type { ConnectRunOptions } from '../connect/connect.ts';
 import { requireStartable } from '../enable/enable.ts';
 import type { Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
+import { isComingUp } from './await-kept.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 
-const isChange = ({ action }: Step): boolean => action !== 'keep';
+/** What is to be written. */
+export const isChange = ({ action }: Step): boolean => action !== 'keep';
 
 /**
  * Refuses, before anybody is asked, what would overwrite what others have set, and what others are to make first; also what enable
@@ -52,8 +54,11 @@ function requireProvableAsIs(prepared: PreparedMesh, now: Date): void {
     ...directions.map(({ server }) => server.identity.name),
     ...connections.later.map(({ to }) => to),
   ]);
+  // What comes up is waited for first.
+  const coming = new Set(drafts.filter(isComingUp).map(({ draft }) => draft.snapshot.context));
   const asIs = enabled.filter(
-    ({ context }, index) => !changing.has(context) && dialled.has(members[index]?.wanted.name ?? ''),
+    ({ context }, index) =>
+      !changing.has(context) && !coming.has(context) && dialled.has(members[index]?.wanted.name ?? ''),
   );
   requireReadyServers(asIs);
   requireSoundServers(

@@ -75,7 +75,8 @@ export function describeFindings(
     const { category, title } = check;
     const finders = [finding.args.foundBy].flat();
     const cause = finders[0] === undefined ? undefined : failures.find((other) => isCauseOf(other, finding));
-    const unheard = checks.find(({ id }) => finding.args.standing && finders.includes(id) && !ran.has(id));
+    const looking = finding.args.standing ? checks.filter(({ id }) => finders.includes(id)) : [];
+    const unheard = looking.every(({ id }) => !ran.has(id)) ? looking[0] : undefined;
     const said = cause
       ? skipped(finding, `see ${cause.id}`)
       : unheard

@@ -7,6 +7,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { Fault, FaultId } from '../faults/fault.ts';
+import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { unlistedPeers } from '../faults/user-faults.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
@@ -179,12 +180,14 @@ function judgeCertificate(
     return { severity: 'fail', reason: refused.says, ...(hint ? { hint } : {}) };
   }
   const server = to?.tlsFiles?.get(SERVER_CERT_SECRET);
-  // The CA beside it is for the peer's certificate: one that dials with its own has another signer.
-  const isFromElsewhere = !facts.signedByCa && !(server && accepts(server, facts));
-  if (isFromElsewhere && (server || !facts.issuer))
+  // The CA beside it is for the peer's certificate: one that dials with its own has another signer. By a server's certificate that is
+  // from elsewhere, nothing can be told of others.
+  const byServer = server && to && !servesFromElsewhere(to) ? accepts(server, facts) : undefined;
+  const isAccepted = facts.signedByCa ? true : byServer;
+  if (isAccepted === false || (isAccepted === undefined && !server && !facts.issuer))
     return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
   const found = expiry(facts.certificate, now);
-  if (found || !isFromElsewhere) return found;
+  if (found || isAccepted) return found;
   return {
     severity: 'skip',
     reason: `the client certificate for ${peer} is from a CA of which is not known whether the peer accepts it`,

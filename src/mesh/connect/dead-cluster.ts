@@ -87,7 +87,14 @@ export function nameOfDead(
   others: readonly ClusterSnapshot[],
 ): string {
   const known = peersElsewhere(alive);
-  const candidates = known.filter((name) => !others.some((other) => clusterNameOf(other) === name));
+  const all = [...alive, ...others];
+  const isAlive = (name: string) =>
+    others.some(
+      (other) =>
+        clusterNameOf(other) === name &&
+        alive.some((one) => knownPeers(one).includes(name) && !isPeersNamesake(one, other, all)),
+    );
+  const candidates = known.filter((name) => !isAlive(name));
   if (candidates.length === 0 || known.includes(context)) return context;
   throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
     hint: `Unless it is forgotten already, name the peer instead of the context: --peer ${candidates.join(' or --peer ')}`,

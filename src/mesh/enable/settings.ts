@@ -65,8 +65,10 @@ export interface ApiserverSettings extends ServiceOptions {
 
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
-/** What the operator may choose; absent means: as it is in the cluster, else the default. */
-/** In a file, that is to be mended where they cannot be, and no flag would do it. */
+/**
+ * What the operator may choose; absent means: as it is in the cluster, else the default. In a file, that is to be mended where they
+ * cannot be, and no flag would do it.
+ */
 export interface EnableChoices extends Optional<ApiserverSettings>, ServiceChoices, OptionPlace {}
 
 /** The choices as they come out for one cluster. */

@@ -216,7 +216,7 @@ function certificateFaults(
         now,
       ) ??
       (isServer && isElsewhere ? FROM_ELSEWHERE : undefined) ??
-      (name === LOCAL_CERT_SECRET && named.has(name) ? ofAnother(snapshot, others) : undefined);
+      (name === LOCAL_CERT_SECRET && named.has(name) ? ofAnother(snapshot) : undefined);
     if (!fault) return [];
     const { lacking, ...found } = fault;
     // Of what somebody else makes, enable is not the way to a new one.
@@ -239,10 +239,10 @@ function certificateFaults(
  * The certificate by which agents log in to their own cache, where it is that of another cluster: etcd has a user for its own cluster
  * alone (Cilium's pkg/kvstore/etcdinit), and takes it from the common name. Under which name etcd runs is told by itself.
  */
-function ofAnother(snapshot: ClusterSnapshot, others: FaultsInput['others']): FoundInCertificate | undefined {
+function ofAnother(snapshot: ClusterSnapshot): FoundInCertificate | undefined {
   const user = snapshot.tlsSecrets.get(LOCAL_CERT_SECRET)?.certificate.commonName ?? '';
   const own = localUserName(clusterNameOf(snapshot));
-  if (!user.startsWith(localUserName('')) || user === own || outdatedIdentity(snapshot, others)) return undefined;
+  if (!user.startsWith(localUserName('')) || user === own || outdatedIdentity(snapshot)) return undefined;
   const says = `the local certificate is for the user "${user}", not "${own}"`;
   return { id: 'certificate-usage', says, key: 'tls.crt' };
 }

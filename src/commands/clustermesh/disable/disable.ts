@@ -19,7 +19,8 @@ import { requireChoiceFor } from '../../../mesh/enable/pointing-here.ts';
 import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
-import { knownPeers } from '../../../mesh/peers/peers.ts';
+import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
+import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -126,8 +127,10 @@ async function askAboutPeers(
   const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
   const holdOf = (peer: string) => {
     const there = all.find((other) => other.context === known.get(peer));
-    // Of one that was not read the worst is to be thought.
-    return there ? holdOn(there, draft.snapshot) : 'dials';
+    if (there) return holdOn(there, draft.snapshot);
+    // Of one that was not read the worst is to be thought, unless it is on record that it does not dial, and nothing lets it in.
+    const isOneWay = choicesFor(draft.snapshot, peer).mode === 'unicast' && !isLetIn(draft.snapshot, peer);
+    return isOneWay ? undefined : 'dials';
   };
   const dialling = staying.filter((peer) => holdOf(peer) === 'dials');
   const holding = staying.filter((peer) => holdOf(peer) !== undefined);

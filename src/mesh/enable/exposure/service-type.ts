@@ -47,8 +47,6 @@ export function withoutIdle<T extends ServiceChoices>(choices: T, type: string):
   return Object.fromEntries(Object.entries(choices).filter(([field]) => !idle.includes(field))) as Partial<T>;
 }
 
-/** Choices are flags, or in a mesh file. */
-
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
   type: ServiceType;
