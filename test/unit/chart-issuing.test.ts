@@ -5,8 +5,8 @@ import {
   issuingMethod,
   issuingNotes,
   rendersUnseen,
-} from '../../src/mesh/enable/chart-issuing.ts';
-import { handOverCommand, mayConflict } from '../../src/mesh/enable/hand-over.ts';
+} from '../../src/mesh/enable/helm/chart-issuing.ts';
+import { handOverCommand, mayConflict } from '../../src/mesh/enable/helm/hand-over.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 

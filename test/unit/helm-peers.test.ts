@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { helmPeers } from '../../src/mesh/enable/helm-peers.ts';
+import { helmPeers } from '../../src/mesh/enable/helm/peers.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { helmWords } from '../../src/mesh/enable/helm-words.ts';
+import { helmWords } from '../../src/mesh/enable/helm/words.ts';
 import { withoutSecretWords } from '../../src/mesh/secret-words.ts';
 import { keyOfNobody } from '../support/key-of-nobody.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { helmValues } from '../../src/mesh/enable/helm-values.ts';
+import { helmValues } from '../../src/mesh/enable/helm/values.ts';
 import { requireNoConflicts } from '../../src/mesh/enable/plan-enable.ts';
 import type { EnableSettings } from '../../src/mesh/enable/settings.ts';
 import { chartValueOf, isAmongHelmValues } from '../../src/mesh/objects/chart-values.ts';

@@ -11,7 +11,7 @@ import { heldBy, isGoing } from '../plan/going.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
 import { deletionOf, namesPeers } from './deletion.ts';
-import { helmUpgradeCommand } from './hand-over.ts';
+import { helmUpgradeCommand } from './helm/hand-over.ts';
 
 /** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
 const HUBBLE_SECRETS = [

@@ -3,7 +3,7 @@ import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../.
 import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
-import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm-safety.ts';
+import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
 import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
 import { cutSentences, helmText } from '../../../views/enable/helm-view.ts';

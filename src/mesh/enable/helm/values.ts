@@ -1,17 +1,17 @@
-import { isIpAddress } from '../apiserver/endpoints.ts';
-import type { CaBundle } from '../certificates/ca-bundle.ts';
-import type { ClusterIdentity } from '../cilium/identity.ts';
-import type { CiliumInstall } from '../cilium/install.ts';
-import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
+import { isIpAddress } from '../../apiserver/endpoints.ts';
+import type { CaBundle } from '../../certificates/ca-bundle.ts';
+import type { ClusterIdentity } from '../../cilium/identity.ts';
+import type { CiliumInstall } from '../../cilium/install.ts';
+import { compareVersions, parseImage, parseVersion } from '../../cilium/versions.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../objects/names.ts';
+import { keptSettingsOf, settingName } from '../kept-settings.ts';
+import type { EnableSettings } from '../settings.ts';
 import { chartApplier, issuingMethod, issuingNotes, rendersUnseen } from './chart-issuing.ts';
 import { handOverCommand, mayConflict } from './hand-over.ts';
-import { type HelmPeers, helmPeers } from './helm-peers.ts';
-import { keptSettingsOf, settingName } from './kept-settings.ts';
-import type { EnableSettings } from './settings.ts';
+import { type HelmPeers, helmPeers } from './peers.ts';
 
 /** Values of Cilium's chart, and what they cannot say. */
 export interface HelmValues {

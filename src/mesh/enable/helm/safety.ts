@@ -1,15 +1,15 @@
-import { authorityTrouble, isServedByCertManager, waysBack } from '../certificates/authority.ts';
-import type { AuthorityPlan } from '../certificates/plan-authority.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { MeshctlError } from '../errors.ts';
-import { CA_SECRET } from '../objects/names.ts';
-import { knownPeers } from '../peers/peers.ts';
-import { unfinishedRotations } from '../rotation/unfinished-rotation.ts';
+import { authorityTrouble, isServedByCertManager, waysBack } from '../../certificates/authority.ts';
+import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { MeshctlError } from '../../errors.ts';
+import { CA_SECRET } from '../../objects/names.ts';
+import { knownPeers } from '../../peers/peers.ts';
+import { unfinishedRotations } from '../../rotation/unfinished-rotation.ts';
+import type { PeerMove } from '../effects/peer-move.ts';
+import type { EnableSettings } from '../settings.ts';
 import { chartApplier, rendersUnseen } from './chart-issuing.ts';
-import type { PeerMove } from './effects/peer-move.ts';
-import type { HelmValues } from './helm-values.ts';
-import type { EnableSettings } from './settings.ts';
+import type { HelmValues } from './values.ts';
 
 /** What of a plan of enable tells whether Helm can carry it out. */
 export interface HelmPlan {

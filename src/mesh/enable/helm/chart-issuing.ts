@@ -1,11 +1,11 @@
-import { apiserverDeployment } from '../apiserver/live.ts';
-import { isServedByCertManager } from '../certificates/authority.ts';
-import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { agentDaemonSetRef, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { type Tool, type ToolKind, toolOf } from '../objects/ownership.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
+import { isServedByCertManager } from '../../certificates/authority.ts';
+import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { kubectlCommand } from '../../command-line.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { agentDaemonSetRef, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../../objects/names.ts';
+import { type Tool, type ToolKind, toolOf } from '../../objects/ownership.ts';
 
 type Objects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 

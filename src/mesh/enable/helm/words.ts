@@ -1,4 +1,4 @@
-import { PEM_BEGINS, PEM_ENDS, withoutSecretWords } from '../secret-words.ts';
+import { PEM_BEGINS, PEM_ENDS, withoutSecretWords } from '../../secret-words.ts';
 
 /** Under these Helm prints what it makes and is given, private keys too (status.go; with --dry-run, --debug or HELM_DEBUG). */
 const OBJECTS = /^(?:USER-SUPPLIED VALUES|COMPUTED VALUES|HOOKS|MANIFEST):/;

@@ -1,12 +1,12 @@
-import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { formatVersion, versionOfImage } from '../cilium/versions.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, shellWord } from '../command-line.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
-import { MANAGED_BY, toolOf } from '../objects/ownership.ts';
-import { PEER_SECRETS } from '../peers/peers.ts';
-import { FIELD_MANAGER } from '../plan/plan.ts';
+import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts';
+import { formatVersion, versionOfImage } from '../../cilium/versions.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { kubectlCommand, shellWord } from '../../command-line.ts';
+import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
+import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../objects/names.ts';
+import { MANAGED_BY, toolOf } from '../../objects/ownership.ts';
+import { PEER_SECRETS } from '../../peers/peers.ts';
+import { FIELD_MANAGER } from '../../plan/plan.ts';
 
 const RELEASE_NAME = 'meta.helm.sh/release-name';
 const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';

@@ -1,14 +1,14 @@
-import { isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
-import type { CiliumInstall } from '../cilium/install.ts';
-import { compareVersions, parseVersion } from '../cilium/versions.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
-import { type ToolKind, toolOf } from '../objects/ownership.ts';
-import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
-import { COMMON_PREFIX } from '../peers/file/peer-config.ts';
-import { choicesFor } from '../peers/peer-choices.ts';
-import { configuredPeers, dialingFile, isLetIn, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { isIpAddress, splitHostPort } from '../../apiserver/endpoints.ts';
+import type { CiliumInstall } from '../../cilium/install.ts';
+import { compareVersions, parseVersion } from '../../cilium/versions.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, secretRef } from '../../objects/names.ts';
+import { type ToolKind, toolOf } from '../../objects/ownership.ts';
+import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
+import { COMMON_PREFIX } from '../../peers/file/peer-config.ts';
+import { choicesFor } from '../../peers/peer-choices.ts';
+import { configuredPeers, dialingFile, isLetIn, knownPeers, PEER_SECRETS } from '../../peers/peers.ts';
 
 /** The peers of a cluster as values of the chart, `clustermesh.config`. */
 export interface HelmPeers {
