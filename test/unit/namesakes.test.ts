@@ -101,6 +101,9 @@ const ALL = [prod1, prod2, prod3, stag1, stag2];
 /** Of the name of a peer of prod-1, which it dials and which is another one for it. */
 const dialler = { ...cluster('prod', 2, [1], 'dialler', '172.18.3.2'), context: 'dialler' };
 
+/** Of the name and the address of a peer of prod-1, in a network apart. */
+const elsewhere = { ...cluster('stag', 2, [1], 'stag-2', addressOf('prod', 2)), context: 'elsewhere' };
+
 const contextsOf = (of: readonly ClusterSnapshot[]) => of.map(({ context }) => context);
 
 describe('the clusters that may be the peers of one', () => {
@@ -112,6 +115,8 @@ describe('the clusters that may be the peers of one', () => {
     ['are also one that was replaced', prod1, [cluster('stag', 2, [])], ['stag-2']],
     ['are also one that has another CA now', prod1, [stag1, cluster('prod', 2, [1], 'new')], ['stag-1', 'prod-2']],
     ['are those that are yet to be connected', cluster('prod', 9, []), ALL, contextsOf(ALL)],
+    ['are none at the address of one in another network', prod1, [...ALL, elsewhere], ['prod-2', 'prod-3', 'stag-1']],
+    ['are those of their own network', stag1, [prod1, prod2, elsewhere], ['prod-1', 'elsewhere']],
     ['are none of those that only have the name', prod3, [stag1, cluster('stag', 1, [])], []],
   ])('%s', (_what, one, others, expected) => {
     expect(contextsOf(withoutNamesakes(one, others))).toEqual(expected);

@@ -57,14 +57,17 @@ export function withoutNamesakes(snapshot: ClusterSnapshot, all: readonly Cluste
   });
 }
 
-/** Whether what a cluster dials by the name of this one leads there: by an address that it has, else by the CA that is trusted. */
+/**
+ * Whether what a cluster dials by the name of this one leads there: by an address that it has, else by the CA that is trusted.
+ * Networks that are apart may have the same addresses: one with a CA that is not trusted tells nothing.
+ */
 function leadsTo(client: ClusterSnapshot, server: ClusterSnapshot): boolean | undefined {
   const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
   if (name === undefined) return undefined;
   const isAt = isDialledAt(client, name, server);
-  if (isAt) return true;
-  // A file that another tool wrote may have an address that only it knows: then the CA alone tells. Meshes may share one.
   const trusted = trustsItsCa(client, name, server);
+  if (isAt) return trusted === false ? undefined : true;
+  // A file that another tool wrote may have an address that only it knows: then the CA alone tells. Meshes may share one.
   return trusted && isAt === false ? undefined : trusted;
 }
 
