@@ -5,7 +5,7 @@ import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
-import { requireApplicable } from '../flows/file/require-applicable.ts';
+import { changedDrafts, requireApplicable } from '../flows/file/require-applicable.ts';
 import type { Target } from '../flows/flow.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
@@ -17,6 +17,7 @@ import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/diffe
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
+import { isChange } from '../mesh/plan/plan.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
 import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
 import type { PlanReport } from '../views/plan/plan-view.ts';
@@ -168,11 +169,7 @@ async function reportOf(
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
     hazards: concerns.hazards,
-    notes: Object.fromEntries(
-      drafts
-        .filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'))
-        .map(({ draft }) => [draft.snapshot.context, draft.notes]),
-    ),
+    notes: Object.fromEntries(changedDrafts(drafts).map(({ draft }) => [draft.snapshot.context, draft.notes])),
   };
 }
 
@@ -208,7 +205,7 @@ async function agree(
 ): Promise<void> {
   const { hazards = [] } = report;
   const { doubtful } = concernsOf(prepared);
-  const isPruned = pruneSteps(prepared, prune).some(({ action }) => action !== 'keep');
+  const isPruned = pruneSteps(prepared, prune).some(isChange);
   if (isPruned) {
     const { parting, leaving } = prune;
     const { apart, oneWay } = afterParting(parting?.parted ?? [], prepared.spec.dials);

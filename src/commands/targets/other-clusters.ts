@@ -79,7 +79,7 @@ async function withOthers<T>(
 const LONGEST_READ_MS = 10_000;
 
 /**
- * Reads the other clusters of the kubeconfig, for plans that may depend on what they say; nothing is read before it is called.
+ * Reads the other clusters of the kubeconfig, for plans that may depend on what they say: when it is first called, and once.
  * Those that do not answer within ten seconds are left out.
  */
 export function readerOfOthers(
@@ -87,8 +87,11 @@ export function readerOfOthers(
   flags: ClusterFlags,
   targets: readonly Target[],
 ): () => Promise<readonly ClusterSnapshot[]> {
-  return () =>
-    withOtherClusters(context, withinWait(flags, LONGEST_READ_MS), targets, async (read) =>
+  let others: Promise<readonly ClusterSnapshot[]> | undefined;
+  return () => {
+    others ??= withOtherClusters(context, withinWait(flags, LONGEST_READ_MS), targets, async (read) =>
       read.map(({ snapshot }) => snapshot),
     );
+    return others;
+  };
 }

@@ -11,7 +11,7 @@ import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
-import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { isChange, type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -151,7 +151,6 @@ const ISSUING = { doing: 'Issuing client certificates', done: 'Issued client cer
 const SERVING = { doing: 'Letting the peers in', done: 'The peers are let in' };
 const DIALING = { doing: 'Writing the peering files', done: 'The peering files are written' };
 
-const isChange = ({ action }: Step): boolean => action !== 'keep';
 const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
 
 /** Each credential must open the remote's etcd before anyone dials with it. */

@@ -19,6 +19,7 @@ import type { Flow, Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
+import { changedDrafts } from './require-applicable.ts';
 
 /**
  * Clusters that this run has enabled, and that others stand on by now: to take it back would cut them, who are in no plan of it. By
@@ -34,7 +35,7 @@ export async function clustersInUse(
   const targets = members.map(({ target }) => target);
   const sparing = await spareOthers(flow, targets, directions, journals);
   const own = snapshots.map(clusterNameOf);
-  const enabled = drafts.filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'));
+  const enabled = changedDrafts(drafts);
   const found = await Promise.all(
     enabled.map(async ({ member: { target }, draft: { snapshot: before } }): Promise<[string, string][]> => {
       const { context } = target.client;

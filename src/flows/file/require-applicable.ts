@@ -3,16 +3,13 @@ import { requireReadyServers, requireSoundServers } from '../../mesh/connect/pro
 import { MeshctlError } from '../../mesh/errors.ts';
 import { requireServed } from '../../mesh/file/made-elsewhere.ts';
 import { missingServicesHint } from '../../mesh/file/services.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange } from '../../mesh/plan/plan.ts';
 import type { ConnectRunOptions } from '../connect/connect.ts';
 import { requireStartable } from '../enable/enable.ts';
 import type { Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { isComingUp } from './await-kept.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
-
-/** What is to be written. */
-export const isChange = ({ action }: Step): boolean => action !== 'keep';
 
 /**
  * Refuses, before anybody is asked, what would overwrite what others have set, and what others are to make first; also what enable

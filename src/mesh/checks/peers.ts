@@ -6,7 +6,7 @@ import { accepts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
-import type { Fault, FaultId } from '../faults/fault.ts';
+import type { FaultId } from '../faults/fault.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { unlistedPeers } from '../faults/user-faults.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -51,7 +51,7 @@ import { expiry } from './tls.ts';
 
 /** The fault of a cluster's files for a peer, of these, that another check finds. */
 function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): PeerVerdict['cause'] {
-  const found = dialFaults(from, { now }).find((fault) => fault.peer === peer && ids.includes(fault.id));
+  const found = dialFaults(from, { now }, [peer]).find(({ id }) => ids.includes(id));
   return found && { foundBy: found.id, foundIn: from.context, foundOf: [peer] };
 }
 
@@ -174,7 +174,8 @@ function judgeCertificate(
     return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
   if (!facts.certificate.usages.includes('client'))
     return { severity: 'fail', reason: 'the client certificate, or a CA of its chain, is not for client use' };
-  const refused = to && dialFaults(from, { now, others: [to] }).find((fault) => isRefusal(fault, peer));
+  const refused =
+    to && dialFaults(from, { now, others: [to] }, [peer]).find(({ id }) => id === 'peer-certificate-issuer');
   if (to && refused) {
     const hint = partedBy(to, from)?.mend ?? refused.hint;
     return { severity: 'fail', reason: refused.says, ...(hint ? { hint } : {}) };
@@ -192,10 +193,6 @@ function judgeCertificate(
     severity: 'skip',
     reason: `the client certificate for ${peer} is from a CA of which is not known whether the peer accepts it`,
   };
-}
-
-function isRefusal({ id, peer }: Fault, of: string): boolean {
-  return id === 'peer-certificate-issuer' && peer === of;
 }
 
 function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {

@@ -41,9 +41,15 @@ const MOUNTED_BESIDE: Readonly<Record<Dialler, readonly string[]>> = {
   kvstoremesh: [COMMON_PREFIX],
 };
 
-/** What is wrong with how a cluster dials its peers: those that any of its Secrets name, by a file or a certificate. */
-export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
-  const peers = expectedPeers(snapshot);
+/**
+ * What is wrong with how a cluster dials its peers.
+ * @param peers those that any of its Secrets name, by a file or a certificate, or some of them
+ */
+export function dialFaults(
+  snapshot: ClusterSnapshot,
+  input: FaultsInput,
+  peers: readonly string[] = expectedPeers(snapshot),
+): Fault[] {
   if (peers.length === 0) return [];
   const diallers: Dialler[] = dialsThroughKvstoremesh(snapshot) ? ['kvstoremesh', 'agent'] : ['agent'];
   return diallers.flatMap((component) => {

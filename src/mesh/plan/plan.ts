@@ -148,6 +148,11 @@ export interface Step {
   before?: KubeObject | undefined;
 }
 
+/** Whether a step writes anything. */
+export function isChange({ action }: Pick<Step, 'action'>): boolean {
+  return action !== 'keep';
+}
+
 /** Ordered per cluster; different clusters' steps may run in parallel. */
 export interface Plan {
   steps: readonly Step[];

@@ -1,6 +1,6 @@
 import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from '../faults/fault.ts';
-import { mayBePeersOf, type StatusReport } from './status.ts';
+import { areAllConnected, mayBePeersOf, type StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
 export interface MatrixCell {
@@ -77,10 +77,10 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   if (!peer) return { from, to, state: report.serves.includes(to) ? 'one-way' : 'not-configured' };
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
-  if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };
+  if (!areAllConnected(agents)) return { from, to, state: 'disconnected', connected, total };
   const isAtRisk =
     problems.some((problem) => problem.peer === to) ||
-    (kvstoremesh && (kvstoremesh.total === 0 || kvstoremesh.connected < kvstoremesh.total)) ||
+    (kvstoremesh && !areAllConnected(kvstoremesh)) ||
     faultsBetween(report, to, all).length > 0;
   return { from, to, state: isAtRisk ? 'at-risk' : 'connected', connected, total };
 }

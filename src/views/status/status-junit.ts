@@ -2,7 +2,13 @@ import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
+import {
+  areAllConnected,
+  isAlone,
+  type PeerStatus,
+  type StatusProblem,
+  type StatusReport,
+} from '../../mesh/status/status.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { placesOf } from './status-view.ts';
@@ -84,10 +90,8 @@ function unseenCases({ unread = [] }: StatusReport, className: string): JunitCas
 }
 
 function outcomeOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): Outcome {
-  const replicas = kvstoremesh ?? { connected: 1, total: 1 };
   const problems = report.problems.filter(({ peer }) => peer === name);
-  const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
-  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
+  if (problems.length === 0 && [agents, kvstoremesh ?? agents].every(areAllConnected)) {
     return outcomeOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
   }
   return { failure: failureFor(problems, `${agents.connected}/${agents.total} nodes are connected to ${name}`) };

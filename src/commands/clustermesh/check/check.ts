@@ -171,12 +171,7 @@ async function check(
   deadline: number,
 ): Promise<Checked> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
-  const read = readerOfOthers(context, flags, targets);
-  let others: ReturnType<typeof read> | undefined;
-  const readOthers = () => {
-    others ??= read();
-    return others;
-  };
+  const readOthers = readerOfOthers(context, flags, targets);
   const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout, readOthers };
   let said = '';
   for (;;) {

@@ -57,12 +57,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   }
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
-    const read = readerOfOthers(context, flags, [source]);
-    let others: ReturnType<typeof read> | undefined;
-    const readOthers = () => {
-      others ??= read();
-      return others;
-    };
+    const readOthers = readerOfOthers(context, flags, [source]);
     const prepared = await prepareForgetting(context, source, peer, mode, readOthers);
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
     const known = isAnyUntold ? await readOthers() : [];
