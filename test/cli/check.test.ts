@@ -245,6 +245,13 @@ describe('check names what is wrong', () => {
     });
   });
 
+  it('and that nothing is left to look at', async () => {
+    const all = MESH_CHECKS.filter(({ category }) => category === 'identity').map(({ id }) => id);
+    const entries = await checkEntries(mesh.meshctl, BOTH, '--category', 'identity', '--suppress', all.join());
+    const hint = 'Take one of them out of --suppress.';
+    expect(entries).toMatchObject([{ id: 'nothing-checked', severity: 'fail', hint }]);
+  });
+
   it('and warnings, which count with --fail-on warn', async () => {
     const change = ({ metadata }: KubeObject) => {
       metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };

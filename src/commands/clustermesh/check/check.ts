@@ -88,10 +88,16 @@ function nothingChecked(entries: readonly CheckEntry[], clusters: number): Check
       severity: 'fail',
       args: {},
       title: SOMETHING_CHECKED,
-      message: entries.length === 0 ? 'no check is left of those asked for' : 'all checks were skipped',
-      hint: clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.',
+      ...(entries.length === 0 ? NONE_LEFT : allSkipped(clusters)),
     },
   ];
+}
+
+const NONE_LEFT = { message: 'no check is left of those asked for', hint: 'Take one of them out of --suppress.' };
+
+function allSkipped(clusters: number): Pick<CheckEntry, 'message' | 'hint'> {
+  const hint = clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.';
+  return { message: 'all checks were skipped', hint };
 }
 
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */

@@ -121,8 +121,9 @@ async function askAboutPeers(
     flags,
     staying.map((name) => ({ name, knownBy: [draft.snapshot] })),
   );
+  const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
   if (flags.disconnect && !flags.all)
-    requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
+    requireAnswers(staying, contexts, `To disable the cluster alone, and leave its peers dialling: ${choices.leave}`);
   const { known } = contexts;
   const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
   const holdOf = (peer: string) => {
@@ -139,7 +140,6 @@ async function askAboutPeers(
   const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
   const refused = await refusalBy(() => {
     if (!isUnsaid(context, flags)) return;
-    const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
     if (!flags.all) requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${choices.leave}`);
     requireChoiceFor(
       printable(draft.name),
@@ -198,7 +198,7 @@ function isUnsaid({ canAsk }: CommandContext, flags: DisableFlags): boolean {
 
 /** This run with a word about the peers. */
 function chosen({ againWithout }: CommandContext, word: string): string {
-  return againWithout(['--yes'], word, '--yes');
+  return againWithout(['--yes', '--disconnect'], word, '--yes');
 }
 
 /** Only where somebody can be asked, and where something will be done. @param peers names of those that have anything of it */
