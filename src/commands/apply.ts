@@ -15,7 +15,7 @@ import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
-import { agreementClauses } from '../mesh/plan/agreement.ts';
+import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
@@ -31,6 +31,7 @@ import type { FlagsOf } from './options/flags-of.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult, refusalBy } from './plan-result.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { namesakeContexts } from './targets/mesh-targets.ts';
+import { otherClustersOf } from './targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from './targets/peer-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';
 import { STANDARD_INPUT } from './text-input.ts';
@@ -60,7 +61,10 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
     const prepared = await prepareMesh(context, members, spec, options);
     return withOutside(context, flags, prepared, members, async (outside) => {
       const prune = flags.prune
-        ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration, readOthers: options.readOthers })
+        ? await preparePrune(context, prepared, outside, {
+            waitMs: flags.waitDuration,
+            others: otherClustersOf(context, flags, [...members.map(({ target }) => target), ...outside]),
+          })
         : NO_PRUNE;
       return carryOut(context, flags, options, { prepared, prune, members });
     });
@@ -128,7 +132,11 @@ async function carryOut(
       confirmCuts(context, { steps, effects }, { yes: flags.yes, planned, begun: true }),
   });
   const warnings = [
-    ...new Set([...(report.warnings ?? []), ...(await namingContexts(context, flags, applied.warnings))]),
+    ...new Set([
+      ...(report.warnings ?? []),
+      ...(await namingContexts(context, flags, applied.warnings)),
+      ...hazardWords(report.hazards ?? []),
+    ]),
   ];
   return resultOf(flags, prepared, { ...applied, warnings }, members);
 }
@@ -168,7 +176,7 @@ async function reportOf(
     warnings: named,
     later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
-    hazards: concerns.hazards,
+    hazards: [...concerns.hazards, ...prune.hazards],
     notes: Object.fromEntries(changedDrafts(drafts).map(({ draft }) => [draft.snapshot.context, draft.notes])),
   };
 }

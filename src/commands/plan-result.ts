@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
-import { agreementClauses } from '../mesh/plan/agreement.ts';
+import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
 import type { Step } from '../mesh/plan/plan.ts';
 import { errorData } from '../views/error-data.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
@@ -104,8 +104,8 @@ export interface Agreement {
 }
 
 /**
- * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither. An answer takes its time, so
- * after it the clusters must have no peers that the plan does not know.
+ * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither, but what it takes from whom is said.
+ * An answer takes its time, so after it the clusters must have no peers that the plan does not know.
  * @param question one sentence that ends with a question mark
  * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no, `Conflict` when peers have come
  */
@@ -114,7 +114,11 @@ export async function confirmPlan(
   report: PlanReport,
   { question, yes, planned, begun = false }: Agreement & { question: string },
 ): Promise<void> {
-  if (yes || report.steps.every(({ action }) => action === 'keep')) return;
+  if (report.steps.every(({ action }) => action === 'keep')) return;
+  if (yes) {
+    for (const words of hazardWords(report.hazards ?? [])) context.progress.warn(words);
+    return;
+  }
   const agreed = await context.confirm(question, planText(report, context.theme));
   if (!agreed) {
     throw new MeshctlError('Declined', `${begun ? 'stopped' : 'nothing was changed'}: the plan was not confirmed`);
@@ -134,6 +138,6 @@ export async function confirmCuts(
   { doubtful = false, ...agreement }: Agreement & { doubtful?: boolean },
 ): Promise<void> {
   const clauses = printable(agreementClauses({ ...report, doubtful }));
-  if (agreement.yes || clauses.length === 0) return;
+  if (clauses.length === 0) return;
   await confirmPlan(context, report, { ...agreement, question: `Continue, although ${clauses.join(', and ')}?` });
 }

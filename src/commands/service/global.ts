@@ -2,7 +2,7 @@ import { readWithdrawals } from '../../flows/services/read-withdrawals.ts';
 import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { Hazard } from '../../mesh/plan/agreement.ts';
+import { type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
@@ -54,7 +54,7 @@ function result(
       ...service,
       global,
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
-      warnings: printable(hazards.map(({ cluster, says }) => `context "${cluster}": ${says}`)),
+      warnings: printable(hazardWords(hazards)),
     },
     text: (theme) => globalServiceText(service, global, steps, theme),
   };

@@ -1,4 +1,5 @@
 import type { Target } from '../../flows/flow.ts';
+import type { OtherClusters } from '../../flows/services/read-lost-backends.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -93,5 +94,27 @@ export function readerOfOthers(
       read.map(({ snapshot }) => snapshot),
     );
     return others;
+  };
+}
+
+/** The other clusters, read once however often they are asked for, and opened again by context where a plan hangs on more of them. */
+export function otherClustersOf(
+  context: CommandContext,
+  flags: ClusterFlags,
+  targets: readonly Target[],
+): OtherClusters {
+  const read = readerOfOthers(context, flags, targets);
+  let others: ReturnType<typeof read> | undefined;
+  return {
+    read: () => {
+      others ??= read();
+      return others;
+    },
+    withOpened: (contexts, work) => {
+      const choice = { names: contexts, besides: true };
+      return withFoundClusters(quietly(context), withinWait(flags, LONGEST_READ_MS), choice, ({ answered }) =>
+        work(answered),
+      );
+    },
   };
 }

@@ -7,6 +7,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
 import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
+import type { EndingDials } from '../services/read-lost-backends.ts';
 import { type PlannedCluster, requireNoneJoinedSince } from '../write/require-none-joined.ts';
 import { type DisableDraft, type DisableOptions, disableCluster } from './disable.ts';
 
@@ -86,6 +87,14 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
 /** What is to be known of the peers before they are parted: what undoes it there, and what goes on all the same. */
 export function leavingWarnings(leaving: readonly LeavingCluster[]): string[] {
   return [...new Set(leaving.flatMap(({ peers }) => peers.prepared?.warnings ?? []))];
+}
+
+/** The dials that end, and those that go on to clusters that have left. */
+export function endingBy(leaving: readonly LeavingCluster[]): EndingDials {
+  return {
+    partings: leaving.flatMap(({ peers }) => peers.prepared?.partings ?? []),
+    leaves: leaving.map(({ draft: { snapshot, name }, peers: { remaining } }) => ({ snapshot, name, remaining })),
+  };
 }
 
 /** Every cluster that the plans write to, once. */

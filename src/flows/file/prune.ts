@@ -9,6 +9,7 @@ import { dialKey } from '../../mesh/file/topology.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -23,6 +24,7 @@ import {
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
+import { type OtherClusters, readLostBackends } from '../services/read-lost-backends.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What `--prune` takes away: what clusters have and their files do not. */
@@ -32,6 +34,8 @@ export interface PreparedPrune {
   /** Clusters that have gone from the file and have no peer that stays: what meshctl made there goes too. */
   leaving: readonly { target: Target; draft: DisableDraft }[];
   effects: readonly PeerEffect[];
+  /** What clusters lose of global Services with their peers. */
+  hazards: readonly Hazard[];
   warnings: readonly string[];
 }
 
@@ -40,6 +44,7 @@ export const NO_PRUNE: PreparedPrune = {
   parting: undefined,
   leaving: [],
   effects: [],
+  hazards: [],
   warnings: [],
 };
 
@@ -51,7 +56,7 @@ export async function preparePrune(
   flow: Flow,
   { members, enabled, spec, extra, connections }: PreparedMesh,
   outside: readonly Target[],
-  { waitMs, readOthers }: { waitMs: number; readOthers: () => Promise<readonly ClusterSnapshot[]> },
+  { waitMs, others }: { waitMs: number; others: OtherClusters },
 ): Promise<PreparedPrune> {
   const inFiles = members.map(({ target }) => target);
   if (extra.dials.length + extra.strangers.length === 0) return NO_PRUNE;
@@ -77,7 +82,7 @@ export async function preparePrune(
       { from: peer, to: name },
     ]),
   );
-  const gone = leavingClusters(read, spec, read.length > 0 ? await readOthers() : []);
+  const gone = leavingClusters(read, spec, read.length > 0 ? await others.read() : []);
   const isLeaving = ({ context }: { context: string }) => gone.some((one) => one.context === context);
   const ended = [...extra.dials, ...outer, ...dialsOfLeaving(gone)];
   const once = new Map(ended.map((dial) => [dialKey(dial.from, dial.to), dial])).values();
@@ -103,15 +108,18 @@ export async function preparePrune(
         draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
       })),
   );
+  const { hazards, unseen } = await readLostBackends(flow, targets, { ...parting, begun }, others);
   return {
     parting,
     leaving,
+    hazards,
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
       ...(await invitationsEnding(flow, parting, goneContexts)),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
+      ...unseen,
     ],
   };
 }

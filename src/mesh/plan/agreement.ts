@@ -12,6 +12,11 @@ export interface Hazard {
   says: string;
 }
 
+/** Hazards as sentences that stand for themselves. */
+export function hazardWords(hazards: readonly Hazard[]): string[] {
+  return hazards.map(({ cluster, says }) => `context "${cluster}": ${says}`);
+}
+
 /** What of a plan its operator may have to agree to. */
 export interface Concerns {
   effects?: readonly PeerEffect[];

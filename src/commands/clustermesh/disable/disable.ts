@@ -1,6 +1,7 @@
 import { type DisableOptions, draftDisable } from '../../../flows/enable/disable.ts';
 import {
   clustersOfLeaving,
+  endingBy,
   type LeavingCluster,
   type LeavingPeers,
   leaveInTurn,
@@ -11,6 +12,7 @@ import {
   prepareLeavingPeers,
 } from '../../../flows/enable/leave-mesh.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
@@ -23,6 +25,7 @@ import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
 import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
+import { type Hazard, hazardWords } from '../../../mesh/plan/agreement.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -31,7 +34,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseSwitch } from '../../options/option-values.ts';
 import { confirmPlan, dryRunOf, planResult, refusalBy } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
-import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
@@ -48,7 +51,12 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
     const least = flags.all ? 1 : targets.length;
     const { done: read, failed } = await whereAccessible(context, targets, draft, { least });
-    const all = await withDiallers(context, flags, read);
+    const others = otherClustersOf(
+      context,
+      flags,
+      read.map(({ target }) => target),
+    );
+    const all = await withDiallers(flags, read, others);
     const drafts = all.length > 0 ? read.map((one) => withPeersAmong(one, all)) : read;
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
@@ -61,7 +69,10 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
       const leaving: LeavingCluster[] = [];
       for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
-      return carryOut(context, flags, options, { leaving, warnings: leavers.flatMap((one) => one.warnings), refused });
+      const { hazards, unseen } = await readLostBackends(context, leavingTargets(leaving), endingBy(leaving), others);
+      for (const words of unseen) context.progress.warn(words);
+      const warnings = [...leavers.flatMap((one) => one.warnings), ...unseen];
+      return carryOut(context, flags, options, { leaving, warnings, hazards, refused });
     });
     return withUnanswered(result, missing);
   });
@@ -73,14 +84,13 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
  * unless they are to forget it.
  */
 async function withDiallers(
-  context: CommandContext,
   flags: DisableFlags,
   drafts: readonly Omit<LeavingCluster, 'peers'>[],
+  others: OtherClusters,
 ): Promise<readonly ClusterSnapshot[]> {
   const own = drafts.map(({ draft }) => draft.snapshot);
   if (!flags.disconnect && !own.some((one) => hasServed(one) || knownPeers(one).length > 0)) return [];
-  const targets = drafts.map(({ target }) => target);
-  return [...own, ...(await readerOfOthers(context, flags, targets)())];
+  return [...own, ...(await others.read())];
 }
 
 function withPeersAmong<T extends Pick<LeavingCluster, 'draft'>>(one: T, all: readonly ClusterSnapshot[]): T {
@@ -223,14 +233,21 @@ async function carryOut(
   {
     leaving,
     warnings,
+    hazards,
     refused,
-  }: { leaving: readonly LeavingCluster[]; warnings: readonly string[]; refused: MeshctlError | undefined },
+  }: {
+    leaving: readonly LeavingCluster[];
+    warnings: readonly string[];
+    hazards: readonly Hazard[];
+    refused: MeshctlError | undefined;
+  },
 ): Promise<CommandResult> {
   const steps = leaving.flatMap(leavingSteps);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
   const ofPartings = leavingWarnings(leaving);
   for (const words of ofPartings) context.progress.warn(words);
-  const report = { steps, notes, effects: leaving.flatMap(leavingEffects), warnings: [...warnings, ...ofPartings] };
+  const effects = leaving.flatMap(leavingEffects);
+  const report = { steps, notes, effects, hazards, warnings: [...warnings, ...ofPartings] };
   const dryRun = dryRunOf(flags);
   if (dryRun) {
     const verdicts =
@@ -254,7 +271,7 @@ async function carryOut(
     kind: 'DisableResult',
     data: {
       ...(data.length === 1 ? data[0] : { clusters: data }),
-      warnings: printable([...new Set([...warnings, ...done.flatMap((one) => one.warnings)])]),
+      warnings: printable([...new Set([...warnings, ...done.flatMap((one) => one.warnings), ...hazardWords(hazards)])]),
       verified,
     },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),

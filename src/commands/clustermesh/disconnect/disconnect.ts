@@ -9,6 +9,7 @@ import {
 import { prepareForgetting } from '../../../flows/connect/prepare-forgetting.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
@@ -17,6 +18,7 @@ import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
+import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -26,7 +28,7 @@ import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
-import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';
 import type { DISCONNECT } from './disconnect-spec.ts';
 
@@ -43,10 +45,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   const { peer } = flags;
   if (!peer) {
     return withMesh(context, flags, 'disconnect', async (request, silent) => {
-      const readOthers = readerOfOthers(context, flags, targetsOf(request));
-      const prepared = await prepareDisconnect(context, request, { ...options, readOthers });
+      const others = otherClustersOf(context, flags, targetsOf(request));
+      const prepared = await prepareDisconnect(context, request, { ...options, readOthers: others.read });
       sayLeftOut(context, prepared.spared);
-      return withUnanswered(await carryOut(context, flags, prepared, options), [...silent, ...prepared.spared]);
+      return withUnanswered(await carryOut(context, flags, prepared, options, others), [...silent, ...prepared.spared]);
     });
   }
   if (flags.all || flags.destinationContext) {
@@ -57,12 +59,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   }
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
-    const readOthers = readerOfOthers(context, flags, [source]);
-    const prepared = await prepareForgetting(context, source, peer, mode, readOthers);
+    const others = otherClustersOf(context, flags, [source]);
+    const prepared = await prepareForgetting(context, source, peer, mode, others.read);
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
-    const known = isAnyUntold ? await readOthers() : [];
+    const known = isAnyUntold ? await others.read() : [];
     const untold = await namingContexts(context, flags, await untoldNotes(source, prepared, known));
-    return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options);
+    return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options, others);
   });
 }
 
@@ -95,13 +97,17 @@ function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {
 async function carryOut(
   context: CommandContext,
   flags: FlagsOf<typeof DISCONNECT>,
-  prepared: PreparedDisconnect,
+  plan: PreparedDisconnect,
   options: DisconnectOptions,
+  others: OtherClusters,
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
-  const { effects, warnings: known } = prepared;
+  const { hazards, unseen } = await readLostBackends(context, plan.targets, plan, others);
+  const known = [...plan.warnings, ...unseen];
+  const prepared = { ...plan, warnings: known };
+  const { effects } = prepared;
   const { steps: planned } = prepared.plan;
-  const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), warnings: known };
+  const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
   for (const warning of known) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
@@ -110,7 +116,7 @@ async function carryOut(
   const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOfParting(prepared) };
   await confirmPlan(context, report, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
-  const { parted, warnings } = printable(outcome);
+  const { parted, warnings } = printable({ ...outcome, warnings: [...outcome.warnings, ...hazardWords(hazards)] });
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
   const told = prepared.partings.map(({ snapshot }) => clusterNameOf(snapshot));

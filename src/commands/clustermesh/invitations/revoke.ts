@@ -1,14 +1,17 @@
 import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
 import { clustersOfParting } from '../../../flows/connect/prepare-disconnect.ts';
 import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
+import { readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { revokeCommand } from '../../../mesh/invitation/record.ts';
+import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import type { INVITATIONS_REVOKE } from './revoke-spec.ts';
 
@@ -18,20 +21,28 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
   return withOneCluster(context, flags, async (target) => {
     const { id, revocation, prepared } = await prepareRevoke(context, target, flags.id);
     const { steps: planned } = prepared.plan;
-    const { effects, warnings: known } = prepared;
-    const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), warnings: known };
+    const { effects } = prepared;
+    const others = otherClustersOf(context, flags, [target]);
+    const { hazards, unseen } = await readLostBackends(context, [target], prepared, others);
+    const known = [...prepared.warnings, ...unseen];
+    const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
     for (const warning of known) context.progress.warn(warning);
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     await confirmCuts(context, report, { yes: flags.yes, planned: clustersOfParting(prepared) });
-    const { steps, verified, parted, warnings } = await disconnectClusters(context, prepared, {
-      parallel: 1,
-      rollback: flags.rollback,
-      mend: (name) => revokeCommand(name, id),
-      waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
-    });
+    const { steps, verified, parted, ...outcome } = await disconnectClusters(
+      context,
+      { ...prepared, warnings: known },
+      {
+        parallel: 1,
+        rollback: flags.rollback,
+        mend: (name) => revokeCommand(name, id),
+        waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
+      },
+    );
+    const warnings = [...outcome.warnings, ...hazardWords(hazards)];
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
     const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
     const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings, verified });

@@ -1,0 +1,102 @@
+import { enumerated, firstOf } from '../counted.ts';
+import { groupBy } from '../pairs.ts';
+import type { Hazard } from '../plan/agreement.ts';
+import { usesOthers } from './backends.ts';
+import type { ClusterServices } from './service-facts.ts';
+import { unreadPeers } from './services.ts';
+import { inputOf, selectionInputs, unservedPorts, usesIn } from './uses.ts';
+
+/** A cluster of which dials end, or whose peer leaves without telling it. */
+export interface LosingCluster {
+  /** With the peers that its agents read from until now. */
+  of: ClusterServices;
+  /** The clusters that its peers' names stand for, as far as they were read. */
+  others: readonly ClusterServices[];
+  /** The peers that it does not dial any more. */
+  loses: readonly string[];
+  /** Peers that it comes to dial in the same run. */
+  gains: readonly string[];
+  /** Peers that leave the mesh, and that it goes on dialling. */
+  untold: readonly string[];
+  /** The context of the cluster that the plan changes. */
+  changed: string;
+}
+
+/** Part of a clause about Services: before their names, and behind them. */
+type Words = readonly [before: string, behind: string];
+
+/** What becomes of one Service. */
+interface Loss {
+  key: string;
+  says: readonly Words[];
+  /** Clusters that were not read, and on which it hangs. */
+  unread: readonly string[];
+}
+
+/**
+ * What a cluster's requests for global Services lose with its peers: agents drop the backends of a cluster that they do not read from
+ * any longer. Its connections are taken to be as its peering files say.
+ */
+export function lostBackends(losing: LosingCluster): Hazard[] {
+  const told = lossesOf(losing).flatMap(({ key, says }) => says.map((words) => ({ key, words })));
+  return [...groupBy(told, ({ words }) => words.join(' '))].flatMap(([, alike]) => {
+    const keys = firstOf(
+      alike.map(({ key }) => key),
+      MOST_SERVICES,
+    );
+    return alike.slice(0, 1).map(({ words: [before, behind] }) => ({
+      cluster: losing.changed,
+      says: `${before} ${keys}${behind}`,
+    }));
+  });
+}
+
+/** Those left without any backend an operator has to know by name. */
+const MOST_SERVICES = 20;
+
+/** The clusters that were not read and on which it hangs what is lost. */
+export function undecidedBy(losing: LosingCluster): string[] {
+  return [...new Set(lossesOf(losing).flatMap(({ unread }) => unread))].sort();
+}
+
+function lossesOf(losing: LosingCluster): Loss[] {
+  return [...losing.of.services.keys()].sort().flatMap((key) => lossOf(losing, key));
+}
+
+function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string): Loss[] {
+  const facts = of.services.get(key);
+  const own = facts && inputOf(of, facts);
+  if (!own?.sharing.global || own.headless) return [];
+  const { cluster, peers = others.map((other) => other.cluster) } = of;
+  const inputs = selectionInputs([of, ...others], key);
+  const usedBy = (one: ClusterServices, among = inputs) => usesIn(one, among).map((use) => use.cluster);
+  const isServed = (one: ClusterServices) => usedBy(one).length > 0 && unservedPorts(one, inputs).length === 0;
+  const after = { ...of, peers: [...peers.filter((peer) => !loses.includes(peer)), ...gains] };
+  const going = peers.filter((peer) => loses.includes(peer));
+  const used = usedBy(of);
+  const gone = going.filter((peer) => used.includes(peer));
+  const withoutOwn = inputs.map((one) => (one.cluster === cluster ? { ...one, backends: [] } : one));
+  const standby = usedBy(of, withoutOwn).filter((peer) => going.includes(peer) && !gone.includes(peer));
+  const unread = usesOthers(own) ? going.filter((peer) => !others.some((other) => other.cluster === peer)) : [];
+  const which = `${enumerated(unread)}, which ${unread.length === 1 ? 'was' : 'were'} not read`;
+  const stale = untold.filter((peer) => used.includes(peer) && !loses.includes(peer));
+  const straying = stale.map((peer): Words => [`requests from ${cluster} for`, ` go on to what backends ${peer} had`]);
+  if (!isServed(after) && (isServed(of) || unread.length > 0)) {
+    const left = unreadPeers(after, others);
+    const why = isServed(of)
+      ? ' fail, which no other backends serve'
+      : ` fail: only ${which}, may have backends for them`;
+    const doubt = left.length > 0 ? `, as far as is known without ${enumerated(left)}` : '';
+    const says: Words[] = [[`requests from ${cluster} for`, `${why}${doubt}`], ...straying];
+    return [{ key, says, unread: [...unread, ...left] }];
+  }
+  const says: Words[] = [
+    ...(gone.length > 0 ? [[`${cluster} loses the backends of ${enumerated(gone)} for`, ''] as const] : []),
+    ...(standby.length > 0
+      ? [[`${cluster} loses the backends of ${enumerated(standby)} that stand by for`, ''] as const]
+      : []),
+    ...(unread.length > 0 ? [[`${cluster} loses what backends ${which}, has for`, ''] as const] : []),
+    ...straying,
+  ];
+  return says.length > 0 ? [{ key, says, unread }] : [];
+}
