@@ -168,7 +168,7 @@ describe('a server certificate', () => {
 
   it('of Helm is renewed by an upgrade', async () => {
     madeBy({ 'meta.helm.sh/release-name': 'cilium' });
-    await requireSaid('else an upgrade reissues it: meshctl clustermesh enable --context mesh-2 --via-helm');
+    await requireSaid('an upgrade reissues it: meshctl clustermesh enable --context mesh-2 --via-helm');
   });
 
   it('of cert-manager, whose CA is nowhere in the cluster, is renewed by that', async () => {

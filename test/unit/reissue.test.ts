@@ -11,9 +11,14 @@ const CERTGEN = 'clustermesh-apiserver-generate-certs';
 const writtenBy = (manager: string): Partial<ObjectMeta> => ({
   managedFields: [{ manager, operation: 'Update', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } }],
 });
-const of = (made: Partial<ObjectMeta>, { names = [] as string[], broken = false, more = [] as string[] } = {}) =>
+const agents = (version: string) => ({ image: `quay.io/cilium/cilium:${version}`, desired: 1, ready: 1 });
+const of = (
+  made: Partial<ObjectMeta>,
+  { names = [] as string[], broken = false, more = [] as string[], version = 'v1.20.0' } = {},
+) =>
   reissueAdvice(
     snapshotOf({
+      agent: agents(version),
       live: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: SECRET, namespace: 'kube-system', ...made } }],
       tlsSecrets: broken ? new Map() : new Map([[SECRET, tlsFacts('ca-one', {})]]),
     }),
@@ -69,16 +74,26 @@ describe('a certificate is issued anew by whoever made it', () => {
     expect(of(made)).toBe(advice);
   });
 
-  it('an upgrade makes it anew, unless the values bring it', () => {
-    expect(of(release)).toMatch(
+  it('an upgrade makes it anew, unless the values bring it, as they could before 1.20', () => {
+    expect(of(release, { version: 'v1.19.4' })).toMatch(
       /^Helm release cilium made it: .+tls\.server\.cert.+: .+enable --context one --via-helm$/,
     );
+    expect(of(release)).toBe(`Helm release cilium made it: an upgrade reissues it: ${ENABLE} --via-helm`);
+  });
+
+  it.each([
+    ['v1.20.0', 'clustermesh.apiserver.tls.auto.server in'],
+    ['v1.19.4', 'clustermesh.apiserver.tls.server in'],
+    ['latest', 'clustermesh.apiserver.tls.auto.server (before Cilium 1.20: clustermesh.apiserver.tls.server) in'],
+  ])('of %s, the value that has its names', (version, value) => {
+    expect(of(writtenBy('cilium-certgen'), { version, names: ['10.0.0.9'] })).toContain(`(${value} the values)`);
   });
 
   it('as the chart takes each of them', () => {
     const upgraded = (name: string) =>
       reissueAdvice(
         snapshotOf({
+          agent: agents('v1.19.4'),
           live: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'kube-system', ...release } }],
         }),
         [name],
@@ -93,7 +108,9 @@ describe('a certificate is issued anew by whoever made it', () => {
     expect(of(certificate, { names: ['10.0.0.9'] })).toBe(
       'cert-manager Certificate server made it: have it reissued there, with 10.0.0.9 among its names',
     );
-    expect(of(release, { names: ['10.0.0.9'] })).toContain('put a new one there, with 10.0.0.9 among its names; else');
+    expect(of(release, { names: ['10.0.0.9'], version: 'v1.19.4' })).toContain(
+      'put a new one there, with 10.0.0.9 among its names; else',
+    );
   });
 
   it('also others along with it', () => {

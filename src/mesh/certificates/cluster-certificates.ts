@@ -79,6 +79,18 @@ export function withoutAddresses(spec: CertificateSpec, namespace: string): Cert
 }
 
 /**
+ * What a server certificate covers beside what Cilium's chart puts into each: whoever makes it by the chart has it from values, or
+ * not at all. Before Cilium 1.20 a name more was among them, which nobody dials.
+ */
+export function namesBeside(
+  { dnsNames, ipAddresses }: Pick<CertificateSpec, 'dnsNames' | 'ipAddresses'>,
+  namespace: string,
+): string[] {
+  const charts = [serviceHostname(namespace), '*.mesh.cilium.io', 'clustermesh-apiserver.cilium.io', ...LOOPBACK];
+  return [...dnsNames, ...ipAddresses.map(canonicalIp)].filter((host) => !charts.includes(host));
+}
+
+/**
  * Why a certificate must be issued anew, as a clause for the plan; undefined when it can stay. More names than asked for
  * do not matter.
  * @param facts what the Secret holds; undefined when that is nothing readable
@@ -200,7 +212,10 @@ export function uncoveredHosts(certificate: CertificateFacts, { dnsNames, ipAddr
 }
 
 /** Whether a server certificate is good for a host that is dialled: its addresses, else its names. */
-export function coversHost({ ipAddresses, dnsNames }: CertificateFacts, host: string): boolean {
+export function coversHost(
+  { ipAddresses, dnsNames }: Pick<CertificateFacts, 'ipAddresses' | 'dnsNames'>,
+  host: string,
+): boolean {
   if (isIpAddress(host)) return ipAddresses.some((address) => canonicalIp(address) === canonicalIp(host));
   const name = host.toLowerCase();
   // A wildcard stands for exactly one label.

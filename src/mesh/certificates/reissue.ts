@@ -1,6 +1,7 @@
 import { hasCertificate } from '../apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { chartIssues, serverNamesValue } from '../objects/chart-values.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { isByHand, managersOfKey, type Tool, toolOf } from '../objects/ownership.ts';
@@ -27,7 +28,7 @@ export function reissueAdvice(
   const owner = ownerOfData(live) ?? handOn(live);
   if (owner === undefined) return `reissue it: ${meshctlCommand('clustermesh enable', { context })}`;
   const tool = toolOf(live);
-  if (tool) return byTool(tool, { context, namespace }, secrets, names);
+  if (tool) return byTool(tool, { context, namespace, agents: snapshot.agent?.image }, secrets, names);
   if (!isByHand(owner)) return elsewhere(owner, names);
   // What somebody put there by hand is a conflict, as long as there is anything in it.
   const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
@@ -50,7 +51,7 @@ function covering(names: readonly string[]): string {
 
 function byTool(
   { kind, says, name }: Tool,
-  place: { context: string; namespace: string },
+  { agents, ...place }: { context: string; namespace: string; agents: string | undefined },
   secrets: readonly string[],
   names: readonly string[],
 ): string {
@@ -60,12 +61,13 @@ function byTool(
     const upgrade = meshctlCommand('clustermesh enable', { context: place.context }, ['--via-helm']);
     const brought =
       role &&
+      chartIssues(agents) !== true &&
       `if its values bring it (clustermesh.apiserver.tls.${role}.cert), put a new one there${covering(names)}; else `;
-    return `${says} made it: ${brought ?? ''}an upgrade reissues it: ${upgrade}`;
+    return `${says} made it: ${brought || ''}an upgrade reissues it: ${upgrade}`;
   }
   if (kind === 'certgen') {
     const job = kubectlCommand(place, ['create', 'job', `${CERTGEN}-now`, `--from=cronjob/${CERTGEN}`]);
-    const values = names.length > 0 ? ' (clustermesh.apiserver.tls.server in the values)' : '';
+    const values = names.length > 0 ? ` (${serverNamesValue('', agents)} in the values)` : '';
     return `${says} made it: have it make a new one${covering(names)}${values}: ${job}`;
   }
   if (kind === 'cert-manager' && names.length === 0) {

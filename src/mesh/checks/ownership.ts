@@ -2,8 +2,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { rivalsOf } from '../objects/ownership.ts';
-import { lastingPeers } from '../objects/source-advice.ts';
-import { foreignHomes, peerObjects } from '../peers/foreign-homes.ts';
+import { foreignHomes, foreignServer, peerObjects } from '../peers/foreign-homes.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { listed } from './shared/check.ts';
@@ -60,25 +59,29 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     id: 'ownership-peers',
     category: 'ownership',
     title: 'no other tool regenerates the objects that connect wrote to',
-    subject: (snapshot) => ({
-      things: peerObjects(snapshot).map((object) => describeRef(refOf(object))),
+    subject: (snapshot, { clusters }) => ({
+      things: [
+        ...peerObjects(snapshot),
+        ...[foreignServer(snapshot, clusters)].flatMap((server) => server?.object ?? []),
+      ].map((object) => describeRef(refOf(object))),
       otherwise: 'it has no objects for peers',
     }),
-    run: ({ clusters }) =>
+    run: ({ clusters }, all) =>
       clusters.flatMap((snapshot) => {
         const { context } = snapshot;
-        return foreignHomes(snapshot).map(({ object, owner, keys, peers }) =>
+        const server = foreignServer(snapshot, all);
+        return [...foreignHomes(snapshot), ...(server ? [server] : [])].map(({ object, owner, keys, lasting }) =>
           findingOf(
             'ownership-peers',
             'warn',
             context,
             { object: describeRef(refOf(object)), owner, keys },
-            `${owner} may undo it at its next sync; ${lastingPeers(context, object, peers)}`,
+            `${owner} may undo it at its next sync; ${lasting}`,
           ),
         );
       }),
     says: ({ args }) =>
-      `context "${args.context}": ${args.object} is made by ${args.owner}, and connect has written ${listed(args.keys)} into it`,
+      `context "${args.context}": ${args.object} is made by ${args.owner}, and meshctl has written ${listed(args.keys)} into it`,
   },
 ];
 

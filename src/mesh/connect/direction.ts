@@ -1,15 +1,6 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
-import {
-  type Endpoint,
-  hostPort,
-  isIpAddress,
-  reachableEndpoints,
-  requireEndpoints,
-  splitHostPort,
-} from '../apiserver/endpoints.ts';
+import { type Endpoint, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { coversHost } from '../certificates/cluster-certificates.ts';
-import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { OptionPlace } from '../enable/option-name.ts';
@@ -29,13 +20,12 @@ import {
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
 import type { GivenEndpoints } from '../peers/endpoint-overrides.ts';
-import { foreignFile } from '../peers/file/foreign-file.ts';
 import type { PeerEndpoint } from '../peers/file/peer-config.ts';
-import { addressesIn } from '../peers/file/peer-file.ts';
-import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
-import { configuredPeers, dialingFile, kvstoremeshDials } from '../peers/peers.ts';
+import { type Marks, marksFor } from '../peers/peer-choices.ts';
+import { configuredPeers, kvstoremeshDials } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
-import { type Credential, canSign, chooseCredential } from './credentials.ts';
+import { type Credential, chooseCredential } from './credentials.ts';
+import { dialledEndpoint } from './dialled-endpoint.ts';
 import type { Member } from './member.ts';
 
 /** One direction of a connection: `client` dials `server`. */
@@ -57,9 +47,6 @@ export interface DirectionOptions extends OptionPlace {
   endpoints?: GivenEndpoints | undefined;
   now: Date;
 }
-
-/** From this version on a peering file can say itself what its host names mean. */
-const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
 
 type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 
@@ -184,7 +171,7 @@ export function planDirection(
 ): Direction {
   const credential = chooseCredential(client, server, credentials, now, { inFile });
   const asked = endpoints === undefined ? server : givenFor(server, endpoints);
-  const endpoint = keptEndpoint(client, asked) ?? chooseEndpoint(client, asked, offeredTo(client, asked));
+  const endpoint = dialledEndpoint(client, asked);
   const marks = marksFor(server.identity.name, {
     // By then a file names it, and whoever connects has rights in both clusters.
     access: null,
@@ -207,64 +194,6 @@ export function dials({ snapshot }: Pick<Member, 'snapshot'>, { identity }: Pick
   return configuredPeers(snapshot).includes(identity.name);
 }
 
-/** The addresses of which the client dials some. @throws MeshctlError `ClusterMeshNotEnabled` where there are none */
-function offeredTo(client: Member, server: Member): readonly Endpoint[] {
-  const { endpoints: chosen } = choicesFor(client.snapshot, server.identity.name);
-  if (chosen && !server.given) return chosen;
-  if (server.endpoints.length === 0) requireEndpoints(server.snapshot);
-  return server.endpoints;
-}
-
-/**
- * What the client dials already, where it need not change: a file that a tool made says what its source wants, as long as
- * nothing is chosen with meshctl.
- */
-function keptEndpoint(client: Member, server: Member): PeerEndpoint | undefined {
-  const peer = server.identity.name;
-  if (server.given || choicesFor(client.snapshot, peer).endpoints) return undefined;
-  return foreignFile(client.snapshot, peer)?.endpoint ?? dialledNodes(client, server);
-}
-
-/** Nodes come and go: those of a NodePort that a client dials stay as long as all of them serve it and they are enough. */
-function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined {
-  const addresses = addressesIn(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
-  const reachable = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
-  const serve = addresses.every((address) => reachable.includes(address));
-  const covered = addresses.every((address) => canSign(server) || covers(server, splitHostPort(address).host));
-  return serve && covered && addresses.length >= Math.max(1, server.endpoints.length) ? { addresses } : undefined;
-}
-
-/**
- * The server's addresses where its certificate covers them or can be made to; of several those that it covers; else
- * `<peer>.mesh.cilium.io` with aliases.
- */
-function chooseEndpoint(client: Member, server: Member, offered: readonly Endpoint[]): PeerEndpoint {
-  const covered = canSign(server) ? offered : offered.filter(({ host }) => covers(server, host));
-  if (covered.length > 0) return { addresses: covered.map(({ host, port }) => hostPort(host, port)) };
-  const { context, namespace } = server.snapshot;
-  const aliased = offered.filter(({ host }) => isIpAddress(host));
-  if (aliased.length === 0 || !covers(server, meshHostname(server.identity.name))) {
-    const hosts = offered.map(({ host }) => host);
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `context "${context}": the server certificate covers none of ${hosts.join(', ')}, and cannot be renewed here`,
-      {
-        hint: `Secret ${namespace}/${SERVER_CERT_SECRET} is from a CA whose key is not in Secret cilium-ca. Issue it with that name as a SAN, or with *.mesh.cilium.io and an IP address for the Service.`,
-        details: { context, hosts },
-      },
-    );
-  }
-  const version = versionOfImage(client.snapshot.agent?.image ?? '');
-  return {
-    addresses: aliased.map(({ host, port }) => hostPort(host, port)),
-    alias: {
-      ips: [...new Set(aliased.map(({ host }) => host))],
-      ports: [...new Set(aliased.map(({ port }) => port))],
-      in: version && compareMinors(version, ALIASES_IN_FILES) < 0 ? 'pods' : 'file',
-    },
-  };
-}
-
 /** Where a direction's client connects to: of a name that stands for addresses, these. */
 export function dialledEndpoints({ endpoint: { addresses, alias } }: Direction): Endpoint[] {
   if (!alias) return addresses.map(splitHostPort);
@@ -275,9 +204,4 @@ export function dialledEndpoints({ endpoint: { addresses, alias } }: Direction):
 export function dialledHosts({ server, endpoint }: Direction): string[] {
   if (endpoint.alias) return [meshHostname(server.identity.name)];
   return [...new Set(endpoint.addresses.map((address) => splitHostPort(address).host))];
-}
-
-function covers({ snapshot }: Member, host: string): boolean {
-  const facts = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
-  return facts !== undefined && coversHost(facts, host);
 }

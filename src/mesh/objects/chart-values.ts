@@ -1,3 +1,4 @@
+import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -12,6 +13,30 @@ import {
 const OF_APISERVER = 'clustermesh.apiserver';
 const POD = 'spec\\.template\\.spec\\.';
 const CONTAINER = `^${POD}(?:initContainers|containers)\\[(?:etcd-init|etcd|apiserver|kvstoremesh)\\]\\.`;
+
+/**
+ * Whether Cilium's chart issues the clustermesh-apiserver's certificates in any case: before 1.20 values could bring them, and the
+ * names of the server's were elsewhere among the values (upgrade notes of 1.20).
+ * @param agents the image of the agents; undefined where it tells no version
+ */
+export function chartIssues(agents: string | undefined): boolean | undefined {
+  const version = versionOfImage(agents ?? '');
+  return version && compareMinors(version, ISSUES_ALWAYS) >= 0;
+}
+
+const ISSUES_ALWAYS = { major: 1, minor: 20, patch: 0, suffix: '' };
+
+/**
+ * The value with the names that the chart puts into the server certificate beside its own (`extraDnsNames`, `extraIpAddresses`).
+ * @param what of it is meant; empty: all
+ * @param agents as {@link chartIssues} has it
+ */
+export function serverNamesValue(what: string, agents?: string): string {
+  const [now, before] = [`${OF_APISERVER}.tls.auto.server${what}`, `${OF_APISERVER}.tls.server${what}`];
+  const issues = chartIssues(agents);
+  if (issues === undefined) return `${now} (before Cilium 1.20: ${before})`;
+  return issues ? now : before;
+}
 
 /** By which value Cilium's chart makes a field; the first that fits. `$1` is what the path's first group holds. */
 type FieldValues = readonly (readonly [path: RegExp, value: string])[];
@@ -49,7 +74,7 @@ const VALUES: Readonly<Record<string, FieldValues>> = {
   ],
   [`PodDisruptionBudget/${APISERVER}`]: [[/^/, `${OF_APISERVER}.podDisruptionBudget`]],
   [`ServiceMonitor/${APISERVER}`]: [[/^/, `${OF_APISERVER}.metrics.serviceMonitor`]],
-  [`Secret/${SERVER_CERT_SECRET}`]: [[/^data\./, `${OF_APISERVER}.tls.server`]],
+  [`Secret/${SERVER_CERT_SECRET}`]: [[/^data\./, serverNamesValue('')]],
   [`Secret/${CA_SECRET}`]: [[/^data\./, 'tls.ca']],
   [`Secret/${AGENT_PEERS_SECRET}`]: [[/^data\./, 'clustermesh.config.clusters']],
   [`Secret/${KVSTOREMESH_PEERS_SECRET}`]: [[/^data\./, 'clustermesh.config.clusters']],

@@ -1,8 +1,9 @@
+import { isIpAddress } from '../apiserver/endpoints.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
-import { chartValueOf } from './chart-values.ts';
+import { chartValueOf, serverNamesValue } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { REMOTE_ROLE } from './names.ts';
 import { managersOfData, type Tool, type ToolKind, toolOf, toolOwner } from './ownership.ts';
@@ -34,6 +35,10 @@ export function lastingPeers(
     return `${values} ${must} name ${whom} in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
   }
   const { namespace, name } = object.metadata;
+  // Host aliases, of a client before Cilium 1.20.
+  if (object.kind !== 'ConfigMap' && object.kind !== 'Secret') {
+    return `its source ${must} have hostAliases for ${whom}`;
+  }
   if (object.kind === 'ConfigMap') {
     const users = peers.length > 0 ? peers.map(remoteUserName).join(', ') : 'the users';
     const look = kubectlCommand({ context, namespace }, ['get', `configmap/${name}`, '-o', 'yaml']);
@@ -41,6 +46,36 @@ export function lastingPeers(
     return `its source ${must} have ${users}${role} in users.yaml, as it will be here: ${look}`;
   }
   return `its source must leave the keys of ${whom} in Secret ${name} to meshctl`;
+}
+
+/** Tools that issue certificates, or have a chart issue them, and so end none by what they have in a source. */
+const ISSUERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['helm', 'flux-helm', 'certgen', 'cert-manager']);
+
+/**
+ * What to edit in the source of a server certificate that a tool makes, so that its next sync leaves the names that were added. As the
+ * end of a sentence; ends with its command where there is one.
+ * @param place of the cluster; `agents` is their image, by which the chart's version is known
+ * @param names beside those that Cilium's chart puts into each
+ * @returns undefined where the tool makes one that is as good
+ */
+export function lastingNames(
+  { context, agents }: { context: string; agents?: string | undefined },
+  object: KubeObject,
+  names: readonly string[],
+): string | undefined {
+  const tool = toolOf(object);
+  if (!tool || (names.length === 0 && ISSUERS.has(tool.kind))) return undefined;
+  const values = tool.kind === 'certgen' ? "the values of Cilium's chart" : VALUES_OF[tool.kind];
+  if (names.length > 0 && values !== undefined) {
+    const fields = [
+      ...(names.some((name) => !isIpAddress(name)) ? ['.extraDnsNames'] : []),
+      ...(names.some(isIpAddress) ? ['.extraIpAddresses'] : []),
+    ];
+    const where = fields.map((field) => serverNamesValue(field, agents)).join(' and ');
+    return `${values} must have ${names.join(', ')} in ${where}: ${meshctlCommand('clustermesh helm-values', { context })}`;
+  }
+  if (tool.kind === 'cert-manager') return `its Certificate must have ${names.join(', ')} among its names`;
+  return `its source must leave the keys of Secret ${object.metadata.name} to meshctl`;
 }
 
 /** Where to look, or what to edit, where somebody else changes the list of users after meshctl did. */

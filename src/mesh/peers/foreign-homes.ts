@@ -1,20 +1,23 @@
+import { coversHost, namesBeside } from '../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { chartValueOf } from '../objects/chart-values.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
-import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
-import { lastingPeers } from '../objects/source-advice.ts';
+import { lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
-import { type Change, FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { peerOfUser, peersIn } from './file/peer-config.ts';
+import { hostsDialled } from './hosts-dialled.ts';
 import { PEER_SECRETS } from './peers.ts';
 
 /**
  * Objects of peers that a tool (Helm, Argo CD, Flux) makes from a source of its own: what connect writes into them lasts
  * until the tool's next sync, unless the source has it too. Cilium's chart makes the users and the files from
- * `clustermesh.config.clusters` (templates/clustermesh-apiserver/users-configmap.yaml, templates/clustermesh-config).
+ * `clustermesh.config.clusters` (templates/clustermesh-apiserver/users-configmap.yaml, templates/clustermesh-config), and the
+ * server certificate with names from `clustermesh.apiserver.tls` (tls-helm/server-secret.yaml).
  */
 export interface ForeignHome {
   object: KubeObject;
@@ -22,8 +25,8 @@ export interface ForeignHome {
   owner: string;
   /** Keys that meshctl has written last. */
   keys: readonly string[];
-  /** Whom they are about, by name. */
-  peers: readonly string[];
+  /** What its source must have, as the end of a sentence. */
+  lasting: string;
 }
 
 /** The objects of a cluster that hold peers: those that it lets in, and those that it dials. */
@@ -44,13 +47,36 @@ export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
     if (keys.length === 0) return [];
     const peers =
       object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
-    return [{ object, owner, keys, peers }];
+    return [{ object, owner, keys, lasting: lastingPeers(snapshot.context, object, peers) }];
   });
+}
+
+/**
+ * The server certificate of a cluster where a tool makes it, meshctl has made the one that is there, and others dial by a name that
+ * the tool may not know: they are cut off once it makes its own again.
+ * @param all the clusters that were read
+ */
+export function foreignServer(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): ForeignHome | undefined {
+  const { context, namespace, objects, tlsSecrets } = snapshot;
+  const object = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
+  const owner = toolOwner(object);
+  const certificate = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  if (!object || owner === undefined || !certificate) return undefined;
+  const keys = [TLS_KEYS.certificate].filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
+  const { dialled, unknown } = hostsDialled(snapshot, all);
+  const isDialled = (name: string) =>
+    [...dialled.keys()].some((host) => coversHost({ dnsNames: [name], ipAddresses: [name] }, host));
+  const names = namesBeside(certificate, namespace).filter((name) => unknown.length > 0 || isDialled(name));
+  const lasting =
+    names.length > 0 ? lastingNames({ context, agents: snapshot.agent?.image }, object, names) : undefined;
+  return keys.length > 0 && lasting !== undefined ? { object, owner, keys, lasting } : undefined;
 }
 
 /** Whom the changes of an object of peers are about. */
 function peersOfChanges(changes: readonly Change[]): string[] {
   const peers = changes.flatMap(({ path }) => {
+    const hostname = /\.hostAliases\[(.+)\]$/.exec(path)?.[1];
+    if (hostname !== undefined) return hostname.replace(meshHostname(''), '');
     const user = /^data\.users\.yaml\[(.+)\]$/.exec(path)?.[1];
     return (user === undefined ? /^data\.([^.]+)(\.etcd-client.*)?$/.exec(path)?.[1] : peerOfUser(user)) ?? [];
   });
@@ -68,12 +94,16 @@ export function ownerClause(before: KubeObject | undefined): string {
  * @param parted of a plan that takes peers out: whom, by context
  */
 export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
-  return steps.flatMap(({ cluster, action, before, changes, why }) => {
+  return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
     const owner = toolOwner(before);
     if (action === 'keep' || !before || owner === undefined) return [];
-    const lasting = parted
-      ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
-      : lastingPeers(cluster, before, peersOfChanges(changes));
+    const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
+    const lasting = made
+      ? lastingNames({ context: cluster }, before, namesBeside(made.spec, object.namespace ?? ''))
+      : parted
+        ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
+        : lastingPeers(cluster, before, peersOfChanges(changes));
+    if (lasting === undefined) return [];
     return [
       `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lasting}`,
     ];
