@@ -116,7 +116,7 @@ describe('a credential', () => {
     expect(steps[0]?.changes).toContainEqual({
       path: 'data.mesh-2',
       from: 'dials 10.9.0.2:2379',
-      to: 'dials 10.9.0.2:2379 with the shared CA',
+      to: 'dials 10.9.0.2:2379 with the common certificate',
     });
   });
 
@@ -147,8 +147,8 @@ describe('an address that was not chosen', () => {
     const { endpoint, steps } = plan(client({ file: nat }), server());
     expect(endpoint.addresses).toEqual(['10.9.0.2:2379']);
     expect(steps[0]?.changes[0]).toMatchObject({
-      from: 'dials 192.0.2.1:2379 with the shared CA',
-      to: 'dials 10.9.0.2:2379 with the shared CA',
+      from: 'dials 192.0.2.1:2379 with the common certificate',
+      to: 'dials 10.9.0.2:2379 with the common certificate',
     });
   });
 

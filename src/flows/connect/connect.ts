@@ -6,7 +6,7 @@ import type { WayBack } from '../../mesh/connect/way-back.ts';
 import { counted } from '../../mesh/counted.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { meshHostname, REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
@@ -28,7 +28,15 @@ import { requireUnchangedSince, warnOfSwitched } from './what-changed.ts';
 
 export interface ConnectOutcome {
   clusters: { context: string; name: string; id: number; endpoints: string[] }[];
-  connections: { from: string; to: string; credential: string; user: string; endpoints: readonly string[] }[];
+  connections: {
+    from: string;
+    to: string;
+    credential: string;
+    user: string;
+    endpoints: readonly string[];
+    /** The name that stands for the endpoints, where it is dialled instead of them. */
+    hostname?: string;
+  }[];
   steps: readonly Step[];
   warnings: readonly string[];
 }
@@ -77,6 +85,7 @@ export async function connectClusters(
       credential: credential.kind,
       user: credential.user,
       endpoints: endpoint.addresses,
+      ...(endpoint.alias ? { hostname: meshHostname(server.identity.name) } : {}),
     })),
     steps,
     warnings: [...prepared.warnings, ...unproved],

@@ -180,7 +180,7 @@ function isDeepEqual(one: PeerFile | UnreadablePeerFile, other: PeerFile | Unrea
 function describeFile(text: string): string {
   const file = readPeerFile(text);
   if ('unreadable' in file) return `a file that cannot be read (${file.unreadable})`;
-  const shared = file.certFile?.split('/').at(-1)?.startsWith(COMMON_PREFIX) ? ' with the shared CA' : '';
+  const shared = file.certFile?.split('/').at(-1)?.startsWith(COMMON_PREFIX) ? ' with the common certificate' : '';
   const aliases = file.hostAliases.flatMap(({ ips }) => ips);
   const names = aliases.length > 0 ? ` (${aliases.join(', ')})` : '';
   return `dials ${addressesIn(text).join(', ')}${names}${shared}`;

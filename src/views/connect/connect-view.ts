@@ -6,11 +6,21 @@ import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
+/** Who dials whom, by names of clusters. */
+interface Connection {
+  from: string;
+  to: string;
+  credential: string;
+  endpoints: readonly string[];
+  /** The name that stands for the endpoints, where it is dialled instead of them. */
+  hostname?: string | undefined;
+}
+
 /** What connect shows. */
 export interface ConnectedClusters {
   mode: ConnectionMode;
   clusters: readonly { context: string; name: string }[];
-  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
+  connections: readonly Connection[];
   steps: readonly CountedStep[];
   /** Dials at addresses that are not the peer's Service's, where nothing tells who answers there. */
   unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
@@ -84,14 +94,20 @@ export function connectText(
 /** Clusters may dial the same one at different addresses. */
 function addressesOf(name: string, connections: ConnectedClusters['connections']): string {
   const incoming = connections.filter(({ to }) => to === name);
-  const ways = [...new Set(incoming.map(({ endpoints }) => endpoints.join(', ')))];
+  const ways = [...new Set(incoming.map(wayOf))];
   if (ways.length === 1) return ways[0] ?? '';
-  return incoming.map(({ from, endpoints }) => `${endpoints.join(', ')} (by ${from})`).join(', ');
+  return incoming.map((one) => `${wayOf(one)} (by ${one.from})`).join(', ');
+}
+
+function wayOf({ endpoints, hostname }: Connection): string {
+  const addresses = endpoints.join(', ');
+  return hostname === undefined ? addresses : `${hostname}, which stands for ${addresses}`;
 }
 
 const CREDENTIAL_WORDS: Readonly<Record<string, string>> = {
   'per-peer': 'a certificate per peer',
-  'shared-ca': 'the shared CA',
+  // Their CAs are one, or each is in the bundle by which the other goes.
+  'shared-ca': 'the common certificate of each cluster',
   legacy: 'the remote’s own certificate',
 };
 

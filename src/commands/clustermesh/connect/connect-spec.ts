@@ -54,8 +54,8 @@ export const CONNECT = {
     {
       flags: '--credentials <kind>',
       description:
-        'shared-ca: the common certificate, where both sides have one CA; per-peer: a certificate for each peer, issued by ' +
-        'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible ' +
+        'shared-ca: the common certificate, where both sides have one CA, or a bundle of both; per-peer: a certificate for each ' +
+        'peer, issued by the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible ' +
         '(default: keep what was chosen before, otherwise auto)',
       choices: CREDENTIAL_CHOICES,
     },
