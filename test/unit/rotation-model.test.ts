@@ -208,6 +208,8 @@ it.each([
   );
 });
 
+const NOTHING = { replaced: [], staying: [], switched: [], parted: [], unsigned: [], left: [], isByAge: false };
+
 it.each([
   [['mesh-1', 'mesh-2'], [], '✅ The rotation of the CA is finished in mesh-1, mesh-2\n  • No certificate was due'],
   [
@@ -228,12 +230,12 @@ it.each([
   const ofPeers = { cluster: 'mesh-3', object, write: issue, phase };
   const finished = finishedBy([...steps, ofPeers] as unknown as Step[]);
   const replaced = finished.filter((one) => !(staying as string[]).includes(one));
-  expect(rotationText([], { replaced, staying, switched: [], parted: [], unsigned: [] }, PLAIN)).toBe(says);
+  expect(rotationText([], { ...NOTHING, replaced, staying }, PLAIN)).toBe(says);
 });
 
 it('a run that leaves what nothing can sign says so below what it has done', () => {
   const unsigned = [{ context: 'mesh-2', says: 'it stays', hint: 'Mend it.' }];
-  expect(rotationText([], { replaced: [], staying: [], switched: [], parted: [], unsigned }, PLAIN)).toBe(
+  expect(rotationText([], { ...NOTHING, unsigned }, PLAIN)).toBe(
     'No other certificate was due\n✗ mesh-2: it stays\n   → Mend it.',
   );
 });

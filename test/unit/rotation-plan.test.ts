@@ -223,7 +223,7 @@ describe('what others own', () => {
     const { steps } = plan(mesh);
     const own = steps.filter(({ cluster, object }) => cluster === 'c1' && LEAVES.includes(object.name));
     expect(own.map(({ action, why }) => [action, why])).toEqual(
-      LEAVES.map(() => ['keep', 'made by Helm release cilium, which renews it']),
+      LEAVES.map(() => ['keep', 'valid until 2029-01-01; made by Helm release cilium, to whom a new one is left']),
     );
     expect(written(plan(mesh, { force: true }))).toContain(`c1 ${SERVER}`);
   });

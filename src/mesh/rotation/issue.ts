@@ -72,6 +72,26 @@ export function dueUnsigned(input: RotationInput): Member[] {
   return [...new Set(left.map(({ cluster }) => cluster.issuer))];
 }
 
+/** A Secret of which certificates stay although new ones are asked for: they are good, and whoever else makes it makes them anew. */
+export interface LeftSecret {
+  holder: Member;
+  secret: string;
+  owner: string;
+  /** Whom the certificates are for dialling; none for a cluster's own. */
+  peers: readonly string[];
+}
+
+/** What is left to those who have made it. */
+export function leftToMakers(input: RotationInput): LeftSecret[] {
+  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
+  const secrets = secretsOf(input, clusters, ({ peer }) => input.peer === undefined || peer === input.peer);
+  return secrets.flatMap(({ holder, secret, due, keeper }): LeftSecret[] =>
+    keeper === undefined || due.length === 0
+      ? []
+      : [{ holder, secret, owner: keeper, peers: due.flatMap(({ one }) => one.peer ?? []) }],
+  );
+}
+
 /** The certificates in one Secret, with what is to be done about them. */
 interface IssuedSecret {
   holder: Member;
@@ -151,7 +171,7 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
   const keep = (why: string): Step => ({ ...base, action: 'keep', changes: [], why });
   const validity = all.map(({ one }) => validityOf(one)).join('; ');
   if (wanted.length === 0) return keep(validity);
-  if (keeper !== undefined) return keep(`made by ${keeper}, which renews it`);
+  if (keeper !== undefined) return keep(`${validity}; made by ${keeper}, to whom a new one is left`);
   const due = wanted.filter((issue) => isSigned(input, issue));
   if (due.length === 0) return keep(`${validity}, and nothing can sign`);
   const owned = ownedKeys(

@@ -9,6 +9,7 @@ import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
+import { type LeftCertificates, leftCertificates } from './left-certificates.ts';
 import type { Lifetime } from './lifetime.ts';
 import { requireOneMesh } from './one-mesh.ts';
 import {
@@ -59,6 +60,8 @@ export interface RotationScope {
   switching: ReadonlySet<string>;
   /** What is due of them stays. */
   unsigned: readonly UnsignedCluster[];
+  /** What was asked for and is left to those who have made it. */
+  left: readonly LeftCertificates[];
   /** How it came about, for people, by context. */
   notes: Readonly<Record<string, readonly string[]>>;
   warnings: readonly string[];
@@ -114,6 +117,7 @@ export function scopeRotation(
   const replace = new Set(replaced.map(({ snapshot }) => snapshot.context));
   const input = { members, replace, successors: new Map(), due: due.certificates, asked, peer, force, now };
   const unsigned = unsignedClusters(input);
+  const left = leftCertificates(input);
   // For one peer, no CA is let go of.
   const settling = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
   // What is trusted there besides the CA in Secret cilium-ca was not to replace it: it is replaced by it.
@@ -139,6 +143,7 @@ export function scopeRotation(
     staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
     switching: new Set(switched.map(({ snapshot }) => snapshot.context)),
     unsigned,
+    left,
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: [
       ...members.flatMap((member) => [
@@ -148,7 +153,8 @@ export function scopeRotation(
         ...silenceWarnings(member),
       ]),
       ...openWarnings(open, members, contexts, choice.others),
-      ...[...unsigned, ...partedPeers(members)].map(
+      // What is only older than asked is as good, and its maker has its own time for it.
+      ...[...unsigned, ...partedPeers(members), ...(choice.olderThanMs === undefined ? left : [])].map(
         ({ context, says, hint }) => `context "${context}": ${says} → ${hint}`,
       ),
     ],

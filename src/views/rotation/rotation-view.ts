@@ -1,3 +1,4 @@
+import type { LeftCertificates } from '../../mesh/rotation/left-certificates.ts';
 import type { PartedPeer } from '../../mesh/rotation/scope.ts';
 import type { UnsignedCluster } from '../../mesh/rotation/unsigned.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -15,6 +16,9 @@ interface RenewedCertificate {
 interface EndOfRotation {
   parted: readonly PartedPeer[];
   unsigned: readonly UnsignedCluster[];
+  left: readonly LeftCertificates[];
+  /** Only what is old was asked for: what is left to its maker is nothing amiss. */
+  isByAge: boolean;
   /** The former CA is no longer trusted. */
   replaced: readonly string[];
   /** The CA is what it was, and what was to replace it is no longer trusted. */
@@ -28,6 +32,7 @@ export function rotationText(certificates: readonly RenewedCertificate[], end: E
   return [
     renewedText(certificates, end, theme),
     ...unsignedLines(end.unsigned, theme),
+    ...leftLines(end, theme),
     ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one, theme)),
   ].join('\n');
 }
@@ -37,16 +42,22 @@ export function unsignedLines(unsigned: readonly UnsignedCluster[], theme: Theme
   return unsigned.flatMap((one) => linesOf(theme.fail('✗'), one, theme));
 }
 
+/** What was asked for and is left to those who have made it, with how they make it anew. */
+export function leftLines({ left, isByAge }: Pick<EndOfRotation, 'left' | 'isByAge'>, theme: Theme): string[] {
+  if (isByAge) return left.map(({ context, says }) => `  • ${theme.bold(context)}: ${says}`);
+  return left.flatMap((one) => linesOf(theme.warn('‼'), one, theme));
+}
+
 function linesOf(mark: string, { context, says, hint }: UnsignedCluster, theme: Theme): string[] {
   return [`${mark} ${context}: ${says}`, ...hintLines(hint, theme)];
 }
 
 function renewedText(
   certificates: readonly RenewedCertificate[],
-  { replaced, staying, switched, unsigned }: Omit<EndOfRotation, 'parted'>,
+  { replaced, staying, switched, unsigned, left, isByAge }: Omit<EndOfRotation, 'parted'>,
   theme: Theme,
 ): string {
-  const none = `No ${unsigned.length > 0 ? 'other ' : ''}certificate was due`;
+  const none = `No ${unsigned.length + left.length > 0 ? 'other ' : ''}certificate was due`;
   if (certificates.length === 0 && replaced.length + staying.length > 0) {
     return [
       ...(replaced.length > 0 ? [`✅ The rotation of the CA is finished in ${replaced.join(', ')}`] : []),
@@ -54,6 +65,7 @@ function renewedText(
       `  • ${none}`,
     ].join('\n');
   }
+  if (certificates.length === 0 && left.length > 0 && !isByAge) return `${theme.fail('✗')} No certificate was renewed`;
   if (certificates.length === 0) return unsigned.length > 0 ? none : `✅ ${none}`;
   const lines = certificates.map(
     ({ context, secret, subject, peer }) =>

@@ -15,12 +15,13 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import type { Step } from '../../../mesh/plan/plan.ts';
 import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
-import { rotationText, unsignedLines } from '../../../views/rotation/rotation-view.ts';
+import { leftLines, rotationText, unsignedLines } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -70,22 +71,37 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
     const { parted } = outcome;
-    const { unsigned, staying, switching } = prepared.scope;
+    const { unsigned, left, staying, switching } = prepared.scope;
     const end = printable({
       replaced: finished.filter((one) => !staying.has(one) && !switching.has(one)),
       staying: finished.filter((one) => staying.has(one)),
       switched: finished.filter((one) => switching.has(one)),
     });
-    const text = (theme: Theme) => rotationText(certificates, { ...end, parted, unsigned }, theme);
+    const isByAge = options.olderThanMs !== undefined;
+    const text = (theme: Theme) => rotationText(certificates, { ...end, parted, unsigned, left, isByAge }, theme);
     const data = {
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
       ...(unsigned.length > 0 ? { unsigned } : {}),
+      ...(left.length > 0 ? { left: printable(left) } : {}),
       warnings: printable(warnings),
     };
-    const exitCode = unsigned.length > 0 ? 1 : 0;
+    const isInVain = isLeftAltogether(prepared, options, outcome.steps);
+    const exitCode = unsigned.length > 0 || isInVain ? 1 : 0;
     return withUnanswered({ kind: 'RotationResult', data, text, exitCode }, missing);
   });
+}
+
+/**
+ * Whether a run makes nothing anew of what was asked for, since others make all of it. What is only to be renewed once it is old they
+ * renew in their own time.
+ */
+function isLeftAltogether(
+  { scope }: PreparedRotation,
+  { olderThanMs }: RotateOptions,
+  steps: readonly Step[],
+): boolean {
+  return olderThanMs === undefined && scope.left.length > 0 && steps.every(({ action }) => action === 'keep');
 }
 
 /** As long as an invitation is good by default. */
@@ -107,7 +123,7 @@ async function askOwner(
   }
   if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
     if (dryRun) return planResult({ steps: [] }, dryRun, output);
-    const nothing = { replaced: [], staying: [], switched: [], parted: [], unsigned: [] };
+    const nothing = { replaced: [], staying: [], switched: [], parted: [], unsigned: [], left: [], isByAge: true };
     return {
       kind: 'RotationResult',
       data: { certificates: [], warnings: [] },
@@ -163,23 +179,34 @@ async function showPlan(
   const report = { ...reportOf(prepared), warnings };
   const refused = await refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
   if (refused) context.progress.warn(warningOf(refused));
-  const { unsigned } = prepared.scope;
-  if (dryRun === 'client') return withUnsigned(planResult(report, dryRun, output, refused), unsigned);
+  const staying = {
+    ...prepared.scope,
+    isByAge: options.olderThanMs !== undefined,
+    isInVain: isLeftAltogether(prepared, options, report.steps),
+  };
+  if (dryRun === 'client') return withStaying(planResult(report, dryRun, output, refused), staying);
   // CAs that are thrown away: nothing that is made for a dry run is kept.
   const given = await makeSuccessors(context, report.steps);
   const verdicts = await tryOnServer(context, prepared.targets, report.steps, { given });
-  return withUnsigned(planResult({ ...report, verdicts }, dryRun, output, refused), unsigned);
+  return withStaying(planResult({ ...report, verdicts }, dryRun, output, refused), staying);
 }
 
-/** A plan by which something that is due stays as it is ends as its run does. */
-function withUnsigned(result: CommandResult, unsigned: PreparedRotation['scope']['unsigned']): CommandResult {
-  if (unsigned.length === 0) return result;
-  const staying = printable(unsigned);
+/** A plan by which something that is due, or was asked for, stays as it is ends as its run does. */
+function withStaying(
+  result: CommandResult,
+  scope: Pick<PreparedRotation['scope'], 'unsigned' | 'left'> & { isByAge: boolean; isInVain: boolean },
+): CommandResult {
+  const [unsigned, left] = [printable(scope.unsigned), printable(scope.left)];
+  const lines = (theme: Theme) => [...unsignedLines(unsigned, theme), ...leftLines({ ...scope, left }, theme)];
   return {
     ...result,
-    data: { ...result.data, unsigned: staying },
-    text: (theme) => [result.text(theme), ...unsignedLines(staying, theme)].join('\n'),
-    exitCode: result.exitCode || 1,
+    data: {
+      ...result.data,
+      ...(unsigned.length > 0 ? { unsigned } : {}),
+      ...(left.length > 0 ? { left } : {}),
+    },
+    text: (theme) => [result.text(theme), ...lines(theme)].join('\n'),
+    exitCode: result.exitCode || (unsigned.length > 0 || scope.isInVain ? 1 : 0),
   };
 }
 

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** The certificates of mesh-2 are somebody else's; those of mesh-1 are meshctl's. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let two: SandboxCluster;
+
+const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`);
+const HELM = { 'meta.helm.sh/release-name': 'cilium' };
+const CERT_MANAGER = { 'cert-manager.io/certificate-name': 'mesh' };
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  two = found(sandbox.clusters[1], 'mesh-2');
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+});
+
+afterAll(() => sandbox.close());
+
+function madeBy(annotations: Record<string, string>): void {
+  for (const ref of CERTIFICATES.map(refs.secret)) {
+    const { metadata, ...content } = structuredClone(found(two.store.get(ref), ref.name));
+    const { name, namespace } = metadata;
+    two.store.delete(ref);
+    two.store.create({ ...content, metadata: { name, namespace, annotations } } as KubeObject, 'tool');
+  }
+}
+
+const certificates = () => CERTIFICATES.map((name) => found(two.store.get(refs.secret(name)), name).data);
+const said = (text: string) => text.replaceAll(/\s+/g, ' ');
+const rotate = (...more: string[]) => ['clustermesh', 'certs', 'rotate', ...more];
+
+describe.each([
+  ['Helm release cilium', HELM, 'an upgrade reissues it', 'meshctl clustermesh enable --context mesh-2 --via-helm'],
+  [
+    'cert-manager Certificate mesh',
+    CERT_MANAGER,
+    'reissues it',
+    `kubectl --context mesh-2 -n kube-system delete secret ${CERTIFICATES.join(' ')}`,
+  ],
+])('certificates that %s makes', (owner, annotations, how, command) => {
+  beforeAll(() => madeBy(annotations));
+
+  const left = `Secrets ${CERTIFICATES.join(', ')} stay as they are, since ${owner} makes them`;
+
+  it('are named by a run that renews nothing else, with how they are made anew, and it exits 1', async () => {
+    const before = certificates();
+    const run = await meshctl(rotate('--context', 'mesh-2', '--yes'));
+    expect(run.exitCode, run.stdout + run.stderr).toBe(1);
+    expect(run.stdout).toContain('✗ No certificate was renewed');
+    expect(said(run.stdout)).toContain(`‼ mesh-2: ${left}`);
+    expect(said(run.stdout)).toContain(how);
+    expect(said(run.stdout)).toContain(command);
+    expect(run.stdout).not.toMatch(/was due|✅/);
+    expect(certificates()).toEqual(before);
+  });
+
+  it('are named by its dry run and its document, too', async () => {
+    const dry = await meshctl(rotate('--context', 'mesh-2', '--dry-run'));
+    expect(dry.exitCode).toBe(1);
+    expect(said(dry.stdout)).toContain(`‼ mesh-2: ${left}`);
+    for (const more of [['--yes'], ['--dry-run']]) {
+      const { exitCode, stdout } = await meshctl(rotate('--context', 'mesh-2', ...more, '-o', 'json'));
+      expect(exitCode).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ left: [{ context: 'mesh-2', owner, secrets: CERTIFICATES }] });
+    }
+  });
+
+  it('are left aside by a run that renews others, or only what is old: that is not amiss', async () => {
+    const some = await meshctl.ok(rotate('--context', 'mesh-1,mesh-2', '--yes'));
+    expect(some.stdout).toContain('✅ Renewed');
+    expect(said(some.stdout)).toContain(`‼ mesh-2: ${left}`);
+    const old = await meshctl.ok(rotate('--context', 'mesh-2', '--older-than', '0h', '--yes'));
+    expect(old.stdout).toContain('✅ No other certificate was due');
+    expect(said(old.stdout)).toContain(`• mesh-2: ${left}`);
+    expect(old.stderr).not.toContain('stay as they are');
+    const young = await meshctl.ok(rotate('--context', 'mesh-2', '--older-than', '10d', '--yes'));
+    expect(young.stdout).toContain('✅ No certificate was due');
+  });
+});
+
+it('certificates for dialling a peer that Helm brings are left to it by --peer, and named', async () => {
+  const ref = refs.secret('cilium-kvstoremesh');
+  const { metadata, ...content } = structuredClone(found(two.store.get(ref), ref.name));
+  two.store.delete(ref);
+  const { name, namespace } = metadata;
+  two.store.create({ ...content, metadata: { name, namespace, annotations: HELM } } as KubeObject, 'tool');
+  const run = await meshctl(rotate('--context', 'mesh-1,mesh-2', '--peer', 'mesh-1', '--yes'));
+  expect(run.exitCode, run.stdout + run.stderr).toBe(1);
+  expect(said(run.stdout)).toContain(
+    '‼ mesh-2: Secret cilium-kvstoremesh stays as it is, since Helm release cilium makes it → Put a new certificate for mesh-1 where',
+  );
+});
