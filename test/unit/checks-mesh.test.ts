@@ -312,6 +312,71 @@ describe('checks of the network', () => {
     ]);
   });
 
+  describe('of a node that refuses what is sent to it', () => {
+    const REFUSED = 'Get "http://10.0.2.1:4240/hello": dial tcp 10.0.2.1:4240: connect: connection refused';
+    const seconds = (ago: number) => new Date(NOW.getTime() - ago * 1000).toISOString();
+    const probed = (status: string, ago: number) => ({ status, lastProbed: seconds(ago) });
+    const told = (pings: string, ago: number, endpoint = '') => ({
+      probeInterval: '1m5.916737334s',
+      nodes: [
+        {
+          name: 'mesh-2/node-1',
+          host: { 'primary-address': { ip: '10.0.2.1', icmp: probed(pings, ago), http: probed(REFUSED, ago) } },
+          'health-endpoint': {
+            'primary-address': { ip: '10.2.0.2', icmp: probed(endpoint, ago), http: probed(endpoint, ago) },
+          },
+        },
+      ],
+    });
+    const seen = (document: object, startedAt?: Date) => {
+      const input = inputOf(observed({ health: readHealth(document, NOW) }));
+      const there = { containers: [], nodes: [{ node: 'node-1', startedAt }] };
+      const found = findingsOf('node-health', { ...input, observed: new Map([...input.observed, ['two', there]]) });
+      return describeFindings(
+        MESH_CHECKS,
+        found.filter(({ cluster }) => cluster === 'one'),
+      )[0];
+    };
+
+    it('blames no network, as pings come back from there, and says how long ago that was', () => {
+      const entry = seen(told('', 70));
+      expect(entry).toMatchObject({
+        severity: 'warn',
+        message: expect.stringContaining('connection refused, 70 s ago)'),
+      });
+      expect(entry?.hint).not.toMatch(/VPN/);
+      expect(entry?.hint).toContain('kubectl --context two -n kube-system get pods -l k8s-app=cilium -o wide; or');
+      expect(entry?.hint).toMatch(/: meshctl connectivity probe --context one,two$/);
+    });
+
+    it('does where they do not, or where its endpoint is lost besides', () => {
+      expect(seen(told('timed out', 5))).toMatchObject({ severity: 'fail', hint: expect.stringMatching(/VPN/) });
+      expect(seen(told('', 5, 'timed out'))?.severity).toBe('fail');
+    });
+
+    it('waits for the next probe where its agent has started since', () => {
+      const since = (ago: number) => new Date(NOW.getTime() - ago * 1000);
+      expect(seen(told('', 70, 'timed out'), since(20))).toMatchObject({
+        severity: 'skip',
+        message: expect.stringContaining('have not probed mesh-2/node-1 of late'),
+      });
+      expect(seen(told('', 70), since(90))?.severity).toBe('warn');
+      // That pings are lost has nothing to do with it.
+      expect(seen(told('timed out', 70), since(20))?.severity).toBe('fail');
+    });
+
+    it('goes by nothing that is several intervals old, be it well or not', () => {
+      expect(seen(told('', 200))?.severity).toBe('warn');
+      expect(seen(told('', 300))?.severity).toBe('skip');
+      const { nodes, ...rest } = told('', 300);
+      expect(
+        seen({ ...rest, nodes: JSON.parse(JSON.stringify(nodes).replaceAll(/connect: .*? refused/g, '')) }),
+      ).toMatchObject({
+        severity: 'skip',
+      });
+    });
+  });
+
   it('tells a tunnel that is blocked from nodes that are not reached', () => {
     const well = { icmp: { status: '' }, http: { status: '' } };
     const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };

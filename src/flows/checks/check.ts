@@ -253,7 +253,9 @@ async function observeNodes(
   if (!Object.values(questions).includes(true)) return { nodes: [] };
   const { agents, running, silent } = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
   const limit = pLimit(AGENTS_AT_A_TIME);
-  const told = await Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot, questions))));
+  const told = await Promise.all(
+    agents.map((agent) => limit(() => observeNode(agent, snapshot, questions, target.client.now))),
+  );
   return {
     nodes: [...told, ...silent.map((node) => ({ node }))],
     asked: agents.length < running ? { agents: agents.length, of: running } : undefined,
@@ -267,6 +269,7 @@ async function observeNode(
   agent: Agent,
   cluster: ClusterSnapshot,
   asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
+  now: () => Date,
 ): Promise<NodeObservation> {
   const [health, id, size, sessions, advertised, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
@@ -283,7 +286,7 @@ async function observeNode(
     cluster: readOwnCluster(health),
     clusterId: typeof id === 'number' ? id : undefined,
     maxConnectedClusters: typeof size === 'number' ? size : undefined,
-    health: readHealth(health),
+    health: readHealth(health, now()),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpAdvertised: advertised,
     routes,

@@ -1,27 +1,14 @@
-import { familyOf, IP_FAMILIES, overlap, parseCidr } from '../cilium/cidr.ts';
+import { IP_FAMILIES, overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel, usesBgp } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import { givesRangesToNodes, type NamedRange, podCidrsOf, podRanges, podRangesTo } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
-import { carryingFamilies } from '../network/needs.ts';
 import { AGENT_CONTAINER } from '../objects/names.ts';
-import { groupBy } from '../pairs.ts';
-import { contextOfPeer } from '../peers/concerned-peers.ts';
-import { expectedPeers } from '../peers/peers.ts';
-import { isUnpaired } from '../peers/unpaired-clusters.ts';
-import { rememberedOf } from '../remembered.ts';
-import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
-import type {
-  BgpSession,
-  ByFamily,
-  HealthProblem,
-  MeshCheck,
-  NodeHealth,
-  NodeObservation,
-} from './shared/mesh-input.ts';
+import { NODE_HEALTH } from './node-health.ts';
+import { askNodes, type Told } from './shared/ask-nodes.ts';
+import type { BgpSession, ByFamily, MeshCheck, NodeObservation } from './shared/mesh-input.ts';
 import { unknownPodRanges } from './shared/subjects.ts';
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
@@ -102,139 +89,12 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
 ];
 
 /** Whether packets between nodes and pods of different clusters arrive. */
-export const NETWORK_CHECKS: readonly MeshCheck[] = [
-  askNodes<NodeHealth>({
-    id: 'node-health',
-    title: 'nodes reach the nodes of other clusters',
-    // What its agents still know of others, as for a minute after it has left them, is not to be reached.
-    unasked: (cluster) => (toDial(cluster).length === 0 ? 'it is to dial no other cluster' : undefined),
-    answer: ({ health }) => health,
-    silent: 'no agent could run cilium-health',
-    about: meantHealth,
-    nothing: 'the health checks of its agents know no node of another cluster that it is to reach, or none yet',
-    unseen: (told, cluster, others, all) => [...unknownNodes(told, cluster, others, all), ...unprobedNodes(told)],
-    severity: (told, cluster, all) =>
-      told.some(({ answer }) =>
-        answer.some((one) => one.problems.some((problem) => isGrave(problem, one, cluster, all))),
-      )
-        ? 'fail'
-        : 'warn',
-    judge: (told) =>
-      told.flatMap(({ node, answer }) =>
-        answer
-          .filter(({ problems }) => problems.length > 0)
-          .map((other) => `${node} to ${other.node} (${other.problems.map(problemWord).join('; ')})`),
-      ),
-    hint: ({ context }, others, told) => {
-      // A probe needs both ends: those that agents name, of which other clusters were read or not.
-      const lost = told.flatMap(({ answer }) => answer.filter(({ problems }) => problems.length > 0).map(clusterOf));
-      const ends = [...new Set(lost)].map((name) => contextOfPeer(name, others));
-      const look = meshctlCommand('connectivity probe', { context: [context, ...ends] });
-      return problemsIn(told).some(({ of }) => of === 'node')
-        ? `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`
-        : `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;
-    },
-  }),
-  ...ROUTE_CHECKS,
-];
+export const NETWORK_CHECKS: readonly MeshCheck[] = [NODE_HEALTH, ...ROUTE_CHECKS];
 
 const ALONE = 'there is no other cluster to which its pods are to send';
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
 const ADVERTISED = 'advertised BGP routes';
-
-/** Asked for each node of which an agent knows. */
-const toDial = rememberedOf((cluster: ClusterSnapshot) => expectedPeers(cluster));
-
-/**
- * What an agent says of a node elsewhere, as far as packets are meant to come and go: what it still knows of a cluster that
- * its own is not to dial does not count. Where only its own dials, the nodes are to answer; a tunnel back from the health
- * endpoint, which is a pod, there is none, since nodes wrap packets to the pods of clusters that they dial.
- */
-function meantHealth(
-  health: NodeHealth,
-  cluster: ClusterSnapshot,
-  all: readonly ClusterSnapshot[],
-): NodeHealth | undefined {
-  const own = clusterNameOf(cluster);
-  const other = clusterOf(health);
-  const pairs = unpairedIn(all);
-  if (!toDial(cluster).includes(other) || isUnpaired(pairs, own, other)) return undefined;
-  if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
-  return { ...health, problems: health.problems.filter(({ of }) => of === 'node') };
-}
-
-/**
- * The clusters that are to be dialled and of which an agent knows fewer nodes than have one that runs: of those nobody has
- * sent a packet to the rest. Of one such agent for each, which knows the fewest.
- */
-function unknownNodes(
-  told: readonly Told<NodeHealth>[],
-  cluster: ClusterSnapshot,
-  others: readonly ClusterSnapshot[],
-  all: readonly ClusterSnapshot[],
-): string[] {
-  const pairs = unpairedIn(all);
-  const counts = told.map(({ node, answer }) => ({
-    node,
-    of: groupBy(answer, clusterOf),
-  }));
-  return toDial(cluster).flatMap((name) => {
-    if (isUnpaired(pairs, clusterNameOf(cluster), name)) return [];
-    const other = others.find((one) => clusterNameOf(one) === name);
-    const [fewest] = counts
-      .map(({ node, of }) => ({ node, known: of.get(name)?.length ?? 0 }))
-      .sort((one, another) => one.known - another.known);
-    const wanted = Math.max(1, other?.agent?.ready ?? 0);
-    if (!fewest || fewest.known >= wanted) return [];
-    const { node, known } = fewest;
-    return [
-      `the agent of ${node} knows ${known === 0 ? 'no node' : `${known} of ${wanted} nodes`} of ${other?.context ?? name}`,
-    ];
-  });
-}
-
-function unprobedNodes(told: readonly Told<NodeHealth>[]): string[] {
-  const waiting = told.flatMap(({ answer }) =>
-    answer.flatMap(({ node, probed, unprobed }) =>
-      probed ? unprobed.map((address) => `${node} at ${address}`) : [node],
-    ),
-  );
-  if (waiting.length === 0) return [];
-  return [
-    `its agents have not probed ${firstOf([...new Set(waiting)])} yet: what they find shows a minute or two after they connect`,
-  ];
-}
-
-/**
- * Whether packets of pods are lost by what a probe tells, as far as that is known: the mesh works without ping, and without an
- * address of a node in a family in which none of them travels. An endpoint is reached by the way that they take.
- */
-function isGrave(
-  { of, address, probe }: HealthProblem,
-  { node }: NodeHealth,
-  cluster: ClusterSnapshot,
-  all: readonly ClusterSnapshot[],
-): boolean {
-  if (probe === 'icmp') return false;
-  const other = all.find((one) => node.startsWith(`${clusterNameOf(one)}/`));
-  if (of === 'endpoint' || address === '' || !other) return true;
-  return carryingFamilies(cluster, other).has(familyOf(address));
-}
-
-/** The name of a node's cluster: agents name nodes of the mesh `<cluster>/<node>`. */
-function clusterOf({ node }: NodeHealth): string {
-  return node.split('/')[0] ?? '';
-}
-
-function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
-  return told.flatMap(({ answer }) => answer.flatMap(({ problems }) => problems));
-}
-
-function problemWord({ of, address, probe, says }: HealthProblem): string {
-  const where = address === '' ? '' : ` over IPv${familyOf(address)} to ${address}`;
-  return `${of} ${probe}${where}: ${says}`;
-}
 
 /** What an agent told of one family of addresses. */
 interface OfFamily<T> {

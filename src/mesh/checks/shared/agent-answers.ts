@@ -4,26 +4,31 @@ const MOST_NODES = 10_000;
 const MOST_ADDRESSES = 100;
 const MOST_PREFIXES = 100_000;
 const LONGEST_WORD = 128;
+const LONGEST_SENTENCE = 512;
 
 /**
  * Nodes in the answer of `cilium-health status -o json` (Cilium's api/v1/health): a probe that went through has no
  * status text; a node that was not probed yet has addresses alone, until the interval after its first probes (prober.go of
- * pkg/health/server). @param document parsed, not trusted
+ * pkg/health/server), and what was probed so long ago that its turn has come and gone says nothing of now.
+ * @param document parsed, not trusted
+ * @param now the cluster's time; without it nothing is too old
  */
-export function readHealth(document: unknown): NodeHealth[] | undefined {
-  const nodes = recordOf(document).nodes;
+export function readHealth(document: unknown, now?: Date): NodeHealth[] | undefined {
+  const { nodes, probeInterval } = recordOf(document);
   // Before its first round it has none.
   if (nodes === null) return [];
   if (!Array.isArray(nodes)) return undefined;
+  const intervalMs = spanOf(probeInterval);
   return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
     const node = recordOf(entry);
     const ofEndpoint = pathsOf(node['health-endpoint']);
     // Before they had several addresses.
     const endpoint = ofEndpoint.length > 0 ? ofEndpoint : [recordOf(node.endpoint)];
     const host = pathsOf(node.host);
+    const isProbed = (path: Record<string, unknown>) => isTold(path) && !isOutdated(path, intervalMs, now);
     const problems = [
-      ...host.flatMap((path) => problemsOf('node', path)),
-      ...endpoint.flatMap((path) => problemsOf('endpoint', path)),
+      ...host.filter(isProbed).flatMap((path) => problemsOf('node', path, now)),
+      ...endpoint.filter(isProbed).flatMap((path) => problemsOf('endpoint', path, now)),
     ];
     const paths = [...host, ...endpoint];
     const unprobed = paths.filter((path) => !isProbed(path)).flatMap(({ ip }) => wordOf(ip) || []);
@@ -38,8 +43,36 @@ function pathsOf(status: unknown): Record<string, unknown>[] {
   return all.map(recordOf).filter((path) => Object.keys(path).length > 0);
 }
 
-function isProbed(path: Record<string, unknown>): boolean {
+function isTold(path: Record<string, unknown>): boolean {
   return PROBES.some((probe) => path[probe] !== undefined);
+}
+
+/**
+ * A probe's turn comes once in each interval, at any place in it; a report shows it a minute later at the latest, and
+ * each probe may take ten seconds (pkg/health/server).
+ */
+const REPORT_LAG_MS = 90_000;
+
+function isOutdated(path: Record<string, unknown>, intervalMs: number | undefined, now: Date | undefined): boolean {
+  if (intervalMs === undefined || !now) return false;
+  return PROBES.some((probe) => {
+    const at = probedAt(path, probe);
+    return at !== undefined && now.getTime() - at.getTime() > 2 * intervalMs + REPORT_LAG_MS;
+  });
+}
+
+function probedAt(path: Record<string, unknown>, probe: HealthProblem['probe']): Date | undefined {
+  const at = new Date(wordOf(recordOf(path[probe]).lastProbed));
+  return Number.isNaN(at.getTime()) ? undefined : at;
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** A duration as Go writes it, like `1m36.566274746s`. @returns milliseconds; undefined for anything else */
+function spanOf(value: unknown): number | undefined {
+  const parts = [...wordOf(value).matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)];
+  if (parts.length === 0) return undefined;
+  return parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
 }
 
 /** The name under which the agent's cluster runs, in the same answer: its own node is `<cluster>/<node>`. */
@@ -50,11 +83,15 @@ export function readOwnCluster(document: unknown): string | undefined {
 
 const PROBES = ['icmp', 'http'] as const;
 
-function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>): HealthProblem[] {
+function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>, now?: Date): HealthProblem[] {
   return PROBES.flatMap((probe) => {
     const status = recordOf(path[probe]).status;
     const address = wordOf(path.ip);
-    return typeof status === 'string' && status !== '' ? [{ of, address, probe, says: wordOf(status) }] : [];
+    if (typeof status !== 'string' || status === '') return [];
+    const at = probedAt(path, probe);
+    const ageS = at && now && Math.max(0, Math.round((now.getTime() - at.getTime()) / 1000));
+    // With two addresses of IPv6 in it, one that is refused is a long one.
+    return [{ of, address, probe, says: wordOf(status, LONGEST_SENTENCE), at, ageS }];
   });
 }
 
@@ -82,6 +119,6 @@ function recordOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
-function wordOf(value: unknown): string {
-  return typeof value === 'string' ? [...value.slice(0, LONGEST_WORD)].join('') : '';
+function wordOf(value: unknown, longest = LONGEST_WORD): string {
+  return typeof value === 'string' ? [...value.slice(0, longest)].join('') : '';
 }

@@ -22,7 +22,12 @@ export interface NodeQuestion<Answer> {
   /** Why there is nothing to judge when no agent answered. */
   silent: string;
   /** What of an answer is judged; all of it by default. `nothing` is the reason when that is nothing. */
-  about?(answer: Answer, cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Answer | undefined;
+  about?(
+    answer: Answer,
+    cluster: ClusterSnapshot,
+    all: readonly ClusterSnapshot[],
+    observed: MeshCheckInput['observed'],
+  ): Answer | undefined;
   nothing?: string;
   severity:
     | 'warn'
@@ -60,7 +65,7 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
   ): Told<Answer>[] =>
     (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
       const said = answer(node);
-      const judged = about ? said?.flatMap((one) => about(one, cluster, all) ?? []) : said;
+      const judged = about ? said?.flatMap((one) => about(one, cluster, all, observed) ?? []) : said;
       return judged ? [{ node: node.node, pod: node.pod, answer: judged }] : [];
     });
   return {

@@ -8,9 +8,9 @@ import type { Check, CheckInput, Finding, Severity } from './check.ts';
 export interface NodeHealth {
   /** `<cluster>/<node>`. */
   node: string;
-  /** Whether any probe of it has come back or been given up: one that an agent has just learnt of waits for its turn. */
+  /** Whether any probe of it has come back or been given up of late: one that an agent has just learnt of waits for its turn. */
   probed: boolean;
-  /** Those of its addresses, and of its health endpoint's, that none has come back of yet. */
+  /** Those of its addresses, and of its health endpoint's, of which none has come back of late. */
   unprobed: readonly string[];
   /** The probes that did not go through. */
   problems: readonly HealthProblem[];
@@ -24,6 +24,10 @@ export interface HealthProblem {
   address: string;
   probe: 'icmp' | 'http';
   says: string;
+  /** When it was given up, by the clock of the node that sent it; undefined where that is not told. */
+  at?: Date | undefined;
+  /** How long before it was told that was, in seconds. */
+  ageS?: number | undefined;
 }
 
 export interface BgpSession {
