@@ -249,7 +249,7 @@ describe('a service with internalTrafficPolicy Local, which keeps pods of its cl
     }));
     const services = new Map([['default/shared', { ...facts, backends }]]);
     return [
-      { ...made, ...(nodes.length > 0 ? { nodes } : {}), services },
+      { ...made, peers: ['mesh-2'], ...(nodes.length > 0 ? { nodes } : {}), services },
       cluster('mesh-2', there, [], [{ name: 'http', port: 80 }]),
     ];
   };

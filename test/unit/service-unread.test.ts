@@ -50,7 +50,7 @@ describe('what is wrong with a Service of which not all clusters were read', () 
     [
       'without a backend',
       oneCluster('none', false),
-      ['has no ready backend in any cluster, as far as is known without mesh-2: requests fail'],
+      ['has no ready backend in mesh-1: requests fail, as far as is known without mesh-2'],
     ],
     [
       'that shares with nobody',
@@ -60,7 +60,14 @@ describe('what is wrong with a Service of which not all clusters were read', () 
     [
       'that all of them have read',
       { ...oneCluster('none', false), peers: [] },
-      ['has no ready backend in any cluster: requests fail'],
+      ['has no ready backend in mesh-1: requests fail'],
+    ],
+    [
+      'of whose peers nothing could be seen',
+      { ...oneCluster('none', false), peers: undefined },
+      [
+        'has no ready backend in mesh-1: requests fail, as far as is known without what mesh-1 may be connected to besides',
+      ],
     ],
   ])('%s', (_what, cluster, messages) => {
     const [service] = joinServices([cluster]);
@@ -85,8 +92,11 @@ describe('what is wrong with a Service of which not all clusters were read', () 
     const text = failoverText({ clusters, unreachable: [], services: survivalOf(services) }, plain, {
       isRequired: true,
     });
-    expect(text).toContain(`❌ ${words}\n   shop/cart: already now: it has no ready backend in any cluster`);
+    expect(text).toContain(`❌ ${words}\n   shop/cart: already now: it has no ready backend in mesh-1 and mesh-4`);
     expect(text).not.toContain('or without');
+    const only = survivalOf(services.map((of, index) => (index === 0 ? of : { ...of, services: new Map() })));
+    const alone = failoverText({ clusters, unreachable: [], services: only }, plain, { isRequired: true });
+    expect(alone).toContain(`no other cluster${peers.length > 0 ? ' that was read' : ''} has the service`);
     if (peers.length === 0) expect(text).toContain('These clusters are not connected with each other');
   });
 });

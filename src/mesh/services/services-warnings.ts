@@ -36,9 +36,12 @@ export interface ServiceWarning {
   mends?: readonly ValueMend[] | undefined;
   /** Clusters that were not read, on whose Services it hangs too. */
   unread?: readonly string[] | undefined;
+  /** Clusters of which nobody could see to whom they are connected: others may be among those on whose Services it hangs. */
+  unseen?: readonly string[] | undefined;
 }
 
 type Defined = ServiceInCluster & { definition: ServiceDefinition };
+type Unread = ReadonlyMap<string, readonly string[] | undefined>;
 type AllAnnotations = ReadonlyMap<string, Readonly<Record<string, string>>>;
 type Rule = (
   defined: readonly Defined[],
@@ -49,13 +52,14 @@ type Rule = (
 /**
  * The warnings about one Service that is global in at least one cluster; about others only what keeps them from being that.
  * @param annotations of the Service, by cluster
- * @param unread by cluster, the others whose Services its agents read and that were not read here
+ * @param unread by cluster, the others whose Services its agents read and that were not read here; undefined where that could not
+ * be seen
  */
 export function warningsOf(
   service: { namespace: string; name: string; serviceImport?: string },
   clusters: readonly ServiceInCluster[],
   annotations: AllAnnotations,
-  unread: ReadonlyMap<string, readonly string[]>,
+  unread: Unread,
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
   // What is written at one that cannot share is all to go: it need not agree, nor be known.
@@ -89,9 +93,15 @@ const OF_ALL_CLUSTERS: readonly ServiceWarningId[] = [
   'unserved',
 ];
 
-function withUnread(warning: ServiceWarning, unread: ReadonlyMap<string, readonly string[]>): ServiceWarning {
+function withUnread(warning: ServiceWarning, unread: Unread): ServiceWarning {
+  if (!OF_ALL_CLUSTERS.includes(warning.id)) return warning;
   const missing = [...new Set(warning.clusters.flatMap((cluster) => unread.get(cluster) ?? []))];
-  return OF_ALL_CLUSTERS.includes(warning.id) && missing.length > 0 ? { ...warning, unread: missing } : warning;
+  const unseen = warning.clusters.filter((cluster) => unread.get(cluster) === undefined);
+  return {
+    ...warning,
+    ...(missing.length > 0 ? { unread: missing } : {}),
+    ...(unseen.length > 0 ? { unseen } : {}),
+  };
 }
 
 const RULES: readonly Rule[] = [

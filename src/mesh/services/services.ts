@@ -84,7 +84,7 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
       definition: facts && define(of, facts, inputs, unreadPeers(of, clusters)),
     };
   });
-  const unread = new Map(clusters.map((of) => [of.cluster, unreadPeers(of, clusters)]));
+  const unread = new Map(clusters.map((of) => [of.cluster, of.peers && unreadPeers(of, clusters)]));
   const [serviceImport] = clusters.flatMap(({ services }) => services.get(key)?.serviceImport ?? []);
   const service = { namespace, name, ...(serviceImport === undefined ? {} : { serviceImport }) };
   const warnings = warningsOf(service, joined, annotationsOf(clusters, key), unread);

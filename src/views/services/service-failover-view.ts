@@ -54,7 +54,8 @@ export function failoverText(
     text,
     style: theme.bold,
   }));
-  const rows = services.flatMap((service) => service.losses.map((loss) => lossCells(service, loss, theme)));
+  const others = isPartial(report) ? 'no other cluster that was read' : 'no other cluster';
+  const rows = services.flatMap((service) => service.losses.map((loss) => lossCells(service, loss, others, theme)));
   return [
     ...tableLines([head, ...rows]),
     '',
@@ -65,7 +66,17 @@ export function failoverText(
   ].join('\n');
 }
 
-function lossCells({ namespace, name, now }: ServiceSurvival, loss: ClusterLoss, theme: Theme): (Cell | string)[] {
+/** Whether clusters that may serve were not read. */
+function isPartial({ clusters, unreachable }: FailoverReport): boolean {
+  return unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
+}
+
+function lossCells(
+  { namespace, name, now }: ServiceSurvival,
+  loss: ClusterLoss,
+  others: string,
+  theme: Theme,
+): (Cell | string)[] {
   const { without, survives, served, left } = loss;
   const share = now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
   return [
@@ -74,9 +85,7 @@ function lossCells({ namespace, name, now }: ServiceSurvival, loss: ClusterLoss,
     without,
     survives ? { text: 'yes', style: theme.ok } : { text: 'NO', style: theme.fail },
     share,
-    served.length === 0
-      ? { text: 'no other cluster has the service', style: theme.fail }
-      : served.map(servedBy).join('; '),
+    served.length === 0 ? { text: `${others} has the service`, style: theme.fail } : served.map(servedBy).join('; '),
   ];
 }
 
@@ -95,7 +104,7 @@ function withoutConnection(to: readonly string[] | undefined): string {
 /** What fails already is not for the loss of a cluster to explain. */
 function whenFailing(service: ServiceSurvival): string {
   const { now, failing = [], unconnected } = service;
-  if (now === 0) return 'already now: it has no ready backend in any cluster';
+  if (now === 0) return `already now: it has no ready backend in ${enumerated(failing)}`;
   const lost = lossesToCome(service);
   const present = failing.map((cluster) => `${cluster}${withoutConnection(unconnected?.[cluster])}`);
   return [
@@ -123,10 +132,9 @@ function failingVerb(services: readonly ServiceSurvival[]): string {
 }
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
-  const { services, clusters, unreachable } = report;
+  const { services, unreachable } = report;
   const doubts = doubtsOf(report);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
-  const isPartial = unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
   const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
   const total = counted(services.length, 'global service');
   if (failing.length === 0 && unreachable.length > 0) {
@@ -137,7 +145,7 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
     return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
-  const others = isPartial ? `, unless a cluster that ${missing} serves them` : '';
+  const others = isPartial(report) ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
   const lines = failing.map((service) => `   ${service.namespace}/${service.name}: ${whenFailing(service)}`);
   return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...lines];

@@ -38,8 +38,8 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
 }
 
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
-  'one-cluster': ({ clusters, unread }, service) => ({
-    message: `is defined in ${enumerated(clusters)} only${withoutUnread(unread)}: no other cluster can ask for it or add backends`,
+  'one-cluster': ({ clusters, ...warning }, service) => ({
+    message: `is defined in ${enumerated(clusters)} only${asFarAsKnown(warning)}: no other cluster can ask for it or add backends`,
     hint: `So that the other clusters have it too: ${annotate(service, '--create-missing')}; or if it is meant for ${enumerated(clusters)} only: ${annotate(service, '--remove')}`,
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
@@ -82,16 +82,16 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       .map(({ context }) => makeNamespaceGlobal(context, namespace))
       .join(' && '),
   }),
-  'not-shared': ({ clusters, unread }, service) => ({
-    message: `is shared by no cluster${withoutUnread(unread)}: each one uses its own backends only`,
+  'not-shared': ({ clusters, ...warning }, service) => ({
+    message: `is shared by no cluster${asFarAsKnown(warning)}: each one uses its own backends only`,
     hint: `So that all of them share it: ${annotate(within(service, clusters), '--shared=true')}; or ${APART}: ${annotate(service, '--remove')}`,
   }),
   headless: ({ clusters }, service) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
     hint: aliasHint(within(service, clusters)),
   }),
-  'node-local': ({ clusters, values, unread }, service) => ({
-    message: `has internalTrafficPolicy Local in ${enumerated(clusters)}: its pods use the backends of their own node and of other clusters, and none of other nodes${values ? `; requests fail${withoutUnread(unread)}: ${byCluster(values)}` : ''}`,
+  'node-local': ({ clusters, values, ...warning }, service) => ({
+    message: `has internalTrafficPolicy Local in ${enumerated(clusters)}: its pods use the backends of their own node and of other clusters, and none of other nodes${values ? `; requests fail${asFarAsKnown(warning)}: ${byCluster(values)}` : ''}`,
     hint: `So that they use those of every node: ${patchIn(service, clusters, { internalTrafficPolicy: 'Cluster' })}`,
   }),
   'own-cluster-only': ({ clusters, values = {} }, service) => ({
@@ -102,11 +102,11 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium makes no backend of it`,
     hint: `Its targetPort must be a number, or a name, that a container's port has; which ports its endpoints have: ${endpointSlicesIn(service, clusters)}`,
   }),
-  'no-ready-backend': ({ unread }) => ({
-    message: `has no ready backend in any cluster${withoutUnread(unread)}: requests fail`,
+  'no-ready-backend': ({ clusters, ...warning }) => ({
+    message: `has no ready backend in ${enumerated(clusters)}: requests fail${asFarAsKnown(warning)}`,
   }),
-  unserved: ({ clusters, unread, values }, { clusters: all }) => ({
-    message: `requests from ${enumerated(clusters)} fail${withoutUnread(unread)}: no backend that can be used from there is ready${values ? `, and there is no connection ${pathsOf(values)}, whose backends would serve` : ''}`,
+  unserved: ({ clusters, values, ...warning }, { clusters: all }) => ({
+    message: `requests from ${enumerated(clusters)} fail${asFarAsKnown(warning)}: no backend that can be used from there is ready${values ? `, and there is no connection ${pathsOf(values)}, whose backends would serve` : ''}`,
     ...(values
       ? { hint: `Why: ${meshctlCommand('clustermesh status', { context: all.map(({ context }) => context) })}` }
       : {}),
@@ -149,8 +149,11 @@ function pathsOf(values: Readonly<Record<string, string>>): string {
     .join(' or ');
 }
 
-function withoutUnread(unread: readonly string[] = []): string {
-  return unread.length > 0 ? `, as far as is known without ${enumerated(unread)}` : '';
+/** Whose Services might make it untrue, and were not read. */
+function asFarAsKnown({ unread = [], unseen = [] }: Pick<ServiceWarning, 'unread' | 'unseen'>): string {
+  const besides = unseen.length > 0 ? [`what ${enumerated(unseen)} may be connected to besides`] : [];
+  const missing = enumerated([...unread, ...besides]);
+  return missing ? `, as far as is known without ${missing}` : '';
 }
 
 /** The commands for values that Cilium does not know, each in the clusters that have them: as it takes them, and as they may be meant. */
