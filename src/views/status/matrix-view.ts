@@ -1,5 +1,5 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { capital, counted, partOf } from '../../mesh/counted.ts';
+import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
@@ -108,13 +108,19 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   }
   const whole = ({ nodes, ...report }: StatusReport) => !isAlone(report) && areAllConnected(nodes);
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
-  const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
+  // Those that the matrix marks; what is wrong in the rest is at others, who dial them, or of no connection.
+  const isMarked = new Map(
+    rowsOf(report).map((row) => [row.report, row.cells.some((cell) => cell.state === 'at-risk')]),
+  );
+  const atRisk = clusters.filter((cluster) => whole(cluster) && isMarked.get(cluster)).length;
+  const unwell = clusters.filter((cluster) => whole(cluster) && !cluster.healthy && !isMarked.get(cluster)).map(nameOf);
   const words = [
     ...(unreachable.length > 0
       ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be queried`]
       : []),
     ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
     ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
+    ...(unwell.length > 0 ? [`not all is well in ${firstOf(unwell)}`] : []),
   ];
   return `❌ ${theme.fail(capital(words.join('; ')))}`;
 }
