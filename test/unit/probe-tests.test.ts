@@ -195,6 +195,22 @@ describe('planTests', () => {
     ]);
   });
 
+  it('from home by a node that has an address of its family, which proves nothing dead of an address that is none of its Service', () => {
+    const six = { ...place(2, 1), addresses: ['10.0.2.2', 'fd00::2:1'] };
+    const server = probed(2, 1, { 'enable-ipv6': 'true' });
+    const endpoints = ['10.0.2.100', 'fd00:9::9'].map((host) => ({ host, port: 2379 }));
+    const dials = [{ client: 'context-1', server: 'context-2', endpoints }];
+    const controls = (places: ProbePlace[]) =>
+      planTests([probed(1, 1, { 'enable-ipv6': 'true' }), { ...server, places }], dials)
+        .filter(({ isControl }) => isControl)
+        .map(({ host, from, isElsewhere }) => [host, from.node, isElsewhere === true]);
+    expect(controls([place(2, 0), six])).toEqual([
+      ['10.0.2.100', 'node-2-0', false],
+      ['fd00:9::9', 'node-2-1', true],
+    ]);
+    expect(controls([place(2, 0)])).toEqual([['10.0.2.100', 'node-2-0', false]]);
+  });
+
   it('without KVStoreMesh an apiserver is dialled from nodes, as agents do', () => {
     const dialling = probed(1, 2, {}, [apiserverDeployment({ kvstoremesh: false })]);
     const tests = planTests([dialling, probed(2, 1)]).filter(

@@ -105,11 +105,28 @@ describe('a verdict, by what the sender says and the destination saw', () => {
     ['refused', 'refused', '', 'service-unreachable'],
     ['refused', 'open 0.10', '', 'path-blocked rejected'],
     ['refused', 'silent', '', 'service-unreachable'],
+    // As agents say of a Service without a backend; the rest is that node's own.
+    ['silent', 'unreachable No route to host', '', 'service-unreachable'],
+    ['silent', 'unreachable Network is unreachable', '', 'path-blocked way'],
+    ['silent', 'unreachable Operation not permitted', '', 'path-blocked way'],
+    ['silent', 'unreachable Temporary failure in name resolution', '', 'path-blocked way'],
   ])('an apiserver: %s, from home %s, seen %j: %s', (said, home, seen, expected) => {
     const test = testOf('apiserver');
     const control: ProbeTest = { ...test, id: 'home', from: THERE, isControl: true };
     const results = judgeAll([test, control], evidenceOf(`${test.id} ${said}\nhome ${home}`, seen));
     expect(results.map(({ verdict, lostAt }) => [verdict, lostAt].filter(Boolean).join(' '))).toEqual([expected]);
+  });
+
+  it.each<[string, Partial<ProbeTest>, said: string, verdict: string]>([
+    ['its Service has that address, and no other answers', {}, 'silent', 'service-unreachable'],
+    ['its Service does not have that address', { isElsewhere: true }, 'silent', 'path-blocked'],
+    ['it answers at another address', {}, 'open 0.40', 'path-blocked'],
+  ])('an apiserver whose own nodes are refused, where %s', (_what, more, other, verdict) => {
+    const test = testOf('apiserver');
+    const control: ProbeTest = { ...test, id: 'home', from: THERE, isControl: true, ...more };
+    const beside: ProbeTest = { ...test, id: 'beside', from: THERE, host: '10.0.0.101', isControl: true };
+    const said = `${test.id} silent\nhome refused\nbeside ${other}`;
+    expect(judgeAll([test, control, beside], evidenceOf(said, ''))[0]?.verdict).toBe(verdict);
   });
 
   it.each([

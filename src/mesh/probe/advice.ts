@@ -208,8 +208,10 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
     };
   }
   if (packets?.kind === 'apiserver') {
+    // What its own nodes say is no word of whether packets from elsewhere arrive.
+    const arrived = loss.says === undefined ? 'packets arrive, and ' : '';
     return {
-      likely: `packets arrive, and no clustermesh-apiserver of ${loss.to} answers them: it does not run, or its Service leads nowhere`,
+      likely: `${arrived}no clustermesh-apiserver of ${loss.to} answers at that address${loss.says === undefined ? '' : ` (${loss.says})`}: it does not run, or its Service leads nowhere`,
       letThrough: [],
       hints: [checkOf(loss, around, 'apiserver')],
     };

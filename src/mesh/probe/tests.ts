@@ -1,4 +1,4 @@
-import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
+import { type Endpoint, isIpAddress, listEndpoints } from '../apiserver/endpoints.ts';
 import { familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
 import { ipFamilies, isOn, isTunnel, maskedFamilies, unmaskedRanges } from '../cilium/datapath.ts';
 import { configuredMtu } from '../network/mtu.ts';
@@ -39,6 +39,8 @@ export interface ProbeTest {
   isBeside?: true;
   /** From the cluster itself to its own apiserver: whether that answers at all. It is not in the report. */
   isControl?: true;
+  /** Of a control: the Service does not have this address, as that of a NAT, which may lead nowhere from inside. */
+  isElsewhere?: true;
 }
 
 /** What a test's packets are on the wire. */
@@ -174,8 +176,10 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
   const { kind, port, why, hosts = [] } = need;
   const isByPods = need.from === 'pods';
   const arePods = client.via === 'pods';
-  const own = of(server, 'node').find(({ failed }) => failed === undefined);
+  const served = listEndpoints(server.snapshot).map((endpoint) => endpoint.host);
   return hosts.flatMap((host) => {
+    const own = sendersTo(host, of(server, 'node')).find(({ failed }) => failed === undefined);
+    const elsewhere = served.includes(host) ? {} : { isElsewhere: true as const };
     const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
     const beside = isByPods && arePods ? { isBeside: true as const } : {};
     // A node that is dialled at its own address sees what arrives there.
@@ -185,7 +189,7 @@ function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: Probed
     return [
       ...sendersTo(host, of(client, 'node')).map((from) => ({ ...test, from, to, ...beside })),
       ...(isByPods ? sendersTo(host, of(client, 'pod')).map((from) => ({ ...test, from, to, ...byPod })) : []),
-      ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
+      ...(own ? [{ ...test, from: own, isControl: true as const, ...elsewhere }] : []),
     ];
   });
 }

@@ -68,8 +68,16 @@ export interface Evidence {
 
 /** @returns for each test but the controls what came of it, in their order */
 export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestResult[] {
+  const answering = new Set(
+    tests.flatMap((test) =>
+      test.kind === 'apiserver' && evidence.said.get(test.id)?.outcome === 'open' ? test.toCluster : [],
+    ),
+  );
   const controls = new Map(
-    tests.flatMap((test) => (test.isControl ? [[controlKey(test), evidence.said.get(test.id)] as const] : [])),
+    tests.flatMap((test) => {
+      const said = test.isControl ? evidence.said.get(test.id) : undefined;
+      return said ? [[controlKey(test), { said, isDead: isDead(test, said, answering) }] as const] : [];
+    }),
   );
   const results = tests
     .filter(({ isControl }) => !isControl)
@@ -149,7 +157,24 @@ const controlKey = ({ toCluster, host, port }: ProbeTest) => `${toCluster} ${hos
 type Arrival = 'let-in' | 'at-device' | 'nowhere' | 'unknown';
 type Judgement = Omit<TestResult, 'test'>;
 
-function judge(test: ProbeTest, evidence: Evidence, control: Said | undefined): TestResult {
+/** What a node of an apiserver's own cluster said of it, and whether that shows that nothing answers there. */
+interface Control {
+  said: Said;
+  isDead: boolean;
+}
+
+/**
+ * Whether nobody answers at an apiserver, by its own cluster: connections are refused, or agents let none out, as to a Service
+ * without a backend (EHOSTUNREACH, bpf_sock.c of Cilium). That the node has no route, lets nothing out or knows no such name
+ * is the node's; an address that the Service does not have need not lead there from inside; and one that answers at another
+ * address, or others, runs.
+ */
+function isDead(test: ProbeTest, { outcome, reason = '' }: Said, answering: ReadonlySet<string>): boolean {
+  if (test.isElsewhere || answering.has(test.toCluster)) return false;
+  return outcome === 'refused' || (outcome === 'unreachable' && unreachable(reason).lostAt === 'rejected');
+}
+
+function judge(test: ProbeTest, evidence: Evidence, control: Control | undefined): TestResult {
   const { from, to } = test;
   const unable = from.failed ?? evidence.unsent.get(from) ?? (test.kind === 'apiserver' ? undefined : to?.failed);
   const said = evidence.said.get(test.id);
@@ -159,7 +184,7 @@ function judge(test: ProbeTest, evidence: Evidence, control: Said | undefined): 
   return { test, ...judgeBySender(test, said, evidence, control) };
 }
 
-function judgeBySender(test: ProbeTest, said: Said, evidence: Evidence, control: Said | undefined): Judgement {
+function judgeBySender(test: ProbeTest, said: Said, evidence: Evidence, control: Control | undefined): Judgement {
   if (said.outcome === 'unreachable') return unreachable(said.reason ?? '');
   const timed = said.ms === undefined ? {} : { ms: said.ms };
   if (said.outcome === 'open' || said.outcome === 'answered') return { verdict: 'open', ...timed };
@@ -196,18 +221,20 @@ function unreachable(reason: string): Judgement {
  * nobody watches. Whether the apiserver would answer is known from a node of its own cluster, unless it hears nothing: some
  * load balancers do not send a node's packets back to it.
  */
-function judgeApiserver({ outcome }: Said, arrival: Arrival, control: Said | undefined): Judgement {
-  const isDead = control?.outcome === 'refused' || control?.outcome === 'unreachable';
-  if (isDead) return { verdict: 'service-unreachable', why: 'its own nodes are refused too' };
+function judgeApiserver({ outcome }: Said, arrival: Arrival, control: Control | undefined): Judgement {
+  if (control?.isDead) {
+    const isRefused = control.said.outcome === 'refused';
+    const why = isRefused ? 'its own nodes are refused too' : 'its own nodes do not get there either';
+    return { verdict: 'service-unreachable', why };
+  }
+  const isOpen = control?.said.outcome === 'open';
   const hasArrived = arrival === 'let-in' || arrival === 'at-device';
   if (outcome === 'refused') {
-    if (control?.outcome === 'open')
-      return { verdict: 'path-blocked', lostAt: hasArrived ? 'destination' : 'rejected' };
+    if (isOpen) return { verdict: 'path-blocked', lostAt: hasArrived ? 'destination' : 'rejected' };
     return { verdict: 'service-unreachable' };
   }
   if (!hasArrived) return { verdict: 'path-blocked', lostAt: 'way' };
-  if (control?.outcome === 'open') return { verdict: 'path-blocked', lostAt: 'destination' };
-  return { verdict: 'service-unreachable' };
+  return isOpen ? { verdict: 'path-blocked', lostAt: 'destination' } : { verdict: 'service-unreachable' };
 }
 
 function unknown({ to }: ProbeTest, { unseen }: Evidence): Judgement {
