@@ -14,6 +14,7 @@ import { forget } from '../mesh/connect/dead-cluster.ts';
 import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
+import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
@@ -162,9 +163,14 @@ async function reportOf(
   );
   const concerns = concernsOf(prepared);
   const effects = mergeEffects([...concerns.effects, ...prune.effects]);
+  const ofMesh = meshWarnings(prepared);
   const warnings = [
     ...drafts.flatMap(({ draft: { snapshot, doubts } }) => doubts.map((words) => `${snapshot.context}: ${words}`)),
-    ...meshWarnings(prepared),
+    ...ofMesh,
+    // Of those that are enabled, the plan of enable has said so.
+    ...prepared.scaledDown
+      .filter(({ mend = '' }) => !ofMesh.some((words) => words.includes(mend)))
+      .map((one) => `${one.context}: ${one.says} → ${unservedHint([one])}`),
     ...prune.warnings,
     ...foreignObjectNotes(steps),
     ...(flags.prune ? [] : staying(context, flags, prepared)),

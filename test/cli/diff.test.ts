@@ -39,6 +39,34 @@ describe('diff', () => {
     expect(result.exitCode).toBe(0);
   });
 
+  it('differs where a server is scaled to 0 that apply leaves so, until the line that it prints is typed', async () => {
+    const ref = refs.deployment('clustermesh-apiserver');
+    const scale = (replicas: number) =>
+      store(0).update(ref, ({ spec }) => void Object.assign(spec as object, { replicas }), 'kubectl');
+    const elsewhere: WrittenSpec = { ...BOTH, clusters: clusters.map((one) => ({ ...one, connectOnly: true })) };
+    expect((await diff(elsewhere)).exitCode).toBe(0);
+    scale(0);
+    // Of its own Deployment meshctl makes what was chosen.
+    expect((await diff(BOTH)).stdout).toContain('spec.replicas: 0 → 1');
+    const told = await diff(elsewhere);
+    expect(told).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('has 0 replicas') });
+    expect(told.stdout).toContain('1 difference.');
+    const line = 'kubectl --context mesh-1 -n kube-system scale deployment/clustermesh-apiserver --replicas=1';
+    expect(told.stdout).toMatch(/→ Scale it up:\n +kubectl --context mesh-1 .* --replicas=1$/m);
+    const hint = `Scale it up: ${line}`;
+    expect(jsonOf(await diff(elsewhere, '-o', 'json'))).toMatchObject({
+      summary: { differences: 1 },
+      notEnabled: [{ name: 'mesh-1', hint }],
+    });
+    expect((await diff(elsewhere, '-o', 'junit')).stdout).toContain('has 0 replicas');
+    const applied = await meshctl(['apply', '-f', '-', '--yes', '-o', 'json'], { input: meshText(elsewhere) });
+    expect(applied).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(line) });
+    expect(jsonOf(applied)).toMatchObject({ verified: false });
+    scale(1);
+    await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
+    expect((await diff(elsewhere)).exitCode).toBe(0);
+  });
+
   it('warns as apply does of what no file can say: a CA that is lost', async () => {
     const ref = refs.secret('cilium-ca');
     const { resourceVersion: _version, uid: _uid, ...metadata } = store(0).get(ref)?.metadata ?? { name: '' };

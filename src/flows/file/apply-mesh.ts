@@ -166,7 +166,7 @@ async function carryOut(
       ...(parted?.steps ?? []),
     ],
     warnings: [...(connected?.warnings ?? connections.now.warnings), ...unready, ...(parted?.warnings ?? [])],
-    verified: unready.length === 0 && (parted?.verified ?? true),
+    verified: unready.length === 0 && prepared.scaledDown.length === 0 && (parted?.verified ?? true),
   };
 }
 

@@ -19,7 +19,7 @@ export function differencesOf(prepared: PreparedMesh): MeshDifferences {
     ),
     unconnected: pairsOfDials(missingDials(connections.later, snapshots)),
     missingServices: services.missing,
-    unserved: connections.unserved,
+    unserved: [...connections.unserved, ...prepared.scaledDown],
     extra: {
       pairs: pairsOfDials(extra.dials.filter(({ isDialling }) => isDialling === 'yes')),
       letIn: extra.dials.filter(({ isDialling }) => isDialling !== 'yes'),

@@ -8,6 +8,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { choicesOfFile } from '../../mesh/file/enable-choices.ts';
 import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
+import { scaledDown, type UnservedCluster } from '../../mesh/file/made-elsewhere.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -66,6 +67,8 @@ export interface PreparedMesh {
   spec: MeshSpec;
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
+  /** Clusters that are to be dialled, scaled to 0, and left so. */
+  scaledDown: readonly UnservedCluster[];
   services: FileServicesPlan;
   /** With `prune`: services that no file names are global no longer. */
   extraServices: readonly Step[];
@@ -129,6 +132,10 @@ export async function prepareMesh(
     spec,
     drafts,
     connections,
+    scaledDown: scaledDown(
+      members.map(({ wanted: { name } }, index) => ({ name, snapshot: enabled[index] as ClusterSnapshot })),
+      spec.dials,
+    ),
     services,
     extraServices,
     withdrawals: await readWithdrawals(flow, targets, [...services.steps, ...extraServices], options.withOthers),

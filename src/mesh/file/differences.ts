@@ -16,7 +16,7 @@ export interface MeshDifferences {
   unconnected: readonly Pair[];
   /** Services that the files name and clusters lack. */
   missingServices: FileServicesPlan['missing'];
-  /** Clusters that the files leave to something else, which has not made them. */
+  /** Clusters that the files leave to something else, which has not made them, or has scaled them to 0. */
   unserved: readonly UnservedCluster[];
   /** What is in the clusters and in no file. */
   extra: {

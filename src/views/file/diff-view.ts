@@ -49,7 +49,11 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
       })),
     ),
     ...(unserved.length > 0
-      ? { notEnabled: printable(unserved.map((one) => ({ ...one, hint: unservedHint([one]) }))) }
+      ? {
+          notEnabled: printable(
+            unserved.map(({ mend, ...one }) => ({ ...one, hint: unservedHint([{ ...one, mend }]) })),
+          ),
+        }
       : {}),
     ...(agreement.length > 0 ? { agreement } : {}),
     ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
