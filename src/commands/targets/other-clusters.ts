@@ -103,13 +103,8 @@ export function otherClustersOf(
   flags: ClusterFlags,
   targets: readonly Target[],
 ): OtherClusters {
-  const read = readerOfOthers(context, flags, targets);
-  let others: ReturnType<typeof read> | undefined;
   return {
-    read: () => {
-      others ??= read();
-      return others;
-    },
+    read: readerOfOthers(context, flags, targets),
     withOpened: (contexts, work) => {
       const choice = { names: contexts, besides: true };
       return withFoundClusters(quietly(context), withinWait(flags, LONGEST_READ_MS), choice, ({ answered }) =>
