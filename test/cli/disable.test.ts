@@ -214,6 +214,14 @@ describe('disable', () => {
     expect(alone.stderr).toMatch(
       /leave it as it is:\s+meshctl clustermesh disable \S+ \S+ --context mesh-1 --disconnect=false --yes/,
     );
+    // Nor has --disconnect anybody told then: it would have gone on dialling what is gone.
+    for (const more of [['--yes'], ['--yes', '--dry-run']]) {
+      const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', ...more, '--kubeconfig', lone];
+      const untold = await runCli(argv);
+      expect(untold.exitCode, untold.stderr).toBe(2);
+      expect(untold.stderr).toContain('no context leads to mesh-2, which keeps sending requests to the pods of mesh-1');
+      expect(untold.stderr).toMatch(/--disconnect=false --yes/);
+    }
 
     for (const choice of [['--disconnect'], ['--dry-run'], []]) {
       const argv = ['clustermesh', 'disable', '--context', 'mesh-1', ...choice, '--yes', '--kubeconfig', away];
@@ -313,18 +321,47 @@ function keptOf({ store }: SandboxCluster): string {
 }
 
 describe('disable --disconnect, where what names the peers is kept', () => {
-  it.each([0, 1, 2])('leaves none of them named, %i of them within reach', async (reachable) => {
+  function leaving(reachable: number): string[] {
     const staying = ['mesh-3', 'mesh-4'].slice(0, reachable);
     for (const context of LEAVING) {
       const others = LEAVING.filter((other) => other !== context);
       peerByHelm(clusterAt(sandbox, context), [...others, ...staying, 'gone']);
     }
     for (const context of staying) peerByHelm(clusterAt(sandbox, context), LEAVING);
-    const left = await succeed('disable', '--context', LEAVING.join(','), '--disconnect', '--yes');
-    expect(left.stderr).toContain('"gone" still points here, unless it is gone,');
+    return staying;
+  }
+
+  it.each([0, 1, 2])('leaves none of them named, %i of them within reach', async (reachable) => {
+    const staying = leaving(reachable);
+    const argv = ['disable', '--context', LEAVING.join(','), '--disconnect', '--yes'];
+    const before = LEAVING.map((context) => keptOf(clusterAt(sandbox, context)));
+    const refused = await meshctl(...argv);
+    expect(refused.exitCode, refused.stderr).toBe(2);
+    expect(LEAVING.map((context) => keptOf(clusterAt(sandbox, context)))).toEqual(before);
+    const hint = refused.stderr.replace(/\s+/g, ' ');
+    // To leave all of them as they are is no choice where some can be told.
+    expect(hint.includes('--disconnect=false')).toBe(reachable === 0);
+    const mends = LEAVING.map((context) => `clustermesh disconnect --context ${context} --peer gone --yes`);
+    for (const mend of mends) {
+      expect(hint).toContain(`meshctl ${mend}`);
+      await succeed(...mend.split(' ').slice(1));
+    }
+    const left = await succeed(...argv);
     // An agent that still dials what is gone would report it, and be told to connect to it.
     expect(left.stderr).toContain('✔ The peers are shut out and forgotten\n… mesh-1: reading the cluster\n');
     for (const context of LEAVING) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-\d|gone|etcd-client/);
     for (const context of staying) expect(keptOf(clusterAt(sandbox, context))).not.toMatch(/mesh-[12]|etcd-client/);
+  });
+
+  it('tells who is asked of those that cannot be told, and is no success where they agree', async () => {
+    leaving(1);
+    const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y'] };
+    const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1,mesh-2', '--disconnect'], options);
+    const warning = asked.stderr.indexOf('"gone" still points here, unless it is gone,');
+    expect(warning).toBeGreaterThan(0);
+    expect(warning).toBeLessThan(asked.stderr.indexOf('Disable Cluster Mesh in mesh-1'));
+    expect(asked.exitCode, asked.stderr).toBe(1);
+    expect(asked.stdout).toContain('but gone was not told, and still points here');
+    expect(asked.stdout).not.toContain('✅');
   });
 });

@@ -1,3 +1,4 @@
+import { enumerated } from '../../mesh/counted.ts';
 import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
@@ -9,17 +10,22 @@ export interface DisabledCluster {
   steps: readonly CountedStep[];
   /** Whether it was seen that its peers have forgotten it, as far as that was to be looked at. */
   verified: boolean;
+  /** Names of those that go on dialling it although they were to be told. */
+  untold: readonly string[];
 }
 
 /** The result of `clustermesh disable`. */
-export function disableText({ context, name, steps, verified }: DisabledCluster, theme: Theme): string {
+export function disableText({ context, name, steps, verified, untold }: DisabledCluster, theme: Theme): string {
   const counts = countActions(steps);
   if (counts.delete + counts.update === 0) {
     return `Cluster Mesh is not enabled in ${theme.bold(name)} (context ${context}) by meshctl: there is nothing to remove`;
   }
   const says = `Cluster Mesh is disabled in ${theme.bold(name)} (context ${context})`;
-  return [
-    verified ? `✅ ${says}` : `⚠️  ${says}, but that it is forgotten everywhere could not be verified`,
-    `  • Objects: ${summariseActions(counts, theme)}`,
-  ].join('\n');
+  const doubt =
+    untold.length > 0
+      ? `${enumerated(untold)} ${untold.length === 1 ? 'was not told, and still points' : 'were not told, and still point'} here`
+      : 'that it is forgotten everywhere could not be verified';
+  return [verified ? `✅ ${says}` : `⚠️  ${says}, but ${doubt}`, `  • Objects: ${summariseActions(counts, theme)}`].join(
+    '\n',
+  );
 }

@@ -17,7 +17,7 @@ import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { requireChoiceFor } from '../../../mesh/enable/pointing-here.ts';
+import type { LeavingName } from '../../../mesh/enable/pointing-here.ts';
 import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
@@ -37,10 +37,8 @@ import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
+import { choicesOf, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
-
-/** `disconnect` is undefined where nobody said what becomes of the peers. */
-type DisableFlags = Omit<FlagsOf<typeof DISABLE>, 'disconnect'> & { disconnect: boolean | undefined };
 
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
 export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE>): Promise<CommandResult> {
@@ -63,7 +61,12 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const about = { leaving: drafts.map((one) => one.draft), all, silent: missing.map((one) => one.context) };
     const leavers: Leaver[] = [];
     for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
-    const [refused] = leavers.flatMap((one) => one.refused ?? []);
+    const isAnyKnown = leavers.some(({ forgettingIn }) => forgettingIn.length > 0);
+    const [unanswered] = leavers.flatMap((one) => one.refused ?? []);
+    const refused =
+      unanswered ?? (await refusalBy(() => requireAgreed(context, flags, leavers.map(namesOf), isAnyKnown)));
+    if (refused && !dryRunOf(flags)) throw refused;
+    for (const words of leavers.flatMap((one) => one.warnings)) context.progress.warn(words);
     if (refused) context.progress.warn(warningOf(refused));
     const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
@@ -72,7 +75,8 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       const { hazards, unseen } = await readLostBackends(context, leavingTargets(leaving), endingBy(leaving), others);
       for (const words of unseen) context.progress.warn(words);
       const warnings = [...leavers.flatMap((one) => one.warnings), ...unseen];
-      return carryOut(context, flags, options, { leaving, warnings, hazards, refused });
+      const untold = new Map(leavers.map((one) => [one.target.client.context, one.untold]));
+      return carryOut(context, flags, options, { leaving, untold, warnings, hazards, refused });
     });
     return withUnanswered(result, missing);
   });
@@ -110,10 +114,19 @@ interface Surroundings {
 /** A cluster that is to leave, with the contexts of the peers that are to forget it. */
 interface Leaver extends Omit<LeavingCluster, 'peers'>, Pick<LeavingPeers, 'remaining' | 'unconnected'> {
   forgettingIn: readonly string[];
+  /** Names of those that dial it and can be disconnected, and of those to which no context leads. */
+  dialling: readonly string[];
+  beyond: readonly string[];
+  /** Names of those that go on dialling it although they were to be told. */
+  untold: readonly string[];
   /** What becomes of those that are not told. */
   warnings: readonly string[];
   /** With a dry run: what a run is refused for. */
   refused: MeshctlError | undefined;
+}
+
+function namesOf({ target, draft, dialling, beyond }: Leaver): LeavingName {
+  return { context: target.client.context, ...printable({ name: draft.name, dialling, beyond }) };
 }
 
 /** Finds the clusters that point here, asks about them, and says which will go on pointing here. */
@@ -131,9 +144,9 @@ async function askAboutPeers(
     flags,
     staying.map((name) => ({ name, knownBy: [draft.snapshot] })),
   );
-  const choices = { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
+  const { leave } = choicesOf(context);
   if (flags.disconnect && !flags.all)
-    requireAnswers(staying, contexts, `To disable the cluster alone, and leave its peers dialling: ${choices.leave}`);
+    requireAnswers(staying, contexts, `To disable the cluster alone, and leave its peers dialling: ${leave}`);
   const { known } = contexts;
   const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
   const holdOf = (peer: string) => {
@@ -149,19 +162,15 @@ async function askAboutPeers(
   // With --all those that do not answer are done without, here as elsewhere.
   const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
   const refused = await refusalBy(() => {
-    if (!isUnsaid(context, flags)) return;
-    if (!flags.all) requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${choices.leave}`);
-    requireChoiceFor(
-      printable(draft.name),
-      { dialling: printable(reached(dialling)), beyond: printable(beyond) },
-      choices,
-    );
+    if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
+    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${leave}`);
   });
   if (refused && !dryRunOf(flags)) throw refused;
   const wanted =
     known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
-  const untold = holding.filter((peer) => !wanted || !known.has(peer));
-  const warnings = untold.map((peer) => {
+  const staysUntold = holding.filter((peer) => !wanted || !known.has(peer));
+  const remaining = staysUntold.filter((peer) => dialling.includes(peer));
+  const warnings = staysUntold.map((peer) => {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : unanswering;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
@@ -172,14 +181,16 @@ async function askAboutPeers(
       : `still lets "${draft.name}" in: anyone with its certificate`;
     return `"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`;
   });
-  for (const words of warnings) context.progress.warn(words);
   return {
     target,
     draft,
     warnings,
     refused,
     forgettingIn: wanted ? [...known.values()] : [],
-    remaining: untold.filter((peer) => dialling.includes(peer)),
+    dialling: reached(dialling),
+    beyond,
+    remaining,
+    untold: (flags.disconnect ?? wanted) ? remaining : [],
     unconnected: holding.filter((peer) => !dialling.includes(peer) && !knownPeers(draft.snapshot).includes(peer)),
   };
 }
@@ -198,45 +209,22 @@ async function prepareLeaving(
   return { target, draft, peers: { prepared, remaining, unconnected } };
 }
 
-/**
- * Whether it is carried out although nobody has said what becomes of the peers, and nobody can be asked. A dry run asks nobody, and
- * stands for the run that has its flags: with --yes, that is one.
- */
-function isUnsaid({ canAsk }: CommandContext, flags: DisableFlags): boolean {
-  return flags.disconnect === undefined && (flags.yes || !(canAsk || dryRunOf(flags)));
-}
-
-/** This run with a word about the peers. */
-function chosen({ againWithout }: CommandContext, word: string): string {
-  return againWithout(['--yes', '--disconnect'], word, '--yes');
-}
-
-/** Only where somebody can be asked, and where something will be done. @param peers names of those that have anything of it */
-async function offerDisconnect(
-  context: CommandContext,
-  flags: DisableFlags,
-  name: string,
-  peers: readonly string[],
-): Promise<boolean> {
-  if (flags.yes || dryRunOf(flags) || !context.canAsk || peers.length === 0) return false;
-  const names = printable(peers).join(', ');
-  return context.confirm(
-    `Disconnect ${names} first?`,
-    `${names} still ${peers.length === 1 ? 'dials' : 'dial'} ${printable(name)}, or ${peers.length === 1 ? 'lets' : 'let'} it in.`,
-  );
-}
-
+    if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
+    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${leave}`);
 async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
   options: DisableOptions,
   {
     leaving,
+    untold,
     warnings,
     hazards,
     refused,
   }: {
     leaving: readonly LeavingCluster[];
+    /** By context: who goes on dialling although it was to be told. */
+    untold: ReadonlyMap<string, readonly string[]>;
     warnings: readonly string[];
     hazards: readonly Hazard[];
     refused: MeshctlError | undefined;
@@ -259,7 +247,11 @@ async function carryOut(
   const question = `Disable Cluster Mesh in ${names}?`;
   await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
   const done = await leaveInTurn(context, leaving, options);
-  const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
+  const clusters = done.map(({ verified, ...one }) => {
+    const missed = untold.get(one.context) ?? [];
+    const shown = printable({ name: one.name, remaining: one.remaining, untold: missed });
+    return { ...one, ...shown, verified: verified && missed.length === 0 };
+  });
   const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
     context: where,
     cluster: name,
