@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessRefs } from '../../src/mesh/apiserver/access.ts';
 import type { Fault } from '../../src/mesh/faults/fault.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import type { Undo } from '../support/check-scenarios.ts';
@@ -273,6 +274,22 @@ describe('not connected', () => {
     expect(stdout.split(`   → ${CONNECT}\n`)).toHaveLength(2);
     await meshctl.ok(wordsOf(CONNECT));
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+  });
+
+  it('what is left of a cluster that is gone can be forgotten, by the line that is printed', async () => {
+    const texts = secretTexts(found(one.store.get(refs.secret(KVSTOREMESH)), KVSTOREMESH));
+    const left = Object.entries(texts).filter(([key]) => /^mesh-2\b/.test(key));
+    setSecret(
+      one,
+      KVSTOREMESH,
+      Object.fromEntries(left.map((entry) => entry.map((text) => text.replaceAll('mesh-2', 'gone')))),
+    );
+    const { stdout } = await status();
+    const line = 'meshctl clustermesh disconnect --context mesh-1 --peer gone';
+    expect(stdout).toMatch(new RegExp(`or if it is gone, forget it:\\s+${line}\\n`));
+    await meshctl.ok([...wordsOf(line), '--yes']);
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+    expect((await status()).stdout).not.toContain('gone');
   });
 
   it('one broken cluster is one reason with one next step, which names its context', async () => {

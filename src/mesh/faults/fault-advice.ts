@@ -44,6 +44,14 @@ const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer]
   return connectCommand(context, destinations);
 };
 
+/** A peer to which no context leads may be gone: then nothing connects it, and what is left of it goes. */
+const connectOrForget: Mend = (fault, contexts, unready) => {
+  const { context, peer } = fault;
+  const again = connect(fault, contexts, unready);
+  if (peer === undefined || contexts.has(peer)) return again;
+  return `${again}; or if it is gone, forget it: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer])}`;
+};
+
 /** Most likely it was disconnected a moment ago. */
 const awaitKubelets: Mend = (...asked) =>
   `it goes within a minute, when kubelets refresh the Secret; to keep it: ${connect(...asked)}`;
@@ -81,15 +89,15 @@ const compareIdentity: Mend = ({ context, peer }, contexts) => {
 /** The next step for each fault that has none of its own. */
 export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
-  'peering-file-missing': connect,
-  'peering-file-unreadable': connect,
-  'peering-file-no-cache': connect,
-  'peer-certificate-missing': connect,
-  'peer-certificate-unreadable': connect,
-  'peer-certificate-key': connect,
-  'peer-certificate-expired': connect,
-  'peer-certificate-issuer': connect,
-  'peer-certificate-foreign': connect,
+  'peering-file-missing': connectOrForget,
+  'peering-file-unreadable': connectOrForget,
+  'peering-file-no-cache': connectOrForget,
+  'peer-certificate-missing': connectOrForget,
+  'peer-certificate-unreadable': connectOrForget,
+  'peer-certificate-key': connectOrForget,
+  'peer-certificate-expired': connectOrForget,
+  'peer-certificate-issuer': connectOrForget,
+  'peer-certificate-foreign': connectOrForget,
   'peer-ca': connect,
   'peer-unconfigured': awaitKubelets,
   'choice-half-recorded': connect,
