@@ -359,7 +359,7 @@ describe('disconnect', () => {
     const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');
     expect(failureOf(mistyped)).toEqual({
       exitCode: 1,
-      says: '✖ context "mesh-2" knows no cluster "nope"; it knows mesh-1, mesh-3\n  → --peer takes names of clusters. Nothing was changed.\n',
+      says: '✖ context "mesh-2" knows no cluster "nope"; it knows mesh-1, mesh-3\n  → --peer takes names of clusters. Nothing was changed. Where a name may be forgotten already: meshctl clustermesh disconnect --context mesh-2 --peer mesh-3,nope --yes --ignore-not-found\n',
     });
     expect(dials('mesh-2')).toEqual(['mesh-1', 'mesh-3']);
     // Where nobody tells its kubelet, etcd has the user for now that the list has lost: a second run sees it too.

@@ -15,6 +15,15 @@ import {
   prepareDisconnect,
 } from './prepare-disconnect.ts';
 
+/** What {@link prepareForgetting} takes of a name that may be forgotten already. */
+export interface ForgettingOptions {
+  readOthers: NonNullable<DisconnectOptions['readOthers']>;
+  /** A name of which nothing is there is no error. */
+  ignoreNotFound: boolean;
+  /** The command line that takes it for none. */
+  ignoring: string;
+}
+
 /**
  * What {@link prepareDisconnect} gives, for peers known by name only, on one side.
  * @throws MeshctlError `NotFound` for a name of which nothing is there
@@ -24,11 +33,12 @@ export async function prepareForgetting(
   source: Target,
   peers: readonly string[],
   mode: ConnectionMode,
-  readOthers?: DisconnectOptions['readOthers'],
+  options: ForgettingOptions,
 ): Promise<PreparedDisconnect> {
   const request = { source, destinations: [], mode: mode === 'mesh' ? 'bidirectional' : mode } as const;
+  const { readOthers } = options;
   const prepared = await prepareDisconnect(flow, request, { parallel: 1, named: peers, readOthers });
-  for (const { snapshot } of prepared.partings) await requireKnown(flow, source, snapshot, peers);
+  for (const { snapshot } of prepared.partings) await requireKnown(flow, source, snapshot, peers, options);
   return prepared;
 }
 
@@ -36,13 +46,14 @@ const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };
 
 /**
  * A name that is nowhere is a mistyped one; a peer of which only a trace is left is not, were it that etcd still lets it in, whose
- * user an earlier run has taken out of the list.
+ * user an earlier run has taken out of the list; nor is one that other clusters have or know: this one has forgotten it already.
  */
 async function requireKnown(
   flow: Flow,
   source: Target,
   snapshot: ClusterSnapshot,
   peers: readonly string[],
+  { readOthers, ignoreNotFound, ignoring }: ForgettingOptions,
 ): Promise<void> {
   const { context } = snapshot;
   const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
@@ -54,11 +65,17 @@ async function requireKnown(
   if (unlisted.length === 0) return;
   const { users } = await orWithout(flow, readEtcdUsers(flow, source, snapshot), NOT_ASKED);
   const letIn = [...users.values()].flat().filter((user) => user !== ownUser(snapshot));
-  const strangers = unlisted.filter((peer) => !letIn.includes(remoteUserName(peer)));
+  const unknown = unlisted.filter((peer) => !letIn.includes(remoteUserName(peer)));
+  if (unknown.length === 0 || ignoreNotFound) return;
+  const elsewhere = (await readOthers()).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]);
+  const strangers = unknown.filter((peer) => peer === own.name || !elsewhere.includes(peer));
   if (strangers.length === 0) return;
   throw new MeshctlError(
     'NotFound',
     `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
-    { hint: '--peer takes names of clusters. Nothing was changed.', details: { context, unknown: strangers, known } },
+    {
+      hint: `--peer takes names of clusters. Nothing was changed. Where a name may be forgotten already: ${ignoring}`,
+      details: { context, unknown: strangers, known },
+    },
   );
 }

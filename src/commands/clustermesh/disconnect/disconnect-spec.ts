@@ -29,6 +29,12 @@ export const DISCONNECT = {
       complete: 'peers',
     },
     {
+      flags: '--ignore-not-found',
+      group: 'run',
+      description: 'a name of --peer that the cluster does not know is no error: it may be forgotten already',
+      default: false,
+    },
+    {
       flags: '--force',
       group: 'run',
       description: "continue when a destination cannot be reached, and clean up the source's side",

@@ -44,6 +44,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   };
   const { peer } = flags;
   if (!peer) {
+    if (flags.ignoreNotFound) throw new MeshctlError('Usage', '--ignore-not-found is for names of clusters (--peer)');
     return withMesh(context, flags, 'disconnect', async (request, silent) => {
       const others = otherClustersOf(context, flags, targetsOf(request));
       const prepared = await prepareDisconnect(context, request, { ...options, readOthers: others.read });
@@ -60,7 +61,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
     const others = otherClustersOf(context, flags, [source]);
-    const prepared = await prepareForgetting(context, source, peer, mode, others.read);
+    const prepared = await prepareForgetting(context, source, peer, mode, {
+      readOthers: others.read,
+      ignoreNotFound: flags.ignoreNotFound,
+      ignoring: context.againWithout([], '--ignore-not-found'),
+    });
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
     const known = isAnyUntold ? await others.read() : [];
     const untold = await namingContexts(context, flags, await untoldNotes(source, prepared, known));
