@@ -69,6 +69,17 @@ checkScenarios(
       },
     ],
     'tls-present': [
+      {
+        when: 'a certificate is gone that nothing goes by: each peer has one of its own',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        change({ two }) {
+          const ref = refs.secret('clustermesh-apiserver-remote-cert');
+          const undo = restorerOf(two, ref);
+          setSecret(two, ref.name, { 'tls.crt': undefined });
+          return undo;
+        },
+      },
       server('the certificate cannot be read', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': 'nonsense' })),
       server('there is no certificate', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': undefined })),
     ],
@@ -107,10 +118,10 @@ checkScenarios(
       },
     ],
     'tls-names': [
-      server('the address of the load balancer is not covered, the mesh’s names are', 'warn', ({ two }) =>
+      server('the address of the load balancer is not covered, which a peer dials', 'fail', ({ two }) =>
         issueInto(two, SERVER, { ...serverCertificateSpec(two), ipAddresses: ['127.0.0.1', '::1'] }),
       ),
-      server('nothing that peers dial is covered', 'fail', ({ two }) =>
+      server('the name of the Service is not covered, which the own agents dial', 'fail', ({ two }) =>
         issueInto(two, SERVER, { ...serverCertificateSpec(two), dnsNames: ['localhost'] }),
       ),
     ],

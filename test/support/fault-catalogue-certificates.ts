@@ -73,7 +73,7 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
       serveWith(two, { ...serverCertificateSpec(two), ipAddresses: ['127.0.0.1', '::1'] }, { signer: two }),
     noticed: true,
     status: ['tls-name'],
-    check: ['‼tls-names', 'peers-connected'],
+    check: ['tls-names'],
     connect: 'changes',
   },
   {
@@ -112,7 +112,7 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
     arrange: ({ two }) => dropSecret(two, 'clustermesh-apiserver-remote-cert'),
     status: ['certificate-missing'],
     harmless: true,
-    check: ['tls-present'],
+    check: ['‼tls-present'],
     certs: [`${TWO} remote certificate-missing`],
     connect: 'keeps',
     unconcerned: ['connect'],

@@ -189,7 +189,7 @@ describe('what runs and would not come back', () => {
     [
       'one of the certificates is from a CA that the own etcd does not accept',
       [one({ ...ISSUED, change: fromElsewhere('clustermesh-apiserver-local-cert', 'local-mesh-1') }), two()],
-      [['peers-connected', 'c1', expect.stringContaining('cert-manager')]],
+      [['tls-chain', 'c1', expect.stringContaining('cert-manager')]],
     ],
     [
       'the Service is being deleted',

@@ -5,27 +5,21 @@ import { hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import { renewAuthorityFirst } from '../certificates/authority-time.ts';
 import { completeBundle, saysLacking } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import {
-  certificateSpecs,
-  coversHost,
-  endOf,
-  endsSoon,
-  LOOPBACK,
-  uncoveredHosts,
-  validityFault,
-} from '../certificates/cluster-certificates.ts';
+import { certificateSpecs, endOf, endsSoon, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree, waysToSign } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { lackingBundle, trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { certificatesNamed } from '../faults/dial-faults.ts';
+import { strangeToServer } from '../faults/server-issuer.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
-import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { type Finding, listed } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { NAMES_CHECK } from './tls-names.ts';
 
 function renew(
   cluster: ClusterSnapshot,
@@ -57,6 +51,28 @@ function certificatesOf(cluster: ClusterSnapshot) {
   }).map(({ secret, spec }) => ({ secret, spec, facts: cluster.tlsSecrets.get(secret) }));
 }
 
+/**
+ * Whether anything goes by a certificate: of all that the clustermesh-apiserver needs, only the one for peers of the same CA may be
+ * there for nothing, as where each peer has a certificate of its own. What is wrong with that one breaks nothing.
+ */
+function isUsed(cluster: ClusterSnapshot, secret: string): boolean {
+  return secret !== REMOTE_CERT_SECRET || certificatesNamed(cluster).has(secret);
+}
+
+function isUnread({ unread, namespace }: ClusterSnapshot, secret: string): boolean {
+  return unread?.has(keyOf(secretRef(namespace, secret))) ?? false;
+}
+
+/** Of certificates that are to be judged those that are not to be had, as what is unseen of a cluster. */
+function notSeen(cluster: ClusterSnapshot, secrets: readonly string[]): string[] {
+  const unread = secrets.filter((secret) => isUnread(cluster, secret));
+  const lost = secrets.filter((secret) => !unread.includes(secret));
+  return [
+    ...(unread.length > 0 ? [`Secret ${unread.join(', ')} may not be read`] : []),
+    ...(lost.length > 0 ? [`there is no readable certificate in Secret ${lost.join(', ')}`] : []),
+  ];
+}
+
 /** A check of each certificate by itself. */
 function perCertificate(
   id: string,
@@ -66,26 +82,35 @@ function perCertificate(
     cluster: ClusterSnapshot,
     now: Date,
   ) => { severity: 'warn' | 'fail'; reason: string; hint?: string } | undefined,
-  { isJudged = () => true, saidBy }: { isJudged?: (secret: string) => boolean; saidBy?: readonly string[] } = {},
+  { saidBy }: { saidBy?: readonly string[] } = {},
 ): MeshCheck {
-  const judgedOf = (cluster: ClusterSnapshot) => certificatesOf(cluster).filter(({ secret }) => isJudged(secret));
   return {
     id,
     category: 'tls',
     title,
-    needs: ['tls-present'],
+    // Those that are there are judged without those that tls-present misses.
+    needs: ['apiserver-deployed'],
     saidBy,
-    subject: (cluster) => ({
-      things: judgedOf(cluster).flatMap(({ secret, facts }) => (facts ? [secret] : [])),
-      otherwise: 'there is no certificate that can be read',
-    }),
+    subject: (cluster) => {
+      const judged = certificatesOf(cluster);
+      const lacking = judged.filter(({ secret, facts }) => !facts && isUsed(cluster, secret));
+      return {
+        things: judged.flatMap(({ secret, facts }) => (facts ? [secret] : [])),
+        otherwise: 'there is no certificate that can be read',
+        unseen: notSeen(
+          cluster,
+          lacking.map(({ secret }) => secret),
+        ),
+      };
+    },
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) =>
-        judgedOf(cluster).flatMap(({ facts, ...one }): Finding[] => {
+        certificatesOf(cluster).flatMap(({ facts, ...one }): Finding[] => {
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          const { severity, reason, hint = renew(cluster, [one.secret], { now, all }) } = found;
+          const { reason, hint = renew(cluster, [one.secret], { now, all }) } = found;
+          const severity = isUsed(cluster, one.secret) ? found.severity : 'warn';
           return [findingOf(id, severity, context, { secret: one.secret, reason }, hint)];
         }),
       ),
@@ -100,19 +125,35 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     category: 'tls',
     title: 'all certificates exist and can be read',
     needs: ['apiserver-deployed'],
-    subject: (cluster) => ({
-      things: certificatesOf(cluster).map(({ secret }) => secret),
-      otherwise: 'there is no clustermesh-apiserver that needs certificates',
-    }),
+    subject: (cluster) => {
+      const secrets = certificatesOf(cluster).map(({ secret }) => secret);
+      return {
+        things: secrets.filter((secret) => !isUnread(cluster, secret)),
+        otherwise:
+          secrets.length > 0 ? 'they may not be read' : 'there is no clustermesh-apiserver that needs certificates',
+        unseen: notSeen(
+          cluster,
+          secrets.filter((secret) => isUnread(cluster, secret)),
+        ),
+      };
+    },
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) => {
-        const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
         const { context } = cluster;
-        const [first, ...more] = secrets;
-        if (first === undefined) return [];
-        return [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, [first, ...more], { now, all }))];
+        const lacking = certificatesOf(cluster).flatMap(({ secret, facts }) =>
+          facts || isUnread(cluster, secret) ? [] : [secret],
+        );
+        return [true, false].flatMap((used): Finding[] => {
+          const secrets = lacking.filter((secret) => isUsed(cluster, secret) === used);
+          const [first, ...more] = secrets;
+          if (first === undefined) return [];
+          const hint = renew(cluster, [first, ...more], { now, all });
+          const args = used ? { secrets } : { secrets, unused: true };
+          return [findingOf('tls-present', used ? 'fail' : 'warn', context, args, hint)];
+        });
       }),
-    says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
+    says: ({ args }) =>
+      `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}${args.unused ? ', which nothing dials with now' : ''}`,
   },
   perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts, secret }, cluster) => {
     const { ca } = cluster;
@@ -126,7 +167,8 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     if (ca && isJudged && !trusts(facts, ca.certificate)) {
       return { severity: 'fail', reason: 'it is from a different CA than the one in Secret cilium-ca' };
     }
-    return undefined;
+    const reason = strangeToServer(cluster, secret);
+    return reason === undefined ? undefined : { severity: 'fail', reason };
   }),
   perCertificate('tls-key', 'private keys belong to their certificates', ({ facts }) =>
     facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to a different certificate' },
@@ -144,23 +186,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     },
     { saidBy: IDENTITY_OF_CLUSTERS },
   ),
-  perCertificate(
-    'tls-names',
-    'server certificates cover the addresses that peers dial',
-    ({ facts, spec, secret }, cluster) => {
-      const { objects, namespace } = cluster;
-      const missing = uncoveredHosts(facts.certificate, spec).filter((host) => !LOOPBACK.includes(host));
-      if (missing.length === 0) return undefined;
-      // Peers can dial <cluster>.mesh.cilium.io instead where that is covered.
-      const severity = coversHost(facts.certificate, '*.mesh.cilium.io') ? 'warn' : 'fail';
-      const names = missing.join(', ');
-      // enable leaves it to them which addresses theirs covers.
-      const owner = ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
-      const hint = owner && reissueAdvice(cluster, [secret], missing);
-      return { severity, reason: `it does not cover ${names}`, ...(hint ? { hint } : {}) };
-    },
-    { isJudged: (secret) => secret === SERVER_CERT_SECRET },
-  ),
+  NAMES_CHECK,
   perCertificate(
     'tls-expiry',
     'certificates are valid for 30 days, or a third of their time, at least',

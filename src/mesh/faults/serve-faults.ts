@@ -41,7 +41,7 @@ import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { certificateFault, type FoundInCertificate } from './certificate-fault.ts';
 import { certificatesNamed } from './dial-faults.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
-import { servesFromElsewhere } from './server-issuer.ts';
+import { servesFromElsewhere, strangeToServer } from './server-issuer.ts';
 import { userFaults } from './user-faults.ts';
 
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
@@ -216,6 +216,7 @@ function certificateFaults(
         now,
       ) ??
       (isServer && isElsewhere ? FROM_ELSEWHERE : undefined) ??
+      strangerFault(snapshot, name) ??
       (name === LOCAL_CERT_SECRET && named.has(name) ? ofAnother(snapshot) : undefined);
     if (!fault) return [];
     const { lacking, ...found } = fault;
@@ -245,6 +246,12 @@ function ofAnother(snapshot: ClusterSnapshot): FoundInCertificate | undefined {
   if (!user.startsWith(localUserName('')) || user === own || outdatedIdentity(snapshot)) return undefined;
   const says = `the local certificate is for the user "${user}", not "${own}"`;
   return { id: 'certificate-usage', says, key: 'tls.crt' };
+}
+
+/** A certificate of the cluster's own programs beside which the CA of its server's is missing. */
+function strangerFault(snapshot: ClusterSnapshot, name: string): FoundInCertificate | undefined {
+  const says = strangeToServer(snapshot, name);
+  return says === undefined ? undefined : { id: 'certificate-issuer', says, key: 'ca.crt' };
 }
 
 const FROM_ELSEWHERE: FoundInCertificate = {

@@ -209,8 +209,6 @@ async function prepareLeaving(
   return { target, draft, peers: { prepared, remaining, unconnected } };
 }
 
-    if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
-    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${leave}`);
 async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
