@@ -889,6 +889,17 @@ describe('tls-ca-trust', () => {
     expect(severities('tls-ca-trust', inputOf({}, { peerCertificates: held(...cas) }))).toEqual([severity]);
   });
 
+  it.each([
+    ['Cilium CA', 'a different CA ("Cilium CA", sha256:f0f0f0f0f0f0) for mesh-2 than'],
+    ['Company CA', 'a different CA ("Company CA") for mesh-2 than'],
+  ])('a former CA by the name %s is told from the present one', (commonName, says) => {
+    const [facts] = held('ca-former').values();
+    const ca = { ...caFacts('ca-former').certificate, sha256: 'f0'.repeat(32), commonName };
+    const peerCertificates = new Map(facts ? [['mesh-2', { ...facts, ca, authorities: [ca] }]] : []);
+    const findings = findingsOf('tls-ca-trust', inputOf({}, { peerCertificates }));
+    expect(describeFindings(MESH_CHECKS, findings)[0]?.message).toContain(says);
+  });
+
   // By what its etcd shows: Secret cilium-ca may be Hubble's alone, or no more than a new one that nothing is from yet.
   it.each<[string, string | undefined, boolean, string]>([
     ['from that CA', 'ca-former', true, 'pass'],

@@ -108,9 +108,14 @@ describe('reasonToReissue', () => {
     ['the key is another', { ...FACTS, keyMatches: false }, /private key/],
     ['no CA is with it', { ...FACTS, ca: undefined }, /no CA certificate/],
     [
-      'it is from a different CA',
-      { ...FACTS, ca: { ...CA, publicKeySha256: 'other' } },
-      /a different CA than "Cilium CA"/,
+      'it is from a different CA of the same name',
+      { ...FACTS, ca: { ...CA, publicKeySha256: 'other', sha256: '0123456789abcdef' } },
+      /^it is from the CA "Cilium CA", sha256:0123456789ab, and not from "Cilium CA", sha256:(?!0123)/,
+    ],
+    [
+      'it is from a different CA of another name',
+      { ...FACTS, ca: { ...CA, publicKeySha256: 'other', commonName: 'Company CA' } },
+      /^it is from a different CA than "Cilium CA"$/,
     ],
     ['the signature is bad', { ...FACTS, signedByCa: false }, /not signed/],
     ['the name is another', withLeaf({ commonName: 'remote' }), /"remote", not "clustermesh-apiserver/],

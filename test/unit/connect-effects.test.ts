@@ -76,7 +76,7 @@ describe('what a connect does to the connections that there are', () => {
 
   it('cuts a peer off that does not trust the CA of a new server certificate', () => {
     expect(effects(step('context-1', SERVER))).toEqual([
-      ['context-1', 'mesh-2', 'cut', 'it trusts the former CA, "Cilium CA"'],
+      ['context-1', 'mesh-2', 'cut', 'it trusts the former CA, "Cilium CA", sha256:aa'],
       ['context-1', 'mesh-3', 'kept', ''],
     ]);
   });

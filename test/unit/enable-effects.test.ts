@@ -159,7 +159,7 @@ describe('what enable does to peers by the CA that etcd was started with', () =>
     'the pods of Deployment clustermesh-apiserver are replaced one by one',
     undefined,
   ];
-  const CUT = ['mesh-2', 'cut', 'it trusts the former CA, "Cilium CA"', CONNECT];
+  const CUT = ['mesh-2', 'cut', 'it trusts the former CA, "Cilium CA", sha256:ffffffffffff', CONNECT];
 
   it.each<[string, Given, unknown[]]>([
     ['nothing was replaced', {}, ['mesh-2', 'kept', '', undefined]],
@@ -261,7 +261,7 @@ describe('a server certificate that somebody else has made', () => {
     const [effect] = draft(connected({ ...elsewhere, ca: other }), [diallingPeer(former)]).effects;
     expect(effect).toMatchObject({
       becomes: 'cut',
-      why: `it trusts the former CA, "Cilium CA"; ${says}, which it dials`,
+      why: `it trusts the former CA, "Cilium CA", sha256:ffffffffffff; ${says}, which it dials`,
       mend: 'meshctl clustermesh connect --context one --destination-context two',
     });
   });

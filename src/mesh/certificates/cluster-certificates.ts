@@ -11,7 +11,7 @@ import {
 } from '../objects/names.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
-import { isSameKey, trustedBy, trusts } from './trust.ts';
+import { describeAuthority, isSameKey, trustedBy, trusts } from './trust.ts';
 
 /** Certificates are issued anew from this time before their end. */
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -131,6 +131,8 @@ function reasonOfTrust(
   if (signer === undefined) return 'no CA certificate is stored with it';
   const isOf = (one: CertificateFacts) => isSameKey(one, signer);
   const isGood = isOf(ca) || (accepted.some(isOf) && trusts(facts, ca));
+  if (!isGood && signer.commonName === ca.commonName)
+    return `it is from the CA ${describeAuthority(signer)}, and not from ${describeAuthority(ca)}`;
   if (!isGood) return `it is from a different CA than "${ca.commonName}"`;
   if (!facts.signedByCa) return 'it is not signed by the CA stored with it';
   return undefined;

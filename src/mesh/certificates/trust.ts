@@ -9,6 +9,21 @@ export function isSameKey(one: CertificateFacts | undefined, other: CertificateF
   return one !== undefined && one.publicKeySha256 === other?.publicKeySha256;
 }
 
+/** A CA as plans name it, with what tells it from others of its name: Cilium's are all called the same. */
+export function describeAuthority(ca: CertificateFacts): string {
+  return `"${ca.commonName}", ${shortFingerprint(ca)}`;
+}
+
+/** Enough of a certificate's digest to tell it from others, as plans have it. */
+export function shortFingerprint({ sha256 }: CertificateFacts): string {
+  return `sha256:${sha256.slice(0, 12)}`;
+}
+
+/** A CA that is told of beside another one: by its name, where that is not the other's as well. */
+export function nameBeside(ca: CertificateFacts, other: CertificateFacts | undefined): string {
+  return ca.commonName === other?.commonName ? describeAuthority(ca) : `"${ca.commonName}"`;
+}
+
 /** The CAs by which whoever presents a certificate verifies the other side; none where they may not be read. */
 export function trustedBy(secret: TlsSecretFacts): readonly CertificateFacts[] {
   return secret.bundle ? (secret.bundle.authorities ?? []) : storedWith(secret);

@@ -3,7 +3,7 @@ import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificat
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
-import { issuerOf, trusts } from '../certificates/trust.ts';
+import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
@@ -94,16 +94,19 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) =>
         trustsOf(cluster, all)
           .filter(({ held, actual }) => !trusts(held, actual))
-          .map(({ peer, held: { bundle }, trusted }) => {
-            const lacks = bundle ? { bundle: bundle.object } : { trusted };
+          .map(({ peer, held: { bundle }, trusted, actual }) => {
+            // Cilium's CAs are all called the same.
+            const fingerprint =
+              trusted.commonName === actual.commonName ? { fingerprint: shortFingerprint(trusted) } : {};
+            const lacks = bundle ? { bundle: bundle.object } : { trusted: trusted.commonName, ...fingerprint };
             const renew = bundle ? completeBundle(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
             const hint = partedBy(peer, cluster)?.mend ?? renew;
             return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: clusterNameOf(peer), ...lacks }, hint);
           }),
       ),
-    says: ({ args: { context, peer, trusted, bundle } }) =>
+    says: ({ args: { context, peer, trusted, fingerprint, bundle } }) =>
       bundle === undefined
-        ? `context "${context}": trusts a different CA ("${trusted}") for ${peer} than the one that ${peer} has now`
+        ? `context "${context}": trusts a different CA ("${trusted}"${fingerprint === undefined ? '' : `, ${fingerprint}`}) for ${peer} than the one that ${peer} has now`
         : `context "${context}": the CA of ${peer} is missing in ${bundle}, by which its programs know peers`,
   },
   {
@@ -170,7 +173,7 @@ function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
   return withoutNamesakes(cluster, all).flatMap((peer) => {
     const held = bundledTrust(cluster, peer) ?? cluster.peerCertificates.get(clusterNameOf(peer));
     const actual = shownAuthority(peer);
-    return held?.ca && actual ? [{ peer, held, trusted: held.ca.commonName, actual }] : [];
+    return held?.ca && actual ? [{ peer, held, trusted: held.ca, actual }] : [];
   });
 }
 

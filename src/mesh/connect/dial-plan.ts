@@ -1,7 +1,8 @@
 import { requireSigner } from '../certificates/authority.ts';
-import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
+import { describeAuthority } from '../certificates/trust.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -132,7 +133,7 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     entry.changes.push({
       path: `data.${keys.certificate}`,
       ...former,
-      to: `client certificate ${credential.user}${words ? ` (${words})` : ''}, issued by the CA of ${peer}${former && ca ? ` (${describeCa(ca)})` : ''}`,
+      to: `client certificate ${credential.user}${words ? ` (${words})` : ''}, issued by the CA of ${peer}${former && ca ? ` (CA ${describeAuthority(ca)})` : ''}`,
     });
   }
   const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
@@ -191,12 +192,8 @@ function describePresent({ snapshot }: Member, peer: string, texts: Readonly<Rec
   if (texts[peerCertificateKeys(peer).certificate] === undefined) return undefined;
   const present = snapshot.peerCertificates.get(peer);
   if (!present) return { from: 'a certificate that cannot be read' };
-  const ca = present.ca ? `, issued by ${describeCa(present.ca)}` : '';
+  const ca = present.ca ? `, issued by CA ${describeAuthority(present.ca)}` : '';
   return { from: `client certificate ${present.certificate.commonName}${ca}` };
-}
-
-function describeCa({ commonName, sha256 }: CertificateFacts): string {
-  return `CA "${commonName}", sha256:${sha256.slice(0, 12)}`;
 }
 
 /** Of all directions of one client. */

@@ -1,7 +1,7 @@
 import { caMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { isSameKey, isStoredWith, storedWith } from '../certificates/trust.ts';
+import { isSameKey, isStoredWith, nameBeside, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { namesOf } from './concerned-peers.ts';
@@ -45,5 +45,5 @@ export function lostTrust(
   const isTrusted =
     bundle?.some((one) => isSameKey(one, authority)) ?? (trusting && authority && isStoredWith(trusting, authority));
   if (trusting || bundle ? isTrusted && isLetIn : !makes && !endsRunning) return undefined;
-  return `it trusts the former CA, ${former ? `"${former.commonName}"` : 'of which nothing is left'}`;
+  return `it trusts the former CA, ${former ? nameBeside(former, authority) : 'of which nothing is left'}`;
 }
