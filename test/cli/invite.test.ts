@@ -262,6 +262,12 @@ describe('two owners', () => {
       'have the owner of "mesh-2" run "clustermesh disconnect --peer mesh-1" in their cluster',
     );
     expect(leaving.stdout + leaving.stderr).not.toContain('<context');
+    // A kubeconfig that leads there is not to be had.
+    const refused = failureOf(await a(mesh('disable', '-y')));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.says.replaceAll(/\s+/g, ' ')).toContain(
+      '→ Have the owner of "mesh-2" run "clustermesh disconnect --peer mesh-1" in their cluster, or leave it as it is: meshctl clustermesh disable --disconnect=false --yes',
+    );
   });
 
   it('are told how a CA is replaced: the other owner is invited anew', async () => {

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { requireChoiceFor, requireContextsFor } from '../../src/mesh/enable/pointing-here.ts';
+import { outOfReach, requireChoiceFor, requireContextsFor } from '../../src/mesh/enable/pointing-here.ts';
+
+const NONE = { ofOthers: [], silent: [] };
 
 it.each<[what: string, dialling: string[], beyond: string[], says: RegExp, hint: string]>([
   ['it dials', ['b'], [], /^b still dials a, and keeps sending/, 'Disconnect first: YES; or leave it as it is: NO'],
@@ -19,7 +21,7 @@ it.each<[what: string, dialling: string[], beyond: string[], says: RegExp, hint:
   ],
 ])('what becomes of a peer is to be said before a cluster is gone where %s', (_what, dialling, beyond, says, hint) => {
   const choices = { disconnect: 'YES', leave: 'NO' };
-  expect(() => requireChoiceFor([{ context: 'x', name: 'a', dialling, beyond }], choices)).toThrow(
+  expect(() => requireChoiceFor([{ context: 'x', name: 'a', dialling, beyond, ...NONE }], choices)).toThrow(
     expect.objectContaining({ code: 'Usage', message: expect.stringMatching(says), hint }),
   );
 });
@@ -38,11 +40,47 @@ it.each<[what: string, beyond: string[], leave: string | undefined, hint: string
     'or if gone, forget them first: meshctl clustermesh disconnect --context x --peer b,c --yes && YES',
   ],
 ])('--disconnect is not agreed to where no context leads to a peer, and %s', (_what, beyond, leave, hint) => {
-  const leaving = [{ context: 'x', name: 'a', dialling: [], beyond }];
+  const leaving = [{ context: 'x', name: 'a', dialling: [], beyond, ...NONE }];
   expect(() => requireContextsFor(leaving, { disconnect: 'YES', leave })).toThrow(
     expect.objectContaining({ code: 'Usage', hint: expect.stringMatching(new RegExp(`; ${hint}$`)) }),
   );
   expect(() =>
     requireContextsFor([{ ...leaving[0], beyond: [] } as never], { disconnect: 'YES', leave }),
   ).not.toThrow();
+});
+
+it.each<[what: string, beyond: string[], silent: string[], hint: string]>([
+  [
+    'another owner has',
+    ['b'],
+    [],
+    'Have the owner of "b" run "clustermesh disconnect --peer a" in their cluster, or leave it as it is: NO',
+  ],
+  [
+    'one of which another owner has',
+    ['b', 'c'],
+    ['x'],
+    'Give a kubeconfig that leads to c too, have the owner of "b" run "clustermesh disconnect --peer a" in their cluster, or leave them as they are: NO',
+  ],
+])('no kubeconfig is asked for that is not to be had: peers that %s', (_what, beyond, silent, hint) => {
+  const choices = { disconnect: 'YES', leave: 'NO' };
+  const leaving = { context: 'x', name: 'a', dialling: [], beyond, ofOthers: ['b'], silent };
+  const message = expect.stringMatching(
+    silent.length > 0 ? /^no context that answers leads to/ : /^no context leads to/,
+  );
+  expect(() => requireChoiceFor([leaving], choices)).toThrow(expect.objectContaining({ message, hint }));
+  const [ways] = hint.split(', or leave');
+  expect(() => requireContextsFor([leaving], choices)).toThrow(
+    expect.objectContaining({ message, hint: expect.stringContaining(`${ways}; or if gone, forget `) }),
+  );
+});
+
+it.each<[what: string, peers: string[], silent: string[], all: boolean, left: string[]]>([
+  ['a context does not answer that is none of --all', ['b'], ['x'], false, ['b']],
+  ['as many contexts of --all do not answer', ['b'], ['x'], true, []],
+  ['fewer of them do not', ['b', 'c'], ['x'], true, ['b', 'c']],
+  ['another owner has it', ['b', 'theirs'], ['x', 'y'], true, ['theirs']],
+  ['all of them answer', ['b'], [], true, ['b']],
+])('a peer is out of reach where %s', (_what, peers, silent, all, left) => {
+  expect(outOfReach(peers, { ofOthers: ['theirs'], silent, all })).toEqual(left);
 });

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
-import { enumerated } from '../counted.ts';
+import { capital, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 
 /** The same run with a choice for the peers that still dial a cluster that is to be disabled. */
@@ -16,6 +16,23 @@ export interface LeavingName {
   dialling: readonly string[];
   /** Of those to which no context leads, so that nobody has seen whether they dial it still, or can end it from here. */
   beyond: readonly string[];
+  /** Those of them that are another owner's, whose kubeconfig is not to be had. */
+  ofOthers: readonly string[];
+  /** Contexts that did not answer: one of those may lead to them. */
+  silent: readonly string[];
+}
+
+/**
+ * Of peers that dial a cluster as far as is known, and to which no context leads that answers: those of which it has to be said what
+ * becomes of them. With `--all`, contexts that do not answer are done without, each of which may be one of them, and would go too; but
+ * no more of them than there are such contexts, and no cluster of another owner.
+ */
+export function outOfReach(
+  peers: readonly string[],
+  { ofOthers, silent, all }: Pick<LeavingName, 'ofOthers' | 'silent'> & { all: boolean },
+): string[] {
+  const theirs = peers.filter((peer) => ofOthers.includes(peer));
+  return all && peers.length - theirs.length <= silent.length ? theirs : [...peers];
 }
 
 /**
@@ -24,9 +41,9 @@ export interface LeavingName {
  * @throws MeshctlError `Usage`, with the choices that there are
  */
 export function requireChoiceFor(leaving: readonly LeavingName[], { disconnect, leave }: ChoicesForPeers): void {
-  const says = leaving.flatMap(({ name, dialling, beyond }) => [
-    ...(dialling.length > 0 ? [stillDial(name, dialling)] : []),
-    ...(beyond.length > 0 ? [mayDial(name, beyond)] : []),
+  const says = leaving.flatMap((one) => [
+    ...(one.dialling.length > 0 ? [stillDial(one.name, one.dialling)] : []),
+    ...(one.beyond.length > 0 ? [mayDial(one)] : []),
   ]);
   if (says.length === 0) return;
   const dialling = namesOf(leaving, (one) => one.dialling);
@@ -39,7 +56,7 @@ export function requireChoiceFor(leaving: readonly LeavingName[], { disconnect, 
     hint:
       dialling.length > 0
         ? `${first}: ${[...forgetting(leaving), disconnect].join(' && ')}; or ${leaveThem}`
-        : `Give a kubeconfig that leads to ${them} too, or ${leaveThem}`,
+        : `${reaching(leaving, them)}, or ${leaveThem}`,
     details: { stillPointingHere: all },
   });
 }
@@ -54,13 +71,13 @@ export function requireContextsFor(
   leaving: readonly LeavingName[],
   { disconnect, leave }: { disconnect: string; leave: string | undefined },
 ): void {
-  const says = leaving.flatMap(({ name, beyond }) => (beyond.length > 0 ? [mayDial(name, beyond)] : []));
+  const says = leaving.flatMap((one) => (one.beyond.length > 0 ? [mayDial(one)] : []));
   if (says.length === 0) return;
   const beyond = namesOf(leaving, (one) => one.beyond);
   const [them, they] = pronouns(beyond);
   const forget = `if gone, forget ${them} first: ${[...forgetting(leaving), disconnect].join(' && ')}`;
   throw new MeshctlError('Usage', says.join('; '), {
-    hint: `Give a kubeconfig that leads to ${them} too; or ${forget}${leave === undefined ? '' : `; or leave ${them} as ${they}: ${leave}`}`,
+    hint: `${reaching(leaving, them)}; or ${forget}${leave === undefined ? '' : `; or leave ${them} as ${they}: ${leave}`}`,
     details: { stillPointingHere: beyond },
   });
 }
@@ -70,9 +87,24 @@ function stillDial(name: string, dialling: readonly string[]): string {
   return `${dialling.join(', ')} still ${dial} ${name}, and ${keep} sending requests to its pods when it is gone`;
 }
 
-function mayDial(name: string, beyond: readonly string[]): string {
+function mayDial({ name, beyond, silent }: LeavingName): string {
+  const answers = silent.length > 0 ? ' that answers' : '';
   const [keep, dial] = beyond.length > 1 ? ['keep', 'they still dial'] : ['keeps', 'it still dials'];
-  return `no context leads to ${beyond.join(', ')}, which ${keep} sending requests to the pods of ${name} when it is gone, if ${dial} it`;
+  return `no context${answers} leads to ${beyond.join(', ')}, which ${keep} sending requests to the pods of ${name} when it is gone, if ${dial} it`;
+}
+
+/** How those are reached to which no context leads. @param them all of them, as a pronoun */
+function reaching(leaving: readonly LeavingName[], them: string): string {
+  const ours = namesOf(leaving, ({ beyond, ofOthers }) => beyond.filter((peer) => !ofOthers.includes(peer)));
+  const all = namesOf(leaving, ({ beyond }) => beyond);
+  const owners = leaving.flatMap(({ name, beyond, ofOthers }) => {
+    const theirs = beyond.filter((peer) => ofOthers.includes(peer)).map((peer) => `"${peer}"`);
+    return theirs.length > 0
+      ? [`have the owner of ${enumerated(theirs)} run "clustermesh disconnect --peer ${name}" in their cluster`]
+      : [];
+  });
+  const kubeconfig = `give a kubeconfig that leads to ${ours.length === all.length ? them : enumerated(ours)} too`;
+  return capital([...(ours.length > 0 ? [kubeconfig] : []), ...owners].join(', '));
 }
 
 function namesOf(leaving: readonly LeavingName[], which: (one: LeavingName) => readonly string[]): string[] {

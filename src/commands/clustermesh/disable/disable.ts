@@ -17,7 +17,7 @@ import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import type { LeavingName } from '../../../mesh/enable/pointing-here.ts';
+import { type LeavingName, outOfReach } from '../../../mesh/enable/pointing-here.ts';
 import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
@@ -112,11 +112,11 @@ interface Surroundings {
 }
 
 /** A cluster that is to leave, with the contexts of the peers that are to forget it. */
-interface Leaver extends Omit<LeavingCluster, 'peers'>, Pick<LeavingPeers, 'remaining' | 'unconnected'> {
+interface Leaver
+  extends Omit<LeavingCluster, 'peers'>,
+    Pick<LeavingPeers, 'remaining' | 'unconnected'>,
+    Omit<LeavingName, 'context' | 'name'> {
   forgettingIn: readonly string[];
-  /** Names of those that dial it and can be disconnected, and of those to which no context leads. */
-  dialling: readonly string[];
-  beyond: readonly string[];
   /** Names of those that go on dialling it although they were to be told. */
   untold: readonly string[];
   /** What becomes of those that are not told. */
@@ -125,8 +125,8 @@ interface Leaver extends Omit<LeavingCluster, 'peers'>, Pick<LeavingPeers, 'rema
   refused: MeshctlError | undefined;
 }
 
-function namesOf({ target, draft, dialling, beyond }: Leaver): LeavingName {
-  return { context: target.client.context, ...printable({ name: draft.name, dialling, beyond }) };
+function namesOf({ target, draft: { name }, dialling, beyond, ofOthers, silent }: Leaver): LeavingName {
+  return { context: target.client.context, ...printable({ name, dialling, beyond, ofOthers, silent }) };
 }
 
 /** Finds the clusters that point here, asks about them, and says which will go on pointing here. */
@@ -159,8 +159,9 @@ async function askAboutPeers(
   const dialling = staying.filter((peer) => holdOf(peer) === 'dials');
   const holding = staying.filter((peer) => holdOf(peer) !== undefined);
   const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
-  // With --all those that do not answer are done without, here as elsewhere.
-  const beyond = flags.all && unanswering.length > 0 ? [] : dialling.filter((peer) => !known.has(peer));
+  const unread = dialling.filter((peer) => !known.has(peer));
+  const { ofOthers } = draft;
+  const beyond = outOfReach(unread, { ofOthers, silent: unanswering, all: flags.all });
   const refused = await refusalBy(() => {
     if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
     requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${leave}`);
@@ -189,6 +190,8 @@ async function askAboutPeers(
     forgettingIn: wanted ? [...known.values()] : [],
     dialling: reached(dialling),
     beyond,
+    ofOthers,
+    silent: unanswering,
     remaining,
     untold: (flags.disconnect ?? wanted) ? remaining : [],
     unconnected: holding.filter((peer) => !dialling.includes(peer) && !knownPeers(draft.snapshot).includes(peer)),
