@@ -1,6 +1,8 @@
 /** Checks of the network judge only what is meant: who is not to be dialled is not missed. */
 import { describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
@@ -87,6 +89,55 @@ describe('a cluster that dials another one, which is not to dial back', () => {
 
   it('has routes back for answers', () => {
     expect(outcome('native-routes', oneWay(NATIVE), { c2: { routes: { 4: [] } } })).toContain('c2: fail');
+  });
+});
+
+describe('settings that differ', () => {
+  const WIREGUARD = { 'enable-wireguard': 'true' };
+  const SIX = { 'enable-ipv4': 'false', 'enable-ipv6': 'true' };
+  const found = (id: string, clusters: ClusterSnapshot[], run: typeof runChecks = runChecksByMesh) =>
+    run(COMPATIBILITY_CHECKS, { clusters, now: NOW })
+      .filter((one) => one.id === id)
+      .map(({ severity }) => severity);
+  const spokes = (one: object, two: object, hub?: object) => [
+    cluster(1, ['mesh-9'], {}, one),
+    cluster(2, ['mesh-9'], {}, two),
+    ...(hub ? [cluster(9, ['mesh-1', 'mesh-2'], {}, hub)] : []),
+  ];
+  const oneWay = (one: object, two: object) => [
+    cluster(1, ['mesh-2'], { 'mesh-2': 'unicast' }, one),
+    cluster(2, [], { 'mesh-1': 'served' }, two),
+  ];
+
+  it.each<[string, string, ClusterSnapshot[], string[]]>([
+    ['lose packets that are sent', 'encryption', oneWay(WIREGUARD, {}), ['fail']],
+    ['lose none where nothing is sent that way', 'encryption', oneWay({}, WIREGUARD), ['warn']],
+    [
+      'are no fault of clusters that are apart, beside one that was not read',
+      'encryption',
+      spokes(WIREGUARD, {}),
+      ['skip', 'skip'],
+    ],
+    ['are one of those that are not', 'encryption', spokes(WIREGUARD, {}, {}), ['fail']],
+    ['need no family that all have, but each two', 'ip-families', spokes({}, SIX, { 'enable-ipv6': 'true' }), ['warn']],
+    ['need one between two', 'ip-families', spokes({}, SIX, {}), ['fail']],
+  ])('%s: %s', (_what, id, clusters, severities) => {
+    expect(found(id, clusters)).toEqual(severities);
+  });
+
+  it('count between clusters that are to be connected, also where they are apart now', () => {
+    expect(found('encryption', spokes(WIREGUARD, {}), runChecks)).toEqual(['fail']);
+  });
+
+  it('are no fault of IPsec keys beside a hub without any', () => {
+    const [one, two, hub] = spokes({ 'enable-ipsec': 'true' }, { 'enable-ipsec': 'true' }, {}) as [
+      ClusterSnapshot,
+      ClusterSnapshot,
+      ClusterSnapshot,
+    ];
+    const keys = [{ ...one, ipsecKeyDigest: 'a' }, { ...two, ipsecKeyDigest: 'b' }, hub];
+    expect(found('ipsec-keys', keys)).toEqual(['skip', 'skip', 'skip']);
+    expect(found('ipsec-keys', [...keys.slice(0, 2), { ...hub, ipsecKeyDigest: 'a' }])).toEqual(['fail']);
   });
 });
 

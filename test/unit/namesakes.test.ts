@@ -3,7 +3,7 @@ import { renewAuthorityFirst, rotateAuthority } from '../../src/mesh/certificate
 import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
 import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
-import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { besideOthers, type Check, runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
@@ -395,6 +395,34 @@ describe('checks of two meshes of the same names', () => {
     expect(found(runChecksByMesh, ...ALL, alone(3, 'mesh-9'))).toEqual([
       well[0],
       ['cluster-id-unique', 'fail', ['context "prod-3"', 'context "alone-3"']],
+    ]);
+  });
+
+  it('name a cluster that may join either once, with how it differs from both', () => {
+    const native = { ...alone(9), ciliumConfig: { ...alone(9).ciliumConfig, 'routing-mode': 'native' } };
+    const input = { clusters: [...ALL, native], now: NOW };
+    const modes = runChecksByMesh(COMPATIBILITY_CHECKS, input).filter(({ id }) => id === 'datapath-mode');
+    expect(modes).toMatchObject([
+      {
+        severity: 'fail',
+        args: { settings: [`${prod.join(', ')}: tunnel`, 'alone-9: native', `${stag.join(', ')}: tunnel`] },
+      },
+    ]);
+    // What it is compared with in vain is another one in each mesh.
+    const ports = runChecksByMesh(COMPATIBILITY_CHECKS, input).filter(
+      ({ id, cluster: context }) => id === 'tunnel-port' && context === 'alone-9',
+    );
+    expect(ports).toHaveLength(1);
+    const beside: Check = {
+      ...{ id: 'x', category: 'config', title: '', run: () => [], says: () => '' },
+      subject: besideOthers(({ context }) => ({
+        things: context === 'alone-9' ? ['x'] : [],
+        otherwise: 'it has none',
+      })),
+    };
+    const skipped = runChecksByMesh([beside], input).filter(({ cluster: context }) => context === 'alone-9');
+    expect(skipped.map(({ args }) => args.reason)).toEqual([
+      `none of ${prod.join(', ')} has anything to compare it with; none of ${stag.join(', ')} has anything to compare it with`,
     ]);
   });
 

@@ -5,6 +5,7 @@ import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
+import { comparedInVain, meantPairs } from './shared/meant-pairs.ts';
 import { NO_CONFIG } from './shared/subjects.ts';
 
 /** Something that is known not to work with Cluster Mesh, within one cluster. */
@@ -96,10 +97,14 @@ export const COMBINATION_CHECKS: readonly Check[] = [
     category: 'config',
     title: 'all clusters encrypt with the same IPsec key',
     subject: besideOthers(ipsecKeyOf),
-    run: ({ clusters }) => {
+    run: ({ clusters, unpaired }) => {
       const keys = new Set(clusters.map(({ ipsecKeyDigest }) => ipsecKeyDigest));
       if (keys.size < 2) return [];
       const contexts = clusters.map(({ context }) => context);
+      const differs = meantPairs(clusters, { unpaired }).some(
+        ([one, other]) => one.ipsecKeyDigest !== other.ipsecKeyDigest,
+      );
+      if (!differs) return comparedInVain('ipsec-keys', clusters, [`the keys of ${contexts.join(', ')} differ`]);
       const hint =
         'What one cluster encrypts the other cannot read. Give all the same Secret cilium-ipsec-keys: https://docs.cilium.io/en/stable/security/network/encryption-ipsec/#key-rotation';
       return [{ id: 'ipsec-keys', severity: 'fail', args: { contexts }, hint }];

@@ -10,8 +10,17 @@ import {
 } from '../cilium/datapath.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { groupBy, pairsOf } from '../pairs.ts';
-import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './shared/check.ts';
+import { groupBy } from '../pairs.ts';
+import {
+  besideOthers,
+  type Check,
+  type CheckInput,
+  type Finding,
+  listed,
+  type Severity,
+  type Subject,
+} from './shared/check.ts';
+import { comparedInVain, isMeant, meantPairs } from './shared/meant-pairs.ts';
 import { NO_CONFIG } from './shared/subjects.ts';
 
 interface Agreement {
@@ -24,8 +33,8 @@ interface Agreement {
   otherwise?: string;
   /** What comes of a difference. */
   consequence: string;
-  /** Whether packets between two clusters that differ are lost, so that it is a failure; and what comes of it then. */
-  loss?: { between(one: CiliumConfig, other: CiliumConfig): boolean; consequence: string };
+  /** Whether packets from one cluster to another that differs are lost, so that it is a failure; and what comes of it then. */
+  loss?: { between(from: CiliumConfig, to: CiliumConfig): boolean; consequence: string };
   hint: string;
 }
 
@@ -109,7 +118,7 @@ export const CONFIG_CHECKS: readonly Check[] = [
       category: 'config',
       title: agreement.title,
       subject: besideOthers((cluster) => settingOf(cluster, agreement)),
-      run: ({ clusters }) => disagreement(clusters, agreement),
+      run: (input) => disagreement(input, agreement),
       says: ({ args }) =>
         `${(args.isLoss && agreement.loss ? agreement.loss : agreement).consequence} (${listed(args.settings, '; ')})`,
     }),
@@ -119,18 +128,21 @@ export const CONFIG_CHECKS: readonly Check[] = [
     category: 'config',
     title: 'all clusters have the same IP families',
     subject: besideOthers((cluster) => settingOf(cluster, { read: familiesOf })),
-    run: ({ clusters }) => {
-      const found = disagreement(clusters, {
+    run: (input) => {
+      const found = disagreement(input, {
         id: 'ip-families',
         severity: 'warn',
         read: familiesOf,
         hint: FAMILY_HINT,
       });
-      const common = ['IPv4', 'IPv6'].some((family) =>
-        clusters.every(({ ciliumConfig }) => familiesOf(ciliumConfig ?? {}).includes(family)),
+      const lacksCommon = meantPairs(input.clusters, input).some((pair) => {
+        const [one = [], other = []] = pair.map(({ ciliumConfig }) => ipFamilies(ciliumConfig ?? {}));
+        return !one.some((family) => other.includes(family));
+      });
+      const ofClusters = found.map((finding) =>
+        lacksCommon && finding.severity === 'warn' ? { ...finding, severity: 'fail' as const } : finding,
       );
-      const ofClusters = common ? found : found.map((finding) => ({ ...finding, severity: 'fail' as const }));
-      return [...ofClusters, ...nodesApart(clusters)];
+      return [...ofClusters, ...nodesApart(input)];
     },
     says: ({ severity, args }) => {
       const lacking = args.ofNodes
@@ -145,14 +157,15 @@ export const CONFIG_CHECKS: readonly Check[] = [
  * Clusters whose nodes have addresses of families that no node of the other has: no packet gets from one to the other. Of a
  * family in which it has no InternalIP, Cilium takes a node's ExternalIP (pkg/node/types, `GetNodeIP`).
  */
-function nodesApart(clusters: readonly ClusterSnapshot[]): Finding[] {
-  const known = clusters.flatMap(({ context, nodes }) => {
+function nodesApart(input: CheckInput): Finding[] {
+  const familiesAt = ({ nodes }: ClusterSnapshot) => {
     const own = nodes.flatMap(({ addresses }) => addresses.filter(({ type }) => /^(In|Ex)ternalIP$/.test(type)));
-    const families = [...new Set(own.flatMap(({ address }) => parseCidr(address)?.family ?? []))].sort();
-    return families.length > 0 ? [{ context, families }] : [];
-  });
-  return pairsOf(known)
-    .filter(([one, other]) => !one.families.some((family) => other.families.includes(family)))
+    return [...new Set(own.flatMap(({ address }) => parseCidr(address)?.family ?? []))].sort();
+  };
+  return meantPairs(input.clusters, input)
+    .map((pair) => pair.map((cluster) => ({ context: cluster.context, families: familiesAt(cluster) })))
+    .filter((pair) => pair.every(({ families }) => families.length > 0))
+    .filter(([one, other]) => !one?.families.some((family) => other?.families.includes(family)))
     .map((pair) => {
       const settings = pair.map(({ context, families }) => `${context}: IPv${families.join('+IPv')}`);
       return { id: 'ip-families', severity: 'fail', args: { settings, ofNodes: true }, hint: NODE_FAMILY_HINT };
@@ -178,17 +191,18 @@ function settingOf(cluster: ClusterSnapshot, { read, otherwise = '' }: Pick<Agre
 }
 
 function disagreement(
-  clusters: readonly ClusterSnapshot[],
+  input: CheckInput,
   { id, severity, read, hint, loss }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'loss'>,
 ): Finding[] {
-  const readable = clusters.flatMap((cluster) => {
-    const setting = cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
-    return setting === undefined ? [] : [{ context: cluster.context, setting }];
-  });
-  const groups = groupBy(readable, ({ setting }) => setting);
+  const settingIn = (cluster: ClusterSnapshot) => cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
+  const readable = input.clusters.filter((cluster) => settingIn(cluster) !== undefined);
+  const groups = groupBy(readable, (cluster) => settingIn(cluster) ?? '');
   if (groups.size < 2) return [];
   const settings = [...groups].map(([setting, same]) => `${same.map(({ context }) => context).join(', ')}: ${setting}`);
-  const configs = clusters.flatMap(({ ciliumConfig }) => (ciliumConfig ? [ciliumConfig] : []));
-  const isLoss = pairsOf(configs).some(([one, other]) => loss?.between(one, other));
+  const meant = meantPairs(readable, input);
+  if (!meant.some(([one, other]) => settingIn(one) !== settingIn(other))) return comparedInVain(id, readable, settings);
+  const isLost = (from: ClusterSnapshot, to: ClusterSnapshot) =>
+    isMeant(from, to, input) && loss?.between(from.ciliumConfig ?? {}, to.ciliumConfig ?? {});
+  const isLoss = meant.some(([one, other]) => isLost(one, other) || isLost(other, one));
   return [{ id, severity: isLoss ? 'fail' : severity, args: { settings, ...(isLoss ? { isLoss } : {}) }, hint }];
 }

@@ -100,22 +100,15 @@ export function encryption(config: CiliumConfig): Encryption {
 }
 
 /**
- * Whether packets of pods are lost between two clusters that encrypt differently. With WireGuard everything that a tunnel wraps goes to
+ * Whether packets of pods to another cluster, which encrypts differently, are lost. With WireGuard everything that a tunnel wraps goes to
  * its device, which knows no way to a node without a key of WireGuard; what is routed natively does so where the peer's pods have any
  * key, as with IPsec (bpf/lib/wireguard.h, `wg_maybe_redirect_to_encrypt`; pkg/node, `GetEndpointEncryptKeyIndex`). To pods without one,
  * both send as they would without encryption (bpf/lib/ipsec.h, `get_min_encrypt_key`). Mixed clusters are not supported (Cilium's docs,
  * "WireGuard Transparent Encryption").
  */
-export function encryptionLoses(one: CiliumConfig, other: CiliumConfig): boolean {
-  return [
-    [one, other],
-    [other, one],
-  ].some(
-    ([from = {}, to = {}]) =>
-      encryption(from) === 'WireGuard' &&
-      encryption(to) !== 'WireGuard' &&
-      (routingMode(from) !== 'native' || encryption(to) !== 'none'),
-  );
+export function encryptionLoses(from: CiliumConfig, to: CiliumConfig): boolean {
+  if (encryption(from) !== 'WireGuard' || encryption(to) === 'WireGuard') return false;
+  return routingMode(from) !== 'native' || encryption(to) !== 'none';
 }
 
 /** The option by which agents are told to pass over the internalTrafficPolicy of Services; on by default. */

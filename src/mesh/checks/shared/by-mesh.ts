@@ -1,5 +1,6 @@
 import { groupBy } from '../../pairs.ts';
 import { meantTogether } from '../../peers/meshes.ts';
+import { unpairedClusters } from '../../peers/unpaired-clusters.ts';
 import { type Check, type CheckInput, type Finding, runChecks } from './check.ts';
 
 /**
@@ -15,11 +16,12 @@ export function runChecksByMesh<Input extends CheckInput>(
   skip: readonly string[] = [],
 ): Finding[] {
   const meshes = meantTogether(input.clusters);
-  if (meshes.length < 2) return runChecks(checks, input, skip);
+  if (meshes.length < 2) return runChecks(checks, { ...input, unpaired: unpairedClusters(input.clusters) }, skip);
   const found = meshes.flatMap((clusters) => {
     const contexts = clusters.map(({ context }) => context);
     const peerIds = input.peerIds && new Map([...input.peerIds].filter(([context]) => contexts.includes(context)));
-    return runChecks(checks, { ...input, clusters, peerIds }, skip).map(
+    const unpaired = unpairedClusters(clusters);
+    return runChecks(checks, { ...input, clusters, unpaired, peerIds }, skip).map(
       (finding): Finding =>
         finding.severity === 'pass' ? { ...finding, args: { contexts, ...finding.args } } : finding,
     );
@@ -33,7 +35,7 @@ function merged(found: readonly Finding[]): Finding[] {
   const [passes, others] = [true, false].map((passed) =>
     found.filter(({ severity }) => (severity === 'pass') === passed),
   );
-  const rest = [...new Map((others ?? []).map((finding) => [JSON.stringify(finding), finding])).values()];
+  const rest = joined([...new Map((others ?? []).map((finding) => [JSON.stringify(finding), finding])).values()]);
   const [first] = passes ?? [];
   if (!first || rest.some(({ severity }) => severity !== 'skip')) return rest;
   const of = (name: string) => [...new Set((passes ?? []).flatMap(({ args }) => (args[name] ?? []) as string[]))];
@@ -42,4 +44,40 @@ function merged(found: readonly Finding[]): Finding[] {
   const samples = of('samples');
   const args = { ...(rest.length > 0 ? { contexts } : {}), ...(samples.length > 0 ? { samples } : {}) };
   return [{ ...first, args }, ...rest];
+}
+
+/**
+ * What is found of a cluster beside each of several meshes, as of one that is connected to nobody, is told once: why it could not be
+ * judged, and how it differs.
+ */
+function joined(found: readonly Finding[]): Finding[] {
+  const told: Finding[] = [];
+  for (const finding of found) {
+    const at = told.findIndex((one) => isAboutTheSame(one, finding));
+    const alike = told[at];
+    if (alike) told[at] = { ...alike, args: joinedArgs(alike.args, finding.args) };
+    else told.push(finding);
+  }
+  return told;
+}
+
+function isAboutTheSame(one: Finding, other: Finding): boolean {
+  if (one.severity !== other.severity || one.cluster !== other.cluster || one.hint !== other.hint) return false;
+  const keys = ({ args }: Finding) => Object.keys(args).sort().join();
+  if (keys(one) !== keys(other)) return false;
+  if (one.severity === 'skip') return one.cluster !== undefined && typeof one.args.reason === 'string';
+  return textsOf(one.args, 'settings').some((setting) => textsOf(other.args, 'settings').includes(setting));
+}
+
+function joinedArgs(one: Finding['args'], other: Finding['args']): Finding['args'] {
+  const unique = (name: string) => [...new Set([...textsOf(one, name), ...textsOf(other, name)])];
+  if (typeof one.reason === 'string') return { ...one, reason: unique('reason').join('; ') };
+  return { ...one, settings: unique('settings') };
+}
+
+/** What a finding has of something, in parts. */
+function textsOf(args: Finding['args'], name: string): string[] {
+  const value = args[name];
+  if (Array.isArray(value)) return value as string[];
+  return typeof value === 'string' ? value.split('; ') : [];
 }

@@ -24,6 +24,11 @@ export interface CheckInput {
   /** All clusters of the question. */
   clusters: readonly ClusterSnapshot[];
   now: Date;
+  /**
+   * Pairs of clusters, `[from, to]` by name, of which the first is to have no connection to the second; absent where clusters are judged
+   * that are to be connected.
+   */
+  unpaired?: readonly [from: string, to: string][] | undefined;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
   /** What clusters showed beyond their snapshots, by context; absent where nobody looked. */
