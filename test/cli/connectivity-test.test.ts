@@ -23,11 +23,14 @@ let meshctl: Meshctl;
 
 /** The context in which namespaces may not be deleted. */
 let keptIn: string | undefined;
+/** What may not be created. */
+let forbidden: string | undefined;
 
 beforeAll(async () => {
   const intercept: SandboxOptions['intercept'] = async (context, { verb, resource }) => {
     const isRefused = context === keptIn && verb === 'delete' && resource === 'namespaces';
     if (isRefused) throw new ApiError(403, 'Forbidden', 'namespaces stay');
+    if (verb === 'create' && resource === forbidden) throw new ApiError(403, 'Forbidden', 'nothing is made');
     return undefined;
   };
   ({ sandbox, meshctl } = await startConnectedMesh({ intercept }));
@@ -60,6 +63,21 @@ const verdicts = (report: ConnectivityReport, wanted?: ScenarioResult['result'])
     .sort();
 
 describe('connectivity test', () => {
+  it('with --keep says that something stays where it has made something, and else not', async () => {
+    forbidden = 'namespaces';
+    const none = await meshctl([...TEST, '--keep']);
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).not.toContain('(--keep)');
+    forbidden = 'deployments';
+    const empty = await meshctl([...TEST, '--keep']);
+    expect(empty.stderr).toContain(`what the test put into namespace ${NAMESPACE} stays (--keep)`);
+    forbidden = undefined;
+    for (const { store } of sandbox.clusters) {
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE };
+      if (store.get(namespace)) store.delete(namespace);
+    }
+  });
+
   it('says at once that the image cannot be pulled, and takes its pods away', async () => {
     const image = 'registry.k8s.io/e2e-test-images/agnhost:9.99';
     const kept = await meshctl([...TEST, '--image', image, '--wait-duration', '3m', '--keep']);

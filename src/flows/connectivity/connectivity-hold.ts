@@ -167,6 +167,20 @@ async function renewMark(cluster: TestCluster, mark: RunMark, signal?: AbortSign
   });
 }
 
+/** Whether anything of the test is in a cluster, and no other run is at work there; what cannot be seen is taken to be. */
+export async function isInNamespace(cluster: TestCluster, { run }: RunMark): Promise<boolean> {
+  const { client } = cluster.member;
+  try {
+    const namespace = await namespaceOf(cluster);
+    if (!namespace) return false;
+    const objects = await objectsIn(cluster);
+    if (objects.some((live) => otherRun(live, run, client.now()))) return false;
+    return [namespace, ...objects].some((live) => isMadeBy(TEST, live));
+  } catch {
+    return true;
+  }
+}
+
 /** Only what was looked at is marked: another run may take it at the same time. */
 async function writeMark(cluster: TestCluster, live: KubeObject, mark: RunMark, signal?: AbortSignal): Promise<void> {
   const annotations = holdAnnotations(heldBy(mark, cluster));
