@@ -26,7 +26,7 @@ it('counts, with internalTrafficPolicy Local, on no backend of another node, and
   expect(stdout).toMatch(/ mesh-2 +NO .* mesh-1 by itself \(2\), but its port http from node-3 by nobody$/m);
   const described = await meshctl('describe', 'near');
   expect(described.stdout).toMatch(/^ {2}Type: +ClusterIP, internalTrafficPolicy Local$/m);
-  expect(described.stdout).toMatch(/^ {2}Uses now: +mesh-1 \(2\), mesh-2 \(1\)$/m);
+  expect(described.stdout).toMatch(/^ {2}Uses now: +mesh-1 \(2\), mesh-2 \(1, not verified\)$/m);
   const listed = await meshctl('list');
   expect(listed.stdout).toContain(
     'default/near: has internalTrafficPolicy Local in mesh-1: its pods use the backends of their own node and of other clusters, and none of other nodes',

@@ -63,7 +63,7 @@ it.each([
     const object = { apiVersion: 'v1', kind: 'Service', namespace: 'shop', name };
     return { cluster: 'mesh-1', action: 'update', object, changes: [], before, wanted: service(name, {}), why: '' };
   });
-  const flow = { progress: { warn: () => undefined } } as unknown as Flow;
+  const flow = { signal: new AbortController().signal } as unknown as Flow;
   const hazards = await readWithdrawals(flow, [serving.target], steps, (work) => work([using.target]));
   for (const name of names) {
     expect(hazards.map(({ says }) => says)).toContainEqual(

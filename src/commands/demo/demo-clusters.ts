@@ -42,7 +42,7 @@ export async function runOnClusters(context: CommandContext, flags: DemoFlags, p
   const { meshctl } = demoLines(context, flags);
   await playScene(context, meshctl(tells, 'clustermesh', 'check', '--pre', '--context', contexts), paceMs);
   if (plan.connect) {
-    const shared = await withPair(context, flags, (pair) => readSharedOnceConnected(context, pair));
+    const shared = await withPair(context, flags, (pair) => readSharedOnceConnected(pair));
     requireNoneShared(plan, shared);
   }
   if (flags.dryRun) return resultOf(`\n${text}\n${NOTHING_CHANGED}`);

@@ -105,6 +105,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     ...(of.peers ? { peers: of.peers } : {}),
     ...(of.broken ? { brokenLinks: of.broken } : {}),
     ...(of.unseen ? { unseen: of.unseen } : {}),
+    ...(of.nodesUnseen ? { nodesUnseen: of.nodesUnseen } : {}),
   }));
 }
 

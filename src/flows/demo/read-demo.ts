@@ -75,7 +75,7 @@ export async function readDisturbance(
  * The Services, as `namespace/name`, whose backends the two clusters come to share as soon as they are connected.
  * @throws MeshctlError what {@link readServiceClusters} throws, and what an API server refuses
  */
-export async function readSharedOnceConnected(flow: Flow, pair: readonly [Target, Target]): Promise<string[]> {
-  const [one, other] = await readConfiguredServices(flow, await readServiceClusters(pair), {});
+export async function readSharedOnceConnected(pair: readonly [Target, Target]): Promise<string[]> {
+  const [one, other] = await readConfiguredServices(await readServiceClusters(pair), {});
   return one && other ? sharedOnceConnected(one, other) : [];
 }

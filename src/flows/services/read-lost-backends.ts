@@ -153,7 +153,7 @@ async function readEach(
 ): Promise<ClusterServices[]> {
   const onFailure = (context: string, error: MeshctlError) => failures.set(context, error);
   const members = await Promise.all(targets.map((target) => readServiceClusters([target], onFailure)));
-  const read = await readConfiguredServices(flow, members.flat(), {}, onFailure);
+  const read = await readConfiguredServices(members.flat(), {}, onFailure);
   flow.signal.throwIfAborted();
   return read;
 }

@@ -123,7 +123,7 @@ export async function readServices(
   scope: ServiceScope,
   onFailure?: OnFailure,
 ): Promise<ClusterServices[]> {
-  const read = await readAllDefinitions(flow, members, scope, onFailure);
+  const read = await readAllDefinitions(members, scope, onFailure);
   // Of clusters that could be read: the others would only be waited for again.
   const links = await readLinks(
     flow,
@@ -133,17 +133,16 @@ export async function readServices(
     member,
     cluster: { ...cluster, ...links.get(member.client.context) },
   }));
-  return readAllBackends(flow, found, scope, onFailure);
+  return readAllBackends(found, scope, onFailure);
 }
 
 /** As {@link readServices}, but no agent is asked: clusters are taken to be connected as their peering files say. */
 export async function readConfiguredServices(
-  flow: Flow,
   members: readonly ServiceCluster[],
   scope: ServiceScope,
   onFailure?: OnFailure,
 ): Promise<ClusterServices[]> {
-  return readAllBackends(flow, await readAllDefinitions(flow, members, scope, onFailure), scope, onFailure);
+  return readAllBackends(await readAllDefinitions(members, scope, onFailure), scope, onFailure);
 }
 
 /** A cluster with what was read of it. */
@@ -153,14 +152,13 @@ interface ReadCluster {
 }
 
 async function readAllDefinitions(
-  flow: Flow,
   members: readonly ServiceCluster[],
   scope: ServiceScope,
   onFailure: OnFailure | undefined,
 ): Promise<ReadCluster[]> {
   const read = await Promise.all(
     members.map(async (member) => {
-      const definitions = await orNone(member, readDefinitions(flow, member, scope), onFailure);
+      const definitions = await orNone(member, readDefinitions(member, scope), onFailure);
       return definitions.map((cluster) => ({ member, cluster }));
     }),
   );
@@ -168,7 +166,6 @@ async function readAllDefinitions(
 }
 
 async function readAllBackends(
-  flow: Flow,
   found: readonly ReadCluster[],
   scope: ServiceScope,
   onFailure: OnFailure | undefined,
@@ -179,10 +176,10 @@ async function readAllBackends(
       const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
       const reading = Promise.all([
         readBackends(member.client, services, scope),
-        keepsToNodes(services) ? readPodNodes(flow, member) : undefined,
+        keepsToNodes(services) ? readPodNodes(member) : {},
       ]);
       const read = await orNone(member, reading, onFailure);
-      return read.map(([backends, nodes]) => ({ ...cluster, nodes, services: withBackends(services, backends) }));
+      return read.map(([backends, nodes]) => ({ ...cluster, ...nodes, services: withBackends(services, backends) }));
     }),
   );
   return complete.flat();
@@ -192,15 +189,12 @@ function keepsToNodes(services: ReadonlyMap<string, ServiceFacts>): boolean {
   return [...services.values()].some(({ nodeLocal, annotations }) => nodeLocal && readSharing(annotations).global);
 }
 
-/** The nodes that any pod may be on, so none with a taint; undefined where they may not be listed. */
-async function readPodNodes(flow: Flow, { client, cluster }: ServiceCluster): Promise<string[] | undefined> {
+/** The nodes that any pod may be on, so none with a taint. */
+async function readPodNodes({ client }: ServiceCluster): Promise<Pick<ClusterServices, 'nodes' | 'nodesUnseen'>> {
   const nodes = await unlessForbidden(readNodes(client));
-  if (!nodes) {
-    flow.progress.warn(
-      `context "${client.context}": nodes may not be listed; taking ${cluster} to have pods on nodes without a backend`,
-    );
-  }
-  return nodes?.filter(({ taints = [] }) => !taints.some((taint) => repels(taint, []))).map(({ name }) => name);
+  if (!nodes) return { nodesUnseen: true };
+  const untainted = nodes.filter(({ taints = [] }) => !taints.some((taint) => repels(taint, [])));
+  return { nodes: untainted.map(({ name }) => name) };
 }
 
 function withBackends(
@@ -213,18 +207,13 @@ function withBackends(
 }
 
 /** One cluster's Services without their backends. */
-async function readDefinitions(flow: Flow, member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
-  const { client, namespace, cluster, globalByDefault } = member;
+async function readDefinitions(member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
+  const { client, cluster, globalByDefault } = member;
   const [peers, namespaces, services] = await Promise.all([
     readPeers(member),
     readNamespaces(client, scope.namespace),
     readServiceFacts(member, scope),
   ]);
-  if (!peers) {
-    flow.progress.warn(
-      `context "${client.context}": Secret ${namespace}/${AGENT_PEERS_SECRET} may not be read; taking ${cluster} to be connected to every cluster named`,
-    );
-  }
   return { context: client.context, cluster, globalByDefault, peers, namespaces, services };
 }
 

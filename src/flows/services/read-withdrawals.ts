@@ -31,11 +31,12 @@ export async function readWithdrawals(
     const serving = await readServing(targets);
     const read = scopesOf(retreating).map(async (scope) => {
       const within = steps.filter(({ object }) => isWithin(object, scope));
-      const found = await readConfiguredServices(flow, members, scope, ignore);
+      const found = await readConfiguredServices(members, scope, ignore);
       const clusters = found.map((of) => ({ ...of, isServing: serving.get(of.context) }));
       return { withdrawn: withdrawals(within, clusters), stranded: strandings(within, clusters) };
     });
     const hazards = await Promise.all(read);
+    flow.signal.throwIfAborted();
     return [...hazards.flatMap(({ withdrawn }) => withdrawn), ...hazards.flatMap(({ stranded }) => stranded)];
   });
 }

@@ -51,6 +51,8 @@ export interface ClusterServices {
   unseen?: readonly string[] | undefined;
   /** That any pod may be on; absent where none of its Services keeps to nodes, or they may not be listed. */
   nodes?: readonly string[] | undefined;
+  /** They may not be listed, and it hangs on them. */
+  nodesUnseen?: true | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */

@@ -1,10 +1,20 @@
+import { doubtsOf } from '../../mesh/services/assumptions.ts';
 import { stateOf } from '../../mesh/services/backends.ts';
 import type { ServiceBackend, ServiceDefinition, ServiceInCluster } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import { brokenLinkLines, type ReadClusters, unreadLines, usesNowText } from './service-list-view.ts';
+import {
+  assumedData,
+  assumedIn,
+  assumedLines,
+  brokenLinkLines,
+  type ReadClusters,
+  unreadLines,
+  usesNowText,
+  withoutUnread,
+} from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 
 export interface ServiceDescription extends ReadClusters {
@@ -23,6 +33,7 @@ export function serviceDescribeData({ clusters, service, unreachable }: ServiceD
       })),
       warnings: service.warnings.map((warning) => warningData(warning, service)),
     },
+    ...assumedData(clusters),
     ...(unreachable.length > 0 ? { unreachable } : {}),
   };
 }
@@ -36,7 +47,8 @@ function withStates(definition: ServiceDefinition): Record<string, unknown> {
 
 /** `service describe`: for each cluster what it says of the Service, its backends, and what it uses. */
 export function serviceDescribeText(description: ServiceDescription, theme: Theme): string {
-  const { service, unreachable } = description;
+  const { service, clusters, unreachable } = description;
+  const assumed = assumedIn(clusters);
   const title = theme.bold(`${service.namespace}/${service.name}`);
   const source =
     service.serviceImport === undefined
@@ -50,14 +62,26 @@ export function serviceDescribeText(description: ServiceDescription, theme: Them
   return [
     title,
     ...source,
-    ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
+    ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme, assumed)]),
     '',
     ...unreadLines(description, theme),
-    ...(wrong.length > 0 ? wrong : [`✅ ${service.namespace}/${service.name} has no warnings`]),
+    ...assumedLines(clusters, theme, wrong.length === 0),
+    ...(wrong.length > 0 ? wrong : [noWarningsLine(description, theme)]),
   ].join('\n');
 }
 
-function clusterLines({ cluster, context, namespaceExists, definition }: ServiceInCluster, theme: Theme): string[] {
+/** As far as it was looked at: where something had to be taken for granted, that is no tick. */
+function noWarningsLine({ service, clusters }: ServiceDescription, theme: Theme): string {
+  const doubts = doubtsOf(clusters);
+  const words = `${service.namespace}/${service.name} has no warnings${withoutUnread(clusters)}`;
+  return doubts.length > 0 ? `⚠️  ${theme.warn(`${words}, if ${doubts.join('; and if ')}`)}` : `✅ ${words}`;
+}
+
+function clusterLines(
+  { cluster, context, namespaceExists, definition }: ServiceInCluster,
+  theme: Theme,
+  assumed: ReadonlySet<string>,
+): string[] {
   const head = `${theme.bold(cluster)} (context ${context})`;
   if (!definition) return [`${head}: ${namespaceExists ? 'not defined' : 'has no such namespace'}`];
   const { type, headless, nodeLocal, ports, selector, backends, ready } = definition;
@@ -74,7 +98,10 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
         .map((pair) => pair.join('='))
         .join(',') || 'none',
     ],
-    ['Uses now', headless ? 'what DNS gives' : servedText(definition, theme)],
+    [
+      'Uses now',
+      headless ? 'what DNS gives' : servedText(definition, theme, assumed.has(cluster) ? cluster : undefined),
+    ],
     ['Backends', `${ready} of ${backends.length} ready`],
   ];
   return [
@@ -87,8 +114,8 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
   ];
 }
 
-function servedText(definition: ServiceDefinition, theme: Theme): string {
-  const uses = usesNowText(definition) || theme.fail('nothing');
+function servedText(definition: ServiceDefinition, theme: Theme, assumedOf: string | undefined): string {
+  const uses = usesNowText(definition, assumedOf) || theme.fail('nothing');
   return definition.unserved ? `${uses}, but ${theme.fail(`nothing for ${definition.unserved.join(', ')}`)}` : uses;
 }
 

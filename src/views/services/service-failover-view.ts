@@ -1,9 +1,18 @@
 import { counted, enumerated } from '../../mesh/counted.ts';
+import { doubtsOf } from '../../mesh/services/assumptions.ts';
 import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import { brokenLinkLines, noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
+import {
+  assumedData,
+  assumedLines,
+  brokenLinkLines,
+  noneLines,
+  type ReadClusters,
+  unreadLines,
+  withoutUnread,
+} from './service-list-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
@@ -11,32 +20,19 @@ export interface FailoverReport extends ReadClusters {
 
 /**
  * Whether there are Services, each of them survives every loss that was looked at, no cluster is missing, and of each it was
- * seen to whom it is connected, and would be after a restart.
+ * seen to whom it is connected, and would be after a restart. Peers that nobody named are no part of the question: what they have
+ * could only serve more.
  */
 export function isSurvivable(report: FailoverReport): boolean {
   const { services, unreachable } = report;
-  if (services.length === 0 || unreachable.length > 0 || doubtsOf(report).length > 0) return false;
+  if (services.length === 0 || unreachable.length > 0 || doubtsOf(report.clusters).length > 0) return false;
   return services.every(({ losses }) => losses.every(({ survives }) => survives));
-}
-
-/** On what it hangs besides, in words that go on with "if": what no agent could be asked, and what may not be read. */
-function doubtsOf({ clusters }: Pick<FailoverReport, 'clusters'>): string[] {
-  const assumed = clusters.filter(({ brokenLinks }) => brokenLinks === undefined).map(({ cluster }) => cluster);
-  const files = `${assumed.join(', ')} ${assumed.length === 1 ? 'is' : 'are'} connected as the peering files say, which no agent could be asked`;
-  return [
-    ...(assumed.length > 0 ? [files] : []),
-    ...clusters
-      .filter(({ unseen = [] }) => unseen.length > 0)
-      .map(
-        ({ cluster, unseen = [] }) => `nothing is wrong in ${cluster} with what may not be read: ${unseen.join(', ')}`,
-      ),
-  ];
 }
 
 /** The document's data. */
 export function failoverData({ unreachable, ...report }: FailoverReport): Record<string, unknown> {
   const survivable = isSurvivable({ ...report, unreachable });
-  return { survivable, ...report, ...(unreachable.length > 0 ? { unreachable } : {}) };
+  return { survivable, ...report, ...assumedData(report.clusters), ...(unreachable.length > 0 ? { unreachable } : {}) };
 }
 
 /**
@@ -61,6 +57,7 @@ export function failoverText(
     '',
     ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
+    ...assumedLines(report.clusters, theme, true),
     ...summaryLines(report, theme, isRequired),
     ...unreachableLines(unreachable, theme),
   ].join('\n');
@@ -132,8 +129,8 @@ function failingVerb(services: readonly ServiceSurvival[]): string {
 }
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
-  const { services, unreachable } = report;
-  const doubts = doubtsOf(report);
+  const { services, clusters, unreachable } = report;
+  const doubts = doubtsOf(report.clusters);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
   const total = counted(services.length, 'global service');
@@ -141,10 +138,10 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
     return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
   }
   if (failing.length === 0 && doubts.length > 0) {
-    const words = `${total}: none would fail, if ${doubts.join('; and if ')}`;
+    const words = `${total}: none would fail${withoutUnread(clusters)}, if ${doubts.join('; and if ')}`;
     return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
   }
-  if (failing.length === 0) return [`✅ ${total}: none would fail`];
+  if (failing.length === 0) return [`✅ ${total}: none would fail${withoutUnread(clusters)}`];
   const others = isPartial(report) ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
   const lines = failing.map((service) => `   ${service.namespace}/${service.name}: ${whenFailing(service)}`);

@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
+import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { BrokenLink } from '../../mesh/status/broken-link.ts';
@@ -23,6 +24,8 @@ export interface ReadCluster {
   brokenLinks?: readonly BrokenLink[] | undefined;
   /** What of it may not be read: whether its connections would come back hangs on it too; absent where all was read. */
   unseen?: readonly string[] | undefined;
+  /** Its nodes may not be listed, and one of its Services keeps to nodes. */
+  nodesUnseen?: true | undefined;
 }
 
 export interface ServiceListing {
@@ -43,8 +46,27 @@ export function serviceListData({ clusters, services, unreachable }: ServiceList
       })),
       warnings: service.warnings.map((warning) => warningData(warning, service)),
     })),
+    ...assumedData(clusters),
     ...(unreachable.length > 0 ? { unreachable } : {}),
   };
+}
+
+/** What of a report had to be taken for granted, as data; nothing where all was seen. */
+export function assumedData(clusters: readonly ReadCluster[]): { assumed?: readonly string[] } {
+  const assumed = [...doubtsOf(clusters), ...worstCasesOf(clusters)];
+  return assumed.length > 0 ? { assumed } : {};
+}
+
+/** The same for people. @param isSaid what holds only if it is so is told elsewhere, with the verdict */
+export function assumedLines(clusters: readonly ReadCluster[], theme: Theme, isSaid = false): string[] {
+  const doubts = isSaid ? [] : doubtsOf(clusters);
+  return [...(doubts.length > 0 ? [holdsIf(doubts)] : []), ...worstCasesOf(clusters)].map(
+    (words) => `⚠️  ${theme.warn(words)}`,
+  );
+}
+
+function holdsIf(doubts: readonly string[]): string {
+  return `This holds if ${doubts.join('; and if ')}`;
 }
 
 /** `NAMESPACE/NAME` of each Service, a line each. */
@@ -60,7 +82,13 @@ export function serviceNotes({ services, clusters }: ServiceListing): string[] {
       return `${service.namespace}/${service.name}: ${message}${hint ? ` → ${hint}` : ''}`;
     }),
   );
-  return [...warnings, ...brokenLinkNotes(clusters).map((note) => `${note} → ${statusCommand(clusters)}`)];
+  const doubts = doubtsOf(clusters);
+  return [
+    ...warnings,
+    ...brokenLinkNotes(clusters).map((note) => `${note} → ${statusCommand(clusters)}`),
+    ...(doubts.length > 0 ? [holdsIf(doubts)] : []),
+    ...worstCasesOf(clusters),
+  ];
 }
 
 /** `service list`: a row for each Service and cluster, then, unless only rows are wanted, the warnings. */
@@ -76,12 +104,13 @@ export function serviceListText(
     text,
     style: theme.bold,
   }));
+  const assumed = assumedIn(clusters);
   const rows = services.flatMap((service) =>
     service.clusters.map((entry): (Cell | string)[] => [
       service.namespace,
       service.serviceImport === undefined ? service.name : `${service.name} (ServiceImport ${service.serviceImport})`,
       entry.cluster,
-      ...definitionCells(entry, wide, theme),
+      ...definitionCells(entry, wide, theme, assumed),
     ]),
   );
   if (!headers) return tableLines(rows).join('\n');
@@ -92,6 +121,7 @@ export function serviceListText(
     ...warned.flatMap((service) => warningLines(service, theme)),
     ...brokenLinkLines(listing, theme),
     ...unreadLines(listing, theme),
+    ...assumedLines(clusters, theme),
     `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
     ...unreachableLines(listing.unreachable, theme),
   ].join('\n');
@@ -100,7 +130,17 @@ export function serviceListText(
 const HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'READY', 'USES NOW'];
 const WIDE_HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'PUBLISHED', 'TYPE', 'PORTS', 'READY', 'USES NOW'];
 
-function definitionCells({ definition, namespaceExists }: ServiceInCluster, wide: boolean, theme: Theme): Cell[] {
+/** The clusters that are only taken to be connected. */
+export function assumedIn(clusters: readonly ReadCluster[]): ReadonlySet<string> {
+  return new Set(clusters.filter(isAssumed).map(({ cluster }) => cluster));
+}
+
+function definitionCells(
+  { cluster, definition, namespaceExists }: ServiceInCluster,
+  wide: boolean,
+  theme: Theme,
+  assumed: ReadonlySet<string>,
+): Cell[] {
   if (!definition) {
     const text = namespaceExists ? 'not defined' : 'no such namespace';
     return [{ text, style: theme.dim }];
@@ -118,28 +158,38 @@ function definitionCells({ definition, namespaceExists }: ServiceInCluster, wide
     { text: global ? affinity : '-' },
     ...(wide ? wideCells : []),
     { text: `${ready}/${backends.length}`, style: ready === 0 ? theme.warn : undefined },
-    usesCell(definition, theme),
+    usesCell(definition, theme, assumed.has(cluster) ? cluster : undefined),
   ];
 }
 
-function usesCell(definition: ServiceDefinition, theme: Theme): Cell {
+function usesCell(definition: ServiceDefinition, theme: Theme, assumedOf: string | undefined): Cell {
   if (definition.headless) return { text: 'DNS only', style: theme.dim };
-  const text = usesNowText(definition);
+  const text = usesNowText(definition, assumedOf);
   return text ? { text } : { text: 'nothing', style: theme.fail };
 }
 
-/** `mesh-1 (2), perhaps mesh-2 (not read)`; with affinity `remote`, that comes first: `perhaps mesh-2 (not read), else mesh-1 (2)`. */
-export function usesNowText({ uses, usesUnread, usesDisconnected, affinity }: ServiceDefinition): string {
+/**
+ * `mesh-1 (2), perhaps mesh-2 (not read)`; with affinity `remote`, that comes first: `perhaps mesh-2 (not read), else mesh-1 (2)`.
+ * @param assumedOf the cluster that uses them, where it is only taken to be connected to others
+ */
+export function usesNowText(
+  { uses, usesUnread, usesDisconnected, affinity }: ServiceDefinition,
+  assumedOf?: string,
+): string {
   const unread = usesUnread.map((cluster) => `perhaps ${cluster} (not read)`).join(', ');
-  const parts = [usesText(uses), unread].filter((part) => part !== '');
+  const parts = [usesText(uses, assumedOf), unread].filter((part) => part !== '');
   const used = affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
   const lost = usesDisconnected.map((cluster) => `${cluster} (not connected)`);
   return [used || (lost.length > 0 ? 'nothing' : ''), ...lost].filter((part) => part !== '').join(', ');
 }
 
-/** `mesh-1 (2), mesh-2 (1, at risk)`; nothing for none. */
-function usesText(uses: readonly Use[]): string {
-  return uses.map(({ cluster, backends, atRisk }) => `${cluster} (${backends}${atRisk ? ', at risk' : ''})`).join(', ');
+/** `mesh-1 (2), mesh-2 (1, at risk)`, `mesh-2 (1, not verified)`; nothing for none. */
+function usesText(uses: readonly Use[], assumedOf: string | undefined): string {
+  const doubt = ({ cluster, atRisk }: Use): string => {
+    if (atRisk) return ', at risk';
+    return assumedOf === undefined || cluster === assumedOf ? '' : ', not verified';
+  };
+  return uses.map((use) => `${use.cluster} (${use.backends}${doubt(use)})`).join(', ');
 }
 
 /** What was read, and what could not be. */
@@ -155,6 +205,7 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme,
   return [
     clusters.length === 0 ? NOTHING_READ : `No service${where} is global in ${names}`,
     ...unreadLines({ clusters, unreachable }, theme),
+    ...assumedLines(clusters, theme),
     ...unreachableLines(unreachable, theme),
   ];
 }
@@ -225,4 +276,12 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
     .map(({ cluster, unread }) =>
       theme.dim(`${cluster} is also connected to ${unread.join(', ')}, ${why}: not counted`),
     );
+}
+
+/** ` in mesh-1 (mesh-2 was not read)`, behind what was found; nothing where all that they are connected to was read. */
+export function withoutUnread(clusters: readonly ReadCluster[]): string {
+  const unread = [...new Set(clusters.flatMap((one) => one.unread))];
+  if (unread.length === 0) return '';
+  const names = enumerated(clusters.map(({ cluster }) => cluster));
+  return ` in ${names} (${enumerated(unread)} ${unread.length === 1 ? 'was' : 'were'} not read)`;
 }
