@@ -9,7 +9,7 @@ import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { serviceFacts } from '../../src/mesh/services/services.ts';
-import { strandings, withdrawals } from '../../src/mesh/services/withdrawals.ts';
+import { doubtfulStrandings, strandings, withdrawals } from '../../src/mesh/services/withdrawals.ts';
 import { apiserverDeployment, snapshotOf } from '../support/snapshots.ts';
 
 const REF = apiserverServiceRef('kube-system');
@@ -300,6 +300,36 @@ describe('backends that are withdrawn', () => {
     };
     const says = `requests from ${stranded} for default/web fail, which no other backends serve${doubt}`;
     expect(strandings([step], clusters)).toEqual([{ cluster: 'one', says }]);
+  });
+
+  const MAY_FAIL = 'for default/web may fail: it was not read';
+  const OWN =
+    'requests from mesh-one for default/web may fail: only mesh-far may have backends for them, and it was not read';
+  it.each<[string, Partial<ClusterServices>, own: number, wanted: Record<string, string>, says: string[]]>([
+    ['a peer that it dials', { peers: ['mesh-far'] }, 1, {}, [`requests from mesh-far ${MAY_FAIL}`]],
+    ['one that only dials in', { peers: [], lettingIn: ['mesh-far'] }, 1, {}, [`requests from mesh-far ${MAY_FAIL}`]],
+    [
+      'of whom it has a user, too',
+      { peers: ['mesh-far'], lettingIn: ['mesh-far', 'mesh-one'] },
+      1,
+      WITHHELD,
+      [`requests from mesh-far ${MAY_FAIL}`],
+    ],
+    ['who has none of it to lose', { peers: ['mesh-far'] }, 0, WITHHELD, []],
+    ['whom it lets in to nothing', { peers: ['mesh-far'], isServing: false }, 1, {}, []],
+    ['who is known', { peers: ['mesh-two'] }, 1, {}, []],
+    ['who may be the only one to serve it', { peers: ['mesh-far'] }, 0, {}, [OWN]],
+    ['who may be that, where it takes part still', { peers: ['mesh-far'] }, 0, WITHHELD, []],
+  ])('leave open what becomes of requests where a peer was not read: %s', (_what, seen, own, wanted, says) => {
+    const clusters = [
+      { ...cluster('one', GLOBAL, own), ...seen },
+      { ...cluster('two', GLOBAL, 0), peers: ['mesh-one'] },
+    ];
+    const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+    const [before, after] = [of(GLOBAL), of(wanted)];
+    const step: Step = { cluster: 'one', action: 'update', object, changes: [], why: '', before, wanted: after };
+    expect(doubtfulStrandings([step], clusters)).toEqual(says.map((words) => ({ cluster: 'one', says: words })));
+    expect(doubtfulStrandings([{ ...step, action: 'keep' }], clusters)).toEqual([]);
   });
 });
 

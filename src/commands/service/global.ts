@@ -24,10 +24,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const dryRun = dryRunOf(flags);
   return withMembers(context, flags, async (members) => {
     const steps = await planGlobalServiceIn(context, members, service, intent);
-    const hazards = await readWithdrawals(context, members, steps, (work) =>
+    const { hazards, unseen } = await readWithdrawals(context, members, steps, (work) =>
       withOtherTargets(context, openingOf(flags), members, work),
     );
-    const report = { steps, hazards };
+    for (const warning of unseen) context.progress.warn(warning);
+    const report = { steps, hazards, warnings: unseen };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
       return planResult({ ...report, ...verdicts }, dryRun, flags.output);
@@ -45,7 +46,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
 function result(
   service: { namespace: string; name: string },
   intent: GlobalIntent,
-  { steps, hazards }: { steps: readonly Step[]; hazards: readonly Hazard[] },
+  { steps, hazards, warnings }: { steps: readonly Step[]; hazards: readonly Hazard[]; warnings: readonly string[] },
 ): CommandResult {
   const global = intent !== 'not-global';
   return {
@@ -54,7 +55,7 @@ function result(
       ...service,
       global,
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
-      warnings: printable(hazardWords(hazards)),
+      warnings: printable([...warnings, ...hazardWords(hazards)]),
     },
     text: (theme) => globalServiceText(service, global, steps, theme),
   };

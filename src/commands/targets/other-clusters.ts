@@ -1,5 +1,6 @@
 import type { Target } from '../../flows/flow.ts';
 import type { OtherClusters } from '../../flows/services/read-lost-backends.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -40,12 +41,12 @@ export async function withOtherClusters<T>(
   });
 }
 
-/** As {@link withOtherClusters}, for who reads them by itself; those that do not answer within ten seconds are left out. */
+/** As {@link withOtherClusters}, for who reads them by itself, and is told which do not answer within ten seconds. */
 export function withOtherTargets<T>(
   context: CommandContext,
   flags: ClusterFlags,
   own: readonly Target[],
-  work: (others: readonly Target[]) => Promise<T>,
+  work: (others: readonly Target[], silent: readonly Unanswered[]) => Promise<T>,
 ): Promise<T> {
   return withOthers(context, withinWait(flags, LONGEST_READ_MS), own, work);
 }
@@ -54,24 +55,31 @@ async function withOthers<T>(
   context: CommandContext,
   flags: ClusterFlags,
   own: readonly Target[],
-  work: (others: readonly Target[]) => Promise<T>,
+  work: (others: readonly Target[], silent: readonly Unanswered[]) => Promise<T>,
 ): Promise<T> {
   const contexts = own.map(({ client }) => client.context);
   let isFound = false;
-  const found = withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
-    isFound = true;
-    // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
-    const known = answered.filter(({ client }) => contexts.includes(client.context)).map(({ client }) => client.server);
-    const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
-    const others = answered.filter(
-      ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
-    );
-    return work(others);
-  });
+  const found = withFoundClusters(
+    quietly(context),
+    flags,
+    { all: true, first: contexts },
+    async ({ answered, silent }) => {
+      isFound = true;
+      // Of those that were looked at too it is known which are the same; of one of another kubeconfig its address alone.
+      const known = answered
+        .filter(({ client }) => contexts.includes(client.context))
+        .map(({ client }) => client.server);
+      const servers = own.map(({ client }) => client.server).filter((server) => !known.includes(server));
+      const others = answered.filter(
+        ({ client }) => !contexts.includes(client.context) && !servers.includes(client.server),
+      );
+      return work(others, silent);
+    },
+  );
   return found.catch((error: unknown) => {
     context.signal.throwIfAborted();
     // Of clusters that files name the run may have no kubeconfig, or one that leads to no other cluster with Cilium.
-    if (!isFound && error instanceof MeshctlError) return work([]);
+    if (!isFound && error instanceof MeshctlError) return work([], []);
     throw error;
   });
 }

@@ -12,7 +12,6 @@ import { scaledDown, type UnservedCluster } from '../../mesh/file/made-elsewhere
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
@@ -22,6 +21,7 @@ import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft
 import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import type { LostServices } from '../services/read-lost-backends.ts';
 import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
 import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
@@ -73,7 +73,7 @@ export interface PreparedMesh {
   /** With `prune`: services that no file names are global no longer. */
   extraServices: readonly Step[];
   /** What all of these steps together take from whom, also in clusters that no file has. */
-  withdrawals: readonly Hazard[];
+  withdrawals: LostServices;
   /** Peers that the file does not have. */
   extra: ExtraPeers;
   /** Clusters that could not be read, with `spare`. */
@@ -235,7 +235,7 @@ async function draftAll(
 }
 
 /** What is to be said of clusters and connections whether anything is to be written or not, each thing once. */
-export function meshWarnings({ snapshots, drafts, connections, extra }: PreparedMesh): string[] {
+export function meshWarnings({ snapshots, drafts, connections, extra, withdrawals }: PreparedMesh): string[] {
   const { warnings: connecting } = connections.now;
   const own = drafts.flatMap(({ draft: { snapshot, warnings, rotation } }) => {
     // Of a rotation the connections tell too, and know which clusters come to take part in it.
@@ -245,5 +245,13 @@ export function meshWarnings({ snapshots, drafts, connections, extra }: Prepared
       .filter((words) => !(isTold && words.startsWith(says)))
       .map((words) => `${snapshot.context}: ${words}`);
   });
-  return [...new Set([...own, ...connecting, ...snapshots.flatMap(keptForItself), ...notPeersNotes(extra.notPeers)])];
+  return [
+    ...new Set([
+      ...own,
+      ...connecting,
+      ...withdrawals.unseen,
+      ...snapshots.flatMap(keptForItself),
+      ...notPeersNotes(extra.notPeers),
+    ]),
+  ];
 }

@@ -45,6 +45,8 @@ export interface ClusterServices {
   peers?: readonly string[] | undefined;
   /** Whether it has a clustermesh-apiserver, from which others read; undefined where that was not looked at, or may not be. */
   isServing?: boolean | undefined;
+  /** Whom it lets in by a user of their own, as far as that was looked at. */
+  lettingIn?: readonly string[] | undefined;
   /** Those of its connections that are broken, by the word of `status`; undefined where its agents could not be asked. */
   broken?: readonly BrokenLink[] | undefined;
   /** What of the cluster may not be read, in words: one of its connections may be at risk without a word of it. */

@@ -2,7 +2,7 @@ import { enumerated } from '../counted.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, type Sharing } from './annotations.ts';
-import { isPublished } from './backends.ts';
+import { isPublished, publishedBackends } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { joinServices, serviceFacts, serviceKey } from './services.ts';
 import { survivalOf } from './survival.ts';
@@ -58,6 +58,39 @@ export function strandings(steps: readonly Step[], clusters: readonly ClusterSer
     const says = `requests from ${enumerated(stranded)} for ${key} fail, which no other backends serve${doubt}`;
     return [{ cluster, says }];
   });
+}
+
+/**
+ * The requests that may fail by these steps for all that is known: those from peers that were not read, whose pods may have nothing but
+ * these backends; and those from a cluster that has had no other backends than what such a peer may have.
+ * @param clusters as {@link strandings} takes them
+ */
+export function doubtfulStrandings(steps: readonly Step[], clusters: readonly ClusterServices[]): Hazard[] {
+  const before = failingBy(clusters);
+  const unread = unreadBy(clusters);
+  return retreats(steps).flatMap((step): Hazard[] => {
+    const { cluster, object } = step;
+    const of = clusters.find(({ context }) => context === cluster);
+    const key = serviceKey({ namespace: object.namespace ?? '', name: object.name });
+    const facts = of?.services.get(key);
+    if (!of || !facts) return [];
+    const dialling = of.isServing === false ? [] : [...new Set([...(of.peers ?? []), ...(of.lettingIn ?? [])])];
+    const isRead = (peer: string) => clusters.some((one) => one.cluster === peer);
+    const takes = withdraws(step) && publishedBackends(inputOf(of, facts)).length > 0;
+    const losing = takes ? dialling.filter((peer) => !isRead(peer)) : [];
+    const isUnserved = leaves(step) && before.get(key)?.includes(of.cluster);
+    const serving = isUnserved ? (unread.get(key)?.get(of.cluster) ?? []) : [];
+    const ofOthers = `requests from ${enumerated(losing)} for ${key} may fail: ${were(losing)} not read`;
+    const own = `requests from ${of.cluster} for ${key} may fail: only ${enumerated(serving)} may have backends for them, and ${were(serving)} not read`;
+    return [...(losing.length > 0 ? [ofOthers] : []), ...(serving.length > 0 ? [own] : [])].map((says) => ({
+      cluster,
+      says,
+    }));
+  });
+}
+
+function were(names: readonly string[]): string {
+  return names.length === 1 ? 'it was' : 'they were';
 }
 
 /** Whether others have had backends there until now, and have none any more. */
