@@ -454,9 +454,13 @@ describe('apply', () => {
     const disabled = await clusters.meshctl([...disable.split(' '), '--yes']);
     expect(disabled.exitCode, disabled.stderr).toBe(0);
     expect((await apply(MESH)).exitCode).toBe(0);
+    const planned = await apply(two, '--prune', '--dry-run');
     const pruned = await apply(two, '--prune', '--yes');
     expect(pruned.exitCode, pruned.stderr).toBe(0);
     expect(pruned.stdout).toContain('Disabled in mesh-3');
+    // As many as the plan had: what is deleted has not been changed as well.
+    const [, updates, deletions] = /^Plan: (\d+) to update, (\d+) to delete/m.exec(planned.stdout) ?? [];
+    expect(pruned.stdout).toContain(`Objects: ${updates} updated, ${deletions} deleted`);
     expect(store(2).get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
     expect(await differs(two)).toBe(0);
   });

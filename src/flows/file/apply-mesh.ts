@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
+import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
@@ -9,7 +10,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
-import { disconnectClusters } from '../connect/disconnect.ts';
+import { type DisconnectOutcome, disconnectClusters } from '../connect/disconnect.ts';
 import { clustersOfParting } from '../connect/prepare-disconnect.ts';
 import { disableCluster } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
@@ -57,7 +58,13 @@ export async function applyMesh(
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
     const removed = await disableInTurn(flow, prune, options, disabled);
-    return { ...applied, disabled, steps: [...applied.steps, ...removed] };
+    const { parted, ...made } = applied;
+    return {
+      ...made,
+      parted: parted?.parted ?? [],
+      disabled,
+      steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed)],
+    };
   } catch (error) {
     if (state.isWritten) sayWhatIsLeft(flow, prune, disabled);
     else {
@@ -120,7 +127,7 @@ async function carryOut(
   prepared: PreparedMesh,
   prune: PreparedPrune,
   options: RunOptions,
-): Promise<AppliedMesh> {
+): Promise<Omit<AppliedMesh, 'parted' | 'disabled'> & { parted: DisconnectOutcome | undefined }> {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
   const enabled = await enableAll(flow, changed, options);
@@ -156,14 +163,12 @@ async function carryOut(
       endpoints: service.endpoints,
     })),
     connections: connected?.connections ?? [],
-    parted: parted?.parted ?? [],
-    disabled: [],
+    parted,
     steps: [
       ...kept.flatMap(({ draft }) => draft.plan.steps),
       ...enabled.flatMap(({ steps }) => steps),
       ...(connected?.steps ?? [...connections.now.serve.steps, ...connections.now.dial.steps]),
       ...serviceSteps,
-      ...(parted?.steps ?? []),
     ],
     warnings: [...(connected?.warnings ?? connections.now.warnings), ...unready, ...(parted?.warnings ?? [])],
     verified: unready.length === 0 && prepared.scaledDown.length === 0 && (parted?.verified ?? true),
