@@ -183,6 +183,31 @@ describe('a disconnect of two clusters', () => {
     expect(stdout).toContain('✅ Disconnected');
   });
 
+  it('has nothing to verify where the server is scaled to 0: a new etcd has the users of the list', async () => {
+    const { store } = found(sandbox.clusters[2], 'mesh-3');
+    const scale = (replicas: number) =>
+      store.update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+        deployment.spec = { ...(deployment.spec as object), replicas };
+      });
+    await meshctl.ok(connect('mesh-2', 'mesh-3'));
+    scale(0);
+    await sandbox.clusters[2]?.settled();
+    for (const way of [
+      ['--destination-context', 'mesh-2'],
+      ['--peer', 'mesh-2'],
+    ]) {
+      const argv = ['clustermesh', 'disconnect', '--context', 'mesh-3', ...way, '--yes'];
+      const { stdout, stderr } = await meshctl.ok(argv);
+      expect(stdout).toMatch(/^✅/);
+      expect(stderr).not.toMatch(/describe|could not be verified/);
+    }
+    // Once it is up, etcd is asked.
+    scale(1);
+    await sandbox.clusters[2]?.settled();
+    const up = ['clustermesh', 'disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-2', '--yes'];
+    expect((await meshctl.ok(up)).stdout).toContain('✅ Nothing to do');
+  });
+
   it('has nothing to verify where Cluster Mesh was switched off, and nobody to tell of it there', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     const forget = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '--dry-run'];

@@ -1,5 +1,6 @@
 import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
+import { replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
@@ -58,7 +59,7 @@ interface FormerPeer {
   serverName: string;
   client: string;
   certificate: ClientCertificate;
-  /** False where Cluster Mesh was switched off there: without a pod, no etcd is left that could let anybody in. */
+  /** False where Cluster Mesh was switched off there, or its server is scaled to 0: without a pod, there is no etcd that lets anybody in. */
   isDeployed: boolean;
 }
 
@@ -131,9 +132,11 @@ function formerUsers(
   });
 }
 
+/** A new etcd is empty, and gets the users that the list has by then. */
 function isEtcdDeployed({ objects, unread, namespace }: Parting['snapshot']): boolean {
-  const deployment = keyOf(apiserverDeploymentRef(namespace));
-  return objects.has(deployment) || unread?.has(deployment) === true;
+  const key = keyOf(apiserverDeploymentRef(namespace));
+  const deployment = objects.get(key);
+  return deployment ? replicasOf(deployment) !== 0 : unread?.has(key) === true;
 }
 
 /** The certificate that a cluster had of its own for a peer. */
