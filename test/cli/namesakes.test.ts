@@ -54,6 +54,22 @@ it('disable --disconnect plans nothing in the clusters of another mesh', async (
   expect(stdout + stderr).not.toMatch(/\bs[13]\b/);
 });
 
+it('export writes a file of one mesh, and names the clusters of each', async () => {
+  const refused = await clusters.meshctl(['export', '--all']);
+  expect([refused.exitCode, refused.stdout]).toEqual([2, '']);
+  expect(refused.stderr).toContain('contexts "s1" and "p1" lead to different clusters of the name "mesh-1"');
+  expect(refused.stderr).toMatch(/meshctl export --context s1,s3 &&\s+meshctl export --context p1,p2,p3\n/);
+  for (const contexts of ['s1,s3', 'p1,p2,p3']) {
+    const { stdout: input } = await clusters.meshctl(['export', '--context', contexts]);
+    const diff = await clusters.meshctl(['diff', '-f', '-'], { input });
+    expect(diff.exitCode, diff.stderr).toBe(0);
+  }
+  // Each name is there once, and the dial that a file would have of them is another one.
+  const mixed = await clusters.meshctl(['export', '--context', 'p1,s3']);
+  expect(mixed.exitCode, mixed.stdout).toBe(2);
+  expect(mixed.stderr).toContain('the mesh-3 that context "p1" dials is another cluster than that of context "s3"');
+});
+
 it('a hint names no context where a name leads to two clusters', async () => {
   const { stderr } = await clusters.meshctl(mesh('disable', '--context', 'p2', '--dry-run'));
   expect(stderr).not.toMatch(/--context s/);

@@ -7,6 +7,7 @@ import { counted } from '../../mesh/counted.ts';
 import { enableOnceGone, leftOut, sinceDisable, unfinishedDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ExportedCluster, type ExportedMesh, exportMesh } from '../../mesh/file/export.ts';
+import { requireOneOfEachName } from '../../mesh/file/one-mesh.ts';
 import { serviceImportOf } from '../../mesh/services/derived.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -16,7 +17,8 @@ import { during, type Flow, type Target } from '../flow.ts';
  * Reads clusters, and says their mesh as a file. Those that have no clustermesh-apiserver are of no mesh, and left out.
  * @param parallel clusters at a time
  * @returns the mesh, and what was left out of it and why, as clauses
- * @throws MeshctlError `ClusterMeshNotEnabled` where none is left, `ClusterIdentity` where one is known by another name
+ * @throws MeshctlError `ClusterMeshNotEnabled` where none is left, `ClusterIdentity` where one is known by another name, `Usage` where
+ * clusters of two meshes have one name
  */
 export async function exportClusters(
   flow: Flow,
@@ -42,11 +44,12 @@ export async function exportClusters(
       },
     );
   }
-  const left = bare.map(({ snapshot }) => leftOut(snapshot));
-  for (const words of left) flow.progress.warn(words);
   const serving = read.filter((one) => !bare.includes(one));
   const snapshots = serving.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireSettledName(snapshot, snapshots);
+  requireOneOfEachName(snapshots);
+  const left = bare.map(({ snapshot }) => leftOut(snapshot));
+  for (const words of left) flow.progress.warn(words);
   return { mesh: exportMesh(serving), left };
 }
 
