@@ -107,7 +107,7 @@ export interface ClusterSnapshot {
   tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
   /** The CAs by which the clustermesh-apiserver verifies, or would, where they are not beside its certificates. */
   caBundle?: TrustBundle | undefined;
-  /** Secret cilium-ca. */
+  /** Secret cilium-ca, where it is the CA of the mesh (`authorityOfMesh`). */
   ca?: CaFacts | undefined;
   /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when it, or that key of it, is not there. */
   remoteUsers?: readonly RemoteUser[] | undefined;

@@ -1,4 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
+import { authorityOfMesh } from '../mesh/certificates/authority.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { keyOf, refOf } from '../mesh/objects/kube-object.ts';
 import {
@@ -41,7 +42,7 @@ export async function readForConnecting(client: ClusterClient, before: ClusterSn
   return {
     ...before,
     ciliumConfig: config && dataOf(config),
-    ca,
+    ca: authorityOfMesh(ca, { objects, namespace, tlsSecrets }),
     caBundle: bundles.get(SERVER_CERT_SECRET),
     objects,
     tlsSecrets,

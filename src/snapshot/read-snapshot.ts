@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { orRefusal, unlessForbidden } from '../kube/unless-refused.ts';
+import { authorityOfMesh } from '../mesh/certificates/authority.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type { CaFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
@@ -138,6 +139,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const usersText = users && dataOf(users)[USERS_FILE];
   const peers = secretNamed(dialingSecret({ objects, namespace }));
   const bundles = await readBundles({ objects, namespace }, read, (key) => unread.has(key));
+  const facts = readTlsFacts([...objects.values()], peers, bundles);
   return {
     context: client.context,
     server: client.server,
@@ -157,9 +159,9 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     probed,
     usedNodePorts,
     objects,
-    ...readTlsFacts([...objects.values()], peers, bundles),
+    ...facts,
     caBundle: bundles.get(SERVER_CERT_SECRET),
-    ca,
+    ca: authorityOfMesh(ca, { objects, namespace, tlsSecrets: facts.tlsSecrets }),
     remoteUsers: usersText === undefined ? undefined : usersLetIn(usersText),
     missingAccess,
     unread,

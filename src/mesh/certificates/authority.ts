@@ -15,6 +15,7 @@ import { expiredAuthority, replaceAuthorityCommand, replaceExpired } from './aut
 import { replaceInBundle } from './ca-bundle.ts';
 import type { CertificateFacts, TrustBundle } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+import { isSameKey, isStoredWith, issuerOf, trusts } from './trust.ts';
 
 /**
  * What Secret cilium-ca holds.
@@ -22,11 +23,14 @@ import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
  * - no-key: a CA whose key is kept elsewhere
  * - wrong-key: what stands there for a key is unreadable, or belongs to a different certificate
  * - missing: there is no such Secret; - empty: it has no certificate; - unreadable: what stands there for one is none
+ * - elsewhere: whatever it holds is not the CA of the mesh, whose certificates cert-manager issues
  */
-export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable';
+export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable' | 'elsewhere';
 
 /** How it stands with the CA, of a snapshot that was read with the CA (every purpose but `disconnect`). */
-export function authorityState({ ca, objects, namespace }: ClusterSnapshot): AuthorityState {
+export function authorityState(snapshot: ClusterSnapshot): AuthorityState {
+  const { ca, objects, namespace } = snapshot;
+  if (!ca && isIssuedElsewhere(snapshot)) return 'elsewhere';
   if (ca) return !ca.hasKey ? 'no-key' : ca.keyMatches ? 'usable' : 'wrong-key';
   const secret = objects.get(keyOf(secretRef(namespace, CA_SECRET)));
   if (!secret) return 'missing';
@@ -84,6 +88,7 @@ const STATE_WORDS: Readonly<Record<Exclude<AuthorityState, 'usable'>, string>> =
   unreadable: 'holds no readable certificate',
   'no-key': 'has no ca.key',
   'wrong-key': 'has a ca.key that is unreadable or belongs to a different CA',
+  elsewhere: 'is not where its CA is: cert-manager issues the certificates, from a CA of its own',
 };
 
 /** What is the matter with the CA, as the end of a sentence about its Secret; undefined for a usable one. */
@@ -182,6 +187,22 @@ export function isIssuedElsewhere({ objects, namespace }: Pick<ClusterSnapshot, 
   return there.some(isByCertManager) && there.every((secret) => isByCertManager(secret) || isUnfilled(secret));
 }
 
+/**
+ * The CA in Secret cilium-ca, where the mesh goes by it. Undefined where cert-manager issues every certificate from another one: then
+ * that Secret is there for Hubble, and nothing of the mesh is signed by it, nor trusts it. One that cert-manager keeps there itself
+ * is its issuer's.
+ */
+export function authorityOfMesh(
+  ca: CaFacts | undefined,
+  cluster: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'tlsSecrets'>,
+): CaFacts | undefined {
+  if (!ca || !isIssuedElsewhere(cluster) || issuesElsewhere(cluster, CA_SECRET)) return ca;
+  const own = CERTIFICATE_SECRETS.flatMap((name) => cluster.tlsSecrets.get(name) ?? []);
+  const knows = (one: (typeof own)[number]) =>
+    isSameKey(issuerOf(one), ca.certificate) || isStoredWith(one, ca.certificate) || trusts(one, ca.certificate);
+  return own.length === 0 || own.some(knows) ? ca : undefined;
+}
+
 /** Whether cert-manager issues the certificate that peers see, and goes on with all others where the chart asks it to. */
 export function isServedByCertManager(snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
   return issuesElsewhere(snapshot, SERVER_CERT_SECRET);
@@ -216,7 +237,10 @@ export function signerAdvice(snapshot: ClusterSnapshot, now: Date, others: reado
     );
   }
   const state = authorityState(snapshot);
-  if (state === 'no-key' || isIssuedElsewhere(snapshot)) {
+  if (state === 'elsewhere') {
+    return 'What cert-manager has issued can be used, and it has to issue what is new: its issuer has the key of the CA.';
+  }
+  if (state === 'no-key') {
     return (
       'The key of the CA is needed to sign; existing valid certificates are kept without it. ' +
       `Restore the key from its backup, or give the CA: ${give}`

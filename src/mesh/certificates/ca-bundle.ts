@@ -10,11 +10,13 @@ import {
   configMapRef,
   LOCAL_CERT_SECRET,
   REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
 import { templateSpec } from '../objects/workload.ts';
 import type { TrustBundle } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+import { isSameKey, isStoredWith, issuerOf } from './trust.ts';
 
 /**
  * Where programs have the CAs from by which they verify, where that is not the Secret of their certificate: the bundle that
@@ -93,12 +95,23 @@ const WHERE_MADE = "where that is made (tls.caBundle in the values of Cilium's c
  */
 export function completeBundle(
   { object }: Pick<TrustBundle, 'object'>,
-  holder: ReadBundle,
-  owner: Pick<ClusterSnapshot, 'context'> = holder,
+  holder: ReadBundle & Signed,
+  owner: Pick<ClusterSnapshot, 'context'> & Signed = holder,
 ): string {
   const isOwn = owner.context === holder.context;
   const [of, at] = isOwn ? ['', ''] : [` of context "${owner.context}"`, ` of context "${holder.context}"`];
-  return `Add the CA of Secret ${CA_SECRET}${of} to ${object}${at}, ${WHERE_MADE}; then restart what goes by it: ${restart(holder)}`;
+  return `Add ${whereAuthority(owner)}${of} to ${object}${at}, ${WHERE_MADE}; then restart what goes by it: ${restart(holder)}`;
+}
+
+type Signed = Pick<ClusterSnapshot, 'ca' | 'tlsSecrets'>;
+
+/** Where the CA of a cluster's certificates is found: an issuer of cert-manager's is in no Secret cilium-ca, but beside what it issues. */
+function whereAuthority({ ca, tlsSecrets }: Signed): string {
+  const server = tlsSecrets.get(SERVER_CERT_SECRET);
+  const issuer = server && issuerOf(server);
+  if (!server || !issuer || isSameKey(issuer, ca?.certificate)) return `the CA of Secret ${CA_SECRET}`;
+  const isBeside = isStoredWith(server, issuer);
+  return isBeside ? `the CA in ca.crt of Secret ${SERVER_CERT_SECRET}` : `the CA of its certificates`;
 }
 
 /** How peers are shut out that log in with a certificate of a CA in a bundle, as the end of a sentence that ends with a command. */

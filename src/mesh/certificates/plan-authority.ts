@@ -155,7 +155,7 @@ export function authorityWarnings(
     const secret = `Secret ${snapshot.namespace}/${CA_SECRET}`;
     return [`${secret} ${SIGNED_NOTHING}, and this plan reissues all of them from it. Instead, ${ways}`];
   }
-  if (makes || state === 'usable' || state === 'no-key') return [];
+  if (makes || state === 'usable' || state === 'no-key' || state === 'elsewhere') return [];
   return [
     `Secret ${snapshot.namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none ` +
       `can be issued, for a new peer or for one that expires → ${waysToSign(snapshot, others)}`,

@@ -1,4 +1,10 @@
-import { hasLostSigner, isIssuedElsewhere, isServedByCertManager, lostAuthority } from '../certificates/authority.ts';
+import {
+  authorityState,
+  hasLostSigner,
+  isIssuedElsewhere,
+  isServedByCertManager,
+  lostAuthority,
+} from '../certificates/authority.ts';
 import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
@@ -28,6 +34,9 @@ import { peersNotCompared } from './shared/subjects.ts';
 import { expiry } from './tls.ts';
 
 const NO_CA = 'there is no readable Secret cilium-ca';
+/** Whatever Secret cilium-ca holds, as for Hubble. */
+const ELSEWHERE = 'cert-manager issues its certificates, from a CA of its own';
+const lackOfCa = (cluster: ClusterSnapshot) => (authorityState(cluster) === 'elsewhere' ? ELSEWHERE : NO_CA);
 
 /** Whether certificates can be signed; enable needs it as well as a mesh that is up. */
 export const CA_CHECKS: readonly Check[] = [
@@ -35,12 +44,14 @@ export const CA_CHECKS: readonly Check[] = [
     id: 'tls-ca',
     category: 'tls',
     title: 'the CA exists and can sign',
-    subject: (cluster) => ({
-      things: caSecretOf(cluster) || hasSigned(cluster) || hasLostSigner(cluster) ? [CA_SECRET] : [],
-      otherwise: isIssuedElsewhere(cluster)
-        ? 'cert-manager issues its certificates, from a CA of its own'
-        : 'it has no CA yet, and nothing that one signed: enable makes one',
-    }),
+    subject: (cluster) => {
+      const isElsewhere = authorityState(cluster) === 'elsewhere';
+      const isThere = caSecretOf(cluster) || hasSigned(cluster) || hasLostSigner(cluster);
+      return {
+        things: isThere && !isElsewhere ? [CA_SECRET] : [],
+        otherwise: isElsewhere ? ELSEWHERE : 'it has no CA yet, and nothing that one signed: enable makes one',
+      };
+    },
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster): Finding[] => {
         const { context } = cluster;
@@ -59,7 +70,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     id: 'tls-ca-expiry',
     category: 'tls',
     title: 'CAs are valid for 30 days, or a third of their time, at least',
-    subject: ({ ca }) => ({ things: ca ? [CA_SECRET] : [], otherwise: NO_CA }),
+    subject: (cluster) => ({ things: cluster.ca ? [CA_SECRET] : [], otherwise: lackOfCa(cluster) }),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster): Finding[] => {
         const { context, ca } = cluster;
@@ -135,7 +146,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
 
 /** What is trusted besides the CA tells of a rotation, as long as it cannot be the CA of a peer. */
 function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly ClusterSnapshot[] }): Subject {
-  if (!cluster.ca) return { things: [], otherwise: NO_CA };
+  if (!cluster.ca) return { things: [], otherwise: lackOfCa(cluster) };
   const isDoubtful = unfinishedRotation(cluster, clusters)?.isProven === false;
   return {
     things: isDoubtful || cluster.tlsSecrets.size === 0 ? [] : [CA_SECRET],

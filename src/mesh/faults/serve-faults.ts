@@ -279,6 +279,8 @@ function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fa
     const says = `the private key of the CA ${what}: nothing can be renewed`;
     return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false, ...ways })];
   }
+  // What is in that Secret is none of the mesh's then.
+  if (authorityState(snapshot) === 'elsewhere') return [];
   if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
     const what =
       authorityState(snapshot) === 'empty' ? 'there is no CA certificate in it' : 'the CA certificate cannot be read';
