@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { MeshctlError } from '../../src/mesh/errors.ts';
 import { answer, drop, good, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { failure, sendJson } from '../support/kube-server.ts';
 
@@ -117,6 +118,20 @@ describe('requests', () => {
       ),
     ]);
   });
+});
+
+test('debug lines tell who ended an attempt that got no answer: its time, or who had no more need of it', async () => {
+  const server = await serve(() => undefined);
+  const ended = async (signal: AbortSignal) => {
+    const lines: string[] = [];
+    const client = open(server.url, {}, { debug: (line) => lines.push(line) });
+    await expect(client.get(SECRET, { signal })).rejects.toThrow();
+    return lines.join().replace(/^.*cilium-ca (.*) \d+ ms$/, '$1');
+  };
+  expect(await ended(AbortSignal.timeout(20))).toBe('ended by its time limit');
+  const work = new AbortController();
+  setTimeout(() => work.abort(new MeshctlError('Interrupted', 'its answer is not waited for')), 20);
+  expect(await ended(work.signal)).toBe('ended: its answer is not waited for');
 });
 
 describe('trying again', () => {

@@ -132,6 +132,16 @@ it.each([
   expect(reasonsOf({ clusters: [client, { ...server, nodes: { total: 1, connected: 1 } }] })).toMatchObject([{ lead }]);
 });
 
+it('a cluster that nobody is connected with has nothing that would not come back', () => {
+  const alone = judged([], { name: 'node-1', clusters: [] }, [agents(9)]);
+  const place = { context: 'one', namespace: 'kube-system', component: 'apiserver', object: 'Secret x' } as const;
+  const fault: Fault = { id: 'certificate-missing', ...place, outage: true, says: 'the server certificate is missing' };
+  const [reason] = reasonsOf({ clusters: [{ ...alone, faults: [fault] }] });
+  expect(reason).toMatchObject({ lead: undefined, says: expect.stringContaining('the server certificate is missing') });
+  const text = meshStatusText(evaluateMesh([{ ...alone, enabled: true, faults: [fault] }], []), PLAIN);
+  expect(text).not.toContain('come back');
+});
+
 describe('a peer that agents have and no Secret names', () => {
   it('is shown, and would not come back', () => {
     const agent = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] };

@@ -106,8 +106,9 @@ export function createTransport(options: TransportOptions): Transport {
         discard(answer);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        note(code ?? 'failed');
-        if (signal.aborted) throw errorOfAbort(signal);
+        const ended = signal.aborted ? errorOfAbort(signal) : undefined;
+        note(ended ? endedWords(ended) : (code ?? 'failed'));
+        if (ended) throw ended;
         waitMs = retryDelayMs(
           { kind: 'error', code },
           { attempt: count, idempotent: request.idempotent, policy: options.retry },
@@ -255,6 +256,12 @@ export function createTransport(options: TransportOptions): Transport {
       credentials.close();
     },
   };
+}
+
+/** Why an attempt was ended from here, by its time or whoever made it: that is no answer, nor the operator's Ctrl-C. */
+function endedWords({ code, message }: MeshctlError): string {
+  if (code === 'Timeout') return 'ended by its time limit';
+  return message === 'interrupted' ? 'interrupted' : `ended: ${message}`;
 }
 
 /** Says in an error's details that it is not about the first attempt, of which there was no answer. */

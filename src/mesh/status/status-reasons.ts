@@ -10,7 +10,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import { areAllConnected, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
+import { areAllConnected, isAlone, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -146,7 +146,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         (fault): StatusReason => ({
           id: fault.id,
           about: fault.peers ?? [fault.peer ?? report.cluster.name],
-          lead: leadOf(fault, isConnected(mesh, report, fault)),
+          lead: fault.outage && isUnused(mesh, report) ? undefined : leadOf(fault, isConnected(mesh, report, fault)),
           says: describeFault(fault),
           places: [],
           cause: fault,
@@ -163,6 +163,14 @@ function isConnected({ clusters }: Clusters, report: StatusReport, { component, 
   const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
   const client = peers.find((one) => one.cluster.name === peer);
   return areAllConnected(client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes);
+}
+
+/** A cluster that is connected with no other, as far as that was seen: nothing of it could come back. */
+function isUnused({ clusters }: Clusters, report: StatusReport): boolean {
+  const { name } = report.cluster;
+  return (
+    isAlone(report) && !mayBePeersOf(report, clusters).some(({ peers }) => peers.some((peer) => peer.name === name))
+  );
 }
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
