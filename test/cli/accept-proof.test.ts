@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { CliResult } from '../support/cli.ts';
-import { found } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs } from '../support/sandbox-mesh.ts';
 import { good, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
@@ -79,5 +79,30 @@ describe('what could not be proved', () => {
     );
     expect(untold.exitCode).not.toBe(0);
     good(await accept(b, 'confirmation.yaml'));
+  });
+
+  it('needs no pod that is ready, nor a certificate that is sound, where nothing is to be proved', async () => {
+    const own = found(two.clusters.clusters[1], 'mesh-2');
+    const pods = () =>
+      own.store
+        .list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' })
+        .filter(({ metadata }) => metadata.name.startsWith('clustermesh-apiserver'));
+    const scale = (replicas: number) =>
+      own.store.update(
+        refs.deployment('clustermesh-apiserver'),
+        ({ spec }) => void Object.assign(spec as object, { replicas }),
+      );
+    await two.save('invitation.yaml', good(await a(['clustermesh', 'certs', 'rotate', '--peer', 'mesh-2'])));
+    scale(0);
+    await eventually(pods, (left) => left.length === 0, 'the pods are gone');
+    const refused = await accept(b, 'invitation.yaml');
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('--replicas=1') });
+    const answered = await accept(b, 'invitation.yaml', '--no-proof');
+    expect(answered.exitCode, answered.stderr).toBe(0);
+    expect(parse(answered.stdout)).toMatchObject({ step: 'reply' });
+    expect(answered.stderr).toContain('nothing was proved (--no-proof)');
+    scale(1);
+    await eventually(pods, (left) => left.length > 0, 'a pod is there');
+    expect(good(await accept(b, 'invitation.yaml', '--wait-duration', '60s'))).toBe(answered.stdout);
   });
 });

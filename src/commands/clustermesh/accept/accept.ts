@@ -28,7 +28,8 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
   const { message: path } = flags;
   const dryRun = dryRunOf(flags);
   const message = parseMessage(await readTextInput(context, path, 'message'), sourceName(path));
-  const options = { endpoints: offeredEndpoints(flags.endpoint), skipChecks: flags.skipChecks };
+  const { skipChecks, proof } = flags;
+  const options = { endpoints: offeredEndpoints(flags.endpoint), skipChecks, proof };
   return withOneCluster(context, flags, async (target) => {
     const readOthers = readerOfOthers(context, flags, [target]);
     const prepared = await prepareAccept(context, target, message, { ...options, readOthers });
