@@ -197,15 +197,18 @@ function ofStatus(clusters, unreachable) {
   return {
     headline: `${healthy} of ${clusters.length + unreachable.length} clusters are healthy`,
     head: ['', 'cluster', 'context', 'nodes connected', 'peers'],
-    rows: clusters.map(({ healthy: well, cluster, context, nodes, peers }) => [
-      markOf(well ? 'pass' : 'fail'),
+    rows: clusters.map(({ healthy: well, unproved, cluster, context, nodes, peers }) => [
+      markOf(well ? 'pass' : unproved ? 'skip' : 'fail'),
       cluster.name,
       context,
       `${nodes.connected}/${nodes.total}`,
       peers.map(({ name, agents }) => `${name} ${agents.connected}/${agents.total}`).join(', '),
     ]),
     findings: [
-      ...clusters.flatMap(({ context, problems, faults = [] }) => [
+      ...clusters.flatMap(({ context, unread = [], problems, faults = [] }) => [
+        ...(unread.length > 0
+          ? [{ level: 'warning', where: context, says: `may not be read: ${unread.join(', ')}` }]
+          : []),
         ...problems.map(({ says, message, hint }) => ({ level: 'error', where: context, says: says ?? message, hint })),
         ...faults.map(({ says, hint, outage }) => ({
           level: outage ? 'error' : 'warning',

@@ -48,6 +48,18 @@ checkScenarios(
           return () => undo.forEach((each) => void each());
         },
       },
+      {
+        when: 'and has no certificate for it either',
+        severity: 'fail',
+        cluster: 'mesh-1',
+        args: { peer: 'mesh-2' },
+        change({ two }) {
+          const keys = ['', '.etcd-client-ca.crt', '.etcd-client.crt', '.etcd-client.key'];
+          const none = Object.fromEntries(keys.map((key) => [`mesh-1${key}`, undefined]));
+          const undo = [KVSTOREMESH, AGENTS].map((secret) => setFiles(two, secret, none));
+          return () => undo.forEach((each) => void each());
+        },
+      },
     ],
     'peers-endpoint': [
       {

@@ -1,24 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { checkEntries } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { grantAnn } from '../support/lesser-rights.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
+import { requireValid } from '../support/schemas.ts';
 import { addService } from '../support/service-clusters.ts';
 
 /** A user has the operator's roles, less one right: what that hides is no pass. */
 let mesh: ConnectedMesh;
 
-const RBAC = 'rbac.authorization.k8s.io/v1';
 const AS = ['--as', 'ann'];
 const BOTH = ['--context', 'mesh-1,mesh-2'];
-
-interface Role extends KubeObject {
-  rules: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
-}
 
 beforeAll(async () => {
   mesh = await startConnectedMesh({ nodes: 1 });
@@ -27,40 +20,8 @@ beforeAll(async () => {
 afterEach(() => grant(undefined));
 afterAll(() => mesh.sandbox.close());
 
-/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource, or with some Secrets only, of all of which none is listed. */
-function grant(without: string | undefined, secrets: readonly string[] | 'all' = []): void {
-  for (const { store, name } of mesh.sandbox.clusters) {
-    for (const [file, binding] of [
-      ['role', 'RoleBinding'],
-      ['cluster-role', 'ClusterRoleBinding'],
-    ] as const) {
-      const role = parse(readFileSync(new URL(`templates/rbac/${file}.yaml`, PACKAGE_ROOT), 'utf8')) as Role;
-      const { namespace } = role.metadata;
-      const rules = role.rules.map((rule) => ({
-        ...rule,
-        resources: rule.resources.filter((one) => name !== 'mesh-2' || one !== without),
-      }));
-      if (name === 'mesh-2' && namespace && secrets.length > 0)
-        rules.push({
-          ...{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
-          ...(secrets === 'all' ? {} : { resourceNames: [...secrets] }),
-        });
-      const metadata = { name: 'ann', namespace };
-      for (const kind of [role.kind, binding]) {
-        const ref = { apiVersion: RBAC, kind, name: 'ann', namespace };
-        if (store.get(ref)) store.delete(ref);
-      }
-      store.create({ ...role, metadata, rules: rules.filter(({ resources }) => resources.length > 0) } as KubeObject);
-      store.create({
-        apiVersion: RBAC,
-        kind: binding,
-        metadata,
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: role.kind, name: 'ann' },
-        subjects: [{ kind: 'User', name: 'ann' }],
-      } as unknown as KubeObject);
-    }
-  }
-}
+const grant = (...of: [without: string | undefined, secrets?: readonly string[] | 'all']) =>
+  grantAnn(mesh.sandbox.clusters, ...of);
 
 it.each<[resource: string, says: string, checks: string[]]>([
   ['serviceaccounts', 'the account and the rights of its clustermesh-apiserver', ['access-missing']],
@@ -71,6 +32,11 @@ it.each<[resource: string, says: string, checks: string[]]>([
   const status = await mesh.meshctl(['clustermesh', 'status', ...BOTH, ...AS]);
   expect(status.stdout).toContain(`‼ mesh-2: may not be read, so that nothing is known of it: ${says}`);
   expect(status.stdout).not.toContain('‼ mesh-1');
+  // What is seen of it is well.
+  expect(status.exitCode).toBe(3);
+  expect(status.stdout).toMatch(
+    /^⚠️ {2}All 2 nodes of 2 clusters are connected to all clusters, as far as that may be read/,
+  );
   const one = jsonOf(await mesh.meshctl(['clustermesh', 'status', '--context', 'mesh-2', ...AS, '-o', 'json']));
   expect(one.unread).toEqual([says]);
   if (checks.length === 0) return;

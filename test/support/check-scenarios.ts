@@ -27,7 +27,6 @@ const WARN_AT_WORST = [
   'operator-running',
   'tls-orphaned-users',
   'tls-rotation',
-  'peers-mutual',
   'peers-itself',
   'peers-unused-keys',
   'ownership-drift',

@@ -279,7 +279,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     },
     noticed: true,
     status: [],
-    check: ['‼peers-mutual', 'peers-connected'],
+    check: ['peers-mutual', 'peers-connected'],
     connect: 'changes',
   },
   {

@@ -71,6 +71,7 @@ describe('a mesh that is sound', () => {
       'with certificates of cert-manager',
       [one({ ownCa: 'none', annotations: CERT_MANAGER }), two({ ownCa: 'none', annotations: CERT_MANAGER })],
     ],
+    ['with a hub', [one({ dials: { 2: { by: B }, 3: { by: C } } }), two(), three()]],
     [
       'one-way, as chosen',
       [
@@ -237,6 +238,17 @@ describe('what runs and would not come back', () => {
         three({ letsIn: [1, 2], ...peersMarked({ 'meshctl.io/mode.mesh-2': 'served' }) }),
       ],
       [['peers-mutual', 'c1', expect.stringMatching(/^connect them again: .*; or part them on that side too: /)]],
+    ],
+    [
+      'half of a peering is lost, which no one chose, beside another one',
+      [one(), two({ dials: { 3: { by: C } }, letsIn: [1, 3] }), three({ dials: { 2: { by: B } } })],
+      [
+        [
+          'peers-mutual',
+          'c1',
+          `both ways: ${CONNECT}; or one-way, if that is meant: ${CONNECT} --connection-mode unicast`,
+        ],
+      ],
     ],
     [
       'a peer has parted with a cluster whose file for it cannot be read',

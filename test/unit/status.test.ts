@@ -270,21 +270,6 @@ describe('status', () => {
     );
   });
 
-  it('calls a peering of which one half is there neither two-way nor none', () => {
-    const report = evaluateStatus(input({}));
-    const other = {
-      ...report,
-      context: 'three',
-      cluster: { ...report.cluster, name: 'mesh-3' },
-      peers: report.peers.map((peer) => ({ ...peer, name: 'mesh-1' })),
-    };
-    const said = meshStatusText(evaluateMesh([report, other], []), plain);
-    expect(said).toContain(
-      '⚠️  All 4 nodes of 2 clusters are connected to all their peers (one-way, which no one chose: mesh-3 → mesh-1)\n' +
-        '   → both ways: meshctl clustermesh connect --context one --destination-context three\n',
-    );
-  });
-
   it('names what a lone cluster can be connected to, where that is no question', () => {
     const report = evaluateStatus(input({ peers: [], agents: NOTHING, replicas: NOTHING }));
     const of = (others: string[], known = report) => statusText(known, plain, new Map(), others);

@@ -12,7 +12,7 @@ import { agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/na
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import type { StatusExpectation, StatusReport } from '../../mesh/status/status.ts';
+import { type StatusExpectation, type StatusReport, UNREAD_NODES } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
@@ -142,9 +142,7 @@ async function unaskedNodes(
   return {
     missing: nodesWithoutAgent(whole, asked),
     ...(leftOut.length > 0 ? { leftOut } : {}),
-    ...(mayLack && nodes.length === 0
-      ? { unread: ['its nodes, of which the DaemonSet cilium may leave some out'] }
-      : {}),
+    ...(mayLack && nodes.length === 0 ? { unread: [UNREAD_NODES] } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
-import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, isUnwell, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
@@ -165,10 +165,10 @@ export async function waitForHealth(
     for (;;) {
       const quick = await pollAll(flow, targets, options, undefined, isPassing);
       // A new connection to a peer that is not there takes seconds to fail: it is made only when all else is well.
-      const isQuiet = isHealthy(judged(flow, quick));
+      const isQuiet = isWellAsSeen(judged(flow, quick));
       const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
       const look = judged(flow, poll);
-      if (isHealthy(look)) return look;
+      if (isWellAsSeen(look)) return look;
       for (const standstill of standstills(look)) tellOnce(standstill);
       stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
@@ -223,9 +223,14 @@ export function isHealthy({ reports, unreachable }: Look): boolean {
   return unreachable.length === 0 && reports.length > 0 && reports.every(({ healthy }) => healthy);
 }
 
+/** The same as far as the user may see: nobody comes to see more by waiting. */
+export function isWellAsSeen({ reports, unreachable }: Look): boolean {
+  return unreachable.length === 0 && reports.length > 0 && !reports.some(isUnwell);
+}
+
 /** Whether all that can be waited for is there, and what keeps the mesh from being healthy is broken objects. */
 function isStuck({ reports, unreachable }: Look): boolean {
-  const lacking = reports.filter(({ healthy }) => !healthy);
+  const lacking = reports.filter(isUnwell);
   return (
     unreachable.length === 0 &&
     lacking.length > 0 &&
@@ -268,10 +273,7 @@ function standstills({ reports }: Look): Standstill[] {
 }
 
 function waitingFor({ reports, unreachable }: Look): string {
-  const words = [
-    ...reports.filter(({ healthy }) => !healthy).map(lackOf),
-    ...unreachable.map(({ context }) => `${context} to answer`),
-  ];
+  const words = [...reports.filter(isUnwell).map(lackOf), ...unreachable.map(({ context }) => `${context} to answer`)];
   return `Waiting for ${words.join('; ')}`;
 }
 

@@ -32,9 +32,13 @@ import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import {
   isChoiceHalfRecorded,
   isHalfOfPeering,
+  mayDialUnseen,
+  mendHalfLost,
   mendUndialled,
+  saysHalfLost,
   saysHalfRecorded,
   saysUndialled,
+  undialledClients,
   undialledServers,
 } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
@@ -73,15 +77,23 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-mutual',
     title: 'peers are configured in both directions',
     also: undialledServers,
-    ...ofBoth((from, to) => {
-      if (undialledServers(from, [to]).length > 0)
-        return { severity: 'fail', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
-      if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
-      // By the name that it had.
-      return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
-        ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
-        : undefined;
-    }),
+    ...ofBoth(
+      (from, to) => {
+        if (undialledServers(from, [to]).length > 0)
+          return { severity: 'fail', reason: saysUndialled(from, to), hint: mendUndialled(from, to) };
+        if (undialledClients(to, [from]).length > 0)
+          return { severity: 'fail', reason: saysHalfLost(from, to), hint: mendHalfLost(from, to) };
+        if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
+        // By the name that it had.
+        return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
+          ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
+          : undefined;
+      },
+      (from, to) =>
+        isHalfOfPeering(from, to) && mayDialUnseen(to)
+          ? { says: `a Secret in which ${to.context} may name it may not be read`, isUnseen: true }
+          : undefined,
+    ),
   }),
   perPeer({
     id: 'peers-endpoint',

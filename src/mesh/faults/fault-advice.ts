@@ -101,6 +101,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-ca': connect,
   'peer-unconfigured': awaitKubelets,
   'choice-half-recorded': connect,
+  'peers-mutual': connect,
   'peer-renamed': connect,
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,

@@ -24,6 +24,7 @@ export type DialFaultId =
   | 'peer-unconfigured'
   | 'peer-renamed'
   | 'choice-half-recorded'
+  | 'peers-mutual'
   | 'max-connected-clusters-equal'
   | AddressFaultId;
 

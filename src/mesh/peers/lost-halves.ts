@@ -1,10 +1,12 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { knownAs } from './concerned-peers.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
-import { configuredPeers, expectedPeers, isLetIn } from './peers.ts';
+import { configuredPeers, expectedPeers, isLetIn, PEER_SECRETS } from './peers.ts';
+import { renamedPeers } from './renamed-peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
 export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
@@ -13,6 +15,40 @@ export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot
     !configuredPeers(server).includes(knownAs(client)) &&
     !dialsOneWay(asKnown(client), asKnown(server))
   );
+}
+
+/**
+ * The clusters among others that dial this one and that it does not dial, though nobody chose that: it has lost its half. Whom it
+ * has parted with by itself is another matter, and where a Secret that may name them may not be read nothing is known.
+ */
+export function undialledClients(server: ClusterSnapshot, others: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  if (mayDialUnseen(server)) return [];
+  const dialled = expectedPeers(server);
+  return others.filter(
+    (client) =>
+      isHalfOfPeering(client, server) &&
+      !dialled.includes(knownAs(client)) &&
+      !hasPartedWith(server, client) &&
+      // By the name that it had.
+      renamedPeers(server, [client]).length === 0,
+  );
+}
+
+/** Whether a cluster may dial others of which nothing is seen, since a Secret that names them may not be read. */
+export function mayDialUnseen({ namespace, unread }: Pick<ClusterSnapshot, 'namespace' | 'unread'>): boolean {
+  return PEER_SECRETS.some((name) => unread?.has(keyOf(secretRef(namespace, name))));
+}
+
+/** What is said of one of {@link undialledClients}, as a clause. */
+export function saysHalfLost(client: ClusterSnapshot, server: ClusterSnapshot): string {
+  return `${knownAs(client)} dials ${knownAs(server)}, which does not dial back, though no one chose that`;
+}
+
+/** Both ways out for one of {@link undialledClients}: which is meant, only the operator knows. */
+export function mendHalfLost(client: ClusterSnapshot, server: ClusterSnapshot): string {
+  const both = connectCommand(client.context, server.context);
+  const oneWay = connectCommand(client.context, server.context, ['--connection-mode', 'unicast']);
+  return `both ways: ${both}; or one-way, if that is meant: ${oneWay}`;
 }
 
 /** Whether two clusters let each other in and neither dials the other: a peering that has lost both halves. */

@@ -7,7 +7,8 @@ export type EdgeState = 'ok' | 'partial' | 'broken';
 /** A picture of a mesh, before it is drawn. */
 export interface MeshGraph {
   title: string;
-  nodes: { id: string; label: string; detail: string; known: boolean }[];
+  /** `unread`: what of the cluster may not be read, so that a connection may look sound which would not come back. */
+  nodes: { id: string; label: string; detail: string; known: boolean; unread?: readonly string[] }[];
   edges: { from: string; to: string; state: EdgeState; label: string }[];
 }
 
@@ -21,8 +22,9 @@ export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
   const asked = clusters.map((report) => ({
     id: idOf(report),
     label: report.cluster.name,
-    detail: `${report.context} · ${report.nodes.total} nodes`,
+    detail: `${report.context} · ${report.nodes.total} nodes${report.unread ? ' · not all may be read' : ''}`,
     known: true,
+    ...(report.unread ? { unread: report.unread } : {}),
   }));
   const ways = rowsOf(mesh).flatMap(({ report, cells }) => {
     const peers = new Map(mayBePeersOf(report, clusters).map((peer) => [peer.cluster.name, idOf(peer)]));

@@ -74,6 +74,8 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
+  if (!peer && isToDial(report, to))
+    return { from, to, state: 'disconnected', connected: 0, total: report.nodes.total };
   if (!peer) return { from, to, state: report.serves.includes(to) ? 'one-way' : 'not-configured' };
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
@@ -83,6 +85,16 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
     (kvstoremesh && !areAllConnected(kvstoremesh)) ||
     faultsBetween(report, to, all).length > 0;
   return { from, to, state: isAtRisk ? 'at-risk' : 'connected', connected, total };
+}
+
+/** Whether a fault is that a cluster does not dial a peer, and is to: agents do not even know of that one. */
+export function isOfUndialled({ peers }: Pick<StatusReport, 'peers'>, { id, peer }: Fault): boolean {
+  const isLost = id === 'peers-mutual' || id === 'peering-file-missing';
+  return isLost && peer !== undefined && !peers.some(({ name }) => name === peer);
+}
+
+function isToDial(report: StatusReport, to: string): boolean {
+  return report.faults.some((fault) => fault.peer === to && isOfUndialled(report, fault));
 }
 
 /** What of a connection would not come back: at whom dials, then at whom serves, as far as that one was asked. */

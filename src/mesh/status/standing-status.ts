@@ -20,9 +20,12 @@ import {
 } from '../objects/names.ts';
 import {
   isChoiceHalfRecorded,
+  mendHalfLost,
   mendUndialled,
+  saysHalfLost,
   saysHalfRecorded,
   saysUndialled,
+  undialledClients,
   undialledServers,
 } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
@@ -30,7 +33,7 @@ import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
-import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
+import { isAlone, type StatusProblem, type StatusReport, UNREAD_NODES } from './status.ts';
 
 /** What a cluster's agents said, and what it is configured with. */
 export interface PolledCluster {
@@ -72,6 +75,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
   'choice-half-recorded': [],
+  'peers-mutual': [],
   'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
   // Who refuses a peer is connected to it, and reads nothing.
   'max-connected-clusters-equal': ['config-not-retrieved', 'syncing', ...VAGUE],
@@ -111,7 +115,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
 
 /**
  * The reports with what is configured but broken, each cluster's by the snapshots of all: a cluster with such a fault is
- * not healthy, whatever its agents say; and a problem that a fault explains has it as its cause. What no connection needs
+ * not healthy, whatever its agents say, nor is one of which not all may be read; and a problem that a fault explains has it as its cause. What no connection needs
  * (`outage: false`) is told, and changes nothing else.
  */
 export function judgeStanding(polled: readonly PolledCluster[], now: Date): StatusReport[] {
@@ -119,22 +123,24 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   const standing = polled.map(({ report, snapshot }): JudgedCluster => {
     const others = withoutNamesakes(snapshot, snapshots);
     const found = faultsOf(snapshot, { now, others });
+    const served = withServed(report, snapshot, others);
     const faults = [
       ...withoutAgents(report, snapshot),
       ...found.filter(({ outage }) => outage),
       ...unconfigured(report, snapshot),
       ...undialled(report, snapshot, others),
+      ...halfLost(served, snapshot, others),
       ...renamed(snapshot, others),
     ];
     const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
     const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
-    const told = { ...withServed(report, snapshot, others), ...ofOtherMeshes };
+    const told = { ...served, ...ofOtherMeshes };
     return { report: told, snapshot, others, faults, harmless };
   });
   return standing.map(({ report, snapshot, others, faults, harmless }) => ({
     ...report,
-    healthy: report.healthy && faults.length === 0,
+    ...verdictOf(report, { faults, ...unreadIn(report, snapshot) }),
     ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
     ...enableObstacles(snapshot, now),
     ...unreadIn(report, snapshot),
@@ -151,6 +157,16 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       });
     }),
   }));
+}
+
+/** What may not be read may be broken: nobody calls that healthy. */
+function verdictOf(
+  { healthy }: StatusReport,
+  { faults, unread = [] }: Pick<StatusReport, 'faults' | 'unread'>,
+): Pick<StatusReport, 'healthy' | 'unproved'> {
+  const isWell = healthy && faults.length === 0;
+  const isUnproved = isWell && unread.some((one) => one !== UNREAD_NODES);
+  return { healthy: isWell && !isUnproved, ...(isUnproved ? { unproved: true } : {}) };
 }
 
 /** What of a cluster may not be read: where that is broken, no fault tells of it. */
@@ -227,6 +243,22 @@ function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: r
       ...{ object: `Secret ${secret}`, key: clusterNameOf(server), peer: clusterNameOf(server) },
       says: saysUndialled(snapshot, server),
       hint: mendUndialled(snapshot, server),
+    }));
+}
+
+/** Peers that dial this cluster and that it does not dial, though nobody chose that. One that is alone is told to be connected. */
+function halfLost(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  if (isAlone(report)) return [];
+  const { context, namespace } = snapshot;
+  const component = dialsThroughKvstoremesh(snapshot) ? ('kvstoremesh' as const) : ('agent' as const);
+  const object = `Secret ${dialingSecret(snapshot)}`;
+  return undialledClients(snapshot, others)
+    .filter((client) => !report.peers.some(({ name }) => name === clusterNameOf(client)))
+    .map((client) => ({
+      ...{ id: 'peers-mutual' as const, context, namespace, component, object, outage: true },
+      ...{ key: clusterNameOf(client), peer: clusterNameOf(client) },
+      says: saysHalfLost(client, snapshot),
+      hint: mendHalfLost(client, snapshot),
     }));
 }
 

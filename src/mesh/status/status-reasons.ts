@@ -9,7 +9,7 @@ import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
-import type { MeshStatusReport } from './mesh-status.ts';
+import { isOfUndialled, type MeshStatusReport } from './mesh-status.ts';
 import { areAllConnected, isAlone, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
@@ -146,7 +146,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         (fault): StatusReason => ({
           id: fault.id,
           about: fault.peers ?? [fault.peer ?? report.cluster.name],
-          lead: fault.outage && isUnused(mesh, report) ? undefined : leadOf(fault, isConnected(mesh, report, fault)),
+          lead: isLeadless(mesh, report, fault) ? undefined : leadOf(fault, isConnected(mesh, report, fault)),
           says: describeFault(fault),
           places: [],
           cause: fault,
@@ -163,6 +163,11 @@ function isConnected({ clusters }: Clusters, report: StatusReport, { component, 
   const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
   const client = peers.find((one) => one.cluster.name === peer);
   return areAllConnected(client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes);
+}
+
+/** Where nobody dials, or is to, no connection could come back. */
+function isLeadless(mesh: Clusters, report: StatusReport, fault: Fault): boolean {
+  return isOfUndialled(report, fault) || (fault.outage && isUnused(mesh, report));
 }
 
 /** A cluster that is connected with no other, as far as that was seen: nothing of it could come back. */

@@ -81,6 +81,14 @@ export interface ConnectionCounts {
   total: number;
 }
 
+/** Whether something is known to be wrong. */
+export function isUnwell({ healthy, unproved }: Pick<StatusReport, 'healthy' | 'unproved'>): boolean {
+  return !healthy && !unproved;
+}
+
+/** What may leave nodes out that do not count: whether the others are well does not hang on it. */
+export const UNREAD_NODES = 'its nodes, of which the DaemonSet cilium may leave some out';
+
 /** Whether there is anyone to be connected, and all are. */
 export function areAllConnected(counts: Pick<ConnectionCounts, 'connected' | 'total'> | undefined): boolean {
   return counts !== undefined && counts.total > 0 && counts.connected === counts.total;
@@ -113,6 +121,8 @@ export interface StatusReport extends EnableObstacles {
   namespace: string;
   cluster: { name: string; id: number };
   healthy: boolean;
+  /** Nothing that was seen is wrong, and what is `unread` may be: only for that it is not called healthy. */
+  unproved?: true | undefined;
   enabled: boolean;
   /** Its Service has no address yet: nobody can be connected to it at that. */
   unaddressed?: boolean | undefined;

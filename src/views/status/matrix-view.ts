@@ -1,10 +1,10 @@
-import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
-import { areAllConnected, isAlone, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
+import { areAllConnected, isAlone, isUnwell, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
@@ -13,6 +13,7 @@ import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
 import {
+  AS_FAR_AS_READ,
   beginningLines,
   invitationLines,
   leftOutLines,
@@ -82,38 +83,35 @@ function unconnected({ clusters }: MeshStatusReport): StatusReport[] {
 
 function headline(report: MeshStatusReport, theme: Theme): string {
   const { clusters, unreachable, healthy } = report;
+  const isUnproved = unreachable.length === 0 && clusters.length > 0 && !healthy && !clusters.some(isUnwell);
   const nodes = clusters.reduce((sum, { nodes: { total } }) => sum + total, 0);
   const total = clusters.length + unreachable.length;
-  if (healthy) {
-    const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
+  const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
+  if (healthy || isUnproved) {
     const apart = pairsApart(report).map((pair) => pair.map(nameOf).join(' and '));
     const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
-    const halves = halfPairs(report);
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
-      ...(halves.length > 0
-        ? [`one-way, which no one chose: ${halves.map(({ from, to }) => `${nameOf(to)} → ${nameOf(from)}`).join('; ')}`]
-        : []),
       ...(clusters.some(({ ofOtherMeshes }) => ofOtherMeshes) ? ['clusters of other meshes have the same names'] : []),
       ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
-    const [half] = halves;
-    const both = half ? hintLines(`both ways: ${connectCommand(half.from.context, half.to.context)}`, theme) : [];
-    const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
-    return [`${half ? '⚠️ ' : '✅'} ${says}`, ...both].join('\n');
+    const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}`;
+    return isUnproved ? `⚠️  ${theme.warn(`${says}, ${AS_FAR_AS_READ}`)}${sampled}` : `✅ ${says}${sampled}`;
   }
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
   }
-  const whole = ({ nodes, ...report }: StatusReport) => !isAlone(report) && areAllConnected(nodes);
+  const has = (state: MatrixCell['state']) =>
+    new Set(rowsOf(report).flatMap((row) => (row.cells.some((cell) => cell.state === state) ? [row.report] : [])));
+  const disconnected = has('disconnected');
+  const whole = (cluster: StatusReport) =>
+    !isAlone(cluster) && areAllConnected(cluster.nodes) && !disconnected.has(cluster);
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
   // Those that the matrix marks; what is wrong in the rest is at others, who dial them, or of no connection.
-  const isMarked = new Map(
-    rowsOf(report).map((row) => [row.report, row.cells.some((cell) => cell.state === 'at-risk')]),
-  );
-  const atRisk = clusters.filter((cluster) => whole(cluster) && isMarked.get(cluster)).length;
-  const unwell = clusters.filter((cluster) => whole(cluster) && !cluster.healthy && !isMarked.get(cluster)).map(nameOf);
+  const marked = has('at-risk');
+  const atRisk = clusters.filter((cluster) => whole(cluster) && marked.has(cluster)).length;
+  const unwell = clusters.filter((cluster) => whole(cluster) && isUnwell(cluster) && !marked.has(cluster)).map(nameOf);
   const words = [
     ...(unreachable.length > 0
       ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be queried`]
@@ -122,7 +120,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
     ...(unwell.length > 0 ? [`not all is well in ${firstOf(unwell)}`] : []),
   ];
-  return `❌ ${theme.fail(capital(words.join('; ')))}`;
+  return `❌ ${theme.fail(capital(words.join('; ')))}${sampled}`;
 }
 
 function nameOf({ cluster }: StatusReport): string {
@@ -136,16 +134,6 @@ function pairsApart(mesh: MeshStatusReport): [StatusReport, StatusReport][] {
   const isPair = ([one, other]: [StatusReport, StatusReport]) =>
     mayBePeersOf(one, clusters).includes(other) && mayBePeersOf(other, clusters).includes(one);
   return pairsOf(clusters).filter((pair) => isPair(pair) && apart(...pair) && apart(pair[1], pair[0]));
-}
-
-/** Where `from` does not dial a cluster that was asked and dials it, though nobody chose that: perhaps half of it is lost. */
-function halfPairs(mesh: MeshStatusReport): { from: StatusReport; to: StatusReport }[] {
-  const apart = apartIn(mesh);
-  return mesh.clusters.flatMap((from) =>
-    mayBePeersOf(from, mesh.clusters)
-      .filter((to) => apart(from, to) && !apart(to, from))
-      .map((to) => ({ from, to })),
-  );
 }
 
 /** Whether one cluster is not set to dial another one. */

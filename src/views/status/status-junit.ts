@@ -1,13 +1,14 @@
 import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { isOfUndialled, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import {
   areAllConnected,
   isAlone,
   type PeerStatus,
   type StatusProblem,
   type StatusReport,
+  UNREAD_NODES,
 } from '../../mesh/status/status.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
@@ -53,18 +54,29 @@ function casesOf(report: StatusReport, next: string | undefined): JunitCase[] {
     const type = enabled ? 'no-peers' : 'not-enabled';
     return [{ name: 'has peers', className, failure: { type, message, text: withNextStep(message, next) } }];
   }
-  const isToldAt = (fault: Fault) => peers.some(({ name }) => isAbout(fault, name));
+  const undialled = report.faults.filter((fault) => isOfUndialled(report, fault));
+  const isToldAt = (fault: Fault) => undialled.includes(fault) || peers.some(({ name }) => isAbout(fault, name));
   const isServing = ({ component, peer }: Fault) => component === 'apiserver' && peer === undefined;
   // Also what concerns clusters that are no peers here, or no more, keeps the cluster from being healthy.
   const standing = report.faults.filter((fault) => isServing(fault) || !isToldAt(fault));
   return [
     ...peers.map((peer) => ({
-      name: `all nodes are connected to ${peer.name}`,
+      name: `all ${report.sample ? 'sampled nodes' : 'nodes'} are connected to ${peer.name}`,
       className,
       ...outcomeOf(peer, report),
     })),
+    ...undialled.map((fault) => ({
+      name: `all nodes are connected to ${fault.peer}`,
+      className,
+      failure: {
+        type: fault.id,
+        message: `0/${report.nodes.total} nodes are connected to ${fault.peer}`,
+        text: withNextStep(describeFault(fault), fault.hint),
+      },
+    })),
     ...silentCases(report, className),
-    { name: 'everything that peers and agents need of it exists', className, ...outcomeOfFaults(standing) },
+    ...sampleCases(report, className),
+    { name: 'everything that peers and agents need of it exists', className, ...unlessUnread(report, standing) },
     ...leftOutCases(report, className),
     ...unseenCases(report, className),
   ];
@@ -77,6 +89,13 @@ function silentCases({ peers, problems, nodes }: StatusReport, className: string
   return [{ name: 'every node answers', className, ...(failure ? { failure } : {}) }];
 }
 
+/** Nodes that were not asked, by choice, are no pass. */
+function sampleCases({ sample }: StatusReport, className: string): JunitCase[] {
+  if (!sample) return [];
+  const skipped = `a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes`;
+  return [{ name: 'every node was asked', className, skipped }];
+}
+
 /** What nobody was asked for is no pass. */
 function leftOutCases({ leftOut = [] }: StatusReport, className: string): JunitCase[] {
   if (leftOut.length === 0) return [];
@@ -86,7 +105,11 @@ function leftOutCases({ leftOut = [] }: StatusReport, className: string): JunitC
 /** What may not be read is no pass. */
 function unseenCases({ unread = [] }: StatusReport, className: string): JunitCase[] {
   if (unread.length === 0) return [];
-  return [{ name: 'all of it may be read', className, skipped: `may not be read: ${unread.join(', ')}` }];
+  return [{ name: 'all of it may be read', className, skipped: saysUnread(unread) }];
+}
+
+function saysUnread(unread: readonly string[]): string {
+  return `may not be read: ${unread.join(', ')}`;
 }
 
 function outcomeOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): Outcome {
@@ -106,6 +129,13 @@ function failureFor(problems: readonly StatusProblem[], message: string): JunitC
 
 function isAbout({ peer, peers = peer === undefined ? [] : [peer] }: Fault, name: string): boolean {
   return peers.includes(name);
+}
+
+/** Where nothing is seen to be broken, what may not be read may be: that is no pass. */
+function unlessUnread({ unread = [] }: StatusReport, standing: readonly Fault[]): Pick<JunitCase, 'skipped'> & Outcome {
+  const outcome = outcomeOfFaults(standing);
+  const unseen = unread.filter((one) => one !== UNREAD_NODES);
+  return outcome.failure || unseen.length === 0 ? outcome : { skipped: saysUnread(unseen) };
 }
 
 /** Connected, and broken all the same; what no connection needs is told, and fails nothing. */

@@ -74,16 +74,25 @@ export function leftOutLines(report: StatusReport, theme: Theme): string[] {
   ];
 }
 
-/** What nothing is known of, since it may not be read: that all is well is said without it. */
-export function unseenLines({ context, unread = [], invitationsUnread }: StatusReport, theme: Theme): string[] {
-  const unlisted = invitationsUnread
-    ? [`${theme.warn('‼')} ${context}: its invitations could not be listed, so that nothing is known of them`]
+/** What a picture of clusters leaves out: nodes without an agent, and what may not be read. */
+export function unseenNotes({ clusters }: { clusters: readonly StatusReport[] }): string[] {
+  return clusters.flatMap((report) => [
+    ...(isAlone(report) ? [] : (report.leftOut ?? []).map((group) => `${report.context}: ${saysLeftOut(group)}`)),
+    ...unreadNote(report),
+  ]);
+}
+
+function unreadNote({ context, unread = [] }: StatusReport): string[] {
+  if (unread.length === 0) return [];
+  return [`${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`];
+}
+
+/** What nothing is known of, since it may not be read. */
+export function unseenLines(report: StatusReport, theme: Theme): string[] {
+  const unlisted = report.invitationsUnread
+    ? [`${report.context}: its invitations could not be listed, so that nothing is known of them`]
     : [];
-  if (unread.length === 0) return unlisted;
-  return [
-    `${theme.warn('‼')} ${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`,
-    ...unlisted,
-  ];
+  return [...unreadNote(report), ...unlisted].map((note) => `${theme.warn('‼')} ${note}`);
 }
 
 /** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */
@@ -113,6 +122,9 @@ function servedLines({ peers, serves, enabled }: StatusReport, theme: Theme, con
   return hintLines(`their status: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
 }
 
+/** What is said of a cluster, or of a mesh, in which nothing that was seen is wrong. */
+export const AS_FAR_AS_READ = 'as far as that may be read';
+
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */
 export function headline(report: StatusReport, theme: Theme): string {
   const { nodes, cluster, sample } = report;
@@ -128,12 +140,15 @@ export function headline(report: StatusReport, theme: Theme): string {
   if (report.peers.length === 0) {
     const whom = report.serves.join(', ');
     const words = `${cluster.name} is dialled one-way by ${whom}, as chosen`;
+    if (report.unproved) return `⚠️  ${theme.warn(`${words}, ${AS_FAR_AS_READ}`)}`;
     return report.healthy ? `✅ ${words}` : `❌ ${theme.fail(`${words}, but not all of it is well`)}`;
   }
   const word = sample ? 'sampled node' : 'node';
   const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
   if (nodes.connected === nodes.total) {
     const all = allOf(nodes.total, word, ['is', 'are']);
+    if (report.unproved)
+      return `⚠️  ${theme.warn(`${capital(all)} connected to all clusters, ${AS_FAR_AS_READ}`)}${note}`;
     return report.healthy
       ? // Scripts look for this very line, whatever the number.
         `✅ All ${nodes.total} ${word}s are connected to all clusters${note}`

@@ -6,7 +6,8 @@ export const GRAPH = {
   summary: 'Draw the mesh, edges coloured by health',
   description:
     'Asks the agents as status does, and draws who is connected to whom. Exits 0 whatever the state of the connections, ' +
-    '3 when a cluster cannot be queried: the picture lacks it. To judge the mesh, use status.',
+    '3 when a cluster cannot be queried: the picture lacks it. What may not be read is said beside it. To judge the mesh, ' +
+    'use status.',
   examples: [
     { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
     { line: 'meshctl clustermesh graph --all', what: 'Mermaid, for Markdown' },

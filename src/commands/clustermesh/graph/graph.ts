@@ -6,6 +6,7 @@ import { printable } from '../../../views/printable.ts';
 import { svgOf } from '../../../views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../../views/status/graph-text.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
+import { unseenNotes } from '../../../views/status/status-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
@@ -21,7 +22,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
   const graph = graphOfStatus(mesh);
   const { unreachable } = mesh;
   const drawing = drawingOf(graph, flags.output);
-  if (drawing !== undefined) warnOfMissing(context, unreachable);
+  if (drawing !== undefined) {
+    warnOfMissing(context, unreachable);
+    for (const note of unseenNotes(mesh)) context.progress.warn(note);
+  }
   return {
     kind: 'MeshGraph',
     data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },

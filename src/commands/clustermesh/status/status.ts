@@ -1,7 +1,14 @@
 import type { Target } from '../../../flows/flow.ts';
 import { readInvitationsIfAllowed, withInvitations } from '../../../flows/invitation/pending.ts';
 import type { JudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
-import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../../flows/status/status.ts';
+import {
+  isHealthy,
+  isWellAsSeen,
+  type Look,
+  lookAtClusters,
+  waitForHealth,
+  watchStatus,
+} from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
@@ -29,7 +36,7 @@ const EMPTY_BELOW = '\u001b[J';
 
 type StatusFlags = FlagsOf<typeof STATUS>;
 
-/** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer. */
+/** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer, 3 when that is so as far as may be read. */
 export async function run(context: CommandContext, flags: StatusFlags): Promise<CommandResult> {
   checkFlags(flags);
   const options = {
@@ -152,7 +159,8 @@ function statusResult(
   { output }: StatusFlags,
   { several, others, contexts }: { several: boolean; others: readonly string[]; contexts: Contexts },
 ): CommandResult {
-  const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
+  const unseen = look.unreachable.length > 0 ? 'ClusterUnreachable' : isWellAsSeen(look) ? 'Forbidden' : undefined;
+  const exitCode = isHealthy(look) ? 0 : unseen ? exitCodeOf(unseen) : 1;
   const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
   const [single] = mesh.clusters;
   const junit = () => statusJunit(mesh.clusters, mesh.unreachable, { contexts, others });

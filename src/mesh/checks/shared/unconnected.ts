@@ -115,13 +115,15 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
     : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
 }
 
+/** What a check says of a peer that dials, where that was read: it lacks a user here, or is not dialled back. */
+const SAID_OF_CLIENTS: readonly FaultId[] = ['peer-user-missing', 'peers-mutual'];
+
 /** Where a fault is found, and what it is about, as what finds it has that: the peers, or the Secret. */
 function placeOf(fault: Fault, reports: readonly StatusReport[]): Record<'foundIn' | 'foundOf', readonly string[]> {
   const { id, context, peer, peers = peer === undefined ? [] : [peer], object } = fault;
   const [, secret] = /^Secret (.+)$/.exec(object) ?? [];
   const foundOf = peers.length > 0 || secret === undefined ? peers : [secret];
-  if (id !== 'peer-user-missing') return { foundIn: [context], foundOf };
-  // Of a peer that was read, it is the peer that is said to lack a user here.
+  if (!SAID_OF_CLIENTS.includes(id)) return { foundIn: [context], foundOf };
   const clients = reports.filter(({ cluster }) => cluster.name === peer);
   const server = reports.find((report) => report.context === context)?.cluster.name ?? '';
   return { foundIn: [context, ...clients.map((client) => client.context)], foundOf: [...foundOf, server] };
