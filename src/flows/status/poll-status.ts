@@ -66,10 +66,12 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
       known = snapshot,
       ...unasked
     } = found === 'not sought' ? {} : await unaskedNodes(target, snapshot, found, { pods, on });
-    for (const name of isSample ? [] : missing) tally.add('agent', { name, error: NO_POD });
+    // Whom nobody has to be asked for is no matter of a sample.
+    for (const name of missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
     if (!isSample) return { report, snapshot: known };
-    return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes } }, snapshot: known };
+    const sample = { percent, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
+    return { report: { ...report, sample }, snapshot: known };
   } catch (error) {
     poll.abort(error);
     throw error;
