@@ -76,13 +76,31 @@ describe.each([
     const some = await meshctl.ok(rotate('--context', 'mesh-1,mesh-2', '--yes'));
     expect(some.stdout).toContain('✅ Renewed');
     expect(said(some.stdout)).toContain(`‼ mesh-2: ${left}`);
-    const old = await meshctl.ok(rotate('--context', 'mesh-2', '--older-than', '0h', '--yes'));
-    expect(old.stdout).toContain('✅ No other certificate was due');
+    const old = await meshctl.ok(rotate('--context', 'mesh-1,mesh-2', '--older-than', '0h', '--yes'));
+    expect(old.stdout).toContain('✅ Renewed');
     expect(said(old.stdout)).toContain(`• mesh-2: ${left}`);
     expect(old.stderr).not.toContain('stay as they are');
     const young = await meshctl.ok(rotate('--context', 'mesh-2', '--older-than', '10d', '--yes'));
     expect(young.stdout).toContain('✅ No certificate was due');
+    expect(young.stderr).not.toContain('mesh-1');
   });
+});
+
+it('a certificate that is due and that a cluster issues which was not named is no tick, by text, document and exit status', async () => {
+  for (const more of [['--yes'], ['--dry-run']]) {
+    const alone = rotate('--context', 'mesh-2', '--older-than', '0h', ...more);
+    const run = await meshctl(alone);
+    expect(run.exitCode, run.stdout).toBe(1);
+    expect(run.stdout).not.toContain('✅ No');
+    expect(run.stdout).toContain('✗ mesh-2: the certificate for dialling mesh-1 is due and stays');
+    const hint = 'Name its context too: meshctl clustermesh certs rotate --context mesh-2,mesh-1 --peer mesh-1';
+    expect(said(run.stdout)).toContain(`→ ${hint}`);
+    const { stdout, exitCode } = await meshctl([...alone, '-o', 'json']);
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ unissued: [{ context: 'mesh-2', peer: 'mesh-1', hint }] });
+  }
+  const mended = await meshctl.ok(rotate('--context', 'mesh-2,mesh-1', '--peer', 'mesh-1', '--yes'));
+  expect(mended.stdout).toContain('✅ Renewed 1 certificate');
 });
 
 it('certificates for dialling a peer that Helm brings are left to it by --peer, and named', async () => {

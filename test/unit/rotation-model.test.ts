@@ -208,7 +208,16 @@ it.each([
   );
 });
 
-const NOTHING = { replaced: [], staying: [], switched: [], parted: [], unsigned: [], left: [], isByAge: false };
+const NOTHING = {
+  replaced: [],
+  staying: [],
+  switched: [],
+  parted: [],
+  unsigned: [],
+  left: [],
+  unissued: [],
+  isByAge: false,
+};
 
 it.each([
   [['mesh-1', 'mesh-2'], [], '✅ The rotation of the CA is finished in mesh-1, mesh-2\n  • No certificate was due'],
@@ -231,6 +240,13 @@ it.each([
   const finished = finishedBy([...steps, ofPeers] as unknown as Step[]);
   const replaced = finished.filter((one) => !(staying as string[]).includes(one));
   expect(rotationText([], { ...NOTHING, replaced, staying }, PLAIN)).toBe(says);
+});
+
+it('a run that leaves what a cluster issues that was not named gives no tick', () => {
+  const unissued = [{ context: 'mesh-1', peer: 'mesh-3', says: 'it is due and stays', hint: 'Name it.' }];
+  expect(rotationText([], { ...NOTHING, unissued, isByAge: true }, PLAIN)).toBe(
+    'No other certificate was due\n✗ mesh-1: it is due and stays\n   → Name it.',
+  );
 });
 
 it('a run that leaves what nothing can sign says so below what it has done', () => {

@@ -349,6 +349,21 @@ describe('peers that are not named', () => {
     expect(written(plan(mesh))).toHaveLength(10);
   });
 
+  it('issue what is as old as was asked, and stays: that is named, and of what is young nothing is said', () => {
+    const due = plan(mesh, { olderThanMs: 0 }).scope;
+    const says =
+      'the certificate for dialling mesh-3 is due and stays, since mesh-3 issues it and has no part in this run';
+    const hint =
+      "Name its context too: meshctl clustermesh certs rotate --context 'c1,<context of mesh-3>' --peer mesh-3";
+    expect(due.unissued).toEqual([{ context: 'c1', peer: 'mesh-3', says, hint }]);
+    expect(due.warnings).toContain(`context "c1": ${says} → ${hint}`);
+    const young = plan(mesh, { olderThanMs: 10 * 365 * DAY_MS }).scope;
+    expect(young.unissued).toEqual([]);
+    expect(young.warnings.join()).not.toContain('for dialling');
+    // Who asks for all gets what the named clusters issue, and is told of the rest.
+    expect(plan(mesh).scope.unissued).toEqual([]);
+  });
+
   it('are most likely the cluster of this run that does not answer', () => {
     const { scope, steps } = plan(mesh, { silent: ['c3'] });
     const effects = rotationEffects(mesh, steps, new Map(), ['c3']);

@@ -62,6 +62,15 @@ export function isDueOfOwner(
   return reasonToReissue(facts, spec, facts.ca, now) !== undefined || ageMs(facts, now) >= olderThanMs;
 }
 
+/** The peers for which a cluster has a certificate that is as old as that. */
+export function peersDue(
+  { peerCertificates }: Pick<ClusterSnapshot, 'peerCertificates'>,
+  olderThanMs: number,
+  now: Date,
+): string[] {
+  return [...peerCertificates].filter(([, facts]) => ageMs(facts, now) >= olderThanMs).map(([peer]) => peer);
+}
+
 function ageMs(facts: TlsSecretFacts | undefined, now: Date): number {
   const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
   // What was issued just now is dated back.

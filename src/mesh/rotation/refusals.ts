@@ -139,7 +139,6 @@ export function requirePeer(
   const dialled = members.some(({ snapshot }) => snapshot.peerCertificates.has(peer));
   if (server && dialled) return;
   const peers = [...new Set(members.flatMap(({ snapshot }) => [...snapshot.peerCertificates.keys()]))].sort();
-  const all = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
   const ofOther = members.filter(({ snapshot }) => peersOfOthers(snapshot).includes(peer));
   if (dialled && ofOther.length > 0) {
     const asking = ofOther.map(({ snapshot: { context } }) =>
@@ -156,17 +155,25 @@ export function requirePeer(
       ? `the certificates for dialling ${peer} are issued by its CA, and no context was named for it`
       : `no cluster dials a peer "${peer}" with a certificate of its own`,
     {
-      hint: dialled
-        ? forgetIfSilent(
-            `Name its context too: ${meshctlCommand('clustermesh certs rotate', { context: all }, ['--peer', peer])}`,
-            members
-              .filter(({ snapshot }) => snapshot.peerCertificates.has(peer))
-              .map(({ snapshot }) => snapshot.context),
-            silent,
-          )
-        : `They dial: ${peers.join(', ') || 'none'}.`,
+      hint: dialled ? nameIssuer(members, peer, contexts, silent) : `They dial: ${peers.join(', ') || 'none'}.`,
       details: { peer, peers },
     },
+  );
+}
+
+/** The run that renews the certificates for dialling a peer whose context was not named. */
+export function nameIssuer(
+  members: readonly Member[],
+  peer: string,
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string {
+  const context = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
+  const holders = members.filter(({ snapshot }) => snapshot.peerCertificates.has(peer));
+  return forgetIfSilent(
+    `Name its context too: ${meshctlCommand('clustermesh certs rotate', { context }, ['--peer', peer])}`,
+    holders.map(({ snapshot }) => snapshot.context),
+    silent,
   );
 }
 

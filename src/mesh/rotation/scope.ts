@@ -2,11 +2,10 @@ import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand, withNamedContexts } from '../command-line.ts';
+import { connectCommand, withNamedContexts } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import type { Contexts } from '../faults/fault-advice.ts';
 import { partedBy } from '../peers/parted.ts';
-import { peersOfOthers } from '../peers/peer-choices.ts';
 import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
 import { type LeftCertificates, leftCertificates } from './left-certificates.ts';
@@ -22,6 +21,14 @@ import {
 } from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers } from './strangers.ts';
+import {
+  askCommand,
+  leftToOwners,
+  staysWithOwner,
+  strangersByOwner,
+  type UnissuedCertificate,
+  unissuedCertificates,
+} from './strangers-certificates.ts';
 import { unfinishedRotations } from './unfinished-rotation.ts';
 import { requireSigners, type UnsignedCluster, unsignedClusters } from './unsigned.ts';
 
@@ -62,6 +69,8 @@ export interface RotationScope {
   unsigned: readonly UnsignedCluster[];
   /** What was asked for and is left to those who have made it. */
   left: readonly LeftCertificates[];
+  /** What is as old as asked, and stays, since the cluster that issues it was not named. */
+  unissued: readonly UnissuedCertificate[];
   /** How it came about, for people, by context. */
   notes: Readonly<Record<string, readonly string[]>>;
   warnings: readonly string[];
@@ -117,7 +126,8 @@ export function scopeRotation(
   const replace = new Set(replaced.map(({ snapshot }) => snapshot.context));
   const input = { members, replace, successors: new Map(), due: due.certificates, asked, peer, force, now };
   const unsigned = unsignedClusters(input);
-  const left = leftCertificates(input);
+  const left = [...leftCertificates(input), ...leftToOwners(members, choice, now)];
+  const unissued = unissuedCertificates(members, choice, now, contexts);
   // For one peer, no CA is let go of.
   const settling = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
   // What is trusted there besides the CA in Secret cilium-ca was not to replace it: it is replaced by it.
@@ -144,17 +154,19 @@ export function scopeRotation(
     switching: new Set(switched.map(({ snapshot }) => snapshot.context)),
     unsigned,
     left,
+    unissued,
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: [
       ...members.flatMap((member) => [
-        ...strangerWarnings(member, members, contexts, choice.silent),
+        // By age what is due is named, and of what is not nothing was asked.
+        ...(choice.olderThanMs === undefined ? strangerWarnings(member, members, contexts, choice.silent) : []),
         ...missingSecrets(member, members, contexts, choice.silent),
         ...foreignWarnings(member, members),
         ...silenceWarnings(member),
       ]),
       ...openWarnings(open, members, contexts, choice.others),
       // What is only older than asked is as good, and its maker has its own time for it.
-      ...[...unsigned, ...partedPeers(members), ...(choice.olderThanMs === undefined ? left : [])].map(
+      ...[...unsigned, ...unissued, ...partedPeers(members), ...(choice.olderThanMs === undefined ? left : [])].map(
         ({ context, says, hint }) => `context "${context}": ${says} → ${hint}`,
       ),
     ],
@@ -208,18 +220,14 @@ function strangerWarnings(
   contexts: Contexts,
   silent: readonly string[] = [],
 ): string[] {
-  const { context } = member.snapshot;
-  const ofOthers = peersOfOthers(member.snapshot);
-  const all = strangersTo(member, members);
-  const theirs = all.filter((peer) => ofOthers.includes(peer));
-  const strangers = all.filter((peer) => !theirs.includes(peer));
+  const { own, theirs } = strangersByOwner(member, members);
   return [
-    ...(strangers.length > 0
-      ? [`${describeStrangers(member, strangers, contexts, silent)}; the certificates for dialling them stay`]
+    ...(own.length > 0
+      ? [`${describeStrangers(member, own, contexts, silent)}; the certificates for dialling them stay`]
       : []),
     ...theirs.map((peer) => {
-      const ask = meshctlCommand('clustermesh certs rotate', { context }, ['--peer', peer]);
-      return `context "${context}": the certificate for dialling ${peer} stays, since another owner issues it → ask them for a new one: ${ask}`;
+      const { context } = member.snapshot;
+      return `context "${context}": ${staysWithOwner(peer)} → ask them for a new one: ${askCommand(context, peer)}`;
     }),
   ];
 }

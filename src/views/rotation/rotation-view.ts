@@ -1,5 +1,6 @@
 import type { LeftCertificates } from '../../mesh/rotation/left-certificates.ts';
 import type { PartedPeer } from '../../mesh/rotation/scope.ts';
+import type { UnissuedCertificate } from '../../mesh/rotation/strangers-certificates.ts';
 import type { UnsignedCluster } from '../../mesh/rotation/unsigned.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -17,6 +18,7 @@ interface EndOfRotation {
   parted: readonly PartedPeer[];
   unsigned: readonly UnsignedCluster[];
   left: readonly LeftCertificates[];
+  unissued: readonly UnissuedCertificate[];
   /** Only what is old was asked for: what is left to its maker is nothing amiss. */
   isByAge: boolean;
   /** The former CA is no longer trusted. */
@@ -31,7 +33,7 @@ interface EndOfRotation {
 export function rotationText(certificates: readonly RenewedCertificate[], end: EndOfRotation, theme: Theme): string {
   return [
     renewedText(certificates, end, theme),
-    ...unsignedLines(end.unsigned, theme),
+    ...unsignedLines([...end.unsigned, ...end.unissued], theme),
     ...leftLines(end, theme),
     ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one, theme)),
   ].join('\n');
@@ -54,10 +56,11 @@ function linesOf(mark: string, { context, says, hint }: UnsignedCluster, theme: 
 
 function renewedText(
   certificates: readonly RenewedCertificate[],
-  { replaced, staying, switched, unsigned, left, isByAge }: Omit<EndOfRotation, 'parted'>,
+  { replaced, staying, switched, unsigned, unissued, left, isByAge }: Omit<EndOfRotation, 'parted'>,
   theme: Theme,
 ): string {
-  const none = `No ${unsigned.length + left.length > 0 ? 'other ' : ''}certificate was due`;
+  const due = [...unsigned, ...unissued];
+  const none = `No ${due.length + left.length > 0 ? 'other ' : ''}certificate was due`;
   if (certificates.length === 0 && replaced.length + staying.length > 0) {
     return [
       ...(replaced.length > 0 ? [`✅ The rotation of the CA is finished in ${replaced.join(', ')}`] : []),
@@ -66,7 +69,7 @@ function renewedText(
     ].join('\n');
   }
   if (certificates.length === 0 && left.length > 0 && !isByAge) return `${theme.fail('✗')} No certificate was renewed`;
-  if (certificates.length === 0) return unsigned.length > 0 ? none : `✅ ${none}`;
+  if (certificates.length === 0) return due.length > 0 ? none : `✅ ${none}`;
   const lines = certificates.map(
     ({ context, secret, subject, peer }) =>
       `  • ${theme.bold(context)}: ${subject} in Secret ${secret}${peer ? ` (for ${peer})` : ''}`,

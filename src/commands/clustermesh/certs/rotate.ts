@@ -71,23 +71,25 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
     const { parted } = outcome;
-    const { unsigned, left, staying, switching } = prepared.scope;
+    const { unsigned, left, unissued, staying, switching } = prepared.scope;
     const end = printable({
       replaced: finished.filter((one) => !staying.has(one) && !switching.has(one)),
       staying: finished.filter((one) => staying.has(one)),
       switched: finished.filter((one) => switching.has(one)),
     });
     const isByAge = options.olderThanMs !== undefined;
-    const text = (theme: Theme) => rotationText(certificates, { ...end, parted, unsigned, left, isByAge }, theme);
+    const text = (theme: Theme) =>
+      rotationText(certificates, { ...end, parted, unsigned, left, unissued, isByAge }, theme);
     const data = {
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
       ...(unsigned.length > 0 ? { unsigned } : {}),
       ...(left.length > 0 ? { left: printable(left) } : {}),
+      ...(unissued.length > 0 ? { unissued: printable(unissued) } : {}),
       warnings: printable(warnings),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
-    const exitCode = unsigned.length > 0 || isInVain ? 1 : 0;
+    const exitCode = unsigned.length + unissued.length > 0 || isInVain ? 1 : 0;
     return withUnanswered({ kind: 'RotationResult', data, text, exitCode }, missing);
   });
 }
@@ -123,7 +125,16 @@ async function askOwner(
   }
   if (olderThan !== undefined && !(await isRenewalDue(context, target, peer, olderThan))) {
     if (dryRun) return planResult({ steps: [] }, dryRun, output);
-    const nothing = { replaced: [], staying: [], switched: [], parted: [], unsigned: [], left: [], isByAge: true };
+    const nothing = {
+      replaced: [],
+      staying: [],
+      switched: [],
+      parted: [],
+      unsigned: [],
+      left: [],
+      unissued: [],
+      isByAge: true,
+    };
     return {
       kind: 'RotationResult',
       data: { certificates: [], warnings: [] },
@@ -194,19 +205,23 @@ async function showPlan(
 /** A plan by which something that is due, or was asked for, stays as it is ends as its run does. */
 function withStaying(
   result: CommandResult,
-  scope: Pick<PreparedRotation['scope'], 'unsigned' | 'left'> & { isByAge: boolean; isInVain: boolean },
+  scope: Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued'> & { isByAge: boolean; isInVain: boolean },
 ): CommandResult {
-  const [unsigned, left] = [printable(scope.unsigned), printable(scope.left)];
-  const lines = (theme: Theme) => [...unsignedLines(unsigned, theme), ...leftLines({ ...scope, left }, theme)];
+  const { unsigned, left, unissued } = printable({ ...scope });
+  const lines = (theme: Theme) => [
+    ...unsignedLines([...unsigned, ...unissued], theme),
+    ...leftLines({ ...scope, left }, theme),
+  ];
   return {
     ...result,
     data: {
       ...result.data,
       ...(unsigned.length > 0 ? { unsigned } : {}),
       ...(left.length > 0 ? { left } : {}),
+      ...(unissued.length > 0 ? { unissued } : {}),
     },
     text: (theme) => [result.text(theme), ...lines(theme)].join('\n'),
-    exitCode: result.exitCode || (unsigned.length > 0 || scope.isInVain ? 1 : 0),
+    exitCode: result.exitCode || (unsigned.length + unissued.length > 0 || scope.isInVain ? 1 : 0),
   };
 }
 
