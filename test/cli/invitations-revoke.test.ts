@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliResult, failureOf, jsonOf } from '../support/cli.ts';
@@ -56,6 +57,16 @@ const REVOKED = 'which was revoked here';
 it('is not revoked where nobody can be shut out: the list of users is gone, and what is printed mends', async () => {
   const id = await carry(4);
   const { store } = found(two.clusters.clusters[0], 'mesh-1');
+  // What requests lose by it is in the plan, as far as this owner can see it.
+  const web = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+  store.create({
+    ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
+    metadata: { name: 'web', namespace: 'default', annotations: { 'service.cilium.io/global': 'true' } },
+  } as KubeObject);
+  expect((await a(mesh('invitations', 'revoke', id, '--dry-run'))).stdout).toContain(
+    '! requests from mesh-1 for default/web fail: only mesh-2, which was not read, may have backends for them',
+  );
+  store.delete(web);
   store.delete(refs.configMap('clustermesh-remote-users'));
   const revoke = mesh('invitations', 'revoke', id, '-y');
   expect(failureOf(await a(revoke))).toEqual({
