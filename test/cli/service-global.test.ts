@@ -288,6 +288,67 @@ describe('service global', () => {
     });
   });
 
+  it('shows with --create-missing all that decides whom the copy leads to, before it is made', async () => {
+    const mesh = { global: 'true', shared: 'false', affinity: 'remote' };
+    addService(clusters.stores.one, 'lonely', { mesh, spec: { ports: [{ name: 'http', port: 80 }] } });
+    const plan = await global(['default/lonely', ...BOTH, '--create-missing', '--dry-run']);
+    const [, made = ''] = plan.stdout.split('Context two:');
+    expect(made).toContain('+ create Service default/lonely (this cluster lacks it)');
+    for (const [name, value] of Object.entries(mesh)) {
+      expect(made).toContain(`metadata.annotations[service.cilium.io/${name}]: ${value}`);
+    }
+    expect(made).toContain('spec.selector: {"app":"lonely"}');
+    expect(made).toContain('spec.ports: [{"name":"http","port":80');
+    expect(plan.stderr).toContain('context "two": pods there with app=lonely come to serve default/lonely\n');
+    const json = jsonOf(await global(['default/lonely', ...BOTH, '--create-missing', '--dry-run', '-o', 'json']));
+    expect(json.warnings).toEqual(['context "two": pods there with app=lonely come to serve default/lonely']);
+    const done = await global(['default/lonely', ...BOTH, '--create-missing', '--shared', '-y', '-o', 'json']);
+    expect(serviceIn('two', 'lonely')?.spec).toMatchObject({ selector: { app: 'lonely' } });
+    expect(JSON.stringify(jsonOf(done).warnings)).toContain('come to serve default/lonely, for other clusters too');
+  });
+
+  it.each([
+    ['update', []],
+    ['keep', ['again']],
+  ])('has no tick for a Service in a namespace that takes no part: %s', async (what, again) => {
+    const name = `apart-${what}`;
+    const apart = namespaceObject(name, { 'clustermesh.cilium.io/global': 'false' });
+    for (const context of CONTEXTS) {
+      clusters.stores[context]?.create(context === 'one' ? apart : namespaceObject(name));
+      addService(clusters.stores[context], 'web', { namespace: name, mesh: {} });
+    }
+    for (const _ of again) await global([`${name}/web`, ...BOTH]);
+    const says = `namespace ${name} is not global there, so that other clusters get no backends of ${name}/web from it`;
+    const mend = `kubectl --context one annotate --overwrite namespace ${name} clustermesh.cilium.io/global=true`;
+    const warning = `context "one": ${says} → ${mend}`;
+    for (const more of [['--dry-run'], []]) {
+      const { stdout, stderr, exitCode } = await global([`${name}/web`, ...BOTH, ...more]);
+      expect(exitCode).toBe(0);
+      expect(stderr.replaceAll(/\s+/g, ' ')).toContain(warning);
+      expect(stdout).not.toContain('✅');
+      if (more.length === 0) {
+        expect(stdout).toContain(`⚠️  ${name}/web is global in one, two, and not all of that is shared:\n`);
+        expect(stdout).toContain(`  ‼ one: ${says}\n`);
+      }
+      const json = jsonOf(await global([`${name}/web`, ...BOTH, ...more, '-o', 'json']));
+      expect(json.warnings).toEqual([warning]);
+    }
+    clusters.stores.one?.update({ apiVersion: 'v1', kind: 'Namespace', name }, (object) => {
+      object.metadata.annotations = { 'clustermesh.cilium.io/global': 'true' };
+    });
+    expect((await global([`${name}/web`, ...BOTH])).stdout).toContain(`✅ ${name}/web is global in one, two\n`);
+  });
+
+  it('names the clusters that come to serve it and that were not named, before it is written', async () => {
+    await global(['default/base', '--context', 'two']);
+    const run = await global(['default/base', '--context', 'one', '-o', 'json']);
+    const warning = 'context "one": requests for default/base may go to mesh-2 too';
+    expect(jsonOf(run).warnings).toEqual([warning]);
+    expect(run.stderr).toContain(warning);
+    // It is so by now, and no news.
+    expect(jsonOf(await global(['default/base', '--context', 'one', '-o', 'json'])).warnings).toEqual([]);
+  });
+
   it('copies how backends are chosen, and says where no selector gives any', async () => {
     const choosing = { sessionAffinity: 'ClientIP', publishNotReadyAddresses: true, internalTrafficPolicy: 'Local' };
     addService(clusters.stores.one, 'by-hand', { mesh: {}, spec: { ...choosing, selector: {} } });

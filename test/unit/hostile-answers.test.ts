@@ -193,7 +193,7 @@ describe('hostile objects', () => {
           to: to[name],
         }));
         const steps: Step[] = [{ cluster: 'one', action: 'update', object, why: '', changes }];
-        expect(globalServiceText({ namespace: 'n', name: 's' }, true, steps, plain)).not.toMatch(RAW);
+        expect(globalServiceText({ namespace: 'n', name: 's' }, true, { steps, remarks: [] }, plain)).not.toMatch(RAW);
       }),
     );
   });

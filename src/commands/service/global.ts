@@ -1,3 +1,5 @@
+import type { Target } from '../../flows/flow.ts';
+import { readOutlook } from '../../flows/services/read-outlook.ts';
 import { readWithdrawals } from '../../flows/services/read-withdrawals.ts';
 import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
@@ -5,6 +7,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
+import { apart, type Remark, remarkWords } from '../../mesh/services/outlook.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
@@ -27,8 +30,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     const { hazards, unseen } = await readWithdrawals(context, members, steps, (work) =>
       withOtherTargets(context, openingOf(flags), members, work),
     );
-    for (const warning of unseen) context.progress.warn(warning);
-    const report = { steps, hazards, warnings: unseen };
+    const remarks = intent === 'not-global' ? [] : await remarksOn(context, flags, members, steps);
+    const warnings = [...unseen, ...remarkWords(remarks)];
+    for (const warning of warnings) context.progress.warn(warning);
+    const report = { steps, hazards, warnings };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
       return planResult({ ...report, ...verdicts }, dryRun, flags.output);
@@ -39,14 +44,37 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       await confirmPlan(context, report, { ...agreement, question });
     } else await confirmCuts(context, report, agreement);
     await applyGlobalService(context, members, steps, { rollback: flags.rollback });
-    return result(service, intent, report);
+    return result(service, intent, { ...report, remarks });
   });
+}
+
+/** What comes of it, and whether the named clusters have anything to do with each other at all. */
+async function remarksOn(
+  context: CommandContext,
+  flags: FlagsOf<typeof SERVICE_GLOBAL>,
+  members: readonly Target[],
+  steps: readonly Step[],
+): Promise<Remark[]> {
+  const { remarks, clusters } = await readOutlook(context, members, steps, (work) =>
+    withOtherTargets(context, openingOf(flags), members, work),
+  );
+  return [...remarks, ...apart(clusters)];
 }
 
 function result(
   service: { namespace: string; name: string },
   intent: GlobalIntent,
-  { steps, hazards, warnings }: { steps: readonly Step[]; hazards: readonly Hazard[]; warnings: readonly string[] },
+  {
+    steps,
+    hazards,
+    warnings,
+    remarks,
+  }: {
+    steps: readonly Step[];
+    hazards: readonly Hazard[];
+    warnings: readonly string[];
+    remarks: readonly Remark[];
+  },
 ): CommandResult {
   const global = intent !== 'not-global';
   return {
@@ -57,7 +85,7 @@ function result(
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings: printable([...warnings, ...hazardWords(hazards)]),
     },
-    text: (theme) => globalServiceText(service, global, steps, theme),
+    text: (theme) => globalServiceText(service, global, { steps, remarks: printable(remarks) }, theme),
   };
 }
 

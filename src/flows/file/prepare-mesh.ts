@@ -14,6 +14,7 @@ import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
+import { type Remark, remarkWords } from '../../mesh/services/outlook.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
@@ -22,6 +23,7 @@ import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { LostServices } from '../services/read-lost-backends.ts';
+import { readOutlook } from '../services/read-outlook.ts';
 import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
 import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
@@ -74,6 +76,8 @@ export interface PreparedMesh {
   extraServices: readonly Step[];
   /** What all of these steps together take from whom, also in clusters that no file has. */
   withdrawals: LostServices;
+  /** What comes of the services that it has. */
+  remarks: readonly Remark[];
   /** Peers that the file does not have. */
   extra: ExtraPeers;
   /** Clusters that could not be read, with `spare`. */
@@ -139,6 +143,7 @@ export async function prepareMesh(
     services,
     extraServices,
     withdrawals: await readWithdrawals(flow, targets, [...services.steps, ...extraServices], options.withOthers),
+    remarks: (await readOutlook(flow, targets, services.steps, options.withOthers)).remarks,
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };
@@ -235,7 +240,7 @@ async function draftAll(
 }
 
 /** What is to be said of clusters and connections whether anything is to be written or not, each thing once. */
-export function meshWarnings({ snapshots, drafts, connections, extra, withdrawals }: PreparedMesh): string[] {
+export function meshWarnings({ snapshots, drafts, connections, extra, withdrawals, remarks }: PreparedMesh): string[] {
   const { warnings: connecting } = connections.now;
   const own = drafts.flatMap(({ draft: { snapshot, warnings, rotation } }) => {
     // Of a rotation the connections tell too, and know which clusters come to take part in it.
@@ -250,6 +255,7 @@ export function meshWarnings({ snapshots, drafts, connections, extra, withdrawal
       ...own,
       ...connecting,
       ...withdrawals.unseen,
+      ...remarkWords(remarks),
       ...snapshots.flatMap(keptForItself),
       ...notPeersNotes(extra.notPeers),
     ]),

@@ -145,6 +145,15 @@ export async function readConfiguredServices(
   return readAllBackends(await readAllDefinitions(members, scope, onFailure), scope, onFailure);
 }
 
+/** Only how they are defined: no backends are read. */
+export async function readServiceDefinitions(
+  members: readonly ServiceCluster[],
+  scope: ServiceScope,
+  onFailure?: OnFailure,
+): Promise<ClusterServices[]> {
+  return (await readAllDefinitions(members, scope, onFailure)).map(({ cluster }) => cluster);
+}
+
 /** A cluster with what was read of it. */
 interface ReadCluster {
   member: ServiceCluster;

@@ -16,6 +16,7 @@ import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import type { LostServices } from './read-lost-backends.ts';
 import {
+  type OnFailure,
   orNone,
   readConfiguredServices,
   readServiceClusters,
@@ -127,8 +128,6 @@ export function scopesOf(steps: readonly Step[]): ServiceScope[] {
 export function isWithin(object: Step['object'], { namespace, name }: ServiceScope): boolean {
   return (namespace ?? object.namespace) === object.namespace && (name ?? object.name) === object.name;
 }
-
-type OnFailure = (context: string, error: MeshctlError) => void;
 
 /** Of the others only those whose name nobody else has: which of several is the peer cannot be told by it. */
 export async function membersOf(

@@ -136,7 +136,7 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
   const edits = annotationEdits(present, intent);
   if (!live) {
     const object = copyOf(source, edited(present, edits));
-    const changes: Change[] = [];
+    const changes = fieldsOf(object);
     const why = 'this cluster lacks it';
     return {
       cluster: context,
@@ -247,6 +247,14 @@ function edited(present: Annotations, edits: Readonly<Record<string, string | nu
     ...edits,
   };
   return Object.fromEntries(Object.entries(result).filter((entry): entry is [string, string] => entry[1] !== null));
+}
+
+/** All that decides whom a new Service leads to, and from where: what it brings along from where it is copied, too. */
+function fieldsOf({ metadata: { annotations = {} }, spec = {} }: KubeObject): Change[] {
+  return [
+    ...Object.entries(annotations).map(([name, value]) => changeOf(name, undefined, value)),
+    ...Object.entries(spec as object).map(([name, value]) => ({ path: `spec.${name}`, to: value })),
+  ];
 }
 
 interface CopiedSpec {
