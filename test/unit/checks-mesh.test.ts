@@ -365,15 +365,19 @@ describe('checks of the network', () => {
       expect(seen(told('timed out', 70), since(20))?.severity).toBe('fail');
     });
 
-    it('goes by nothing that is several intervals old, be it well or not', () => {
-      expect(seen(told('', 200))?.severity).toBe('warn');
-      expect(seen(told('', 300))?.severity).toBe('skip');
-      const { nodes, ...rest } = told('', 300);
-      expect(
-        seen({ ...rest, nodes: JSON.parse(JSON.stringify(nodes).replaceAll(/connect: .*? refused/g, '')) }),
-      ).toMatchObject({
-        severity: 'skip',
-      });
+    it.each([
+      ['the newest of the answer', 200, 0, 'warn'],
+      ['the newest of the answer', 300, 0, 'skip'],
+      ['the cluster, but for a clock that is off', 300, 300, 'warn'],
+      ['the cluster', 1200, 1200, 'skip'],
+    ])('goes by nothing that is several intervals old by %s: %d s, and %d s', (_what, ago, newest, severity) => {
+      const document = { ...told('', ago), timestamp: seconds(newest) };
+      expect(seen(document)?.severity).toBe(severity);
+      const { nodes, ...rest } = document;
+      const well = JSON.parse(JSON.stringify(nodes).replaceAll(/Get .*? refused/g, ''));
+      expect(seen({ ...rest, nodes: well })?.severity).toBe(severity === 'warn' ? undefined : 'skip');
+      const timeless = JSON.parse(JSON.stringify(nodes).replaceAll(/,"lastProbed":"[^"]*"/g, ''));
+      expect(seen({ ...rest, nodes: timeless })?.severity).toBe('warn');
     });
   });
 

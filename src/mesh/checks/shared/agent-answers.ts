@@ -14,18 +14,18 @@ const LONGEST_SENTENCE = 512;
  * @param now the cluster's time; without it nothing is too old
  */
 export function readHealth(document: unknown, now?: Date): NodeHealth[] | undefined {
-  const { nodes, probeInterval } = recordOf(document);
+  const { nodes, probeInterval, timestamp } = recordOf(document);
   // Before its first round it has none.
   if (nodes === null) return [];
   if (!Array.isArray(nodes)) return undefined;
-  const intervalMs = spanOf(probeInterval);
+  const clocks = { intervalMs: spanOf(probeInterval), newest: newestOf(nodes, timestamp), now };
   return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
     const node = recordOf(entry);
     const ofEndpoint = pathsOf(node['health-endpoint']);
     // Before they had several addresses.
     const endpoint = ofEndpoint.length > 0 ? ofEndpoint : [recordOf(node.endpoint)];
     const host = pathsOf(node.host);
-    const isProbed = (path: Record<string, unknown>) => isTold(path) && !isOutdated(path, intervalMs, now);
+    const isProbed = (path: Record<string, unknown>) => isTold(path) && !isOutdated(path, clocks);
     const problems = [
       ...host.filter(isProbed).flatMap((path) => problemsOf('node', path, now)),
       ...endpoint.filter(isProbed).flatMap((path) => problemsOf('endpoint', path, now)),
@@ -52,17 +52,42 @@ function isTold(path: Record<string, unknown>): boolean {
  * each probe may take ten seconds (pkg/health/server).
  */
 const REPORT_LAG_MS = 90_000;
+/** So far may the clock of a node be off. */
+const CLOCK_TOLERANCE_MS = 15 * 60_000;
 
-function isOutdated(path: Record<string, unknown>, intervalMs: number | undefined, now: Date | undefined): boolean {
-  if (intervalMs === undefined || !now) return false;
+interface Clocks {
+  intervalMs: number | undefined;
+  /** The newest time in the answer, by the clock of the node that gave it. */
+  newest: number;
+  /** By the cluster's. */
+  now: Date | undefined;
+}
+
+function isOutdated(path: Record<string, unknown>, { intervalMs, newest, now }: Clocks): boolean {
+  if (intervalMs === undefined) return false;
+  const limitMs = 2 * intervalMs + REPORT_LAG_MS;
   return PROBES.some((probe) => {
-    const at = probedAt(path, probe);
-    return at !== undefined && now.getTime() - at.getTime() > 2 * intervalMs + REPORT_LAG_MS;
+    const at = probedAt(path, probe)?.getTime();
+    if (at === undefined) return false;
+    return newest - at > limitMs || (now !== undefined && now.getTime() - at > limitMs + CLOCK_TOLERANCE_MS);
   });
 }
 
+function newestOf(nodes: readonly unknown[], timestamp: unknown): number {
+  const paths = nodes.slice(0, MOST_NODES).flatMap((entry) => {
+    const { host, endpoint, 'health-endpoint': ofEndpoint } = recordOf(entry);
+    return [...pathsOf(host), ...pathsOf(ofEndpoint), recordOf(endpoint)];
+  });
+  const times = paths.flatMap((path) => PROBES.flatMap((probe) => probedAt(path, probe)?.getTime() ?? []));
+  return [...times, timeOf(timestamp)?.getTime() ?? 0].reduce((newest, time) => Math.max(newest, time), 0);
+}
+
 function probedAt(path: Record<string, unknown>, probe: HealthProblem['probe']): Date | undefined {
-  const at = new Date(wordOf(recordOf(path[probe]).lastProbed));
+  return timeOf(recordOf(path[probe]).lastProbed);
+}
+
+function timeOf(value: unknown): Date | undefined {
+  const at = new Date(wordOf(value));
   return Number.isNaN(at.getTime()) ? undefined : at;
 }
 
