@@ -23,6 +23,8 @@ let intercept: (context: string, request: InterceptedRequest) => void = () => un
 let plain: string;
 /** The same behind a stale context of mesh-1, with an alias of mesh-2, and a cluster that is down. */
 let grown: string;
+/** The same without mesh-3. */
+let two: string;
 
 beforeAll(async () => {
   sandbox = await startTestSandbox({
@@ -59,6 +61,8 @@ beforeAll(async () => {
   );
   grown = join(dirname(plain), 'grown.yaml');
   await writeFile(grown, stringify(config));
+  two = join(dirname(plain), 'grown-two.yaml');
+  await writeFile(two, stringify(withoutThird(config)));
 });
 
 beforeEach(() => {
@@ -69,6 +73,10 @@ afterAll(async () => {
   expect(sandbox.errors).toEqual([]);
   await sandbox.close();
 });
+
+function withoutThird({ contexts, ...config }: Kubeconfig): Kubeconfig {
+  return { ...config, contexts: contexts.filter(({ name }) => name !== 'mesh-3') };
+}
 
 /** As on OpenShift. */
 function moveCilium(context: string, namespace: string): void {
@@ -228,9 +236,32 @@ describe('--all', () => {
     expect(stdout.includes('--destination-context a-other')).toBe(isNamed);
   });
 
-  it('names the clusters without Cilium', async () => {
-    const { stderr } = await meshctl('clustermesh certs list --all -n elsewhere,mesh-1=kube-system');
-    expect(stderr).toContain('context "mesh-2" is left out: no Cilium in namespace elsewhere');
+  it.each([
+    'clustermesh status --all -n',
+    'clustermesh check --all --category peers -n',
+    'clustermesh certs list --all -n',
+    'clustermesh graph --all -n',
+    'clustermesh invitations list --all -n',
+    'clustermesh firewall --all -n',
+    'clustermesh routes --all -n',
+    'connectivity probe --all --via agents --cilium-namespace',
+    'version --all -n',
+    'export --all -n',
+    'service list --all --cilium-namespace',
+    'service failover --all --require-survivable --cilium-namespace',
+  ])('of a cluster that has Cilium in another namespace than was given says that it is not seen: %s', async (line) => {
+    const says = /context "mesh-2"(:| is left out:) no Cilium in namespace elsewhere; it is in kube-system/;
+    const text = await meshctl(`${line} mesh-2=elsewhere`);
+    expect({ exitCode: text.exitCode, said: `${text.stdout}${text.stderr}`.replace(/\s+/g, ' ') }).toEqual({
+      exitCode: 3,
+      said: expect.stringMatching(says),
+    });
+    if (line.startsWith('export')) return;
+    const { stdout, exitCode } = await meshctl(`${line} mesh-2=elsewhere -o json`);
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/"hint": ".*mesh-2=kube-system/);
+    // It answers, so that nobody is to forget it.
+    expect(`${text.stdout}${stdout}`).not.toMatch(/does not answer|gone for good/);
   });
 
   it.each([
@@ -242,8 +273,7 @@ describe('--all', () => {
     'service global default/plain --dry-run',
     'service failover --require-survivable',
   ])('goes on without what is down, names it, and exits 3: meshctl %s', async (line) => {
-    const namespace = line.startsWith('service') ? '--cilium-namespace' : '-n';
-    const { stderr, stdout, exitCode } = await meshctl(`${line} --all ${namespace} mesh-3=nowhere -o json`, grown);
+    const { stderr, stdout, exitCode } = await meshctl(`${line} --all -o json`, two);
     const { unreachable = [], failures = [] } = JSON.parse(stdout) as Record<string, { context: string }[]>;
     expect([...unreachable, ...failures].map(({ context }) => context)).toEqual(['down', 'torn']);
     if (!line.includes('failover')) expect(stderr).toContain('context "down" is left out: cannot reach the API server');
@@ -251,14 +281,14 @@ describe('--all', () => {
   });
 
   it.each(['down', 'mesh-9'])('names what is down where that, or its name, is what is asked for: %s', async (lost) => {
-    const line = `service failover --require-survivable --all --cilium-namespace mesh-3=nowhere --without ${lost}`;
-    const { stderr, exitCode } = await meshctl(line, grown);
+    const line = `service failover --require-survivable --all --without ${lost}`;
+    const { stderr, exitCode } = await meshctl(line, two);
     expect(exitCode).toBe(3);
     expect(stderr).toContain('✖ context "down": ');
   });
 
   it.each(['export', 'clustermesh firewall -o terraform'])('says in a file what it lacks: meshctl %s', async (line) => {
-    const { stdout, exitCode } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
+    const { stdout, exitCode } = await meshctl(`${line} --all`, two);
     expect(exitCode).toBe(3);
     const missing = stdout.match(/^# Missing here.*: context "(?:down|torn)".*\.$/gm) ?? [];
     expect(missing).toHaveLength(2);
@@ -272,8 +302,8 @@ describe('--all', () => {
     config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
     config.contexts.push({ name: 'torn', context: entry });
     const path = join(dirname(plain), 'torn.yaml');
-    await writeFile(path, stringify(config));
-    const line = 'clustermesh status --all -n mesh-3=nowhere';
+    await writeFile(path, stringify(withoutThird(config)));
+    const line = 'clustermesh status --all';
     const json = await meshctl(`${line} -o json`, path);
     expect(json.exitCode, json.stderr).toBe(3);
     const hint = 'Put that right, or take the context out: kubectl config delete-context torn';
@@ -297,9 +327,9 @@ describe('--all', () => {
     config.clusters.push({ name: 'far', cluster: { server: 'https://far.example:9' } });
     config.contexts.push({ name: 'far', context: { cluster: 'far', user: config.users[0]?.name ?? '' } });
     const path = join(dirname(plain), 'far.yaml');
-    await writeFile(path, stringify(config));
+    await writeFile(path, stringify(withoutThird(config)));
     const env = { KUBECONFIG: path, HTTPS_PROXY: 'ftp://proxy', NO_PROXY: '127.0.0.1' };
-    const some = await runCli('clustermesh status --all -n mesh-3=nowhere -o json'.split(' '), { env });
+    const some = await runCli('clustermesh status --all -o json'.split(' '), { env });
     expect(some.exitCode, some.stderr).toBe(3);
     expect(jsonOf(some).unreachable).toEqual([
       {
@@ -314,14 +344,14 @@ describe('--all', () => {
     const { cluster } = found(config.contexts.find(({ name }) => name === 'mesh-1')?.context, 'mesh-1');
     config.contexts.push({ name: 'torn', context: { cluster, user: 'nobody' } });
     const path = join(dirname(plain), 'torn.yaml');
-    await writeFile(path, stringify(config));
-    const { exitCode, stderr, stdout } = await meshctl('clustermesh certs list --all -n mesh-3=nowhere', path);
+    await writeFile(path, stringify(withoutThird(config)));
+    const { exitCode, stderr, stdout } = await meshctl('clustermesh certs list --all', path);
     expect(exitCode, stderr + stdout).toBe(0);
     expect(stderr).toMatch(/context "torn" is left out: it names user "nobody".*; "mesh-1" leads to the same server/);
   });
 
   it('says of values for Helm what they are not for', async () => {
-    const { stderr, stdout, exitCode } = await meshctl('clustermesh helm-values --all -n mesh-3=nowhere', grown);
+    const { stderr, stdout, exitCode } = await meshctl('clustermesh helm-values --all', two);
     expect(stderr).toContain('context "down" is left out: cannot reach the API server');
     expect(stdout).toMatch(/^# context mesh-1\n# helm takes only the first of several documents/);
     expect(stdout).toContain('# context mesh-2');
@@ -330,7 +360,7 @@ describe('--all', () => {
   });
 
   it('does what it can in the others, and says so below', async () => {
-    const { stdout, exitCode } = await meshctl('clustermesh connect --all -n mesh-3=nowhere', grown);
+    const { stdout, exitCode } = await meshctl('clustermesh connect --all', two);
     expect(stdout).toContain('Nothing to change: mesh-1 and mesh-2 are set up to dial each other');
     expect(stdout).toContain('❌ context "down": cannot reach the API server');
     expect(exitCode).toBe(3);

@@ -1,11 +1,14 @@
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { silentContexts } from '../../mesh/status/mesh-status.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
+import { unreachableData } from './several-clusters.ts';
 
 /** Contexts that hang are not worth a longer wait: it is only for a name in a next step. Milliseconds. */
 const LONGEST_LOOK_UP_MS = 3000;
@@ -72,14 +75,14 @@ export async function withContextsNamed<T extends Advised>(
   context: CommandContext,
   flags: ClusterFlags,
   entries: readonly T[],
-  silent: readonly { context: string }[] = [],
+  silent: readonly Unanswered[] = [],
 ): Promise<T[]> {
   const hints = await namingContexts(
     context,
     flags,
     entries.map(({ hint = '' }) => hint),
   );
-  const dead = silent.map((one) => one.context);
+  const dead = silentContexts(unreachableData(silent));
   return entries.map((entry, index) => {
     const hint = forgetIfSilent(hints[index] ?? '', holdersOf(entry), dead);
     return hint === '' ? entry : { ...entry, hint };
@@ -91,7 +94,7 @@ export async function withMendsNamed(
   context: CommandContext,
   flags: ClusterFlags,
   effects: readonly PeerEffect[],
-  silent: readonly { context: string }[] = [],
+  silent: readonly Unanswered[] = [],
 ): Promise<PeerEffect[]> {
   const entries = effects.map(({ mend, cluster }) => ({ hint: mend, cluster }));
   const named = await withContextsNamed(context, flags, entries, silent);

@@ -226,14 +226,19 @@ async function look(
   }
 }
 
-/** Whether all that there is was left out. */
+/** Whether all that there is was left out, or no cluster has Cilium in the namespace that was given. */
 function isNone({ answered, silent }: Found): boolean {
-  return answered.length + silent.length === 0;
+  return answered.length === 0 && silent.every(isElsewhere);
+}
+
+/** Whether a cluster is not asked only since a namespace was given in which it has no Cilium: it answers. */
+export function isElsewhere({ target }: Pick<SilentCluster, 'target'>): boolean {
+  return target?.elsewhere !== undefined;
 }
 
 /**
- * Each cluster once; with `all`, those that run Cilium. One of which that is not known, or that has lost its configuration, is there
- * as one that cannot be asked.
+ * Each cluster once; with `all`, those that run Cilium. One of which that is not known, that has lost its configuration, or that has
+ * Cilium in another namespace than the one that was given, is there as one that cannot be asked.
  * @param before what was seen at earlier looks
  * @throws MeshctlError `Usage` where Cilium is not in the namespace that was given
  */
@@ -248,7 +253,7 @@ function each(
   const same = (look: FirstLook) =>
     [...answered, ...vain.flatMap(({ target = [] }) => target)].find((other) => isSameCluster(other, look));
   const looks = fresh.flatMap((look) => ('error' in look ? [] : [look]));
-  const inVain = (look: FirstLook) => (all ? askedInVain(look) : undefined);
+  const inVain = (look: FirstLook) => (all ? askedInVain(context, look) : undefined);
   // Another context of the cluster may see more.
   for (const look of [...looks.filter((one) => !inVain(one)), ...looks.filter(inVain)]) {
     const name = look.client.context;
@@ -259,7 +264,7 @@ function each(
         `contexts "${first.client.context}" and "${name}" are the same cluster: "${first.client.context}" is used`,
       );
     } else if (silent) vain.push(silent);
-    else if (all && (look.cluster === undefined || look.elsewhere)) leaveOut(context, name, absenceOf(look));
+    else if (all && look.cluster === undefined) leaveOut(context, name, absenceOf(look));
     else answered.push(look);
   }
   const unnamed = answered.filter(
@@ -285,11 +290,11 @@ function each(
 }
 
 /** The same look, where there is a cluster that cannot be asked, or may be; undefined where it tells what there is. */
-function askedInVain(look: FirstLook): SilentCluster | undefined {
-  if (look.cluster !== undefined || look.elsewhere) return undefined;
-  const { client, namespace, isConfigLost, unseen } = look;
+function askedInVain(run: CommandContext, look: FirstLook): SilentCluster | undefined {
+  if (look.cluster !== undefined && !look.elsewhere) return undefined;
+  const { client, namespace, isConfigLost, unseen, elsewhere } = look;
   const { context, server } = client;
-  const error = isConfigLost ? partLost({ context, namespace }) : unseen;
+  const error = elsewhere ? wrongNamespace(run, [look]) : isConfigLost ? partLost({ context, namespace }) : unseen;
   return error && { context, error, server, target: look };
 }
 

@@ -9,7 +9,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+import { isElsewhere, quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
 
 /** The clusters of a kubeconfig that are the peers of others. */
 export interface PeerClusters {
@@ -58,7 +58,8 @@ export async function findPeerClusters(
         known: new Map(
           found.flatMap(([name, one]): [string, string][] => (typeof one === 'string' ? [[name, one]] : [])),
         ),
-        silent: [...silent, ...unread],
+        // They answer: whether they are meant, the namespace that was given says.
+        silent: [...silent.filter((one) => !isElsewhere(one)), ...unread],
         doubts: found.flatMap(([, one]) => (one instanceof MeshctlError ? [one] : [])),
       };
     });

@@ -31,6 +31,11 @@ export function unreachableCluster(context: string, { code, message, hint }: Mes
   return { context, code, message, ...(hint ? { hint } : {}) };
 }
 
+/** The contexts of those that gave no answer: one of which only a flag says where it is (`Usage`) answers, and is not gone. */
+export function silentContexts(unreachable: readonly Pick<UnreachableCluster, 'context' | 'code'>[]): string[] {
+  return unreachable.flatMap(({ context, code }) => (code === 'Usage' ? [] : [context]));
+}
+
 /** Why a cluster cannot be asked, as a clause that names its context. */
 export function unreachableWords({ context, message }: Pick<UnreachableCluster, 'context' | 'message'>): string {
   return message.startsWith('context ') ? message : `context "${context}": ${message}`;

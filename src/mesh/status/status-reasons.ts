@@ -9,7 +9,7 @@ import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
-import { isOfUndialled, type MeshStatusReport } from './mesh-status.ts';
+import { isOfUndialled, type MeshStatusReport, silentContexts } from './mesh-status.ts';
 import { areAllConnected, isAlone, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
@@ -71,7 +71,7 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
         { unsigned, caExpired, caBundle, unfinished },
       ]),
     ),
-    silent: unreachable.map(({ context }) => context),
+    silent: silentContexts(unreachable),
     isCheck,
   };
 }

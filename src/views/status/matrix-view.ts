@@ -3,7 +3,7 @@ import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
-import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
+import { type MatrixCell, type MeshStatusReport, rowsOf, silentContexts } from '../../mesh/status/mesh-status.ts';
 import { areAllConnected, isAlone, isUnwell, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
@@ -66,7 +66,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
-  const silent = report.unreachable.map(({ context }) => context);
+  const silent = silentContexts(report.unreachable);
   for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;

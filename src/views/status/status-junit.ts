@@ -1,7 +1,7 @@
 import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
-import { isOfUndialled, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { isOfUndialled, silentContexts, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import {
   areAllConnected,
   isAlone,
@@ -24,7 +24,7 @@ export function statusJunit(
   unreachable: readonly UnreachableCluster[] = [],
   around: Omit<KnownAround, 'silent'> = {},
 ): string {
-  const silent = unreachable.map(({ context }) => context);
+  const silent = silentContexts(unreachable);
   const nextIn = (report: StatusReport) => howToBegin(report, reports, { ...around, silent });
   return junitXml([
     ...reports.map((report) => ({ name: report.context, cases: casesOf(report, nextIn(report)) })),

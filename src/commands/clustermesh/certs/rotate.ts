@@ -19,6 +19,7 @@ import type { Step } from '../../../mesh/plan/plan.ts';
 import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
+import { silentContexts } from '../../../mesh/status/mesh-status.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { leftLines, rotationText, unsignedLines } from '../../../views/rotation/rotation-view.ts';
@@ -30,7 +31,7 @@ import { type DryRun, dryRunOf, type PlanFlags, planResult, refusalBy } from '..
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
-import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
+import { unreachableData, withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import { inviteOwner } from '../invitations/invite-owner.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
@@ -50,7 +51,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     if (only && peer !== undefined && (await isOfOtherOwner(only, peer))) {
       return askOwner(context, only, peer, flags);
     }
-    const options = { ...base, spare: flags.all, silent: silent.map((one) => one.context) };
+    const options = { ...base, spare: flags.all, silent: silentContexts(unreachableData(silent)) };
     const prepared = await prepareRotation(context, targets, options);
     const missing = [...silent, ...prepared.spared];
     sayLeftOut(context, prepared.spared);

@@ -26,6 +26,7 @@ import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { type Hazard, hazardWords } from '../../../mesh/plan/agreement.ts';
+import { silentContexts } from '../../../mesh/status/mesh-status.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -36,7 +37,7 @@ import { confirmPlan, dryRunOf, planResult, refusalBy } from '../../plan-result.
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
-import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
+import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
 import { choicesOf, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
 
@@ -58,7 +59,7 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const drafts = all.length > 0 ? read.map((one) => withPeersAmong(one, all)) : read;
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
-    const about = { leaving: drafts.map((one) => one.draft), all, silent: missing.map((one) => one.context) };
+    const about = { leaving: drafts.map((one) => one.draft), all, silent: silentContexts(unreachableData(missing)) };
     const leavers: Leaver[] = [];
     for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
     const isAnyKnown = leavers.some(({ forgettingIn }) => forgettingIn.length > 0);
