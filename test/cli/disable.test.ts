@@ -135,7 +135,24 @@ describe('disable', () => {
     expect(stdout).toContain('= keep ConfigMap kube-system/clustermesh-remote-users (someone put something into it)');
     expect(stdout).toContain('= keep Secret kube-system/cilium-ca (it signed hubble-server-certs)');
     expect(stderr).toBe('… mesh-1: reading the cluster\n✔ mesh-1: read the cluster\n');
-    store.delete(refs.secret('hubble-server-certs'));
+  });
+
+  it('removes nothing that the plan keeps which was agreed to', async () => {
+    const { store } = cluster(0);
+    const before = objectsOf(cluster(0)).filter((name) => !name.includes('hubble'));
+    const answer = async () => {
+      store.delete(refs.secret('hubble-server-certs'));
+      return 'y';
+    };
+    const stopped = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], {
+      env: { KUBECONFIG: sandbox.kubeconfigPath },
+      answers: [answer],
+    });
+    expect(stopped.stderr).toContain(
+      'context "mesh-1": Secret kube-system/cilium-ca would be removed too by now, which the plan keeps',
+    );
+    expect(stopped.exitCode).toBe(1);
+    expect(objectsOf(cluster(0))).toEqual(before);
   });
 
   it('does not wait for what does not go, where nobody wants to', async () => {

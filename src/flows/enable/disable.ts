@@ -5,7 +5,13 @@ import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { planDisable, rotationNotes, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
+import {
+  planDisable,
+  requireNoFurtherRemovals,
+  rotationNotes,
+  stayingNotes,
+  usersOfAuthority,
+} from '../../mesh/enable/plan-disable.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
@@ -70,7 +76,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
  * where this one stopped.
  * @param agreed the plan, which may be old: its peers were disconnected, and other clusters disabled, before this one's turn
  * @returns what was removed
- * @throws MeshctlError `Conflict` where peers have come that it does not name
+ * @throws MeshctlError `Conflict` where peers have come that it does not name, or more would go than it says
  */
 export async function disableCluster(
   flow: Flow,
@@ -79,10 +85,25 @@ export async function disableCluster(
   options: DisableOptions,
 ): Promise<DisableDraft> {
   for (let round = 1; ; round++) {
-    const final = await draftDisable(flow, target, options);
-    requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }]);
+    const final = await draftAsAgreed(flow, target, agreed, options);
     if (await removeAll(flow, target, final, { ...options, isLast: round === MOST_ROUNDS })) return final;
   }
+}
+
+/**
+ * Plans anew, by what is there now.
+ * @throws MeshctlError `Conflict` where that is more than what was agreed to
+ */
+export async function draftAsAgreed(
+  flow: Flow,
+  target: Target,
+  agreed: DisableDraft,
+  options: DisableOptions,
+): Promise<DisableDraft> {
+  const now = await draftDisable(flow, target, options);
+  requireNoneJoined([{ before: agreed.snapshot, now: now.snapshot }]);
+  requireNoFurtherRemovals(target.client.context, { agreed: agreed.steps, now: now.steps });
+  return now;
 }
 
 /** Somebody else writes to the cluster while it is read: more rounds than this are a fight. */

@@ -8,8 +8,8 @@ import { disconnectClusters } from '../connect/disconnect.ts';
 import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
-import { type PlannedCluster, requireNoneJoinedSince } from '../write/require-none-joined.ts';
-import { type DisableDraft, type DisableOptions, disableCluster } from './disable.ts';
+import type { PlannedCluster } from '../write/require-none-joined.ts';
+import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
 
 /** Clusters that are disconnected at a time. */
 const PARALLEL = 4;
@@ -141,8 +141,8 @@ async function leaveMesh(
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
 ): Promise<LeaveOutcome> {
-  // Others may have left before it, which takes its time; that it has no further peers is to be known before any is parted.
-  if (peers.prepared) await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
+  // Others may have left before it, which takes its time; that the plan holds is to be known before any peer is parted.
+  if (peers.prepared) await draftAsAgreed(flow, target, draft, options);
   const { context } = target.client;
   let isWritten = false;
   const onWritten = () => {

@@ -12,7 +12,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { type DisconnectOutcome, disconnectClusters } from '../connect/disconnect.ts';
 import { clustersOfParting } from '../connect/prepare-disconnect.ts';
-import { disableCluster } from '../enable/disable.ts';
+import { type DisableOptions, disableCluster, draftAsAgreed } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -94,16 +94,21 @@ interface RunState {
 async function disableInTurn(
   flow: Flow,
   { leaving }: PreparedPrune,
-  { waitMs }: ApplyMeshOptions,
+  options: ApplyMeshOptions,
   disabled: string[],
 ): Promise<Step[]> {
   const removed: Step[] = [];
   for (const { target, draft } of leaving) {
-    const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs, resumes: false });
+    const final = await disableCluster(flow, target, draft, leaveOptions(options));
     disabled.push(draft.name);
     removed.push(...final.steps);
   }
   return removed;
+}
+
+/** How clusters are disabled that have gone from the file. */
+function leaveOptions({ waitMs }: Pick<ApplyMeshOptions, 'waitMs'>): DisableOptions {
+  return { keepCertificates: false, waitMs, resumes: false };
 }
 
 /** Nobody knows these clusters any more once they are disconnected: what this run does not come to, a next one does not find. */
@@ -146,6 +151,7 @@ async function carryOut(
       ),
     );
   }
+  for (const { target, draft } of prune.leaving) await draftAsAgreed(flow, target, draft, leaveOptions(options));
   const parted =
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {

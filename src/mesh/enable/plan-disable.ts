@@ -1,6 +1,7 @@
 import { isSameKey } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner, isOurs, managersOfData, toolOf } from '../objects/ownership.ts';
@@ -105,6 +106,30 @@ function stillSigned({ tlsSecrets, ca }: ClusterSnapshot, steps: readonly Step[]
   const removed = new Set(steps.flatMap(({ action, object }) => (action === 'delete' ? [object.name] : [])));
   return [...tlsSecrets].flatMap(([name, facts]) =>
     isSameKey(facts.ca, ca?.certificate) && !removed.has(name) ? [name] : [],
+  );
+}
+
+/**
+ * Refuses to remove what the plan that was agreed to keeps, or does not know. Objects that say who is connected go by who that is:
+ * disconnecting changes them.
+ * @throws MeshctlError `Conflict`, naming the objects
+ */
+export function requireNoFurtherRemovals(
+  context: string,
+  { agreed, now }: { agreed: readonly Step[]; now: readonly Step[] },
+): void {
+  const removed = (steps: readonly Step[]) =>
+    steps.filter(({ action, object }) => action === 'delete' && !namesPeers(object)).map(({ object }) => object);
+  const known = new Set(removed(agreed).map(keyOf));
+  const further = removed(now).filter((object) => !known.has(keyOf(object)));
+  if (further.length === 0) return;
+  const objects = further.map(describeRef);
+  const shown = objects.length > 3 ? `${objects.length} objects` : objects.join(', ');
+  const kept = agreed.some(({ action, object }) => action === 'keep' && keyOf(object) === keyOf(further[0] ?? object));
+  throw new MeshctlError(
+    'Conflict',
+    `context "${context}": ${shown} would be removed too by now, which the plan ${kept ? 'keeps' : 'does not know'}`,
+    { hint: 'Run the same command again: its plan says it.', details: { context, objects } },
   );
 }
 
