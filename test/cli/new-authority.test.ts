@@ -64,3 +64,19 @@ it('is not made again where the others have it by now, whoever asks for it', asy
   expect(caOf('mesh-1')).toEqual(shared);
   expect(caOf('mesh-2')).toEqual(shared);
 });
+
+it("is marked as another cluster's, also where a Secret of Helm's gets it, and as its own again", async () => {
+  const markOf = (context: string) =>
+    clusterAt(clusters, context).store.get(refs.secret('cilium-ca'))?.metadata.annotations?.['meshctl.io/ca-origin'];
+  const ok = async (...argv: string[]) => {
+    const result = await clusters.meshctl(argv);
+    expect(result.exitCode, result.stdout + result.stderr).toBe(0);
+  };
+  await ok(...enable('mesh-2', '--replace-ca', '--yes'));
+  expect(markOf('mesh-2')).toBe('generated');
+  await ok(...enable('mesh-2', '--replace-ca', '--ca-from-context', 'mesh-1', '--yes'));
+  expect(caOf('mesh-2')).toEqual(caOf('mesh-1'));
+  expect(markOf('mesh-2')).toBe('copied');
+  await ok('clustermesh', 'certs', 'rotate', '--ca', '--context', 'mesh-2', '--yes');
+  expect(markOf('mesh-2')).toBe('generated');
+});

@@ -36,10 +36,10 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
-    const { given, secret } = write;
+    const { given } = write;
     const authority = given === undefined ? await generateAuthority(write, now) : authorityOf(given, authorities);
     authorities.set(step.cluster, authority);
-    return authorityWrite(step, secret, authority);
+    return authorityWrite(step, write, authority);
   }
   if (write.method === 'restart') return restartWrite(write, authorities);
   if (write.method !== 'issue') return write;
@@ -91,18 +91,25 @@ function restartWrite(
   return { method: 'edit', edit: (live) => (podCaMark(live) === mark ? undefined : { patch }) };
 }
 
-/** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */
-function authorityWrite({ action, before }: Step, secret: KubeObject, authority: Authority): ReadyWrite {
+/** With what else told of the CA that was there. */
+function authorityWrite(
+  { action, before }: Step,
+  { secret, beside }: Extract<StepWrite, { method: 'authority' }>,
+  authority: Authority,
+): ReadyWrite {
   const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
   if (action === 'create') return { method: 'create', object: { ...secret, data } };
-  // The API server insists on these two keys in Secrets of that type.
-  const tlsKeys =
-    before?.type === 'kubernetes.io/tls'
-      ? { 'tls.crt': data['ca.crt'], 'tls.key': data['ca.key'] }
-      : { 'tls.crt': null, 'tls.key': null };
+  const isSame = beside?.tlsKeys.become === 'same';
+  const tlsKeys = isSame
+    ? { 'tls.crt': data['ca.crt'], 'tls.key': data['ca.key'] }
+    : { 'tls.crt': null, 'tls.key': null };
+  const { marks = {} } = beside ?? {};
   return {
     method: 'patch',
-    patch: { data: { ...data, ...tlsKeys } },
+    patch: {
+      data: { ...data, ...tlsKeys },
+      ...(Object.keys(marks).length > 0 ? { metadata: { annotations: marks } } : {}),
+    },
     resourceVersion: before?.metadata.resourceVersion,
   };
 }

@@ -3,9 +3,10 @@ import type { OptionPlace } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
-import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
-import { emptySecret } from '../objects/secret-data.ts';
-import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { foreignOwner, MANAGED_BY, managersOfKey } from '../objects/ownership.ts';
+import { dataKeys, emptySecret } from '../objects/secret-data.ts';
+import { markChanges } from '../plan/diff.ts';
+import { type BesideAuthority, type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '../rotation/lifetime.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
@@ -77,6 +78,9 @@ export function planAuthority(
   const kept: Lifetime = present ? lifetimeOf(present) : {};
   const lifetime = successorLifetime({ keySize }, kept);
   const words = describeLifetime(lifetime, kept);
+  const inUse = signerInUse(snapshot);
+  const isSame = given !== undefined && [present, inUse].some((one) => isSameKey(one, given.certificate));
+  const beside = besideAuthority(live, isSame ? undefined : given ? 'copied' : 'generated');
   const make = (why: string, replaces: boolean): AuthorityPlan => ({
     step: {
       ...base,
@@ -88,6 +92,7 @@ export function planAuthority(
             ? `CA "${given.certificate.commonName}" of ${given.origin}`
             : `a new CA${words ? ` (${words})` : ''}`,
         },
+        ...besideChanges(live, beside),
       ],
       why,
       write: {
@@ -96,6 +101,7 @@ export function planAuthority(
         given: given?.key,
         ...(given ? {} : lifetime),
         secret: markedSecret(snapshot, given ? 'copied' : 'generated'),
+        beside,
       },
     },
     certificate: given?.certificate,
@@ -112,7 +118,6 @@ export function planAuthority(
     if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
     return make(lost ? 'the CA that signed the certificates is restored' : 'the key of the CA was missing', false);
   }
-  const inUse = signerInUse(snapshot);
   if (given && isSameKey(given.certificate, inUse)) {
     return make('the CA that signed the certificates is restored', false);
   }
@@ -138,6 +143,42 @@ export function planAuthority(
     hint: `Clusters of a mesh may keep their own CAs. ${inFile ? 'In the file, leave caFrom out for this cluster.' : 'To replace it all the same, look at the plan: add --replace-ca --dry-run.'}`,
     details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
   });
+}
+
+/**
+ * What else of Secret cilium-ca changes with the CA in it: no key may go on telling of the former one, not even those that
+ * cert-manager writes, nor a mark.
+ * @param origin of a CA that is another one than before
+ */
+export function besideAuthority(
+  live: KubeObject | undefined,
+  origin: 'generated' | 'copied' | undefined,
+): BesideAuthority | undefined {
+  if (!live) return undefined;
+  const keys = [TLS_KEYS.certificate, TLS_KEYS.privateKey];
+  // The API server insists on these two keys in Secrets of that type.
+  const isTls = live.type === 'kubernetes.io/tls';
+  // No private key of a CA is in what is read: who has set it tells that it is there.
+  const there = keys.filter((key) => dataKeys(live).includes(key) || managersOfKey(live, key).length > 0);
+  const isOtherwise = origin !== undefined && (origin === 'copied') !== isMarkedCopied(live);
+  return {
+    tlsKeys: isTls ? { keys, become: 'same' } : { keys: there, become: 'removed' },
+    marks: isOtherwise ? { [CA_ORIGIN_ANNOTATION]: origin } : {},
+  };
+}
+
+/** The same for people: whose keys go is to be seen. */
+export function besideChanges(live: KubeObject | undefined, beside: BesideAuthority | undefined): Change[] {
+  if (!live || !beside) return [];
+  const { keys, become } = beside.tlsKeys;
+  return [
+    ...keys.map((key): Change => {
+      const owners = managersOfKey(live, key).filter((manager) => manager !== FIELD_MANAGER);
+      const whose = owners.length > 0 ? `, set by ${owners.join(', ')}` : '';
+      return { path: `data.${key}`, to: `(${become === 'removed' ? 'removed' : 'as for the CA'}${whose})` };
+    }),
+    ...markChanges(live, beside.marks),
+  ];
 }
 
 /**

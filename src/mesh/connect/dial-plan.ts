@@ -20,6 +20,7 @@ import { newPeerSecret, setKeys, withMarks } from '../peers/file/peer-secrets.ts
 import { ownerClause } from '../peers/foreign-homes.ts';
 import { hasPartedWith } from '../peers/parted.ts';
 import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
+import { markChanges } from '../plan/diff.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 import { presentAuthority, type TrustedAuthority } from '../rotation/rotated-certificates.ts';
@@ -202,14 +203,6 @@ function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[], 
 }
 
 const WRITES_DOWN = 'the choices are recorded for the next connect';
-
-function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
-  return Object.entries(marks).map(([name, to]) => {
-    const from = live?.metadata.annotations?.[name];
-    const path = `metadata.annotations[${name}]`;
-    return { path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' };
-  });
-}
 
 /** Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none. */
 function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {

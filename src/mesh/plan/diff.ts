@@ -217,6 +217,15 @@ function unkeyedChanges(live: readonly unknown[], desired: readonly unknown[], p
   return [change(path, live, desired)];
 }
 
+/** What annotations become of an object; null for one that goes. */
+export function markChanges(live: KubeObject | undefined, marks: Readonly<Record<string, string | null>>): Change[] {
+  return Object.entries(marks).map(([name, to]) => {
+    const from = live?.metadata.annotations?.[name];
+    const path = `metadata.annotations[${name}]`;
+    return { path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' };
+  });
+}
+
 function change(path: string, from: unknown, to: unknown): Change {
   return { path, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
 }

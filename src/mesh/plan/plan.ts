@@ -62,6 +62,8 @@ export type StepWrite =
       /** Of one that is generated; default ten years. */
       validityMs?: number | undefined;
       secret: KubeObject;
+      /** Where a CA takes the place of another: what else in the Secret told of that one. */
+      beside?: BesideAuthority | undefined;
     }
   /**
    * Certificates that are issued at apply time and put into a Secret together with other keys: by server-side apply
@@ -90,6 +92,14 @@ export type StepWrite =
     }
   /** Pods are replaced by an annotation of their template that names the CAs which their etcd reads at its start. */
   | { method: 'restart'; annotation: string; trust: Omit<TrustOrder, 'key'> };
+
+/** What of a Secret changes with the CA in it. */
+export interface BesideAuthority {
+  /** What becomes of the keys `tls.crt` and `tls.key` that are there: they get the CA and its key too, or go. */
+  tlsKeys: { keys: readonly string[]; become: 'same' | 'removed' };
+  /** Annotations to set. */
+  marks: Readonly<Record<string, string>>;
+}
 
 /** CAs that go into one key of a Secret, as one PEM text. */
 export interface TrustOrder {

@@ -1,5 +1,6 @@
 import { signerTrouble } from '../certificates/authority.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
+import { besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
@@ -29,11 +30,16 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
   const present: Lifetime = snapshot.ca ? lifetimeOf(snapshot.ca.certificate) : {};
   const wanted = successorLifetime({ keySize: asked.keySize }, present);
   const words = describeLifetime(wanted, present);
+  const base = stepBase(issuer, ref);
+  const beside = besideAuthority(base.before, 'generated');
   return [
     {
-      ...stepBase(issuer, ref),
+      ...base,
       action: 'update',
-      changes: [{ path: 'data.ca.crt', to: `a new CA${words ? ` (${words})` : ''}` }],
+      changes: [
+        { path: 'data.ca.crt', to: `a new CA${words ? ` (${words})` : ''}` },
+        ...besideChanges(base.before, beside),
+      ],
       why: 'everyone trusts the new CA by then',
       write: {
         method: 'authority',
@@ -41,6 +47,7 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
         given: pending,
         ...wanted,
         secret: emptySecret(ref, 'Opaque'),
+        beside,
       },
     },
   ];

@@ -96,7 +96,9 @@ function secretKeyChanges({ write, before }: Step): SecretKeyChange[] {
   return [...keys].sort().flatMap((key) => {
     const from = present[key];
     const to = wanted[key];
-    if (from !== undefined && from === to) return [];
+    // A key that is to go, and is not there, or may not be read.
+    const isNothing = from === undefined && (to === undefined || to === null);
+    if (isNothing || (from !== undefined && from === to)) return [];
     return [
       {
         key,
@@ -115,8 +117,11 @@ function wantedKeys(write: NonNullable<Step['write']>, before: KubeObject | unde
       return encodedData(write.object);
     case 'patch':
       return (write.patch.data ?? {}) as Record<string, string | null>;
-    case 'authority':
-      return { 'ca.crt': ISSUED_LATER, 'ca.key': ISSUED_LATER };
+    case 'authority': {
+      const { keys = [], become } = write.beside?.tlsKeys ?? {};
+      const others = keys.map((key) => [key, become === 'same' ? ISSUED_LATER : null]);
+      return { 'ca.crt': ISSUED_LATER, 'ca.key': ISSUED_LATER, ...Object.fromEntries(others) };
+    }
     case 'issue': {
       const texts = Object.entries(write.data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
       const issued = [...write.certificates, ...(write.copies ?? [])].flatMap(({ keys }) =>
