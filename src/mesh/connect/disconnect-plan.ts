@@ -11,10 +11,11 @@ import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
-import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
+import { differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
+import { markChanges } from '../plan/diff.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
@@ -175,7 +176,8 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
     const gone = peers.filter((peer) => keysOf(peer).some((key) => present.includes(key)));
     const base = { cluster: snapshot.context, object, before };
     const marks = [...forgotten, ...(isHere ? writtenDown : [])];
-    const edit = removeKeys(keys, Object.assign({}, ...marks) as Marks);
+    const merged = Object.assign({}, ...marks) as Marks;
+    const edit = removeKeys(keys, merged);
     const wanted = edit(before);
     if (!wanted)
       return [
@@ -190,7 +192,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
       {
         ...base,
         action: wanted === 'delete' ? 'delete' : 'update',
-        changes: [],
+        changes: wanted === 'delete' ? [] : markChanges(before, differingMarks(before, merged)),
         why:
           gone.length > 0
             ? `does not dial ${gone.join(', ')} any more`
