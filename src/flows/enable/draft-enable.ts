@@ -116,6 +116,8 @@ export interface EnableDraft {
   /** Whom it lets in who could not dial this cluster until now. */
   hazards: readonly Hazard[];
   warnings: readonly string[];
+  /** Those of them that hang on the addresses and ports of the Service, some of which are known only once it is there. */
+  ofAddress: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
 }
@@ -217,6 +219,11 @@ export function draftFrom(
   requireBundled(snapshot, authority, plan.steps);
   requireRolling(snapshot, plan.steps);
   const rotation = unfinishedRotation(snapshot, others);
+  const ofAddress = [
+    ...keptUnsigned(plan.steps),
+    ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
+    ...portOfPeer(snapshot, settings),
+  ];
   return {
     snapshot,
     planned,
@@ -242,8 +249,7 @@ export function draftFrom(
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority, others),
-      ...keptUnsigned(plan.steps),
-      ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
+      ...ofAddress,
       ...[
         addressNotGiven(planned),
         ignoredInNote(snapshot),
@@ -254,6 +260,7 @@ export function draftFrom(
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),
     ],
+    ofAddress,
     notes: [
       `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(objectIn(objects, apiserverDeploymentRef(namespace))) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
@@ -292,7 +299,7 @@ function settingNotes(objects: readonly KubeObject[], { inFile }: EnableOptions)
 function warningsOf(
   snapshot: ClusterSnapshot,
   install: CiliumInstall,
-  { exposure, nodePort }: EnableSettings,
+  { exposure }: EnableSettings,
   objects: readonly KubeObject[],
 ): string[] {
   const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
@@ -307,10 +314,13 @@ function warningsOf(
         ]
       : []),
     ...(exposure.warning ? [`Service type ${exposure.type}: ${exposure.warning}`] : []),
-    ...(nodePort !== undefined && peerPorts(snapshot).includes(nodePort)
-      ? [
-          `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; for another one: ${nodePortCommand(snapshot, new Set([...peerPorts(snapshot), nodePort]))}`,
-        ]
-      : []),
+  ];
+}
+
+function portOfPeer(snapshot: ClusterSnapshot, { nodePort }: EnableSettings): string[] {
+  if (nodePort === undefined || !peerPorts(snapshot).includes(nodePort)) return [];
+  const taken = new Set([...peerPorts(snapshot), nodePort]);
+  return [
+    `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; for another one: ${nodePortCommand(snapshot, taken)}`,
   ];
 }

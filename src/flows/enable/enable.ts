@@ -46,6 +46,8 @@ export interface EnableOutcome {
   peers: readonly PeerEffect[];
   /** In the order in which they were done, `keep` included. */
   steps: readonly Step[];
+  /** What the plan could not know, as its Service was not there yet: to be told beside the warnings of that. */
+  warnings: readonly string[];
 }
 
 /** Reads one cluster and plans; changes nothing. */
@@ -157,6 +159,10 @@ async function enableIn(
 
   const changed = pending || isFounded;
   const final = changed ? await draftAgain(flow, target, options, draft) : draft;
+  const warnings = final.ofAddress
+    .filter((words) => !draft.ofAddress.includes(words))
+    .map((words) => `${context}: ${words}`);
+  for (const words of warnings) flow.progress.warn(words);
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
   const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);
@@ -186,6 +192,7 @@ async function enableIn(
     ...(lack ? { lack } : {}),
     peers: effectsAt(endpoints, draft.effects),
     steps: [...foundation, ...rest],
+    warnings,
   };
 }
 

@@ -176,7 +176,12 @@ async function carryOut(
       ...(connected?.steps ?? [...connections.now.serve.steps, ...connections.now.dial.steps]),
       ...serviceSteps,
     ],
-    warnings: [...(connected?.warnings ?? connections.now.warnings), ...unready, ...(parted?.warnings ?? [])],
+    warnings: [
+      ...enabled.flatMap(({ warnings }) => warnings),
+      ...(connected?.warnings ?? connections.now.warnings),
+      ...unready,
+      ...(parted?.warnings ?? []),
+    ],
     verified: unready.length === 0 && prepared.scaledDown.length === 0 && (parted?.verified ?? true),
   };
 }

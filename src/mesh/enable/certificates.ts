@@ -54,9 +54,10 @@ export function caFingerprint(
 
 /**
  * What happens to the Secret of one certificate.
+ * @param mayMove whether the load balancer may get another address by this plan, which only the run tells
  * @throws MeshctlError `CertificateAuthority` where it has to be issued and there is no CA that could
  */
-export function certificateStep(input: EnableInput, certificate: SecretCertificate): Step {
+export function certificateStep(input: EnableInput, certificate: SecretCertificate, mayMove = false): Step {
   const { snapshot, authority, force } = input;
   const { secret, spec } = certificate;
   const ref = secretRef(snapshot.namespace, secret);
@@ -68,7 +69,11 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
   const reason = reissueReason(present, certificate, needed, input);
   const until = `valid until ${present ? endOf(present.certificate) : 'an unknown day'}`;
-  if (!reason) return { ...base, action: 'keep', changes: [], why: owner ? `${until}, made by ${owner}` : until };
+  if (!reason) {
+    const why = owner ? `${until}, made by ${owner}` : until;
+    const perhaps = mayMove && secret === SERVER_CERT_SECRET && owner === undefined;
+    return { ...base, action: 'keep', changes: [], why: perhaps ? `${why}; ${ifMoved(snapshot)}` : why };
+  }
   if (!authority.makes && isUsable(present, spec, input.now) && !canIssue(snapshot)) {
     return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}` };
   }
@@ -134,6 +139,12 @@ export function keptUnsigned(steps: readonly Step[]): string[] {
 }
 
 const NOTHING_SIGNS = 'but nothing can sign';
+
+function ifMoved(snapshot: ClusterSnapshot): string {
+  return canIssue(snapshot)
+    ? 'issued anew if the Service gets another address'
+    : `the Service may get another address, ${NOTHING_SIGNS}`;
+}
 
 function canIssue({ ca }: ClusterSnapshot): boolean {
   return ca?.keyMatches ?? false;

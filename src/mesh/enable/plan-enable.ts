@@ -15,6 +15,7 @@ import { applyChanges, asLive } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import { deletionOf } from './deletion.ts';
+import { addressAnnotations } from './exposure/address-annotations.ts';
 import type { EnableInput } from './input.ts';
 import { keptSettingsOf, settingName, unsetCommand } from './kept-settings.ts';
 import { chosenOtherwise, leftToOwner } from './left-to-owner.ts';
@@ -32,11 +33,13 @@ export function planEnable(input: EnableInput): Plan {
   const isCertificate = (object: KubeObject): boolean =>
     object.kind === 'Secret' && certificateNames.has(object.metadata.name);
   const others = objects.filter((object) => !isService(object) && !isCertificate(object));
+  const services = objects.filter(isService).map((object) => applyStep(input, object, 'peers dial it'));
+  const mayMove = services.some((step) => addressAnnotations(step).length > 0);
   return {
     steps: [
       ...(input.authority.step ? [input.authority.step] : []),
-      ...objects.filter(isService).map((object) => applyStep(input, object, 'peers dial it')),
-      ...certificates.map((certificate) => certificateStep(input, certificate)),
+      ...services,
+      ...certificates.map((certificate) => certificateStep(input, certificate, mayMove)),
       ...others
         .filter(({ kind }) => kind !== 'Deployment')
         .filter((object) => !isMoved(input, refOf(object)))

@@ -278,7 +278,11 @@ async function enableAll(
     throw errorOfAbort(context.signal);
   }
   const [failure] = failures;
-  const outcomes = done.map(({ steps, peers, ...outcome }) => ({ ...printable(outcome), peers, steps }));
+  const outcomes = done.map(({ steps, peers, warnings: _said, ...outcome }) => ({
+    ...printable(outcome),
+    peers,
+    steps,
+  }));
   return {
     kind: 'EnableResult',
     data: {
@@ -288,7 +292,7 @@ async function enableAll(
         steps: steps.map(stepData),
       })),
       ...(failure ? { failures: failures.map(failureData) } : {}),
-      warnings: printable(warnings),
+      warnings: printable([...warnings, ...done.flatMap((outcome) => outcome.warnings)]),
     },
     text: (theme) => enableText(outcomes, failures, theme),
     exitCode: failure ? exitCodeOf(failure.error.code) : 0,
