@@ -95,6 +95,13 @@ export interface ClusterSnapshot {
   globalServices?: Pick<ClusterServices, 'services' | 'namespaces'> | undefined;
   /** How to be let read those, where that was refused. */
   servicesRefused?: string | undefined;
+  /**
+   * The network policies with a selector that names no cluster, where that may mean pods of other clusters: `namespace/name`, in
+   * order. Read as those are.
+   */
+  widePolicies?: readonly string[] | undefined;
+  /** How to be let read those, where that was refused. */
+  policiesRefused?: string | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
   /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */

@@ -1,5 +1,12 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { readOr } from '../kube/unless-refused.ts';
+import { orRefusal, readOr } from '../kube/unless-refused.ts';
+import {
+  ciliumPolicyFollowsDefault,
+  networkPolicyFollowsDefault,
+  selectsLocalCluster,
+} from '../mesh/cilium/policy-scope.ts';
+import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /** The policies that can select pods of a namespace; undefined where they may not be listed. */
@@ -14,4 +21,39 @@ export async function readPolicies(client: ClusterClient, namespace: string): Pr
   );
   const known = lists.filter((list) => list !== undefined);
   return known.length === lists.length ? known.flat() : undefined;
+}
+
+/**
+ * The policies whose selectors may mean pods of other clusters too; where they may not be listed, nothing of it but the way to be let.
+ * @throws MeshctlError what else the API server refuses
+ */
+export async function readWidePolicies(
+  client: ClusterClient,
+  cluster: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>,
+): Promise<Pick<ClusterSnapshot, 'widePolicies' | 'policiesRefused'>> {
+  if (selectsLocalCluster(cluster) === true) return {};
+  const named = (apiVersion: string, kind: string, isWide: (policy: KubeObject) => boolean) =>
+    orRefusal(orNone(client.collect({ apiVersion, kind }, (policy) => (isWide(policy) ? [nameOf(policy)] : []))));
+  const lists = await Promise.all([
+    named('networking.k8s.io/v1', 'NetworkPolicy', networkPolicyFollowsDefault),
+    named('cilium.io/v2', 'CiliumNetworkPolicy', ciliumPolicyFollowsDefault),
+    named('cilium.io/v2', 'CiliumClusterwideNetworkPolicy', ciliumPolicyFollowsDefault),
+  ]);
+  const refusal = lists.find((list) => list instanceof MeshctlError);
+  if (refusal) return { policiesRefused: refusal.hint };
+  return { widePolicies: lists.flatMap((list) => (list instanceof MeshctlError ? [] : list)).sort() };
+}
+
+/** A kind that is not served has no objects. */
+async function orNone(reading: Promise<string[]>): Promise<string[]> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'NotFound') return [];
+    throw error;
+  }
+}
+
+function nameOf({ metadata: { namespace, name } }: KubeObject): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -29,6 +29,7 @@ import { agentFactsOf } from './agents.ts';
 import { readGlobalServices } from './global-services.ts';
 import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
+import { readWidePolicies } from './policies.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
 import { readBundles, readTlsFacts } from './tls-facts.ts';
@@ -121,9 +122,11 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   // Whether Cilium is missing, or has lost its configuration.
   const isLost = purpose === 'health' && !ciliumConfig;
   const daemonSet = isLost ? await unlessForbidden(client.get(daemonSetRef)) : readDaemonSet;
-  const [podAddresses, ipsecKeyDigest] = await Promise.all([
+  const agent = daemonSet && agentFactsOf(daemonSet);
+  const [podAddresses, ipsecKeyDigest, policies] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,
+    options.services ? readWidePolicies(client, { ciliumConfig: config, agent }) : {},
   ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
@@ -149,12 +152,13 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     namespaceLabels,
     ipsecKeyDigest,
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
-    agent: daemonSet && agentFactsOf(daemonSet),
+    agent,
     nodes,
     apiserverPods,
     ...podAddresses,
     serviceCidrs,
     ...services,
+    ...policies,
     apiGroups,
     probed,
     usedNodePorts,

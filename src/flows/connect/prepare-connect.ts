@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import { type Dial, oneWayNote, requireOneWay, wantedDials } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { counted } from '../../mesh/counted.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
@@ -81,7 +82,12 @@ export async function prepareConnect(
     now: flow.now(),
   });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
-  return { targets, ...planned, warnings: [...planned.warnings, ...newlyShared(shared)], spared };
+  return {
+    targets,
+    ...planned,
+    warnings: [...planned.warnings, ...newlyShared(shared), ...widenedPolicies(shared)],
+    spared,
+  };
 }
 
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { droppedEndpoints } from '../../mesh/file/dropped-endpoints.ts';
@@ -96,7 +97,11 @@ export async function planConnections(
   });
   const now = joined(parts);
   // Also of what is dialled only later.
-  return { now: { ...now, warnings: [...now.warnings, ...newlyShared(all)] }, later, unserved };
+  return {
+    now: { ...now, warnings: [...now.warnings, ...newlyShared(all), ...widenedPolicies(all)] },
+    later,
+    unserved,
+  };
 }
 
 /** The plans of separate meshes as one: none of them has a cluster of another. */

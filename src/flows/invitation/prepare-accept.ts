@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
+import { widenedByStranger } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
@@ -126,7 +127,10 @@ export async function prepareAccept(
     );
   }
   const steps = [...serve, ...dial];
-  const shared = sharedWithStranger(own.snapshot, peer.identity.name, dial.length > 0);
+  const shared = [
+    ...sharedWithStranger(own.snapshot, peer.identity.name, dial.length > 0),
+    ...widenedByStranger(own.snapshot, peer.identity.name, dial.length > 0),
+  ];
   const outgoing = directions.find(({ client }) => client === own);
   const issued = outgoing?.credential.issued?.facts.certificate;
   requireStaying(steps);

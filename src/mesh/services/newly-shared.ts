@@ -60,13 +60,14 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   ];
 }
 
-interface FirstDials {
+/** Who is dialled for the first time. */
+export interface FirstDials {
   client: ClusterSnapshot;
   servers: readonly ClusterSnapshot[];
 }
 
 /** By who dials: those that it does not dial yet. */
-function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
+export function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
   return [...groupBy(dials, ({ client }) => client)].flatMap(([client, own]) => {
     const dialled = new Set(configuredPeers(client));
     const servers = own.flatMap(({ server }) => {
