@@ -252,6 +252,10 @@ describe('the plan of a connect', () => {
     const moved = await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--dry-run');
     expect(moved.stdout).toContain('? peer mesh-2 may be cut off: dials 172.18.2.100:2379 → dials lb.example:2379');
     expect(moved.stdout).toContain('lb.example:2379 has not been tried from there');
+    const unknown = 'it is not known who answers mesh-1 at lb.example:2379: the Service of mesh-2 has no such address';
+    expect(moved.stderr).toContain(unknown);
+    const plan = await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--dry-run', '-o', 'json');
+    expect(JSON.parse(plan.stdout)).toMatchObject({ warnings: expect.arrayContaining([unknown]) });
 
     const astray = [...ARGV, '--destination-endpoint', '10.9.9.9:2379'];
     expect(await connect(...astray)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('may be cut off') });
@@ -284,6 +288,10 @@ describe('the plan of a connect', () => {
     expect(refused.stdout).not.toContain('meshctl clustermesh enable');
     const same = await ok(...ARGV);
     expect(same.stdout).not.toContain('connected\n');
+    expect(same.stderr).not.toContain('who answers');
+    expect(JSON.parse((await ok(...ARGV, '-o', 'json')).stdout)).toMatchObject({
+      unproved: [{ from: 'mesh-1', to: 'mesh-2', addresses: ['172.18.3.100:2379'] }],
+    });
     await ok(...ARGV, '--destination-endpoint', 'mesh-2=service');
     await partAll();
   });

@@ -233,8 +233,9 @@ describe('what goes by the probe', () => {
     expect(elsewhere.stderr).toContain('mesh-1 → mesh-2: apiserver (tcp 2379 at 172.18.2.250)');
     expect(versions()).toEqual(before);
     const { stdout } = await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
-    expect(stdout).toContain('✅ Connected mesh-1 and mesh-2\n');
-    expect(stdout).not.toContain('Whether they are connected');
+    expect(stdout).toContain('✅ mesh-1 and mesh-2 are set up to dial each other\n');
+    expect(stdout).toMatch(/• Network: probed between \d of \d nodes? of mesh-1 and \d of \d nodes? of mesh-2\n/);
+    expect(stdout).toContain('Whether they are connected: meshctl clustermesh status');
   });
 
   it('connect --probe warns of what the mesh works without, in a sentence with its next step', async () => {

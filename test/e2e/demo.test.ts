@@ -62,7 +62,7 @@ it('shows each command as typed with its real output, and ends with both cluster
     ['mesh-1', 'mesh-2', '150 requests, none failed'],
     ['mesh-1', '20 requests, none failed'],
   ]);
-  expect(stdout).toContain('✅ Connected mesh-1 and mesh-2\n');
+  expect(stdout).toContain('✅ mesh-1 and mesh-2 are set up to dial each other\n');
   expect(stdout).toContain(`\n$ meshctl clustermesh status --context gke --wait\n${healthyText(2, 'mesh-2')}`);
   expect(stdout.endsWith(`\n$ meshctl clustermesh status --context eks --wait\n${healthyText(2, 'mesh-1')}`)).toBe(
     true,

@@ -142,7 +142,7 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
     const running = await pods();
     expect(running.map((some) => Object.keys(some).length)).not.toContain(0);
     const { stdout } = await mesh.meshctl.ok(connect(a, b));
-    expect(stdout).toContain(`✅ Connected ${names[0]} and ${names[1]}\n`);
+    expect(stdout).toContain(`✅ ${names[0]} and ${names[1]} are set up to dial each other\n`);
     await expectConnected(a);
     await expectConnected(b);
     expect(await pods()).toEqual(running);

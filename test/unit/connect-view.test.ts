@@ -17,9 +17,7 @@ function textOf(dials: string, more: Partial<ConnectedClusters> = {}): string {
         connections,
         steps: [{ cluster: 'a', action: 'update', object: secretRef('kube-system', 'x') }],
         unproved: [],
-        agentless: false,
-        proved: true,
-        probed: false,
+        probed: [],
       },
       ...more,
     },
@@ -31,17 +29,44 @@ function textOf(dials: string, more: Partial<ConnectedClusters> = {}): string {
 const headline = (dials: string, more: Partial<ConnectedClusters>) => textOf(dials, more).split('\n')[0];
 
 it.each<[dials: string, more: Partial<ConnectedClusters>, says: string]>([
-  ['ab ba', {}, 'Connected a and b'],
+  ['ab ba', {}, 'a and b are set up to dial each other'],
   ['ab', {}, 'a dials b'],
-  ['ab ba', { proved: false }, 'a and b are set up to dial each other'],
-  ['ab ba', { agentless: true }, 'a and b are set up to dial each other'],
-  ['ab ba ac ca', {}, 'Connected a with b and c'],
-  ['ab ba ac', {}, 'Connected a with b and c, except that only a dials c'],
-  ['ab ba ac', { proved: false }, 'a and each of b and c are set up to dial each other, except that only a dials c'],
-  ['ab ba ac ca bc cb', { mode: 'mesh' }, 'Connected a, b and c, every pair of them'],
-  ['ab ba ac ca bc', { mode: 'mesh' }, 'Connected a, b and c, every pair of them, except that only b dials c'],
+  ['ab ba ac ca', {}, 'a and each of b and c are set up to dial each other'],
+  ['ab ba ac', {}, 'a and each of b and c are set up to dial each other, except that only a dials c'],
+  ['ab ba ac ca bc cb', { mode: 'mesh' }, 'a, b and c are set up to dial each other, every pair of them'],
+  [
+    'ab ba ac ca bc',
+    { mode: 'mesh' },
+    'a, b and c are set up to dial each other, every pair of them, except that only b dials c',
+  ],
 ])('%s, %j: %s', (dials, more, says) => {
   expect(headline(dials, more)).toBe(`✅ ${says}`);
+});
+
+it.each<[string, Partial<ConnectedClusters>, string | undefined]>([
+  ['credentials that were proved', {}, undefined],
+  ['nothing to change', { steps: [] }, undefined],
+  [
+    'a network that was probed between some nodes',
+    {
+      probed: [
+        { context: 'a', name: 'a', nodes: 3, of: 5 },
+        { context: 'b', name: 'b', nodes: 1, of: 1 },
+      ],
+    },
+    '  • Network: probed between 3 of 5 nodes of a and 1 of 1 node of b',
+  ],
+  [
+    'an address of which nobody knows who answers there',
+    { unproved: [{ from: 'a', to: 'b', addresses: ['1.2.3.4:2379'] }] },
+    '  • It is not known who answers a at 1.2.3.4:2379: the Service of b has no such address',
+  ],
+])('says of no clusters that they are connected, and how that is seen: with %s', (_what, more, line) => {
+  const text = textOf('ab ba', more);
+  expect(text).toContain('a and b are set up to dial each other');
+  expect(text.replace('Whether they are connected', '')).not.toMatch(/connected/i);
+  expect(text).toMatch(/\n {2}→ Whether they are connected: meshctl clustermesh status --context a,b --wait$/);
+  if (line !== undefined) expect(text.split('\n')).toContain(line);
 });
 
 it.each<[string, object, string]>([

@@ -14,6 +14,7 @@ import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
+import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -99,6 +100,7 @@ export function planDials({
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unfinishedWarnings(snapshots),
     ...directions.flatMap(({ credential }) => credential.warnings),
+    ...unprovedWarnings(directions),
     ...aliasWarnings(directions),
     ...notes,
     ...directions.flatMap(choiceNotes),

@@ -3,7 +3,7 @@ import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.t
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
-import { isOpen } from '../../mesh/probe/report.ts';
+import { extentOf, isOpen, type ProbeExtent } from '../../mesh/probe/report.ts';
 import { isWhyUnproved, notTested, tryAll } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
@@ -14,6 +14,7 @@ const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_0
 /**
  * Probes the network between clusters that are to be joined. What was not tested is told, whatever came of the rest.
  * @param directions who is to dial whom, and where
+ * @returns between how many nodes of each cluster it was probed
  * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nobody could see whether it does
  */
 export async function requireOpenNetwork(
@@ -21,7 +22,7 @@ export async function requireOpenNetwork(
   targets: readonly Target[],
   directions: readonly Direction[],
   parallel: number,
-): Promise<void> {
+): Promise<ProbeExtent[]> {
   const dials = directions.map((direction) => ({
     client: direction.client.snapshot.context,
     server: direction.server.snapshot.context,
@@ -43,7 +44,7 @@ export async function requireOpenNetwork(
   const lead = 'Try it by itself';
   if (more.length > 0) flow.progress.warn(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
   // What is left of the probe, of which it has warned, says nothing against the network.
-  if (isOpen(report)) return;
+  if (isOpen(report)) return report.clusters.map(extentOf);
   const says =
     blocked.length > 0
       ? blocked.map((failure) => failureTitle(failure))

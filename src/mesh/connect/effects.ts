@@ -1,4 +1,3 @@
-import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../command-line.ts';
@@ -8,7 +7,6 @@ import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
-import { foreignFile } from '../peers/file/foreign-file.ts';
 import { aliasPath } from '../peers/file/host-aliases.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
@@ -18,6 +16,7 @@ import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { type Direction, dialingSecret } from './direction.ts';
+import { unprovedAddresses } from './unproved.ts';
 
 type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'replacedBy'>;
 
@@ -120,16 +119,4 @@ function untriedAddresses(direction: Direction): readonly string[] {
   const dialled = dialledAddresses(client.snapshot, server.identity.name);
   const isKnown = endpoint.addresses.some((address) => dialled.includes(address));
   return dialled.length === 0 || isKnown ? [] : unprovedAddresses(direction);
-}
-
-/**
- * The addresses of a direction of which none is one that the peer's Service has: that its credential opens the peer's etcd
- * says nothing about who answers there.
- */
-export function unprovedAddresses({ client, server, endpoint: { addresses } }: Direction): readonly string[] {
-  const present = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
-  const foreign = foreignFile(client.snapshot, server.identity.name);
-  const isKept = foreign?.endpoint.addresses.join() === addresses.join();
-  const leadsTo = isKept ? foreign.leadsTo : addresses;
-  return leadsTo.some((address) => present.includes(address)) ? [] : addresses;
 }

@@ -1,5 +1,6 @@
 import { familyOf } from '../cilium/cidr.ts';
 import type { Leftover } from '../connectivity/connectivity.ts';
+import { counted } from '../counted.ts';
 import { type FirewallPlatform, type FirewallRules, firewallRules } from '../network/firewall.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceForLoss, type ProbeAdvice } from './advice.ts';
@@ -70,6 +71,24 @@ export interface ProbeReport {
   unreachable: UnreachableCluster[];
   /** Absent where nothing is. */
   left?: Leftover[] | undefined;
+}
+
+/** Of how many of its nodes a cluster was probed. */
+export interface ProbeExtent {
+  context: string;
+  name: string;
+  nodes: number;
+  of: number;
+}
+
+/** Of how many of its nodes a cluster was probed. */
+export function extentOf({ context, name, places, nodes }: Omit<ReportedCluster, 'platform' | 'via'>): ProbeExtent {
+  return { context, name, nodes: places.filter(({ kind }) => kind === 'node').length, of: nodes };
+}
+
+/** `3 of 5 nodes of mesh-1`. */
+export function extentWords({ name, nodes, of }: ProbeExtent): string {
+  return `${nodes} of ${counted(of, 'node')} of ${name}`;
 }
 
 /** Whether all that the mesh needs was tested between each two clusters, as far as it can be known yet, and nothing of it is blocked. */

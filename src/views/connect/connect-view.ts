@@ -1,6 +1,8 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { enumerated } from '../../mesh/counted.ts';
+import { type UnprovedDial, unprovedDialWords } from '../../mesh/connect/unproved.ts';
+import { capital, enumerated } from '../../mesh/counted.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
+import { extentWords, type ProbeExtent } from '../../mesh/probe/report.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
@@ -23,29 +25,23 @@ export interface ConnectedClusters {
   connections: readonly Connection[];
   steps: readonly CountedStep[];
   /** Dials at addresses that are not the peer's Service's, where nothing tells who answers there. */
-  unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
-  /** In one of them no agent runs now. */
-  agentless: boolean;
-  /** The peers accept the credentials. */
-  proved: boolean;
-  /** Packets were seen to pass between their nodes. */
-  probed: boolean;
+  unproved: readonly UnprovedDial[];
+  /** Between so many nodes of each cluster packets were seen to pass; empty where none were sent. */
+  probed: readonly ProbeExtent[];
 }
 
 /**
- * The result of `clustermesh connect`. It proves credentials and writes files, and asks no agent: that clusters are
- * connected is only said of those that begin to dial where their peers' Services are, with credentials that were proved.
- * Whether their nodes are, only status tells, so that is the next step unless the network was probed.
+ * The result of `clustermesh connect`. It proves credentials, through the API server, and writes files; no agent is asked. Whether
+ * clusters are connected, over a network that may drop it all, only status tells: that is the next step, and no word of it is said here.
  */
 export function connectText(
-  { mode, clusters, connections, steps, unproved, agentless, proved, probed }: ConnectedClusters,
+  { mode, clusters, connections, steps, unproved, probed }: ConnectedClusters,
   theme: Theme,
 ): string {
   const bold = ({ name }: { name: string }) => theme.bold(name);
   const dialled = new Set(connections.map(({ to }) => to));
   const dialling = new Set(connections.map(({ from }) => from));
   const isSame = steps.every(({ action }) => action === 'keep');
-  const isUntold = isSame || agentless || !proved || unproved.length > 0;
   return [
     `✅ ${isSame ? 'Nothing to change: ' : ''}${headline()}`,
     ...clusters
@@ -53,11 +49,9 @@ export function connectText(
       .map((cluster) => `  • ${bold(cluster)} is dialled at ${addressesOf(cluster.name, connections)}`),
     `  • Credentials: ${credentialCounts(connections)}`,
     ...(isSame ? [] : [`  • Objects: ${summariseActions(countActions(steps), theme)}`]),
-    ...unproved.map(
-      ({ from, to, addresses }) =>
-        `  • It is not known who answers ${from} at ${addresses.join(', ')}: the Service of ${to} has no such address`,
-    ),
-    ...(isUntold || !probed ? hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2) : []),
+    ...unproved.map((one) => `  • ${capital(unprovedDialWords(one))}`),
+    ...(probed.length > 0 ? [`  • Network: probed between ${enumerated(probed.map(extentWords))}`] : []),
+    ...hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2),
   ].join('\n');
 
   function statusCommand(): string {
@@ -74,11 +68,8 @@ export function connectText(
     }
     const isEach = mode === 'mesh' || others.length === 1;
     const every = `${mode === 'mesh' && names.length > 2 ? ', every pair of them' : ''}${exceptOneWay()}`;
-    if (isUntold) {
-      const who = isEach ? enumerated(names) : `${first} and each of ${enumerated(others)}`;
-      return `${who} are set up to dial each other${every}`;
-    }
-    return `Connected ${isEach ? enumerated(names) : `${first} with ${enumerated(others)}`}${every}`;
+    const who = isEach ? enumerated(names) : `${first} and each of ${enumerated(others)}`;
+    return `${who} are set up to dial each other${every}`;
   }
 
   /** What was chosen to be one-way stays so. */

@@ -1,8 +1,14 @@
-import { counted, firstOf } from '../../mesh/counted.ts';
+import { counted, enumerated, firstOf } from '../../mesh/counted.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isProved, isUntriedByPods, type PathCell, type ProbedPath, variantWords } from '../../mesh/probe/paths.ts';
-import type { ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
+import {
+  extentOf,
+  extentWords,
+  type ProbeReport,
+  type ReportedFailure,
+  type ReportedTest,
+} from '../../mesh/probe/report.ts';
 import { notTested, tryAll, unprovedWords } from '../../mesh/probe/untested.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -178,8 +184,11 @@ function verdict(
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
   const isByNodes = paths.some(({ cells }) => cells.some(isUntriedByPods));
+  const extents = clusters.map(extentOf);
+  const isWhole = extents.every(({ nodes, of }) => nodes === of);
+  const between = isWhole ? '' : ` between ${enumerated(extents.map(extentWords))}`;
   const of = said < tests.length ? `${said} of ` : '';
-  const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${of}${counted(tests.length, 'test')})${left}`;
+  const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${of}${counted(tests.length, 'test')}${between})${left}`;
   const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
   const quoted = (of: readonly { context: string }[]) => of.map(({ context: one }) => `"${one}"`).join(', ');
   const but = [

@@ -7,10 +7,10 @@ import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
 import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
-import { lackOfAgents } from '../../../mesh/cilium/agents.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
-import { unprovedAddresses } from '../../../mesh/connect/effects.ts';
+import { unprovedDials } from '../../../mesh/connect/unproved.ts';
 import type { Step } from '../../../mesh/plan/plan.ts';
+import type { ProbeExtent } from '../../../mesh/probe/report.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -50,21 +50,25 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, 'connect', async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
+    const probed: ProbeExtent[] = [];
     if (flags.probe && dryRun) {
       const contexts = plan.targets.map(({ client }) => client.context);
       const probe = meshctlCommand('connectivity probe', { context: contexts });
       context.progress.warn(
         `a dry run puts no pods into clusters, so --probe has probed nothing → by itself: ${probe}`,
       );
-    } else if (flags.probe) await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
+    } else if (flags.probe) {
+      probed.push(...(await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel)));
+    }
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];
-    return withUnanswered(await join(request, plan, missing), missing);
+    return withUnanswered(await join(request, plan, probed, missing), missing);
   });
 
   async function join(
     request: MeshRequest,
     plan: PreparedConnect,
+    probed: readonly ProbeExtent[],
     missing: readonly Unanswered[],
   ): Promise<CommandResult> {
     const prepared = {
@@ -83,27 +87,21 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     await confirmCuts(context, report, { yes: flags.yes, planned: plannedClusters(prepared.targets, snapshots) });
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable(outcome);
-    const agentless = prepared.members.some(({ snapshot }) => lackOfAgents(snapshot) !== undefined);
-    const unproved = printable(
-      prepared.directions.flatMap((direction) => {
-        const addresses = unprovedAddresses(direction);
-        const [from, to] = [direction.client.identity.name, direction.server.identity.name];
-        return addresses.length > 0 ? [{ from, to, addresses }] : [];
-      }),
-    );
+    const unproved = printable(unprovedDials(prepared.directions));
     return {
       kind: 'ConnectResult',
       data: {
         clusters,
         connections,
+        ...(unproved.length > 0 ? { unproved } : {}),
+        ...(probed.length > 0 ? { probed } : {}),
         steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
         warnings,
       },
       text: (theme) =>
         connectText(
           {
-            ...{ clusters, mode: request.mode, connections, steps, unproved, agentless },
-            ...{ proved: flags.proof, probed: flags.probe },
+            ...{ clusters, mode: request.mode, connections, steps, unproved, probed },
           },
           theme,
         ),
