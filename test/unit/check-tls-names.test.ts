@@ -87,6 +87,14 @@ it.each<[string, ReturnType<typeof server>, ClusterSnapshot[], Severity, string 
       'meshctl clustermesh connect --context one --destination-context two',
   ],
   [
+    'one of two addresses that one dials',
+    server({ ips: ['10.0.0.8'] }),
+    [client(['10.0.0.8:2379', '10.0.0.9:2379'])],
+    'warn',
+    DIALLED,
+    ENABLE,
+  ],
+  [
     'not the name that one dials',
     server({ names: NAMES.slice(0, 1), ips: ['10.0.0.9'] }),
     [BY_NAME],

@@ -24,6 +24,8 @@ interface Names {
   undialled: readonly string[];
   /** By whom it is dialled, as far as clusters were read. */
   diallers: readonly string[];
+  /** Those of them that dial nothing which it covers: of several endpoints etcd's client goes by one that answers. */
+  cut: readonly string[];
   /** Of whom it is not known what they dial. */
   unknown: readonly string[];
   /** By the name of the Service its own agents dial it, with KVStoreMesh; and connect proves by it. */
@@ -39,10 +41,12 @@ function namesOf(cluster: ClusterSnapshot, certificate: CertificateFacts, all: r
   const diallersOf = (host: string) =>
     [...dialled].flatMap(([name, who]) => (coversHost({ dnsNames: [name], ipAddresses: [name] }, host) ? who : []));
   const found = uncovered.map((host) => ({ host, by: [...new Set(diallersOf(host))] }));
+  const served = [...dialled].flatMap(([host, who]) => (coversHost(certificate, host) ? who : []));
   return {
     dialled: found.filter(({ by }) => by.length > 0),
     undialled: found.filter(({ host, by }) => by.length === 0 && addresses.includes(host)).map(({ host }) => host),
     diallers: [...new Set([...dialled.values()].flat())],
+    cut: found.flatMap(({ by }) => by.filter((peer) => !served.includes(peer))),
     unknown,
     lacksOwn: !coversHost(certificate, serviceHostname(cluster.namespace)),
   };
@@ -103,7 +107,7 @@ export const NAMES_CHECK: MeshCheck = {
         ...names.dialled.map(({ host, by }) => `${host}, which ${firstOf(by)} ${by.length === 1 ? 'dials' : 'dial'}`),
       ];
       if (reasons.length === 0) return [];
-      const isBroken = names.dialled.length > 0 || isCached;
+      const isBroken = names.cut.length > 0 || (names.lacksOwn && isCached);
       const args = { secret: SERVER_CERT_SECRET, reason: `it does not cover ${reasons.join('; ')}` };
       const hint = hintFor(cluster, names, all);
       return [findingOf('tls-names', isBroken ? 'fail' : 'warn', cluster.context, args, hint)];
