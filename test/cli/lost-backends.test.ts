@@ -72,9 +72,9 @@ describe('disconnect', () => {
   it('names the Services that fail, that lose backends, and that lose those that stand by', async () => {
     expect(hazardsOf(await mesh(...PART, '--dry-run', '-o', 'json'))).toEqual({
       'mesh-1': [
+        FAILS,
         'mesh-1 loses the backends of mesh-2 for shop/api',
         'mesh-1 loses the backends of mesh-2 that stand by for shop/db',
-        FAILS,
       ],
       'mesh-2': [
         'mesh-2 loses the backends of mesh-1 for shop/api',
@@ -129,8 +129,8 @@ describe('disconnect', () => {
     expect(planned.exitCode, planned.stderr).toBe(0);
     expect(hazardsOf(planned)).toEqual({
       'mesh-1': [
-        'mesh-1 loses what backends mesh-2, which was not read, has for shop/api',
         'requests from mesh-1 for shop/web fail: only mesh-2, which was not read, may have backends for them',
+        'mesh-1 loses what backends mesh-2, which was not read, has for shop/api',
       ],
     });
     expect(jsonOf(planned).warnings).toEqual(
@@ -146,8 +146,8 @@ describe('disconnect', () => {
     const kubeconfig = await kubeconfigOf('lone.yaml', ['mesh-1', 'mesh-3']);
     const gone = hazardsOf(await mesh(...forget, '--kubeconfig', kubeconfig));
     expect(gone['mesh-1']).toEqual([
-      'mesh-1 loses what backends mesh-2, which was not read, has for shop/api',
       'requests from mesh-1 for shop/web fail: only mesh-2, which was not read, may have backends for them',
+      'mesh-1 loses what backends mesh-2, which was not read, has for shop/api',
     ]);
   });
 });

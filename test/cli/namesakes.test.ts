@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
@@ -68,6 +69,31 @@ it('export writes a file of one mesh, and names the clusters of each', async () 
   const mixed = await clusters.meshctl(['export', '--context', 'p1,s3']);
   expect(mixed.exitCode, mixed.stdout).toBe(2);
   expect(mixed.stderr).toContain('the mesh-3 that context "p1" dials is another cluster than that of context "s3"');
+});
+
+it('what a cluster loses is not made up by the namesake of another peer', async () => {
+  const web = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+  const backed = ['p2', 's3'];
+  const stores = ['p1', ...backed].map((context) => found(clusters.clusters[CONTEXTS.indexOf(context)], context).store);
+  for (const [index, store] of stores.entries()) {
+    const metadata = { name: 'web', namespace: 'default' };
+    store.create({
+      ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
+      metadata: { ...metadata, annotations: { 'service.cilium.io/global': 'true' } },
+    } as KubeObject);
+    if (index === 0) continue;
+    store.create({
+      ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+      ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'web' } },
+    } as KubeObject);
+  }
+  const part = mesh('disconnect', '--context', 'p1', '--destination-context', 'p2', '--dry-run');
+  const fails = '! requests from mesh-1 for default/web fail, which no other backends serve';
+  expect((await clusters.meshctl(part)).stdout).toContain(`${fails}\n`);
+  const { stdout } = await clusters.meshctl([...part, '--kubeconfig', await kubeconfigWithout('p3')]);
+  expect(stdout).toContain(`${fails}, as far as is known without mesh-3\n`);
+  for (const store of stores) store.delete(web);
 });
 
 it('a hint names no context where a name leads to two clusters', async () => {

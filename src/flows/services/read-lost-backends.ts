@@ -66,8 +66,9 @@ export async function readLostBackends(
   const own = await during(flow, { doing: 'Looking at global Services', done: 'Looked at global Services' }, () =>
     readEach(flow, near, failures),
   );
+  const ofPlan = losing.flatMap(({ snapshot, peers }) => [snapshot, ...peers]);
   const judged = (read: readonly ClusterServices[], others: readonly ClusterSnapshot[]) =>
-    losing.flatMap((one) => losingCluster(one, read, others, begun));
+    losing.flatMap((one) => losingCluster(one, read, [...new Set([...ofPlan, ...others])], begun));
   const isOpen = (context: string) => targets.some(({ client }) => client.context === context);
   const undecided = judged(own, []).flatMap(undecidedBy);
   const others = undecided.length > 0 || [...contexts].some((one) => !isOpen(one)) ? await elsewhere.read() : [];
@@ -76,7 +77,9 @@ export async function readLostBackends(
     .map(({ context }) => context);
   const read = far.length === 0 ? [] : await elsewhere.withOpened(far, (more) => readEach(flow, more, failures));
   const hazards = judged([...own, ...read], others).flatMap(lostBackends);
-  return { hazards, unseen: [...failures].map(([context, error]) => notLookedAt(context, error)) };
+  // Of others that could not be read it is said where it hangs on them.
+  const failed = [...failures].filter(([context]) => contexts.has(context));
+  return { hazards, unseen: failed.map(([context, error]) => notLookedAt(context, error)) };
 }
 
 /** A cluster, whom it dials no more, and who of its peers leaves without a word. */
@@ -121,19 +124,21 @@ function readFrom({ objects, namespace }: ClusterSnapshot): string[] {
   return dialledPeers(objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))));
 }
 
-/** @param read the Services of clusters, of which a namesake of a peer is not taken for it */
+/**
+ * @param read the Services of clusters, of which a namesake of a peer is not taken for it
+ * @param all what else was read of clusters
+ */
 function losingCluster(
   { snapshot, loses, untold, changed, peers }: Loser,
   read: readonly ClusterServices[],
-  others: readonly ClusterSnapshot[],
+  all: readonly ClusterSnapshot[],
   begun: readonly NamedDial[],
 ): LosingCluster[] {
   const of = read.find(({ context }) => context === snapshot.context);
   if (!of) return [];
   const gains = begun.filter(({ from }) => from === of.cluster).map(({ to }) => to);
-  const all = [snapshot, ...others];
   const isStranger = (context: string) =>
-    others.some((other) => other.context === context && isPeersNamesake(snapshot, other, all));
+    all.some((other) => other.context === context && isPeersNamesake(snapshot, other, all));
   const theOne = (name: string): ClusterServices[] => {
     const known = peers.find((peer) => clusterNameOf(peer) === name);
     if (known) return read.filter(({ context }) => context === known.context);

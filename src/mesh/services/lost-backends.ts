@@ -27,7 +27,10 @@ type Words = readonly [before: string, behind: string];
 
 /** What becomes of one Service. */
 interface Loss {
-  key: string;
+  /** As it is named. */
+  service: string;
+  /** Its requests are served until now, and not after it. */
+  fails: boolean;
   says: readonly Words[];
   /** Clusters that were not read, and on which it hangs. */
   unread: readonly string[];
@@ -38,10 +41,13 @@ interface Loss {
  * any longer. Its connections are taken to be as its peering files say.
  */
 export function lostBackends(losing: LosingCluster): Hazard[] {
-  const told = lossesOf(losing).flatMap(({ key, says }) => says.map((words) => ({ key, words })));
+  const losses = lossesOf(losing);
+  // What fails is read first.
+  const ordered = [...losses.filter(({ fails }) => fails), ...losses.filter(({ fails }) => !fails)];
+  const told = ordered.flatMap(({ service, says }) => says.map((words) => ({ service, words })));
   return [...groupBy(told, ({ words }) => words.join(' '))].flatMap(([, alike]) => {
     const keys = firstOf(
-      alike.map(({ key }) => key),
+      alike.map(({ service }) => service),
       MOST_SERVICES,
     );
     return alike.slice(0, 1).map(({ words: [before, behind] }) => ({
@@ -67,6 +73,7 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
   const facts = of.services.get(key);
   const own = facts && inputOf(of, facts);
   if (!own?.sharing.global || own.headless) return [];
+  const service = facts?.serviceImport === undefined ? key : `${key} (ServiceImport ${facts.serviceImport})`;
   const { cluster, peers = others.map((other) => other.cluster) } = of;
   const inputs = selectionInputs([of, ...others], key);
   const usedBy = (one: ClusterServices, among = inputs) => usesIn(one, among).map((use) => use.cluster);
@@ -78,25 +85,27 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
   const withoutOwn = inputs.map((one) => (one.cluster === cluster ? { ...one, backends: [] } : one));
   const standby = usedBy(of, withoutOwn).filter((peer) => going.includes(peer) && !gone.includes(peer));
   const unread = usesOthers(own) ? going.filter((peer) => !others.some((other) => other.cluster === peer)) : [];
-  const which = `${enumerated(unread)}, which ${unread.length === 1 ? 'was' : 'were'} not read`;
+  const [was, has] = unread.length === 1 ? ['was', 'has'] : ['were', 'have'];
+  const which = `${enumerated(unread)}, which ${was} not read`;
   const stale = untold.filter((peer) => used.includes(peer) && !loses.includes(peer));
   const straying = stale.map((peer): Words => [`requests from ${cluster} for`, ` go on to what backends ${peer} had`]);
-  if (!isServed(after) && (isServed(of) || unread.length > 0)) {
+  // One that is served at some of its ports only goes on at these.
+  if (isServed(of) ? !isServed(after) : usedBy(after).length === 0 && unread.length > 0) {
     const left = unreadPeers(after, others);
     const why = isServed(of)
       ? ' fail, which no other backends serve'
       : ` fail: only ${which}, may have backends for them`;
     const doubt = left.length > 0 ? `, as far as is known without ${enumerated(left)}` : '';
     const says: Words[] = [[`requests from ${cluster} for`, `${why}${doubt}`], ...straying];
-    return [{ key, says, unread: [...unread, ...left] }];
+    return [{ service, fails: true, says, unread: [...unread, ...left] }];
   }
   const says: Words[] = [
     ...(gone.length > 0 ? [[`${cluster} loses the backends of ${enumerated(gone)} for`, ''] as const] : []),
     ...(standby.length > 0
       ? [[`${cluster} loses the backends of ${enumerated(standby)} that stand by for`, ''] as const]
       : []),
-    ...(unread.length > 0 ? [[`${cluster} loses what backends ${which}, has for`, ''] as const] : []),
+    ...(unread.length > 0 ? [[`${cluster} loses what backends ${which}, ${has} for`, ''] as const] : []),
     ...straying,
   ];
-  return says.length > 0 ? [{ key, says, unread }] : [];
+  return says.length > 0 ? [{ service, fails: false, says, unread }] : [];
 }
