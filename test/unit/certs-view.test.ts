@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { listCertificates } from '../../src/mesh/certificates/inventory.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
 import { expiry } from '../../src/mesh/checks/tls.ts';
-import { REMOTE_CERT_SECRET } from '../../src/mesh/objects/names.ts';
+import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../src/mesh/objects/names.ts';
 import { certificatesText } from '../../src/views/certificates/certs-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
 import { NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
@@ -51,4 +51,22 @@ it('a reason that names its context already is not given it twice', () => {
     describeFindings([check], [{ id: check.id, severity: 'skip', cluster: 'a', args: { context: 'a', reason } }])[0];
   expect(entry('context "a": cannot get ServiceAccount')?.message).toBe('context "a": cannot get ServiceAccount');
   expect(entry('it was not planned')?.message).toBe('context "a": it was not planned');
+});
+
+it.each<[string, string, string, string[]]>([
+  ['of one name', 'Cilium CA', 'Cilium CA', ['Cilium CA a1a1a1', 'Cilium CA b2b2b2']],
+  ['of two names', 'Cilium CA', 'Company CA', ['Cilium CA  ', 'Company CA  ']],
+])('CAs %s in a list are told apart', (_what, one, two, cells) => {
+  const leaf = (name: string, digits: string) => {
+    const facts = tlsFacts(digits, { commonName: 'x', issuerCommonName: name });
+    return { ...facts, ca: facts.ca && { ...facts.ca, commonName: name, sha256: digits.repeat(32) } };
+  };
+  const tlsSecrets = new Map([
+    [REMOTE_CERT_SECRET, leaf(one, 'a1')],
+    [SERVER_CERT_SECRET, leaf(two, 'b2')],
+  ]);
+  const certificates = listCertificates(snapshotOf({ ca: undefined, tlsSecrets }), NOW);
+  const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, PLAIN);
+  for (const cell of cells) expect(text).toContain(cell);
+  expect(text.includes('a1a1a1')).toBe(one === two);
 });

@@ -17,6 +17,7 @@ import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
 import { endsSoon } from './cluster-certificates.ts';
+import { issuerOf } from './trust.ts';
 
 /** One certificate of a mesh. */
 export interface CertificateEntry {
@@ -29,6 +30,8 @@ export interface CertificateEntry {
   subject: string;
   sans: string[];
   issuer: string;
+  /** SHA-256 of the certificate of the CA that signed it, as far as its cluster has that. */
+  issuerSha256?: string | undefined;
   serial: string;
   notAfter: string;
   /** The CA of its chain with which it ends; absent where it does by itself. */
@@ -64,6 +67,7 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
   const entryOf = (
     where: Pick<CertificateEntry, 'secret' | 'role' | 'usedBy' | 'peer'>,
     facts: CertificateFacts,
+    signer: CertificateFacts | undefined,
   ): CertificateEntry => ({
     context,
     cluster: clusterNameOf({ ciliumConfig }),
@@ -71,24 +75,36 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     subject: facts.commonName,
     sans: [...facts.dnsNames, ...facts.ipAddresses],
     issuer: facts.issuerCommonName,
+    ...(signer ? { issuerSha256: signer.sha256 } : {}),
     serial: facts.serial,
     notAfter: facts.notAfter.toISOString(),
     ...(facts.endsWith === undefined ? {} : { endsWith: facts.endsWith }),
     expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
     ...(endsSoon(facts, now) ? { endsSoon: true as const } : {}),
   });
+  const isRoot = ca?.certificate.commonName === ca?.certificate.issuerCommonName;
   const peersSecret = dialingSecret(snapshot);
   const dialler = peersSecret === KVSTOREMESH_PEERS_SECRET ? 'KVStoreMesh' : 'agents';
   return [
     ...(ca
-      ? [entryOf({ secret: CA_SECRET, role: 'ca', usedBy: 'signs the certificates of this cluster' }, ca.certificate)]
+      ? [
+          entryOf(
+            { secret: CA_SECRET, role: 'ca', usedBy: 'signs the certificates of this cluster' },
+            ca.certificate,
+            isRoot ? ca.certificate : undefined,
+          ),
+        ]
       : []),
-    ...[...tlsSecrets].flatMap(([secret, { certificate }]: [string, TlsSecretFacts]) => {
+    ...[...tlsSecrets].flatMap(([secret, facts]: [string, TlsSecretFacts]) => {
       const known = ROLES[secret];
-      return known ? [entryOf({ secret, ...known }, certificate)] : [];
+      return known ? [entryOf({ secret, ...known }, facts.certificate, issuerOf(facts))] : [];
     }),
-    ...[...peerCertificates].map(([peer, { certificate }]) =>
-      entryOf({ secret: peersSecret, role: 'peer', peer, usedBy: `${dialler}, towards ${peer}` }, certificate),
+    ...[...peerCertificates].map(([peer, facts]) =>
+      entryOf(
+        { secret: peersSecret, role: 'peer', peer, usedBy: `${dialler}, towards ${peer}` },
+        facts.certificate,
+        issuerOf(facts),
+      ),
     ),
   ];
 }

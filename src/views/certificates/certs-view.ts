@@ -1,4 +1,5 @@
 import type { CertificateEntry, CertificateFault } from '../../mesh/certificates/inventory.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -6,6 +7,8 @@ import { NOTHING_READ } from '../unreachable-view.ts';
 
 /** Enough to tell serial numbers apart. */
 const SERIAL_DIGITS = 8;
+/** Enough to tell CAs of one name apart. */
+const FINGERPRINT_DIGITS = 6;
 /** The widest columns: the table fits 100 of a terminal's. */
 const WIDEST = { context: 20, role: 15, subject: 22, issuer: 12 };
 
@@ -43,10 +46,11 @@ export function certificatesText(
     text,
     style: theme.bold,
   }));
+  const namesakes = namesOfSeveral(entries);
   const isListed = ({ context, secret, peer }: CertificateFault) =>
     entries.some((entry) => entry.context === context && entry.secret === secret && entry.peer === peer);
   const rows = [
-    ...entries.map((entry) => ({ context: entry.context, cells: entryCells(entry, theme) })),
+    ...entries.map((entry) => ({ context: entry.context, cells: entryCells(entry, namesakes, theme) })),
     ...faults
       .filter((fault) => !isListed(fault))
       .map((fault) => ({ context: fault.context, cells: lackCells(fault, theme) })),
@@ -84,11 +88,28 @@ export function certificateNotes({ faults, rotations }: Pick<CertificatesReport,
   return [...faults, ...rotations].map(({ context, says, hint }) => `${context}: ${says} → ${hint}`);
 }
 
-function entryCells(entry: CertificateEntry, theme: Theme): (Cell | string)[] {
+/** The names that several CAs of the list have: Cilium's are all called the same. */
+function namesOfSeveral(entries: readonly CertificateEntry[]): ReadonlySet<string> {
+  const known = entries.filter(({ issuerSha256 }) => issuerSha256 !== undefined);
+  const named = [...groupBy(known, ({ issuer }) => issuer)];
+  return new Set(
+    named.flatMap(([name, alike]) => (new Set(alike.map(({ issuerSha256 }) => issuerSha256)).size > 1 ? name : [])),
+  );
+}
+
+/** Of CAs with one name, each has the first digits of its fingerprint beside it. */
+function issuerText({ issuer, issuerSha256 }: CertificateEntry, namesakes: ReadonlySet<string>): string {
+  const name = shortened(issuer, WIDEST.issuer);
+  return issuerSha256 !== undefined && namesakes.has(issuer)
+    ? `${name} ${issuerSha256.slice(0, FINGERPRINT_DIGITS)}`
+    : name;
+}
+
+function entryCells(entry: CertificateEntry, namesakes: ReadonlySet<string>, theme: Theme): (Cell | string)[] {
   return [
     ...placeCells(entry),
     shortened(entry.subject, WIDEST.subject),
-    shortened(entry.issuer, WIDEST.issuer),
+    issuerText(entry, namesakes),
     `${entry.serial.slice(0, SERIAL_DIGITS)}${entry.serial.length > SERIAL_DIGITS ? '…' : ''}`,
     { text: expiryText(entry), style: styleOf(entry, theme) },
   ];
