@@ -7,6 +7,7 @@ import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -40,21 +41,63 @@ describe('routes', () => {
     expect(one.stderr).toContain('→ meshctl clustermesh routes --all');
   });
 
-  it('name a node whose agent does not run, and are not complete without it', async () => {
-    const one = found(sandbox.clusters[0], 'mesh-1');
-    const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: 'cilium-late' };
-    one.store.create({
-      ...{ apiVersion: 'v1', kind: 'Pod' },
-      metadata: { name: pod.name, namespace: pod.namespace, labels: { 'k8s-app': 'cilium' } },
-      spec: { nodeName: 'mesh-1-node-late', containers: [] },
-    });
-    const { exitCode, stdout } = await meshctl(['clustermesh', 'routes', ...BOTH]);
-    expect({ exitCode, stdout }).toEqual({
-      exitCode: 1,
-      stdout: expect.stringContaining('but not all nodes were asked'),
-    });
-    expect(stdout).toContain('mesh-1: skipped: mesh-1-node-late: no agent that runs there told all its routes');
-    one.store.delete(pod);
+  it.each<[what: string, node: RegExp, arrange: () => () => unknown]>([
+    [
+      'whose agent does not run',
+      /mesh-1-node-late/,
+      () => {
+        const { store } = found(sandbox.clusters[0], 'mesh-1');
+        const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: 'cilium-late' };
+        store.create({
+          ...{ apiVersion: 'v1', kind: 'Pod' },
+          metadata: { name: pod.name, namespace: pod.namespace, labels: { 'k8s-app': 'cilium' } },
+          spec: { nodeName: 'mesh-1-node-late', containers: [] },
+        });
+        return () => store.delete(pod);
+      },
+    ],
+    [
+      'that has no agent, as where a quota refuses its pod',
+      /mesh-1-node-\d/,
+      () => {
+        const { store } = found(sandbox.clusters[0], 'mesh-1');
+        const agents = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', labels: { 'k8s-app': 'cilium' } };
+        const { metadata } = found(store.list(agents)[0], 'an agent');
+        const ref = { ...agents, name: metadata.name };
+        const label = (name: string) =>
+          store.update(ref, (pod) => {
+            pod.metadata.labels = { ...metadata.labels, 'k8s-app': name };
+          });
+        label('gone');
+        return () => label('cilium');
+      },
+    ],
+  ])('name a node %s, and are not complete without it, in every face', async (_what, node, arrange) => {
+    const undo = arrange();
+    try {
+      const run = (...more: string[]) => meshctl(['clustermesh', 'routes', ...BOTH, ...more]);
+      const says = new RegExp(`mesh-1: skipped: ${node.source}: no agent that runs there told all its routes`);
+      const { exitCode, stdout } = await run();
+      expect({ exitCode, stdout }).toEqual({
+        exitCode: 1,
+        stdout: expect.stringContaining('but not all nodes were asked'),
+      });
+      expect(stdout).toMatch(says);
+      const report = jsonOf(await run('-o', 'json'));
+      requireValid(report);
+      expect(report).toMatchObject({
+        complete: false,
+        untold: [{ from: 'mesh-1', node: expect.stringMatching(node) }],
+      });
+      for (const format of ['mermaid', 'dot', 'svg']) {
+        const drawn = await run('-o', format);
+        expect(drawn.exitCode).toBe(1);
+        expect(drawn.stderr).toMatch(says);
+        expect(drawn.stdout).toContain('not all routes told');
+      }
+    } finally {
+      await undo();
+    }
   });
 
   it('draws itself', async () => {

@@ -65,6 +65,22 @@ describe('routesPicture', () => {
     expect(arrows).toContain('tunnel > 10.2.1.0/24 ok');
   });
 
+  it('has nodes that did not tell all, or anything', () => {
+    const report = routesReport(2);
+    const untold = [
+      { from: 'mesh-1', node: 'mesh-1-node-2' },
+      { from: 'mesh-1', node: 'mesh-1-node-3' },
+    ];
+    const { boxes } = wordsOf({ ...report, untold });
+    expect(boxes.filter((box) => box.startsWith('0 mesh-1'))).toEqual([
+      '0 mesh-1-node-1 (mesh-1)',
+      '0 mesh-1-node-2 (mesh-1 · not all routes told)',
+      '0 mesh-1-node-3 (mesh-1 · not all routes told)',
+    ]);
+    for (const draw of [routesSvg, routesMermaid, routesDot])
+      expect(draw(routesPicture({ ...report, untold }))).toContain('mesh-1-node-3');
+  });
+
   it('puts nodes of a large cluster for which the same holds into one box', () => {
     // There is a route from each of them to each: a few times as many as are drawn each by itself tell it.
     const report = routesReport(60, { gap: true });

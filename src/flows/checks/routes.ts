@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { readBgpSessions } from '../../mesh/checks/shared/agent-answers.ts';
+import { nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
@@ -121,6 +122,9 @@ async function routesOfCluster(
 ): Promise<RoutesOfCluster> {
   const { agents, silent } = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
   const limit = pLimit(parallel);
+  const on = new Set([...agents.map(({ node }) => node), ...silent]);
+  // Of a node without any pod, nothing that is listed tells.
+  const lacking = nodesWithoutAgent(own, { pods: on.size, on });
   const from = clusterNameOf(own);
   const families = ipFamilies(own.ciliumConfig ?? {});
   const perNode = await Promise.all(
@@ -152,7 +156,7 @@ async function routesOfCluster(
     snapshot: own,
     routes: perNode.flatMap(({ routes }) => routes),
     bgpPeers: perNode.flatMap(({ bgpPeers }) => bgpPeers),
-    untold: [...silent, ...perNode.flatMap(({ untold }) => untold)].sort().map((node) => ({ from, node })),
-    nodes: agents.length + silent.length,
+    untold: [...silent, ...lacking, ...perNode.flatMap(({ untold }) => untold)].sort().map((node) => ({ from, node })),
+    nodes: agents.length + silent.length + lacking.length,
   };
 }

@@ -53,7 +53,7 @@ export interface RoutesReport {
     hint?: string | undefined;
   }[];
   routes: RouteToPods[];
-  /** Nodes that could not be asked for all their routes: their agent does not run, or gave no answer. */
+  /** Nodes that could not be asked for all their routes: they lack an agent, or it does not run, or gave no answer. */
   untold?: { from: string; node: string }[] | undefined;
   /** Clusters that are to have no connection, so that no tunnel is to lead there: `[from, to]`, by name. */
   unpaired?: [string, string][] | undefined;

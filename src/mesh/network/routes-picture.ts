@@ -23,14 +23,17 @@ export interface PictureBox {
 /** So many nodes, or ranges, of a cluster are drawn each by itself; of more, those for which the same holds are one box. */
 const MOST_DRAWN = 10;
 
-/** Routes as a picture: a range that no node has a route to is broken, as is a BGP session that is not established. */
-export function routesPicture({ clusters, routes, bgpPeers = [] }: RoutesReport): RoutesPicture {
+/**
+ * Routes as a picture: a range that no node has a route to is broken, as is a BGP session that is not established. Nodes that did
+ * not tell all their routes are there, too.
+ */
+export function routesPicture({ clusters, routes, bgpPeers = [], untold = [] }: RoutesReport): RoutesPicture {
   const order = clusters.map(({ name }) => name);
   const boxes = new Map<string, PictureBox>();
   const add = (box: PictureBox) => {
     if (!boxes.has(box.id)) boxes.set(box.id, box);
   };
-  const nodeBox = boxesOf(order, 'n', nodesOf(routes, bgpPeers), 0, 'node', add);
+  const nodeBox = boxesOf(order, 'n', nodesOf({ routes, bgpPeers, untold }), 0, 'node', add);
   const sessions = groupBy(bgpPeers, ({ from, peer }) => hopId(from, peer));
   const through = groupBy(routes, hopOf);
   for (const name of order) {
@@ -57,21 +60,35 @@ interface Drawn {
   /** Equal for what may be one box. */
   facts: string;
   broken: boolean;
+  /** What is to be known of it besides. */
+  note?: string;
 }
 
-function nodesOf(routes: readonly RouteToPods[], sessions: readonly NodeSession[]): Drawn[] {
+const UNTOLD = 'not all routes told';
+
+function nodesOf({ routes, bgpPeers: sessions = [], untold = [] }: Pick<RoutesReport, DrawnOfNodes>): Drawn[] {
   const ofNode = ({ from, node }: { from: string; node: string }) => `${from}/${node}`;
   const peers = groupBy(sessions, ofNode);
-  return [...groupBy(routes, ofNode)].flatMap(([key, own]) => {
+  const told = groupBy(routes, ofNode);
+  const silent = new Set(untold.map(ofNode));
+  const without = untold.filter((one) => !told.has(ofNode(one)));
+  const mute = without.map(({ from, node }) => ({
+    ...{ cluster: from, name: node, facts: UNTOLD, note: UNTOLD, broken: false },
+  }));
+  const drawn = [...told].flatMap(([key, own]): Drawn[] => {
     const [first] = own;
     if (!first) return [];
     const facts = [
       ...own.map((route) => [route.to, route.podCidr, hopOf(route)].join(' ')).sort(),
       ...(peers.get(key) ?? []).map(({ peer, state }) => `${peer} ${state}`).sort(),
     ];
-    return [{ cluster: first.from, name: first.node, facts: facts.join('\n'), broken: false }];
+    const note = silent.has(key) ? { note: UNTOLD } : {};
+    return [{ cluster: first.from, name: first.node, facts: [...facts, note.note].join('\n'), broken: false, ...note }];
   });
+  return [...drawn, ...mute];
 }
+
+type DrawnOfNodes = 'routes' | 'bgpPeers' | 'untold';
 
 function rangesOf(routes: readonly RouteToPods[]): Drawn[] {
   return [...groupBy(routes, ({ to, podCidr }) => `${to} ${podCidr}`).values()].flatMap((own) => {
@@ -103,8 +120,8 @@ function boxesOf(
       const id = `${prefix} ${cluster} ${first.name}`;
       for (const { name } of group) places.set(`${cluster} ${name}`, id);
       const label = group.length === 1 ? first.name : `${cluster}: ${counted(group.length, what)}`;
-      const detail = group.length === 1 ? cluster : `${first.name} …`;
-      add({ id, column, label, detail, broken: first.broken });
+      const detail = [group.length === 1 ? cluster : `${first.name} …`, ...(first.note ? [first.note] : [])];
+      add({ id, column, label, detail: detail.join(' · '), broken: first.broken });
     }
   }
   return (cluster, name) => places.get(`${cluster} ${name}`) ?? '';

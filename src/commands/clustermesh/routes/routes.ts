@@ -24,7 +24,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
   const shown = printable(report);
   const drawing = DRAW[flags.output]?.(routesPicture(shown));
   if (drawing !== undefined || !flags.headers) warnOfMissing(context, shown.unreachable);
-  if (drawing === undefined && !flags.headers) for (const note of routesNotes(shown)) context.progress.warn(note);
+  // A picture has no words for what is missing in it either.
+  if (drawing !== undefined || !flags.headers) for (const note of routesNotes(shown)) context.progress.warn(note);
   return {
     kind: 'RoutesReport',
     data: { ...shown },
