@@ -15,8 +15,8 @@ import type { VERSION } from './version-spec.ts';
 type VersionFlags = FlagsOf<typeof VERSION>;
 
 /**
- * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, 3
- * when one cannot be asked, or may not be.
+ * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, or it is
+ * not known whether it does, 3 when one cannot be asked, or may not be.
  */
 export async function run(context: CommandContext, flags: VersionFlags): Promise<CommandResult> {
   const { client } = context;
@@ -37,7 +37,9 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
       const supported = areSupported(clusters, findings);
       const lacksRights = clusters.some(({ agents, unread }) => agents === undefined || unread !== undefined);
       const isUnknown = unreachable.length > 0 || lacksRights;
-      const exitCode = isUnknown ? exitCodeOf('ClusterUnreachable') : supported === false ? 1 : 0;
+      // Where there is no Cilium, nothing has to go together.
+      const isJudged = clusters.some(({ cluster, agents }) => cluster !== undefined || agents?.length !== 0);
+      const exitCode = isUnknown ? exitCodeOf('ClusterUnreachable') : isJudged && !supported ? 1 : 0;
       return resultOf({ client, clusters, findings, supported, unreachable }, exitCode);
     });
   } catch (error) {

@@ -11,7 +11,7 @@ import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { enable } from '../support/e2e-cli.ts';
 import { installMeshctl } from '../support/installed.ts';
 import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
-import { PACKAGE_ROOT } from '../support/schemas.ts';
+import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
 let folder: string;
@@ -179,6 +179,72 @@ describe('version', () => {
     expect(untold).toMatchObject({ exitCode: 1 });
     expect(untold.stderr).toContain('and no agent told it');
     expect(untold.stderr).toContain('--cilium-version');
+  });
+
+  it('is that of the pods that run, where a rollout does not get on', async () => {
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' };
+    const serving = found(store.list({ ...pods, labels: { 'k8s-app': 'clustermesh-apiserver' } })[0], 'its pod');
+    const setImage = (tag: string) =>
+      store.update(refOf(serving), (pod) => {
+        const own = podSpec(pod).containers?.find(({ name }) => name === 'apiserver');
+        found(own, 'the container').image = `quay.io/cilium/clustermesh-apiserver:${tag}`;
+      });
+    const waiting = { ...pods, name: 'cilium-waits' };
+    setImage('v1.18.3');
+    store.create({
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: { name: waiting.name, namespace: waiting.namespace, labels: { 'k8s-app': 'cilium' } },
+      spec: { containers: [{ name: 'cilium-agent', image: 'registry.invalid/cilium/cilium:v1.17.3' }] },
+    });
+    try {
+      const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1');
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringMatching(/ 1\.20\.0 +1\.18\.3 /) });
+      expect(stdout).toContain('✗ context "mesh-1": the clustermesh-apiserver is 1.18.3, the agents are 1.20');
+      expect(stdout).toContain(
+        'the Deployment clustermesh-apiserver has 1.20.0, and 1.18.3 runs: an upgrade is under way',
+      );
+      // The Deployment has what enable would give it.
+      expect(stdout).not.toContain('clustermesh enable');
+      expect(stdout).toContain('! context "mesh-1": 1 agent of 1.17.3 does not run: an upgrade is under way');
+      const report = jsonOf(await meshctl('version', '--context', 'mesh-1', '-o', 'json'));
+      requireValid(report);
+      expect(report).toMatchObject({
+        supported: false,
+        clusters: [
+          {
+            waiting: [{ version: '1.17.3', pods: 1 }],
+            apiserver: { version: '1.18.3', pods: 1, wanted: { version: '1.20.0' } },
+          },
+        ],
+      });
+    } finally {
+      setImage('v1.20.0');
+      store.delete(waiting);
+    }
+  });
+
+  it('is not known to go together where no agent runs, and is nothing to judge without Cilium', async () => {
+    const { store, settled } = found(sandbox.clusters[2], 'mesh-3');
+    const agents = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
+    const config = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+    store.update(agents, (set) => {
+      templateSpec(set).nodeSelector = { no: 'node' };
+    });
+    await settled();
+    const none = await meshctl('version', '--context', 'mesh-3');
+    expect(none).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('❔ Not all versions are known') });
+    const { metadata, ...object } = found(store.get(config), 'cilium-config');
+    store.delete(config);
+    try {
+      expect((await meshctl('version', '--context', 'mesh-3')).exitCode).toBe(0);
+    } finally {
+      store.create({ ...object, metadata: { name: metadata.name, namespace: 'kube-system' } });
+      store.update(agents, (set) => {
+        delete templateSpec(set).nodeSelector;
+      });
+      await settled();
+    }
   });
 
   it('says that a clustermesh-apiserver of a version does not run', async () => {

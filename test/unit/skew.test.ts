@@ -16,6 +16,13 @@ const apiserver = (version: string) => ({
   apiserver: { image: `quay.io/cilium/clustermesh-apiserver:v${version}`, version },
 });
 
+/** A clustermesh-apiserver of which so many pods of each version run, and what its Deployment has where that is another one. */
+const serving = (versions: Record<string, number>, wanted?: string): Partial<ClusterVersions> => {
+  const [first, ...others] = cluster('a', versions).agents ?? [];
+  const deployment = wanted === undefined ? {} : { wanted: { image: 'clustermesh-apiserver', version: wanted } };
+  return first ? { apiserver: { ...first, ...(others.length > 0 ? { others } : {}), ...deployment } } : {};
+};
+
 describe('versions', () => {
   it.each<[string, ClusterVersions[], string[], boolean | undefined]>([
     ['are one', [cluster('a', { '1.18.3': 3 }, apiserver('1.18.3')), cluster('b', { '1.18.1': 1 })], [], true],
@@ -79,6 +86,36 @@ describe('versions', () => {
       [cluster('a', { '1.18.0': 1 }, { apiserver: { image: 'clustermesh-apiserver:latest' } })],
       ['warn version-unknown a'],
       undefined,
+    ],
+    [
+      'of the clustermesh-apiserver are of pods, of which its Deployment has another one',
+      [cluster('a', { '1.20.0': 3 }, serving({ '1.18.3': 1 }, '1.20.0'))],
+      ['warn apiserver-rollout a', 'fail apiserver-skew a'],
+      false,
+    ],
+    [
+      'of the clustermesh-apiserver are on their way',
+      [cluster('a', { '1.19.0': 1, '1.20.0': 2 }, serving({ '1.19.0': 1, '1.20.0': 1 }, '1.20.0'))],
+      ['warn apiserver-rollout a', 'warn agents-skew a'],
+      true,
+    ],
+    [
+      'of one of two pods of the clustermesh-apiserver are apart',
+      [cluster('a', { '1.20.0': 3 }, serving({ '1.20.0': 1, '1.19.0': 1 }, '1.20.0'))],
+      ['warn apiserver-rollout a', 'fail apiserver-skew a'],
+      false,
+    ],
+    [
+      'are not known of one of two pods of the clustermesh-apiserver',
+      [cluster('a', { '1.20.0': 3 }, serving({ '1.20.0': 1, latest: 1 }))],
+      ['warn version-unknown a'],
+      undefined,
+    ],
+    [
+      'are to be others, of agents that do not run',
+      [cluster('a', { '1.20.0': 2 }, { waiting: [{ image: 'cilium:v1.17.3', version: '1.17.3', pods: 1 }] })],
+      ['warn agents-waiting a'],
+      true,
     ],
     ['may not be read', [cluster('a', {}, { agents: undefined }), cluster('b', { '1.18.0': 1 })], [], undefined],
     ['are none', [cluster('a', {})], ['warn agents-none a'], undefined],

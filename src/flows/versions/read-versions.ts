@@ -1,7 +1,7 @@
 import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import type { ClusterVersions, ProgramVersion } from '../../mesh/cilium/skew.ts';
+import type { ApiserverVersion, ClusterVersions, ProgramVersion, RunningVersion } from '../../mesh/cilium/skew.ts';
 import { type CiliumVersion, formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -16,6 +16,7 @@ import {
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { podSpec } from '../../mesh/objects/workload.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import type { Target } from '../flow.ts';
 
 /** A version is nice to have: whatever does not say it soon is shown by its image. */
@@ -35,27 +36,69 @@ export async function readVersions({ client, namespace }: Target): Promise<Clust
     unlessForbidden(agentVersions({ client, namespace })),
   ]);
   const cluster = config && clusterNameOf({ ciliumConfig: dataOf(config) });
-  const known = { context: client.context, cluster, kubernetes, agents };
+  const known = { context: client.context, cluster, kubernetes, ...agents };
   if (found === 'forbidden') return { ...known, unread: [describeRef(own)] };
   return found ? { ...known, ...(await apiserverVersions({ client, namespace }, found)) } : known;
 }
 
 type ApiserverVersions = Pick<ClusterVersions, 'apiserver' | 'etcd' | 'kvstoremesh'>;
 
+const APISERVER_CONTAINER = 'apiserver';
+
 async function apiserverVersions(target: Target, deployment: KubeObject): Promise<ApiserverVersions> {
   const { client, namespace } = target;
   const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
   const pods = (await unlessForbidden(client.listAll(selection)))?.filter(isPodRunning);
-  const image = containerOf(deployment, 'apiserver')?.image;
+  const runs = (pods ?? []).flatMap((pod) => {
+    const image = imageIn(pod, APISERVER_CONTAINER);
+    return image === undefined ? [] : [{ image, version: versionIn(image), pod }];
+  });
+  const [first, ...others] = byVersion(runs);
+  const etcdPod = runs.find(({ image }) => image === first?.image)?.pod ?? pods?.[0];
   return {
-    apiserver: image === undefined ? undefined : { image, version: versionIn(image), pods: pods?.length },
-    etcd: await etcdVersion(target, containerOf(deployment, 'etcd'), pods?.[0]?.metadata.name),
+    apiserver: apiserverVersion(containerOf(deployment, APISERVER_CONTAINER)?.image, first, others, pods?.length),
+    etcd: await etcdVersion(target, containerOf(deployment, 'etcd'), etcdPod?.metadata.name),
     kvstoremesh: runsKvstoremesh(deployment),
   };
 }
 
-async function agentVersions(target: Target): Promise<NonNullable<ClusterVersions['agents']>> {
-  const running = await runningAgents(target);
+/** @param image that of the Deployment, which counts only where no pod tells what runs */
+function apiserverVersion(
+  image: string | undefined,
+  first: RunningVersion | undefined,
+  others: readonly RunningVersion[],
+  pods: number | undefined,
+): ApiserverVersion | undefined {
+  if (image === undefined) return undefined;
+  const wanted = { image, version: versionIn(image) };
+  if (!first) return { ...wanted, pods };
+  // A mirror may have it by another name: a version that is not known is no other one.
+  const isOther = ({ version }: ProgramVersion) =>
+    version !== undefined && wanted.version !== undefined && version !== wanted.version;
+  return {
+    ...first,
+    ...(others.length > 0 ? { others } : {}),
+    ...([first, ...others].some(isOther) ? { wanted } : {}),
+  };
+}
+
+interface Ran {
+  image: string;
+  version: string | undefined;
+}
+
+/** Each version, or image where that does not tell it, once with its pods: most first. */
+function byVersion(runs: readonly Ran[]): RunningVersion[] {
+  return [...groupBy(runs, ({ version, image }) => version ?? image).values()]
+    .flatMap(([first, ...more]) =>
+      first ? [{ image: first.image, version: first.version, pods: more.length + 1 }] : [],
+    )
+    .toSorted((a, b) => b.pods - a.pods);
+}
+
+async function agentVersions(target: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting'>> {
+  const found = await listedAgents(target);
+  const running = found.filter(({ isRunning }) => isRunning);
   const byImage = new Map(running.map(({ image, pod }) => [image, pod]));
   const versions = await Promise.all(
     [...byImage].map(async ([image, pod]) => {
@@ -63,7 +106,10 @@ async function agentVersions(target: Target): Promise<NonNullable<ClusterVersion
       return { image, pods, version: versionIn(image) ?? (await askAgent(target, pod)) };
     }),
   );
-  return versions.toSorted((a, b) => b.pods - a.pods);
+  const isOther = ({ version }: Ran) => version !== undefined && versions.every((one) => one.version !== version);
+  const idle = found.filter(({ isRunning }) => !isRunning).map(({ image }) => ({ image, version: versionIn(image) }));
+  const waiting = versions.length > 0 ? byVersion(idle.filter(isOther)) : [];
+  return { agents: versions.toSorted((a, b) => b.pods - a.pods), ...(waiting.length > 0 ? { waiting } : {}) };
 }
 
 /** The version that an agent of this image tells; undefined where none does. @throws MeshctlError where pods may not be read */
@@ -72,11 +118,21 @@ export async function askAgentVersion(target: Target, image: string): Promise<Ci
   return agent && parseVersion((await askAgent(target, agent.pod)) ?? '');
 }
 
-function runningAgents({ client, namespace }: Target): Promise<{ image: string; pod: string }[]> {
+async function runningAgents(target: Target): Promise<{ image: string; pod: string }[]> {
+  return (await listedAgents(target)).filter(({ isRunning }) => isRunning);
+}
+
+/** The pods of agents, without those that are ending. */
+function listedAgents({ client, namespace }: Target): Promise<{ image: string; pod: string; isRunning: boolean }[]> {
   return client.collect({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR }, (pod) => {
-    const image = podSpec(pod).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image;
-    return image !== undefined && isPodRunning(pod) ? [{ image, pod: pod.metadata.name }] : [];
+    const image = imageIn(pod, AGENT_CONTAINER);
+    const { name, deletionTimestamp } = pod.metadata;
+    return image === undefined || deletionTimestamp ? [] : [{ image, pod: name, isRunning: isPodRunning(pod) }];
   });
+}
+
+function imageIn(pod: KubeObject, container: string): string | undefined {
+  return podSpec(pod).containers?.find(({ name }) => name === container)?.image;
 }
 
 async function askAgent(target: Target, pod: string): Promise<string | undefined> {

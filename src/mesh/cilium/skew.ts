@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
+import { counted } from '../counted.ts';
 import {
   type CiliumVersion,
   compareMinors,
@@ -18,6 +19,20 @@ export interface ProgramVersion {
   image: string;
 }
 
+/** With how many pods have it. */
+export interface RunningVersion extends ProgramVersion {
+  pods: number;
+}
+
+/** That of most pods that run; of none, or where they may not be read (`pods` is absent), the one that the Deployment has. */
+export interface ApiserverVersion extends ProgramVersion {
+  pods?: number | undefined;
+  /** What else runs. */
+  others?: readonly RunningVersion[] | undefined;
+  /** What the Deployment has, where a pod of another version runs. */
+  wanted?: ProgramVersion | undefined;
+}
+
 /** The versions that run in one cluster. */
 export interface ClusterVersions {
   context: string;
@@ -26,9 +41,11 @@ export interface ClusterVersions {
   /** Of the API server, e.g. `v1.36.1`. */
   kubernetes: string;
   /** Those that run now, most pods first; absent where pods may not be read. */
-  agents?: readonly (ProgramVersion & { pods: number })[] | undefined;
-  /** By its Deployment, with how many of its pods run (absent where pods may not be read); absent where there is none. */
-  apiserver?: (ProgramVersion & { pods?: number | undefined }) | undefined;
+  agents?: readonly RunningVersion[] | undefined;
+  /** Agents that do not run, of versions that none has which does; absent where there is none. */
+  waiting?: readonly RunningVersion[] | undefined;
+  /** Absent where there is none. */
+  apiserver?: ApiserverVersion | undefined;
   /** The one in the clustermesh-apiserver's pods. */
   etcd?: ProgramVersion | undefined;
   /** Absent without a clustermesh-apiserver. */
@@ -42,8 +59,10 @@ export interface SkewFinding {
   id:
     | 'agents-none'
     | 'agents-skew'
+    | 'agents-waiting'
     | 'apiserver-none'
     | 'apiserver-skew'
+    | 'apiserver-rollout'
     | 'version-skew'
     | 'cilium-range'
     | 'kubernetes-tested'
@@ -93,9 +112,14 @@ export function areSupported(
     ({ agents = [], apiserver, unread = [] }) =>
       unread.length === 0 &&
       agents.length > 0 &&
-      [...agents, ...(apiserver ? [apiserver] : [])].every(({ version }) => version !== undefined),
+      [...agents, ...runningOf(apiserver)].every(({ version }) => version !== undefined),
   );
   return withCilium.length > 0 && known ? true : undefined;
+}
+
+/** What runs of a clustermesh-apiserver, as far as that is known. */
+export function runningOf(apiserver: ApiserverVersion | undefined): ProgramVersion[] {
+  return apiserver ? [apiserver, ...(apiserver.others ?? [])] : [];
 }
 
 function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
@@ -111,9 +135,10 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   const [oldest, newest] = [versions[0], versions.at(-1)];
   const programs = [
     ...agents.map((agent) => ({ ...agent, whose: "Cilium's version cannot be told from the agents' image" })),
-    ...(apiserver
-      ? [{ ...apiserver, whose: "the clustermesh-apiserver's version cannot be told from its image" }]
-      : []),
+    ...runningOf(apiserver).map((program) => ({
+      ...program,
+      whose: "the clustermesh-apiserver's version cannot be told from its image",
+    })),
   ];
   const findings: SkewFinding[] = programs
     .filter(({ version }) => version === undefined)
@@ -128,6 +153,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
     const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'apiserver']);
     findings.push({ id: 'apiserver-none', severity: 'warn', contexts, message, hint });
   }
+  findings.push(...unfinished(cluster));
   if (!oldest || !newest) return findings;
   if (compareMinors(oldest, newest) !== 0) {
     const upgrade = atMostOneMinorApart(oldest, newest);
@@ -141,14 +167,18 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
       hint: 'Bring all agents of the cluster to one version, one minor at a time.',
     });
   }
-  const own = apiserver?.version === undefined ? undefined : parseVersion(apiserver.version);
-  if (own && versions.every((version) => compareMinors(version, own) !== 0)) {
+  const served = runningOf(apiserver).flatMap(({ version = '' }) => parseVersion(version) ?? []);
+  const apart = served.filter((own) => versions.every((version) => compareMinors(version, own) !== 0));
+  // What is to run goes with the agents already: only the rollout has to get on.
+  const wanted = parseVersion(apiserver?.wanted?.version ?? '');
+  const isOnItsWay = wanted !== undefined && versions.some((version) => compareMinors(version, wanted) === 0);
+  if (apart.length > 0) {
     findings.push({
       id: 'apiserver-skew',
       severity: 'fail',
       contexts,
-      message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: both have to be of the same version`,
-      hint: followAgentsHint(context),
+      message: `${place}the clustermesh-apiserver is ${apart.map(formatVersion).join(' and ')}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: both have to be of the same version`,
+      hint: isOnItsWay ? lookAt(context, 'apiserver') : followAgentsHint(context),
     });
   }
   const outside = versions.find((version) => compareVersions(version, OLDEST_SUPPORTED) < 0);
@@ -180,6 +210,41 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
     });
   }
   return findings;
+}
+
+/** What a rollout waits for, the checks of a category tell. */
+function lookAt(context: string, category: string): string {
+  return meshctlCommand('clustermesh check', { context }, ['--category', category]);
+}
+
+/** What is to run and does not: what runs is what counts, and it may have to go on for long. */
+function unfinished({ context, waiting = [], apiserver }: ClusterVersions): SkewFinding[] {
+  const contexts = [context];
+  const place = `context "${context}": `;
+  const going = 'an upgrade is under way, or does not get on';
+  const textOf = ({ version, image }: ProgramVersion) => version ?? image;
+  const { wanted, pods = 0 } = apiserver ?? {};
+  const other = runningOf(apiserver).filter(({ version }) => version !== wanted?.version);
+  return [
+    ...waiting.map((agents): SkewFinding => {
+      const which = `${counted(agents.pods, 'agent')} of ${textOf(agents)} ${agents.pods === 1 ? 'does' : 'do'} not run`;
+      const message = `${place}${which}: ${going}`;
+      return { id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'config') };
+    }),
+    ...(wanted && pods > 0
+      ? [
+          {
+            ...{
+              id: 'apiserver-rollout' as const,
+              severity: 'warn' as const,
+              contexts,
+              hint: lookAt(context, 'apiserver'),
+            },
+            message: `${place}the Deployment clustermesh-apiserver has ${textOf(wanted)}, and ${other.map(textOf).join(' and ')} runs: ${going}`,
+          },
+        ]
+      : []),
+  ];
 }
 
 /** How a clustermesh-apiserver gets the agents' version, which enable asks them for where their image does not tell it. */

@@ -1,4 +1,4 @@
-import type { ClusterVersions, ProgramVersion, SkewFinding } from '../../mesh/cilium/skew.ts';
+import type { ClusterVersions, ProgramVersion, RunningVersion, SkewFinding } from '../../mesh/cilium/skew.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { tableLines } from '../table.ts';
@@ -40,15 +40,19 @@ export function versionsText({ client, clusters, ...report }: VersionReport, the
 const UNREAD = 'may not be read';
 const HEADINGS = ['CONTEXT', 'CLUSTER', 'KUBERNETES', 'CILIUM', 'APISERVER', 'ETCD', 'CACHE'];
 
-/** A row for each cluster, and one more for each further version of agents: a terminal has 80 columns. */
+/** A row for each cluster, and one more for each further version of a program: a terminal has 80 columns. */
 function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
   const rows = clusters.flatMap(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh, unread }) => {
     const [first = '', ...more] = agentTexts(agents);
-    const programs = [unread ? UNREAD : programText(apiserver), programText(etcd)];
+    const [own = '–', ...others] = unread ? [UNREAD] : countedTexts(serversOf(apiserver));
+    const programs = [own, programText(etcd)];
     const cache = kvstoremesh === undefined ? '–' : kvstoremesh ? 'on' : 'off';
     return [
       [context, cluster ?? '–', kubernetes, first, ...programs, cache],
-      ...more.map((version) => ['', '', '', version]),
+      ...Array.from({ length: Math.max(more.length, others.length) }, (_, row) => [
+        ...['', '', '', more[row] ?? ''],
+        ...(others[row] === undefined ? [] : [others[row]]),
+      ]),
     ];
   });
   return tableLines([HEADINGS.map((text) => ({ text, style: theme.bold })), ...rows]);
@@ -57,9 +61,16 @@ function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): strin
 /** `1.20.0`, or of several each with its pods, `1.20.0 (3)`. */
 function agentTexts(agents: ClusterVersions['agents']): string[] {
   if (agents === undefined) return [UNREAD];
-  if (agents.length === 0) return ['none'];
+  return agents.length === 0 ? ['none'] : countedTexts(agents);
+}
+
+function serversOf(apiserver: ClusterVersions['apiserver']): RunningVersion[] {
+  return apiserver ? [{ ...apiserver, pods: apiserver.pods ?? 0 }, ...(apiserver.others ?? [])] : [];
+}
+
+function countedTexts(programs: readonly RunningVersion[]): string[] {
   const counts = new Map<string, number>();
-  for (const agent of agents) counts.set(programText(agent), (counts.get(programText(agent)) ?? 0) + agent.pods);
+  for (const one of programs) counts.set(programText(one), (counts.get(programText(one)) ?? 0) + one.pods);
   return [...counts].map(([version, pods]) => (counts.size === 1 ? version : `${version} (${pods})`));
 }
 
