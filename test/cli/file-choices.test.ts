@@ -66,9 +66,8 @@ const CHOICES: Readonly<Record<keyof WrittenEnable, Choice>> = {
   },
   serviceMonitor: { in: 'mesh-1', flags: ['--service-monitor'], exported: true, back: { serviceMonitor: false } },
   set: { in: 'mesh-1', flags: ['--set', `${FIELD}=1`], exported: { [FIELD]: 1 }, back: { set: {} } },
-  // They are what certificates are, which no export writes.
-  certValidity: { in: 'mesh-1', flags: ['--cert-validity', '720h'] },
-  keySize: { in: 'mesh-2', flags: ['--key-size', '3072'] },
+  certValidity: { in: 'mesh-1', flags: ['--cert-validity', '720h'], exported: '30d' },
+  keySize: { in: 'mesh-2', flags: ['--key-size', '3072'], exported: 3072 },
   caFrom: { none: 'a cluster that has a CA keeps it' },
   ciliumVersion: { none: 'it is how the cluster is read' },
   maxConnectedClusters: { none: 'it is what the cluster must be' },
@@ -146,6 +145,24 @@ describe('what was chosen with enable and a file does not mention', () => {
     }
     expect(stdout).toContain(`it runs ${IMAGE}`);
     expect((await piped(['diff'], stdout)).stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
+  });
+
+  it('is, of certificates that are there, told where the file wants others, with what makes them so', async () => {
+    const [one, two] = FILE.clusters as [WrittenCluster, WrittenCluster];
+    const file = meshText({ ...FILE, clusters: [{ ...one, enable: { certValidity: '90d' } }, two] });
+    const says =
+      /mesh-1: certValidity of the file is for new certificates only; those in clustermesh-apiserver-server-cert, .* stay/;
+    const mend = 'meshctl clustermesh certs rotate --context mesh-1 --cert-validity 90d';
+    for (const command of ['diff', 'apply']) {
+      const { stderr } = await piped([command], file);
+      expect(stderr).toMatch(says);
+      expect(stderr).toContain(mend);
+    }
+    await meshctl.ok([...mend.split(' ').slice(1), '--yes']);
+    expect((await piped(['diff'], file)).stderr).not.toContain('certValidity');
+    const exported = parse((await meshctl.ok(['export', '--context', 'mesh-1,mesh-2'])).stdout) as MeshDocument;
+    expect(exported.spec.clusters[0]?.enable?.certValidity).toBe('90d');
+    await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1', '--cert-validity', '720h', '--yes']);
   });
 
   it('is as a default has it, but for one that is about another type of Service', async () => {

@@ -258,7 +258,7 @@ export function draftFrom(
       ].flatMap((says) => says ?? []),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
-      ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),
+      ...idleLifetime(snapshot, { ...issuing, inFile: options.inFile }, certificates, plan.steps),
     ],
     ofAddress,
     notes: [

@@ -10,7 +10,7 @@ import { isOtherThan, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts'
  */
 export function idleLifetime(
   { context, tlsSecrets }: ClusterSnapshot,
-  asked: Lifetime,
+  { inFile = false, ...asked }: Lifetime & { inFile?: boolean | undefined },
   certificates: readonly SecretCertificate[],
   steps: readonly Step[],
 ): string[] {
@@ -25,9 +25,14 @@ export function idleLifetime(
     ...(asked.keySize === undefined ? [] : ['--key-size', String(asked.keySize)]),
     ...(asked.validityMs === undefined ? [] : ['--cert-validity', spanWord(asked.validityMs)]),
   ];
-  const names = flags.filter((word) => word.startsWith('--')).join(' and ');
+  const words = inFile ? fieldNames(asked) : flags.filter((word) => word.startsWith('--'));
+  const what = `${words.join(' and ')} ${inFile ? 'of the file ' : ''}${words.length === 1 ? 'is' : 'are'}`;
   const rotate = meshctlCommand('clustermesh certs rotate', { context }, flags);
   return [
-    `${names} only affects new certificates; those in ${stay.map(({ secret }) => secret).join(', ')} are good and stay as they are → ${rotate}`,
+    `${what} for new certificates only; those in ${stay.map(({ secret }) => secret).join(', ')} are good and stay as they are → ${rotate}`,
   ];
+}
+
+function fieldNames({ keySize, validityMs }: Lifetime): string[] {
+  return [...(keySize === undefined ? [] : ['keySize']), ...(validityMs === undefined ? [] : ['certValidity'])];
 }

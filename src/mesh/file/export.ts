@@ -26,6 +26,7 @@ import type {
 import { writtenSettings } from './enable-choices.ts';
 import { handMadeRemarks, handMadeToChosen } from './hand-made.ts';
 import { type NamedDial, topologyOf } from './topology.ts';
+import { writtenLifetime } from './written-lifetime.ts';
 
 /** A cluster of a mesh as it is. */
 export interface ExportedCluster {
@@ -112,10 +113,11 @@ function writtenCluster(snapshot: ClusterSnapshot): { cluster: WrittenCluster; s
       says: [`its clustermesh-apiserver is made by ${owner}, and stays as that makes it`],
     };
   }
-  const enable = writtenEnable(snapshot);
+  const lifetime = writtenLifetime(snapshot);
+  const enable = { ...writtenEnable(snapshot), ...lifetime.fields };
   return {
     cluster: { ...place, ...(Object.keys(enable).length > 0 ? { enable } : {}) },
-    says: [...imageRemarks(snapshot), ...handMadeRemarks(snapshot)],
+    says: [...imageRemarks(snapshot), ...handMadeRemarks(snapshot), ...lifetime.says],
   };
 }
 
