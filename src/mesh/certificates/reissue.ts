@@ -71,8 +71,10 @@ function byTool(
     return `${says} made it: have it make a new one${covering(names)}${values}: ${job}`;
   }
   if (kind === 'cert-manager' && names.length === 0) {
-    // Its FAQ, "When do certs get re-issued?": also where the Secret does not exist.
-    return `${says} made it; cert-manager reissues it once its Secret is gone, and connections stay up: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
+    // Its FAQ, "When do certs get re-issued?": also where the Secret does not exist. It has a Certificate for each.
+    const how =
+      secrets.length > 1 ? 'cert-manager made them, and reissues each' : `${says} made it; cert-manager reissues it`;
+    return `${how} once its Secret is gone, and connections stay up: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
   }
   const where = kind === 'cert-manager' ? '' : ' (in the values of a chart, clustermesh.apiserver.tls)';
   return `${elsewhere(says, names)}${where}`;

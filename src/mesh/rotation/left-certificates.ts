@@ -1,5 +1,8 @@
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { capital } from '../counted.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
+import { toolOf } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
 import { type LeftSecret, leftToMakers } from './issue.ts';
 import type { RotationInput } from './rotated-cluster.ts';
@@ -18,7 +21,8 @@ export interface LeftCertificates {
 
 /** What a run leaves to those who have made it, each cluster and maker once; of what cannot stay a run tells as a conflict. */
 export function leftCertificates(input: RotationInput): LeftCertificates[] {
-  const alike = groupBy(leftToMakers(input), ({ holder, owner, peers }) =>
+  const found = leftToMakers(input).map((one) => ({ ...one, owner: makerOf(one) }));
+  const alike = groupBy(found, ({ holder, owner, peers }) =>
     JSON.stringify([holder.snapshot.context, owner, peers.length > 0]),
   );
   return [...alike.values()].flatMap((left) => {
@@ -30,6 +34,12 @@ export function leftCertificates(input: RotationInput): LeftCertificates[] {
     const says = `${many ? 'Secrets' : 'Secret'} ${secrets.join(', ')} ${many ? 'stay as they are' : 'stays as it is'}, since ${owner} makes ${many ? 'them' : 'it'}`;
     return [{ context: holder.snapshot.context, owner, secrets, says, hint: hintFor(first, more) }];
   });
+}
+
+/** cert-manager has a Certificate for each Secret. */
+function makerOf({ holder: { snapshot }, secret, owner }: LeftSecret): string {
+  const tool = toolOf(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
+  return tool?.kind === 'cert-manager' ? 'cert-manager' : owner;
 }
 
 function hintFor(first: LeftSecret, more: readonly LeftSecret[]): string {
