@@ -7,7 +7,8 @@ export const SERVICE_FAILOVER = {
   summary: 'Show who would serve if a cluster were lost',
   description:
     'Works out for each service and each cluster lost which backends the other clusters would use, and how many are left. ' +
-    'A connection that `clustermesh status` calls broken does not count. Without a service: all that are global. Nothing is changed. Exits 3 when a cluster cannot be queried.',
+    'A connection that `clustermesh status` calls broken does not count. What it says is of the clusters that are named. ' +
+    'Without a service: all that are global. Nothing is changed. Exits 3 when a cluster cannot be queried.',
   examples: [
     {
       line: 'meshctl service failover --context gke,eks --require-survivable',

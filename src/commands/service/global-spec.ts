@@ -9,7 +9,8 @@ export const SERVICE_GLOBAL = {
   description:
     'Annotates the service of that name in every named cluster. Settings that are not given stay as they are; ' +
     'annotations with older names are renamed. With --remove, and with --shared=false where it was shared, it asks first, ' +
-    'and names the clusters that no backends would be left for. ' +
+    'and names the clusters that no backends would be left for, or that could not be read. Where it shares nothing, as in a ' +
+    'namespace that takes no part in the mesh, it says so. ' +
     'If anything fails, or on Ctrl-C, every cluster is rolled back.',
   examples: [
     { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },
