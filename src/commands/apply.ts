@@ -17,11 +17,11 @@ import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/diffe
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
-import { mergeEffects } from '../mesh/plan/peer-effects.ts';
+import { mergeEffects, type PeerEffect } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
 import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
-import type { PlanReport } from '../views/plan/plan-view.ts';
+import { cutSentences, type PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -123,20 +123,33 @@ async function carryOut(
   await requireApplicable(context, prepared, judged);
   const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune) };
   await agree(context, report, agreement, prune, prepared);
+  const told: string[] = [];
+  const tellCuts = (effects: readonly PeerEffect[]) => {
+    const words = cutSentences(effects);
+    told.push(...words);
+    // Whoever is asked is shown them.
+    if (flags.yes) for (const says of words) context.progress.warn(says);
+  };
+  tellCuts(concernsOf(prepared).effects);
   const applied = await applyMesh(context, prepared, prune, {
     ...options,
     proof: flags.proof,
     proofMs: PROOF_MS,
     rollback: flags.rollback,
     goOn: againOf(context, flags, ['--dry-run']),
-    agree: (steps, effects, planned) =>
-      confirmCuts(context, { steps, effects }, { yes: flags.yes, planned, begun: true }),
+    agree: (unforeseen, planned) => {
+      tellCuts(unforeseen.effects);
+      told.push(...hazardWords(unforeseen.hazards));
+      const { steps, effects, hazards } = unforeseen;
+      return confirmCuts(context, { steps, effects, hazards }, { yes: flags.yes, planned, begun: true });
+    },
   });
   const warnings = [
     ...new Set([
       ...(report.warnings ?? []),
       ...(await namingContexts(context, flags, applied.warnings)),
       ...hazardWords(report.hazards ?? []),
+      ...told,
     ]),
   ];
   return resultOf(flags, prepared, { ...applied, warnings }, members);

@@ -99,9 +99,7 @@ export function planDials({
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unfinishedWarnings(snapshots),
-    ...directions.flatMap(({ credential }) => credential.warnings),
-    ...unprovedWarnings(directions),
-    ...aliasWarnings(directions),
+    ...dialWarnings(directions),
     ...notes,
     ...directions.flatMap(choiceNotes),
     ...foreignHomeNotes([...serve.steps, ...dial.steps]),
@@ -147,8 +145,18 @@ function refuseIncompatible(findings: readonly Finding[]): void {
   });
 }
 
-function aliasWarnings(directions: readonly Direction[]): string[] {
-  return directions
+/** What is to be known of how clusters dial: with which certificates, whom, and whose pods are restarted for it. */
+export function dialWarnings(directions: readonly Direction[]): string[] {
+  return [
+    ...directions.flatMap(({ credential }) => credential.warnings),
+    ...unprovedWarnings(directions),
+    ...directions.flatMap(aliasWarnings),
+  ];
+}
+
+/** That pods are restarted for a host name that a direction dials. */
+export function aliasWarnings(direction: Direction): string[] {
+  return [direction]
     .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
     .map(({ client: { snapshot }, server }) => {
       const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';

@@ -6,7 +6,6 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
-import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
@@ -26,6 +25,7 @@ import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
+import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -33,10 +33,10 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
   /** The command line that goes on with it; absent where what it read cannot be read again. */
   goOn: string | undefined;
   /**
-   * Asks for what becomes of connections, of which the plan that was agreed to could not know: at what address a load balancer
-   * is, say, is known once it is there.
+   * Asks for what becomes of connections and pods, of which the plan that was agreed to could not know: at what address a load
+   * balancer is, say, is known once it is there.
    */
-  agree(steps: readonly Step[], effects: readonly PeerEffect[], planned: readonly PlannedCluster[]): Promise<void>;
+  agree(unforeseen: Unforeseen, planned: readonly PlannedCluster[]): Promise<void>;
 }
 
 /**
@@ -244,24 +244,19 @@ async function connectAll(
     proof: options.proof !== false,
     enabled: true,
   });
-  const steps = [...now.serve.steps, ...now.dial.steps];
-  if (!steps.some(isChange)) return undefined;
-  const known = new Set(connections.now.effects.map(effectKey));
-  const unforeseen = now.effects.filter((effect) => !known.has(effectKey(effect)));
+  const unforeseen = unforeseenOf(connections.now, now);
+  if (!unforeseen.steps.some(isChange)) return undefined;
+  for (const words of unforeseen.warnings) flow.progress.warn(words);
   requireNoneEndangered(
     read.flatMap(({ snapshot: now }) => {
       const before = snapshots.find(({ context }) => context === now.context);
       return before ? [{ before, now }] : [];
     }),
-    unforeseen,
+    unforeseen.effects,
   );
-  await options.agree(steps, unforeseen, read);
+  await options.agree(unforeseen, read);
   state.directions = now.directions;
   return connectClusters(flow, now, options);
-}
-
-function effectKey({ cluster, peer, becomes }: PeerEffect): string {
-  return JSON.stringify([cluster, peer, becomes]);
 }
 
 /** Every cluster that is written to, once, as it was read. */

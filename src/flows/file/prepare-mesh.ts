@@ -28,6 +28,7 @@ import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.t
 import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
 import type { FileMember } from './file-member.ts';
+import { foreseenWarnings } from './foreseen-dials.ts';
 import { authoritiesFor } from './given-authorities.ts';
 import { type MeshConnections, planConnections } from './plan-connections.ts';
 
@@ -114,12 +115,23 @@ export async function prepareMesh(
     // One that is not wholly enabled is connected once it is.
     return own && halfEnabledAmong([connect]).size === 0 ? afterEnable(connect, own.draft, flow.now()) : connect;
   });
-  const connections = await planConnections(
+  const planned = await planConnections(
     flow,
     spec,
     members.map((member, index) => ({ ...member, snapshot: enabled[index] as ClusterSnapshot })),
     { ...options, proof: false },
   );
+  const foreseen = foreseenWarnings(
+    read.map(({ member, connect }) => {
+      const own = drafts.find((one) => one.member === member);
+      return own ? afterEnable(connect, own.draft, flow.now()) : connect;
+    }),
+    spec,
+    planned.later,
+    flow.now(),
+  );
+  const warnings = [...new Set([...planned.now.warnings, ...foreseen])];
+  const connections = { ...planned, now: { ...planned.now, warnings } };
   const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
     context: target.client.context,
     cluster: wanted.name,

@@ -1,6 +1,4 @@
 import { shellWord } from '../../mesh/command-line.ts';
-import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import { peerSentence } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import type { EnableFailure } from './enable-view.ts';
@@ -11,14 +9,6 @@ export interface HelmCluster {
   cluster: { name: string; id: number };
   /** The words of the command line. */
   command: readonly string[];
-}
-
-/** Which peers Helm cuts off, or may, with what brings each back: a line each. */
-export function cutSentences(effects: readonly PeerEffect[]): string[] {
-  return endangeredEffects(effects).map((effect) => {
-    const { cluster, mend } = effect;
-    return `${cluster}: ${peerSentence(effect)}${mend === undefined ? '' : ` → ${mend}`}`;
-  });
 }
 
 /** How `clustermesh enable --via-helm` was run. */

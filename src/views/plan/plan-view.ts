@@ -3,7 +3,7 @@ import type { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
-import type { PeerEffect, PeerOutcome } from '../../mesh/plan/peer-effects.ts';
+import { endangeredEffects, type PeerEffect, type PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
 import { numberOfPhase } from '../../mesh/rotation/phases.ts';
 import { errorData } from '../error-data.ts';
@@ -135,6 +135,14 @@ const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
 export function peerSentence(effect: PeerEffect): string {
   const { peer, becomes, why } = printable(effect);
   return `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
+}
+
+/** Which peers are cut off, or may be, with what brings each back: a line each, for whoever is not shown the plan. */
+export function cutSentences(effects: readonly PeerEffect[]): string[] {
+  return endangeredEffects(effects).map((effect) => {
+    const { cluster, mend } = effect;
+    return `${cluster}: ${peerSentence(effect)}${mend === undefined ? '' : ` → ${mend}`}`;
+  });
 }
 
 /** What becomes of one connection, for people. */
