@@ -99,6 +99,8 @@ export interface Agreement {
   yes: boolean;
   /** The clusters whose peers the plan speaks of, as they were read for it; empty where it is about nobody's connections. */
   planned: readonly PlannedCluster[];
+  /** What is shown before the question, where that is not the plan: who carries it out does it by other steps. */
+  shown?: string | undefined;
   /** Something was written before: then a no leaves that to the rollback. */
   begun?: boolean | undefined;
 }
@@ -112,14 +114,14 @@ export interface Agreement {
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes, planned, begun = false }: Agreement & { question: string },
+  { question, yes, planned, shown, begun = false }: Agreement & { question: string },
 ): Promise<void> {
   if (report.steps.every(({ action }) => action === 'keep')) return;
   if (yes) {
     for (const words of hazardWords(report.hazards ?? [])) context.progress.warn(words);
     return;
   }
-  const agreed = await context.confirm(question, planText(report, context.theme));
+  const agreed = await context.confirm(question, shown ?? planText(report, context.theme));
   if (!agreed) {
     throw new MeshctlError('Declined', `${begun ? 'stopped' : 'nothing was changed'}: the plan was not confirmed`);
   }

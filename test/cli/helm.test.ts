@@ -210,6 +210,45 @@ describe('enable --via-helm', () => {
     store.delete(users);
   });
 
+  it('says with --dry-run what a run asks about and does beside Helm, and asks about that and nothing else', async () => {
+    await fakeHelm('must not run', 1);
+    const { store } = found(sandbox.clusters[0], 'mesh-1');
+    const service = { type: 'LoadBalancer', loadBalancerSourceRanges: ['10.0.0.0/8'], ports: [{ port: 2379 }] };
+    store.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        name: 'clustermesh-apiserver',
+        namespace: 'kube-system',
+        annotations: { 'meta.helm.sh/release-name': 'cilium' },
+      },
+      spec: service,
+    });
+    const argv = ['enable', '--context', 'mesh-1', '--via-helm', '--load-balancer-source-ranges', '0.0.0.0/0'];
+    const says = /clients in 0\.0\.0\.0\/0 get in too, until now only those in 10\.0\.0\.0\/8/;
+    const dry = await meshctl(...argv, '--dry-run', '-o', 'json');
+    expect(dry.exitCode, dry.stderr).toBe(0);
+    expect(dry.stderr).toMatch(says);
+    expect(jsonOf(dry)).toMatchObject({
+      clusters: [
+        {
+          hazards: [expect.stringMatching(says)],
+          peers: [],
+          steps: [{ action: 'create', object: { name: 'clustermesh-remote-users' } }],
+        },
+      ],
+    });
+    const run = await runCli(['clustermesh', ...argv], {
+      env: { KUBECONFIG: sandbox.kubeconfigPath },
+      answers: ['n'],
+    });
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toContain('+ create ConfigMap kube-system/clustermesh-remote-users');
+    expect(run.stderr).not.toMatch(/(update|create) (Deployment|Service|Secret)/);
+    store.delete(refs.service('clustermesh-apiserver'));
+  });
+
   it('says with --dry-run what it would run', async () => {
     await fakeHelm('must not run', 1);
     const flags = ['--replicas', '3', '--via-helm', '--dry-run', '--pod-disruption-budget', '--wait-duration=1m', '-y'];

@@ -12,7 +12,7 @@ import { helmWords } from '../../mesh/enable/helm/words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
-import type { ReadyWrite } from '../../mesh/plan/plan.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
@@ -114,12 +114,18 @@ export async function enableViaHelm(
   }
 }
 
-/** Pods cannot start without the list of users, which the chart may leave to others. One that it makes it would not adopt. */
+/**
+ * What of a plan Helm does not do: pods cannot start without the list of users, which the chart may leave to others. One that it
+ * makes it would not adopt.
+ */
+export function stepsBesideHelm({ snapshot, install, plan }: EnableDraft): Step[] {
+  if (helmPeers(snapshot, install).usersAreMade) return [];
+  return plan.steps.filter(({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP);
+}
+
 async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Promise<Journal | undefined> {
-  if (helmPeers(draft.snapshot, draft.install).usersAreMade) return undefined;
-  const users = draft.plan.steps.filter(
-    ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
-  );
+  const users = stepsBesideHelm(draft);
+  if (users.length === 0) return undefined;
   const { error, journal } = await applySteps(client, users, {
     materialise: async ({ write }) => write as ReadyWrite,
     signal: flow.signal,

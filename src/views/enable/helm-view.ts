@@ -1,4 +1,6 @@
 import { shellWord } from '../../mesh/command-line.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import type { StepData } from '../plan/plan-data.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import type { EnableFailure } from './enable-view.ts';
@@ -9,6 +11,8 @@ export interface HelmCluster {
   cluster: { name: string; id: number };
   /** The words of the command line. */
   command: readonly string[];
+  /** What meshctl does beside it. */
+  steps: readonly StepData[];
 }
 
 /** How `clustermesh enable --via-helm` was run. */
@@ -28,9 +32,13 @@ export function helmText(
   theme: Theme,
 ): string {
   return [
-    ...clusters.map(({ context, cluster, command }) =>
+    ...clusters.map(({ context, cluster, command, steps }) =>
       dryRun
-        ? `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${valuesCommand(context)}`
+        ? [
+            `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}`,
+            `  with the values of: ${valuesCommand(context)}`,
+            ...steps.map(({ action, object, why }) => `  and ${action} ${describeRef(object)} (${why})`),
+          ].join('\n')
         : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
     ),
     ...refused.map(({ error }) => `✗ ${printable(error.message)}`),

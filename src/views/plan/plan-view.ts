@@ -271,6 +271,6 @@ function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
   return [theme.fail(message), ...(hint ? hintLines(hint, theme, 0, Infinity) : [])];
 }
 
-function contextsOf({ steps, effects = [] }: PlanReport): string[] {
-  return [...new Set([...steps, ...effects].map(({ cluster }) => cluster))];
+function contextsOf({ steps, effects = [], hazards = [] }: PlanReport): string[] {
+  return [...new Set([...steps, ...effects, ...hazards].map(({ cluster }) => cluster))];
 }

@@ -1,14 +1,24 @@
+import { stringify } from 'yaml';
 import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
-import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
+import {
+  enableViaHelm,
+  type HelmOptions,
+  helmCommand,
+  helmValuesOf,
+  stepsBesideHelm,
+} from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
-import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
 import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
+import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
 import { helmText } from '../../../views/enable/helm-view.ts';
-import { cutSentences } from '../../../views/plan/plan-view.ts';
-import { printableLines } from '../../../views/printable.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { cutSentences, peerData, planBlocks } from '../../../views/plan/plan-view.ts';
+import { printable, printableLines } from '../../../views/printable.ts';
+import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { CLUSTERS, flagNameOf } from '../../options/shared-options.ts';
@@ -61,36 +71,75 @@ export function checkHelmOptions(options: EnableOptions, flags: HelmFlags): void
   repositoryOf(flags);
 }
 
+interface PlannedCluster {
+  target: Target;
+  draft: EnableDraft;
+}
+
+/** How Helm is called, by the flags. */
+export function helmOptionsOf(
+  { env, cwd }: Pick<CommandContext, 'env' | 'cwd'>,
+  flags: HelmFlags,
+  { force }: EnableOptions,
+  dryRun?: DryRun,
+): HelmOptions {
+  return {
+    release: flags.helmRelease,
+    chart: flags.helmChart,
+    repository: repositoryOf(flags),
+    force,
+    dryRun: dryRun === 'server',
+    kubeconfig: flags.kubeconfig,
+    as: flags.as,
+    asGroup: flags.asGroup,
+    env,
+    cwd,
+  };
+}
+
+/** What Helm is to do, for the question: by which objects, only its chart knows. */
+export function helmPlanText(
+  planned: readonly PlannedCluster[],
+  options: EnableOptions,
+  helm: HelmOptions,
+  theme: Theme,
+): string {
+  const blocks = planned.map(({ target, draft }) => {
+    const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
+    const { values } = helmValuesOf(draft, options, helm.release);
+    const { effects, hazards } = draft;
+    const report = { steps: stepsBesideHelm(draft), effects, hazards };
+    return [
+      `Runs for context ${theme.bold(target.client.context)}: ${command}`,
+      stringify(values).trimEnd(),
+      ...planBlocks(report, theme),
+    ];
+  });
+  return blocks.flat().join('\n');
+}
+
 /** Lets Helm make the mesh in each cluster, one after the other: Helm's output would be mixed up. */
 export async function runViaHelm(
   context: CommandContext,
   flags: HelmFlags,
   options: EnableOptions,
-  planned: readonly { target: Target; draft: EnableDraft }[],
+  { planned, warnings }: { planned: readonly PlannedCluster[]; warnings: readonly string[] },
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
   for (const { draft } of planned) {
     requireOwnHelm(draft.snapshot);
     requireSafeForHelm(draft, options.others);
   }
-  const helm: HelmOptions = {
-    release: flags.helmRelease,
-    chart: flags.helmChart,
-    repository: repositoryOf(flags),
-    force: options.force,
-    dryRun: dryRun === 'server',
-    kubeconfig: flags.kubeconfig,
-    as: flags.as,
-    asGroup: flags.asGroup,
-    env: context.env,
-    cwd: context.cwd,
-  };
+  const helm = helmOptionsOf(context, flags, options, dryRun);
   const clusters = printableLines(
     planned.map(({ target, draft }) => ({
       context: target.client.context,
       cluster: { name: draft.identity.name, id: draft.identity.id },
       command: ['helm', ...helmCommand(target, draft, helm)],
       values: helmValuesOf(draft, options).values,
+      steps: stepsBesideHelm(draft).map(stepData),
+      peers: draft.effects.map(peerData),
+      ...(draft.hazards.length > 0 ? { hazards: draft.hazards.map(({ says }) => says) } : {}),
     })),
   );
   const judged = planned.map(async ({ target, draft }) => {
@@ -104,7 +153,9 @@ export async function runViaHelm(
   for (const { error } of refused) context.progress.warn(warningOf(error));
   if (dryRun) {
     // Who runs it is asked about these.
-    for (const { draft } of planned) for (const cut of cutSentences(draft.effects)) context.progress.warn(cut);
+    for (const { draft } of planned) {
+      for (const words of [...cutSentences(draft.effects), ...hazardWords(draft.hazards)]) context.progress.warn(words);
+    }
   }
   if (dryRun === 'client') {
     for (const { draft } of planned) {
@@ -123,6 +174,7 @@ export async function runViaHelm(
       ...(dryRun ? { dryRun } : {}),
       clusters,
       ...(refusal ? { failures: refused.map(failureData) } : {}),
+      warnings: printable(warnings),
     },
     text: (theme) => helmText(clusters, { dryRun, refused, valuesCommand: (of) => valuesCommand(context, of) }, theme),
     exitCode: refusal ? exitCodeOf(refusal.error.code) : 0,

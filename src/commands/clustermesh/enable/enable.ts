@@ -31,7 +31,7 @@ import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
 import { broughtAuthority } from './brought-authority.ts';
 import type { ENABLE } from './enable-spec.ts';
-import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
+import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm } from './enable-via-helm.ts';
 
 /** A cluster with its plan. */
 interface Planned {
@@ -108,6 +108,9 @@ async function carryOut(
     const agreement = {
       yes: flags.yes,
       planned: ready.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
+      shown: flags.viaHelm
+        ? helmPlanText(ready, options, helmOptionsOf(context, flags, options), context.theme)
+        : undefined,
     };
     const replaced = onlyReplacements(ready);
     await confirmPlan(context, replaced, { ...agreement, question: replacementQuestion(replaced) });
@@ -115,7 +118,7 @@ async function carryOut(
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
     await confirmCuts(context, reportOf(asked), { ...agreement, doubtful });
   }
-  if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
+  if (flags.viaHelm) return runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun);
   return enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings });
 }
 
