@@ -29,7 +29,7 @@ import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf, withOthersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
-import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult, refusalBy } from './plan-result.ts';
+import { type Agreement, confirmCuts, confirmPlan, dryRunOf, PROOF, planResult, refusalBy } from './plan-result.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { namesakeContexts } from './targets/mesh-targets.ts';
 import { otherClustersOf } from './targets/other-clusters.ts';
@@ -116,7 +116,13 @@ async function carryOut(
       dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force, given }) } : {};
     const refused = await refusalBy(() => requireApplicable(context, prepared, judged));
     if (refused) context.progress.warn(warningOf(refused));
-    const result = planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
+    const { serve, dial } = prepared.connections.now;
+    const connects = later.length > 0 || [...serve.steps, ...dial.steps].some(isChange);
+    const onlyInRun = [
+      ...(later.length > 0 ? ['connections of clusters that are enabled first'] : []),
+      ...(flags.proof && connects ? [PROOF] : []),
+    ];
+    const result = planResult({ ...report, ...verdicts, onlyInRun }, dryRun, flags.output, refused);
     const data = { ...result.data, unconnected: printable(later) };
     return { ...result, data };
   }

@@ -1,8 +1,9 @@
 import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
+import { enumerated } from '../mesh/counted.ts';
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
-import type { Step } from '../mesh/plan/plan.ts';
+import { isChange, type Step } from '../mesh/plan/plan.ts';
 import { errorData } from '../views/error-data.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
@@ -12,6 +13,9 @@ import type { FlagsIn } from './options/flags-of.ts';
 import type { DRY_RUN, PLAN_FORMAT } from './options/shared-options.ts';
 
 export type DryRun = 'client' | 'server';
+
+/** What a dry run has no part in: credentials are proved against etcds once those let them in. */
+export const PROOF = 'the proof of the credentials';
 
 /** The flags of commands that write, as parsed. */
 export type PlanFlags = FlagsIn<readonly [typeof DRY_RUN, typeof PLAN_FORMAT]>;
@@ -53,11 +57,17 @@ export function planResult(
   );
   // Manifests are for somebody else to apply, who may well own what this run would not change.
   const refusal = errors[0]?.error ?? (output === 'manifests' ? undefined : refused);
-  const asked = dryRun === 'client' ? '(--dry-run)' : `(--dry-run=server): ${serverWords(errors)}`;
+  const untried = dryRun === 'client' ? [] : untriedOf(report);
+  const asked = dryRun === 'client' ? '(--dry-run)' : `(--dry-run=server): ${serverWords(errors, untried)}`;
   const closing = `Nothing was changed ${asked}${refused ? '; a run is refused' : ''}.`;
   return {
     kind: 'Plan',
-    data: { dryRun, ...planData(report), ...(refused ? { refused: errorData(refused) } : {}) },
+    data: {
+      dryRun,
+      ...planData(report),
+      ...(untried.length > 0 ? { untried } : {}),
+      ...(refused ? { refused: errorData(refused) } : {}),
+    },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
     exitCode: refusal ? exitCodeOf(refusal.code) : 0,
     isRefused: refusal !== undefined,
@@ -65,15 +75,28 @@ export function planResult(
   };
 }
 
-/** What the API servers say to a plan. @param errors of the steps that they do not accept */
-function serverWords(errors: readonly { cluster: string; error: MeshctlError }[]): string {
+/** What of a plan the API servers could not be asked about, as nouns. */
+function untriedOf({ steps, verdicts, onlyInRun = [] }: PlanReport): string[] {
+  const untried = steps.filter((step) => isChange(step) && step.write && !verdicts?.has(step)).length;
+  return [...(untried > 0 ? [`${untried} of the steps`] : []), ...onlyInRun];
+}
+
+/**
+ * What the API servers say to a plan.
+ * @param errors of the steps that they do not accept
+ * @param untried what they could not be asked about
+ */
+function serverWords(errors: readonly { cluster: string; error: MeshctlError }[], untried: readonly string[]): string {
   const silent = [...new Set(errors.filter(({ error }) => isUnjudged(error)).map(({ cluster }) => cluster))];
   const refused = errors.filter(({ error }) => !isUnjudged(error)).length;
   const clauses = [
     ...(refused > 0 ? [`the API server refuses ${refused} of the steps`] : []),
     ...(silent.length > 0 ? [`that of ${silent.join(', ')} could not be asked about all of them`] : []),
   ];
-  return clauses.join('; ') || 'the API server accepts everything';
+  const accepted =
+    untried.length > 0 ? 'the API server accepts what can be tried' : 'the API server accepts everything';
+  const rest = untried.length > 0 && silent.length === 0 ? `; only the run tries ${enumerated(untried)}` : '';
+  return `${clauses.join('; ') || accepted}${rest}`;
 }
 
 /** The objects as YAML documents. A plan without any is a failure: whoever pipes it on would apply nothing. */

@@ -138,7 +138,8 @@ describe('a plan', () => {
       1,
     ],
   ])('of a %s is what a run is: refused with %o', (dryRun, refused, closing, exitCode) => {
-    const result = planResult({ steps }, dryRun, 'text', refused);
+    const verdicts = new Map(steps.map((one): [Step, 'accepted'] => [one, 'accepted']));
+    const result = planResult({ steps, verdicts }, dryRun, 'text', refused);
     expect(result.text(plain).split('\n').at(-1)).toBe(closing);
     expect(result.exitCode).toBe(refused ? exitCode : 0);
     const silent = { context: 'down', error: new MeshctlError('ClusterUnreachable', 'down') };

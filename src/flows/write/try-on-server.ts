@@ -10,7 +10,8 @@ import { type Authorities, materialise, readAuthorities } from './materialise.ts
 
 /**
  * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
- * past refusals, and not where no answer comes. A step upon what an earlier one of them makes or removes has no verdict. Certificates are issued in memory for it,
+ * past refusals, and not where no answer comes. A step upon what an earlier one of them makes or removes has no verdict, nor a
+ * binding of a role that is yet to be made, unless it is refused whatever that grants. Certificates are issued in memory for it,
  * where there is no CA yet by one that is thrown away.
  */
 export async function tryOnServer(
@@ -28,9 +29,8 @@ export async function tryOnServer(
       const unstored = new Set<string>();
       for (const step of ordered.filter(({ cluster, write }) => cluster === client.context && write)) {
         const key = keyOf(step.object);
-        // What an earlier step is to make or to remove is not so on the server: this one cannot be tried there, nor a binding of
-        // such a role, whose rules the server looks up.
-        if (unstored.has(key) || unstored.has(boundRole(step) ?? '')) continue;
+        // What an earlier step is to make or to remove is not so on the server: this one cannot be tried there.
+        if (unstored.has(key)) continue;
         if (['create', 'delete'].includes(step.action)) unstored.add(key);
         const { error } = await applySteps(client, [step], {
           materialise: (one) => materialise(one, authorities, flow.now()),
@@ -40,6 +40,8 @@ export async function tryOnServer(
         });
         if (flow.signal.aborted) throw errorOfAbort(flow.signal);
         if (error?.code === 'Bug') throw error;
+        // The server looks the rules of the role up, once it has let the user write bindings at all.
+        if (error?.code === 'NotFound' && unstored.has(boundRole(step) ?? '')) continue;
         verdicts.set(step, error ?? 'accepted');
         if (error && isUnjudged(error)) return;
       }

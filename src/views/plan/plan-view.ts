@@ -35,6 +35,8 @@ export interface PlanReport {
   later?: readonly string[];
   /** What is to be known before it is carried out. For people it is said as the plan is made. */
   warnings?: readonly string[];
+  /** What else than the steps without a verdict only the run tries, as nouns. */
+  onlyInRun?: readonly string[];
   /** Only with `--dry-run=server`. */
   verdicts?: ReadonlyMap<Step, Verdict>;
 }

@@ -6,13 +6,14 @@ import { MeshctlError } from '../../../mesh/errors.ts';
 import { sourceName } from '../../../mesh/file/fault.ts';
 import { fingerprintOf } from '../../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../../mesh/invitation/parse-message.ts';
+import { isChange } from '../../../mesh/plan/plan.ts';
 import { acceptText } from '../../../views/invitation/accept-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
 import { withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
@@ -41,7 +42,8 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     if (dryRun) {
       for (const line of fingerprintLines(prepared)) context.progress.info(line);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;
-      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const onlyInRun = flags.proof !== false && report.steps.some(isChange) ? [PROOF] : [];
+      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
     await confirmCuts(context, report, { yes: flags.yes, planned: [{ target, snapshot: prepared.own.snapshot }] });

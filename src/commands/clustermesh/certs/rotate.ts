@@ -15,7 +15,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
-import type { Step } from '../../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
@@ -27,7 +27,7 @@ import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { bitsOf } from '../../options/shared-options.ts';
-import { type DryRun, dryRunOf, type PlanFlags, planResult, refusalBy } from '../../plan-result.ts';
+import { type DryRun, dryRunOf, type PlanFlags, PROOF, planResult, refusalBy } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -200,7 +200,8 @@ async function showPlan(
   // CAs that are thrown away: nothing that is made for a dry run is kept.
   const given = await makeSuccessors(context, report.steps);
   const verdicts = await tryOnServer(context, prepared.targets, report.steps, { given });
-  return withStaying(planResult({ ...report, verdicts }, dryRun, output, refused), staying);
+  const onlyInRun = report.steps.some(isChange) ? [PROOF] : [];
+  return withStaying(planResult({ ...report, verdicts, onlyInRun }, dryRun, output, refused), staying);
 }
 
 /** A plan by which something that is due, or was asked for, stays as it is ends as its run does. */

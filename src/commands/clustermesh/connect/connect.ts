@@ -9,7 +9,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { unprovedDials } from '../../../mesh/connect/unproved.ts';
-import type { Step } from '../../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import type { ProbeExtent } from '../../../mesh/probe/report.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
@@ -17,7 +17,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
-import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
@@ -81,7 +81,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const report = { steps: planned, effects: prepared.effects, warnings: prepared.warnings };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
-      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const onlyInRun = flags.proof && planned.some(isChange) ? [PROOF] : [];
+      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
     await confirmCuts(context, report, { yes: flags.yes, planned: plannedClusters(prepared.targets, snapshots) });
