@@ -151,7 +151,12 @@ describe('certs rotate --dry-run', () => {
 
   it('lets the API servers judge it', async () => {
     const before = await certificates();
-    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--dry-run=server']);
+    const { stdout, stderr } = await meshctl.ok([
+      ...['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--dry-run=server'],
+    ]);
+    expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
+      'what else uses Secret cilium-ca, as Hubble does, keeps its certificates from the former CA',
+    );
     expect(stdout).toContain(
       'the API server accepts what can be tried; only the run tries the proof of the credentials',
     );

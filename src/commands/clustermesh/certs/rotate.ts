@@ -62,6 +62,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       ...validityWarnings(options.asked.validityMs),
       ...prepared.scope.warnings,
       ...ending.flat(),
+      ...usersLeft([...replace]),
       ...notesOnTools(prepared, options),
     ];
     for (const warning of warnings) context.progress.warn(warning);
@@ -227,12 +228,18 @@ function withStaying(
   };
 }
 
-/** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */
+/** A CA is replaced for good: everything else that trusts it has to get the new one from its own tool. */
+function usersLeft(contexts: readonly string[]): string[] {
+  if (contexts.length === 0) return [];
+  return [
+    `${contexts.join(', ')}: what else uses Secret cilium-ca, as Hubble does, keeps its certificates from the former CA until its own tool renews them`,
+  ];
+}
+
 async function confirmNewAuthorities(context: CommandContext, prepared: PreparedRotation): Promise<void> {
   const about = [
     planText(reportOf(prepared), context.theme),
     'The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, no peer is cut off.',
-    'Whatever else uses Secret cilium-ca (Hubble) keeps its certificates from the old CA until its own tool renews them.',
   ].join('\n');
   const agreed = await context.confirm('Replace the CAs?', about);
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');
