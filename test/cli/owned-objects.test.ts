@@ -3,6 +3,7 @@ import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.t
 import { templateSpec } from '../../src/mesh/objects/workload.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from '../support/certificate-specs.ts';
+import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { SERVER_CERT, serveWith } from '../support/fault-parts.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -48,9 +49,28 @@ describe('a Secret that somebody put back with kubectl', () => {
     const refused = await meshctl(rotate);
     expect(refused.exitCode, refused.stdout).not.toBe(0);
     expect(said(refused.stderr)).toMatch(/kubectl-replace.*--force-conflicts/);
+    const planned = await meshctl.ok([...rotate, '--force-conflicts', '--dry-run']);
+    expect(planned.stdout).toContain('~ data.tls.crt is taken over from kubectl-replace');
     const { stdout } = await meshctl.ok([...rotate, '--force-conflicts']);
     expect(stdout).toContain('Renewed');
   });
+});
+
+it('a field that somebody set is said to be taken over from whom, before it is', async () => {
+  two.store.update(
+    refs.deployment('clustermesh-apiserver'),
+    ({ spec }) => void Object.assign(spec as object, { replicas: 3 }),
+    'kubectl',
+  );
+  const scaled = enable('mesh-2', '--replicas', '1', '--force-conflicts');
+  const planned = await meshctl.ok([...scaled, '--dry-run']);
+  expect(planned.stdout).toMatch(/spec\.replicas: 3 → 1\n.*spec\.replicas is taken over from kubectl$/m);
+  const { clusters } = jsonOf(await meshctl.ok([...scaled, '--dry-run', '-o', 'json'])) as {
+    clusters: { steps: object[] }[];
+  };
+  const taken = { takenFrom: [{ path: 'spec.replicas', manager: 'kubectl' }] };
+  expect(clusters[0]?.steps).toContainEqual(expect.objectContaining(taken));
+  await meshctl.ok(scaled);
 });
 
 describe('objects of Helm', () => {

@@ -103,7 +103,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
     },
-    ...(force || ours || disputed.length === 0 ? {} : { conflicts: disputed }),
+    ...(ours || disputed.length === 0 ? {} : force ? { takenFrom: disputed } : { conflicts: disputed }),
   };
 }
 

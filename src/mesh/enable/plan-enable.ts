@@ -146,9 +146,10 @@ function applyStep({ snapshot, force, overruleHands }: EnableInput, object: Kube
   return { ...base, action: 'update', changes, why: `${why}; ${hands} changed it`, write: { ...write, force: true } };
 }
 
-function disputes(before: KubeObject, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {
-  const conflicts = force ? [] : conflictsOf(before, changes);
-  return conflicts.length > 0 ? { conflicts } : {};
+function disputes(before: KubeObject, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts' | 'takenFrom'> {
+  const owned = conflictsOf(before, changes);
+  if (owned.length === 0) return {};
+  return force ? { takenFrom: owned } : { conflicts: owned };
 }
 
 function createStep({ snapshot }: EnableInput, object: KubeObject): Step {

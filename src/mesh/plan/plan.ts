@@ -152,6 +152,8 @@ export interface Step {
   wanted?: KubeObject | undefined;
   /** Fields that would be overwritten although another manager has set them; not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[] | undefined;
+  /** Fields that are overwritten although another manager has set them, by --force-conflicts. */
+  takenFrom?: readonly { path: string; manager: string }[] | undefined;
   /** The part of a plan that is carried out in several parts, one after the other. */
   phase?: string | undefined;
   /** The live object, for rolling back; absent when it does not exist. */

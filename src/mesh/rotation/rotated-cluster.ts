@@ -92,15 +92,17 @@ export function onlyWanted({ pending, wanted = [], others }: RotatedCluster): Om
   return { authority: pending, certificates: [...wanted, ...others].map(({ pem }) => pem) };
 }
 
-/** Says of keys that somebody else fills that they are taken over only with --force-conflicts. */
+/** Says of keys that somebody else fills that they are taken over, or would be, with --force-conflicts. */
 export function ownedKeys(
   { force }: RotationInput,
   { snapshot }: Member,
   ref: ObjectRef,
   keys: readonly string[],
-): Pick<Step, 'conflicts'> {
-  const owner = force ? undefined : ownerOfData(snapshot.objects.get(keyOf(ref)));
-  return owner === undefined ? {} : { conflicts: keys.map((key) => ({ path: `data.${key}`, manager: owner })) };
+): Pick<Step, 'conflicts' | 'takenFrom'> {
+  const owner = ownerOfData(snapshot.objects.get(keyOf(ref)));
+  if (owner === undefined) return {};
+  const owned = keys.map((key) => ({ path: `data.${key}`, manager: owner }));
+  return force ? { takenFrom: owned } : { conflicts: owned };
 }
 
 /** Who else fills a Secret; undefined for nobody, or where meshctl has put something into it. */

@@ -32,6 +32,8 @@ export interface StepData {
   phase?: string;
   /** Fields that another manager has set: not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[];
+  /** The same with it. */
+  takenFrom?: readonly { path: string; manager: string }[];
 }
 
 const DIGEST_DIGITS = 12;
@@ -43,6 +45,7 @@ export function stepData(step: Step): StepData {
   const further = {
     ...(step.phase === undefined ? {} : { phase: step.phase }),
     ...(step.conflicts ? { conflicts: step.conflicts } : {}),
+    ...(step.takenFrom ? { takenFrom: step.takenFrom } : {}),
   };
   if (object.kind !== 'Secret') return printableLines({ action, object, why, changes, ...further });
   const secretKeys = secretKeyChanges(step);

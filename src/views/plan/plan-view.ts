@@ -201,6 +201,9 @@ function stepLines(step: Step, { verdicts }: PlanReport, theme: Theme): string[]
     ...(data.conflicts ?? []).map(
       ({ path, manager }) => `      ${theme.fail('!')} ${path} is owned by ${manager}: only with --force-conflicts`,
     ),
+    ...(data.takenFrom ?? []).map(
+      ({ path, manager }) => `      ${theme.warn('~')} ${path} is taken over from ${manager}`,
+    ),
     ...verdictLines(verdicts?.get(step), theme).map((text) => `      ${text}`),
   ];
 }
