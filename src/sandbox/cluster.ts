@@ -118,7 +118,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   const loadBalancers = loadBalancersOf(profile);
   const balancer = createLoadBalancerController(world, loadBalancers);
   network.attach({
-    name: profile.name,
+    name: profile.site,
     store,
     loadBalancerAddresses: balancer.addresses,
     admits(source, address) {
@@ -130,7 +130,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
       return target === undefined || allowsOutside(store, target, port);
     },
   });
-  options.routers.attach({ name: profile.name, store, subnet: profile.subnet });
+  options.routers.attach({ name: profile.site, store, subnet: profile.subnet });
   const datapaths = new Map<string, Datapath>();
   const health = startHealthServer();
   const kubelet = createKubelet(world, timings, {
@@ -255,7 +255,6 @@ function startProgram(
   { store, datapaths, health }: { store: Store; datapaths: Map<string, Datapath>; health: HealthServer },
 ): ContainerProcess {
   const { profile, network, routers, timings, now } = options;
-  const { name } = profile;
   const [program = '', command] = context.argv;
   const file = program.split('/').pop();
   const own = ownCluster(context, profile);
@@ -266,11 +265,16 @@ function startProgram(
     return runAgent(context, { ...mesh, version, store, datapaths, routers, health, deviceMtu });
   }
   if (file === 'etcd')
-    return runEtcd(context, { site: name, clusterName: configuredName(store) ?? name, network, now });
+    return runEtcd(context, {
+      site: profile.site,
+      clusterName: configuredName(store) ?? profile.name,
+      network,
+      now,
+    });
   if (file === 'clustermesh-apiserver' && command === 'clustermesh')
     return runApiserver(context, { own, store, network, now });
   if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
-  return runWorkload(context, { clusterName: name, network, datapaths, deviceMtu, now });
+  return runWorkload(context, { clusterName: profile.site, network, datapaths, deviceMtu, now });
 }
 
 /** Whether it is a pod's own address; a pod that uses its node's network has none, and policies do not select it. */
@@ -283,7 +287,7 @@ function ownCluster({ argv, files }: ContainerContext, profile: ClusterProfile):
   const flag = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
   const told = (name: string) => flag(name) ?? files().get(`/tmp/cilium/config-map/${name}`)?.toString();
   return {
-    site: profile.name,
+    site: profile.site,
     name: told('cluster-name') ?? profile.name,
     id: Number(told('cluster-id') ?? profile.id),
     maxConnectedClusters: Number(told('max-connected-clusters') ?? profile.maxConnectedClusters),

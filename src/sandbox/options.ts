@@ -88,6 +88,8 @@ export interface ClusterProfile {
   name: string;
   id: number;
   context: string;
+  /** In the network of the sandbox: the name, or where several clusters have that, the context. */
+  site: string;
   nodes: number;
   ciliumVersion: string;
   provider: Provider;
@@ -111,7 +113,7 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
     throw new MeshctlError('Usage', `A sandbox has 1 to ${MAX_SUBNET} clusters, not ${given.length}`);
   }
   const taken = new Set<number>();
-  const profiles = given.map((cluster: SandboxClusterOptions, index): ClusterProfile => {
+  const named = given.map((cluster: SandboxClusterOptions, index): Omit<ClusterProfile, 'site'> => {
     const name = cluster.name ?? `mesh-${index + 1}`;
     const id = cluster.id ?? index + 1;
     return {
@@ -128,6 +130,8 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
       subnet: chooseSubnet(id, taken),
     };
   });
+  const isShared = (name: string) => named.filter((one) => one.name === name).length > 1;
+  const profiles = named.map((one) => ({ ...one, site: isShared(one.name) ? one.context : one.name }));
   for (const profile of profiles) checkProfile(profile, profiles);
   return profiles;
 }
