@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { ADMIN_CERT_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../mesh/objects/names.ts';
 import { configuredPeers, sharesLogin } from '../mesh/peers/peers.ts';
 import { withReachableAddresses } from './nodes.ts';
-import { readSnapshot } from './read-snapshot.ts';
+import { readAuthorityFacts, readSnapshot } from './read-snapshot.ts';
 import { readBundles, readTlsFacts } from './tls-facts.ts';
 
 /**
@@ -25,11 +25,13 @@ export async function readForParting(client: ClusterClient, namespace: string): 
 }
 
 /**
- * A cluster read so with what tells it from another one of its name: the CA of its server certificate, and the addresses at which its
- * Service is reached, those of nodes too. What may not be read is done without.
+ * A cluster read so with what tells it from another one of its name: the CA of its server certificate, or where it has none its own
+ * CA, and the addresses at which its Service is reached, those of nodes too. What may not be read is done without.
  */
 export async function withWhatTellsApart(client: ClusterClient, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
-  return withReachableAddresses(client, await withServerCertificate(client, snapshot));
+  const read = await withReachableAddresses(client, await withServerCertificate(client, snapshot));
+  if (read.tlsSecrets.has(SERVER_CERT_SECRET)) return read;
+  return { ...read, ca: await unlessForbidden(readAuthorityFacts(client, read.namespace)) };
 }
 
 /** A cluster read so with its server certificate, whose Secret has the CAs that its etcd takes; without it where it may not be read. */

@@ -1,7 +1,7 @@
 import type { Target } from '../../flows/flow.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { leadToNamesakes, tellApart } from '../../mesh/peers/namesakes.ts';
+import { leadToNamesakes, maybeNamesakes, tellApart } from '../../mesh/peers/namesakes.ts';
 import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -29,7 +29,7 @@ export interface WantedPeer {
 
 /**
  * Finds the contexts that lead to peers of clusters, for who is to change something there: one that leads to another cluster of that
- * name is left out with a warning.
+ * name, or may lead to one as nothing is there that tells, is left out with a warning.
  */
 export async function findPeerClusters(
   context: CommandContext,
@@ -93,7 +93,7 @@ function theOne(
   { name, knownBy }: WantedPeer,
   all: readonly Candidate[],
 ): string | MeshctlError | undefined {
-  const { peer, several, namesakes } = tellApart(
+  const { peer, several, namesakes, doubtful } = tellApart(
     all.filter((candidate) => candidate.name === name),
     knownBy,
   );
@@ -114,6 +114,9 @@ function theOne(
   }
   if (!peer && namesakes.length > 0) {
     context.progress.warn(`${leadToNamesakes(contextsOf(namesakes), name, knowers)}: left as it is`);
+  }
+  if (!peer && doubtful.length > 0) {
+    context.progress.warn(`${maybeNamesakes(contextsOf(doubtful), name, knowers)}, so it is left as it is`);
   }
   return peer?.snapshot.context;
 }

@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
-import { arePeers, isPeersNamesake, leadToNamesakes } from '../peers/namesakes.ts';
+import { arePeers, isPeerByNameAlone, isPeersNamesake, leadToNamesakes, maybeNamesakes } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { forget } from './dead-cluster.ts';
 import type { PartingCluster } from './disconnect-plan.ts';
@@ -12,11 +12,13 @@ import type { PartingCluster } from './disconnect-plan.ts';
 export interface NotPeer {
   knower: ClusterSnapshot;
   other: ClusterSnapshot;
+  /** Nothing but the name tells whether it is that one. */
+  isDoubtful?: true;
 }
 
 /**
  * Of clusters that are to part, those that are not connected with each other, but each with a namesake of the other one: names are
- * given in each mesh anew.
+ * given in each mesh anew. So also where the other one may be such a namesake, since there is nothing that could be a peer.
  * @param others clusters that it is not about, as far as they were read
  */
 export function notPeersAmong(
@@ -33,10 +35,11 @@ export function notPeersAmong(
       : [],
   );
   const once = new Map(pairs.map((pair) => [`${pair.knower.context} ${pair.other.context}`, pair])).values();
-  return [...once].filter(({ knower, other }) => {
+  return [...once].flatMap(({ knower, other }): NotPeer[] => {
     const name = clusterNameOf(other);
-    const isKnown = name !== clusterNameOf(knower) && knownPeers(knower).includes(name);
-    return isKnown && isPeersNamesake(knower, other, all);
+    if (name === clusterNameOf(knower) || !knownPeers(knower).includes(name)) return [];
+    if (isPeersNamesake(knower, other, all)) return [{ knower, other }];
+    return isPeerByNameAlone(knower, other) ? [{ knower, other, isDoubtful: true }] : [];
   });
 }
 
@@ -50,10 +53,29 @@ export function isOfNotPeers(
 
 /** What is said of those that are left as they are. */
 export function notPeersNotes(found: readonly NotPeer[]): string[] {
-  return [...groupBy(found, ({ other }) => other)].map(([other, pairs]) => {
-    const knowers = pairs.map(({ knower }) => knower.context);
-    return `${leadToNamesakes([other.context], clusterNameOf(other), knowers)}: nothing is disconnected between them`;
+  const alike = groupBy(found, ({ other, isDoubtful = false }) => `${isDoubtful} ${other.context}`);
+  return [...alike.values()].flatMap((pairs) => {
+    const [first] = pairs;
+    if (!first) return [];
+    const says = saysNotPeers(first, pairs);
+    return first.isDoubtful
+      ? `${says}; nothing is disconnected between them → ${forgetEach(first, pairs)}`
+      : `${says}: nothing is disconnected between them`;
   });
+}
+
+function saysNotPeers({ other, isDoubtful }: NotPeer, pairs: readonly NotPeer[]): string {
+  const says = isDoubtful ? maybeNamesakes : leadToNamesakes;
+  return says(
+    [other.context],
+    clusterNameOf(other),
+    pairs.map(({ knower }) => knower.context),
+  );
+}
+
+/** What has each of those that know a cluster of this name forget it. */
+function forgetEach({ other }: NotPeer, pairs: readonly NotPeer[]): string {
+  return pairs.map(({ knower }) => forget(knower.context, [clusterNameOf(other)])).join(' && ');
 }
 
 /**
@@ -65,9 +87,12 @@ export function notPeersNotes(found: readonly NotPeer[]): string[] {
 export function requirePeers(found: readonly NotPeer[], others: readonly ClusterSnapshot[]): void {
   const [first] = found;
   if (!first) return;
-  const { knower, other } = first;
-  throw new MeshctlError('Usage', leadToNamesakes([other.context], clusterNameOf(other), [knower.context]), {
-    hint: wayToPart(first, others),
+  const { knower, other, isDoubtful } = first;
+  const alike = isDoubtful ? found.filter((one) => one.isDoubtful && one.other === other) : [first];
+  throw new MeshctlError('Usage', saysNotPeers(first, alike), {
+    hint: isDoubtful
+      ? `Name the context that leads to it; or if it is gone, or is this one, forget it: ${forgetEach(first, alike)}`
+      : wayToPart(first, others),
     details: { name: clusterNameOf(other), contexts: [knower.context, other.context] },
   });
 }

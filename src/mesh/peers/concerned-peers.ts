@@ -3,7 +3,7 @@ import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unnamedContext } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
   apiserverDeploymentRef,
   apiserverServiceRef,
@@ -12,7 +12,7 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { peerOfUser } from './file/peer-config.ts';
-import { dialingFile, isLetIn, knownPeers } from './peers.ts';
+import { dialingFile, isLetIn, knownPeers, PEER_SECRETS } from './peers.ts';
 
 /** The name that a cluster has, and the one that peers may know it by. */
 export function namesOf(snapshot: ClusterSnapshot): string[] {
@@ -60,11 +60,24 @@ export function concernedPeers(snapshot: ClusterSnapshot, others: readonly Clust
 }
 
 /** Whether anything is there that served peers: then others may stand on this cluster, whatever is left of it. */
-export function hasServed({ objects, namespace }: ClusterSnapshot): boolean {
+export function hasServed({ objects, namespace, tlsSecrets }: ClusterSnapshot): boolean {
+  return (
+    servingRefs(namespace).some((ref) => objects.has(keyOf(ref))) ||
+    CERTIFICATE_SECRETS.some((name) => tlsSecrets.has(name))
+  );
+}
+
+/** Whether something that serves peers, or names them, may be there that may not be read. */
+export function mayHaveServedUnread({ namespace, unread }: ClusterSnapshot): boolean {
+  const peers = PEER_SECRETS.map((name) => secretRef(namespace, name));
+  return [...servingRefs(namespace), ...peers].some((ref) => unread?.has(keyOf(ref)));
+}
+
+function servingRefs(namespace: string): ObjectRef[] {
   return [
     apiserverDeploymentRef(namespace),
     apiserverServiceRef(namespace),
     configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
     ...CERTIFICATE_SECRETS.map((name) => secretRef(namespace, name)),
-  ].some((ref) => objects.has(keyOf(ref)));
+  ];
 }

@@ -4,7 +4,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
-import { concernedPeers, holdOn, namesOf } from './concerned-peers.ts';
+import { concernedPeers, hasServed, holdOn, mayHaveServedUnread, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
 import { dialingFile } from './peers.ts';
@@ -92,9 +92,37 @@ export function isPeersNamesake(
   return !withoutNamesakes(knower, [...new Set([...all, other])]).includes(other);
 }
 
+/**
+ * Whether nothing but its name says that a cluster is the peer that another one knows: nothing is there that could be dialled, or
+ * that ever was, and it knows nobody. It may have left the mesh, or never have been in it. Of what may not be read the best is thought.
+ */
+export function isPeerByNameAlone(knower: ClusterSnapshot, other: ClusterSnapshot): boolean {
+  if (hasServed(other) || mayHaveServedUnread(other) || concernedPeers(other, []).length > 0) return false;
+  return arePeers(knower, other) === undefined;
+}
+
+/** Whether a cluster has the name of a peer and is another one, or may be, as nothing tells that it is the peer. */
+export function mayBeAnother(
+  knower: ClusterSnapshot,
+  other: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+): boolean {
+  return isPeersNamesake(knower, other, all) || isPeerByNameAlone(knower, other);
+}
+
+/** That of contexts nothing but the name tells that they lead to a peer, as a clause. @param knowers the contexts of those that know it */
+export function maybeNamesakes(contexts: readonly string[], peer: string, knowers: readonly string[]): string {
+  const lead = contexts.length === 1 ? 'context' : 'contexts';
+  const which = `${lead} ${quoted(contexts)} ${contexts.length === 1 ? 'leads' : 'lead'}`;
+  return `nothing but the name tells that ${which} to the "${peer}" that context ${quoted(knowers)} dials or lets in: nothing of Cluster Mesh is there`;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}
+
 /** That contexts lead to namesakes of a peer, as a clause. @param knowers the contexts of those that know the peer */
 export function leadToNamesakes(contexts: readonly string[], peer: string, knowers: readonly string[]): string {
-  const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
   const [which, lead] =
     contexts.length === 1 ? ['context', 'leads to another cluster'] : ['contexts', 'lead to other clusters'];
   return `${which} ${quoted(contexts)} ${lead} of the name "${peer}" than context ${quoted(knowers)} dials or lets in`;
@@ -163,10 +191,12 @@ export interface NamedAlike<T> {
   several: readonly T[];
   /** They have its name, and are not it. */
   namesakes: readonly T[];
+  /** They have its name, and nothing else that tells. */
+  doubtful: readonly T[];
 }
 
 /**
- * Which of the clusters of a name is the peer of those that know it. Where nothing tells, the only one of the name is.
+ * Which of the clusters of a name is the peer of those that know it. Where nothing tells, the only one of the name is, if it could be.
  * @param knowers clusters that dial it or let it in
  */
 export function tellApart<T extends { snapshot: ClusterSnapshot }>(
@@ -178,11 +208,15 @@ export function tellApart<T extends { snapshot: ClusterSnapshot }>(
     return { candidate, is: ways.includes(true) ? true : ways.includes(false) ? false : undefined };
   });
   const of = (is: boolean | undefined) => judged.filter((one) => one.is === is).map(({ candidate }) => candidate);
-  const possible = of(true).length > 0 ? of(true) : of(undefined);
+  const isDoubtful = ({ snapshot }: T) => knowers.every((knower) => isPeerByNameAlone(knower, snapshot));
+  const untold = of(undefined);
+  const doubtful = of(true).length > 0 || knowers.length === 0 ? [] : untold.filter(isDoubtful);
+  const possible = of(true).length > 0 ? of(true) : untold.filter((candidate) => !doubtful.includes(candidate));
   const [peer, ...more] = possible;
   return {
     peer: more.length === 0 ? peer : undefined,
     several: more.length === 0 ? [] : possible,
-    namesakes: candidates.filter((candidate) => !possible.includes(candidate)),
+    namesakes: candidates.filter((candidate) => !possible.includes(candidate) && !doubtful.includes(candidate)),
+    doubtful,
   };
 }

@@ -1,0 +1,79 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+
+/**
+ * A mesh of three, healthy, of which mesh-2 is being replaced: context `mesh-2` leads to a new cluster of its name already, in which
+ * nothing is enabled, and only `former` to the one that is connected.
+ */
+let clusters: ConnectClusters;
+let withoutFormer: string[];
+
+const MESH = ['mesh-1', 'former', 'mesh-3'];
+const mesh = (...argv: string[]) => ['clustermesh', ...argv];
+const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
+
+beforeAll(async () => {
+  clusters = await startBareClusters(0, {
+    clusters: [
+      { name: 'mesh-1', id: 1 },
+      { name: 'mesh-2', context: 'former', id: 2 },
+      { name: 'mesh-3', id: 3 },
+      { name: 'mesh-2', context: 'mesh-2', id: 2 },
+    ],
+    withoutCa: true,
+  });
+  const path = join(dirname(clusters.kubeconfigPath), 'without-former');
+  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
+  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'former');
+  await writeFile(path, stringify(config));
+  withoutFormer = ['--kubeconfig', path];
+  const [first = '', ...others] = MESH;
+  for (const argv of [
+    mesh('enable', '--context', MESH.join()),
+    mesh('connect', '--context', first, '--destination-context', others.join(), '--connection-mode', 'mesh'),
+    mesh('status', '--context', MESH.join(), '--wait'),
+  ]) {
+    const { exitCode, stderr } = await clusters.meshctl(argv);
+    expect(exitCode, stderr).toBe(0);
+  }
+});
+afterAll(() => clusters?.close());
+
+it('nothing is disconnected from a peer by the context of a cluster that has nothing but its name', async () => {
+  const before = clusters.objects();
+  const doubt = (knowers: string) =>
+    `nothing but the name tells that context "mesh-2" leads to the "mesh-2" that context ${knowers} dials or lets in`;
+  const forgotten = (context: string) => `meshctl clustermesh disconnect --context ${context} --peer mesh-2`;
+  for (const [argv, knowers, hint] of [
+    [
+      mesh('disable', '--context', 'mesh-2', '--disconnect'),
+      '"mesh-1", "mesh-3"',
+      `${forgotten('mesh-1')} && ${forgotten('mesh-3')}`,
+    ],
+    [mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2'), '"mesh-1"', forgotten('mesh-1')],
+    [mesh('disconnect', '--context', 'mesh-2', '--destination-context', 'mesh-1'), '"mesh-1"', forgotten('mesh-1')],
+  ] as const) {
+    const { exitCode, stderr } = await clusters.meshctl([...argv, ...withoutFormer, '--yes']);
+    expect([exitCode, plain(stderr)]).toEqual([2, expect.stringContaining(doubt(knowers))]);
+    expect(plain(stderr)).toContain(`forget it: ${hint}`);
+  }
+  // The peer that goes on dialling is none that was told, or that needs not be.
+  for (const choice of [[], ['--disconnect']]) {
+    const argv = [...mesh('disable', '--context', 'mesh-1'), ...choice, '--yes', ...withoutFormer];
+    const { exitCode, stderr } = await clusters.meshctl(argv);
+    expect([exitCode, plain(stderr)]).toEqual([2, expect.stringContaining('no context leads to mesh-2')]);
+    expect(plain(stderr)).toContain(doubt('"mesh-1"'));
+  }
+  const { stdout, stderr } = await clusters.meshctl([
+    ...mesh('disconnect', '--context', 'mesh-1', '--all'),
+    ...withoutFormer,
+    '--dry-run',
+  ]);
+  expect(plain(stderr)).toContain(`nothing is disconnected between them → ${forgotten('mesh-1')}`);
+  expect(stdout).toContain('does not dial mesh-3');
+  expect(stdout).not.toContain('mesh-2');
+  expect(clusters.objects()).toEqual(before);
+});
