@@ -60,27 +60,30 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       prune: flags.prune,
     };
     const prepared = await prepareMesh(context, members, spec, options);
-    return withOutside(context, flags, prepared, members, async (outside) => {
+    return withOutside(context, flags, prepared, members, async (outside, astray) => {
       const prune = flags.prune
         ? await preparePrune(context, prepared, outside, {
             waitMs: flags.waitDuration,
             others: otherClustersOf(context, flags, [...members.map(({ target }) => target), ...outside]),
           })
         : NO_PRUNE;
-      return carryOut(context, flags, options, { prepared, prune, members });
+      return carryOut(context, flags, options, { prepared, prune, members, astray });
     });
   });
 }
 
-/** Opens the clusters that have gone from the files, as far as contexts lead to them. */
+/**
+ * Opens the clusters that have gone from the files, as far as contexts lead to them.
+ * @param work gets also the names of those to which none leads: what has such a name may be another cluster
+ */
 async function withOutside<T>(
   context: CommandContext,
   flags: ApplyFlags,
   { extra: { strangers }, snapshots }: PreparedMesh,
   members: readonly FileMember[],
-  work: (outside: readonly Target[]) => Promise<T>,
+  work: (outside: readonly Target[], astray: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  if (!flags.prune || strangers.length === 0) return work([]);
+  if (!flags.prune || strangers.length === 0) return work([], []);
   const wanted = strangers.map(({ peer, knownBy }) => ({
     name: peer,
     knownBy: snapshots.filter((snapshot) => knownBy.includes(clusterNameOf(snapshot))),
@@ -95,16 +98,26 @@ async function withOutside<T>(
   // The files' clusters may have kubeconfigs of their own, and in those names of their own.
   const namesake = members.find(({ target }) => contexts.includes(target.client.context));
   if (namesake) throw namesakeContexts(namesake.target.client.context, flags.kubeconfig);
-  return withClustersOf(context, flags, contexts, work);
+  const astray = names.filter((name) => !found.known.has(name));
+  return withClustersOf(context, flags, contexts, (outside) => work(outside, astray));
+}
+
+/** What a run is about. */
+interface Planned {
+  prepared: PreparedMesh;
+  prune: PreparedPrune;
+  members: readonly FileMember[];
+  /** Names of clusters that have gone from the files, and to which no context leads. */
+  astray: readonly string[];
 }
 
 async function carryOut(
   context: CommandContext,
   flags: ApplyFlags,
   options: FileOptions,
-  { prepared, prune, members }: { prepared: PreparedMesh; prune: PreparedPrune; members: readonly FileMember[] },
+  { prepared, prune, members, astray }: Planned,
 ): Promise<CommandResult> {
-  const report = await reportOf(context, flags, prepared, prune);
+  const report = await reportOf(context, flags, { prepared, prune, astray });
   const later = pairsOfDials(prepared.connections.later);
   const judged = { ...options, proof: flags.proof };
   const dryRun = dryRunOf(flags);
@@ -153,7 +166,7 @@ async function carryOut(
   const warnings = [
     ...new Set([
       ...(report.warnings ?? []),
-      ...(await namingContexts(context, flags, applied.warnings)),
+      ...(await namingContexts(context, flags, applied.warnings, astray)),
       ...hazardWords(report.hazards ?? []),
       ...told,
     ]),
@@ -165,8 +178,7 @@ async function carryOut(
 async function reportOf(
   context: CommandContext,
   flags: ApplyFlags,
-  prepared: PreparedMesh,
-  prune: PreparedPrune,
+  { prepared, prune, astray }: Omit<Planned, 'members'>,
 ): Promise<PlanReport> {
   const { drafts, connections, services } = prepared;
   const { serve, dial } = connections.now;
@@ -194,7 +206,7 @@ async function reportOf(
     ...foreignObjectNotes(steps),
     ...(flags.prune ? [] : staying(context, flags, prepared)),
   ];
-  const named = await namingContexts(context, flags, [...new Set(warnings)]);
+  const named = await namingContexts(context, flags, [...new Set(warnings)], astray);
   for (const warning of named) context.progress.warn(warning);
   return {
     steps,

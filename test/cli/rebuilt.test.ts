@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import { meshText } from '../support/mesh-files.ts';
 
 /**
  * A mesh of three, healthy, of which mesh-2 is being replaced: context `mesh-2` leads to a new cluster of its name already, in which
@@ -76,4 +77,27 @@ it('nothing is disconnected from a peer by the context of a cluster that has not
   expect(stdout).toContain('does not dial mesh-3');
   expect(stdout).not.toContain('mesh-2');
   expect(clusters.objects()).toEqual(before);
+});
+
+it('who is forgotten by name is not told by the context of a cluster that has nothing but the name', async () => {
+  const own = [...mesh('disconnect', '--context', 'mesh-1', '--peer', 'mesh-2'), '--dry-run', ...withoutFormer];
+  const file = meshText({
+    clusters: [
+      { name: 'mesh-1', context: 'mesh-1' },
+      { name: 'mesh-3', context: 'mesh-3' },
+    ],
+    topology: { type: 'mesh' },
+  } as never);
+  const pruned = ['apply', '-f', '-', '--prune', '--dry-run', ...withoutFormer];
+  for (const [argv, input, peers] of [
+    [own, undefined, 'mesh-1'],
+    [pruned, file, 'mesh-1,mesh-3'],
+  ] as const) {
+    const { exitCode, stderr } = await clusters.meshctl(argv, input === undefined ? {} : { input });
+    expect(exitCode, stderr).toBe(0);
+    const line = `meshctl clustermesh disconnect --context '<context of mesh-2>' --peer ${peers}`;
+    expect(plain(stderr)).toContain(line);
+  }
+  const { stderr } = await clusters.meshctl(own);
+  expect(plain(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
 });

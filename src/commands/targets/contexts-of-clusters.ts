@@ -46,13 +46,17 @@ export async function onlyOther(context: CommandContext, flags: ClusterFlags, ow
   return [...known.values()].filter((name) => name !== own);
 }
 
-/** Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing. */
+/**
+ * Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing.
+ * @param astray names that are left open: what contexts lead to by them is known to be another cluster, or may be one
+ */
 export async function namingContexts(
   context: CommandContext,
   flags: ClusterFlags,
   texts: readonly string[],
+  astray: readonly string[] = [],
 ): Promise<string[]> {
-  const unnamed = [...new Set(texts.flatMap(unnamedIn))];
+  const unnamed = [...new Set(texts.flatMap(unnamedIn))].filter((name) => !astray.includes(name));
   if (unnamed.length === 0) return [...texts];
   const contexts = await contextsFor(context, flags)(unnamed);
   return texts.map((text) => withNamedContexts(text, contexts));

@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
 import { namesOf } from '../peers/concerned-peers.ts';
-import { isDialledAt, isPeersNamesake } from '../peers/namesakes.ts';
+import { isDialledAt, isPeersNamesake, mayBeAnother } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { isOfNobody } from '../peers/unused-keys.ts';
 
@@ -49,7 +49,8 @@ function wayToForget(dead: string, context: string, alive: readonly ClusterSnaps
 
 /**
  * The names by which a peer that is forgotten knows a cluster still, as far as it was read: it is not told, and goes on.
- * @param others further clusters, as far as they were read: one at another address than the cluster dials only has the peer's name
+ * @param others further clusters, as far as they were read: one at another address than the cluster dials only has the peer's name, and
+ * so may one where nothing is that could be dialled
  * @returns undefined where it was not read, or under another name; empty also where nothing tells that there is such a cluster
  */
 export function namesAtPeer(
@@ -62,7 +63,7 @@ export function namesAtPeer(
     (other) =>
       clusterNameOf(other) === peer &&
       isDialledAt(snapshot, peer, other) !== false &&
-      !isPeersNamesake(snapshot, other, all),
+      !mayBeAnother(snapshot, other, all),
   );
   if (read.length === 0) return isOfNobody(peer, snapshot, all) ? [] : undefined;
   // One that has another peer of the name goes on with that.

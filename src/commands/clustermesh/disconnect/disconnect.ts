@@ -16,6 +16,7 @@ import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { unnamedContext } from '../../../mesh/command-line.ts';
 import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { hazardWords } from '../../../mesh/plan/agreement.ts';
@@ -68,7 +69,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     });
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
     const known = isAnyUntold ? await others.read() : [];
-    const untold = await namingContexts(context, flags, await untoldNotes(source, prepared, known));
+    const { notes, astray } = await untoldNotes(source, prepared, known);
+    const untold = await namingContexts(context, flags, notes, astray);
     return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options, others);
   });
 }
@@ -76,23 +78,35 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
 /**
  * Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not, nor does the
  * cluster itself, whose own name may be left there.
+ * @returns `astray`: names by which contexts lead to another cluster, which is not to be told
  */
 async function untoldNotes(
   { client }: Target,
   { partings }: PreparedDisconnect,
   others: readonly ClusterSnapshot[],
-): Promise<string[]> {
-  const read = partings.map(async (one) => ({ ...one, snapshot: await toldApart(client, one.snapshot, others) }));
-  return (await Promise.all(read)).flatMap(({ snapshot, unserved }) =>
+): Promise<{ notes: string[]; astray: string[] }> {
+  const read = await Promise.all(
+    partings.map(async (one) => ({ ...one, snapshot: await toldApart(client, one.snapshot, others) })),
+  );
+  const astray = read.flatMap(({ snapshot, unserved }) =>
+    unserved.filter((peer) =>
+      others.some((other) => clusterNameOf(other) === peer && mayBeAnother(snapshot, other, others)),
+    ),
+  );
+  const notes = read.flatMap(({ snapshot, unserved }) =>
     unserved.flatMap((peer) => {
       if (peer === clusterNameOf(snapshot)) return [];
       const names = namesAtPeer(peer, snapshot, others) ?? [clusterNameOf(snapshot)];
       if (names.length === 0) return [];
       const there = forget(unnamedContext(peer), names);
       const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
-      return `"${peer}" is not told, and unless it is gone it goes on dialling "${clusterNameOf(snapshot)}" → ${own}`;
+      // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
+      const mayHaveLeft = others.some((other) => clusterNameOf(other) === peer && isPeerByNameAlone(snapshot, other));
+      const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
+      return `"${peer}" is not told, and unless ${unless} it goes on dialling "${clusterNameOf(snapshot)}" → ${own}`;
     }),
   );
+  return { notes, astray };
 }
 
 function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {
