@@ -101,3 +101,26 @@ it('who is forgotten by name is not told by the context of a cluster that has no
   const { stderr } = await clusters.meshctl(own);
   expect(plain(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
 });
+it('status says of a peer that works what is so, also by the context of a cluster that has only its name', async () => {
+  const says = async (next: string) => {
+    for (const wait of [[], ['--wait', '--wait-duration', '8s']]) {
+      const { exitCode, stdout } = await clusters.meshctl([
+        ...mesh('status', '--context', 'mesh-1,mesh-2,mesh-3'),
+        ...wait,
+        ...withoutFormer,
+      ]);
+      expect(exitCode).toBe(1);
+      expect(plain(stdout)).toContain('mesh-1 · ✓ 1/1 ✓ 1/1');
+      expect(plain(stdout)).toContain(
+        `context "mesh-2" leads to another cluster than the mesh-2 that mesh-1, mesh-3 dial → ${next}`,
+      );
+      expect(stdout).not.toMatch(/would not come back|disconnect/);
+    }
+  };
+  await says('meshctl clustermesh enable --context mesh-2');
+  const enabled = await clusters.meshctl([...mesh('enable', '--context', 'mesh-2'), ...withoutFormer]);
+  expect(enabled.exitCode, enabled.stderr).toBe(0);
+  await says('meshctl clustermesh connect --context mesh-2');
+  const { stdout } = await clusters.meshctl(mesh('disable', '--context', 'mesh-2', '--yes'));
+  expect(stdout).toContain('deleted');
+});

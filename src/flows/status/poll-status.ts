@@ -69,9 +69,10 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     // Whom nobody has to be asked for is no matter of a sample.
     for (const name of missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
-    if (!isSample) return { report, snapshot: known };
+    const seen = tally.seen();
+    if (!isSample) return { report, snapshot: known, ...seen };
     const sample = { percent, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
-    return { report: { ...report, sample }, snapshot: known };
+    return { report: { ...report, sample }, snapshot: known, ...seen };
   } catch (error) {
     poll.abort(error);
     throw error;

@@ -100,11 +100,10 @@ async function explain(
   const sought = polled.flatMap(({ report }) => soughtIn(report));
   if (sought.length > 0) task?.update(`Not connected: ${sought.join('; ')}; finding out why`);
   const explained = await Promise.all(
-    polled.map(async ({ report, snapshot }) => {
+    polled.map(async (one): Promise<PolledCluster> => {
+      const { report } = one;
       const target = targets.find(({ client }) => client.context === report.context);
-      return target && !report.healthy
-        ? { report: await explainProblems(flow, target, report), snapshot }
-        : { report, snapshot };
+      return target && !report.healthy ? { ...one, report: await explainProblems(flow, target, report) } : one;
     }),
   );
   return judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
@@ -127,14 +126,15 @@ async function withCauses(
 ): Promise<PolledCluster[]> {
   const lacked = new Set(polled.flatMap(({ report }) => report.problems.map(({ peer }) => peer)));
   return Promise.all(
-    polled.map(async ({ report, snapshot }) => {
+    polled.map(async (one) => {
+      const { report, snapshot } = one;
       const target = targets.find(({ client }) => client.context === report.context);
-      if (!target) return { report, snapshot };
+      if (!target) return one;
       const { client } = target;
       const known = report.nodes.total === 0 ? await orWithout(flow, withAgents(client, snapshot), snapshot) : snapshot;
       const isLacked = lacked.has(report.cluster.name);
       return {
-        report,
+        ...one,
         snapshot: isLacked ? await orWithout(flow, withReachableAddresses(client, known), known) : known,
       };
     }),
@@ -175,7 +175,9 @@ export async function waitForHealth(
       if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
-        return await explain(flow, targets, poll, task);
+        const isSure = isQuiet || !look.reports.some(({ faults }) => faults.some(mayBeOfAnother));
+        const last = isSure ? poll : await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing);
+        return await explain(flow, targets, last, task);
       }
       task.update(waitingFor(look));
       await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
@@ -246,6 +248,11 @@ function isStuck({ reports, unreachable }: Look): boolean {
 const MENDING: readonly Fault['id'][] = [
   ...(['apiserver-not-ready', 'apiserver-rollout', 'apiserver-scaled-down', 'agents-missing'] as const),
 ];
+
+/** Whether a new connection to the peer may tell that it is another cluster that is meant. */
+function mayBeOfAnother({ id }: Fault): boolean {
+  return id === 'mesh-disabled' || id === 'peer-ca';
+}
 
 function mendsAlone({ id }: Fault): boolean {
   return MENDING.includes(id);

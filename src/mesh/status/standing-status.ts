@@ -33,10 +33,12 @@ import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
+import { areStrangers } from './other-cluster.ts';
 import { isAlone, type StatusProblem, type StatusReport, UNREAD_NODES } from './status.ts';
+import type { SeenPeers } from './status-tally.ts';
 
 /** What a cluster's agents said, and what it is configured with. */
-export interface PolledCluster {
+export interface PolledCluster extends Partial<SeenPeers> {
   report: StatusReport;
   snapshot: ClusterSnapshot;
 }
@@ -120,8 +122,12 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
  */
 export function judgeStanding(polled: readonly PolledCluster[], now: Date): StatusReport[] {
   const snapshots = polled.map(({ snapshot }) => snapshot);
-  const standing = polled.map(({ report, snapshot }): JudgedCluster => {
-    const others = withoutNamesakes(snapshot, snapshots);
+  const standing = polled.map((one): JudgedCluster => {
+    const { report, snapshot } = one;
+    const strangers = polled
+      .filter((other) => other !== one && areStrangers(one, other))
+      .map((other) => other.snapshot);
+    const others = withoutNamesakes(snapshot, snapshots).filter((other) => !strangers.includes(other));
     const found = faultsOf(snapshot, { now, others });
     const served = withServed(report, snapshot, others);
     const faults = [

@@ -16,6 +16,15 @@ import {
 export interface StatusTally {
   add(component: StatusComponent, result: PollResult): void;
   report(): StatusReport;
+  seen(): SeenPeers;
+}
+
+/** What was seen of who answers by the names of peers. */
+export interface SeenPeers {
+  /** Those to which a new connection was made by what dials them. */
+  reached: readonly string[];
+  /** The ids that they gave, by name. */
+  peerIds: ReadonlyMap<string, number>;
 }
 
 /** A mesh has at most 511 clusters; agents could report more. */
@@ -48,6 +57,9 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   const { serves = [], admits = [] } = expected;
   const problems: StatusProblem[] = [];
   const rows: NodeStatus[] = [];
+  const reached = new Set<string>();
+  const peerIds = new Map<string, number>();
+  const dialling: StatusComponent = expected.kvstoremesh ? 'kvstoremesh' : 'agent';
   const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
 
   function add(component: StatusComponent, result: PollResult): void {
@@ -60,11 +72,14 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     for (const [peer, counts] of tally.peers) {
       const report = result.clusters?.find(({ name }) => name === peer);
       if (report) counts.configured += 1;
+      const id = report?.config?.['cluster-id'];
+      if (id) peerIds.set(peer, id);
       if (report && isConnected(report)) {
         counts.connected += 1;
         connected += 1;
         states.set(peer, 'connected');
         const failing = result.failingDials?.get(peer);
+        if (component === dialling && result.failingDials && !failing) reached.add(peer);
         if (failing)
           addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], pod, heldOver: true });
         continue;
@@ -130,7 +145,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     };
   }
 
-  return { add, report };
+  return { add, report, seen: () => ({ reached: [...reached], peerIds }) };
 }
 
 interface ComponentTally {

@@ -4,6 +4,7 @@ import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf, silentContexts } from '../../mesh/status/mesh-status.ts';
+import { diallersOfNamesake } from '../../mesh/status/other-cluster.ts';
 import { areAllConnected, isAlone, isUnwell, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
@@ -71,9 +72,20 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
     const next = beginningLines(cluster, theme, report.clusters, { contexts, silent });
-    lines.push('', ownHeadline(cluster, theme), ...next);
+    lines.push('', ownHeadline(cluster, theme), ...namesakeLines(cluster, report), ...next);
   }
   return lines.join('\n');
+}
+
+/** A cluster of which others seem to know all the same, by its name. */
+function namesakeLines(cluster: StatusReport, { clusters }: MeshStatusReport): string[] {
+  const diallers = diallersOfNamesake(cluster, clusters);
+  if (diallers.length === 0) return [];
+  const dial = diallers.length === 1 ? 'dials' : 'dial';
+  const { name } = cluster.cluster;
+  return [
+    `   context "${cluster.context}" leads to another cluster than the ${name} that ${diallers.join(', ')} ${dial}`,
+  ];
 }
 
 /** Clusters that are no part of the mesh: the others need a word on them. */
