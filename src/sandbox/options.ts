@@ -80,6 +80,7 @@ export const DEFAULT_TIMINGS: SandboxTimings = {
   retryMs: 1_000,
   permissionDeniedRetryMs: 15_000,
   resyncMs: 5_000,
+  drainMs: 5_000,
   execDelayMs: 0,
 };
 

@@ -28,6 +28,7 @@ const TEST_TIMINGS: SandboxTimings = {
   connectTimeoutMs: 100,
   retryMs: 50,
   permissionDeniedRetryMs: 200,
+  drainMs: 0,
   // What changes is told at once; reading all of it ten times a second cost each test more than what it was about.
   resyncMs: 2_000,
   execDelayMs: 0,

@@ -22,6 +22,7 @@ import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
+import { awaitDrained } from './await-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
 import { requireUnchangedSince, warnOfSwitched } from './what-changed.ts';
@@ -69,9 +70,9 @@ export async function connectClusters(
   prepared: PreparedConnect,
   options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
-  const steps = await carryOut(flow, prepared, options);
-  const unproved = options.proof === false ? [UNPROVED] : [];
-  for (const warning of unproved) flow.progress.warn(warning);
+  const { steps, held } = await carryOut(flow, prepared, options);
+  const found = [...held, ...(options.proof === false ? [UNPROVED] : [])];
+  for (const warning of found) flow.progress.warn(warning);
   return {
     clusters: prepared.members.map(({ snapshot, identity, endpoints }) => ({
       context: snapshot.context,
@@ -88,14 +89,21 @@ export async function connectClusters(
       ...(endpoint.alias ? { hostname: meshHostname(server.identity.name) } : {}),
     })),
     steps,
-    warnings: [...prepared.warnings, ...unproved],
+    warnings: [...prepared.warnings, ...found],
   };
 }
 
 const UNPROVED = 'no credential was proved (--no-proof): whether peers accept them, only status tells';
 
-/** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
-async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectRunOptions): Promise<readonly Step[]> {
+/**
+ * Serves, proves and dials, or puts every cluster back.
+ * @returns the steps as they were carried out, and which peers cannot be taken up yet, as warnings
+ */
+async function carryOut(
+  flow: Flow,
+  prepared: PreparedConnect,
+  options: ConnectRunOptions,
+): Promise<{ steps: readonly Step[]; held: readonly string[] }> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
   const authorities = await readAuthorities(targets, steps, options.parallel);
@@ -116,6 +124,8 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     );
     if (options.oneSided) await options.oneSided.served();
     else if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
+    // It asks as the proof does, and where that is not to be done neither is this.
+    const held = options.proof === false ? [] : await awaitDrained(flow, targets, directions, options.parallel);
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writeUnchanged(
         dial.steps,
@@ -126,7 +136,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectR
     await requireStanding(targets, directions, options.parallel);
     await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();
-    return writer.steps;
+    return { steps: writer.steps, held };
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;

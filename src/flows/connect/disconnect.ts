@@ -67,7 +67,7 @@ export async function disconnectClusters(
   options.onWritten?.();
   if (drains(prepared)) {
     flow.progress.info(
-      'KVStoreMesh keeps the state of a lost peer for three minutes; the same clusters can be reconnected at once, but see each other only after that',
+      'KVStoreMesh keeps the state of a lost peer for three minutes, and takes the same cluster up again only after that',
     );
   }
   const unseen = await awaitTaken(flow, prepared, options);

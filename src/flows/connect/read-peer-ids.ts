@@ -12,7 +12,7 @@ import {
 import { isContainerReady, isPodReady } from '../../mesh/objects/pods.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { clusterIdIn } from '../etcd/prove.ts';
-import { readClusterConfigs } from '../etcd/refusal.ts';
+import { readClusterConfigs } from '../etcd/read-own-keys.ts';
 import type { Flow, Target } from '../flow.ts';
 
 /** What the etcd of a cluster describes, as ids by name. */

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readyPods } from './ask-etcd.ts';
 import { clusterIdIn } from './prove.ts';
-import { readClusterConfigs } from './refusal.ts';
+import { readClusterConfigs } from './read-own-keys.ts';
 
 /**
  * A snapshot with the id under which a clustermesh-apiserver describes its cluster, where no mark of its pods tells it: what Helm

@@ -1,5 +1,4 @@
-import { readPrefix } from '../../etcd/read.ts';
-import { EtcdReadError, type EtcdReadReason } from '../../etcd/read-error.ts';
+import type { EtcdReadError, EtcdReadReason } from '../../etcd/read-error.ts';
 import { runsWithFormerCa, settleServed } from '../../mesh/apiserver/pod-marks.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -7,25 +6,20 @@ import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import {
   APISERVER_SELECTOR,
-  CLUSTER_CONFIG_PREFIX,
   configMapRef,
-  LOCAL_CERT_SECRET,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
   SHARED_USER,
-  secretRef,
 } from '../../mesh/objects/names.ts';
-import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
-import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
-import { askPod } from './ask-etcd.ts';
+import { readClusterConfigs } from './read-own-keys.ts';
 
 interface Words {
   says: string;
@@ -175,33 +169,6 @@ function usersAdvice({ client, server }: Direction, configMap: KubeObject | unde
     ? listAdvice(context, configMap, [client.identity.name])
     : `Create it: ${meshctlCommand('clustermesh enable', { context })}`;
 }
-
-/**
- * The clusters that an etcd describes: its own and, with KVStoreMesh, those in its cache. Read with the certificate of the
- * cluster's own agents. Undefined where that is not possible.
- * @returns `unknown-user` where etcd knows the certificate's CA and not its user
- */
-export async function readClusterConfigs(
-  flow: Flow,
-  target: Target,
-  snapshot: ClusterSnapshot,
-  pod: KubeObject,
-): Promise<Map<string, string> | 'unknown-user' | undefined> {
-  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
-  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
-  if (!ca || !certificate || !privateKey) return undefined;
-  const question = { credential: { ca, certificate, privateKey }, key: CLUSTER_CONFIG_PREFIX };
-  const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
-  const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
-  // It is only for knowing more; what matters is proved on its own.
-  if ('error' in answer) {
-    const { error } = answer;
-    return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : undefined;
-  }
-  return new Map([...answer.value].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
-}
-
-const READ_TIMEOUT_MS = 5_000;
 
 async function publishedNames(
   flow: Flow,

@@ -34,6 +34,8 @@ export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
 export const ETCD_PORT = 2379;
 /** Key prefix under which each cluster describes itself in its etcd. */
 export const CLUSTER_CONFIG_PREFIX = 'cilium/cluster-config/';
+/** Keys that say which of a cluster's state an etcd has in full, by cluster; in KVStoreMesh's copies of its peers' state too. */
+export const SYNCED_PREFIX = 'cilium/synced/';
 
 /** The name by which clusters reach a peer whose certificate does not cover its address. */
 export function meshHostname(cluster: string): string {

@@ -39,6 +39,8 @@ export interface PeersOptions {
   reservesIds?: boolean;
   onState(peer: string, config: ClusterConfig, state: PeerState): void;
   onRemoved(peer: string): void;
+  /** As KVStoreMesh does: for so long a peer that was removed is not taken up again, and then what is left of it goes. */
+  drain?: { ms: number; onDrained(peer: string): void };
   log(line: string): void;
   now(): Date;
   timings: ConnectionTimings;
@@ -123,6 +125,24 @@ export function followPeers(options: PeersOptions): Peers {
     peers.set(name, { text, cluster });
   }
 
+  /** Peers that were removed, and are not taken up yet. */
+  const draining = new Map<string, NodeJS.Timeout>();
+
+  function drain(name: string): void {
+    if (!options.drain) return;
+    const { ms, onDrained } = options.drain;
+    if (ms === 0) {
+      onDrained(name);
+      return;
+    }
+    const end = () => {
+      draining.delete(name);
+      onDrained(name);
+      filesChanged();
+    };
+    draining.set(name, setTimeout(end, ms));
+  }
+
   function filesChanged() {
     const configured = peersIn(context.files(), CONFIG_DIRECTORY);
     // An entry for the own cluster is passed over, as Cilium does.
@@ -134,9 +154,11 @@ export function followPeers(options: PeersOptions): Peers {
       peers.delete(name);
       release(name);
       options.onRemoved(name);
+      drain(name);
     }
     for (const [name, text] of configured) {
       const peer = peers.get(name);
+      if (draining.has(name)) continue;
       if (!peer) add(name, text);
       else if (peer.text === text) peer.cluster.retryNow();
       else {
@@ -160,6 +182,7 @@ export function followPeers(options: PeersOptions): Peers {
     resolve,
     close() {
       for (const { cluster } of peers.values()) cluster.close();
+      for (const timer of draining.values()) clearTimeout(timer);
       peers.clear();
     },
   };

@@ -16,6 +16,8 @@ export interface ConnectionTimings {
   permissionDeniedRetryMs: number;
   /** How often the peer's state is read again at least; after a change it is at once, as if it were pushed. */
   resyncMs: number;
+  /** How long KVStoreMesh keeps what it has of a peer that was removed, and does not take it up again: three minutes in Cilium. */
+  drainMs: number;
 }
 
 /** A peer as `cilium status -o json` has it (Cilium's api/v1 model RemoteCluster): false, 0 and '' are left out. */

@@ -62,10 +62,16 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
     },
     onRemoved(peer) {
       states.delete(peer);
-      const etcd = local.etcd();
-      for (const kind of STATE_KINDS) etcd?.replacePrefix(statePrefix(kind, peer, true), new Map());
-      etcd?.replacePrefix(`cilium/cluster-config/${peer}`, new Map());
-      etcd?.replacePrefix(`cilium/synced/${peer}/`, new Map());
+      local.etcd()?.replacePrefix(`cilium/cluster-config/${peer}`, new Map());
+    },
+    // Agents are to disconnect before (Cilium's pkg/clustermesh/kvstoremesh, drain).
+    drain: {
+      ms: options.timings.drainMs,
+      onDrained(peer) {
+        const etcd = local.etcd();
+        etcd?.replacePrefix(`cilium/synced/${peer}/`, new Map());
+        for (const kind of STATE_KINDS) etcd?.replacePrefix(statePrefix(kind, peer, true), new Map());
+      },
     },
   });
 

@@ -1,0 +1,48 @@
+import { readPrefix } from '../../etcd/read.ts';
+import { EtcdReadError } from '../../etcd/read-error.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
+import { CLUSTER_CONFIG_PREFIX, LOCAL_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { TLS_KEYS } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import { askPod } from './ask-etcd.ts';
+
+const READ_TIMEOUT_MS = 5_000;
+
+/**
+ * The keys with a prefix in the etcd of one pod, read with the certificate of the cluster's own agents, which may read heartbeats, the
+ * cache of peers and what is written of them (Cilium's pkg/kvstore/etcdinit, `rangesForLocalRole`). Undefined where that is not possible:
+ * it is only for knowing more.
+ * @returns the values by key, without the prefix; `unknown-user` where etcd knows the certificate's CA and not its user
+ */
+export async function readOwnKeys(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  pod: KubeObject,
+  prefix: string,
+): Promise<Map<string, string> | 'unknown-user' | undefined> {
+  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
+  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
+  if (!ca || !certificate || !privateKey) return undefined;
+  const question = { credential: { ca, certificate, privateKey }, key: prefix };
+  const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
+  const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
+  // What matters is proved on its own.
+  if ('error' in answer) {
+    const { error } = answer;
+    return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : undefined;
+  }
+  return new Map([...answer.value].map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+/** The clusters that an etcd describes, by name: its own and, with KVStoreMesh, those in its cache. See {@link readOwnKeys}. */
+export function readClusterConfigs(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  pod: KubeObject,
+): Promise<Map<string, string> | 'unknown-user' | undefined> {
+  return readOwnKeys(flow, target, snapshot, pod, CLUSTER_CONFIG_PREFIX);
+}

@@ -1,0 +1,89 @@
+import { afterEach, expect, it } from 'vitest';
+import type { Clock } from '../../src/mesh/clock.ts';
+import { briskClock } from '../support/brisk-clock.ts';
+import { jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { connect, enable } from '../support/e2e-cli.ts';
+import { restartApiserver } from '../support/fault-parts.ts';
+import { untilHealthy } from '../support/open-look.ts';
+import { clusterAt, refs } from '../support/sandbox-mesh.ts';
+
+/** KVStoreMesh holds on to a peer that it lost; one that is enabled anew holds on to none. */
+let clusters: ConnectClusters;
+
+afterEach(() => clusters?.close());
+
+const HOUR_MS = 3_600_000;
+const PAIR = ['mesh-1', 'mesh-2'];
+
+/** A clock on which looks for what takes minutes follow each other at once. @param onLook is done at the first of these waits */
+function hastyClock(onLook?: () => void): Clock {
+  const clock = briskClock();
+  let aheadMs = 0;
+  return {
+    ms: () => clock.ms() + aheadMs,
+    async sleep(ms, signal) {
+      // Proofs are tried again sooner.
+      if (ms < 2_000) return clock.sleep(ms, signal);
+      if (aheadMs === 0) onLook?.();
+      aheadMs += ms;
+      return clock.sleep(50, signal);
+    },
+  };
+}
+
+/** Two clusters that were connected, and of which the second has left and was enabled again. */
+async function rejoining(): Promise<void> {
+  clusters = await startConnectClusters(2, { timings: { drainMs: HOUR_MS } });
+  const ok = async (...argv: string[]) => {
+    const { exitCode, stderr } = await clusters.meshctl(argv);
+    expect(exitCode, stderr).toBe(0);
+  };
+  await ok(...connect('mesh-1', 'mesh-2'));
+  await untilHealthy(clusters, PAIR);
+  await ok('clustermesh', 'disable', '--context', 'mesh-2', '--disconnect', '--yes');
+  await ok(...enable('mesh-2'));
+}
+
+const dialled = (context: string) =>
+  Object.keys(clusterAt(clusters, context).store.get(refs.secret('cilium-kvstoremesh'))?.data ?? {}).filter(
+    (key) => !key.includes('.'),
+  );
+
+it('a cluster that left and comes back dials its peer when that one can take it up again', async () => {
+  await rejoining();
+  // One that is started anew has nothing left of anybody.
+  const atFirstLook = () => {
+    expect(PAIR.map(dialled)).toEqual([[], []]);
+    restartApiserver(clusterAt(clusters, 'mesh-1'));
+  };
+  const result = await clusters.meshctl(connect('mesh-1', 'mesh-2'), { clock: hastyClock(atFirstLook) });
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.stderr).toContain('Former peers can be taken up again');
+  expect(result.stderr).not.toContain('get no answer');
+  await untilHealthy(clusters, PAIR);
+});
+
+it('and where that takes too long, the result says which requests fail until then', async () => {
+  await rejoining();
+  const result = await clusters.meshctl([...connect('mesh-1', 'mesh-2'), '-o', 'json'], { clock: hastyClock() });
+  expect(result.exitCode, result.stderr).toBe(0);
+  const warning = expect.stringMatching(
+    /^KVStoreMesh of mesh-1 still holds what it had of mesh-2: .*requests from mesh-2 to pods of mesh-1 get no answer → meshctl clustermesh status --context mesh-1,mesh-2 --wait$/,
+  );
+  expect(jsonOf(result).warnings).toEqual([warning]);
+  expect(PAIR.map(dialled)).toEqual([['mesh-2'], ['mesh-1']]);
+});
+
+it('while both hold on to each other, no one waits', async () => {
+  clusters = await startConnectClusters(2, { timings: { drainMs: HOUR_MS } });
+  const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  const ok = async (command: string) => {
+    const { exitCode, stderr } = await clusters.meshctl(['clustermesh', command, ...pair]);
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringMatching(/taken up again|let go/)]);
+  };
+  await ok('connect');
+  await untilHealthy(clusters, PAIR);
+  await ok('disconnect');
+  await ok('connect');
+});
