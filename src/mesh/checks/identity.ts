@@ -9,7 +9,8 @@ import {
   wayBack,
 } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
+import { shellWord, unnamedIn } from '../command-line.ts';
+import { forget } from '../connect/dead-cluster.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -235,6 +236,8 @@ function wasWords({ changed, was }: Finding['args']): string {
 }
 
 function differentPeers({ clusters, peerIds }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
+  const knowersOf = (name: string, id: number) =>
+    clusters.filter(({ context }) => ![undefined, id].includes(peerIds?.get(context)?.get(name)));
   return clusters.flatMap(({ context }) =>
     all.flatMap((named): Finding[] => {
       const { name, id } = identityOf(named.ciliumConfig ?? {});
@@ -254,7 +257,9 @@ function differentPeers({ clusters, peerIds }: CheckInput, all: readonly Cluster
           },
           hint: isSame
             ? settleIdentity(named, all)
-            : `If that cluster was replaced, forget the former one: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', name])}`,
+            : `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
+                .map((knower) => forget(knower.context, [name]))
+                .join(' && ')}`,
         },
       ];
     }),

@@ -1,5 +1,9 @@
-import { clusterNameOf } from '../cilium/identity.ts';
+import { recordedIdentity } from '../apiserver/recorded-identity.ts';
+import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
+import { forget } from '../connect/dead-cluster.ts';
+import type { Fault, FaultId } from '../faults/fault.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
@@ -27,6 +31,71 @@ function answersElsewhere({ snapshot, reached = [] }: SeenCluster, server: Clust
 function servesNobody({ objects, namespace, unread }: ClusterSnapshot): boolean {
   const keys = [apiserverDeploymentRef(namespace), apiserverServiceRef(namespace)].map(keyOf);
   return !keys.some((key) => objects.has(key) || unread?.has(key));
+}
+
+/** What `connect` mends, between clusters that can be connected. */
+const CONNECTED_ANEW: readonly FaultId[] = [
+  ...([
+    'peering-file-missing',
+    'peering-file-unreadable',
+    'peering-file-no-cache',
+    'peer-certificate-missing',
+  ] as const),
+  ...(['peer-certificate-unreadable', 'peer-certificate-key', 'peer-certificate-expired'] as const),
+  ...(['peer-certificate-issuer', 'peer-certificate-foreign', 'peer-ca', 'peers-mutual'] as const),
+  ...(['peer-address-gone', 'peer-address-chosen', 'peer-address-doubtful', 'peer-user-missing'] as const),
+];
+
+/**
+ * The id by which a cluster knows a peer of another one's name, where that is another cluster by it: `connect` refuses it until the
+ * former one is forgotten. Undefined where it may be the peer: one that was set up with that id has only got another since.
+ */
+export function idOfFormer({ snapshot, peerIds }: SeenCluster, server: ClusterSnapshot): number | undefined {
+  const known = peerIds?.get(clusterNameOf(server));
+  const ids = [server, snapshot].map(({ ciliumConfig = {} }) => identityOf(ciliumConfig).id);
+  // Who has its own id from there is connected to itself.
+  return known === undefined || ids.includes(known) || recordedIdentity(server).id === known ? undefined : known;
+}
+
+/**
+ * A fault between clusters of which one knows a former cluster by the other one's name: connecting them is refused until that is
+ * forgotten, which is part of what mends it then.
+ * @param one the cluster that has the fault
+ * @param others those that may be its peers
+ */
+export function withFormerForgotten(fault: Fault, one: SeenCluster, others: readonly SeenCluster[]): Fault {
+  const own = clusterNameOf(one.snapshot);
+  const { peers = [] } = fault;
+  if (fault.id === 'mesh-disabled') {
+    const knowers = others.filter(
+      (other) => peers.includes(clusterNameOf(other.snapshot)) && idOfFormer(other, one.snapshot) !== undefined,
+    );
+    const [first] = knowers;
+    if (!first || knowers.length < peers.length) return fault;
+    const forgetting = knowers.map(({ snapshot }) => forget(snapshot.context, [own]));
+    const enabled = meshctlCommand('clustermesh enable', { context: one.snapshot.context });
+    const contexts = knowers.map(({ snapshot }) => snapshot.context);
+    const joined = [...forgetting, enabled, connectCommand(one.snapshot.context, contexts)].join(' && ');
+    const hint = `forget the former one: ${forgetting.join(' && ')}; or have this one take its place: ${joined}`;
+    return { ...fault, says: `${fault.says} ${byIds(first, one.snapshot)}`, hint };
+  }
+  const peer = others.find(({ snapshot }) => clusterNameOf(snapshot) === fault.peer);
+  if (!peer || !CONNECTED_ANEW.includes(fault.id)) return fault;
+  const [client, server] = idOfFormer(one, peer.snapshot) === undefined ? [peer, one] : [one, peer];
+  if (idOfFormer(client, server.snapshot) === undefined) return fault;
+  const hint = `forget the former one, then connect this one: ${replaceFormer(client.snapshot, server.snapshot)}`;
+  return { ...fault, says: `${fault.says} ${byIds(client, server.snapshot)}`, hint };
+}
+
+function byIds(client: SeenCluster, server: ClusterSnapshot): string {
+  const { name, id } = identityOf(server.ciliumConfig ?? {});
+  const { context } = client.snapshot;
+  return `(${context} knows a ${name} with the id ${idOfFormer(client, server)}, and this one has the id ${id})`;
+}
+
+function replaceFormer(client: ClusterSnapshot, server: ClusterSnapshot): string {
+  const forgotten = forget(client.context, [clusterNameOf(server)]);
+  return `${forgotten} && ${connectCommand(client.context, server.context)}`;
 }
 
 /**

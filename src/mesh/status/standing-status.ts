@@ -33,7 +33,7 @@ import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
-import { areStrangers } from './other-cluster.ts';
+import { areStrangers, idOfFormer, withFormerForgotten } from './other-cluster.ts';
 import { isAlone, type StatusProblem, type StatusReport, UNREAD_NODES } from './status.ts';
 import type { SeenPeers } from './status-tally.ts';
 
@@ -129,8 +129,9 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       .map((other) => other.snapshot);
     const others = withoutNamesakes(snapshot, snapshots).filter((other) => !strangers.includes(other));
     const found = faultsOf(snapshot, { now, others });
-    const served = withServed(report, snapshot, others);
-    const faults = [
+    const peers = polled.filter((other) => others.includes(other.snapshot));
+    const served = withServed(report, snapshot, peers);
+    const all = [
       ...withoutAgents(report, snapshot),
       ...found.filter(({ outage }) => outage),
       ...unconfigured(report, snapshot),
@@ -138,13 +139,14 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...halfLost(served, snapshot, others),
       ...renamed(snapshot, others),
     ];
+    const faults = all.map((fault) => withFormerForgotten(fault, one, peers));
     const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
     const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
     const told = { ...served, ...ofOtherMeshes };
-    return { report: told, snapshot, others, faults, harmless };
+    return { ...one, report: told, others, faults, harmless };
   });
-  return standing.map(({ report, snapshot, others, faults, harmless }) => ({
+  return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => ({
     ...report,
     ...verdictOf(report, { faults, ...unreadIn(report, snapshot) }),
     ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
@@ -157,7 +159,10 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       return explained(problem, report, {
         own: faults,
         peer: peer?.faults ?? [],
-        addresses: addressFaults(snapshot, others),
+        addresses: addressFaults(snapshot, others).map(({ fault, explains }) => ({
+          fault: peer ? withFormerForgotten(fault, { ...seen, snapshot }, [peer]) : fault,
+          explains,
+        })),
         snapshot,
         now,
       });
@@ -193,7 +198,8 @@ function unreadIn(report: StatusReport, snapshot: ClusterSnapshot): Pick<StatusR
  * Of peers that were to dial a cluster one-way, those that do, as far as they were read; of one that dials others, also those
  * that alone have it on record by now. Of one that is alone, who is to be its peer.
  */
-function withServed(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): StatusReport {
+function withServed(report: StatusReport, snapshot: ClusterSnapshot, peers: readonly PolledCluster[]): StatusReport {
+  const others = peers.map((peer) => peer.snapshot);
   const own = clusterNameOf(snapshot);
   const marked = report.serves.filter((name) => {
     const peer = others.find((other) => clusterNameOf(other) === name);
@@ -206,11 +212,14 @@ function withServed(report: StatusReport, snapshot: ClusterSnapshot, others: rea
   const serves = isAlone({ ...report, serves: marked }) ? marked : [...marked, ...unmarked].sort();
   if (!isAlone({ ...report, serves })) return { ...report, serves };
   const onRecord = peersOnRecord(snapshot, others);
+  // What mends their side connects it.
+  const knowFormer = peers.filter((peer) => idOfFormer(peer, snapshot) !== undefined);
+  const left = onRecord.filter((name) => !knowFormer.some((peer) => clusterNameOf(peer.snapshot) === name));
   return {
     ...report,
     // Those that do not dial it are let in all the same.
     ...(report.serves.length > 0 ? { admits: report.serves } : {}),
-    ...(onRecord.length > 0 ? { onRecord } : {}),
+    ...(onRecord.length > 0 ? { onRecord: left } : {}),
     serves,
     healthy: false,
   };

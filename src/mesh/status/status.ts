@@ -138,7 +138,7 @@ export interface StatusReport extends EnableObstacles {
   admits?: string[] | undefined;
   /**
    * Clusters that are to be its peers, by what it has on record, or others that were asked, although it has nothing to do with
-   * any; absent where there is none.
+   * any; absent where there is none. Those that know a former cluster by its name are left out: what mends that connects it.
    */
   onRecord?: string[] | undefined;
   /**

@@ -60,7 +60,7 @@ export function howToBegin(
   { contexts, others = [], silent = [] }: KnownAround = {},
 ): string | undefined {
   if (!report.enabled) return enableAdvice(report);
-  if (!isAlone(report)) return undefined;
+  if (!isAlone(report) || report.onRecord?.length === 0) return undefined;
   const { context, invitations = [], ofOthers } = report;
   const pending = invitations.find(({ state }) => state !== 'unreadable');
   if (pending?.next !== undefined) return pending.next;
