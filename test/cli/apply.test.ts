@@ -457,6 +457,7 @@ describe('apply', () => {
     expect(disabled.exitCode, disabled.stderr).toBe(0);
     expect((await apply(MESH)).exitCode).toBe(0);
     const planned = await apply(two, '--prune', '--dry-run');
+    expect(planned.stderr).not.toContain('if this run is killed');
     const pruned = await apply(two, '--prune', '--yes');
     expect(pruned.exitCode, pruned.stderr).toBe(0);
     expect(pruned.stdout).toContain('Disabled in mesh-3');
@@ -466,6 +467,47 @@ describe('apply', () => {
     expect(store(2).get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
     expect(await differs(two)).toBe(0);
   });
+
+  it.each<[what: string, isCut: (verb: string, resource: string) => boolean, more: string[]]>([
+    ['is parted and half removed', (verb, resource) => verb === 'delete' && resource === 'deployments', []],
+    [
+      'is parted by all but itself',
+      (verb, resource) => verb === 'patch' && resource === 'configmaps',
+      ['--no-rollback'],
+    ],
+  ])(
+    'says, before a cluster that leaves %s, what finishes it, for a run that says nothing any more',
+    async (_, isCut, more) => {
+      const two: WrittenSpec = { clusters: named('mesh-1', 'mesh-2'), topology: { type: 'mesh' } };
+      expect((await apply(MESH)).exitCode).toBe(0);
+      const known = [
+        refs.configMap('clustermesh-remote-users'),
+        refs.secret('cilium-kvstoremesh'),
+        refs.secret('cilium-clustermesh'),
+      ];
+      const knowers = () =>
+        [0, 1].flatMap((at) => known.filter((ref) => JSON.stringify(store(at).get(ref)?.data).includes('mesh-3')));
+      clusters.fault = async ({ context, verb, resource, dryRun }) => {
+        if (dryRun || context !== 'mesh-3' || !isCut(verb, resource)) return undefined;
+        await eventually(knowers, (left) => left.length === 0, 'the others have parted');
+        throw new ApiError(422, 'Invalid', 'admission webhook said no');
+      };
+      const cut = await apply(two, '--prune', '--yes', ...more, '-o', 'json');
+      clusters.fault = undefined;
+      expect(cut.exitCode, cut.stderr).toBe(1);
+      // All that a run that was killed there leaves: no later one finds the cluster.
+      expect((await apply(two, '--prune', '--yes')).stdout).toContain('Nothing to change');
+      expect(store(2).get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
+      const [before = ''] = cut.stderr.split('admission webhook');
+      const [, finish = ''] =
+        /mesh-3 is disconnected, then disabled; .*\n? *→ meshctl (clustermesh disable .*)$/m.exec(before) ?? [];
+      expect(cut.stderr.includes('to continue: meshctl clustermesh disable')).toBe(more.length > 0);
+      const finished = await clusters.meshctl([...finish.split(' '), '--yes']);
+      expect(finished.exitCode, finished.stderr).toBe(0);
+      for (const kind of [refs.deployment, refs.service])
+        expect(store(2).get(kind('clustermesh-apiserver'))).toBeUndefined();
+    },
+  );
 
   it('leaves clusters alone that others look after', async () => {
     const one: WrittenSpec = { clusters: named('mesh-1'), topology: { type: 'mesh' }, external: ['mesh-2'] };

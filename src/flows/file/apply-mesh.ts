@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -26,6 +25,7 @@ import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
 import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
+import { mendAfterFailure, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -68,13 +68,12 @@ export async function applyMesh(
   } catch (error) {
     if (state.isWritten) sayWhatIsLeft(flow, prune, disabled);
     else {
-      const { goOn } = options;
       await rollBackClusters(flow, targets, account.journals, error, {
         rollback: options.rollback,
         mounted: true,
         parallel: options.parallel,
         inUse: options.rollback ? await clustersInUse(flow, prepared, state.directions, account) : undefined,
-        mend: goOn === undefined ? undefined : () => goOn,
+        mend: mendAfterFailure(prune, options),
         resumes: () => true,
       });
     }
@@ -111,17 +110,6 @@ function leaveOptions({ waitMs }: Pick<ApplyMeshOptions, 'waitMs'>): DisableOpti
   return { keepCertificates: false, waitMs, resumes: false };
 }
 
-/** Nobody knows these clusters any more once they are disconnected: what this run does not come to, a next one does not find. */
-function sayWhatIsLeft({ progress }: Flow, { leaving }: PreparedPrune, disabled: readonly string[]): void {
-  const left = leaving.filter(({ draft }) => !disabled.includes(draft.name));
-  if (left.length === 0) return;
-  const contexts = left.map(({ target }) => target.client.context);
-  const names = left.map(({ draft }) => draft.name).join(', ');
-  progress.warn(
-    `${names}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contexts })}`,
-  );
-}
-
 interface RunOptions extends ApplyMeshOptions {
   account: RunAccount;
   state: RunState;
@@ -152,6 +140,7 @@ async function carryOut(
     );
   }
   for (const { target, draft } of prune.leaving) await draftAsAgreed(flow, target, draft, leaveOptions(options));
+  sayWhatMayBeLeft(flow, prune);
   const parted =
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {

@@ -34,7 +34,7 @@ export interface ClusterRollbackOptions {
   /** The journals are of all that the run has written, rather than of one phase or part: empty ones mean that nothing was. */
   isAll?: boolean | undefined;
   /** The command that mends a cluster; absent for what cannot be typed again. */
-  mend?: ((context: string) => string) | undefined;
+  mend?: ((context: string) => string | undefined) | undefined;
   /** Whether that one goes on from what was left in a cluster, rather than taking it back. */
   resumes?: ((context: string) => boolean) | undefined;
 }
