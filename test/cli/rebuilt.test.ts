@@ -101,6 +101,28 @@ it('who is forgotten by name is not told by the context of a cluster that has no
   const { stderr } = await clusters.meshctl(own);
   expect(plain(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
 });
+it('apply foresees that a cluster which is yet to be enabled takes the place of a live peer', async () => {
+  const file = meshText({
+    clusters: ['mesh-1', 'mesh-2', 'mesh-3'].map((name) => ({ name, context: name })),
+    topology: { type: 'mesh' },
+  } as never);
+  const before = clusters.objects();
+  const taken = (context: string) =>
+    `the mesh-2 that context "${context}" dials is cut off, another cluster than that of context "mesh-2"`;
+  const apply = (...more: string[]) => clusters.meshctl(['apply', '-f', '-', ...more], { input: file });
+  const dry = await apply('--dry-run');
+  expect([dry.exitCode, plain(dry.stdout)]).toEqual([0, expect.stringContaining('✗ peer mesh-2 is cut off')]);
+  expect(dry.stdout).not.toContain('--destination-context mesh-2');
+  const refused = await apply();
+  const diff = await clusters.meshctl(['diff', '-f', '-'], { input: file });
+  for (const context of ['mesh-1', 'mesh-3']) {
+    expect([refused.exitCode, plain(refused.stderr)]).toEqual([2, expect.stringContaining(taken(context))]);
+    expect(plain(diff.stdout)).toContain(taken(context));
+  }
+  expect(refused.stderr).not.toContain('rolled back');
+  expect(clusters.objects()).toEqual(before);
+});
+
 it('status says of a peer that works what is so, also by the context of a cluster that has only its name', async () => {
   const says = async (next: string) => {
     for (const wait of [[], ['--wait', '--wait-duration', '8s']]) {

@@ -100,9 +100,10 @@ export async function withMendsNamed(
   effects: readonly PeerEffect[],
   silent: readonly Unanswered[] = [],
 ): Promise<PeerEffect[]> {
-  const entries = effects.map(({ mend, cluster }) => ({ hint: mend, cluster }));
+  // The context of who takes a peer's place is not the one by which the peer comes back.
+  const entries = effects.map(({ mend, cluster, replacedBy }) => ({ hint: replacedBy ? undefined : mend, cluster }));
   const named = await withContextsNamed(context, flags, entries, silent);
-  return effects.map((effect, index) => ({ ...effect, mend: named[index]?.hint }));
+  return effects.map((effect, index) => ({ ...effect, mend: named[index]?.hint ?? effect.mend }));
 }
 
 /** The clusters that an entry is about, by context. */

@@ -11,7 +11,9 @@ import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
 import { scaledDown, type UnservedCluster } from '../../mesh/file/made-elsewhere.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
+import { dialledByName, takenPlaces } from '../../mesh/file/taken-places.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type Remark, remarkWords } from '../../mesh/services/outlook.ts';
@@ -115,6 +117,7 @@ export async function prepareMesh(
     // One that is not wholly enabled is connected once it is.
     return own && halfEnabledAmong([connect]).size === 0 ? afterEnable(connect, own.draft, flow.now()) : connect;
   });
+  const snapshots = read.map(({ connect }) => connect);
   const planned = await planConnections(
     flow,
     spec,
@@ -131,13 +134,12 @@ export async function prepareMesh(
     flow.now(),
   );
   const warnings = [...new Set([...planned.now.warnings, ...foreseen])];
-  const connections = { ...planned, now: { ...planned.now, warnings } };
+  const connections = await withTakenPlaces({ ...planned, now: { ...planned.now, warnings } }, snapshots, options);
   const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
     context: target.client.context,
     cluster: wanted.name,
     services: own,
   }));
-  const snapshots = read.map(({ connect }) => connect);
   const services = planServices(serviceObjects, spec);
   const extraServices = options.prune ? planExtraServices(serviceObjects, services) : [];
   const targets = members.map(({ target }) => target);
@@ -159,6 +161,19 @@ export async function prepareMesh(
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };
+}
+
+/** The connections with what becomes of peers whose place another cluster takes that is to be enabled first. */
+async function withTakenPlaces(
+  connections: MeshConnections,
+  snapshots: readonly ClusterSnapshot[],
+  { readOthers }: FileOptions,
+): Promise<MeshConnections> {
+  const dials = dialledByName(connections.later, snapshots);
+  if (dials.length === 0) return connections;
+  const taken = takenPlaces(dials, [...snapshots, ...(await readOthers())]);
+  const { now } = connections;
+  return { ...connections, now: { ...now, effects: mergeEffects([...now.effects, ...taken]) } };
 }
 
 function readAll(
