@@ -81,7 +81,7 @@ function unplannedOf(
   after: KubeObject | undefined,
 ): string[] {
   // Whether it is, hangs on an address that only the run tells.
-  if (steps.some(({ why }) => why.includes('issued anew if'))) return [];
+  if (steps.some(({ why }) => why.includes('reissued if'))) return [];
   const actions = steps.map(({ action }) => action);
   const wanted = !before ? 'create' : !after ? 'delete' : 'update';
   if (!actions.includes(wanted)) return [` is ${wanted}d, and planned is ${actions.join(', ') || 'nothing'}`];

@@ -142,7 +142,7 @@ const NOTHING_SIGNS = 'but nothing can sign';
 
 function ifMoved(snapshot: ClusterSnapshot): string {
   return canIssue(snapshot)
-    ? 'issued anew if the Service gets another address'
+    ? 'reissued if the Service gets another address'
     : `the Service may get another address, ${NOTHING_SIGNS}`;
 }
 
