@@ -82,6 +82,9 @@ it('what mends the way to a peer that was rebuilt with another id forgets the fo
     ]) {
       const { exitCode, stderr } = await run(...argv);
       expect(exitCode, stderr).toBe(0);
+      // Etcd knows a user by its name alone, and the former one's certificate is still good.
+      const again = `context "${context}" lets whoever has the certificate of the former "mesh-2" in again as soon as a cluster of that name is connected to it`;
+      expect(stderr.includes(again)).toBe(argv.includes('disconnect'));
     }
   }
   const { exitCode, stdout: mended } = await status('--wait');

@@ -143,6 +143,11 @@ it('status says of a peer that works what is so, also by the context of a cluste
   const enabled = await clusters.meshctl([...mesh('enable', '--context', 'mesh-2'), ...withoutFormer]);
   expect(enabled.exitCode, enabled.stderr).toBe(0);
   await says('meshctl clustermesh connect --context mesh-2');
+  const connect = mesh('connect', '--context', 'mesh-2', '--destination-context', 'mesh-1', '--dry-run');
+  const planned = await clusters.meshctl([...connect, ...withoutFormer]);
+  expect(plain(planned.stderr)).toContain(
+    'context "mesh-1" goes on letting in whoever has the certificate of the mesh-2 that it dials so far, as the user of that name: only a new CA there ends that',
+  );
   const { stdout } = await clusters.meshctl(mesh('disable', '--context', 'mesh-2', '--yes'));
   expect(stdout).toContain('deleted');
 });

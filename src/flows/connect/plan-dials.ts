@@ -14,6 +14,7 @@ import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
+import { formerLetIn } from '../../mesh/connect/shut-out.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
@@ -102,6 +103,7 @@ export function planDials({
     ...dialWarnings(directions),
     ...notes,
     ...directions.flatMap(choiceNotes),
+    ...formerLetIn(directions),
     ...foreignHomeNotes([...serve.steps, ...dial.steps]),
   ]);
   return {

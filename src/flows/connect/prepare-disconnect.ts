@@ -13,6 +13,7 @@ import {
   planDisconnect,
 } from '../../mesh/connect/disconnect-plan.ts';
 import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/not-peers.ts';
+import { letInByName } from '../../mesh/connect/shut-out.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -241,19 +242,23 @@ function unfinishedRotations(clusters: readonly DisconnectedCluster[]): string[]
 
 /**
  * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but
- * goes on with what an open connection watches.
+ * goes on with what an open connection watches, and takes their certificates again with the next user of their name.
  */
 function openConnections(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
   const shutOut = dials.filter(
     ([client, { snapshot }]) => !client.snapshot && snapshot !== undefined && isLetIn(snapshot, client.name),
   );
-  return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
+  return [...groupBy(shutOut, ([, server]) => server)].flatMap(([{ context, snapshot }, parted]) => {
     const restart = kubectlCommand({ context, namespace: snapshot?.namespace }, [
       'rollout',
       'restart',
       'deployment/clustermesh-apiserver',
     ]);
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
-    return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open keeps receiving what it watches → to end it too: ${restart}`;
+    const again = snapshot ? [letInByName(snapshot, [...new Set(parted.map(([client]) => client.name))])] : [];
+    return [
+      `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open keeps receiving what it watches → to end it too: ${restart}`,
+      ...again,
+    ];
   });
 }

@@ -4,7 +4,9 @@ import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { acceptEachOther } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { loginCertificate, logsInAsItself, peersOfSharedUser } from '../peers/peers.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
+import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../peers/peers.ts';
+import type { Direction } from './direction.ts';
 import type { Parting } from './disconnect-plan.ts';
 
 /**
@@ -25,6 +27,29 @@ export function tellsOfUser(
   if (!own || facts !== own.certificate || !logsInAsItself(dialler, peer)) return false;
   if (now < facts.notBefore || now > facts.notAfter) return false;
   return server === undefined || acceptEachOther(own, server);
+}
+
+/**
+ * What lets former peers in again that are not told to stop: etcd knows a user by its name alone, and their certificates stay valid.
+ * @param names of those that are shut out by their users
+ */
+export function letInByName({ context, caBundle }: ClusterSnapshot, names: readonly string[]): string {
+  const whose = names.map((name) => `"${name}"`).join(', ');
+  return `context "${context}" lets whoever has the certificate of the former ${whose} in again as soon as a cluster of that name is connected to it: ${newAuthorityOnly(caBundle)}`;
+}
+
+/** Former peers whose place another cluster of their name takes, and that are let in by its user as before. */
+export function formerLetIn(directions: readonly Direction[]): string[] {
+  return directions.flatMap(({ client: { snapshot }, server }) => {
+    const { name } = server.identity;
+    if (!dialsAnother(snapshot, name, server.snapshot) || !isLetIn(snapshot, name)) return [];
+    return `context "${snapshot.context}" goes on letting in whoever has the certificate of the ${name} that it dials so far, as the user of that name: ${newAuthorityOnly(snapshot.caBundle)}`;
+  });
+}
+
+function newAuthorityOnly(bundle: ClusterSnapshot['caBundle']): string {
+  const orOut = bundle ? `, or its CA taken out of ${bundle.object},` : '';
+  return `only a new CA there${orOut} ends that${bundle ? '' : ', as by certs rotate --ca'}`;
 }
 
 /** Peers that are not told to stop, and that no list of users can shut out: what does, as warnings. */
