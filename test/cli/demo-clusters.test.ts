@@ -58,6 +58,9 @@ it('writes nothing unless somebody agrees, and says what it would do', async () 
   expect(linesOf(dry.stdout)).toEqual([`$ meshctl clustermesh check --pre --context ${BOTH}`]);
   expect(dry.stdout).toContain(`  + enable Cluster Mesh in mesh-1, mesh-2\n`);
   expect(dry.stdout).toContain(`  + connect mesh-1 and mesh-2\n`);
+  expect(dry.stdout).toMatch(
+    /^ {2}\+ probe the network: .* in namespace meshctl-probe, where pods may be privileged;$/m,
+  );
   expect(dry.stdout.endsWith('Nothing was changed (--dry-run).\n')).toBe(true);
   expect(objects()).toEqual(before);
 });

@@ -29,6 +29,8 @@ export function demoPlanText(
           `  - remove what an earlier demo${formerlySince ? `, of ${formerlySince},` : ''} left there; one that still runs is cut short`,
         ]
       : []),
+    '  + probe the network: pods on the network of up to 3 nodes of each cluster, in namespace meshctl-probe, where pods may be privileged;',
+    theme.dim('      both are removed right after the probe, if it made them'),
     `  + make namespace ${namespace} in both, and in it Service echo and the Deployments client and ${[one, other].map(({ name }) => `echo-${name}`).join(', ')}`,
     theme.dim(`      image ${image}`),
     ...(enable.length > 0
