@@ -57,6 +57,7 @@ describe('two owners', () => {
   it('look at an invitation without making one', async () => {
     const plan = await a(mesh('invite', '--dry-run'));
     expect(plan.stdout).toContain('keeps the key of the invitation until');
+    expect(plan.stdout).toContain('each run makes an id, a key and a Secret of its own: not these');
     expect(plan.stdout).toContain('Nothing was changed');
     expect(secretsOf('mesh-1').filter(({ metadata }) => metadata.name.includes('invitation'))).toEqual([]);
   });

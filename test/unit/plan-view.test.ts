@@ -118,6 +118,13 @@ describe('a plan', () => {
     `);
   });
 
+  it('shows no key that is to go, and is not there', () => {
+    const write = { method: 'patch', patch: { data: { gone: null, 'tls.key': null } } } as const;
+    const { text, data } = planResult({ steps: [step('update', peers, { before: peers, write })] }, 'client', 'text');
+    expect(text(plain)).toContain('key gone: 1 bytes');
+    expect(text(plain) + JSON.stringify(data)).not.toContain('tls.key');
+  });
+
   it('fails with what the API server refuses', () => {
     const [, second] = steps;
     if (!second) throw new Error('no second step');

@@ -17,7 +17,8 @@ export async function inviteOwner(
   const { steps, message, fingerprint } = prepared;
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], steps) : undefined;
-    return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, output);
+    const notes = { [target.client.context]: ['each run makes an id, a key and a Secret of its own: not these'] };
+    return planResult({ steps, notes, ...(verdicts ? { verdicts } : {}) }, dryRun, output);
   }
   await writeInvite(context, prepared);
   context.progress.info(`The CA of ${message.cluster.name} (yours): ${fingerprintOf(fingerprint)}`);
