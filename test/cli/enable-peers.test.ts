@@ -321,7 +321,7 @@ describe('an address that peers dial', () => {
 
 describe('an address that the Service has no more', () => {
   const service = refs.service('clustermesh-apiserver');
-  const typed = (type: string, nodePort?: number) =>
+  const typed = (type: string, nodePort?: number, manager = 'kubectl-patch') =>
     two.store.update(
       service,
       (live) => {
@@ -329,8 +329,18 @@ describe('an address that the Service has no more', () => {
         spec.type = type;
         for (const port of spec.ports) if (nodePort) port.nodePort = nodePort;
       },
-      'kubectl-patch',
+      manager,
     );
+  const replaced = (address: string) => {
+    for (const node of two.store.list({ apiVersion: 'v1', kind: 'Node' }))
+      two.store.update(refOf(node), (live) => {
+        const { addresses } = live.status as { addresses: { type: string; address: string }[] };
+        const own = addresses.find(({ type }) => type === 'InternalIP');
+        const before = own?.address ?? '';
+        undos.push(() => replaced(before));
+        if (own) own.address = address;
+      });
+  };
 
   it('is told by enable, also where nothing else is to be done, with the command that mends', async () => {
     typed('NodePort', 32555);
@@ -368,6 +378,78 @@ describe('an address that the Service has no more', () => {
     await meshctl.ok(enable('mesh-2', '--service-type', 'LoadBalancer', '--yes', '--force-conflicts'));
     await meshctl.ok(connectAgain);
   });
+
+  it.each<[how: string, type: string, act: () => void, again: string[], isInCertificate: boolean]>([
+    [
+      'by a run that was killed then',
+      'LoadBalancer',
+      () => typed('NodePort', 0, 'meshctl'),
+      ['--service-type', 'NodePort'],
+      true,
+    ],
+    [
+      'in its port, by such a run',
+      'NodePort',
+      () => typed('NodePort', 31_779, 'meshctl'),
+      ['--node-port', '31779'],
+      false,
+    ],
+    ['with a node that was replaced', 'NodePort', () => replaced('172.18.2.77'), [], true],
+  ])(
+    '%s, is told by the next run and the one after that, and nobody is called connected',
+    async (_, type, act, again, isInCertificate) => {
+      const connectAgain = [
+        'clustermesh',
+        'connect',
+        '--context',
+        'mesh-2',
+        '--destination-context',
+        'mesh-1',
+        '--yes',
+      ];
+      const back = enable('mesh-2', '--service-type', 'LoadBalancer', '--yes');
+      // What it was for in earlier tests would tell of these.
+      two.store.delete(ref.server);
+      await meshctl.ok(enable('mesh-2', '--service-type', type, '--yes'));
+      await meshctl.ok(connectAgain);
+      await bothConnected();
+      act();
+      const variants = await kubeconfigVariants(sandbox.kubeconfigPath);
+      const alone = meshctlWith(
+        await variants.write('alone', (file) => {
+          file.contexts = file.contexts.filter(({ name }) => name === 'mesh-2');
+        }),
+      );
+      try {
+        const lost = [
+          expect.objectContaining({ peer: 'mesh-1', becomes: 'lost', why: expect.stringMatching(/^it dials /) }),
+        ];
+        expect(await peersOf(...again)).toEqual(lost);
+        const unread = jsonOf(
+          await alone(enable('mesh-2', ...again, '--dry-run', '-o', 'json')),
+        ) as unknown as PlanDocument;
+        // Where the certificate does not tell of it, nothing is known.
+        expect(unread.clusters.flatMap(({ peers }) => peers.map(({ why, becomes }) => [becomes, why]))).toEqual(
+          isInCertificate
+            ? [['lost', expect.stringMatching(/^it may dial [\d.]+, which the Service does not have any more$/)]]
+            : [['kept', '']],
+        );
+        // Nothing is cut off by it, so nobody is asked.
+        expect((await meshctl.ok(enable('mesh-2', ...again))).stdout).toContain(
+          'peer mesh-1 may stay cut off: it dials ',
+        );
+        if (isInCertificate) expect(await peersOf()).toEqual(lost);
+        await meshctl.ok(connectAgain);
+        await bothConnected();
+        expect(await peersOf()).toEqual([]);
+      } finally {
+        await variants.remove();
+        for (const undo of undos.splice(0)) undo();
+        await meshctl.ok(back);
+        await meshctl.ok(connectAgain);
+      }
+    },
+  );
 
   it('is told where the Service is made anew', async () => {
     two.store.delete(service);

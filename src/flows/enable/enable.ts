@@ -9,7 +9,7 @@ import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
-import { mayHaveStrays } from '../../mesh/enable/effects/effects.ts';
+import { mayHaveStrays } from '../../mesh/enable/effects/lost-addresses.ts';
 import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { addressAnnotations } from '../../mesh/enable/exposure/address-annotations.ts';
 import { nodePortAdvice } from '../../mesh/enable/exposure/node-port.ts';
@@ -93,7 +93,7 @@ export function concernsOthers({
     // By new pods of this cluster alone every peer's connection ends and comes back, whoever it is.
     move !== undefined ||
     effects.some(({ becomes }) => becomes !== 'kept' && becomes !== 'moved') ||
-    mayHaveStrays(snapshot) ||
+    mayHaveStrays(snapshot, steps) ||
     (served && (restoresUsers || changesTrust))
   );
 }

@@ -4,6 +4,7 @@ import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeRef, type KubeObject, objectIn } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
+import type { Change } from '../plan/plan.ts';
 import { isRecord } from '../record.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
@@ -120,6 +121,11 @@ export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnaps
       ? { serviceAnnotations: mergeAnnotations(noted.serviceAnnotations, serviceAnnotations) }
       : {};
   return { ...choices, ...fitting, ...given, ...both };
+}
+
+/** Whether a change of the Deployment is one of what is noted there of the Service. */
+export function isOfService({ path }: Change): boolean {
+  return path === `metadata.annotations.${CHOICES_ANNOTATION}`;
 }
 
 /** The type and the node port of the Service that were chosen by name, whatever it has by now. */

@@ -1,5 +1,5 @@
 import { replicasOf, sizeOf } from '../../apiserver/deployment.ts';
-import { hostPort, reachableEndpoints, serviceEndpoints } from '../../apiserver/endpoints.ts';
+import { hostPort, serviceEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
 import { formerName, marksGivenUp } from '../../apiserver/pod-marks.ts';
 import { podIdentity } from '../../apiserver/recorded-identity.ts';
@@ -10,20 +10,18 @@ import { connectCommand, meshctlCommand, unnamedContext } from '../../command-li
 import { lostFileFor } from '../../faults/lost-files.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
-import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
 import { serviceSpec } from '../../objects/service.ts';
-import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.ts';
-import { addressesAstray } from '../../peers/file/addresses-astray.ts';
+import { concernedPeers, namesOf } from '../../peers/concerned-peers.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { haveLostBothHalves } from '../../peers/lost-halves.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
-import { knownPeers } from '../../peers/peers.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
-import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
+import type { Step } from '../../plan/plan.ts';
 import { addressAnnotations } from '../exposure/address-annotations.ts';
+import { lostAddressEffects, strayEffects } from './lost-addresses.ts';
 import { userEffects, usersToRestore } from './lost-users.ts';
 import { rangesLeft } from './opened-access.ts';
 import type { PeerMove } from './peer-move.ts';
@@ -60,18 +58,6 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
     ),
   );
   return mendsForOtherOwners(merged, peersOfOthers(snapshot));
-}
-
-/**
- * Whether peers may dial what the Service had before: it is gone, or somebody has set by hand where it is reached. A tool's
- * Service is as that tool has made it.
- */
-export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
-  if (!hasServed(snapshot) || knownPeers(snapshot).length === 0) return false;
-  const service = apiserverService(snapshot);
-  if (!service) return true;
-  const managers = ['spec.type', 'spec.ports'].flatMap((path) => managersOfField(service, path));
-  return managers.some((manager) => manager !== FIELD_MANAGER && fieldOwner(service, manager) === manager);
 }
 
 type Effect = Omit<PeerEffect, 'cluster' | 'peer'>;
@@ -170,10 +156,12 @@ function addressEffects(
 /** Why a peer cannot be connected by what the plan leaves as it is. */
 function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
   const other = input.others.find((cluster) => clusterNameOf(cluster) === peer);
+  const uncovered = uncoveredEffects(input, peer, other);
   return [
     ...undialledEffects(input, peer, other),
-    ...strayEffects(input, peer),
-    ...uncoveredEffects(input, peer, other),
+    ...(other ? strayEffects(input, other) : []),
+    ...(other || uncovered.length > 0 ? [] : lostAddressEffects(input, peer)),
+    ...uncovered,
   ];
 }
 
@@ -188,29 +176,6 @@ function undialledEffects(
   if (!lacking && !areLost) return [];
   const why = lacking ?? 'neither cluster has a peering file for the other one';
   return [{ becomes: 'lost', why, mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)) }];
-}
-
-/** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
-function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
-  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
-  const stray = other && addressesAstray(other, clusterNameOf(snapshot), snapshot);
-  if (!stray || stray.how !== undefined) return [];
-  const has = (cluster: ClusterSnapshot) =>
-    reachableEndpoints(cluster)?.map(({ host, port }) => hostPort(host, port)) ?? [];
-  const why = `it dials ${stray.dialled.join(', ')}`;
-  if (stray.dialled.some((address) => has(planned).includes(address))) {
-    return [{ becomes: 'restored', why: `so far ${why}, which the Service does not have` }];
-  }
-  const after = has(planned).join(', ');
-  const mend = connectCommand(snapshot.context, other.context);
-  return [
-    {
-      becomes: 'lost',
-      why: `${why}, ${after ? `but the Service has ${after}` : 'which a new Service may not get again'}`,
-      mend,
-      ...(after ? {} : { unlessAt: stray.dialled }),
-    },
-  ];
 }
 
 function addressesOf(snapshot: ClusterSnapshot): string[] {
