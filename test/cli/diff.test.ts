@@ -394,6 +394,29 @@ describe('diff', () => {
       for (const at of [0, 1]) store(at).delete({ apiVersion, kind, ...metadata });
   });
 
+  it('warns as apply does of a Service whose namespace takes no part in the mesh, also where nothing differs', async () => {
+    const ofWeb = serviceObjects('web', { namespace: 'apart' });
+    const apart = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apart' } };
+    const annotations = { 'clustermesh.cilium.io/global': 'false' };
+    for (const at of [0, 1]) {
+      store(at).create(at === 0 ? { ...apart, metadata: { name: 'apart', annotations } } : apart);
+      for (const object of ofWeb) store(at).create(object);
+    }
+    const file: WrittenSpec = { ...BOTH, services: [{ namespace: 'apart', name: 'web' }] };
+    const mend = 'kubectl --context mesh-1 annotate --overwrite namespace apart clustermesh.cilium.io/global=true';
+    const warning = `context "mesh-1": namespace apart is not global there, so that other clusters get no backends of apart/web from it → ${mend}`;
+    expect(jsonOf(await diff(file, '-o', 'json'))).toMatchObject({ warnings: [warning], summary: { differences: 0 } });
+    const applied = await meshctl(['apply', '-f', '-'], { input: meshText(file) });
+    expect(applied.exitCode).toBe(0);
+    expect(applied.stderr.replaceAll(/\s+/g, ' ')).toContain(warning);
+    store(0).update({ ...apart, name: 'apart' }, ({ metadata }) => {
+      metadata.annotations = { 'clustermesh.cilium.io/global': 'true' };
+    });
+    expect((await diff(file)).stderr).not.toContain('namespace apart');
+    for (const { apiVersion, kind, metadata } of ofWeb)
+      for (const at of [0, 1]) store(at).delete({ apiVersion, kind, ...metadata });
+  });
+
   it("passes over Services that Cilium's operator derives, as export and --prune do; service global refuses them", async () => {
     const name = 'derived-h1nr3c9j2k';
     const owner = { apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceImport', name: 'web', uid: 'u' };

@@ -25,7 +25,7 @@ import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { LostServices } from '../services/read-lost-backends.ts';
-import { readOutlook } from '../services/read-outlook.ts';
+import { outlookOf } from '../services/read-outlook.ts';
 import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
 import { firstFailure, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { afterEnable } from './after-enable.ts';
@@ -157,7 +157,7 @@ export async function prepareMesh(
     services,
     extraServices,
     withdrawals: await readWithdrawals(flow, targets, [...services.steps, ...extraServices], options.withOthers),
-    remarks: (await readOutlook(flow, targets, services.steps, options.withOthers)).remarks,
+    remarks: await outlookOf(flow, targets, snapshots, services.steps, options.withOthers),
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };

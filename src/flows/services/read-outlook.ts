@@ -1,5 +1,7 @@
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { globalServicesIn } from '../../mesh/services/newly-shared.ts';
 import { outlook, peersBesides, type Remark } from '../../mesh/services/outlook.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -13,7 +15,7 @@ export interface Outlook {
 }
 
 /**
- * Reads what steps that make Services global, or leave them so, come to. Other clusters are read only where it hangs on them; one that
+ * Reads what steps that make a Service global, or leave it so, come to. Other clusters are read only where it hangs on them; one that
  * cannot be read holds nothing up, and is named.
  * @param targets the clusters that the steps are for
  * @param withOthers runs work with the clusters that contexts lead to besides
@@ -24,32 +26,61 @@ export async function readOutlook(
   steps: readonly Step[],
   withOthers: WithOthers,
 ): Promise<Outlook> {
-  const global = steps.filter(({ wanted, before }) => wanted ?? before);
-  if (global.length === 0) return { remarks: [], clusters: [] };
   const failures = new Map<string, MeshctlError>();
   const onFailure: OnFailure = (context, error) => failures.set(context, error);
-  const own = await readAll(await membersOf(targets, [], onFailure), global, onFailure);
-  const far = own.flatMap(({ within, clusters }) => peersBesides(within, clusters));
-  const others = far.length === 0 ? [] : await withOthers((open) => readFar(targets, open, global, far));
+  const own = await readAll(await membersOf(targets, [], onFailure), steps, onFailure);
+  const [first = { clusters: [] }] = own;
+  const unseen = [...failures].map(([context, { message, hint }]) =>
+    unseenIn(context, hint, message.replace(`context "${context}": `, '')),
+  );
+  const remarks = await Promise.all(
+    own.map(({ within, clusters }) => remarksOn(flow, targets, within, clusters, withOthers)),
+  );
+  return { remarks: [...remarks.flat(), ...unseen], clusters: first.clusters };
+}
+
+/** The same of clusters that are read already, with their Services. */
+export async function outlookOf(
+  flow: Flow,
+  targets: readonly Target[],
+  snapshots: readonly ClusterSnapshot[],
+  steps: readonly Step[],
+  withOthers: WithOthers,
+): Promise<Remark[]> {
+  if (steps.length === 0) return [];
+  const clusters = snapshots.flatMap((snapshot) => globalServicesIn(snapshot) ?? []);
+  const refused = snapshots.filter(({ context, servicesRefused }) => {
+    return servicesRefused !== undefined && steps.some(({ cluster }) => cluster === context);
+  });
+  return [
+    ...(await remarksOn(flow, targets, steps, clusters, withOthers)),
+    ...refused.map(({ context, servicesRefused }) =>
+      unseenIn(context, servicesRefused, 'Services and namespaces may not be listed'),
+    ),
+  ];
+}
+
+async function remarksOn(
+  flow: Flow,
+  targets: readonly Target[],
+  steps: readonly Step[],
+  clusters: readonly ClusterServices[],
+  withOthers: WithOthers,
+): Promise<Remark[]> {
+  const far = peersBesides(steps, clusters);
+  const others = far.length === 0 ? [] : await withOthers((open) => readFar(targets, open, steps, far));
   flow.signal.throwIfAborted();
-  return {
-    remarks: [
-      ...own.flatMap(({ within, clusters }, index) => outlook(within, clusters, others[index]?.clusters ?? [])),
-      ...[...failures].map(([context, error]) => unseenIn(context, error)),
-    ],
-    clusters: own[0]?.clusters ?? [],
-  };
+  return outlook(steps, clusters, others);
+}
+
+function unseenIn(context: string, hint: string | undefined, why: string): Remark {
+  const says = `whether its Services come to be shared is not known: ${why}`;
+  return { context, says, ...(hint === undefined ? {} : { hint }), isInVain: false };
 }
 
 interface ReadScope {
   within: readonly Step[];
   clusters: readonly ClusterServices[];
-}
-
-function unseenIn(context: string, { message, hint }: MeshctlError): Remark {
-  const why = message.replace(`context "${context}": `, '');
-  const says = `whether its Services come to be shared is not known: ${why}`;
-  return { context, says, ...(hint === undefined ? {} : { hint }), isInVain: false };
 }
 
 function readAll(
@@ -65,21 +96,28 @@ function readAll(
   );
 }
 
-/** Only of the peers that it hangs on. */
+/** Only of the peers that it hangs on. One that is left out is said not to have been read. */
 async function readFar(
   targets: readonly Target[],
   open: readonly Target[],
   steps: readonly Step[],
   far: readonly string[],
-): Promise<ReadScope[]> {
+): Promise<ClusterServices[]> {
+  const ignore = () => {};
   const members = await membersOf(targets, open, ignore);
   const isOwn = (context: string) => targets.some(({ client }) => client.context === context);
-  return readAll(
-    members.filter(({ client, cluster }) => !isOwn(client.context) && far.includes(cluster)),
-    steps,
-    ignore,
-  );
+  const wanted = members.filter(({ client, cluster }) => !isOwn(client.context) && far.includes(cluster));
+  const read = await readAll(wanted, steps, ignore);
+  return wanted.flatMap(({ client: { context } }) => {
+    const parts = read.flatMap(({ clusters }) => clusters.filter((one) => one.context === context));
+    const [first] = parts;
+    if (!first || parts.length < read.length) return [];
+    return [
+      {
+        ...first,
+        namespaces: new Map(parts.flatMap(({ namespaces }) => [...namespaces])),
+        services: new Map(parts.flatMap(({ services }) => [...services])),
+      },
+    ];
+  });
 }
-
-/** Of a cluster that is left out it is said that it was not read. */
-const ignore = () => {};

@@ -27,7 +27,7 @@ export function newlyShared(dials: readonly DialOfSnapshots[]): string[] {
 
 function sharedByDialling({ client, servers }: FirstDials): string[] {
   const shared = servers.flatMap((server) => {
-    const [ours, theirs] = [servicesOf(client), servicesOf(server)];
+    const [ours, theirs] = [globalServicesIn(client), globalServicesIn(server)];
     const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
     return keys.length > 0 ? [{ services: firstOf(keys), all: keys.join(), server: clusterNameOf(server) }] : [];
   });
@@ -47,7 +47,7 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   const firstOut = dialsPeer && !configuredPeers(own).includes(peer);
   const firstIn = !isLetIn(own, peer);
   if (!firstOut && !firstIn) return [];
-  const services = servicesOf(own);
+  const services = globalServicesIn(own);
   if (!services) return unseenIn(own);
   const global = [...services.services].filter(([, { annotations }]) => readSharing(annotations).global).sort();
   const balanced = global.filter(([, { headless }]) => !headless);
@@ -78,13 +78,15 @@ export function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
   });
 }
 
-function servicesOf(snapshot: ClusterSnapshot): ClusterServices | undefined {
+/** The global Services of a cluster without their backends, as they were read with it; undefined where they may not be listed. */
+export function globalServicesIn(snapshot: ClusterSnapshot): ClusterServices | undefined {
   const { context, ciliumConfig = {}, globalServices } = snapshot;
   return (
     globalServices && {
       context,
       cluster: clusterNameOf(snapshot),
       globalByDefault: isGlobalByDefault(ciliumConfig),
+      peers: configuredPeers(snapshot),
       ...globalServices,
     }
   );
