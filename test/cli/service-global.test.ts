@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -145,6 +146,41 @@ describe('service global', () => {
     const asked = await global(words, { answers: ['no'] });
     expect(asked.exitCode).toBe(1);
     expect(asked.stderr).toContain(clause);
+  });
+
+  it('says that requests may fail where the context of a peer does not answer, by plan, document and question', async () => {
+    clusters.stores.one?.delete({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'base' });
+    addService(clusters.stores.one, 'base', { ready: 2 });
+    const serving = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      namespace: 'kube-system',
+      name: 'clustermesh-apiserver',
+    };
+    const { apiVersion, kind, ...metadata } = serving;
+    clusters.stores.one?.create({ apiVersion, kind, metadata, spec: {} });
+    const config = JSON.parse(await readFile(clusters.kubeconfigPath, 'utf8'));
+    config.clusters[1].cluster.server = 'https://127.0.0.1:1';
+    const path = `${clusters.kubeconfigPath}-half`;
+    await writeFile(path, JSON.stringify(config), { mode: 0o600 });
+    const run = (...more: string[]) =>
+      runCli(['service', 'global', 'default/base', '--context', 'one', '--shared=false', ...more], {
+        env: { KUBECONFIG: path },
+      });
+    const clause = 'requests from mesh-2 for default/base may fail: it was not read';
+    const warning = 'context "two": it may lead to one of the clusters that were not read: ';
+    const dry = await run('--dry-run');
+    expect(dry.stdout).toContain(`  ! other clusters lose the backends of default/base\n  ! ${clause}\n`);
+    expect(dry.stderr).toContain(warning);
+    expect(jsonOf(await run('--dry-run', '-o', 'json'))).toMatchObject({
+      clusters: [{ hazards: [expect.anything(), clause] }],
+      warnings: [expect.stringContaining(warning)],
+    });
+    expect((await run()).stderr).toContain(`and ${clause} (one)`);
+    const done = await run('--yes', '-o', 'json');
+    expect(JSON.stringify(jsonOf(done).warnings)).toContain(clause);
+    expect(done.stderr).toContain(clause);
+    clusters.stores.one?.delete(serving);
   });
 
   it('renames annotations under their older names', async () => {
