@@ -3,7 +3,7 @@ import { parseCidr } from '../../src/mesh/cilium/cidr.ts';
 import { firewallRules } from '../../src/mesh/network/firewall.ts';
 import { summarise } from '../../src/mesh/network/prefixes.ts';
 import { firewallText } from '../../src/views/network/firewall-view.ts';
-import { BALANCED, cluster, NATIVE } from '../support/firewall-clusters.ts';
+import { BALANCED, type Clusters, cluster, NATIVE } from '../support/firewall-clusters.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import { requireValid } from '../support/schemas.ts';
 import { serviceObject } from '../support/snapshots.ts';
@@ -223,5 +223,44 @@ describe('firewallRules', () => {
   it('tell clusters apart that have no name of their own yet', () => {
     const report = firewallRules([cluster(1, { name: 'default' }), cluster(2, { name: 'default' })]);
     expect(report.rules[0]).toMatchObject({ from: 'context-1', to: 'context-2' });
+  });
+});
+
+describe('a node without an address, which is in no rule,', () => {
+  const WINDOWS = { 'kubernetes.io/os': 'windows' };
+  const BOTH = { 'enable-ipv4': 'true', 'enable-ipv6': 'true', 'underlay-protocol': 'ipv6' };
+  type Node = ReturnType<typeof cluster>['nodes'][number];
+  const clusters = (node: Partial<Node>, settings: Record<string, string> = {}, dual = false) => {
+    const made = [1, 2].map((id) => cluster(id, { live: BALANCED, settings }));
+    const withBoth = (id: number, one: Node) => ({
+      ...one,
+      addresses: [...one.addresses, { type: 'InternalIP', address: `fd00::${id}:${one.name.slice(-1)}` }],
+    });
+    const whole = made.map((one, index) => ({
+      ...one,
+      nodes: dual ? one.nodes.map((each) => withBoth(index, each)) : one.nodes,
+    }));
+    const [one, two] = whole as [Clusters, Clusters];
+    const third: Node = { name: 'node-3', ready: true, labels: {}, podCidrs: [], addresses: [], ...node } as Node;
+    return [{ ...one, nodes: [...one.nodes, third] }, two];
+  };
+  const IPV4_ONLY = { addresses: [{ type: 'InternalIP', address: '172.18.1.3' }] };
+
+  it.each<[string, Clusters[], string[]]>([
+    ['is not known', clusters({}), ['context-1: no InternalIP of its node node-3 is known']],
+    [
+      'has a name only',
+      clusters({ addresses: [{ type: 'Hostname', address: 'node-3' }] }),
+      ['context-1: no InternalIP of its node node-3 is known'],
+    ],
+    ['is of no agent', clusters({ labels: WINDOWS }), []],
+    [
+      'lacks that in which packets travel',
+      clusters(IPV4_ONLY, BOTH, true),
+      ['context-1: no InternalIP of IPv6 of its node node-3 is known'],
+    ],
+    ['lacks one that no packet is sent in', clusters(IPV4_ONLY, { 'enable-ipv6': 'false' }, true), []],
+  ])('%s', (_what, snapshots, expected) => {
+    expect(firewallRules(snapshots).unknown.map(({ context, why }) => `${context}: ${why}`)).toEqual(expected);
   });
 });

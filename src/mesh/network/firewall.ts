@@ -1,11 +1,13 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
+import { nodesForAgents } from '../cilium/agents.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
-import { internalAddresses, nodeRanges } from '../cilium/node-addresses.ts';
+import { internalAddress, internalAddresses, nodeRanges } from '../cilium/node-addresses.ts';
 import { knownRanges, lacksNodeRanges, podRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { firstOf } from '../counted.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
@@ -80,9 +82,7 @@ export function firewallRules(
   const places = snapshots.map((snapshot) => placeOf(snapshot, nameOf(snapshot), snapshots));
   const pairs = places.flatMap((client) => places.filter((server) => server !== client).map((to) => ({ client, to })));
   const unknown = [
-    ...places.flatMap(({ snapshot, nodes }) =>
-      nodes.length > 0 ? [] : [{ context: snapshot.context, why: 'no InternalIP of its nodes is known' }],
-    ),
+    ...places.flatMap((place) => withoutAddress(place, nodeFamilies(place, pairs))),
     ...pairs.flatMap(({ client, to }) =>
       [...unknownNeeds(client.snapshot, to.snapshot), goneAddress(client.snapshot, to.snapshot) ?? []]
         .flat()
@@ -209,6 +209,43 @@ function sourcesOf({ kind, from }: NetworkNeed, { snapshot, nodes, pods }: Place
 /** Any node may come to serve a NodePort, whichever are dialled now. */
 function isNodePort({ snapshot }: Place): boolean {
   return serviceSpec(apiserverService(snapshot)).type === 'NodePort';
+}
+
+/** The IP families in which nodes of a cluster send to others, or are sent to, what the mesh needs. */
+function nodeFamilies(place: Place, pairs: readonly { client: Place; to: Place }[]): Set<4 | 6> {
+  const concerned = pairs.filter(({ client, to }) => client === place || to === place);
+  return new Set(
+    concerned.flatMap(({ client, to }) =>
+      needsBetween(client, to)
+        .filter(({ kind, required }) => required && kind !== 'apiserver')
+        .filter((need) => need[client === place ? 'from' : 'to'] === 'nodes')
+        .flatMap(({ families }) => families),
+    ),
+  );
+}
+
+/** Nodes that are in no rule, so that they would be shut out: those on which an agent is to run, without an address. */
+function withoutAddress({ snapshot, nodes }: Place, families: ReadonlySet<4 | 6>): MissingRule[] {
+  const { context } = snapshot;
+  if (nodes.length === 0) return [{ context, why: 'no InternalIP of its nodes is known' }];
+  const all = nodesForAgents(snapshot);
+  const known = new Set(nodes.map(({ family }) => family));
+  const unknown = all.filter((node) => internalAddresses(node).length === 0);
+  // Where none has one of a family, the families of two clusters tell.
+  const lacking = [...families]
+    .filter((family) => known.has(family))
+    .map((family) => ({
+      family,
+      of: all.filter((node) => !unknown.includes(node) && internalAddress(node, family) === undefined),
+    }));
+  const named = (of: readonly { name: string }[]) =>
+    `its node${of.length === 1 ? '' : 's'} ${firstOf(of.map(({ name }) => name))}`;
+  return [
+    ...(unknown.length > 0 ? [{ context, why: `no InternalIP of ${named(unknown)} is known` }] : []),
+    ...lacking.flatMap(({ family, of }) =>
+      of.length > 0 ? [{ context, why: `no InternalIP of IPv${family} of ${named(of)} is known` }] : [],
+    ),
+  ];
 }
 
 function withoutPods(client: Place, server: Place): MissingRule[] {
