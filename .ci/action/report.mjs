@@ -114,12 +114,12 @@ const BY_KIND = {
 
   Plan: ofPlan,
 
-  ProbeReport({ tests, paths, failures, untested, left, unreachable }) {
+  ProbeReport({ tests, paths, failures, untested, unseen = [], left, unreachable }) {
     const count = (verdict) => tests.filter((test) => test.verdict === verdict).length;
-    const unseen = count('not-tested');
+    const silent = count('not-tested');
     const unproved = paths.flatMap(unprovedIn);
     return {
-      headline: `${tests.length} tests of the network: ${count('open')} open${unseen > 0 ? `, ${unseen} not tested` : ''}`,
+      headline: `${tests.length} tests of the network: ${count('open')} open${silent > 0 ? `, ${silent} not tested` : ''}`,
       head: ['', '', 'from', 'to', ''],
       rows: [
         ...failures.map(({ required, verdict, from, to, likely }) => [
@@ -135,6 +135,7 @@ const BY_KIND = {
             `${kinds.map((kind) => sentWords(kind, sender)).join(', ') || 'anything'}: ${why}`,
           ],
         ]),
+        ...unseen.map(({ cluster, node, why = NOTHING_SEEN }) => [markOf('fail'), 'not-tested', cluster, node, why]),
       ],
       findings: [
         ...failures.map(({ required, verdict, from, to, packets, likely, hints }) => ({
@@ -151,12 +152,20 @@ const BY_KIND = {
             ...untested.filter((one) => isWhy(cell, one)).map(({ why }) => why),
           ].join(': '),
         })),
+        ...unseen.map(({ cluster, node, why = NOTHING_SEEN }) => ({
+          level: 'error',
+          where: `not-tested, ${node} of ${cluster}`,
+          says: why,
+        })),
         ...errorsIn(left),
         ...errorsIn(unreachable),
       ],
     };
   },
 };
+
+/** Of a node that takes part in a probe. */
+const NOTHING_SEEN = 'nothing was seen from or to it';
 
 function letInWords({ cluster, peer, isLost, isParted }) {
   const says = `${cluster} lets ${peer} in`;

@@ -20,6 +20,8 @@ interface Network {
   unseen?: (place: string) => boolean;
   /** Places from which nothing was sent. */
   unsent?: (place: string, kind: ProbePlace['kind']) => boolean;
+  /** Nodes on which nothing can be sent or seen. */
+  down?: string;
   /** Why the ordinary pod of mesh-1 does not run. */
   podFails?: string;
   /** What gives the right to make pods. */
@@ -36,12 +38,20 @@ const keyOf = ({ cluster, node }: ProbePlace) => `${cluster} ${node}`;
 
 function cluster(
   id: number,
-  { config = {}, nodes = 1, via = 'pods', grant, kvstoremesh, podFails, ...more }: Network,
+  { config = {}, nodes = 1, via = 'pods', grant, kvstoremesh, podFails, down, ...more }: Network,
 ): ProbedMesh['clusters'][number] {
   const address = 'address' in more && id === 2 ? more.address : `10.0.${id}.100`;
   const places = Array.from({ length: nodes }, (_, index): ProbePlace => {
     const node = `node-${id}-${index}`;
-    return { cluster: `mesh-${id}`, node, kind: 'node', addresses: [`10.0.${id}.${index}`], deviceMtu: 1500 };
+    const failed = node === down ? { failed: `no agent of Cilium runs on node ${node}` } : {};
+    return {
+      cluster: `mesh-${id}`,
+      node,
+      kind: 'node',
+      addresses: [`10.0.${id}.${index}`],
+      deviceMtu: 1500,
+      ...failed,
+    };
   });
   const pod = { cluster: `mesh-${id}`, node: `node-${id}-0`, kind: 'pod' } as const;
   const snapshot = snapshotOf({
@@ -259,6 +269,20 @@ describe('a network is proved', () => {
       }),
     );
     expect(findings).toMatchObject([{ says: 'apiserver (pod): ImagePullBackOff' }]);
+  });
+
+  it('not where nothing was seen of a node that takes part, however well the others see each other', () => {
+    for (const via of ['pods', 'agents'] as const) {
+      const report = reportOf({ nodes: 2, down: 'node-1-1', via, kvstoremesh: false });
+      const why = 'no agent of Cilium runs on node node-1-1';
+      expect(report).toMatchObject({
+        passed: false,
+        failures: [],
+        unseen: [{ cluster: 'mesh-1', node: 'node-1-1', why }],
+      });
+      expectSame(report, '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs of it');
+      expect(textOf(report).split('\n').at(-1)).toContain('; nothing was seen from or to node-1-1');
+    }
   });
 
   it('by as many nodes as are told, of all that were tried', () => {

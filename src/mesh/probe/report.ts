@@ -60,13 +60,15 @@ export interface ReportedTest {
 
 /** The data of `connectivity probe -o json`. */
 export interface ProbeReport {
-  /** The network is proved by {@link isOpen}, and nothing of the probe is left. */
+  /** The network is proved by {@link isOpen}, of every node that takes part something was seen, and nothing of the probe is left. */
   passed: boolean;
   clusters: ReportedCluster[];
   paths: ProbedPath[];
   failures: ReportedFailure[];
   /** What could not be tested, each once. */
   untested: Untested[];
+  /** Nodes that take part, and from and to which nothing was seen; absent where there is none. */
+  unseen?: UnseenNode[];
   tests: ReportedTest[];
   unreachable: UnreachableCluster[];
   /** Absent where nothing is. */
@@ -101,6 +103,28 @@ export function isOpen({
   return !isBlocked && paths.length > 0 && paths.every(isProved) && unreachable.length === 0;
 }
 
+/** A node that takes part, and of which no test said anything: it may be cut off. */
+export interface UnseenNode {
+  cluster: string;
+  node: string;
+  /** Why nothing could be sent or seen there, where that is known. */
+  why?: string | undefined;
+}
+
+/** The nodes from and to which nothing was seen: that others see each other proves nothing of them. */
+function unseenNodes({ clusters, tests }: Pick<ProbeReport, 'clusters' | 'tests'>): UnseenNode[] {
+  const placeOf = (cluster: string, node: string | undefined) => JSON.stringify([cluster, node]);
+  const said = tests.filter(({ verdict }) => verdict !== 'not-tested');
+  const seen = new Set(
+    said.flatMap(({ from, to }) => [placeOf(from.cluster, from.node), placeOf(to.cluster, to.node)]),
+  );
+  return clusters.flatMap(({ name: cluster, places }) =>
+    places
+      .filter(({ kind, node }) => kind === 'node' && !seen.has(placeOf(cluster, node)))
+      .map(({ node, failed: why }) => ({ cluster, node, ...(why === undefined ? {} : { why }) })),
+  );
+}
+
 export interface ProbedMesh {
   clusters: readonly ProbedCluster[];
   results: readonly TestResult[];
@@ -122,13 +146,17 @@ export function probeReport({ clusters, results: seen, unreachable, dials, now }
     ...adviceForLoss({ ...loss, results: shown }, { clusters, rules, losses, silent }),
   }));
   const paths = pathsOf(clusters, results);
+  const shown = clusters.map((cluster) => reported(cluster, rules));
+  const tests = results.map(asData);
+  const unseen = unseenNodes({ clusters: shown, tests });
   return {
-    passed: isOpen({ failures, paths, unreachable: [...unreachable] }),
-    clusters: clusters.map((cluster) => reported(cluster, rules)),
+    passed: isOpen({ failures, paths, unreachable: [...unreachable] }) && unseen.length === 0,
+    clusters: shown,
     paths,
     failures,
     untested: untestedOf(dials ? [] : snapshots, results),
-    tests: results.map(asData),
+    ...(unseen.length > 0 ? { unseen } : {}),
+    tests,
     unreachable: [...unreachable],
   };
 }

@@ -8,7 +8,7 @@ import { type JunitCase, junitXml, leftoverCase, unreachableFailure } from '../j
  * A case for each kind of packets from cluster to cluster. What the mesh works without does not fail; what it needs and
  * nobody could test does, unless something that is known to be wrong there fails anyway.
  */
-export function probeJunit({ paths, failures, untested, unreachable, left = [] }: ProbeReport): string {
+export function probeJunit({ paths, failures, untested, unseen = [], unreachable, left = [] }: ProbeReport): string {
   const cases = paths.flatMap((path) => {
     const { from, to, cells } = path;
     return cells.map((cell): JunitCase => {
@@ -37,11 +37,16 @@ export function probeJunit({ paths, failures, untested, unreachable, left = [] }
       return { ...place, failure: { type: verdict, message, text } };
     });
   });
+  const unproved = unseen.map(({ cluster, node, why = 'nothing was seen there' }) => ({
+    name: `something is seen of ${node}`,
+    className: `probe.nodes of ${cluster}`,
+    failure: { type: 'not-tested', message: 'nothing was seen from or to it, so it is not proved', text: why },
+  }));
   const silent = unreachable.map((cluster) => ({
     name: `context ${cluster.context}`,
     className: 'probe.clusters',
     failure: unreachableFailure(cluster),
   }));
   const kept = left.map((one) => leftoverCase('probe', one));
-  return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...silent, ...kept] }]);
+  return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...unproved, ...silent, ...kept] }]);
 }

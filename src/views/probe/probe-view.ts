@@ -165,7 +165,7 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
 const listed = (names: readonly string[]) => firstOf(names, MOST_NODES);
 
 function verdict(
-  { paths, tests, clusters, failures, untested, unreachable, left: kept = [] }: ProbeReport,
+  { paths, tests, clusters, failures, untested, unseen = [], unreachable, left: kept = [] }: ProbeReport,
   theme: Theme,
 ): string {
   const names = clusters.map(({ name }) => name).join(', ');
@@ -192,6 +192,7 @@ function verdict(
   const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
   const quoted = (of: readonly { context: string }[]) => of.map(({ context: one }) => `"${one}"`).join(', ');
   const but = [
+    ...(unseen.length > 0 ? [`nothing was seen from or to ${firstOf(unseen.map(({ node }) => node))}`] : []),
     ...(unreachable.length > 0 ? [`context ${quoted(unreachable)} was not probed`] : []),
     ...(kept.length > 0 ? [`the probe is not removed from context ${quoted(kept)}`] : []),
   ];
