@@ -67,7 +67,10 @@ it('writes nothing unless somebody agrees, and says what it would do', async () 
 
 it('leaves nothing behind after Ctrl-C in the middle', async () => {
   const before = objects();
-  const { exitCode, stdout, stderr } = await meshctl([...DEMO, '--yes'], interruptedAt('are set up to dial each other'));
+  const { exitCode, stdout, stderr } = await meshctl(
+    [...DEMO, '--yes'],
+    interruptedAt('are set up to dial each other'),
+  );
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 130 });
   expect(stdout).toContain('$ meshctl clustermesh disconnect');
   expect(objects()).toEqual(before);

@@ -487,8 +487,8 @@ describe('what is to be said of the clusters of a file', () => {
     const snapshot = { context: 'one', namespace: 'kube-system', objects: new Map(), ciliumConfig: {} };
     const drafts = [{ draft: { snapshot, warnings: [own, 'the key is short'], rotation } }];
     const connections = { now: { warnings: connecting } };
-    const extra = { notPeers: [] };
-    return meshWarnings({ snapshots: [snapshot], drafts, connections, extra } as unknown as PreparedMesh);
+    const nothing = { extra: { notPeers: [] }, withdrawals: { unseen: [] }, remarks: [] };
+    return meshWarnings({ snapshots: [snapshot], drafts, connections, ...nothing } as unknown as PreparedMesh);
   };
 
   it.each([

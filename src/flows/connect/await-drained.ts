@@ -76,7 +76,7 @@ export async function awaitDrained(
 }
 
 function heldWords({ holder, peer }: Held): string {
-  return `KVStoreMesh of ${holder.identity.name} has let go of what it had of ${peer.identity.name}`;
+  return `KVStoreMesh of ${holder.identity.name} has dropped what it had of ${peer.identity.name}`;
 }
 
 /** Of these peers those of which any pod's etcd still has a copy. Where none can be asked, nothing is known of it, and nothing said. */

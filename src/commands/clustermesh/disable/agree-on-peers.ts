@@ -31,13 +31,13 @@ export function requireAgreed(
   isAnyKnown: boolean,
 ): void {
   if (flags.disconnect === false || !isUnasked(context, flags)) return;
-  const choices = choicesOf(context);
+  const choices = choicesForPeers(context);
   if (flags.disconnect === undefined) requireChoiceFor(leaving, choices);
   else requireContextsFor(leaving, { ...choices, ...(isAnyKnown ? { leave: undefined } : {}) });
 }
 
 /** This run with each choice that there is for its peers. */
-export function choicesOf(context: CommandContext): ChoicesForPeers {
+export function choicesForPeers(context: CommandContext): ChoicesForPeers {
   return { disconnect: chosen(context, '--disconnect'), leave: chosen(context, '--disconnect=false') };
 }
 

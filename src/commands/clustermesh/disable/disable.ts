@@ -38,7 +38,7 @@ import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
-import { choicesOf, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
+import { choicesForPeers, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
 
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
@@ -145,7 +145,7 @@ async function askAboutPeers(
     flags,
     staying.map((name) => ({ name, knownBy: [draft.snapshot] })),
   );
-  const { leave } = choicesOf(context);
+  const { leave } = choicesForPeers(context);
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, `To disable the cluster alone, and leave its peers dialling: ${leave}`);
   const { known } = contexts;
