@@ -28,6 +28,7 @@ import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-
 import { openedAccess } from '../../mesh/enable/effects/opened-access.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
+import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
@@ -143,6 +144,7 @@ export function draftFrom(
   now: Date,
 ): EnableDraft {
   const others = withoutNamesakes(snapshot, options.others ?? []);
+  const standing = whoMayStandOn(snapshot, others);
   const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
   const identity = requireIdentity(snapshot);
@@ -182,7 +184,7 @@ export function draftFrom(
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
   const whole = withFieldRefVersions(
-    withUsers(withImageNoted(unmarked, install.version), usersToRestore(snapshot, others)),
+    withUsers(withImageNoted(unmarked, install.version), usersToRestore(snapshot, standing)),
   );
   const rendered = withOmittedDefaults(whole, liveOf);
   const lost = lostService(snapshot);
@@ -240,7 +242,7 @@ export function draftFrom(
       steps: plan.steps,
       rendered,
       objects,
-      others,
+      others: standing,
       move,
     }),
     rotation,

@@ -15,13 +15,13 @@ export interface Unforeseen extends Required<Pick<Concerns, 'effects' | 'hazards
 
 /** What a plan of connecting has, now that clusters are enabled, and had not when it was agreed to. */
 export function unforeseenOf(agreed: PreparedConnect, now: PreparedConnect): Unforeseen {
-  const known = new Set(agreed.effects.map(effectKey));
+  const known = new Set(agreed.effects.flatMap(effectKeys));
   const warnings = now.warnings.filter((words) => !agreed.warnings.includes(words));
   const untold = now.directions.filter((one) => aliasWarnings(one).some((words) => warnings.includes(words)));
   return {
     steps: [...now.serve.steps, ...now.dial.steps],
     warnings,
-    effects: now.effects.filter((effect) => !known.has(effectKey(effect))),
+    effects: now.effects.filter((effect) => !effectKeys(effect).some((key) => known.has(key))),
     hazards: untold.flatMap((direction) => restartsBy(direction, now.dial.steps)),
   };
 }
@@ -39,6 +39,8 @@ function restartsBy({ client, server }: Direction, steps: readonly Step[]): Haza
     });
 }
 
-function effectKey({ cluster, peer, becomes }: PeerEffect): string {
-  return JSON.stringify([cluster, peer, becomes]);
+/** By what it becomes, or by who takes its place, also where that was not certain before. */
+function effectKeys({ cluster, peer, becomes, replacedBy }: PeerEffect): string[] {
+  const of = [becomes, ...(replacedBy === undefined ? [] : [`replaced by ${replacedBy}`])];
+  return of.map((what) => JSON.stringify([cluster, peer, what]));
 }

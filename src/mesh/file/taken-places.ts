@@ -2,7 +2,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../command-line.ts';
 import { hasServed } from '../peers/concerned-peers.ts';
-import { arePeers, isPeersNamesake } from '../peers/namesakes.ts';
+import { arePeers, isPeerByNameAlone, isPeersNamesake } from '../peers/namesakes.ts';
 import { dialingFile } from '../peers/peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { NamedDial } from './topology.ts';
@@ -27,15 +27,17 @@ export function dialledByName(later: readonly NamedDial[], members: readonly Clu
  * @param all that were read: one of them may be the peer
  */
 export function takenPlaces(dials: readonly LaterDial[], all: readonly ClusterSnapshot[]): PeerEffect[] {
-  return dials
-    .filter(
-      ({ client, server }) =>
-        isPeersNamesake(client, server, all) || (!hasServed(server) && arePeers(client, server) === false),
-    )
-    .map(({ client, server }): PeerEffect => {
-      const peer = clusterNameOf(server);
-      const why = `it is another cluster than that of context "${server.context}", which takes its place`;
-      const mend = connectCommand(client.context, unnamedContext(peer));
-      return { cluster: client.context, peer, becomes: 'cut', why, mend, replacedBy: server.context };
-    });
+  return dials.flatMap(({ client, server }): PeerEffect[] => {
+    const peer = clusterNameOf(server);
+    const { context } = server;
+    const mend = connectCommand(client.context, unnamedContext(peer));
+    const effect = { cluster: client.context, peer, mend, replacedBy: context };
+    if (isPeersNamesake(client, server, all) || (!hasServed(server) && arePeers(client, server) === false)) {
+      const why = `it is another cluster than that of context "${context}", which takes its place`;
+      return [{ ...effect, becomes: 'cut', why }];
+    }
+    if (!isPeerByNameAlone(client, server)) return [];
+    const why = `nothing but the name tells that it is the cluster of context "${context}", which is dialled in its place`;
+    return [{ ...effect, becomes: 'unknown', why }];
+  });
 }

@@ -29,7 +29,8 @@ export interface Concerns {
 export function agreementClauses({ effects = [], hazards = [], doubtful = false }: Concerns): string[] {
   const namesOf = (of: readonly PeerEffect[]) => [...new Set(of.map(({ peer }) => peer))];
   const ended = cutEffects(effects);
-  const perhaps = namesOf(endangeredEffects(effects)).filter((peer) => !namesOf(ended).includes(peer));
+  const endangered = endangeredEffects(effects).filter(({ peer }) => !namesOf(ended).includes(peer));
+  const perhaps = namesOf(endangered.filter(({ replacedBy }) => replacedBy === undefined));
   const cut = namesOf(ended.filter(({ replacedBy }) => replacedBy === undefined));
   // The name of who is cut off is that of who is connected: only contexts tell the two apart.
   const replaced = ended.flatMap(({ cluster, peer, replacedBy }) =>
@@ -37,11 +38,17 @@ export function agreementClauses({ effects = [], hazards = [], doubtful = false 
       ? []
       : `the ${peer} that context "${cluster}" dials is cut off, another cluster than that of context "${replacedBy}"`,
   );
+  const perhapsReplaced = endangered.flatMap(({ cluster, peer, replacedBy }) =>
+    replacedBy === undefined || perhaps.includes(peer)
+      ? []
+      : `the ${peer} that context "${cluster}" dials is cut off if it is another cluster than that of context "${replacedBy}"`,
+  );
   const bySays = groupBy(hazards, ({ says }) => says);
   return [
     ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
     ...replaced,
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
+    ...perhapsReplaced,
     ...[...bySays].map(([says, of]) => `${says} (${[...new Set(of.map(({ cluster }) => cluster))].join(', ')})`),
     ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
   ];

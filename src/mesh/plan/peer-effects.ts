@@ -26,7 +26,7 @@ export interface PeerEffect {
   mend?: string | undefined;
   /** Of one that is lost unless the Service, once it is there, has one of these addresses: `host:port` that the peer dials. */
   unlessAt?: readonly string[] | undefined;
-  /** Of one that is cut because another cluster of its name takes its place: the context of that one. */
+  /** Of one that is cut, or may be, because another cluster of its name takes its place: the context of that one. */
   replacedBy?: string | undefined;
 }
 
