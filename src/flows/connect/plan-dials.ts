@@ -18,6 +18,7 @@ import { formerLetIn } from '../../mesh/connect/shut-out.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -36,6 +37,8 @@ export interface PreparedConnect {
   dial: Plan;
   /** What becomes of the connections that there are. */
   effects: readonly PeerEffect[];
+  /** What of global Services fails by dials that are one-way; absent where nobody is to be asked about it. */
+  hazards?: readonly Hazard[];
   warnings: readonly string[];
   /** What was left out of it. */
   spared: readonly Unanswered[];

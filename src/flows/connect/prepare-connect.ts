@@ -11,6 +11,7 @@ import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.t
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import { newlyShared } from '../../mesh/services/newly-shared.ts';
+import { bothDialByConnect, unansweredRequests } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
@@ -82,10 +83,12 @@ export async function prepareConnect(
     now: flow.now(),
   });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
+  const unanswered = unansweredRequests(shared, bothDialByConnect);
   return {
     targets,
     ...planned,
-    warnings: [...planned.warnings, ...newlyShared(shared), ...widenedPolicies(shared)],
+    hazards: unanswered.hazards,
+    warnings: [...planned.warnings, ...newlyShared(shared), ...unanswered.warnings, ...widenedPolicies(shared)],
     spared,
   };
 }

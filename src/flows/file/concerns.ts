@@ -6,7 +6,11 @@ import type { PreparedMesh } from './prepare-mesh.ts';
 export function concernsOf({ drafts, connections, withdrawals }: PreparedMesh): Required<Concerns> {
   return {
     effects: mergeEffects([...drafts.flatMap(({ draft }) => draft.effects), ...connections.now.effects]),
-    hazards: [...drafts.flatMap(({ draft }) => draft.hazards), ...withdrawals.hazards],
+    hazards: [
+      ...drafts.flatMap(({ draft }) => draft.hazards),
+      ...(connections.now.hazards ?? []),
+      ...withdrawals.hazards,
+    ],
     doubtful: drafts.some(({ draft }) => draft.doubts.length > 0),
   };
 }

@@ -14,6 +14,7 @@ import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { newlyShared } from '../../mesh/services/newly-shared.ts';
+import { bothDialByFile, unansweredRequests } from '../../mesh/services/unanswered-requests.ts';
 import { judgeMesh, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
@@ -96,9 +97,10 @@ export async function planConnections(
     return client && server ? [{ client, server }] : [];
   });
   const now = joined(parts);
+  const { hazards, warnings } = unansweredRequests(all, bothDialByFile);
   // Also of what is dialled only later.
   return {
-    now: { ...now, warnings: [...now.warnings, ...newlyShared(all), ...widenedPolicies(all)] },
+    now: { ...now, hazards, warnings: [...now.warnings, ...newlyShared(all), ...warnings, ...widenedPolicies(all)] },
     later,
     unserved,
   };

@@ -22,7 +22,10 @@ export function unforeseenOf(agreed: PreparedConnect, now: PreparedConnect): Unf
     steps: [...now.serve.steps, ...now.dial.steps],
     warnings,
     effects: now.effects.filter((effect) => !effectKeys(effect).some((key) => known.has(key))),
-    hazards: untold.flatMap((direction) => restartsBy(direction, now.dial.steps)),
+    hazards: [
+      ...(now.hazards ?? []).filter(({ says }) => !agreed.hazards?.some((one) => one.says === says)),
+      ...untold.flatMap((direction) => restartsBy(direction, now.dial.steps)),
+    ],
   };
 }
 

@@ -1,3 +1,4 @@
+import { isTunnel } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
@@ -6,11 +7,12 @@ import type { NamedDial } from '../../mesh/file/topology.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { isPeersNamesake } from '../../mesh/peers/namesakes.ts';
+import { dialsAnother, isPeersNamesake } from '../../mesh/peers/namesakes.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { type LosingCluster, lostBackends, undecidedBy } from '../../mesh/services/lost-backends.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
+import { unansweredBetween } from '../../mesh/services/unanswered-requests.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { readConfiguredServices, readServiceClusters } from './read-services.ts';
 
@@ -76,7 +78,10 @@ export async function readLostBackends(
     .filter((one) => !isOpen(one.context) && (contexts.has(one.context) || undecided.includes(clusterNameOf(one))))
     .map(({ context }) => context);
   const read = far.length === 0 ? [] : await elsewhere.withOpened(far, (more) => readEach(flow, more, failures));
-  const hazards = judged([...own, ...read], others).flatMap(lostBackends);
+  const hazards = [
+    ...judged([...own, ...read], others).flatMap(lostBackends),
+    ...losing.flatMap((one) => unansweredBy(one, [...own, ...read])),
+  ];
   // Of others that could not be read it is said where it hangs on them.
   const failed = [...failures].filter(([context]) => contexts.has(context));
   return { hazards, unseen: failed.map(([context, error]) => notLookedAt(context, error)) };
@@ -91,6 +96,8 @@ interface Loser {
   changed: string;
   /** Those of its peers that are known to be them. */
   peers: readonly ClusterSnapshot[];
+  /** Those of them that go on dialling it. */
+  dialledBy?: readonly ClusterSnapshot[];
 }
 
 /** By one plan a cluster may part from several, by itself and as the peer of others. */
@@ -102,7 +109,12 @@ function losersBy(partings: readonly Parting[]): Loser[] {
     const undialled = own.flatMap((parting) => parting.undialled);
     const loses = readFrom(snapshot).filter((peer) => undialled.includes(peer));
     const peers = own.flatMap((parting) => parting.partners).filter((peer) => loses.includes(clusterNameOf(peer)));
-    return loses.length > 0 ? [{ snapshot, loses, untold: [], changed: snapshot.context, peers }] : [];
+    const name = clusterNameOf(snapshot);
+    const dialledBy = peers.filter((peer) => {
+      const isEnded = partings.some((one) => one.snapshot.context === peer.context && one.undialled.includes(name));
+      return !isEnded && readFrom(peer).includes(name) && !dialsAnother(peer, name, snapshot);
+    });
+    return loses.length > 0 ? [{ snapshot, loses, untold: [], changed: snapshot.context, peers, dialledBy }] : [];
   });
 }
 
@@ -148,6 +160,17 @@ function losingCluster(
   const names = new Set([...(of.peers ?? []), ...gains, ...untold]);
   names.delete(of.cluster);
   return [{ of, others: [...names].flatMap(theOne), loses, gains, untold, changed }];
+}
+
+/** What requests fail of clusters that go on dialling one that no longer dials them: in a tunnel answers do not find back. */
+function unansweredBy({ snapshot, changed, dialledBy = [] }: Loser, read: readonly ClusterServices[]): Hazard[] {
+  if (!isTunnel(snapshot)) return [];
+  const server = read.find(({ context }) => context === snapshot.context);
+  return dialledBy.flatMap((peer) => {
+    const client = read.find(({ context }) => context === peer.context);
+    const says = client && server && unansweredBetween(client, server);
+    return says === undefined ? [] : [{ cluster: changed, says }];
+  });
 }
 
 /** Each by itself: what one of them refuses is no answer for the others. */

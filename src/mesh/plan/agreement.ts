@@ -2,8 +2,8 @@ import { groupBy } from '../pairs.ts';
 import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
 
 /**
- * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, or takes
- * from other clusters what they use.
+ * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, takes
+ * from other clusters what they use, or sends requests where they get no answer.
  */
 export interface Hazard {
   /** The context of the cluster that the plan changes. */

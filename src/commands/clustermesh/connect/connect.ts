@@ -9,6 +9,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { unprovedDials } from '../../../mesh/connect/unproved.ts';
+import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import type { ProbeExtent } from '../../../mesh/probe/report.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
@@ -78,7 +79,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
-    const report = { steps: planned, effects: prepared.effects, warnings: prepared.warnings };
+    const { effects, hazards = [], warnings: known } = prepared;
+    const report = { steps: planned, effects, hazards, warnings: known };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       const onlyInRun = flags.proof && planned.some(isChange) ? [PROOF] : [];
@@ -87,7 +89,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
     await confirmCuts(context, report, { yes: flags.yes, planned: plannedClusters(prepared.targets, snapshots) });
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
-    const { clusters, connections, warnings } = printable(outcome);
+    const { clusters, connections, warnings } = printable({
+      ...outcome,
+      warnings: [...outcome.warnings, ...hazardWords(hazards)],
+    });
     const unproved = printable(unprovedDials(prepared.directions));
     return {
       kind: 'ConnectResult',

@@ -1,0 +1,116 @@
+import { isTunnel } from '../cilium/datapath.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { contextList, meshctlCommand } from '../command-line.ts';
+import { enumerated, firstOf } from '../counted.ts';
+import { groupBy } from '../pairs.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import type { Hazard } from '../plan/agreement.ts';
+import { type DialOfSnapshots, firstDials, globalServicesIn } from './newly-shared.ts';
+import type { ClusterServices } from './service-facts.ts';
+import { usedOnceDialled } from './services.ts';
+
+/** What dials that are one-way come to where answers have no way back. */
+export interface UnansweredRequests {
+  /** Of dials that there have not been until now, what of global Services fails by them. */
+  hazards: readonly Hazard[];
+  warnings: readonly string[];
+}
+
+/** What has both of two clusters dial, after an arrow: a command, or what to write. */
+export type HaveBothDial = (client: ClusterSnapshot, servers: readonly ClusterSnapshot[]) => string;
+
+/**
+ * What becomes of requests where only one of two clusters dials the other one. In a tunnel an answer comes back only if the nodes that
+ * send it know on which node the pod is that asked, and they know the pods of those clusters only that their own dials (the node of an
+ * address is from Cilium's ipcache, which is filled from the etcd of each cluster that is dialled). What is routed natively needs none
+ * of that.
+ * @param dials all that there are to be between clusters that were read
+ */
+export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: HaveBothDial): UnansweredRequests {
+  const unanswered = dials.filter((dial) => isTunnel(dial.server) && !isDialledBack(dial, dials));
+  const starting = firstDials(unanswered);
+  const isFirst = ({ client, server }: DialOfSnapshots) =>
+    starting.some((one) => one.client === client && one.servers.includes(server));
+  const standing = unanswered.filter((dial) => !isFirst(dial));
+  return {
+    hazards: starting.flatMap(({ client, servers }) =>
+      failing(client, servers).map(({ says }) => ({ cluster: client.context, says })),
+    ),
+    warnings: [
+      ...starting.map(({ client, servers }) => {
+        const names = enumerated(servers.map(clusterNameOf));
+        return `context "${client.context}": pods get no answer from pods of ${names}, ${why(client, servers)} → ${bothDial(client, servers)}`;
+      }),
+      // Who has chosen it, and shares nothing by it, has heard it then.
+      ...[...groupBy(standing, ({ client }) => client)].flatMap(([client, own]) =>
+        failing(
+          client,
+          own.map(({ server }) => server),
+        ).map(
+          ({ says, servers }) =>
+            `context "${client.context}": ${says}, ${why(client, servers)} → ${bothDial(client, servers)}`,
+        ),
+      ),
+    ],
+  };
+}
+
+/** The same of one dial that stands when the one back has ended, as a clause; undefined where it concerns no Service. */
+export function unansweredBetween(client: ClusterServices, server: ClusterServices): string | undefined {
+  const keys = usedOnceDialled(client, server);
+  return keys.length > 0 ? clauseOf(client.cluster, keys, [server.cluster]) : undefined;
+}
+
+function clauseOf(client: string, services: readonly string[], servers: readonly string[]): string {
+  return `requests from ${client} for ${firstOf(services)} that go to ${enumerated(servers)} get no answer`;
+}
+
+/** The `connect` by which all dial each other that are one-way until now. */
+export const bothDialByConnect: HaveBothDial = ({ context }, servers) => {
+  const others = contextList(servers.map((server) => server.context));
+  const words = ['--destination-context', others, '--connection-mode', 'bidirectional'];
+  return `both ways: ${meshctlCommand('clustermesh connect', { context }, words)}`;
+};
+
+/** The same in a mesh file, whose pairs alone can be one-way. */
+export const bothDialByFile: HaveBothDial = (client, servers) => {
+  const [from, others] = [clusterNameOf(client), servers.map(clusterNameOf)];
+  const pairs = others.map((to) => `[${from}, ${to}] instead of {from: ${from}, to: ${to}}`);
+  return `both ways: write ${enumerated(pairs)} in topology.pairs`;
+};
+
+function isDialledBack({ client, server }: DialOfSnapshots, dials: readonly DialOfSnapshots[]): boolean {
+  const name = clusterNameOf(client);
+  return (
+    dials.some((dial) => dial.client === server && dial.server === client) ||
+    (configuredPeers(server).includes(name) && !dialsAnother(server, name, client))
+  );
+}
+
+function why(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): string {
+  const [wraps, it, is] =
+    servers.length === 1 ? ['wraps packets', 'it dials', 'is'] : ['wrap packets', 'they dial', 'are'];
+  const unless = servers.some(({ ciliumConfig }) => ciliumConfig === undefined) ? ' unless routed natively,' : '';
+  return `which${unless} ${wraps} only for pods of clusters that ${it}, and ${is} not to dial ${clusterNameOf(client)}`;
+}
+
+/** By the same Services, which servers' backends do not answer. */
+function failing(
+  client: ClusterSnapshot,
+  servers: readonly ClusterSnapshot[],
+): { says: string; servers: readonly ClusterSnapshot[] }[] {
+  const shared = servers.flatMap((server) => {
+    const [ours, theirs] = [globalServicesIn(client), globalServicesIn(server)];
+    const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
+    return keys.length > 0 ? [{ server, keys, all: keys.join() }] : [];
+  });
+  return [...groupBy(shared, ({ all }) => all).values()].flatMap((alike) => {
+    const of = alike.map(({ server }) => server);
+    return alike.slice(0, 1).map(({ keys }) => ({
+      says: clauseOf(clusterNameOf(client), keys, of.map(clusterNameOf)),
+      servers: of,
+    }));
+  });
+}

@@ -1,0 +1,123 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { clusterAt, refs } from '../support/sandbox-mesh.ts';
+
+/** In a tunnel a cluster that does not dial its client answers none of its pods: said, and asked for, before it is made so. */
+let clusters: ConnectClusters;
+const ONE_WAY = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+const UNICAST = [...ONE_WAY, '--connection-mode', 'unicast'];
+const BOTH = [...ONE_WAY, '--connection-mode', 'bidirectional'];
+const APPLY = ['apply', '-f', '-'];
+const PRUNE = [...APPLY, '--prune'];
+const input = meshText({
+  clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+  topology: { type: 'pairs', pairs: [{ from: 'mesh-1', to: 'mesh-2' }] },
+});
+const FAILS = 'requests from mesh-1 for shop/api that go to mesh-2 get no answer';
+const WHY = 'which wraps packets only for pods of clusters that it dials, and is not to dial mesh-1';
+const NO_ANSWER = `context "mesh-1": pods get no answer from pods of mesh-2, ${WHY} → both ways: `;
+const BY_CONNECT = `meshctl ${BOTH.join(' ')}`;
+const BY_FILE = 'write [mesh-1, mesh-2] instead of {from: mesh-1, to: mesh-2} in topology.pairs';
+
+function share(context: string): void {
+  const { store } = clusterAt(clusters, context);
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  const metadata = { name: 'api', namespace: 'shop', annotations: { 'service.cilium.io/global': 'true' } };
+  store.create({ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] }, metadata } as KubeObject);
+}
+
+beforeEach(async () => {
+  await clusters?.close();
+  clusters = await startConnectClusters(2);
+});
+
+afterAll(() => clusters?.close());
+
+const setRouting = (context: string, mode: string) =>
+  clusterAt(clusters, context).store.update(
+    refs.configMap('cilium-config'),
+    ({ data }) => void Object.assign(data as object, { 'routing-mode': mode }),
+  );
+const run = (argv: readonly string[]) => clusters.meshctl(argv, { input });
+const ok = async (argv: readonly string[]) => {
+  const result = await run(argv);
+  expect(result.exitCode, result.stdout + result.stderr).toBe(0);
+  return result;
+};
+const planOf = async (argv: readonly string[]) => {
+  const plan = jsonOf(await ok([...argv, '--dry-run', '-o', 'json']));
+  const of = plan.clusters as { context: string; hazards?: string[] }[];
+  return {
+    hazards: of.flatMap(({ context, hazards = [] }) => hazards.map((says) => `${context}: ${says}`)),
+    warnings: ((plan.warnings ?? []) as string[]).filter((words) => words.includes('no answer')),
+  };
+};
+
+describe.each([
+  [UNICAST, BY_CONNECT],
+  [APPLY, BY_FILE],
+])('%j', (argv, mend) => {
+  it('names the global Services whose requests get no answer, and asks', async () => {
+    for (const context of ['mesh-1', 'mesh-2']) share(context);
+    expect(await planOf(argv)).toEqual({ hazards: [`mesh-1: ${FAILS}`], warnings: [NO_ANSWER + mend] });
+    const refused = await run(argv);
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining(FAILS)]);
+    const done = await ok([...argv, '--yes', '-o', 'json']);
+    expect(done.stderr).toContain(`context "mesh-1": ${FAILS}`);
+    expect(jsonOf(done).warnings).toEqual(expect.arrayContaining([`context "mesh-1": ${FAILS}`, NO_ANSWER + mend]));
+    // It stands, and nobody need agree again; that it is so is said.
+    expect(await planOf(argv)).toEqual({
+      hazards: [],
+      warnings: [`context "mesh-1": ${FAILS}, ${WHY} → both ways: ${mend}`],
+    });
+    await ok(argv);
+  });
+
+  it('says it and asks nobody where no Service is shared', async () => {
+    share('mesh-1');
+    expect(await planOf(argv)).toEqual({ hazards: [], warnings: [NO_ANSWER + mend] });
+    await ok(argv);
+    expect((await planOf(argv)).warnings).toEqual([]);
+  });
+
+  it('says nothing of it where pods are routed natively', async () => {
+    for (const context of ['mesh-1', 'mesh-2']) share(context);
+    for (const context of ['mesh-1', 'mesh-2']) setRouting(context, 'native');
+    expect(await planOf(argv)).toEqual({ hazards: [], warnings: [] });
+  });
+});
+
+it('says nothing of it where both dial', async () => {
+  for (const context of ['mesh-1', 'mesh-2']) share(context);
+  expect(await planOf(BOTH)).toEqual({ hazards: [], warnings: [] });
+  await ok(UNICAST.concat('--yes'));
+  expect(await planOf(BOTH)).toEqual({ hazards: [], warnings: [] });
+  await ok(BOTH);
+  expect(await planOf(APPLY)).toEqual({ hazards: [], warnings: [] });
+});
+
+it.each([
+  [
+    'disconnect',
+    [
+      'clustermesh',
+      'disconnect',
+      '--context',
+      'mesh-2',
+      '--destination-context',
+      'mesh-1',
+      '--connection-mode',
+      'unicast',
+    ],
+  ],
+  ['apply --prune', PRUNE],
+])('%s of one half says what requests of the other one get no answer', async (_, argv) => {
+  for (const context of ['mesh-1', 'mesh-2']) share(context);
+  await ok(BOTH);
+  expect((await planOf(argv)).hazards).toContain(`mesh-2: ${FAILS}`);
+  for (const context of ['mesh-1', 'mesh-2']) setRouting(context, 'native');
+  expect((await planOf(argv)).hazards).not.toContain(`mesh-2: ${FAILS}`);
+});
