@@ -24,8 +24,8 @@ export const MESH_OPTIONS = [
   {
     flags: '--connection-mode <mode>',
     description:
-      'bidirectional: the source and each destination; mesh: every pair of clusters; unicast: only the source dials ' +
-      '(default: bidirectional; mesh with --all and no --context)',
+      'bidirectional: the source and each destination; mesh: every pair of clusters; unicast: only the source dials, ' +
+      'and through a tunnel its pods get no answer from the others (default: bidirectional; mesh with --all and no --context)',
     choices: CONNECTION_MODES,
   },
   parallel('clusters read and written at a time', 16),

@@ -18,7 +18,7 @@ export const CONNECT = {
     'the remote etcds let them in, and only then writes the files with which the clusters dial each other. Clusters ' +
     'keep their own CAs. No pod restarts, unless Cilium before 1.20 has to be told a host name, because a server ' +
     'certificate of Helm does not cover the address: the plan says which pods. Before an existing connection would be ' +
-    'cut off it asks, or needs --yes. If anything fails, or on Ctrl-C, every cluster is rolled back. Earlier choices for ' +
+    'cut off, or requests for global Services would get no answer, it asks, or needs --yes. If anything fails, or on Ctrl-C, every cluster is rolled back. Earlier choices for ' +
     'a peer (endpoints, credentials, dialling one way only) are kept until you choose again.',
   examples: [
     { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
