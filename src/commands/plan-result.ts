@@ -124,6 +124,8 @@ export interface Agreement {
   planned: readonly PlannedCluster[];
   /** What is shown before the question, where that is not the plan: who carries it out does it by other steps. */
   shown?: string | undefined;
+  /** Whoever carries it out writes also where each step keeps what is there. */
+  besides?: boolean | undefined;
   /** Something was written before: then a no leaves that to the rollback. */
   begun?: boolean | undefined;
 }
@@ -137,9 +139,9 @@ export interface Agreement {
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes, planned, shown, begun = false }: Agreement & { question: string },
+  { question, yes, planned, shown, besides = false, begun = false }: Agreement & { question: string },
 ): Promise<void> {
-  if (report.steps.every(({ action }) => action === 'keep')) return;
+  if (!besides && report.steps.every(({ action }) => action === 'keep')) return;
   if (yes) {
     for (const words of hazardWords(report.hazards ?? [])) context.progress.warn(words);
     return;

@@ -94,7 +94,7 @@ describe('peers as values of the chart', () => {
       { name: 'only-in' },
     ]);
     expect(notes).toEqual([
-      expect.stringMatching(/^mesh-3: Helm needs their certificates and keys/),
+      expect.stringMatching(/^mesh-3: the chart keeps certificates of their own only by values/),
       expect.stringMatching(/^mesh-2, only-in: no address is known here, and Helm refuses these values/),
     ]);
   });

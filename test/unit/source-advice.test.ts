@@ -127,6 +127,13 @@ describe('what to edit where a tool has the peers from', () => {
   });
 });
 
+it('is their certificates and keys too, where they have such of their own', () => {
+  expect(lastingPeers('one', made('Secret', 'x', RELEASE), ['mesh-2'], 'with-credentials')).toBe(
+    'its values must name mesh-2 in clustermesh.config.clusters, with certificates and keys of their own as tls: ' +
+      'meshctl clustermesh helm-values --context one',
+  );
+});
+
 it('is the contrary where they shall go', () => {
   const without = (metadata: Partial<ObjectMeta>) =>
     lastingPeers('one', made('ConfigMap', 'x', metadata), ['mesh-2'], 'without');

@@ -30,6 +30,7 @@ import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts'
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
+import { replacedCredentials } from '../../mesh/enable/helm/replaced-credentials.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { digestGivenUp, withImageNoted } from '../../mesh/enable/kept-image.ts';
@@ -60,7 +61,7 @@ import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
-import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
 import {
   type UnfinishedRotation,
@@ -86,6 +87,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   force?: boolean | undefined;
   /** Take back what somebody set by hand in objects that are meshctl's own: then a file is what holds. */
   overruleHands?: boolean | undefined;
+  /** Helm carries it out, by the chart's values: what the chart does to peers counts, too. */
+  byHelm?: boolean | undefined;
   /** Other clusters, as far as they were read: who dials this one, and as whom. */
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints. */
@@ -235,16 +238,10 @@ export function draftFrom(
     authority,
     plan,
     move,
-    effects: enableEffects({
-      snapshot,
-      planned,
-      authority,
-      steps: plan.steps,
-      rendered,
-      objects,
-      others: standing,
-      move,
-    }),
+    effects: mergeEffects([
+      ...enableEffects({ snapshot, planned, authority, steps: plan.steps, rendered, objects, others: standing, move }),
+      ...(options.byHelm ? replacedCredentials(snapshot, install, others) : []),
+    ]),
     rotation,
     doubts: doubtsOf(snapshot, plan.steps),
     hazards: openedAccess(snapshot, plan.steps),

@@ -15,24 +15,28 @@ const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
   'flux-helm': 'its spec.values',
 };
 
+/** How a peer is named by values, and whether with what the chart cannot make by itself. */
+type Named = 'with' | 'with-credentials' | 'without';
+
 /**
  * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them, or leaves them out: the
  * values of the chart, or its manifest. As the end of a sentence; ends with its command where there is one.
  * @param peers whom it must name; none: all of them
- * @param how whether they shall be there
+ * @param how whether they shall be there; with credentials of their own, the chart would else write the certificate for all peers
  */
 export function lastingPeers(
   context: string,
   object: KubeObject,
   peers: readonly string[],
-  how: 'with' | 'without' = 'with',
+  how: Named = 'with',
 ): string {
   const tool = toolOf(object);
   const values = tool && VALUES_OF[tool.kind];
   const whom = peers.length > 0 ? peers.join(', ') : 'the peers';
-  const must = how === 'with' ? 'must' : 'must not';
+  const must = how === 'without' ? 'must not' : 'must';
   if (values !== undefined) {
-    return `${values} ${must} name ${whom} in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
+    const own = how === 'with-credentials' ? ', with certificates and keys of their own as tls' : '';
+    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}: ${meshctlCommand('clustermesh helm-values', { context })}`;
   }
   const { namespace, name } = object.metadata;
   // Host aliases, of a client before Cilium 1.20.
@@ -42,7 +46,7 @@ export function lastingPeers(
   if (object.kind === 'ConfigMap') {
     const users = peers.length > 0 ? peers.map(remoteUserName).join(', ') : 'the users';
     const look = kubectlCommand({ context, namespace }, ['get', `configmap/${name}`, '-o', 'yaml']);
-    const role = how === 'with' ? ` with the role ${REMOTE_ROLE}` : '';
+    const role = how === 'without' ? '' : ` with the role ${REMOTE_ROLE}`;
     return `its source ${must} have ${users}${role} in users.yaml, as it will be here: ${look}`;
   }
   return `its source must leave the keys of ${whom} in Secret ${name} to meshctl`;

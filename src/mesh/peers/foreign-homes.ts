@@ -9,7 +9,7 @@ import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
-import { peerOfUser, peersIn } from './file/peer-config.ts';
+import { peerCertificateKeys, peerOfUser, peersIn } from './file/peer-config.ts';
 import { hostsDialled } from './hosts-dialled.ts';
 import { PEER_SECRETS } from './peers.ts';
 
@@ -47,7 +47,8 @@ export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
     if (keys.length === 0) return [];
     const peers =
       object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
-    return [{ object, owner, keys, lasting: lastingPeers(snapshot.context, object, peers) }];
+    const how = keys.some(isCertificate) ? 'with-credentials' : 'with';
+    return [{ object, owner, keys, lasting: lastingPeers(snapshot.context, object, peers, how) }];
   });
 }
 
@@ -70,6 +71,12 @@ export function foreignServer(snapshot: ClusterSnapshot, all: readonly ClusterSn
   const lasting =
     names.length > 0 ? lastingNames({ context, agents: snapshot.agent?.image }, object, names) : undefined;
   return keys.length > 0 && lasting !== undefined ? { object, owner, keys, lasting } : undefined;
+}
+
+const isCertificate = (key: string) => key.endsWith(peerCertificateKeys('').certificate);
+
+function howNamed(changes: readonly Change[]): 'with' | 'with-credentials' {
+  return changes.some(({ path, to }) => to !== undefined && isCertificate(path)) ? 'with-credentials' : 'with';
 }
 
 /** Whom the changes of an object of peers are about. */
@@ -102,7 +109,7 @@ export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<st
       ? lastingNames({ context: cluster }, before, namesBeside(made.spec, object.namespace ?? ''))
       : parted
         ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
-        : lastingPeers(cluster, before, peersOfChanges(changes));
+        : lastingPeers(cluster, before, peersOfChanges(changes), howNamed(changes));
     if (lasting === undefined) return [];
     return [
       `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lasting}`,

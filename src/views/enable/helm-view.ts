@@ -1,6 +1,8 @@
 import { shellWord } from '../../mesh/command-line.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { StepData } from '../plan/plan-data.ts';
+import { peerLines } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import type { EnableFailure } from './enable-view.ts';
@@ -21,6 +23,8 @@ export interface HelmRunShown {
   dryRun: 'client' | 'server' | undefined;
   /** Clusters in which a run would begin nothing. */
   refused: readonly EnableFailure[];
+  /** What became of the connections with known peers; a dry run warns of it by itself. */
+  effects: readonly PeerEffect[];
   /** The command line that prints the values of this run for a context. */
   valuesCommand(context: string): string;
 }
@@ -28,7 +32,7 @@ export interface HelmRunShown {
 /** The result of `clustermesh enable --via-helm`. */
 export function helmText(
   clusters: readonly HelmCluster[],
-  { dryRun, refused, valuesCommand }: HelmRunShown,
+  { dryRun, refused, effects, valuesCommand }: HelmRunShown,
   theme: Theme,
 ): string {
   return [
@@ -39,7 +43,12 @@ export function helmText(
             `  with the values of: ${valuesCommand(context)}`,
             ...steps.map(({ action, object, why }) => `  and ${action} ${describeRef(object)} (${why})`),
           ].join('\n')
-        : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
+        : [
+            `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
+            ...endangeredEffects(effects)
+              .filter((effect) => effect.cluster === context)
+              .flatMap((effect) => peerLines(effect, theme)),
+          ].join('\n'),
     ),
     ...refused.map(({ error }) => `✗ ${printable(error.message)}`),
     ...(dryRun

@@ -176,7 +176,17 @@ export async function runViaHelm(
       ...(refusal ? { failures: refused.map(failureData) } : {}),
       warnings: printable(warnings),
     },
-    text: (theme) => helmText(clusters, { dryRun, refused, valuesCommand: (of) => valuesCommand(context, of) }, theme),
+    text: (theme) =>
+      helmText(
+        clusters,
+        {
+          dryRun,
+          refused,
+          effects: planned.flatMap(({ draft }) => draft.effects),
+          valuesCommand: (of) => valuesCommand(context, of),
+        },
+        theme,
+      ),
     exitCode: refusal ? exitCodeOf(refusal.error.code) : 0,
   };
 }

@@ -116,7 +116,8 @@ async function carryOut(
     await confirmPlan(context, replaced, { ...agreement, question: replacementQuestion(replaced) });
     const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
-    await confirmCuts(context, reportOf(asked), { ...agreement, doubtful });
+    // Helm writes its files also where nothing of the plan would be written.
+    await confirmCuts(context, reportOf(asked), { ...agreement, doubtful, besides: flags.viaHelm });
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun);
   return enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings });
@@ -169,6 +170,7 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     issuing: { validityMs: flags.certValidity, keySize: bitsOf(flags.keySize) },
     maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
     force: flags.forceConflicts,
+    byHelm: flags.viaHelm,
     waitMs: flags.waitDuration,
   };
 }

@@ -35,7 +35,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     });
   }
   const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);
-  const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
+  const options = { ...choices, ciliumVersion, image: flags.image, byHelm: true, waitMs: 0 };
   return withChosenClusters(context, flags, async (targets, silent) => {
     const clusters: ClusterValues[] = [];
     const { kubeconfig, as, asGroup } = flags;

@@ -45,7 +45,10 @@ export function helmPeers(snapshot: ClusterSnapshot, install: CiliumInstall): He
     usersAreMade,
     clusters,
     notes: [
-      ...noteOf(withOwn, 'Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls'),
+      ...noteOf(
+        withOwn,
+        'the chart keeps certificates of their own only by values that have them, with their keys, as clustermesh.config.clusters[].tls; these have none',
+      ),
       ...noteOf(
         unaddressed,
         'no address is known here, and Helm refuses these values until each has one (address or ips); it is dialled then. Whoever is taken out may not log in here any more',
@@ -56,6 +59,12 @@ export function helmPeers(snapshot: ClusterSnapshot, install: CiliumInstall): He
       ),
     ],
   };
+}
+
+/** The peers with a certificate of their own whose files the chart makes: by values without it they name that for all peers. */
+export function peersRewritten(snapshot: ClusterSnapshot, install: CiliumInstall): string[] {
+  if (!madeByHelm(snapshot, install)) return [];
+  return configuredPeers(snapshot).filter((peer) => dialingFile(snapshot, peer) && !sharesCertificate(snapshot, peer));
 }
 
 function noteOf(peers: readonly string[], says: string): string[] {

@@ -1,0 +1,85 @@
+import type { CertificateFacts } from '../../certificates/certificate.ts';
+import { isSameKey, issuerOf, trustedBy } from '../../certificates/trust.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { CiliumInstall } from '../../cilium/install.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand, unnamedContext } from '../../command-line.ts';
+import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../objects/names.ts';
+import { peersOfOthers } from '../../peers/peer-choices.ts';
+import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
+import type { PeerEffect } from '../../plan/peer-effects.ts';
+import { issuingMethod } from './chart-issuing.ts';
+import { peersRewritten } from './peers.ts';
+
+/** The CAs of either side, as far as they are known. */
+interface Sides {
+  /** That of the certificate by which this cluster logs in, and those by which the peer's etcd goes. */
+  issuer: CertificateFacts | undefined;
+  accepted: readonly CertificateFacts[];
+  /** Whether the peer was read: of one that was not, what is accepted now is not all. */
+  isRead: boolean;
+  /** Those of which the peer's server certificate may be, and those by which this cluster knows a server. */
+  issuers: readonly CertificateFacts[];
+  trusted: readonly CertificateFacts[];
+}
+
+/**
+ * What becomes of peers with a certificate of their own where the chart makes the peering files: the values have no key, so their
+ * files name the certificate for all peers (`clustermesh-config-generate-etcd-cfg` in the chart's _helpers.tpl). Those whose CA is
+ * this cluster's too are none the worse for it.
+ * @param others other clusters, as far as they were read
+ */
+export function replacedCredentials(
+  snapshot: ClusterSnapshot,
+  install: CiliumInstall,
+  others: readonly ClusterSnapshot[],
+): PeerEffect[] {
+  const effects = peersRewritten(snapshot, install).flatMap((peer): PeerEffect[] => {
+    const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+    const sides = sidesOf(snapshot, peer, other);
+    const [accepts, trusts] = [isAccepted(sides), isTrusted(sides)];
+    if (accepts && trusts) return [];
+    const isCut = accepts === false || trusts === false;
+    const clause = isCut ? 'by which the two do not know each other' : 'by which the two may not know each other';
+    return [
+      {
+        cluster: snapshot.context,
+        peer,
+        becomes: isCut ? 'cut' : 'unknown',
+        why: `the chart writes its peering file anew, with the certificate for all peers instead of that for ${peer} alone, ${clause}`,
+        mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)),
+      },
+    ];
+  });
+  return mendsForOtherOwners(effects, peersOfOthers(snapshot));
+}
+
+function sidesOf(snapshot: ClusterSnapshot, peer: string, other: ClusterSnapshot | undefined): Sides {
+  const common = snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  const own = snapshot.peerCertificates.get(peer);
+  const server = other?.tlsSecrets.get(SERVER_CERT_SECRET);
+  // Helm issues at each upgrade, from this CA; others leave what is there.
+  const issuing = issuingMethod(snapshot) === 'helm' ? snapshot.ca?.certificate : undefined;
+  const [ofCommon, ofOwn, ofServer] = [common, own, server].map((one) => one && issuerOf(one));
+  const trusted = issuing && !common?.bundle ? [issuing] : common ? trustedBy(common) : [];
+  return {
+    issuer: issuing ?? ofCommon,
+    accepted: server ? trustedBy(server) : ofOwn ? [ofOwn] : [],
+    isRead: server !== undefined,
+    issuers: ofServer ? [ofServer] : own ? trustedBy(own) : [],
+    trusted,
+  };
+}
+
+/** Whether the peer would let this cluster in; undefined where nothing tells. */
+function isAccepted({ issuer, accepted, isRead }: Sides): boolean | undefined {
+  if (!issuer || accepted.length === 0) return undefined;
+  return accepted.some((one) => isSameKey(one, issuer)) || (isRead ? false : undefined);
+}
+
+/** Whether this cluster would know the peer's server; undefined where nothing tells. */
+function isTrusted({ issuers, trusted }: Sides): boolean | undefined {
+  if (issuers.length === 0 || trusted.length === 0) return undefined;
+  const answers = new Set(issuers.map((issuer) => trusted.some((one) => isSameKey(one, issuer))));
+  return answers.size === 1 ? answers.has(true) : undefined;
+}
