@@ -17,7 +17,8 @@ export const APPLY = {
     'Either everything is applied or, on a failure or Ctrl-C, every cluster is rolled back; once --prune has disconnected ' +
     'clusters, that stays. Running it again changes only what differs. Manual changes to objects that meshctl made are ' +
     'reverted; what Helm and other tools own is left alone. Before an existing connection would be cut off, a cluster ' +
-    'opened to more clients, or backends taken from other clusters, it asks, or needs --yes.',
+    'opened to more clients, backends taken from other clusters, or requests for global Services get no answer, it asks, or ' +
+    'needs --yes.',
   examples: [
     { line: 'meshctl apply -f mesh.yaml --dry-run', what: 'the plan' },
     { line: 'meshctl apply -f mesh.yaml', what: 'apply it' },

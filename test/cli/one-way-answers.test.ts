@@ -121,3 +121,26 @@ it.each([
   for (const context of ['mesh-1', 'mesh-2']) setRouting(context, 'native');
   expect((await planOf(argv)).hazards).not.toContain(`mesh-2: ${FAILS}`);
 });
+
+it('is called at risk by service list and failover, with what has both dial', async () => {
+  for (const context of ['mesh-1', 'mesh-2']) share(context);
+  clusterAt(clusters, 'mesh-2').store.create({
+    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+    ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
+    metadata: { name: 'api', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'api' } },
+  } as KubeObject);
+  const services = ['--context', 'mesh-1,mesh-2'];
+  await ok([...UNICAST, '--yes']);
+  await ok(['clustermesh', 'status', ...services, '--wait']);
+  const listed = (await run(['service', 'list', ...services])).stdout;
+  expect(listed).toContain('mesh-2 (1, at risk)');
+  expect(listed).toContain('requests that go there get no answer, as mesh-2 does not dial mesh-1');
+  expect(listed).toMatch(
+    /→ Both ways:\s+meshctl clustermesh connect --context mesh-1 --destination-context mesh-2 --connection-mode bidirectional\n/,
+  );
+  const failover = ['service', 'failover', ...services, '--without', 'mesh-1', '-o', 'json'];
+  expect(JSON.stringify(jsonOf(await run(failover)).clusters)).toContain('get no answer');
+  await ok(BOTH);
+  await ok(['clustermesh', 'status', ...services, '--wait']);
+  expect((await ok(['service', 'list', ...services])).stdout).not.toMatch(/at risk|answer/);
+});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { withAnswers } from '../../src/mesh/services/answers.ts';
 import type { IpFamily } from '../../src/mesh/services/backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts, sharedOnceConnected } from '../../src/mesh/services/services.ts';
@@ -48,6 +49,29 @@ describe('a service when a cluster goes, and a connection of the others is broke
     const clusters = [cluster('mesh-1', 2, []), cluster('mesh-2', 1, []), cluster('mesh-3', 0, broken)];
     const [service] = survivalOf(clusters, 'mesh-2');
     expect(service).toMatchObject({ now, losses: [{ without: 'mesh-2', survives }] });
+  });
+});
+
+// mesh-1 has no backend of its own, and is connected to mesh-2, which has one.
+describe('a service whose answers come through a tunnel', () => {
+  const both = { peers: ['mesh-1'], broken: [] };
+  it.each<[string, of: Partial<ClusterServices>, peer: Partial<ClusterServices>, reason: RegExp | undefined]>([
+    ['both dial', {}, both, undefined],
+    ['only one dials', {}, { peers: [], broken: [] }, /get no answer, as mesh-2 does not dial mesh-1/],
+    ['only one dials, natively', {}, { peers: [], broken: [], tunnels: false }, undefined],
+    ['nobody knows how packets go', {}, { peers: [], broken: [], tunnels: undefined }, undefined],
+    ['nobody knows whom the other dials', {}, { peers: undefined, broken: undefined }, undefined],
+    ['the way back is broken', {}, { ...both, broken: [link('mesh-1', 'disconnected')] }, /may get no answer/],
+    ['the way back is at risk', {}, { ...both, broken: [link('mesh-1', 'at-risk')] }, undefined],
+    ['no agent could be asked', { broken: undefined }, { peers: [], broken: [] }, undefined],
+  ])('%s', (_, of, peer, reason) => {
+    const own = { ...cluster('mesh-1', 0, []), peers: ['mesh-2'], tunnels: true, ...of };
+    const clusters = withAnswers([own, { ...cluster('mesh-2', 1, []), tunnels: true, ...peer }]);
+    const broken = reason && [{ peer: 'mesh-2', state: 'at-risk', reason: expect.stringMatching(reason) }];
+    expect(clusters[0]?.broken).toEqual(broken ?? own.broken);
+    const [service] = joinServices(clusters);
+    const use = { cluster: 'mesh-2', backends: 1, ...(reason ? { atRisk: true } : {}) };
+    expect(service?.clusters[0]?.definition?.uses).toEqual([use]);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
-import { INTERNAL_POLICY, isOn, obeysInternalPolicyOption } from '../../mesh/cilium/datapath.ts';
+import { INTERNAL_POLICY, isOn, isTunnel, obeysInternalPolicyOption } from '../../mesh/cilium/datapath.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
@@ -17,6 +17,7 @@ import { repels } from '../../mesh/objects/taints.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import { isGlobalByDefault, readSharing } from '../../mesh/services/annotations.ts';
+import { withAnswers } from '../../mesh/services/answers.ts';
 import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
@@ -37,6 +38,7 @@ export interface ServiceCluster extends Target {
   /** Its name in the mesh. */
   cluster: string;
   globalByDefault: boolean;
+  tunnels: boolean;
   /** Whether its agents heed the internalTrafficPolicy of Services. */
   heedsInternalPolicy: boolean;
 }
@@ -102,6 +104,7 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
     ...target,
     cluster: identityOf(data).name,
     globalByDefault: isGlobalByDefault(data),
+    tunnels: isTunnel({ ciliumConfig: data }),
     heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
   };
 }
@@ -129,10 +132,8 @@ export async function readServices(
     flow,
     read.map(({ member }) => member),
   );
-  const found = read.map(({ member, cluster }) => ({
-    member,
-    cluster: { ...cluster, ...links.get(member.client.context) },
-  }));
+  const linked = withAnswers(read.map(({ member, cluster }) => ({ ...cluster, ...links.get(member.client.context) })));
+  const found = read.map(({ member, cluster }, index) => ({ member, cluster: linked[index] ?? cluster }));
   return readAllBackends(found, scope, onFailure);
 }
 
@@ -217,13 +218,13 @@ function withBackends(
 
 /** One cluster's Services without their backends. */
 async function readDefinitions(member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
-  const { client, cluster, globalByDefault } = member;
+  const { client, cluster, globalByDefault, tunnels } = member;
   const [peers, namespaces, services] = await Promise.all([
     readPeers(member),
     readNamespaces(client, scope.namespace),
     readServiceFacts(member, scope),
   ]);
-  return { context: client.context, cluster, globalByDefault, peers, namespaces, services };
+  return { context: client.context, cluster, globalByDefault, tunnels, peers, namespaces, services };
 }
 
 /** The peers that the agents read from; undefined where Secrets may not be read. */

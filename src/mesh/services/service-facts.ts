@@ -55,6 +55,8 @@ export interface ClusterServices {
   nodes?: readonly string[] | undefined;
   /** They may not be listed, and it hangs on them. */
   nodesUnseen?: true | undefined;
+  /** Whether Cilium wraps its packets to other nodes; absent where that was not looked at. */
+  tunnels?: boolean | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */
@@ -65,7 +67,7 @@ export interface ClusterServices {
 export interface Use {
   cluster: string;
   backends: number;
-  /** The connection to that cluster would not come back, or what changes there is not noticed. */
+  /** The connection to that cluster would not come back, what changes there is not noticed, or its answers may not arrive. */
   atRisk?: true | undefined;
 }
 

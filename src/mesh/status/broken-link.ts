@@ -2,7 +2,7 @@
 export interface BrokenLink {
   /** The cluster that is dialled, by name. */
   peer: string;
-  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, or hear of no change. */
+  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, hear of no change, or get no answers. */
   state: 'disconnected' | 'at-risk';
   /** Why, in one clause. */
   reason: string;

@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
@@ -232,7 +232,24 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
     const names = enumerated(peers.map(({ cluster }) => cluster));
     return [theme.dim(`${one.cluster} does not dial ${names}, so that no backend there counts for it`)];
   });
-  return lines.length > 0 ? [...lines, ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme)] : [];
+  if (lines.length === 0) return [];
+  const bothWays = clusters.flatMap((one) =>
+    clusters
+      .filter(
+        (other) =>
+          isApart(other, one) &&
+          one.brokenLinks?.some(({ peer, state }) => peer === other.cluster && state === 'at-risk'),
+      )
+      .map((other) => {
+        const words = ['--destination-context', contextList([other.context]), '--connection-mode', 'bidirectional'];
+        return meshctlCommand('clustermesh connect', { context: one.context }, words);
+      }),
+  );
+  return [
+    ...lines,
+    ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme),
+    ...(bothWays.length > 0 ? hintLines(`Both ways: ${bothWays.join(' && ')}`, theme) : []),
+  ];
 }
 
 function isApart({ peers }: ReadCluster, { cluster }: ReadCluster): boolean {
