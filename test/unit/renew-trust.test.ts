@@ -1,9 +1,17 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { caMark } from '../../src/mesh/apiserver/pod-marks.ts';
+import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { renewTrustCommand } from '../../src/mesh/connect/renew-trust.ts';
+import { mendsByConnecting, renewTrustCommand } from '../../src/mesh/connect/renew-trust.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { apiserverDeployment, certificateFacts, secretObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  certificateFacts,
+  secretObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 const FORMER = caMark([certificateFacts({ sha256: 'f'.repeat(64), isCa: true })]);
@@ -34,4 +42,30 @@ it.each<[string, ClusterSnapshot, string]>([
   ],
 ])('the CA of a peer is taken up anew: %s', (_, snapshot, command) => {
   expect(renewTrustCommand('mesh-2', snapshot)).toBe(command);
+});
+
+describe('two that go by bundles', () => {
+  const ca = (key: string) => certificateFacts({ publicKeySha256: key, isCa: true });
+  const filesOf = (issuer: string, bundle: readonly string[]): TlsFiles => ({
+    certificate: certificateFacts(),
+    privateKey: 'matches',
+    ca: ca(issuer),
+    signedByCa: true,
+    authorities: bundle.map(ca),
+    bundle: { object: 'ConfigMap kube-system/cas', authorities: bundle.map(ca), pem: '' },
+  });
+  const ofOne = (bundle: readonly string[]) => filesOf('a', bundle);
+  it.each<[string, readonly string[], readonly string[], Partial<NonNullable<ClusterSnapshot['ca']>>, boolean]>([
+    ['neither of which knows the other are connected', ['a'], ['b'], {}, true],
+    ['of which the peer accepts the certificate lack a CA in one bundle', ['a'], ['a', 'b'], {}, false],
+    ['of which the peer is known lack a CA in its bundle', ['a', 'b'], ['b'], {}, false],
+    ['whose peer cannot issue a certificate need bundles', ['a'], ['b'], { hasKey: false }, false],
+    ['whose peer has a CA of another key need bundles', ['a'], ['b'], { certificate: ca('c') }, false],
+  ])('%s', (_which, here, there, authority, isMended) => {
+    const server = {
+      tlsFiles: new Map([['clustermesh-apiserver-server-cert', filesOf('b', there)]]),
+      ca: { ...caFacts('b'), ...authority },
+    };
+    expect(mendsByConnecting(ofOne(here), ofOne(here), server)).toBe(isMended);
+  });
 });

@@ -7,13 +7,13 @@ import {
 } from '../certificates/authority.ts';
 import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
-import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import type { CertificateFacts, TlsSecretFacts, TrustBundle } from '../certificates/certificate.ts';
 import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
 import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { renewTrustCommand } from '../connect/renew-trust.ts';
+import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
@@ -110,7 +110,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
             const fingerprint =
               trusted.commonName === actual.commonName ? { fingerprint: shortFingerprint(trusted) } : {};
             const lacks = bundle ? { bundle: bundle.object } : { trusted: trusted.commonName, ...fingerprint };
-            const renew = bundle ? completeBundle(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
+            const renew = bundle ? mendBundled(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
             const hint = partedBy(peer, cluster)?.mend ?? renew;
             return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: clusterNameOf(peer), ...lacks }, hint);
           }),
@@ -207,6 +207,15 @@ function bundledTrust(cluster: ClusterSnapshot, peer: ClusterSnapshot): TlsSecre
   const own = dialsWithCommon(cluster, peer) ? cluster.tlsSecrets.get(REMOTE_CERT_SECRET) : undefined;
   const serving = dialsWithCommon(peer, cluster) ? cluster.tlsSecrets.get(SERVER_CERT_SECRET) : undefined;
   return [own, serving].find((facts) => facts?.bundle?.authorities !== undefined);
+}
+
+/** How a cluster comes to know a peer whose CA its bundle lacks. */
+function mendBundled(bundle: TrustBundle, cluster: ClusterSnapshot, peer: ClusterSnapshot): string {
+  const [client, server] = dialsWithCommon(cluster, peer) ? [cluster, peer] : [peer, cluster];
+  const common = client.tlsFiles?.get(REMOTE_CERT_SECRET);
+  return mendsByConnecting(common, common, server)
+    ? renewTrustCommand(client.context, server)
+    : completeBundle(bundle, cluster, peer);
 }
 
 function dialsWithCommon(cluster: ClusterSnapshot, peer: ClusterSnapshot): boolean {

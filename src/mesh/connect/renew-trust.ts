@@ -1,5 +1,7 @@
 import { runsWithFormerCa } from '../apiserver/pod-marks.ts';
+import type { TlsFiles } from '../certificates/certificate.ts';
 import { handOn } from '../certificates/reissue.ts';
+import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -17,4 +19,21 @@ export function renewTrustCommand(context: string, peer: ClusterSnapshot): strin
   const hand = handOn(peer.objects.get(keyOf(secretRef(peer.namespace, SERVER_CERT_SECRET))));
   const force = hand === undefined ? [] : ['--force-conflicts'];
   return `${meshctlCommand('clustermesh enable', { context: peer.context }, force)} && ${connect}`;
+}
+
+/**
+ * Whether neither of two knows the other by the certificates that stand, and connecting them mends both without a bundle of CAs: the
+ * peer's CA issues one then, and stands beside it. A bundle would be completed in vain, since the other side refuses all the same.
+ * @param presented to the peer; @param trust by which the peer is known
+ */
+export function mendsByConnecting(
+  presented: TlsFiles | undefined,
+  trust: TlsFiles | undefined,
+  { tlsFiles, ca }: Pick<ClusterSnapshot, 'tlsFiles' | 'ca'>,
+): boolean {
+  const server = tlsFiles?.get(SERVER_CERT_SECRET);
+  const issuer = server && issuerOf(server);
+  if (!issuer || !presented || !trust) return false;
+  const signs = ca?.hasKey === true && ca.keyMatches && isSameKey(ca.certificate, issuer);
+  return signs && accepts(server, presented) === false && distrusts(trust, issuer);
 }

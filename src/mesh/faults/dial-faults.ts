@@ -8,7 +8,7 @@ import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.t
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
-import { renewTrustCommand } from '../connect/renew-trust.ts';
+import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -248,6 +248,9 @@ function trustFault(
   const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
   if (isUnknown && trust.bundle) {
     const says = `the server certificate of ${peer} is from a CA that is missing in ${trust.bundle.object}`;
+    if (mendsByConnecting(presented, trust, other)) {
+      return { id: 'peer-ca', says: `${says}, and ${peer} does not accept the client certificate`, key: 'ca' };
+    }
     return { id: 'peer-ca', says, key: 'ca', hint: completeBundle(trust.bundle, snapshot, other) };
   }
   if (isUnknown) {

@@ -46,7 +46,7 @@ export function replacedCredentials(
         cluster: snapshot.context,
         peer,
         becomes: isCut ? 'cut' : 'unknown',
-        why: `the chart writes its peering file anew, with the certificate for all peers instead of that for ${peer} alone, ${clause}`,
+        why: `the chart gives its peering file the certificate for all peers instead of that for ${peer} alone, ${clause}`,
         mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)),
       },
     ];
