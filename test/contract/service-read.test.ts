@@ -208,7 +208,7 @@ describe('what the agents read', () => {
     addService(clusters.stores.two, 'asked');
     const result = await meshctl(['list', '--context', 'one,two', '--as', 'jane', '-n', 'default']);
     expect(result.exitCode).toBe(0);
-    expect(result.stderr).toContain('Secret kube-system/cilium-clustermesh may not be read');
+    expect(result.stdout).toContain('the peering files may not be read');
     expect(result.stdout).toMatch(/^default +asked +mesh-1 .* mesh-2 \(1\)$/m);
   });
 
