@@ -209,7 +209,7 @@ describe('what the agents read', () => {
     const result = await meshctl(['list', '--context', 'one,two', '--as', 'jane', '-n', 'default']);
     expect(result.exitCode).toBe(0);
     expect(result.stdout).toContain('the peering files may not be read');
-    expect(result.stdout).toMatch(/^default +asked +mesh-1 .* mesh-2 \(1\)$/m);
+    expect(result.stdout).toMatch(/^default +asked +mesh-1 .* mesh-2 \(1, not verified\)$/m);
   });
 
   it('is nothing to guess at where Services may not be read: exit 3', async () => {
