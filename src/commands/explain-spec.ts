@@ -5,8 +5,8 @@ export const EXPLAIN = {
   path: ['explain'],
   summary: 'Explain an id of status, check or probe: its meaning, how it looks in Cilium, and the fix',
   description:
-    'status and check end each of their lines with an id in parentheses, and connectivity probe begins with one what it ' +
-    'finds. This prints the paragraph about it. It is part of meshctl: neither a cluster nor the internet is asked.',
+    'status and check end each of their lines with an id in parentheses; connectivity probe begins each finding with ' +
+    'one. This prints the paragraph about it. It is part of meshctl: neither a cluster nor the internet is asked.',
   examples: [
     { line: 'meshctl explain permission-denied', what: 'one of them' },
     { line: 'meshctl explain peer-ca,tls-names', what: 'several' },

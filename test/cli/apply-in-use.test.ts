@@ -189,7 +189,7 @@ describe('apply that is rolled back', () => {
     storeOf(0).delete(secret);
     const { stderr } = await apply(spec('mesh-1', 'mesh-2'));
     expect(stderr).toContain(
-      'Service kube-system/clustermesh-apiserver, Secret kube-system/cilium-ca stay: they were not there before, and by what is in them',
+      'Service kube-system/clustermesh-apiserver, Secret kube-system/cilium-ca stay: they were not there before, and their content is someone else',
     );
     expect(stderr).toContain('mesh-1: is as before, but for Service kube-system/clustermesh-apiserver');
     expect(left()).toEqual([[service], []]);

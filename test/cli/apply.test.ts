@@ -53,7 +53,9 @@ describe('apply', () => {
     const data = jsonOf(plan);
     expect(data).toMatchObject({ kind: 'Plan', dryRun: 'client', unconnected: { length: 3 } });
     const server = await apply(MESH, '--dry-run=server');
-    expect(server.stdout).toContain('known by then:\n  + mesh-1 and mesh-2 dial each other\n  + mesh-1 and mesh-3');
+    expect(server.stdout).toContain(
+      'known only by then:\n  + mesh-1 and mesh-2 dial each other\n  + mesh-1 and mesh-3',
+    );
     expect(server.stdout).toContain(
       'only the run tries connections of clusters that are enabled first and the proof of the credentials',
     );

@@ -288,7 +288,9 @@ describe('certs rotate', () => {
     const before = await certificates();
     const result = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', '--context', 'mesh-1']);
     expect(result.exitCode).toBe(2);
-    expect(result.stderr).toContain('connected to mesh-2, which no context was named for, and would be cut off');
+    expect(result.stderr).toContain(
+      'connected to mesh-2, for which no context was given; a new CA cuts off peers left out',
+    );
     expect(result.stderr).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');
     expect(await certificates()).toEqual(before);
   });

@@ -26,7 +26,7 @@ afterAll(() => sandbox.close());
 const check = (...flags: string[]) => ['clustermesh', 'check', ...flags];
 
 describe('peers whose clusters were not read', () => {
-  const ONE_SIDED = '   Of connections with these peers only one side was read: ';
+  const ONE_SIDED = '   Connections to these peers were read on one side only: ';
 
   it('are named once, with the command that reads them too, and that does', async () => {
     const { stdout } = await meshctl.ok(check('--context', 'mesh-1', '--category', 'peers'));

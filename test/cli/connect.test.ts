@@ -259,7 +259,7 @@ describe('credentials and endpoints', () => {
       };
       const refused = await connect(...argv);
       expect(refused.exitCode, refused.stderr).toBe(exitCode);
-      expect(refused.stderr).toContain('With --no-proof credentials are distributed without being verified: ');
+      expect(refused.stderr).toContain('With --no-proof, credentials are distributed unverified: ');
       expect(refused.stderr).toMatch(next);
       expect(clusters.objects()).toEqual(before);
     }
@@ -270,7 +270,7 @@ describe('credentials and endpoints', () => {
     const parted = await disconnect('--all', '--yes');
     // Done, and not seen: a script must not take it for the same.
     expect(parted.exitCode, parted.stderr).toBe(1);
-    expect(parted.stdout).toContain('⚠️  Disconnected, but that it has taken effect everywhere could not be verified\n');
+    expect(parted.stdout).toContain('⚠️  Disconnected, but this could not be verified everywhere\n');
     expect(parted.stderr).toContain('whether its etcd still lets "mesh-1" in could not be verified');
     // A second run has seen no more, and takes it for done as little.
     const again = await disconnect('--all', '--yes', '-o', 'json');
@@ -345,16 +345,16 @@ describe('disconnect', () => {
     );
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
-    expect(forced.stdout).toContain('⚠️  Disconnected, but it was not told in context "mesh-3", which did not answer\n');
+    expect(forced.stdout).toContain('⚠️  Disconnected, but nothing changed in context "mesh-3", which did not answer\n');
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
     expect(forced.stderr).toContain(
-      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open keeps receiving what it watches\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+      'context "mesh-1" refuses "mesh-3" once the user is gone from etcd, but a connection that is still open keeps receiving updates\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
     const again = await disconnect(...argv, '--force');
     expect([again.exitCode, again.stdout]).toEqual([
       0,
-      '⚠️  Nothing left to take out, but it was not told in context "mesh-3", which did not answer\n',
+      '⚠️  Nothing left to take out, but nothing changed in context "mesh-3", which did not answer\n',
     ]);
     const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');
     expect(failureOf(mistyped)).toEqual({

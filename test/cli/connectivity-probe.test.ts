@@ -144,7 +144,7 @@ describe('before enable', () => {
     expect(report.clusters[0]).toMatchObject({ via: 'pods', nodes: 2 });
     expect(report.untested.map(({ why, kinds }) => [why, kinds])).toEqual(
       ['mesh-2', 'mesh-1'].map((name) => [
-        `context "${name}": its clustermesh-apiserver has no address yet that peers could dial`,
+        `context "${name}": its clustermesh-apiserver has no address for peers to dial yet`,
         ['apiserver'],
       ]),
     );
@@ -197,14 +197,14 @@ describe('what goes by the probe', () => {
     const check = ['clustermesh', 'check', '--pre', '--context', 'mesh-1,mesh-2'];
     const hint = 'meshctl connectivity probe --context mesh-1,mesh-2';
     expect((await meshctl.ok(check)).stdout).toMatch(
-      new RegExp(`Of the network this was read, and no packet sent: pod-cidr-overlap, .*\n.*${hint}`),
+      new RegExp(`Network checks that read, but sent no packet: pod-cidr-overlap, .*\n.*${hint}`),
     );
     const report = jsonOf(await meshctl.ok([...check, '-o', 'json']));
     requireValid(report);
     expect(report.untried).toMatchObject({ hint: expect.stringContaining(hint) });
     // Of one cluster most is skipped, which a green line does not tell.
     const alone = await meshctl.ok(['clustermesh', 'check', '--pre', '--context', 'mesh-1', '-q']);
-    expect(alone.stdout).not.toContain('no packet sent');
+    expect(alone.stdout).not.toContain('sent no packet');
     expect(alone.stderr).toMatch(
       /^⚠ with one cluster nothing is compared, .*\n {2}→ Name the others .*: meshctl clustermesh check --pre --all\n$/,
     );
@@ -276,7 +276,7 @@ describe('after enable and connect', () => {
     const [, sent] = /Sent (\d+) tests between/.exec(stderr) ?? [];
     expect(stdout).toContain(`(${sent} of ${report.tests.length} tests)`);
     expect(stdout).toMatch(
-      /^⚠️ .* carries all that the mesh needs of it, as far as nodes send it .* → meshctl connectivity probe --context mesh-1,mesh-2 --via pods -o wide$/m,
+      /^⚠️ .* carries all that the mesh needs, as far as nodes send it .* → meshctl connectivity probe --context mesh-1,mesh-2 --via pods -o wide$/m,
     );
   });
 

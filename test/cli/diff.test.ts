@@ -117,7 +117,7 @@ describe('diff', () => {
 
   it('finds what is in the clusters and not in the file', async () => {
     const { stdout, exitCode } = await diff({ ...BOTH, topology: { type: 'pairs', pairs: [] } });
-    expect(stdout).toContain('In the clusters, and not in the file:\n  - mesh-1 and mesh-2 dial each other');
+    expect(stdout).toContain('In the clusters, not in the file:\n  - mesh-1 and mesh-2 dial each other');
     expect(stdout).toContain('To make it so, pipe the same document into apply (-f -); with --prune, what is in no');
     expect(exitCode).toBe(1);
     const alone = await diff({ clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } });
@@ -182,7 +182,7 @@ describe('diff', () => {
     await meshctl.ok(part);
     const join = 'meshctl clustermesh connect --context mesh-2 --destination-context mesh-1';
     const out = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
-    const ways = `connect them again: ${join}; or part them on that side too: ${out}`;
+    const ways = `connect them again: ${join}; or disconnect that side too: ${out}`;
     const written = 'Write the pair in the file as it is meant, and';
     const text = (await meshctl.ok(['export', '--context', 'mesh-1,mesh-2'])).stdout;
     expect(text).toContain(
@@ -194,7 +194,7 @@ describe('diff', () => {
     const { stdout } = await meshctl(['diff', ...half], { cwd: folder.path });
     expect(stdout).toContain('  - mesh-2 lets mesh-1 in, which neither dials it nor lets it in any more\n');
     expect(stdout.replaceAll(/\n +/g, ' ')).toContain(
-      `→ ${written} connect them again: ${join} or part them on that side too: ${out}`,
+      `→ ${written} connect them again: ${join} or disconnect that side too: ${out}`,
     );
     expect(stdout).not.toContain('lost');
     expect(stdout).toContain('→ Or remove what is in no file, which makes it one-way for good:');
@@ -313,7 +313,7 @@ describe('diff', () => {
     const { exitCode, stdout, stderr } = await diff(BOTH);
     expect(exitCode, stderr).toBe(1);
     // They are enabled, and connected.
-    expect(stdout).not.toContain('Not connected');
+    expect(stdout).not.toContain('In the file, not in the clusters');
     const applied = await meshctl(['apply', '-f', '-', '--yes'], { input: meshText(BOTH) });
     expect(applied.exitCode, applied.stderr).toBe(0);
     expect((await diff(BOTH)).exitCode).toBe(0);
@@ -326,7 +326,7 @@ describe('diff', () => {
     const service = await diff(BOTH);
     expect(service.stdout).toContain('meshctl.io/endpoint.mesh-2');
     expect(service.stderr).not.toContain('as chosen');
-    expect(service.stdout).toContain('What apply asks for before that:\n  ! mesh-2 may be cut off\n');
+    expect(service.stdout).toContain('apply asks for confirmation:\n  ! mesh-2 may be cut off\n');
     const apply = (spec: WrittenSpec, ...words: string[]) =>
       meshctl(['apply', '-f', '-', ...words], { input: meshText(spec) });
     const planned = await apply(BOTH, '--dry-run');
@@ -337,7 +337,7 @@ describe('diff', () => {
     expect(await apply(BOTH)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('mesh-2 may be cut off') });
     const file: WrittenSpec = { ...BOTH, endpoints: [{ to: 'mesh-2', addresses: ['203.0.113.9:2379'] }] };
     expect((await diff(file)).stderr).not.toContain('as chosen');
-    expect((await diff(file)).stdout).not.toContain('What apply asks');
+    expect((await diff(file)).stdout).not.toContain('apply asks for confirmation');
     expect((await apply(BOTH, '--yes')).exitCode).toBe(0);
     expect((await apply(BOTH)).stdout).toContain('Nothing to change');
     // Who names the Service has chosen it.
@@ -363,7 +363,7 @@ describe('diff', () => {
       'requests from mesh-2 for default/web fail, which no other backends serve (mesh-1, mesh-2)',
     ];
     const told = await diff(file);
-    expect(told.stdout).toContain(`What apply asks for before that:\n${clauses.map((one) => `  ! ${one}\n`).join('')}`);
+    expect(told.stdout).toContain(`apply asks for confirmation:\n${clauses.map((one) => `  ! ${one}\n`).join('')}`);
     expect(jsonOf(await diff(file, '-o', 'json'))).toMatchObject({ agreement: clauses });
     expect((await diff(file, '-o', 'junit')).stdout).toContain(`message="${clauses.join('; ')}"`);
     const alone: WrittenSpec = { ...file, clusters: [{ name: 'mesh-1' }], external: ['mesh-2'] };

@@ -184,7 +184,7 @@ describe('disable', () => {
     expect(cluster(0).store.get(refs.secret('clustermesh-apiserver-admin-cert'))?.data).toEqual(before);
   });
 
-  it('warns of peers that still point here, and disconnects them where it shall', async () => {
+  it('warns of peers that still dial it, and disconnects them where it shall', async () => {
     await succeed('enable', '--context', 'mesh-2');
     await succeed('connect', '--context', 'mesh-1', '--destination-context', 'mesh-2');
     const peersOf2 = () => cluster(1).store.get(refs.secret('cilium-kvstoremesh'))?.data;
@@ -192,7 +192,7 @@ describe('disable', () => {
     // Without a word about the peers a run asks, which nothing refuses yet.
     const warned = jsonOf(await succeed('disable', '--context', 'mesh-1', '--dry-run', '-o', 'json'));
     const forget = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
-    expect(warned.warnings).toEqual([expect.stringMatching(`^"mesh-2" still points here [^→]* → ${forget}$`)]);
+    expect(warned.warnings).toEqual([expect.stringMatching(`^"mesh-2" still dials "mesh-1" [^→]* → ${forget}$`)]);
     expect(warned).not.toHaveProperty('refused');
 
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
@@ -207,7 +207,7 @@ describe('disable', () => {
       expect(exitCode, stderr).toBe(2);
       const isDryRun = unsaid.includes('--dry-run');
       expect(stdout.includes('a run is refused')).toBe(isDryRun);
-      expect(stderr).toContain('mesh-2 still dials mesh-1, and keeps sending requests to its pods when it is gone');
+      expect(stderr).toContain('mesh-2 still dials mesh-1, and keeps sending requests to its pods after a disable');
       const again = `meshctl clustermesh disable --context mesh-1${isDryRun ? ' --dry-run' : ''}`;
       expect(stderr).toMatch(
         new RegExp(
@@ -227,7 +227,9 @@ describe('disable', () => {
     await writeFile(lone, stringify({ ...rest, contexts: contexts.filter(({ name }) => name === 'mesh-1') }));
     const alone = await runCli(['clustermesh', 'disable', '--context', 'mesh-1', '--yes', '--kubeconfig', lone]);
     expect(alone.exitCode, alone.stderr).toBe(2);
-    expect(alone.stderr).toContain('✖ no context leads to mesh-2, which keeps sending requests to the pods of mesh-1');
+    expect(alone.stderr).toContain(
+      '✖ no context leads to mesh-2: if it still dials mesh-1, it keeps sending requests to pods there',
+    );
     expect(alone.stderr).toMatch(
       /leave it as it is:\s+meshctl clustermesh disable \S+ \S+ --context mesh-1 --disconnect=false --yes/,
     );
@@ -236,7 +238,9 @@ describe('disable', () => {
       const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', ...more, '--kubeconfig', lone];
       const untold = await runCli(argv);
       expect(untold.exitCode, untold.stderr).toBe(2);
-      expect(untold.stderr).toContain('no context leads to mesh-2, which keeps sending requests to the pods of mesh-1');
+      expect(untold.stderr).toContain(
+        'no context leads to mesh-2: if it still dials mesh-1, it keeps sending requests to pods there',
+      );
       expect(untold.stderr).toMatch(/--disconnect=false --yes/);
     }
 
@@ -374,7 +378,7 @@ describe('disable --disconnect, where what names the peers is kept', () => {
     leaving(1);
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y'] };
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1,mesh-2', '--disconnect'], options);
-    const warning = asked.stderr.indexOf('"gone" still points here, unless it is gone,');
+    const warning = asked.stderr.indexOf('"gone" still dials "mesh-1", unless it is gone,');
     expect(warning).toBeGreaterThan(0);
     expect(warning).toBeLessThan(asked.stderr.indexOf('Disable Cluster Mesh in mesh-1'));
     expect(asked.exitCode, asked.stderr).toBe(1);

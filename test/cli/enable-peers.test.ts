@@ -58,7 +58,7 @@ const planOf = async (...more: string[]) =>
 const peersOf = async (...more: string[]) => (await planOf(...more)).clusters.flatMap(({ peers }) => peers);
 
 const REPLACED =
-  'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late';
+  'the only pod of Deployment clustermesh-apiserver is replaced: changes in the clusters arrive a few seconds late';
 
 describe('pods that a plan replaces or ends', () => {
   const label = 'Deployment/clustermesh-apiserver:spec.template.metadata.labels.team=mesh';
@@ -134,7 +134,7 @@ describe('the users', () => {
     two.store.delete(refs.configMap('clustermesh-remote-users'));
     const asked = await meshctl(enable('mesh-2'));
     expect(asked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
-    expect(asked.stderr).toMatch(/a cluster that only\s+dials in and is none of them loses access/);
+    expect(asked.stderr).toMatch(/a cluster that only\s+dials in and is not among them loses access/);
     expect(two.store.get(refs.configMap('clustermesh-remote-users'))).toBeUndefined();
     const result = await meshctl.ok(enable('mesh-2', '--yes'));
     expect(result.stdout).not.toContain('cut off');

@@ -90,7 +90,7 @@ it('a cluster that was renamed would not come back, and gets no certificates of 
   const runs = 'runs as "mesh-2" with the id 2, and cilium-config says "west" with the id 2';
   const status = await meshctl(['clustermesh', 'status', '--context', 'mesh-2']);
   expect(status.exitCode).toBe(1);
-  expect(status.stdout).toContain('would not come back');
+  expect(status.stdout).toContain('connected, but not after a restart');
   expect(status.stdout).toContain(runs);
   for (const argv of [
     ['certs', 'rotate', '--context', 'mesh-2', '--yes'],

@@ -30,7 +30,7 @@ describe('firewall', () => {
     expect(stdout).toContain('#   meshctl clustermesh firewall --context mesh-1,mesh-2 -o nft');
     expect(stderr).toContain('meshctl clustermesh enable --context mesh-1\n');
     expect(stdout).toMatch(/^add rule inet filter \S+-input .* udp dport 8472 accept/m);
-    expect(stderr).toContain('context "mesh-1": its clustermesh-apiserver has no address yet that peers could dial');
+    expect(stderr).toContain('context "mesh-1": its clustermesh-apiserver has no address for peers to dial yet');
   });
 
   it('after it: with the clustermesh-apiserver as peers dial it', async () => {

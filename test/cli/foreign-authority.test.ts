@@ -27,7 +27,7 @@ const CASES: Case[] = [
     way: BACK,
     other: NEW,
   },
-  { title: 'whose peers have their own', enabling: [enable('mesh-1,mesh-2')], way: OVER, other: 'from its backup' },
+  { title: 'whose peers have their own', enabling: [enable('mesh-1,mesh-2')], way: OVER, other: 'from backup' },
 ];
 
 describe.each(CASES)('a CA that signed none of the certificates in use, $title', ({ enabling, way, other }) => {
@@ -66,7 +66,7 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
   it('is told by status and found before enable, and no new peer gets a weaker credential for it unasked', async () => {
     const status = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1']);
     expect(unwrapped(status.stdout)).toContain('it holds a CA that signed none of the certificates in use');
-    expect(status.stdout).toContain('no connection needs it now');
+    expect(status.stdout).toContain('no connection is affected yet');
     const pre = await meshctl(['clustermesh', 'check', '--pre', '--context', 'mesh-1,mesh-2', '--category', 'tls']);
     expect(pre).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('(tls-ca)') });
     expect(unwrapped(pre.stdout)).toContain(way);
@@ -89,7 +89,7 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
         expect(unwrapped(alone.stderr)).toContain('mesh-2, which would be cut off, logs in by the one that did');
         continue;
       }
-      expect(unwrapped(alone.stderr)).toContain('would be cut off by a new CA');
+      expect(unwrapped(alone.stderr)).toContain('a new CA cuts off peers left out');
       expect(unwrapped(alone.stderr)).toContain(`Renew what they hold together: ${OVER} or forget`);
     }
     const single = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2', '--peer', 'mesh-1']);

@@ -108,7 +108,7 @@ describe('an invitation', () => {
     expect(failed.stderr).toContain('mesh-1: is as before');
     expect(two.clusters.objects()).toEqual(before);
     const revoke = mesh('invitations', 'revoke', await id(b));
-    expect(failureOf(await b(revoke)).says).toContain('confirmation is needed');
+    expect(failureOf(await b(revoke)).says).toContain('confirmation needed');
     const revoked = await b([...revoke, '-y']);
     expect(revoked.stdout).toContain('mesh-1 is no longer let in');
     expect(failureOf(await accept(b, 'reply.yaml', '-y')).says).toContain('was made by this very cluster');

@@ -235,12 +235,12 @@ describe('an accept that ends between letting the peer in and writing down that 
   it('goes on when it is run again, and then takes no other reply', async () => {
     await endEarly();
     expect(good(await a(mesh('invitations', 'list')))).toMatch(
-      /mesh-2 +inviter +invited [\s\S]+waits for you to accept the reply/,
+      /mesh-2 +inviter +invited [\s\S]+waits for you to finish accepting the reply/,
     );
     // Whoever else got hold of the invitation does not come in its place.
     const { exitCode, says } = failureOf(await accept(a, 'reply-c.yaml'));
     expect(exitCode).toBe(1);
-    expect(says).toContain('the reply of "mesh-3" comes too late: accepting the one of "mesh-2"');
+    expect(says).toContain('the reply of "mesh-3" comes too late: the one of "mesh-2"');
     expect(usersOf('mesh-1')).not.toContain('remote-mesh-3');
     await two.save('confirmation.yaml', good(await accept(a, 'reply-b.yaml')));
     expect(filesOf('mesh-1')).toEqual(['mesh-2']);

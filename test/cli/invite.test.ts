@@ -97,7 +97,7 @@ describe('two owners', () => {
   it('are asked to compare fingerprints; another one than was named is refused', async () => {
     const unasked = failureOf(await accept(b, 'invitation.yaml'));
     expect(unasked).toMatchObject({ exitCode: 2 });
-    expect(unasked.says).toContain('confirmation is needed');
+    expect(unasked.says).toContain('confirmation needed');
     // To compare is the point of the question: no hint leads past it.
     expect(unasked.says).toContain("meshctl clustermesh accept invitation.yaml --fingerprint '<SHA256:…>'");
     expect(unasked.says).not.toMatch(/--yes|SHA256:[0-9A-F]/);
@@ -119,7 +119,7 @@ describe('two owners', () => {
     const looked = await accept(b, 'invitation.yaml', '--dry-run', '-o', 'json');
     expect(jsonOf(looked).warnings).toEqual(
       expect.arrayContaining([
-        'context "mesh-2": requests from mesh-1 for default/web may come in, if they are global there',
+        'context "mesh-2": requests from mesh-1 for default/web may come in, if also global there',
       ]),
     );
     for (const object of objects) store.delete(refOf(object));
@@ -193,7 +193,7 @@ describe('two owners', () => {
     const seenByInviter = (await a(mesh('status'))).stdout;
     expect(seenByInviter).not.toContain('‼');
     expect(seenByInviter).toContain(
-      'whether the owner of "mesh-2" has accepted the confirmation too, only their own status shows',
+      'only their own status shows whether the owner of "mesh-2" has accepted the confirmation',
     );
     expect(parse(confirmation)).toMatchObject({ step: 'confirmation', answers: { cluster: 'mesh-2' } });
     const done = jsonOf(await accept(b, 'confirmation.yaml', '-o', 'json'));

@@ -30,7 +30,7 @@ it.each<[resource: string, says: string, checks: string[]]>([
 ])('without %s, status says what it does not know, and check skips it', async (resource, says, checks) => {
   grant(resource);
   const status = await mesh.meshctl(['clustermesh', 'status', ...BOTH, ...AS]);
-  expect(status.stdout).toContain(`‼ mesh-2: may not be read, so that nothing is known of it: ${says}`);
+  expect(status.stdout).toContain(`‼ mesh-2: no right to read, so nothing is known of: ${says}`);
   expect(status.stdout).not.toContain('‼ mesh-1');
   // What is seen of it is well.
   expect(status.exitCode).toBe(3);
@@ -71,7 +71,7 @@ it('without a Secret, certs list says what it does not list', async () => {
   grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh', 'clustermesh-apiserver-server-cert']);
   const { exitCode, stderr } = await mesh.meshctl(['clustermesh', 'certs', 'list', ...BOTH, ...AS]);
   expect(exitCode).toBe(3);
-  expect(stderr).toContain('context "mesh-2": may not be read, and are not listed: Secret kube-system/');
+  expect(stderr).toContain('context "mesh-2": no right to read, so not listed: Secret kube-system/');
   expect(stderr).toContain('Secret kube-system/cilium-ca');
   expect(stderr).not.toMatch(/server-cert|mesh-1/);
   grant('secrets', ['cilium-clustermesh']);

@@ -17,7 +17,7 @@ const CA = refs.secret('cilium-ca');
 const certificate = (role: string) => refs.secret(`clustermesh-apiserver-${role}-cert`);
 const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map(certificate);
 const WAYS_BACK =
-  'restore Secret kube-system/cilium-ca from its backup; or, which cuts mesh-2 off until connected again: meshctl clustermesh enable --context mesh-1 --replace-ca';
+  'restore Secret kube-system/cilium-ca from backup; or replace it (cuts mesh-2 off until reconnected): meshctl clustermesh enable --context mesh-1 --replace-ca';
 
 const keep = (ref: ObjectRef) => {
   if (!lost.has(keyOf(ref))) lost.set(keyOf(ref), structuredClone(found(one.store.get(ref), ref.name)));

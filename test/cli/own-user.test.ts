@@ -41,7 +41,7 @@ describe("a cluster's own user", () => {
   it('is none that disable cuts off', async () => {
     const { stdout, stderr } = await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--dry-run']);
     expect(stdout).not.toContain('peer mesh-1');
-    expect(stderr).not.toContain('still points here');
+    expect(stderr).not.toContain('still dials');
   });
 
   it('stays when the cluster is told to forget its own name, or its peers', async () => {

@@ -48,7 +48,7 @@ it('a cluster whose CA has its key elsewhere holds up no other, and is told of w
   expect((await clusters.meshctl([...ROTATE, '--older-than', '300d', '--dry-run'])).exitCode).toBe(0);
   const planned = await clusters.meshctl([...ROTATE, '--dry-run']);
   expect(planned.exitCode).toBe(1);
-  expect(planned.stdout).toMatch(/\n✗ mesh-1: what is due of its certificates stays, since [^→]*\n +→ [^→]*--ca-cert/);
+  expect(planned.stdout).toMatch(/\n✗ mesh-1: its due certificates are not renewed: [^→]*\n +→ [^→]*--ca-cert/);
   const { exitCode, ...rest } = await clusters.meshctl([...ROTATE, '-o', 'json']);
   const result = jsonOf({ exitCode, ...rest });
   requireValid(result);

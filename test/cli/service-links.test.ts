@@ -81,9 +81,7 @@ describe('services behind a broken connection', () => {
     expect(failover.stdout).toContain('default/borrowed: already now for mesh-1 (no connection to mesh-2)');
     const text = (await service('list')).stdout;
     expect(text).toContain('nothing, mesh-2 (not connected)');
-    expect(text).toMatch(
-      /⚠️ {2}mesh-1 is not connected to mesh-2, so that no backend there counts for it: 0 of 1 nodes/,
-    );
+    expect(text).toMatch(/⚠️ {2}mesh-1 is not connected to mesh-2, so backends there do not count for it: 0 of 1 nodes/);
     expect(text).toMatch(/→ meshctl clustermesh status .*--context 'admin@prod b \(old\),mesh-2'/);
     expect((await service('describe', 'default/borrowed')).stdout).toContain('nothing, mesh-2 (not connected)');
     expect((await service('list', '-o', 'name')).stderr).toContain('mesh-1 is not connected to mesh-2');
@@ -129,7 +127,7 @@ describe('services behind a broken connection', () => {
     expect((await service('list')).stdout).toContain('mesh-2 (1, at risk)');
 
     const failover = await service('failover');
-    expect(failover.stdout).toContain('mesh-1 is connected to mesh-2, but not so that it could count on the backends');
+    expect(failover.stdout).toContain('mesh-1 is connected to mesh-2, but cannot count on the backends');
     expect(failover.stdout).toContain('the peering file cannot be read');
   });
 });

@@ -102,7 +102,7 @@ describe('a peer that logs in with what all of one CA share', () => {
     const plan = await ok('clustermesh', 'disable', '--context', 'mesh-1', '--dry-run');
     for (const peer of ['mesh-2', 'mesh-3']) expect(plan.stdout).toMatch(new RegExp(`peer ${peer} .*cut off`));
 
-    const replace = /→ a CA of its own .*?: meshctl (.*)\n/.exec(stderr)?.[1] ?? '';
+    const replace = /→ replacing the CA here .*?: meshctl (.*)\n/.exec(stderr)?.[1] ?? '';
     await ok(...replace.split(' '), '--yes');
     clusters.network.cutLink('mesh-1', 'mesh-2');
     clusters.network.mendLink('mesh-1', 'mesh-2');

@@ -123,7 +123,7 @@ const STATES: Record<string, State> = {
     ...{ exitCode: 3, headline: /^⚠️ {2}All 4 nodes .* clusters, as far as that may be read$/, healthy: false },
     // That all may be read, and what hangs on it.
     junit: { failures: 0, skipped: 2 },
-    graph: { lost: [], said: /mesh-2: may not be read, so that nothing is known of it: .*Secret kube-system/ },
+    graph: { lost: [], said: /mesh-2: no right to read, so nothing is known of: .*Secret kube-system/ },
   },
   'only some nodes are asked, by choice': {
     flags: ['--sample', '50'],

@@ -54,14 +54,14 @@ const BREAKS: readonly Break[] = [
   {
     what: 'garbage for KVStoreMesh',
     faults: ['peering-file-unreadable'],
-    says: 'mesh-2: connected, but would not come back: the peering file cannot be read: it is not a mapping of settings (Secret cilium-kvstoremesh, key mesh-2)',
+    says: 'mesh-2: connected, but not after a restart: the peering file cannot be read: it is not a mapping of settings (Secret cilium-kvstoremesh, key mesh-2)',
     hint: CONNECT,
     change: (cluster) => setSecret(cluster, KVSTOREMESH, { 'mesh-2': 'garbage' }),
   },
   {
     what: 'a client certificate that is none',
     faults: ['peer-certificate-unreadable'],
-    says: 'mesh-2: connected, but would not come back: the client certificate cannot be read (Secret cilium-kvstoremesh, key mesh-2.etcd-client.crt)',
+    says: 'mesh-2: connected, but not after a restart: the client certificate cannot be read (Secret cilium-kvstoremesh, key mesh-2.etcd-client.crt)',
     hint: CONNECT,
     change: (cluster) => setSecret(cluster, KVSTOREMESH, { 'mesh-2.etcd-client.crt': 'not a cert' }),
   },
@@ -75,28 +75,28 @@ const BREAKS: readonly Break[] = [
   {
     what: "KVStoreMesh's Secret deleted",
     faults: ['peering-secret-missing'],
-    says: 'mesh-2, mesh-3: connected, but would not come back: the peering files are missing (Secret cilium-kvstoremesh)',
+    says: 'mesh-2, mesh-3: connected, but not after a restart: the peering files are missing (Secret cilium-kvstoremesh)',
     hint: `${CONNECT},mesh-3`,
     change: ({ store }) => void store.delete(refs.secret(KVSTOREMESH)),
   },
   {
     what: 'the server certificate deleted',
     faults: ['certificate-missing'],
-    says: 'mesh-1: connected, but would not come back: the server certificate is missing (Secret clustermesh-apiserver-server-cert)',
+    says: 'mesh-1: connected, but not after a restart: the server certificate is missing (Secret clustermesh-apiserver-server-cert)',
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.secret('clustermesh-apiserver-server-cert')),
   },
   {
     what: 'the users deleted',
     faults: ['users-missing'],
-    says: 'mesh-1: connected, but would not come back: the list of etcd users for peers is missing (ConfigMap clustermesh-remote-users)',
+    says: 'mesh-1: connected, but not after a restart: the list of etcd users for peers is missing (ConfigMap clustermesh-remote-users)',
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.configMap('clustermesh-remote-users')),
   },
   {
     what: 'the rights deleted',
     faults: ['access-missing'],
-    says: 'mesh-1: connected, but would not come back: its clustermesh-apiserver has lost its ServiceAccount and ClusterRoleBinding: a new pod could read nothing to serve (ServiceAccount clustermesh-apiserver)',
+    says: 'mesh-1: connected, but not after a restart: its clustermesh-apiserver has lost its ServiceAccount and ClusterRoleBinding: a new pod could read nothing to serve (ServiceAccount clustermesh-apiserver)',
     hint: ENABLE,
     change: ({ store }) => {
       for (const ref of LOST_RIGHTS) store.delete(ref);
@@ -183,7 +183,7 @@ describe('connected, but would not come back', () => {
     try {
       const { exitCode, stdout } = await status();
       expect(exitCode, stdout).toBe(0);
-      expect(stdout).toContain('no connection needs it now');
+      expect(stdout).toContain('no connection is affected yet');
       expect(stdout).toContain('the remote certificate is missing (Secret clustermesh-apiserver-remote-cert)');
       expect(stdout).toContain('the CA is missing: nothing can be renewed (Secret cilium-ca)');
       const { healthy, faults } = jsonOf(
@@ -205,7 +205,7 @@ describe('connected, but would not come back', () => {
     try {
       const { exitCode, stdout } = await meshctl(waitForStatus('mesh-1', '5m'));
       expect(exitCode).toBe(1);
-      expect(stdout).toContain('would not come back');
+      expect(stdout).toContain('connected, but not after a restart');
     } finally {
       undo();
     }

@@ -96,7 +96,7 @@ it('a status without any agent has the reason and the next step, and so has chec
     'mesh-1: no Cilium agent runs: its DaemonSet wants none on any of 2 nodes (nodeSelector no=where)',
   );
   expect(text).toContain(`→ ${KUBECTL} describe daemonset/cilium`);
-  expect(text).not.toContain('would not come back: no Cilium agent');
+  expect(text).not.toMatch(/(not after a restart|would not reconnect): no Cilium agent/);
   expect(unconnected([report]).map(({ args, hint }) => [args.foundBy, hint])).toContainEqual([
     'agents-run',
     `${KUBECTL} describe daemonset/cilium`,

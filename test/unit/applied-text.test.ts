@@ -4,7 +4,7 @@ import { PLAIN } from '../support/plain-theme.ts';
 
 it.each([
   [true, /^✅ /],
-  [false, /^⚠️ {2}.*, but that it has taken effect everywhere could not be verified$/m],
+  [false, /^⚠️ {2}.*, but this could not be verified everywhere$/m],
 ])('apply is green only where what it took away was seen to be gone: %s', (verified, head) => {
   const step = {
     cluster: 'one',

@@ -556,7 +556,7 @@ describe('checks of CAs and ownership', () => {
     expect(findings.find(({ cluster = 'one' }) => cluster === 'one')?.severity).toBe(severity);
     if (severity !== 'fail') return;
     expect(findings[0]?.hint).toMatch(
-      /restore Secret kube-system\/cilium-ca from its backup; or, .+: meshctl clustermesh enable --context one --replace-ca$/,
+      /restore Secret kube-system\/cilium-ca from backup; or .+: meshctl clustermesh enable --context one --replace-ca$/,
     );
   });
 

@@ -92,7 +92,7 @@ describe('what a connect does to the connections that there are', () => {
         'context-2',
         'mesh-1',
         'moved',
-        'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
+        'the only pod of Deployment clustermesh-apiserver is replaced: changes in the clusters arrive a few seconds late',
       ],
     ]);
     // Agents only dial: who dials this cluster does not notice.
@@ -138,7 +138,7 @@ describe('what a connect does to the connections that there are', () => {
     expect(dialledAddresses(client, 'mesh-3')).toEqual(['10.9.9.1:2379']);
     expect(becomes('172.18.3.100')).toEqual([
       'moved',
-      '10.9.9.1 → 172.18.3.100; the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
+      '10.9.9.1 → 172.18.3.100; the only pod of Deployment clustermesh-apiserver is replaced: changes in the clusters arrive a few seconds late',
     ]);
     expect(becomes('10.9.9.2')).toEqual([
       'unknown',

@@ -83,14 +83,14 @@ describe('firewallRules', () => {
     expect(report.unknown).toEqual([
       {
         context: 'context-2',
-        why: 'its clustermesh-apiserver has no address yet that peers could dial',
+        why: 'its clustermesh-apiserver has no address for peers to dial yet',
         hint: 'meshctl clustermesh enable --context context-2',
       },
     ]);
     requireValid({ apiVersion: 'meshctl.io/v1alpha1', kind: 'FirewallRules', ...report });
     const text = firewallText(report, PLAIN);
     expect(text).toMatch(/mesh-1 +nodes +172\.18\.1\.0\/30 +2 nodes, 4 addresses/);
-    expect(text).toContain('context "context-2": its clustermesh-apiserver has no address yet');
+    expect(text).toContain('context "context-2": its clustermesh-apiserver has no address for peers to dial yet');
   });
 
   it('have pods at both ends with native routing; nodes send to them, too', () => {

@@ -42,7 +42,7 @@ describe('the order of hints', () => {
     [
       'a CA before who dials',
       [
-        'restore Secret a/b from its backup; or, which cuts c off until connected again: meshctl clustermesh enable --context a --replace-ca',
+        'restore Secret a/b from backup; or replace it (cuts c off until reconnected): meshctl clustermesh enable --context a --replace-ca',
         'meshctl clustermesh connect --context a --destination-context b',
       ],
     ],

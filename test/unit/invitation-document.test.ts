@@ -169,9 +169,7 @@ describe('what is kept of an invitation', () => {
     const confirmed = record('inviter', { state: 'confirmed', peer: { name: 'b', id: 2, ca: '' } });
     const standing = standingOf(confirmed, 'a', NOW, { isConnected: true });
     expect(standing.waitsFor).toBeUndefined();
-    expect(standing.unseen).toBe(
-      'whether the owner of "b" has accepted the confirmation too, only their own status shows',
-    );
+    expect(standing.unseen).toBe('only their own status shows whether the owner of "b" has accepted the confirmation');
     expect(standingOf(confirmed, 'a', EXPIRES, { isConnected: true }).unseen).toBeUndefined();
   });
 });

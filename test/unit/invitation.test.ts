@@ -207,7 +207,7 @@ describe('a message is refused', () => {
     ],
     [
       'used',
-      `the invitation belongs to invitation ${ID}, which has been used: cluster "a" is dialled by what it brought`,
+      `the invitation belongs to invitation ${ID}, which has been used: cluster "a" is dialled because of it`,
       () =>
         judge(invitation, { ...guest({ state: 'joined', received: messageDigest(confirmation) }), isDialled: true }),
     ],
@@ -230,12 +230,12 @@ describe('a message is refused', () => {
     ],
     [
       'used',
-      `the reply of "b" comes too late: accepting the one of "c" to invitation ${ID} was begun`,
+      `the reply of "b" comes too late: the one of "c" to invitation ${ID} came first`,
       () => judge(reply, inviter({ peer: { name: 'c', id: 3, ca: '' } }), { key: heldByA }),
     ],
     [
       'used',
-      'comes too late: accepting the one of "b" with the CA SHA256:',
+      'comes too late: the one of "b" with the CA SHA256:',
       () => judge(reply, inviter({ peer: { name: 'b', id: 2, ca: '2'.repeat(64) } }), { key: heldByA }),
     ],
     ['used', 'which has been used', () => judge(confirmation, guest({ state: 'joined' }), { key: heldByB })],

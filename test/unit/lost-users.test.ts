@@ -124,7 +124,7 @@ describe('users whose list is lost', () => {
       servedUsers: ['remote-mesh-2'],
     });
     expect(doubtAboutUsers(unreadable)).toMatch(
-      /^the list of users cannot be read: it is not valid YAML .*: it is rebuilt from the users that etcd has still, the names that can be read in it, .*only dials in/,
+      /^the list of users cannot be read: it is not valid YAML .*: it is rebuilt from the users that etcd still has, the names that can be read in it, .*only dials in/,
     );
     // An enable that did not come so far.
     expect(doubtAboutUsers(snapshotOf({ live: [serviceObject({})] }))).toBeUndefined();
@@ -184,7 +184,7 @@ describe('a user that is removed', () => {
         cluster: 'c1',
         peer: 'mesh-4',
         becomes: 'moved',
-        why: 'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
+        why: 'the only pod of Deployment clustermesh-apiserver is replaced: changes in the clusters arrive a few seconds late',
       },
     ]);
   });

@@ -198,7 +198,7 @@ describe('networkNeeds: the clustermesh-apiserver', () => {
       {
         context: 'context-2',
         kind: 'apiserver',
-        why: 'its clustermesh-apiserver has no address yet that peers could dial',
+        why: 'its clustermesh-apiserver has no address for peers to dial yet',
         hint: 'meshctl clustermesh enable --context context-2',
       },
     ]);

@@ -127,8 +127,8 @@ describe('clusters that are connected for the first time', () => {
 
 describe('a cluster of another owner, whose Services nobody here can read', () => {
   const services = { cart: GLOBAL, db: PRIVATE };
-  const out = 'requests for shop/cart, shop/db may go to mesh-2 too, if they are global there';
-  const inwards = 'requests from mesh-2 for shop/cart may come in, if they are global there';
+  const out = 'requests for shop/cart, shop/db may go to mesh-2 too, if also global there';
+  const inwards = 'requests from mesh-2 for shop/cart may come in, if also global there';
 
   it.each<[what: string, own: Of, dialsPeer: boolean, says: string[]]>([
     ['it is let in', { services }, false, [inwards]],

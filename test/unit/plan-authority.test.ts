@@ -105,7 +105,7 @@ describe('a CA that is not as it should be', () => {
       makes: false,
     });
     expect(authorityWarnings(snapshot, lost).join()).toContain(
-      ' → restore Secret kube-system/cilium-ca from its backup; or, which cuts peers off until connected again: meshctl clustermesh enable --context one --replace-ca',
+      ' → restore Secret kube-system/cilium-ca from backup; or replace it (cuts peers off until reconnected): meshctl clustermesh enable --context one --replace-ca',
     );
     expect(planAuthority(snapshot, { replace: true })).toMatchObject({ replaces: true, makes: true });
     expect(planAuthority(snapshot, { given: given('ca-one') })).toMatchObject({
@@ -163,8 +163,8 @@ describe('a CA that signed none of the certificates in use', () => {
   it('is told with who has a copy of the right one, as long as somebody trusts that', () => {
     const kept = planAuthority(snapshot, {});
     const told = (...others: ClusterSnapshot[]) => authorityWarnings(snapshot, kept, others).join();
-    expect(told(holder('former'))).toContain('--ca-from-context two; or,');
-    expect(told(holder('third'))).toContain('from its backup; or,');
+    expect(told(holder('former'))).toContain('--ca-from-context two; or switch to ');
+    expect(told(holder('third'))).toContain('from backup; or switch to ');
     const alone = snapshotOf({ live: [secret()], tlsSecrets: inUse('former') });
     expect(authorityWarnings(alone, planAuthority(alone, {}))).toEqual([]);
   });

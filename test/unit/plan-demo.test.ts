@@ -92,7 +92,7 @@ it.each<[string, Partial<DemoCluster>, Partial<DemoCluster>, { code: string; hin
     { ...JOINED, ...DIALLED },
     {
       code: 'Incompatible',
-      hint: 'Connect them again: meshctl clustermesh connect --context c-mesh-2 --destination-context c-mesh-1; or part them on that side too: meshctl clustermesh disconnect --context c-mesh-2 --peer mesh-1',
+      hint: 'Connect them again: meshctl clustermesh connect --context c-mesh-2 --destination-context c-mesh-1; or disconnect that side too: meshctl clustermesh disconnect --context c-mesh-2 --peer mesh-1',
     },
   ],
   [

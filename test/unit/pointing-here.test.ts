@@ -9,14 +9,14 @@ it.each<[what: string, dialling: string[], beyond: string[], says: RegExp, hint:
     'nobody has seen whether it does',
     [],
     ['b'],
-    /^no context leads to b, which keeps .*, if it still dials it$/,
+    /^no context leads to b: if it still dials a, it keeps sending requests to pods there after a disable$/,
     'Give a kubeconfig that leads to it too, or leave it as it is: NO',
   ],
   [
     'some dial, and some may',
     ['b'],
     ['c', 'd'],
-    /^b still dials .*; no context leads to c, d, which keep .*, if they still dial it$/,
+    /^b still dials .*; no context leads to c, d: if they still dial a, they keep sending .*$/,
     'Disconnect first, and forget c and d if gone: meshctl clustermesh disconnect --context x --peer c,d --yes && YES; or leave them as they are: NO',
   ],
 ])('what becomes of a peer is to be said before a cluster is gone where %s', (_what, dialling, beyond, says, hint) => {

@@ -100,7 +100,7 @@ function reportOf(network: Network) {
 const NATIVE = { 'routing-mode': 'native' };
 const of = (name: string) => (place: string) => place.startsWith(name);
 const lost = 'nothing is known of what node-2-0 saw: the exec broke off';
-const noAddress = 'context "context-2": its clustermesh-apiserver has no address yet that peers could dial';
+const noAddress = 'context "context-2": its clustermesh-apiserver has no address for peers to dial yet';
 
 describe('a network is proved', () => {
   it.each<[string, Network, string[]]>([
@@ -254,7 +254,7 @@ describe('a network is proved', () => {
     ]);
     expectSame(
       report,
-      '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs of it, as far as nodes send it',
+      '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs, as far as nodes send it',
     );
   });
 
@@ -280,7 +280,7 @@ describe('a network is proved', () => {
         failures: [],
         unseen: [{ cluster: 'mesh-1', node: 'node-1-1', why }],
       });
-      expectSame(report, '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs of it');
+      expectSame(report, '⚠️  The network between mesh-1, mesh-2 carries all that the mesh needs');
       expect(textOf(report).split('\n').at(-1)).toContain('; nothing was seen from or to node-1-1');
     }
   });

@@ -67,7 +67,7 @@ it('an object that is as before, but for whose its fields are, is no failure: it
     expect.stringMatching(
       /^context "one": ConfigMap kube-system\/users is as before, but .+ \(a webhook denies it\): a later apply may leave .+ → .+: kubectl --context one -n kube-system edit configmap\/users --show-managed-fields$/,
     ),
-    'one: is as before, but for whose the fields of ConfigMap kube-system/users are',
+    'one: is as before, but for who owns the fields of ConfigMap kube-system/users',
   ]);
   expect(cause.details.rollback).toMatchObject([{ outcome: 'incomplete', objects: [{ outcome: 'owners' }] }]);
 });

@@ -602,7 +602,7 @@ describe('a rotation that two clusters finish, which have parted with the third'
       ),
     );
     expect(scope[0]).toMatch(
-      /→ connect them again: meshctl clustermesh connect --context mesh-3 --destination-context mesh-1; or part them on that side too: meshctl clustermesh disconnect --context mesh-3 --peer mesh-1$/,
+      /→ connect them again: meshctl clustermesh connect --context mesh-3 --destination-context mesh-1; or disconnect that side too: meshctl clustermesh disconnect --context mesh-3 --peer mesh-1$/,
     );
   });
 

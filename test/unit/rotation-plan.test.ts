@@ -281,7 +281,7 @@ describe('a cluster whose CA cannot sign', () => {
     expect(written({ scope, phases, ...rotation })).toEqual(expected);
     expect(phases.every(({ name }) => ['leaves', 'peers'].includes(name))).toBe(true);
     expect(scope.unsigned.map(({ context }) => context)).toEqual(unsigned);
-    expect(scope.warnings.filter((words) => words.includes('what is due of its certificates stays'))).toHaveLength(
+    expect(scope.warnings.filter((words) => words.includes('its due certificates are not renewed'))).toHaveLength(
       unsigned.length,
     );
   });
@@ -290,7 +290,7 @@ describe('a cluster whose CA cannot sign', () => {
     expect(plan([one, keyless(two)]).scope.unsigned).toEqual([
       {
         context: 'c2',
-        says: 'what is due of its certificates stays, since Secret kube-system/cilium-ca has no ca.key',
+        says: 'its due certificates are not renewed: Secret kube-system/cilium-ca has no ca.key',
         hint: expect.stringMatching(
           / give the CA: meshctl clustermesh enable --context c2 --ca-cert '<file>' --ca-key '<file>'$/,
         ),
@@ -325,7 +325,7 @@ describe('peers that are not named', () => {
 
   it('would be cut off by a new CA: refused, with their names', () => {
     expect(() => plan(mesh, { ca: true })).toThrow(
-      /connected to mesh-3, which no context was named for, and would be cut/,
+      /connected to mesh-3, for which no context was given; a new CA cuts off peers left out/,
     );
   });
 
@@ -344,7 +344,7 @@ describe('peers that are not named', () => {
   it('keep their certificates otherwise', () => {
     const { scope } = plan(mesh);
     expect(scope.warnings).toContain(
-      'context "c1": connected to mesh-3, which no context was named for; the certificates for dialling them stay',
+      'context "c1": connected to mesh-3, for which no context was given; certificates for such peers stay as is',
     );
     expect(written(plan(mesh))).toHaveLength(10);
   });
@@ -369,7 +369,7 @@ describe('peers that are not named', () => {
     const effects = rotationEffects(mesh, steps, new Map(), ['c3']);
     const maybe = '"mesh-3" may be the cluster of context "c3", which does not answer';
     expect(scope.warnings).toContain(
-      `context "c1": connected to mesh-3 (${maybe}); the certificates for dialling them stay`,
+      `context "c1": connected to mesh-3 (${maybe}); certificates for such peers stay as is`,
     );
     expect(effects.filter(({ peer }) => peer === 'mesh-3')).toMatchObject([
       { becomes: 'unknown', mend: expect.stringMatching(`^${maybe}.*disconnect --context c1 --peer mesh-3$`) },

@@ -118,7 +118,7 @@ test('one that a cluster cannot use because it dials nobody fails there now, and
   expect(text).toContain(
     '❌ 1 of 1 global service fails already:\n   shop/cart: already now for mesh-1 (no connection to mesh-4 and mesh-5)',
   );
-  expect(text).toContain('mesh-1 does not dial mesh-4 and mesh-5, so that no backend there counts for it\n');
+  expect(text).toContain('mesh-1 does not dial mesh-4 and mesh-5, so backends there do not count for it\n');
   expect(text).toContain('meshctl clustermesh status --context one,four,five');
 });
 
@@ -141,7 +141,7 @@ describe('clusters that could not be read', () => {
 
   test('a peer of which a context was given that does not answer is not one of which none was given', () => {
     expect(unreadLines({ clusters: [read], unreachable: [refused] }, plain)).toEqual([
-      'mesh-1 is also connected to mesh-3, which may be context "three", that could not be read: not counted',
+      'mesh-1 is also connected to mesh-3, which may be context "three" (could not be read): not counted',
     ]);
     expect(unreadLines({ clusters: [read], unreachable: [] }, plain)[0]).toContain('no context was given');
   });

@@ -525,7 +525,7 @@ it('what is wrong on the way to a peer that has parted with a cluster has both w
   const hints = (other: Setup) => faults(setup, { others: [clusterOf({ id: 2, ...other })] }).map(({ hint }) => hint);
   expect(hints({})).toEqual(['meshctl clustermesh connect --context context-1 --destination-context context-2']);
   const parted = { agents: undefined, replicas: undefined, snapshot: { remoteUsers: [] } };
-  expect(hints(parted)).toEqual([expect.stringMatching(/^connect them again: .*; or part them on that side too: /)]);
+  expect(hints(parted)).toEqual([expect.stringMatching(/^connect them again: .*; or disconnect that side too: /)]);
 });
 
 describe('whose certificate a cluster logs in with', () => {

@@ -237,7 +237,7 @@ describe('what runs and would not come back', () => {
         }),
         three({ letsIn: [1, 2], ...peersMarked({ 'meshctl.io/mode.mesh-2': 'served' }) }),
       ],
-      [['peers-mutual', 'c1', expect.stringMatching(/^connect them again: .*; or part them on that side too: /)]],
+      [['peers-mutual', 'c1', expect.stringMatching(/^connect them again: .*; or disconnect that side too: /)]],
     ],
     [
       'half of a peering is lost, which no one chose, beside another one',
@@ -259,7 +259,7 @@ describe('what runs and would not come back', () => {
       ],
       ['peers-user', 'peering-file-unreadable'].map((id) => [
         ...[id, 'c1'],
-        expect.stringMatching(/^connect them again: .*; or part them on that side too: /),
+        expect.stringMatching(/^connect them again: .*; or disconnect that side too: /),
       ]),
     ],
     [
@@ -267,7 +267,7 @@ describe('what runs and would not come back', () => {
       [one(), two({ ca: C, dials: { 3: { by: C } } }), three({ dials: { 2: { by: C } } })],
       ['tls-ca-trust', 'peers-user'].map((id) => [
         ...[id, 'c1'],
-        expect.stringMatching(/^connect them again: .*; or part them on that side too: /),
+        expect.stringMatching(/^connect them again: .*; or disconnect that side too: /),
       ]),
     ],
   ])('%s: fails both, and is said once', async (_what, clusters, expected, said) => {

@@ -103,7 +103,7 @@ describe('status', () => {
     const agents = [{ name: 'node-1', clusters: [lost] }];
     expect(text({ agents, enabled: false, replicas: [] })).toMatchInlineSnapshot(`
       "❌ The only node is not connected to all clusters
-      ⚠️  mesh-1: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed
+      ⚠️  mesh-1: no KVStoreMesh replica runs, so changes in other clusters go unnoticed
       🔌 Cluster Connections:
         • mesh-2: 1/1 configured, 0/1 connected
       ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is missing — node-1 (own-apiserver-missing)
@@ -278,7 +278,7 @@ describe('status', () => {
     // Without an address nobody can be connected to it: enable waits for one.
     const waiting = of(['two'], { ...report, unaddressed: true });
     expect(waiting).toContain('enable --context one && meshctl clustermesh connect --context one');
-    expect(waiting).toContain('one: its Service has no address yet');
+    expect(waiting).toContain('one: its Service has no address for peers to dial yet');
     const two = { ...report, context: 'two', cluster: { ...report.cluster, name: 'mesh-2' }, unaddressed: true };
     expect(meshStatusText(evaluateMesh([report, two], []), plain)).toContain(
       'meshctl clustermesh enable --context two && meshctl clustermesh connect --context one --destination-context two',

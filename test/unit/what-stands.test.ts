@@ -31,8 +31,8 @@ it.each<[what: string, StepAction[], parted: typeof BOTH, says: (string | RegExp
 it.each([
   [{}, '✅ Nothing to do: they are not connected'],
   [{ looked: false }, '✅ Nothing to do: nothing is left to take out'],
-  [{ verified: false }, '⚠️  Nothing left to take out, but that it has taken effect everywhere could not be verified'],
-  [{ unreached: ['b'] }, '⚠️  Nothing left to take out, but it was not told in context "b", which did not answer'],
+  [{ verified: false }, '⚠️  Nothing left to take out, but this could not be verified everywhere'],
+  [{ unreached: ['b'] }, '⚠️  Nothing left to take out, but nothing changed in context "b", which did not answer'],
 ])('a second disconnect calls nothing done that nobody has seen: %j', (seen, says) => {
   const none = { parted: [], steps: [step('a', 'keep')], verified: true, looked: true, unreached: [], untold: [] };
   expect(disconnectText({ ...none, ...seen }, PLAIN)).toBe(says);

@@ -16,7 +16,7 @@ export async function confirm(
   unasked = `Review the plan with --dry-run, then confirm it: ${again('--yes')}`,
 ): Promise<boolean> {
   if (!host.keyboard) {
-    throw new MeshctlError('Usage', `confirmation is needed, and there is no terminal to ask on: ${question}`, {
+    throw new MeshctlError('Usage', `confirmation needed, but there is no terminal: ${question}`, {
       hint: unasked,
     });
   }

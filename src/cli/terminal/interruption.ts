@@ -28,7 +28,7 @@ export function onInterrupt({ ms, abort, exit }: Interruptible): () => void {
 }
 
 const STILL_AT_WORK =
-  'interrupted: waiting until what is under way has ended or is taken back; another Ctrl-C stops at once and may leave clusters half changed';
+  'interrupted: waiting for work under way to finish or be rolled back; another Ctrl-C stops at once and may leave clusters half changed';
 
 /**
  * Runs a command, and says so where it goes on after Ctrl-C: writes are let end, what was written is taken back, and a cluster that

@@ -8,8 +8,8 @@ export const CONNECTIVITY_TEST = {
   description:
     'Deploys an echo server and a client in each cluster and asks: names, pod to pod by address, a global service from ' +
     'each side, its spread and affinities, failover when the local backends are scaled to zero and their return, and a ' +
-    'network policy that allows one cluster only. Removes everything at the end, also after Ctrl-C. Of several at once ' +
-    'each needs a namespace of its own; a second one in the same is refused. Exits 0 only when nothing failed, and all of ' +
+    'network policy that allows one cluster only. Removes everything at the end, also after Ctrl-C. Concurrent tests each ' +
+    'need a namespace of their own; a second one in the same is refused. Exits 0 only when nothing failed, and all of ' +
     'it was removed.',
   examples: [
     { line: 'meshctl connectivity test --context gke,eks', what: 'test the mesh of two clusters' },

@@ -136,7 +136,7 @@ export function requireAnswers(names: readonly string[], { known, silent, doubts
   const contexts = silent.map((one) => one.context);
   throw new MeshctlError(first.error.code, `${maybeSilent(unknown, contexts)}: ${first.error.message}`, {
     cause: first.error,
-    hint: `Run it again when they answer. ${hint}`,
+    hint: `Retry once all contexts reply. ${hint}`,
     details: { contexts },
   });
 }

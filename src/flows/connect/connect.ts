@@ -93,7 +93,7 @@ export async function connectClusters(
   };
 }
 
-const UNPROVED = 'no credential was proved (--no-proof): whether peers accept them, only status tells';
+const UNPROVED = 'no credential was proved (--no-proof): only status tells whether peers accept them';
 
 /**
  * Serves, proves and dials, or puts every cluster back.
@@ -202,8 +202,7 @@ async function prove(
 function withoutProof(error: unknown): never {
   if (!(error instanceof MeshctlError) || !isRefusal(error) || error.code === 'Unauthenticated') throw error;
   const { code, message, hint = '', details, cause } = error;
-  const way =
-    'With --no-proof credentials are distributed without being verified: one that a peer refuses shows only in the status.';
+  const way = 'With --no-proof, credentials are distributed unverified: if a peer refuses one, only status shows it.';
   // A hint may end with a command, which nothing follows.
   throw new MeshctlError(code, message, { hint: `${way} ${hint}`.trim(), details, cause });
 }

@@ -257,7 +257,7 @@ function openConnections(dials: readonly [DisconnectedCluster, DisconnectedClust
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
     const again = snapshot ? [letInByName(snapshot, [...new Set(parted.map(([client]) => client.name))])] : [];
     return [
-      `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open keeps receiving what it watches → to end it too: ${restart}`,
+      `context "${context}" refuses ${names} once the user is gone from etcd, but a connection that is still open keeps receiving updates → to end it too: ${restart}`,
       ...again,
     ];
   });

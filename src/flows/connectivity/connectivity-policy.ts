@@ -55,7 +55,7 @@ async function testTarget(
       }
       const unreached = whereUnreached(family);
       if (!unreached) reached.push(family);
-      else skip(family, `pods of ${target.name} are not reached from ${unreached.name} without a policy either`);
+      else skip(family, `pods of ${target.name} cannot be reached from ${unreached.name} even without a policy`);
     }
     if (reached.length === 0) continue;
     const { client } = target.member;

@@ -299,7 +299,7 @@ async function measurePath(
 ): Promise<ScenarioResult[]> {
   const about = { scenario: 'performance', from: from.name, to: to.name } as const;
   if (!isReached(before, about)) {
-    const evidence = `pods of ${to.name} are not reached from ${from.name} with fewer requests either`;
+    const evidence = `pods of ${to.name} cannot be reached from ${from.name} even with fewer requests`;
     return [{ ...about, result: 'skip', evidence }];
   }
   const destinations = (await podsAt(to)).slice(0, 1);

@@ -79,7 +79,7 @@ async function noAddress({ client, namespace }: Target, waitMs: number, cause: M
   const hint =
     wished === undefined
       ? `Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM). ${GO_ON} Without a load balancer: ${otherwise}`
-      : `It was asked for ${wished}, which what assigns addresses here may not have: ask for one of its own (--load-balancer-ip, or loadBalancerIp in a mesh file). Without a load balancer: ${otherwise}`;
+      : `It was asked for ${wished}, which the provider here may not have: ask for one that it has (--load-balancer-ip, or loadBalancerIp in a mesh file). Without a load balancer: ${otherwise}`;
   return new MeshctlError(
     'Timeout',
     `context "${context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,

@@ -76,7 +76,7 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
   const connected = draft.peers.filter((peer) => !peers.unconnected.includes(peer));
   const own = connected.map((peer): PeerEffect => {
     const points = peers.remaining.includes(peer);
-    const why = points ? 'this cluster leaves the mesh, and it keeps pointing here' : 'this cluster leaves the mesh';
+    const why = points ? 'this cluster leaves the mesh; the peer still dials it' : 'this cluster leaves the mesh';
     return { cluster, peer, becomes: 'cut', why };
   });
   const isOwn = (effect: PeerEffect) => effect.cluster === cluster && draft.peers.includes(effect.peer);

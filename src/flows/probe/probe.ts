@@ -67,7 +67,7 @@ export async function probeNetwork(
       flow,
       {
         doing: `Starting the probe on ${counted(sites.flatMap(({ nodes }) => nodes).length, 'node')}`,
-        done: 'The probe watches',
+        done: 'Started the probe',
       },
       () =>
         allOrFirstError(

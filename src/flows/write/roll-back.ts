@@ -98,15 +98,15 @@ async function rollBackCluster(
   const late = named('may-arrive');
   if (late) {
     flow.progress.warn(
-      `context "${context}": the API server never answered whether it made ${late}: it is not there, but may still come${command ? ` → if it does: ${command}` : ''}`,
+      `context "${context}": the API server never confirmed ${late}: it is not there, but may still appear${command ? ` → if it does: ${command}` : ''}`,
     );
   }
   const theirs = named('left');
   if (theirs) {
     const isOne = objects.filter(({ outcome }) => outcome === 'left').length === 1;
     const why = isOne
-      ? "stays: it was not there before, and by what is in it, it is someone else's now"
-      : "stay: they were not there before, and by what is in them, they are someone else's now";
+      ? "stays: it was not there before, and its content is someone else's now"
+      : "stay: they were not there before, and their content is someone else's now";
     flow.progress.warn(`context "${context}": ${theirs} ${why}`);
   }
   for (const { ref, error } of undone.filter(({ outcome }) => outcome === 'owners')) {
@@ -126,7 +126,7 @@ async function rollBackCluster(
     const owners = named('owners');
     const doubt = [
       ...(other ? [`but for ${other}`] : []),
-      ...(owners ? [`but for whose the fields of ${owners} are`] : []),
+      ...(owners ? [`but for who owns the fields of ${owners}`] : []),
       ...(late ? ['as far as can be seen'] : []),
     ];
     task.done([`${context}: is as before`, ...doubt].join(', '));
@@ -147,8 +147,8 @@ async function rollBackCluster(
 /** What follows where an object is as before, and whose its fields are is not: an apply takes away only what is its own. */
 function foreignFields(ref: ObjectRef, error: MeshctlError | undefined): string {
   return (
-    `${describeRef(ref)} is as before, but what was restored in it is set by this rollback now, and not by who had set it ` +
-    `(${error?.message ?? 'unknown'}): a later apply may leave there what it is to take away`
+    `${describeRef(ref)} is as before, but the fields restored in it are owned by this rollback now, not by who set them ` +
+    `(${error?.message ?? 'unknown'}): a later apply may leave there what it should remove`
   );
 }
 
@@ -158,7 +158,7 @@ function lookAtOwners(context: string, { kind, namespace, name }: ObjectRef): st
     `${kind.toLowerCase()}/${name}`,
     '--show-managed-fields',
   ]);
-  return `what a later run leaves there, take away by hand; who has set what stands there too: ${look}`;
+  return `remove by hand what a later run leaves there; see who owns which field: ${look}`;
 }
 
 /** Kubelets would keep what was put back from the pods for a minute. It is no failure if they do. */
@@ -218,7 +218,7 @@ function standing({ entries }: Journal): string {
     ...(written.length > 0 ? [`${written.join(', ')} ${written.length === 1 ? 'stays' : 'stay'} as written`] : []),
     ...(removed.length > 0 ? [`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} gone`] : []),
     ...(unanswered.length > 0
-      ? [`${unanswered.join(', ')}: not known whether it was written: no answer says so, and it may still be`]
+      ? [`${unanswered.join(', ')}: no answer came: it may have been written, or may still be`]
       : []),
   ].join('; ');
 }

@@ -19,5 +19,5 @@ export function replacementClause(deployment: KubeObject | undefined): string {
   const pods = `the pods of Deployment ${APISERVER}`;
   if (deployment && endsAllFirst(deployment)) return `${pods} all end before new ones are ready: a gap until then`;
   if ((workloadSpec(deployment).replicas ?? 1) > 1) return `${pods} are replaced one by one`;
-  return `the only pod of Deployment ${APISERVER} is replaced: what changes in the clusters arrives some seconds late`;
+  return `the only pod of Deployment ${APISERVER} is replaced: changes in the clusters arrive a few seconds late`;
 }

@@ -136,8 +136,8 @@ export function waysBack({ context, namespace, caBundle }: Place, peers: readonl
   const whom = peers.length > 0 ? peers.join(', ') : 'peers';
   const anew = caBundle
     ? replaceInBundle(caBundle)
-    : `which cuts ${whom} off until connected again: ${replaceAuthorityCommand([context])}`;
-  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, ${anew}`;
+    : `replace it (cuts ${whom} off until reconnected): ${replaceAuthorityCommand([context])}`;
+  return `restore Secret ${namespace}/${CA_SECRET} from backup; or ${anew}`;
 }
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'> & Pick<EnableObstacles, 'caBundle'>;

@@ -53,19 +53,19 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
   if (!ca || !signer || peers.length === 0) return undefined;
   const sharing = peersOfOneCa(snapshot, others);
   const holder = others.find((other) => hasCopy(other, signer, sharing));
-  const back = holder ? restoreFrom(snapshot, holder) : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
+  const back = holder ? restoreFrom(snapshot, holder) : `restore Secret ${namespace}/${CA_SECRET} from backup`;
   const where = peers.map((peer) => contextOfPeer(peer, others));
   const next = caBundle
     ? replaceInBundle(caBundle)
     : ca.keyMatches && sharing.length === 0
-      ? `to switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
-      : `which cuts ${peers.join(', ')} off until connected again: ${replaceAuthorityCommand([context])}`;
-  return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
+      ? `switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
+      : `replace it (cuts ${peers.join(', ')} off until reconnected): ${replaceAuthorityCommand([context])}`;
+  return forOtherOwners(`${back}; or ${next}`, context, peersOfOthers(snapshot));
 }
 
 function restoreFrom({ context }: ClusterSnapshot, holder: ClusterSnapshot): string {
   const restore = meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context]);
-  return `restore the CA that signed them, which context "${holder.context}" has: ${restore}`;
+  return `restore the CA that signed them, from context "${holder.context}": ${restore}`;
 }
 
 /** Whether Secret cilium-ca can sign, and whatever it signed would be trusted by nobody. */

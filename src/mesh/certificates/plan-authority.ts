@@ -199,7 +199,7 @@ export function authorityWarnings(
   if (makes || state === 'usable' || state === 'no-key' || state === 'elsewhere') return [];
   return [
     `Secret ${snapshot.namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none ` +
-      `can be issued, for a new peer or for one that expires → ${waysToSign(snapshot, others)}`,
+      `can be issued for a new peer or renewed on expiry → ${waysToSign(snapshot, others)}`,
   ];
 }
 

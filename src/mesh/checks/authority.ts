@@ -69,7 +69,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
   {
     id: 'tls-ca-expiry',
     category: 'tls',
-    title: 'CAs are valid for 30 days, or a third of their time, at least',
+    title: 'CAs have at least 30 days, or a third of their lifetime, left',
     subject: (cluster) => ({ things: cluster.ca ? [CA_SECRET] : [], otherwise: lackOfCa(cluster) }),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster): Finding[] => {
@@ -173,7 +173,7 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
   // A CA whose key is kept elsewhere is as good as one that is here: others sign.
   if (ca) return undefined;
   if (!secret)
-    return `Secret cilium-ca is gone, and a CA was there: there are ${lostAuthority(cluster)?.traces.join(', ')}`;
+    return `Secret cilium-ca is gone; a CA existed, as shown by ${lostAuthority(cluster)?.traces.join(', ')}`;
   const data = dataOf(secret);
   const holds = Boolean(data['ca.crt'] || data['tls.crt']);
   return holds ? 'the certificate in Secret cilium-ca cannot be read' : 'Secret cilium-ca holds no certificate';

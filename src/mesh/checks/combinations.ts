@@ -29,7 +29,7 @@ const MARKED_BIT = 0x80;
 const COMBINATIONS: readonly Combination[] = [
   {
     id: 'cluster-id-of-eni',
-    title: 'ids do not meet the mark by which the cloud tells packets of its interfaces',
+    title: 'cluster ids do not clash with the packet mark of cloud interfaces',
     address: 'https://github.com/cilium/cilium/issues/21330',
     applies: (config) =>
       ['eni', 'alibabacloud'].includes(config.ipam ?? '') || config['cni-chaining-mode'] === 'aws-cni',

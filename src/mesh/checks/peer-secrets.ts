@@ -20,7 +20,7 @@ export const PEER_SECRET_CHECKS: readonly MeshCheck[] = [
   {
     id: 'peers-itself',
     category: 'peers',
-    title: 'no cluster has what it would dial itself with',
+    title: 'no cluster has keys for dialling itself',
     saidBy: IDENTITY_OF_CLUSTERS,
     subject,
     run: ({ clusters }) => clusters.flatMap(leftForItself),

@@ -189,7 +189,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   NAMES_CHECK,
   perCertificate(
     'tls-expiry',
-    'certificates are valid for 30 days, or a third of their time, at least',
+    'certificates have at least 30 days, or a third of their lifetime, left',
     ({ facts }, _cluster, now) => expiry(facts.certificate, now),
   ),
 ];

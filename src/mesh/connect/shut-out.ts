@@ -63,7 +63,7 @@ export function stillLetIn({
   const { context, caBundle } = snapshot;
   const shutOut = caBundle
     ? takeFromBundle(caBundle, snapshot)
-    : `a CA of its own shuts it out, and who else shares that one until it is connected again: ${replaceAuthorityCommand([context])}`;
+    : `replacing the CA here shuts it out, and all others of that CA until reconnected: ${replaceAuthorityCommand([context])}`;
   return peersOfSharedUser(snapshot, untold).map(
     (peer) =>
       `context "${context}": "${peer}" may log in with a certificate that all clusters of its CA share, so it is not shut out → ${shutOut}`,

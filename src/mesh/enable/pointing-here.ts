@@ -84,13 +84,13 @@ export function requireContextsFor(
 
 function stillDial(name: string, dialling: readonly string[]): string {
   const [dial, keep] = dialling.length > 1 ? ['dial', 'keep'] : ['dials', 'keeps'];
-  return `${dialling.join(', ')} still ${dial} ${name}, and ${keep} sending requests to its pods when it is gone`;
+  return `${dialling.join(', ')} still ${dial} ${name}, and ${keep} sending requests to its pods after a disable`;
 }
 
 function mayDial({ name, beyond, silent }: LeavingName): string {
   const answers = silent.length > 0 ? ' that answers' : '';
-  const [keep, dial] = beyond.length > 1 ? ['keep', 'they still dial'] : ['keeps', 'it still dials'];
-  return `no context${answers} leads to ${beyond.join(', ')}, which ${keep} sending requests to the pods of ${name} when it is gone, if ${dial} it`;
+  const [dial, keep] = beyond.length > 1 ? ['they still dial', 'they keep'] : ['it still dials', 'it keeps'];
+  return `no context${answers} leads to ${beyond.join(', ')}: if ${dial} ${name}, ${keep} sending requests to pods there after a disable`;
 }
 
 /** How those are reached to which no context leads. @param them all of them, as a pronoun */

@@ -117,7 +117,7 @@ export function unlistedPeers(snapshot: ClusterSnapshot, others: readonly Cluste
     const again = connectCommand(context, unnamedContext(peer));
     const part = meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]);
     const oneWayAgain = connectCommand(context, unnamedContext(peer), ['--connection-mode', 'unicast']);
-    const other = isSure ? `or part them here too: ${part}` : `or record that it is not to: ${oneWayAgain}`;
+    const other = isSure ? `or disconnect here: ${part}` : `or record that it is not to: ${oneWayAgain}`;
     const lasting = owner === undefined ? '' : `; or for good, ${lastingPeers(context, list, [peer])}`;
     return {
       peer,

@@ -222,11 +222,11 @@ export function standingOf(
   const whom = peer ? `the owner of "${peer}"` : 'the other owner';
   // Who dials a cluster is written down nowhere in it: whether the other half stands, only the other status tells.
   const confirmed = isConnected
-    ? { unseen: `whether ${whom} has accepted the confirmation too, only their own status shows` }
+    ? { unseen: `only their own status shows whether ${whom} has accepted the confirmation` }
     : { waitsFor: `${whom} to accept the confirmation, unless they have` };
   const steps: Readonly<Record<ReadStanding, Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> = {
     invited: {
-      waitsFor: record.peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
+      waitsFor: record.peer ? `you to finish accepting the reply of ${whom}` : `the reply of ${whom}`,
       next: accept('reply.yaml'),
     },
     replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },

@@ -43,7 +43,7 @@ export function ownMessage({ step, cluster }: SignedMessage, { context }: Place)
   return {
     reason: 'own-message',
     says: `the ${step} was made by this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
-    hint: 'Send it to them. Here, what they answer is accepted.',
+    hint: 'Send it to them, then accept their answer here.',
   };
 }
 
@@ -91,7 +91,7 @@ export function used(
 ): Refusal {
   return {
     reason: 'used',
-    says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is dialled by what it brought' : 'was connected by it, and no longer is'}`,
+    says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is dialled because of it' : 'was connected by it, and no longer is'}`,
     hint: isDialled
       ? `Whether it is connected: ${meshctlCommand('clustermesh status', { context })}`
       : 'An invitation is good for one connection; a new one makes new certificates.',
@@ -103,7 +103,7 @@ export function taken({ step, id, cluster }: SignedMessage, peer: { name: string
   const whose = peer.name === cluster.name ? `"${peer.name}" with the CA ${fingerprintOf(peer.ca)}` : `"${peer.name}"`;
   return {
     reason: 'used',
-    says: `the ${step} of "${cluster.name}" comes too late: accepting the one of ${whose} to invitation ${id} was begun`,
+    says: `the ${step} of "${cluster.name}" comes too late: the one of ${whose} to invitation ${id} came first`,
     hint: `Accept that one again, or revoke the invitation and invite again: ${revokeCommand(place.context, id)}`,
   };
 }

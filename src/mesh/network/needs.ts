@@ -101,7 +101,7 @@ export function unknownNeeds(client: ClusterSnapshot, server: ClusterSnapshot): 
           {
             context: server.context,
             kind: 'apiserver' as const,
-            why: 'its clustermesh-apiserver has no address yet that peers could dial',
+            why: 'its clustermesh-apiserver has no address for peers to dial yet',
             hint: addressLack(server).hint,
           },
         ]

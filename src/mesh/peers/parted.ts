@@ -32,7 +32,7 @@ export interface Parted {
 export function waysOut(client: { context: string }, server: { context: string; name: string }): string {
   const join = connectCommand(client.context, server.context);
   const part = meshctlCommand('clustermesh disconnect', { context: client.context }, ['--peer', server.name]);
-  return `connect them again: ${join}; or part them on that side too: ${part}`;
+  return `connect them again: ${join}; or disconnect that side too: ${part}`;
 }
 
 /**

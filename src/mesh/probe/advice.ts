@@ -74,9 +74,9 @@ interface Surroundings {
 
 /** What the firewalls of clouds are called. */
 const FIREWALLS: Readonly<Record<FirewallPlatform, string>> = {
-  gcloud: "a firewall rule of Google Cloud's network that is missing",
-  aws: 'a security group (or network ACL) of AWS that does not have it',
-  az: 'a network security group of Azure that does not have it',
+  gcloud: 'a missing firewall rule in Google Cloud',
+  aws: 'an AWS security group (or network ACL) without the rule',
+  az: 'an Azure network security group without the rule',
   unknown: 'a firewall between them, or at the VPN',
 };
 
@@ -134,7 +134,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
         };
       }
       return {
-        likely: `something on the way answers in the destination's stead${says ? ` (${says})` : ''}: a firewall that rejects, or a router without a route`,
+        likely: `something on the way answers instead of the destination${says ? ` (${says})` : ''}: a firewall that rejects, or a router without a route`,
         hints: isEverything ? [routes, ...firewalls] : firewalls,
       };
     case 'destination':
@@ -145,7 +145,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
     default:
       if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {
         return {
-          likely: `requests arrive, and the answers of ${loss.from} are lost: a firewall that does not know the connections, or a way back that differs from the way there`,
+          likely: `requests arrive, but the answers of ${loss.from} are lost: a firewall that does not track the connections, or asymmetric routing`,
           hints: [routes, ...firewalls],
         };
       }
@@ -241,8 +241,8 @@ function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
   const senders = concerned.map(({ name }) => name).join(' and ');
   return {
     likely: loss.required
-      ? `the path carries packets of ${mtu} bytes, as a VPN does that adds headers of its own, and Cilium of ${senders} sends larger ones`
-      : `nodes of ${loss.to} take packets of ${mtu} bytes, and Cilium of ${senders} sends larger ones`,
+      ? `the path carries packets up to ${mtu} bytes, as with a VPN that adds headers, but Cilium of ${senders} sends larger ones`
+      : `nodes of ${loss.to} take packets up to ${mtu} bytes; Cilium of ${senders} sends larger ones`,
     letThrough: [],
     mtu,
     hints: concerned.map(({ name, snapshot: { context, namespace, ciliumConfig = {}, agent } }) => {
@@ -254,7 +254,7 @@ function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
         ...['-p', JSON.stringify({ data: { mtu: String(fitting) } })],
       ]);
       const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
-      return `Set the MTU of ${name} to ${fitting}${inside} (Helm value MTU=${fitting}), and restart its pods once its agents have it: ${patch} && ${restart}`;
+      return `Set the MTU of ${name} to ${fitting}${inside} (Helm value MTU=${fitting}); restart other pods after these commands: ${patch} && ${restart}`;
     }),
   };
 }

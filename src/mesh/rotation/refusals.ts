@@ -98,7 +98,7 @@ export function requireAllPeers(
   const anew = [...forgetting(hasLeft), ...ofOthers.map(part), together, ...ofOthers.map(invite)].join(' && ');
   throw new MeshctlError(
     'Usage',
-    `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
+    `${describeStrangers(first.member, first.strangers, contexts)}; a new CA cuts off peers left out`,
     {
       hint:
         ofOthers.length > 0

@@ -223,7 +223,7 @@ function strangerWarnings(
   const { own, theirs } = strangersByOwner(member, members);
   return [
     ...(own.length > 0
-      ? [`${describeStrangers(member, own, contexts, silent)}; the certificates for dialling them stay`]
+      ? [`${describeStrangers(member, own, contexts, silent)}; certificates for such peers stay as is`]
       : []),
     ...theirs.map((peer) => {
       const { context } = member.snapshot;

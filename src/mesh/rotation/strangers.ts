@@ -26,6 +26,6 @@ export function describeStrangers(
     ? ` (${unread})`
     : silent.length > 0 && unknown.length > 0
       ? ` (${maybeSilent(unknown, silent)})`
-      : ', which no context was named for';
+      : ', for which no context was given';
   return `context "${snapshot.context}": connected to ${strangers.join(', ')}${who}`;
 }

@@ -42,7 +42,7 @@ export function unsignedClusters(input: RotationInput): UnsignedCluster[] {
   if (first && all.every((snapshot) => signerTrouble(snapshot, now))) requireSigner(first, SIGNED, now, all);
   return unsigned.map((snapshot) => ({
     context: snapshot.context,
-    says: `what is due of its certificates stays, since Secret ${snapshot.namespace}/${CA_SECRET} ${signerTrouble(snapshot, now)}`,
+    says: `its due certificates are not renewed: Secret ${snapshot.namespace}/${CA_SECRET} ${signerTrouble(snapshot, now)}`,
     hint: signerAdvice(snapshot, now, all),
   }));
 }

@@ -73,7 +73,7 @@ function refuseOwnClusterOnly(ref: ObjectRef, sites: readonly ServiceSite[]): vo
     const why = live && ownClusterOnly({ namespace, name, selector: serviceSpec(live).selector });
     if (!why || readSharing(live.metadata.annotations).global) continue;
     throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} ${why}`, {
-      hint: 'Global, it would lead into other clusters too, which do not let them in or answer for themselves.',
+      hint: 'If global, it would lead to other clusters too, which refuse clients or answer for themselves.',
       details: { context, object: describeRef(ref) },
     });
   }

@@ -55,8 +55,8 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   const clause = (is: boolean, of: typeof global, says: (services: string) => string): string[] =>
     is && of.length > 0 ? [`context "${own.context}": ${says(firstOf(of.map(([key]) => key)))}`] : [];
   return [
-    ...clause(firstOut, balanced, (keys) => `requests for ${keys} may go to ${peer} too, if they are global there`),
-    ...clause(firstIn, offered, (keys) => `requests from ${peer} for ${keys} may come in, if they are global there`),
+    ...clause(firstOut, balanced, (keys) => `requests for ${keys} may go to ${peer} too, if also global there`),
+    ...clause(firstIn, offered, (keys) => `requests from ${peer} for ${keys} may come in, if also global there`),
   ];
 }
 

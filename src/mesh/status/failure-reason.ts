@@ -218,7 +218,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
       const between = probeCommand(place);
       const where = `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort)`;
       return between
-        ? `${where}; see what is blocked, or else what is dialled: ${between} && ${troubleshoot(place)}`
+        ? `${where}; probe the path; if open, see what is dialled: ${between} && ${troubleshoot(place)}`
         : `${where}, which this shows: ${troubleshoot(place)}`;
     },
   },

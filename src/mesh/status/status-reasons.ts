@@ -19,7 +19,7 @@ export interface StatusReason {
   /** What it is about, by name: the cluster that is to be mended, or the peers that one cluster lacks. */
   about: readonly string[];
   says: string;
-  /** A word before it, e.g. `connected, but would not come back`. */
+  /** A word before it, e.g. `connected, but not after a restart`. */
   lead?: string | undefined;
   /** Who has it, by cluster and its context; empty where it only shows in the objects. */
   places: readonly { cluster: string; context: string; problem: StatusProblem }[];
@@ -182,8 +182,8 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
   // Of a user that may not be missed it is not known whether any connection needs it.
   if (id === 'agents-missing' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
-  if (!outage) return 'no connection needs it now, but it will be needed';
-  return connected ? 'connected, but would not come back' : 'would not come back';
+  if (!outage) return 'no connection is affected yet';
+  return connected ? 'connected, but not after a restart' : 'would not reconnect';
 }
 
 /** @param group problems that are one */

@@ -71,7 +71,7 @@ export function certificatesText(
 
 /** What is not in the table, and may be in the cluster. */
 export function unreadWords({ context, secrets }: UnreadSecrets): string {
-  return `context "${context}": may not be read, and are not listed: ${secrets.join(', ')}`;
+  return `context "${context}": no right to read, so not listed: ${secrets.join(', ')}`;
 }
 
 /** `secret/NAME` of each Secret that holds a certificate, a line each: of several clusters the same name counts once. */

@@ -53,11 +53,11 @@ export function checkText(
   }
   lines.push(summary(together(entries), theme));
   if (untried) {
-    lines.push(`   Of the network this was read, and no packet sent: ${untried.checks.join(', ')}`);
+    lines.push(`   Network checks that read, but sent no packet: ${untried.checks.join(', ')}`);
     lines.push(...hintLines(untried.hint, theme));
   }
   if (oneSided) {
-    lines.push(`   Of connections with these peers only one side was read: ${oneSided.peers.join(', ')}`);
+    lines.push(`   Connections to these peers were read on one side only: ${oneSided.peers.join(', ')}`);
     lines.push(...hintLines(oneSided.hint ?? '', theme));
   }
   lines.push(

@@ -23,8 +23,8 @@ export function disconnectText(
 ): string {
   const counts = countActions(steps);
   const silent = unreached.map((context) => `"${context}"`).join(', ');
-  const missed = `it was not told in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;
-  const unseen = 'that it has taken effect everywhere could not be verified';
+  const missed = `nothing changed in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;
+  const unseen = 'this could not be verified everywhere';
   const doubts = [...(verified ? [] : [unseen]), ...(unreached.length > 0 ? [missed] : [])];
   if (counts.keep === steps.length) {
     if (doubts.length > 0) return `⚠️  Nothing left to take out, but ${doubts.join('; ')}`;

@@ -24,7 +24,7 @@ export function disableText({ context, name, steps, verified, untold }: Disabled
   const doubt =
     untold.length > 0
       ? `${enumerated(untold)} ${untold.length === 1 ? 'was not told, and still points' : 'were not told, and still point'} here`
-      : 'that it is forgotten everywhere could not be verified';
+      : 'it could not be verified that all peers forgot it';
   return [verified ? `✅ ${says}` : `⚠️  ${says}, but ${doubt}`, `  • Objects: ${summariseActions(counts, theme)}`].join(
     '\n',
   );

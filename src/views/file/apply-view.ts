@@ -46,7 +46,7 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
   });
   const more = left > 0 ? `, but for ${counted(left, 'thing')} that no file has` : '';
   const says = `${agreement(clusters, files, theme)}${more}`;
-  const unseen = 'that it has taken effect everywhere could not be verified';
+  const unseen = 'this could not be verified everywhere';
   if (steps.every(({ action }) => action === 'keep')) {
     return verified ? `✅ Nothing to change: ${says}` : `⚠️  Nothing to change: ${says}, but ${unseen}`;
   }
@@ -72,5 +72,5 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
 /** Pairs whose plan hangs on what enable makes. */
 export function laterLines(later: readonly Pair[]): string[] {
   if (later.length === 0) return [];
-  return ['Then, at the addresses that are known by then:', ...later.map((pair) => `  + ${pairWords(pair)}`)];
+  return ['Then, at addresses known only by then:', ...later.map((pair) => `  + ${pairWords(pair)}`)];
 }

@@ -91,10 +91,10 @@ export function diffText(report: DiffReport, theme: Theme): string {
   const hints = piped ? [pipeAgain(count, notInFile), ...halves] : [...make, ...halves, ...prune];
   return [
     ...planBlocks({ steps: differences.steps }, theme),
-    ...section('Not connected, which the file has:', missingLines(differences, theme)),
-    ...section('In the clusters, and not in the file:', extraLines(differences, theme)),
+    ...section('In the file, not in the clusters:', missingLines(differences, theme)),
+    ...section('In the clusters, not in the file:', extraLines(differences, theme)),
     ...section(
-      'What apply asks for before that:',
+      'apply asks for confirmation:',
       report.agreement.map((says) => `  ${theme.warn('!')} ${says}`),
     ),
     `${[

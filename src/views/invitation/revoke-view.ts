@@ -18,7 +18,7 @@ interface Revoked {
 export function revokeText({ context, id, shutOut, connected, because, verified }: Revoked, theme: Theme): string {
   const says = `Invitation ${id} is revoked`;
   return [
-    verified ? `✅ ${says}` : `⚠️  ${says}, but that it has taken effect could not be verified`,
+    verified ? `✅ ${says}` : `⚠️  ${says}, but its effect could not be verified`,
     ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is no longer let in`]),
     ...(connected === undefined
       ? []

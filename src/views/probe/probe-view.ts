@@ -182,14 +182,14 @@ function verdict(
     const what = unproved.length > 0 ? `not tested: ${unproved.map(unprovedWords).join('; ')}` : 'nothing was tested';
     return `⚠️  ${theme.warn(`The network between ${names} is not proved; ${what}`)} → ${again}`;
   }
-  const left = untested.length > 0 ? '; see above what was not tested' : '';
+  const left = untested.length > 0 ? '; what was not tested is above' : '';
   const isByNodes = paths.some(({ cells }) => cells.some(isUntriedByPods));
   const extents = clusters.map(extentOf);
   const isWhole = extents.every(({ nodes, of }) => nodes === of);
   const between = isWhole ? '' : ` between ${enumerated(extents.map(extentWords))}`;
   const of = said < tests.length ? `${said} of ` : '';
   const extent = `${isByNodes ? ', as far as nodes send it' : ''} (${of}${counted(tests.length, 'test')}${between})${left}`;
-  const carries = `The network between ${names} carries all that the mesh needs of it${extent}`;
+  const carries = `The network between ${names} carries all that the mesh needs${extent}`;
   const quoted = (of: readonly { context: string }[]) => of.map(({ context: one }) => `"${one}"`).join(', ');
   const but = [
     ...(unseen.length > 0 ? [`nothing was seen from or to ${firstOf(unseen.map(({ node }) => node))}`] : []),

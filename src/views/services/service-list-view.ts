@@ -221,7 +221,7 @@ function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
     return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
   }
   const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');
-  return [theme.dim(`not connected with each other, so that neither uses the other's backends: ${words}`), ...oneWay];
+  return [theme.dim(`not connected, so neither uses the other's backends: ${words}`), ...oneWay];
 }
 
 /** Of clusters that are dialled and do not dial back, by choice or not: that is why backends there do not count for them. */
@@ -230,7 +230,7 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
     const peers = clusters.filter((other) => other !== one && isApart(one, other) && !isApart(other, one));
     if (peers.length === 0) return [];
     const names = enumerated(peers.map(({ cluster }) => cluster));
-    return [theme.dim(`${one.cluster} does not dial ${names}, so that no backend there counts for it`)];
+    return [theme.dim(`${one.cluster} does not dial ${names}, so backends there do not count for it`)];
   });
   if (lines.length === 0) return [];
   const bothWays = clusters.flatMap((one) =>
@@ -271,8 +271,8 @@ function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
   return clusters.flatMap(({ cluster, brokenLinks = [] }) =>
     brokenLinks.map(({ peer, state, reason }) =>
       state === 'disconnected'
-        ? `${cluster} is not connected to ${peer}, so that no backend there counts for it: ${reason}`
-        : `${cluster} is connected to ${peer}, but not so that it could count on the backends there: ${reason}`,
+        ? `${cluster} is not connected to ${peer}, so backends there do not count for it: ${reason}`
+        : `${cluster} is connected to ${peer}, but cannot count on the backends there: ${reason}`,
     ),
   );
 }
@@ -287,7 +287,7 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
   const why =
     unreachable.length === 0
       ? 'of which no context was given'
-      : `which ${unreachable.length === 1 ? `may be context ${silent}, that` : `may be among the contexts ${silent}, that`} could not be read`;
+      : `which may be ${unreachable.length === 1 ? 'context' : 'among the contexts'} ${silent} (could not be read)`;
   return clusters
     .filter(({ unread }) => unread.length > 0)
     .map(({ cluster, unread }) =>

@@ -84,7 +84,7 @@ export function unseenNotes({ clusters }: { clusters: readonly StatusReport[] })
 
 function unreadNote({ context, unread = [] }: StatusReport): string[] {
   if (unread.length === 0) return [];
-  return [`${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`];
+  return [`${context}: no right to read, so nothing is known of: ${unread.join(', ')}`];
 }
 
 /** What nothing is known of, since it may not be read. */
@@ -97,7 +97,7 @@ export function unseenLines(report: StatusReport, theme: Theme): string[] {
 
 /** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */
 export function unaddressedLines({ context, unaddressed }: StatusReport, theme: Theme): string[] {
-  return unaddressed ? [`${theme.warn('‼')} ${context}: its Service has no address yet that peers could dial`] : [];
+  return unaddressed ? [`${theme.warn('‼')} ${context}: its Service has no address for peers to dial yet`] : [];
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */
@@ -185,7 +185,7 @@ export function replicaLines(
   theme: Theme,
 ): string[] {
   if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
-  const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed`;
+  const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so changes in other clusters go unnoticed`;
   if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
   const look = describeCommand({ context, namespace }, 'deployment', { name: APISERVER });
   return [line, ...hintLines(look, theme)];

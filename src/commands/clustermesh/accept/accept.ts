@@ -129,7 +129,7 @@ async function confirmPeer(
     `Are the fingerprints the same on both sides, so that ${name} may be let in?`,
     about,
     // Not --yes: who cannot be asked here has to compare elsewhere. Nor the fingerprint itself, which the message brought.
-    `Ask the owner of "${name}" for the fingerprint of their CA by another way than the message came, and name it: ` +
+    `Ask the owner of "${name}" for their CA's fingerprint over another channel than the message, and give it: ` +
       context.again('--fingerprint', '<SHA256:…>'),
   );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);

@@ -7,7 +7,7 @@ export const CHECK = {
   summary: 'Find what is wrong or soon will be, with the next step for each finding',
   description:
     'Reads the clusters and checks names and ids, settings, versions, addresses, the network between nodes, the ' +
-    'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id that explain tells more about. ' +
+    'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id for "meshctl explain". ' +
     'Exits 1 when a check fails, or when all were skipped.',
   examples: [
     { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },

@@ -7,8 +7,8 @@ export const DISABLE = {
   description:
     'Removes the peers first, then the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
     'others made stays. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
-    'asks. A cluster that others still dial is disabled with --yes only where --disconnect says what becomes of them, and ' +
-    'where a context leads to each of those that are to be disconnected.',
+    'asks. While others still dial the cluster, --yes also needs --disconnect, which says what becomes of them, and a ' +
+    'context that leads to each of those that are to be disconnected.',
   examples: [
     { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would be removed' },
     {

@@ -165,7 +165,7 @@ async function askAboutPeers(
   const beyond = outOfReach(unread, { ofOthers, silent: unanswering, all: flags.all });
   const refused = await refusalBy(() => {
     if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
-    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave it as it is: ${leave}`);
+    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave peers alone: ${leave}`);
   });
   if (refused && !dryRunOf(flags)) throw refused;
   const wanted =
@@ -179,7 +179,7 @@ async function askAboutPeers(
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], unanswering)})`;
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
     const says = dialling.includes(peer)
-      ? `still points here${known.has(peer) ? '' : ', unless it is gone,'} and will report "${draft.name}" as failing${doubt}`
+      ? `still dials "${draft.name}"${known.has(peer) ? '' : ', unless it is gone,'} and will report it as failing${doubt}`
       : `still lets "${draft.name}" in: anyone with its certificate`;
     return `"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`;
   });

@@ -10,7 +10,7 @@ export const DISCONNECT = {
     'both sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts, unless connect told ' +
     'them a host name of the peer, as Cilium before 1.20 may need it: the plan says which pods. A remote cluster that is ' +
     'gone is forgotten with --force, where its context has its name, or by its name with --peer: it is refused as soon as ' +
-    'etcd has lost its user, but a connection that it still has open keeps receiving what it watches until it ends.',
+    'its etcd user is gone, but a connection that it still has open keeps receiving updates until it ends.',
   examples: [
     {
       line: 'meshctl clustermesh disconnect --context gke --destination-context eks',

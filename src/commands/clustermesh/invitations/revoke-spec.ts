@@ -12,7 +12,7 @@ export const INVITATIONS_REVOKE = {
   path: ['clustermesh', 'invitations', 'revoke'],
   summary: 'Revoke an invitation',
   description:
-    'Deletes the key that is kept for it: no message of it is accepted here any more, and it lets no one in. A cluster ' +
+    "Deletes the invitation's key: none of its messages is accepted here any more, and it lets no one in. A cluster " +
     'that it has let in is shut out and no longer dialled, as by disconnect; that is shown first, and it asks. A ' +
     'cluster that something else has let in too, or a later invitation, stays connected.',
   examples: [

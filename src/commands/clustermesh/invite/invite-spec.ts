@@ -35,7 +35,7 @@ export const INVITE = {
     },
     {
       flags: '--peer <name>',
-      description: 'the name of the cluster that alone may accept; of one that is connected: new certificates for it',
+      description: 'name of the only cluster that may accept; if it is connected already: new certificates for it',
       parse: parsePeerName,
       complete: 'peer',
       once: true,

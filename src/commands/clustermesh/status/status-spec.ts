@@ -7,8 +7,8 @@ export const STATUS = {
   summary: 'Show whether all nodes are connected to all clusters',
   description:
     'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are ' +
-    'configured. Each problem is shown once for all nodes that have it, with the next command to run and an id that ' +
-    'explain tells more about. With several contexts, a matrix of all clusters. Exits 0 only when every node is ' +
+    'configured. Each problem is shown once for all nodes that have it, with the next command to run and an id for ' +
+    '"meshctl explain". With several contexts, a matrix of all clusters. Exits 0 only when every node is ' +
     'connected to every configured peer, each cluster that dials another one is dialled back or was chosen not to be, and ' +
     'nothing of it is broken; 3 when all that was seen is well, and not all of it may be read.',
   examples: [

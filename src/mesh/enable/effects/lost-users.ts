@@ -63,19 +63,19 @@ export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
   const { servedUsers = [] } = snapshot;
   const text = textOf(snapshot);
   const sources = [
-    ...(servedUsers.length > 0 ? ['the users that etcd has still'] : []),
+    ...(servedUsers.length > 0 ? ['the users that etcd still has'] : []),
     ...(text === undefined ? [] : ['the names that can be read in it']),
     'the peers that this cluster dials',
-    'those that connect has recorded',
+    'the peers recorded by connect',
     'the other clusters of this kubeconfig',
   ];
   const lack =
     text === undefined
-      ? 'the list of the users that peers log in as is lost'
+      ? 'the list of etcd users for peers is lost'
       : `${lackOf(snapshot)} (users.yaml in ConfigMap ${REMOTE_USERS_CONFIGMAP})`;
   return (
     `${lack}: it is rebuilt from ${sources.slice(0, -1).join(', ')}, and ${sources.at(-1)}; a cluster that only dials ` +
-    'in and is none of them loses access until it is reconnected'
+    'in and is not among them loses access until reconnected'
   );
 }
 
