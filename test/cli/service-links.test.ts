@@ -118,6 +118,7 @@ describe('services behind a broken connection', () => {
   });
 
   it('are counted where only a restart would lose them, and called at risk', async () => {
+    await eventually(mesh.isConnected, (connected) => connected, 'the agents that were away are connected');
     // Agents go on with what they have mounted; after a restart they have nothing.
     setSecret(mesh.one, 'cilium-kvstoremesh', { 'mesh-2': 'garbage' });
     const listed = await service('list', '-o', 'json');

@@ -31,6 +31,8 @@ export interface FaultMesh {
   meshctl(argv: readonly string[], options?: CliOptions): Promise<CliResult>;
   /** All open connections between the clusters end: whoever needs one dials anew. */
   redial(): void;
+  /** A quarter of an hour goes by: whoever has no connection by then takes another client, with the files as they are. */
+  beginAnew(): void;
   /** Whether agents and KVStoreMesh of both say that they are connected. Cheap. */
   isConnected(): Promise<boolean>;
   /** Whether `status` and `check` of both are content. */
@@ -88,22 +90,25 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   const replayed = new Map<string, SavedObjects>();
   let undoings: (() => void)[] = [];
 
-  let restored = 0;
+  let clients = 0;
   /** Who has begun to dial with the CA of a fault reads the former one only together with a file that has another text. */
-  async function backTo(objects: SavedObjects): Promise<void> {
-    await objects.restore();
-    if (await isConnected()) return;
-    restored += 1;
+  function beginAnew(): void {
+    clients += 1;
     for (const cluster of [one, two])
       for (const name of ['cilium-kvstoremesh', 'cilium-clustermesh']) {
         const texts = secretTexts(cluster.store.get(refsOf(cluster).secret(name)));
-        const files = peersIn(texts).map((peer) => [peer, `${texts[peer]}# restored ${restored}\n`]);
+        const files = peersIn(texts).map((peer) => [peer, `${texts[peer]}# client ${clients}\n`]);
         if (files.length > 0) setSecret(cluster, name, Object.fromEntries(files));
       }
   }
 
+  async function backTo(objects: SavedObjects): Promise<void> {
+    await objects.restore();
+    if (!(await isConnected())) beginAnew();
+  }
+
   return {
-    ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, isConnected, isWell },
+    ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, beginAnew, isConnected, isWell },
     shutDown: ({ context }) => void down.add(context),
     async replay(name, work) {
       const known = replayed.get(name);
@@ -121,6 +126,9 @@ export async function startFaultMesh(): Promise<FaultMesh> {
       for (const undo of undoings.reverse()) undo();
       undoings = [];
       await backTo(saved);
+      await connected();
+      // Pods that a fault has replaced may be gone only now.
+      await Promise.all([one, two].map((cluster) => cluster.settled()));
       await connected();
     },
     async close() {

@@ -12,6 +12,9 @@ const TIMEOUT_MS = 120_000;
 /** How often an operator asks again. */
 const MOST_ROUNDS = 3;
 
+/** Looks in a row, for longer than a kubelet takes to bring what has changed. */
+const TIMES_CONNECTED = 6;
+
 const CERTS = ['clustermesh', 'certs', 'list', '--context', BOTH, '-o', 'json'];
 const ENABLE = ['clustermesh', 'enable', '--wait-duration', '5s'];
 const CONNECT = ['clustermesh', 'connect', '--context', ONE, '--destination-context', TWO, '--wait-duration', '3s'];
@@ -67,6 +70,8 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
   beforeAll(async () => {
     const mesh = meshOf();
     await arrange(mesh, fault);
+    // What disturbs nobody has those who read it anew dial again, for a moment.
+    if (fault.harmless) await staysConnected(mesh);
     const look = async () => ({ json: await mesh.meshctl([...STATUS, '-o', 'json']) });
     const { json } = await eventually(
       look,
@@ -165,8 +170,12 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
         if (!trouble) return;
         const said = trouble.map(textOf).join('\n');
         if (round === MOST_ROUNDS) throw new Error(`not well after all of it:\n${said}`);
-        mended = await follow(mesh, fault, trouble.flatMap(printedCommands), log);
-        if (mended === 0) throw new Error(`not well, and nothing more to type:\n${said}`);
+        const next = trouble.flatMap(printedCommands);
+        // A client that began with files of before keeps to them for so long: there, all there is to do is to wait.
+        const isToWait = next.length > 0 && next.every(({ argv }) => argv.includes('--wait'));
+        if (isToWait) mesh.beginAnew();
+        mended = await follow(mesh, fault, next, log);
+        if (mended === 0 && !isToWait) throw new Error(`not well, and nothing more to type:\n${said}`);
       }
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : error}\n\nWhat was typed:\n${log.join('\n')}`);
@@ -205,4 +214,13 @@ async function arrange(mesh: FaultMesh, fault: FaultEntry): Promise<void> {
     `${fault.id} is noticed`,
     { pollMs: 50 },
   );
+}
+
+async function staysConnected(mesh: FaultMesh): Promise<void> {
+  let times = 0;
+  const look = async () => {
+    times = (await mesh.isConnected()) ? times + 1 : 0;
+    return times;
+  };
+  await eventually(look, (looks) => looks >= TIMES_CONNECTED, 'all stay connected', { pollMs: 50 });
 }

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { isTunnel } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -15,6 +16,9 @@ import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { unansweredBetween } from '../../mesh/services/unanswered-requests.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { readConfiguredServices, readServiceClusters } from './read-services.ts';
+
+/** Clusters read at a time where nobody says how many. */
+const DEFAULT_PARALLEL = 16;
 
 /** Clusters of the kubeconfig that a run is not about. */
 export interface OtherClusters {
@@ -53,12 +57,14 @@ export interface EndingDials {
  * What clusters lose when dials end. All of their Services are read at once, and no agent is asked; other clusters only where it hangs
  * on them. One that cannot be read holds nothing up: it is said that it was not looked at.
  * @param targets that are open: those of the partings are among them
+ * @param parallel clusters read at a time
  */
 export async function readLostBackends(
   flow: Flow,
   targets: readonly Target[],
   { partings, leaves = [], begun = [] }: EndingDials,
   elsewhere: OtherClusters,
+  parallel = DEFAULT_PARALLEL,
 ): Promise<LostServices> {
   const losing = [...losersBy(partings), ...(await straysOf(leaves, elsewhere))];
   if (losing.length === 0) return { hazards: [], unseen: [] };
@@ -66,7 +72,7 @@ export async function readLostBackends(
   const failures = new Map<string, MeshctlError>();
   const near = targets.filter(({ client }) => contexts.has(client.context));
   const own = await during(flow, { doing: 'Looking at global Services', done: 'Looked at global Services' }, () =>
-    readEach(flow, near, failures),
+    readEach(flow, near, failures, parallel),
   );
   const ofPlan = losing.flatMap(({ snapshot, peers }) => [snapshot, ...peers]);
   const judged = (read: readonly ClusterServices[], others: readonly ClusterSnapshot[]) =>
@@ -77,7 +83,8 @@ export async function readLostBackends(
   const far = others
     .filter((one) => !isOpen(one.context) && (contexts.has(one.context) || undecided.includes(clusterNameOf(one))))
     .map(({ context }) => context);
-  const read = far.length === 0 ? [] : await elsewhere.withOpened(far, (more) => readEach(flow, more, failures));
+  const read =
+    far.length === 0 ? [] : await elsewhere.withOpened(far, (more) => readEach(flow, more, failures, parallel));
   const hazards = [
     ...judged([...own, ...read], others).flatMap(lostBackends),
     ...losing.flatMap((one) => unansweredBy(one, [...own, ...read])),
@@ -178,10 +185,12 @@ async function readEach(
   flow: Flow,
   targets: readonly Target[],
   failures: Map<string, MeshctlError>,
+  parallel: number,
 ): Promise<ClusterServices[]> {
   const onFailure = (context: string, error: MeshctlError) => failures.set(context, error);
-  const members = await Promise.all(targets.map((target) => readServiceClusters([target], onFailure)));
-  const read = await readConfiguredServices(members.flat(), {}, onFailure);
+  const limit = pLimit(parallel);
+  const members = await Promise.all(targets.map((target) => limit(() => readServiceClusters([target], onFailure))));
+  const read = await readConfiguredServices(members.flat(), {}, onFailure, limit);
   flow.signal.throwIfAborted();
   return read;
 }

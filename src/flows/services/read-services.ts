@@ -142,9 +142,14 @@ export async function readConfiguredServices(
   members: readonly ServiceCluster[],
   scope: ServiceScope,
   onFailure?: OnFailure,
+  limit?: Limit,
 ): Promise<ClusterServices[]> {
-  return readAllBackends(await readAllDefinitions(members, scope, onFailure), scope, onFailure);
+  return readAllBackends(await readAllDefinitions(members, scope, onFailure, limit), scope, onFailure, limit);
 }
+
+/** Lets clusters be read when it is their turn. */
+type Limit = <T>(work: () => Promise<T>) => Promise<T>;
+const AT_ONCE: Limit = (work) => work();
 
 /** Only how they are defined: no backends are read. */
 export async function readServiceDefinitions(
@@ -165,10 +170,11 @@ async function readAllDefinitions(
   members: readonly ServiceCluster[],
   scope: ServiceScope,
   onFailure: OnFailure | undefined,
+  limit = AT_ONCE,
 ): Promise<ReadCluster[]> {
   const read = await Promise.all(
     members.map(async (member) => {
-      const definitions = await orNone(member, readDefinitions(member, scope), onFailure);
+      const definitions = await limit(() => orNone(member, readDefinitions(member, scope), onFailure));
       return definitions.map((cluster) => ({ member, cluster }));
     }),
   );
@@ -179,16 +185,15 @@ async function readAllBackends(
   found: readonly ReadCluster[],
   scope: ServiceScope,
   onFailure: OnFailure | undefined,
+  limit = AT_ONCE,
 ): Promise<ClusterServices[]> {
   const wanted = scope.name === undefined ? meantKeys(found.map(({ cluster }) => cluster)) : undefined;
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {
       const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
-      const reading = Promise.all([
-        readBackends(member.client, services, scope),
-        keepsToNodes(services) ? readPodNodes(member) : {},
-      ]);
-      const read = await orNone(member, reading, onFailure);
+      const reading = () =>
+        Promise.all([readBackends(member.client, services, scope), keepsToNodes(services) ? readPodNodes(member) : {}]);
+      const read = await limit(() => orNone(member, reading(), onFailure));
       return read.map(([backends, nodes]) => ({ ...cluster, ...nodes, services: withBackends(services, backends) }));
     }),
   );

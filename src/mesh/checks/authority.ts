@@ -20,7 +20,7 @@ import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretR
 import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { haveLostBothHalves } from '../peers/lost-halves.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
+import { isPeerByNameAlone, withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers, loginCertificate } from '../peers/peers.ts';
@@ -262,7 +262,11 @@ function orphansOf(
         const reason = `${user} is of ${other.context}, which is to be connected again (peers-connected)`;
         return findingOf('tls-orphaned-users', 'skip', context, { reason });
       }
-      const part = meshctlCommand('clustermesh disconnect', { context }, ['--destination-context', other.context]);
+      // One that has nothing of Cluster Mesh is not parted from by its context: nothing tells that it is who was let in.
+      const flag = isPeerByNameAlone(cluster, other)
+        ? ['--peer', clusterNameOf(other)]
+        : ['--destination-context', other.context];
+      const part = meshctlCommand('clustermesh disconnect', { context }, flag);
       const hint =
         isLost || isAwaited
           ? `Either connect them again: ${connectCommand(context, other.context)}; or lock it out: ${part}`

@@ -121,7 +121,7 @@ async function carryOut(
   others: OtherClusters,
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
-  const { hazards, unseen } = await readLostBackends(context, plan.targets, plan, others);
+  const { hazards, unseen } = await readLostBackends(context, plan.targets, plan, others, flags.parallel);
   const known = [...plan.warnings, ...unseen];
   const prepared = { ...plan, warnings: known };
   const { effects } = prepared;
