@@ -118,7 +118,12 @@ describe('services behind a broken connection', () => {
   });
 
   it('are counted where only a restart would lose them, and called at risk', async () => {
-    await eventually(mesh.isConnected, (connected) => connected, 'the agents that were away are connected');
+    await Promise.all([mesh.one.settled(), mesh.two.settled()]);
+    await eventually(
+      async () => jsonOf(await service('list', '-o', 'json')) as unknown as Listing,
+      ({ clusters }) => clusters.every(({ brokenLinks }) => brokenLinks?.length === 0),
+      'the agents that were away are connected',
+    );
     // Agents go on with what they have mounted; after a restart they have nothing.
     setSecret(mesh.one, 'cilium-kvstoremesh', { 'mesh-2': 'garbage' });
     const listed = await service('list', '-o', 'json');
