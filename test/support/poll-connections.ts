@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { execInside, type TestSandbox } from './sandbox-mesh.ts';
 
 /** Each client; the work itself shall have the machine for the rest of the time. */
-const CONNECTS_EVERY_MS = 50;
+const CONNECTS_EVERY_MS = 10;
 
 /**
  * Makes connections with what the pods have mounted, over and over, while work goes on: from KVStoreMesh to the peer and
