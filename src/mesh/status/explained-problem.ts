@@ -1,0 +1,127 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { AddressFault } from '../faults/address-faults.ts';
+import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import type { FailureClass } from './failure-reason.ts';
+import type { StatusProblem, StatusReport } from './status.ts';
+
+/** What a status says that does not know why. */
+const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
+const WITHOUT_FILE: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'config-invalid', ...VAGUE];
+const WITHOUT_SERVER: readonly FailureClass[] = ['refused', 'timed-out', 'config-not-retrieved', ...VAGUE];
+const WITHOUT_TRUST: readonly FailureClass[] = [
+  'tls-expired',
+  'tls-unknown-ca',
+  'tls-usage',
+  'tls-client-rejected',
+  ...VAGUE,
+];
+
+/** Which failures of a connection each fault explains; what an address does, {@link addressFaults} says. */
+const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly FailureClass[]>> = {
+  'peering-secret-missing': WITHOUT_FILE,
+  'peering-file-missing': WITHOUT_FILE,
+  // A server that wants TLS answers nobody who dials without.
+  'peering-file-unreadable': [...WITHOUT_FILE, 'refused', 'timed-out'],
+  'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER, 'cannot-resolve'],
+  'peer-certificate-missing': WITHOUT_FILE,
+  // Of a CA file without a certificate etcd's client makes a pool that trusts nobody.
+  'peer-certificate-unreadable': [...WITHOUT_FILE, 'tls-unknown-ca'],
+  'peer-certificate-key': WITHOUT_FILE,
+  'peer-certificate-expired': WITHOUT_TRUST,
+  'peer-certificate-issuer': WITHOUT_TRUST,
+  'peer-certificate-foreign': ['permission-denied', 'config-not-retrieved', ...VAGUE],
+  'peer-ca': WITHOUT_TRUST,
+  'peer-unconfigured': [],
+  'choice-half-recorded': [],
+  'peers-mutual': [],
+  'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
+  // Who refuses a peer is connected to it, and reads nothing.
+  'max-connected-clusters-equal': ['config-not-retrieved', 'syncing', ...VAGUE],
+  'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-expired': WITHOUT_TRUST,
+  'certificate-usage': WITHOUT_TRUST,
+  'certificate-issuer': WITHOUT_TRUST,
+  'ca-missing': [],
+  'ca-unreadable': [],
+  'ca-key': [],
+  'ca-foreign': [],
+  'users-missing': ['permission-denied', ...WITHOUT_SERVER],
+  'users-unreadable': ['permission-denied', ...VAGUE],
+  // A user of another role may log in, and not read what the cluster says of itself.
+  'peer-user-missing': ['permission-denied', 'config-not-retrieved', ...VAGUE],
+  'mesh-disabled': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'apiserver-missing': [...WITHOUT_SERVER, 'cannot-resolve', 'own-apiserver-missing'],
+  'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'container-missing': [...WITHOUT_SERVER, 'permission-denied'],
+  'kvstoremesh-missing': ['agent-unreachable', ...VAGUE],
+  'service-type': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'service-selector': WITHOUT_SERVER,
+  'service-port': WITHOUT_SERVER,
+  'service-target-port': [...WITHOUT_SERVER, 'tls-unknown-ca', 'tls-client-rejected'],
+  'apiserver-scaled-down': WITHOUT_SERVER,
+  'apiserver-not-ready': WITHOUT_SERVER,
+  // What serves is of before, and serves.
+  'apiserver-rollout': [],
+  // A server that may read nothing serves nothing, and lets everyone in.
+  'access-missing': [...WITHOUT_SERVER, 'syncing'],
+  'agents-missing': [],
+  'max-connected-clusters-running': ['config-not-retrieved', 'syncing', ...VAGUE],
+  'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
+};
+
+interface Known {
+  /** Of the cluster that lacks the peer, and of the peer. */
+  own: readonly Fault[];
+  peer: readonly Fault[];
+  /** Of the addresses that the cluster dials: they are no fault as long as they answer. */
+  addresses: readonly AddressFault[];
+  snapshot: ClusterSnapshot;
+  now: Date;
+}
+
+/**
+ * A problem with the fault that explains it, where one does, of the cluster that lacks the peer, or of the peer; a peer that agents do not
+ * know is late where it has been in their Secret for longer than it takes to get to them.
+ */
+export function explained(
+  problem: StatusProblem,
+  report: StatusReport,
+  { own, peer, addresses, snapshot, now }: Known,
+): StatusProblem {
+  const throughCache = problem.component === 'agent' && report.kvstoremesh.enabled;
+  const candidates = [
+    ...own.filter((fault) => fault.component === problem.component && [undefined, problem.peer].includes(fault.peer)),
+    ...(throughCache ? own : peer).filter(
+      (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
+    ),
+    // By the id that it has now, a cluster may take a peer for itself; by its size, it refuses every peer of another one.
+    ...own.filter(({ id }) => id === 'identity-outdated' && problem.class === 'wrong-cluster'),
+    ...own.filter(({ id }) => id === 'max-connected-clusters-running'),
+  ];
+  const astray = addresses.find(
+    ({ fault, explains }) =>
+      fault.component === problem.component && fault.peer === problem.peer && explains.includes(problem.class),
+  );
+  const cause = candidates.find((fault) => explainedBy(fault).includes(problem.class)) ?? astray?.fault;
+  if (cause) {
+    const isFile = cause.component !== 'apiserver' && WITHOUT_FILE.includes(problem.class);
+    return { ...problem, ...(isFile ? { class: 'config-invalid' as const } : {}), cause };
+  }
+  const name = problem.component === 'agent' ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET;
+  const changed = lastChange(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name))));
+  const patienceMs = problem.component === 'agent' ? TAKEN_UP_WITHIN_MS : RETAKEN_WITHIN_MS;
+  const isLate = changed !== undefined && now.getTime() - changed > patienceMs;
+  return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
+}
+
+function explainedBy({ id, object }: Fault): readonly FailureClass[] {
+  const classes = id in EXPLAINS ? EXPLAINS[id as keyof typeof EXPLAINS] : [];
+  // One that was issued elsewhere is for the names of elsewhere.
+  const isForeign = id === 'certificate-issuer' && object === `Secret ${SERVER_CERT_SECRET}`;
+  return isForeign ? [...classes, 'tls-name'] : classes;
+}

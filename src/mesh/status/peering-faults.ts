@@ -1,0 +1,109 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
+import type { Fault } from '../faults/fault.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import {
+  isChoiceHalfRecorded,
+  mendHalfLost,
+  mendUndialled,
+  saysHalfLost,
+  saysHalfRecorded,
+  saysUndialled,
+  undialledClients,
+  undialledServers,
+} from '../peers/lost-halves.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
+import { isAlone, type StatusReport } from './status.ts';
+
+/** What is wrong with whom a cluster dials, by what its agents say and what its peers have: which peers it lacks, or has too many. */
+export function peeringFaults(
+  report: StatusReport,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+): Fault[] {
+  return [
+    ...unconfigured(report, snapshot),
+    ...undialled(report, snapshot, others),
+    ...halfLost(report, snapshot, others),
+    ...renamed(snapshot, others),
+  ];
+}
+
+/** Of a fault in what the Secret that a cluster dials by has of a peer, or has not. */
+function inDialled(snapshot: ClusterSnapshot, peer: string) {
+  const { context, namespace } = snapshot;
+  const component = dialsThroughKvstoremesh(snapshot) ? ('kvstoremesh' as const) : ('agent' as const);
+  return { context, namespace, component, object: `Secret ${dialingSecret(snapshot)}`, key: peer, peer, outage: true };
+}
+
+/** Peers that agents or KVStoreMesh have by what they mounted, and that is not there any more. */
+function unconfigured({ peers, context }: StatusReport, snapshot: ClusterSnapshot): Fault[] {
+  const expected = expectedPeers(snapshot);
+  const { namespace, unread } = snapshot;
+  // Of a Secret that may not be read it is not known what it names.
+  if (unread?.has(keyOf(secretRef(namespace, KVSTOREMESH_PEERS_SECRET)))) return [];
+  return peers
+    .filter(({ name }) => !expected.includes(name))
+    .map(({ name: peer, agents }) => ({
+      id: 'peer-unconfigured' as const,
+      context,
+      namespace,
+      peer,
+      component: agents.configured > 0 ? ('agent' as const) : ('kvstoremesh' as const),
+      object: `Secret ${agents.configured > 0 ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET}`,
+      outage: true,
+      says: 'what has been mounted still names it, and no Secret does any more',
+    }));
+}
+
+/** Peers that wait for this cluster to dial them, as it was chosen, where nothing names them here any more. */
+function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const { namespace, unread } = snapshot;
+  if (unread?.has(keyOf(secretRef(namespace, dialingSecret(snapshot))))) return [];
+  return undialledServers(snapshot, others)
+    .filter((server) => !peers.some(({ name }) => name === clusterNameOf(server)))
+    .map((server) => ({
+      ...inDialled(snapshot, clusterNameOf(server)),
+      id: 'peering-file-missing' as const,
+      says: saysUndialled(snapshot, server),
+      hint: mendUndialled(snapshot, server),
+    }));
+}
+
+/** Peers that dial this cluster and that it does not dial, though nobody chose that. One that is alone is told to be connected. */
+function halfLost(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  if (isAlone(report)) return [];
+  return undialledClients(snapshot, others)
+    .filter((client) => !report.peers.some(({ name }) => name === clusterNameOf(client)))
+    .map((client) => ({
+      ...inDialled(snapshot, clusterNameOf(client)),
+      id: 'peers-mutual' as const,
+      says: saysHalfLost(client, snapshot),
+      hint: mendHalfLost(client, snapshot),
+    }));
+}
+
+/** Choices of one way that this cluster has on record no more, or its peer: connecting the two again writes them down. */
+export function halfRecorded(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const { context, namespace } = snapshot;
+  return others
+    .filter((server) => isChoiceHalfRecorded(snapshot, server))
+    .map((server) => ({
+      ...{ id: 'choice-half-recorded' as const, context, namespace, component: 'agent' as const, outage: false },
+      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: clusterNameOf(server) },
+      says: saysHalfRecorded(snapshot, server),
+    }));
+}
+
+/** Peers that serve under another name by now: what those who dial them by the former one read is not there. */
+function renamed(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  return renamedPeers(snapshot, others).map((peer) => ({
+    ...inDialled(snapshot, peer.former),
+    id: 'peer-renamed' as const,
+    says: `that is the former name of ${clusterNameOf(peer.cluster)}`,
+    hint: takeUpCommand(snapshot, peer),
+  }));
+}
