@@ -3,7 +3,7 @@ import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { printedCommands } from '../support/printed-commands.ts';
-import { found, refs, setUsers } from '../support/sandbox-mesh.ts';
+import { clusterAt, found, refs, setUsers } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 dial each other, and so do mesh-2 and mesh-4; mesh-3 dials mesh-1 one-way. */
 let clusters: ConnectClusters;
@@ -26,11 +26,7 @@ const ok = async (...argv: string[]) => {
   expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
   return result;
 };
-const storeOf = (name: string) =>
-  found(
-    clusters.clusters.find((one) => one.name === name),
-    name,
-  ).store;
+const storeOf = (name: string) => clusterAt(clusters, name).store;
 const lose = (name: string, ...secrets: string[]) => {
   for (const secret of secrets) storeOf(name).delete(refs.secret(secret));
 };

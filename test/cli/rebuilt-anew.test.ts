@@ -1,50 +1,25 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import type { ConnectClusters } from '../support/connect-clusters.ts';
+import { plainWords, startRebuiltMesh } from '../support/rebuilt-mesh.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** A mesh of three whose mesh-2 is gone, and rebuilt with another id: context `mesh-2` leads to that one. */
 let clusters: ConnectClusters;
 let flags: string[];
 
-const MESH = ['mesh-1', 'former', 'mesh-3'];
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
 
 beforeAll(async () => {
-  clusters = await startBareClusters(0, {
-    clusters: [
-      { name: 'mesh-1', id: 1 },
-      { name: 'mesh-2', context: 'former', id: 2 },
-      { name: 'mesh-3', id: 3 },
-      { name: 'mesh-2', context: 'mesh-2', id: 9 },
-    ],
-  });
-  const path = join(dirname(clusters.kubeconfigPath), 'without-former');
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'former');
-  await writeFile(path, stringify(config));
-  flags = ['--kubeconfig', path];
-  const [first = '', ...others] = MESH;
-  for (const argv of [
-    mesh('enable', '--context', MESH.join()),
-    mesh('connect', '--context', first, '--destination-context', others.join(), '--connection-mode', 'mesh'),
-    mesh('status', '--context', MESH.join(), '--wait'),
-  ]) {
-    const { exitCode, stderr } = await clusters.meshctl(argv);
-    expect(exitCode, stderr).toBe(0);
-  }
+  ({ clusters, withoutFormer: flags } = await startRebuiltMesh({ id: 9, withoutCa: false }));
   const { store } = found(clusters.clusters[1], 'former');
   store.delete(refs.deployment('clustermesh-apiserver'));
   store.delete(refs.service('clustermesh-apiserver'));
 });
 afterAll(() => clusters?.close());
 
-const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
 const run = async (...argv: string[]) => {
   const { exitCode, stdout, stderr } = await clusters.meshctl([...argv, ...flags]);
-  return { exitCode, stdout: plain(stdout), stderr: plain(stderr) };
+  return { exitCode, stdout: plainWords(stdout), stderr: plainWords(stderr) };
 };
 const status = (...more: string[]) => run(...mesh('status', '--context', 'mesh-1,mesh-2,mesh-3'), ...more);
 const forget = (context: string) => `meshctl clustermesh disconnect --context ${context} --peer mesh-2`;

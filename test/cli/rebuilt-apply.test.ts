@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import type { ConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
+import { plainWords, startRebuiltMesh } from '../support/rebuilt-mesh.ts';
 
 /** A mesh of three by a file; mesh-2 is gone, and a new cluster of its name is at its context, in which nothing is enabled yet. */
 let clusters: ConnectClusters;
@@ -11,7 +11,6 @@ let file: string;
 let kubeconfig: string[];
 
 const NAMES = ['mesh-1', 'mesh-2', 'mesh-3'];
-const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
 const run = (argv: string[], answers?: string[]) =>
   clusters.meshctl([...argv, ...kubeconfig], answers ? { answers } : {});
 const apply = (...more: string[]) => run(['apply', '-f', file, ...more]);
@@ -19,29 +18,8 @@ const perhaps = (context: string) =>
   `the mesh-2 that context "${context}" dials is cut off if it is another cluster than that of context "mesh-2"`;
 
 beforeAll(async () => {
-  clusters = await startBareClusters(0, {
-    clusters: [
-      { name: 'mesh-1', id: 1 },
-      { name: 'mesh-2', context: 'former', id: 2 },
-      { name: 'mesh-3', id: 3 },
-      { name: 'mesh-2', context: 'mesh-2', id: 2 },
-    ],
-    withoutCa: true,
-  });
-  const mesh = ['mesh-1', 'former', 'mesh-3'];
-  for (const argv of [
-    ['enable', '--context', mesh.join()],
-    ['connect', '--context', 'mesh-1', '--destination-context', 'former,mesh-3', '--connection-mode', 'mesh'],
-  ]) {
-    const { exitCode, stderr } = await clusters.meshctl(['clustermesh', ...argv]);
-    expect(exitCode, stderr).toBe(0);
-  }
-  const folder = dirname(clusters.kubeconfigPath);
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'former');
-  await writeFile(join(folder, 'without-former'), stringify(config));
-  kubeconfig = ['--kubeconfig', join(folder, 'without-former')];
-  file = join(folder, 'mesh.yaml');
+  ({ clusters, withoutFormer: kubeconfig } = await startRebuiltMesh());
+  file = join(dirname(clusters.kubeconfigPath), 'mesh.yaml');
   await writeFile(file, meshText({ clusters: NAMES.map((name) => ({ name })), topology: { type: 'mesh' } }));
 });
 afterAll(() => clusters?.close());
@@ -53,13 +31,13 @@ it('says that a new cluster may take the place of the one of its name, and nothi
   const diff = await run(['diff', '-f', file]);
   expect(clusters.objects()).toEqual(before);
   expect(exitCode).toBe(2);
-  expect(plain(stdout)).not.toMatch(/as before|the former CA|peer mesh-[13] (is|may be) cut off/);
-  expect(plain(stderr)).not.toContain('mesh-1, mesh-3');
+  expect(plainWords(stdout)).not.toMatch(/as before|the former CA|peer mesh-[13] (is|may be) cut off/);
+  expect(plainWords(stderr)).not.toContain('mesh-1, mesh-3');
   for (const context of ['mesh-1', 'mesh-3']) {
-    expect(plain(stderr)).toContain(perhaps(context));
-    expect(plain(diff.stdout)).toContain(perhaps(context));
+    expect(plainWords(stderr)).toContain(perhaps(context));
+    expect(plainWords(diff.stdout)).toContain(perhaps(context));
   }
-  expect(plain(stdout)).toContain('nothing but the name tells that it is the cluster of context "mesh-2"');
+  expect(plainWords(stdout)).toContain('nothing but the name tells that it is the cluster of context "mesh-2"');
 });
 
 it('asks once, and connects it', async () => {
@@ -74,7 +52,7 @@ it('says the same where it is the former one, of which everything was taken away
   const disabled = await run(['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect=false', '--yes']);
   expect(disabled.exitCode, disabled.stderr).toBe(0);
   const { stdout } = await apply('--dry-run');
-  expect(plain(stdout)).not.toMatch(/as before|the former CA|is cut off|another cluster/);
+  expect(plainWords(stdout)).not.toMatch(/as before|the former CA|is cut off|another cluster/);
   const applied = await apply('--yes');
   expect(applied.exitCode, applied.stderr).toBe(0);
   expect((await run(['clustermesh', 'status', '--context', NAMES.join(), '--wait'])).exitCode).toBe(0);

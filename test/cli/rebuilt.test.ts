@@ -1,9 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import type { ConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
+import { plainWords, startRebuiltMesh } from '../support/rebuilt-mesh.ts';
 
 /**
  * A mesh of three, healthy, of which mesh-2 is being replaced: context `mesh-2` leads to a new cluster of its name already, in which
@@ -12,34 +10,10 @@ import { meshText } from '../support/mesh-files.ts';
 let clusters: ConnectClusters;
 let withoutFormer: string[];
 
-const MESH = ['mesh-1', 'former', 'mesh-3'];
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
-const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/ --kubeconfig \S+/g, '');
 
 beforeAll(async () => {
-  clusters = await startBareClusters(0, {
-    clusters: [
-      { name: 'mesh-1', id: 1 },
-      { name: 'mesh-2', context: 'former', id: 2 },
-      { name: 'mesh-3', id: 3 },
-      { name: 'mesh-2', context: 'mesh-2', id: 2 },
-    ],
-    withoutCa: true,
-  });
-  const path = join(dirname(clusters.kubeconfigPath), 'without-former');
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'former');
-  await writeFile(path, stringify(config));
-  withoutFormer = ['--kubeconfig', path];
-  const [first = '', ...others] = MESH;
-  for (const argv of [
-    mesh('enable', '--context', MESH.join()),
-    mesh('connect', '--context', first, '--destination-context', others.join(), '--connection-mode', 'mesh'),
-    mesh('status', '--context', MESH.join(), '--wait'),
-  ]) {
-    const { exitCode, stderr } = await clusters.meshctl(argv);
-    expect(exitCode, stderr).toBe(0);
-  }
+  ({ clusters, withoutFormer } = await startRebuiltMesh());
 });
 afterAll(() => clusters?.close());
 
@@ -58,22 +32,22 @@ it('nothing is disconnected from a peer by the context of a cluster that has not
     [mesh('disconnect', '--context', 'mesh-2', '--destination-context', 'mesh-1'), '"mesh-1"', forgotten('mesh-1')],
   ] as const) {
     const { exitCode, stderr } = await clusters.meshctl([...argv, ...withoutFormer, '--yes']);
-    expect([exitCode, plain(stderr)]).toEqual([2, expect.stringContaining(doubt(knowers))]);
-    expect(plain(stderr)).toContain(`forget it: ${hint}`);
+    expect([exitCode, plainWords(stderr)]).toEqual([2, expect.stringContaining(doubt(knowers))]);
+    expect(plainWords(stderr)).toContain(`forget it: ${hint}`);
   }
   // The peer that goes on dialling is none that was told, or that needs not be.
   for (const choice of [[], ['--disconnect']]) {
     const argv = [...mesh('disable', '--context', 'mesh-1'), ...choice, '--yes', ...withoutFormer];
     const { exitCode, stderr } = await clusters.meshctl(argv);
-    expect([exitCode, plain(stderr)]).toEqual([2, expect.stringContaining('no context leads to mesh-2')]);
-    expect(plain(stderr)).toContain(doubt('"mesh-1"'));
+    expect([exitCode, plainWords(stderr)]).toEqual([2, expect.stringContaining('no context leads to mesh-2')]);
+    expect(plainWords(stderr)).toContain(doubt('"mesh-1"'));
   }
   const { stdout, stderr } = await clusters.meshctl([
     ...mesh('disconnect', '--context', 'mesh-1', '--all'),
     ...withoutFormer,
     '--dry-run',
   ]);
-  expect(plain(stderr)).toContain(`nothing is disconnected between them → ${forgotten('mesh-1')}`);
+  expect(plainWords(stderr)).toContain(`nothing is disconnected between them → ${forgotten('mesh-1')}`);
   expect(stdout).toContain('does not dial mesh-3');
   expect(stdout).not.toContain('mesh-2');
   expect(clusters.objects()).toEqual(before);
@@ -96,10 +70,10 @@ it('who is forgotten by name is not told by the context of a cluster that has no
     const { exitCode, stderr } = await clusters.meshctl(argv, input === undefined ? {} : { input });
     expect(exitCode, stderr).toBe(0);
     const line = `meshctl clustermesh disconnect --context '<context of mesh-2>' --peer ${peers}`;
-    expect(plain(stderr)).toContain(line);
+    expect(plainWords(stderr)).toContain(line);
   }
   const { stderr } = await clusters.meshctl(own);
-  expect(plain(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
+  expect(plainWords(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
 });
 it('apply foresees that a cluster which is yet to be enabled takes the place of a live peer', async () => {
   const file = meshText({
@@ -111,13 +85,13 @@ it('apply foresees that a cluster which is yet to be enabled takes the place of 
     `the mesh-2 that context "${context}" dials is cut off, another cluster than that of context "mesh-2"`;
   const apply = (...more: string[]) => clusters.meshctl(['apply', '-f', '-', ...more], { input: file });
   const dry = await apply('--dry-run');
-  expect([dry.exitCode, plain(dry.stdout)]).toEqual([0, expect.stringContaining('✗ peer mesh-2 is cut off')]);
+  expect([dry.exitCode, plainWords(dry.stdout)]).toEqual([0, expect.stringContaining('✗ peer mesh-2 is cut off')]);
   expect(dry.stdout).not.toContain('--destination-context mesh-2');
   const refused = await apply();
   const diff = await clusters.meshctl(['diff', '-f', '-'], { input: file });
   for (const context of ['mesh-1', 'mesh-3']) {
-    expect([refused.exitCode, plain(refused.stderr)]).toEqual([2, expect.stringContaining(taken(context))]);
-    expect(plain(diff.stdout)).toContain(taken(context));
+    expect([refused.exitCode, plainWords(refused.stderr)]).toEqual([2, expect.stringContaining(taken(context))]);
+    expect(plainWords(diff.stdout)).toContain(taken(context));
   }
   expect(refused.stderr).not.toContain('rolled back');
   expect(clusters.objects()).toEqual(before);
@@ -132,8 +106,8 @@ it('status says of a peer that works what is so, also by the context of a cluste
         ...withoutFormer,
       ]);
       expect(exitCode).toBe(1);
-      expect(plain(stdout)).toContain('mesh-1 · ✓ 1/1 ✓ 1/1');
-      expect(plain(stdout)).toContain(
+      expect(plainWords(stdout)).toContain('mesh-1 · ✓ 1/1 ✓ 1/1');
+      expect(plainWords(stdout)).toContain(
         `context "mesh-2" leads to another cluster than the mesh-2 that mesh-1, mesh-3 dial → ${next}`,
       );
       expect(stdout).not.toMatch(/would not come back|not after a restart|disconnect/);
@@ -145,7 +119,7 @@ it('status says of a peer that works what is so, also by the context of a cluste
   await says('meshctl clustermesh connect --context mesh-2');
   const connect = mesh('connect', '--context', 'mesh-2', '--destination-context', 'mesh-1', '--dry-run');
   const planned = await clusters.meshctl([...connect, ...withoutFormer]);
-  expect(plain(planned.stderr)).toContain(
+  expect(plainWords(planned.stderr)).toContain(
     'context "mesh-1" goes on letting in whoever has the certificate of the mesh-2 that it dials so far, as the user of that name: only a new CA there ends that',
   );
   const { stdout } = await clusters.meshctl(mesh('disable', '--context', 'mesh-2', '--yes'));

@@ -9,7 +9,7 @@ import { connect } from '../support/e2e-cli.ts';
 import { grantAnn } from '../support/lesser-rights.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { printedCommands } from '../support/printed-commands.ts';
-import { eventually, found, refs } from '../support/sandbox-mesh.ts';
+import { clusterAt, eventually, found, refs } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 const NAMES = ['mesh-1', 'mesh-2', 'mesh-3'];
@@ -24,11 +24,7 @@ const ok = async (...argv: string[]) => {
   expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
   return result;
 };
-const storeOf = (name: string) =>
-  found(
-    clusters.clusters.find((one) => one.name === name),
-    name,
-  ).store;
+const storeOf = (name: string) => clusterAt(clusters, name).store;
 
 beforeAll(async () => {
   clusters = await startConnectClusters(3, { clusters: [{ nodes: 2 }, { nodes: 1 }, { nodes: 1 }] });
