@@ -80,7 +80,9 @@ export function firewallRules(
 ): FirewallRules {
   const nameOf = namesApart(snapshots);
   const places = snapshots.map((snapshot) => placeOf(snapshot, nameOf(snapshot), snapshots));
-  const pairs = places.flatMap((client) => places.filter((server) => server !== client).map((to) => ({ client, to })));
+  const pairs = places.flatMap((client) =>
+    places.filter((to) => to !== client).map((to) => ({ client, to, needs: needsBetween(client, to) })),
+  );
   const unknown = [
     ...places.flatMap((place) => withoutAddress(place, nodeFamilies(place, pairs))),
     ...pairs.flatMap(({ client, to }) =>
@@ -89,7 +91,7 @@ export function firewallRules(
         .map(({ kind: _kind, ...more }): MissingRule => more),
     ),
     ...pairs.flatMap(({ client, to }) => withoutPods(client, to)),
-    ...pairs.flatMap(({ client, to }) => needsBetween(client, to).flatMap((need) => familiesApart(need, client, to))),
+    ...pairs.flatMap(({ client, to, needs }) => needs.flatMap((need) => familiesApart(need, client, to))),
   ];
   return {
     clusters: places.map(({ snapshot, name, nodes, pods, nodeCount }) => ({
@@ -100,7 +102,7 @@ export function firewallRules(
       nodeRanges: nodes.map(asData),
       podRanges: pods.map(asData),
     })),
-    rules: pairs.flatMap(({ client, to }) => needsBetween(client, to).flatMap((need) => rulesFor(need, client, to))),
+    rules: pairs.flatMap(({ client, to, needs }) => needs.flatMap((need) => rulesFor(need, client, to))),
     unknown: [...new Map(unknown.map((one) => [`${one.context} ${one.why}`, one])).values()],
     unreachable: [...unreachable],
   };
@@ -109,6 +111,13 @@ export function firewallRules(
 function needsBetween(client: Place, server: Place): NetworkNeed[] {
   const isGone = goneAddress(client.snapshot, server.snapshot) !== undefined;
   return networkNeeds(client.snapshot, server.snapshot).filter(({ kind }) => kind !== 'apiserver' || !isGone);
+}
+
+/** A way from one cluster to another, and what the mesh needs on it. */
+interface Way {
+  client: Place;
+  to: Place;
+  needs: readonly NetworkNeed[];
 }
 
 /** A cluster in the network. */
@@ -212,11 +221,11 @@ function isNodePort({ snapshot }: Place): boolean {
 }
 
 /** The IP families in which nodes of a cluster send to others, or are sent to, what the mesh needs. */
-function nodeFamilies(place: Place, pairs: readonly { client: Place; to: Place }[]): Set<4 | 6> {
+function nodeFamilies(place: Place, pairs: readonly Way[]): Set<4 | 6> {
   const concerned = pairs.filter(({ client, to }) => client === place || to === place);
   return new Set(
-    concerned.flatMap(({ client, to }) =>
-      needsBetween(client, to)
+    concerned.flatMap(({ client, needs }) =>
+      needs
         .filter(({ kind, required }) => required && kind !== 'apiserver')
         .filter((need) => need[client === place ? 'from' : 'to'] === 'nodes')
         .flatMap(({ families }) => families),
