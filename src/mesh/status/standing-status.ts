@@ -59,28 +59,32 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const told = { ...served, ...ofOtherMeshes };
     return { ...one, report: told, others, faults, harmless };
   });
-  return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => ({
-    ...report,
-    ...verdictOf(report, { faults, ...unreadIn(report, snapshot) }),
-    ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
-    ...enableObstacles(snapshot, now),
-    ...unreadIn(report, snapshot),
-    faults: [...faults, ...harmless],
-    problems: report.problems.map((problem) => {
-      const named = others.find((other) => clusterNameOf(other) === problem.peer);
-      const peer = named && standing.find((other) => other.snapshot === named);
-      return explained(problem, report, {
-        own: faults,
-        peer: peer?.faults ?? [],
-        addresses: addressFaults(snapshot, others).map(({ fault, explains }) => ({
-          fault: peer ? withFormerForgotten(fault, { ...seen, snapshot }, [peer]) : fault,
-          explains,
-        })),
-        snapshot,
-        now,
-      });
-    }),
-  }));
+  return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => {
+    const unread = unreadIn(report, snapshot);
+    const addresses = report.problems.length > 0 ? addressFaults(snapshot, others) : [];
+    return {
+      ...report,
+      ...verdictOf(report, { faults, ...unread }),
+      ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
+      ...enableObstacles(snapshot, now),
+      ...unread,
+      faults: [...faults, ...harmless],
+      problems: report.problems.map((problem) => {
+        const named = others.find((other) => clusterNameOf(other) === problem.peer);
+        const peer = named && standing.find((other) => other.snapshot === named);
+        return explained(problem, report, {
+          own: faults,
+          peer: peer?.faults ?? [],
+          addresses: addresses.map(({ fault, explains }) => ({
+            fault: peer ? withFormerForgotten(fault, { ...seen, snapshot }, [peer]) : fault,
+            explains,
+          })),
+          snapshot,
+          now,
+        });
+      }),
+    };
+  });
 }
 
 /** What may not be read may be broken: nobody calls that healthy. */
