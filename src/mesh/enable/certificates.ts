@@ -20,7 +20,7 @@ import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-o
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
-import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
+import { type Change, disputes, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime, successorLifetime } from '../rotation/lifetime.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
 import type { EnableInput } from './input.ts';
@@ -103,7 +103,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
     },
-    ...(ours || disputed.length === 0 ? {} : force ? { takenFrom: disputed } : { conflicts: disputed }),
+    ...(ours ? {} : disputes(disputed, force)),
   };
 }
 

@@ -12,7 +12,7 @@ import { peersIn } from '../peers/file/peer-config.ts';
 import { ownUser } from '../peers/peers.ts';
 import { lackOfUsers, USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges, asLive } from '../plan/diff.ts';
-import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
+import { disputes, FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import { deletionOf } from './deletion.ts';
 import { addressAnnotations } from './exposure/address-annotations.ts';
@@ -138,18 +138,12 @@ function applyStep({ snapshot, force, overruleHands }: EnableInput, object: Kube
   if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
   const replacing = reasonToReplacePods(changes);
   const why = purpose || (replacing ? `differs; ${replacing}` : 'differs');
-  const disputed = disputes(before, changes, force);
+  const disputed = disputes(conflictsOf(before, changes), force);
   if (!overruleHands || !disputed.conflicts || !isOurs(before)) {
     return { ...base, action: 'update', changes, why, write, ...disputed };
   }
   const hands = [...new Set(disputed.conflicts.map(({ manager }) => manager))].join(', ');
   return { ...base, action: 'update', changes, why: `${why}; ${hands} changed it`, write: { ...write, force: true } };
-}
-
-function disputes(before: KubeObject, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts' | 'takenFrom'> {
-  const owned = conflictsOf(before, changes);
-  if (owned.length === 0) return {};
-  return force ? { takenFrom: owned } : { conflicts: owned };
 }
 
 function createStep({ snapshot }: EnableInput, object: KubeObject): Step {

@@ -160,6 +160,15 @@ export interface Step {
   before?: KubeObject | undefined;
 }
 
+/** Fields that another manager has set: they are taken over by --force-conflicts, and a conflict without it. */
+export function disputes(
+  fields: readonly { path: string; manager: string }[],
+  force: boolean,
+): Pick<Step, 'conflicts' | 'takenFrom'> {
+  if (fields.length === 0) return {};
+  return force ? { takenFrom: fields } : { conflicts: fields };
+}
+
 /** Whether a step writes anything. */
 export function isChange({ action }: Pick<Step, 'action'>): boolean {
   return action !== 'keep';

@@ -1,7 +1,7 @@
 import type { Member } from '../connect/member.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { foreignOwner, managersOfData } from '../objects/ownership.ts';
-import { FIELD_MANAGER, type Step, type TrustOrder } from '../plan/plan.ts';
+import { disputes, FIELD_MANAGER, type Step, type TrustOrder } from '../plan/plan.ts';
 import type { Lifetime } from './lifetime.ts';
 import {
   authoritiesBeside,
@@ -100,9 +100,7 @@ export function ownedKeys(
   keys: readonly string[],
 ): Pick<Step, 'conflicts' | 'takenFrom'> {
   const owner = ownerOfData(snapshot.objects.get(keyOf(ref)));
-  if (owner === undefined) return {};
-  const owned = keys.map((key) => ({ path: `data.${key}`, manager: owner }));
-  return force ? { takenFrom: owned } : { conflicts: owned };
+  return disputes(owner === undefined ? [] : keys.map((key) => ({ path: `data.${key}`, manager: owner })), force);
 }
 
 /** Who else fills a Secret; undefined for nobody, or where meshctl has put something into it. */

@@ -150,15 +150,12 @@ function secretSteps(
         secret: emptySecret(ref, 'kubernetes.io/tls'),
         into: 'exact',
       };
-      const owned =
-        here.length > 0
-          ? ownedKeys(
-              input,
-              holder,
-              ref,
-              here.map(({ one }) => one.keys.ca),
-            )
-          : {};
+      const owned = ownedKeys(
+        input,
+        holder,
+        ref,
+        here.map(({ one }) => one.keys.ca),
+      );
       return [{ ...stepBase(holder, ref), action: 'update', changes, why: reasons.join('; '), write, ...owned }];
     });
   });
