@@ -22,9 +22,6 @@ type Asn1 = ReturnType<typeof decode>;
 
 const generateKeyPairAsync = promisify(generateKeyPair);
 
-/** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
-export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
-
 /** A key pair in memory: RSA, or EC where whoever reads it is known to take it. */
 export interface KeyPair {
   /** SubjectPublicKeyInfo, DER. */

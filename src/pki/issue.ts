@@ -1,17 +1,10 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { type CertificateSpec, DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
+import { type CertificateSpec, CILIUM_VALIDITY_MS, DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Authority } from './authority.ts';
-import {
-  buildCertificate,
-  CILIUM_VALIDITY_MS,
-  distinguishedName,
-  generateRsaKey,
-  type KeyPair,
-  keyToPem,
-} from './certificate.ts';
+import { buildCertificate, distinguishedName, generateRsaKey, type KeyPair, keyToPem } from './certificate.ts';
 import {
   bits,
   bytesOf,

@@ -1,13 +1,12 @@
 import { mergePatch, overlay } from '../../kube/merge-patch.ts';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { apiserverService } from '../../mesh/apiserver/live.ts';
-import type { TlsSecretFacts } from '../../mesh/certificates/certificate.ts';
+import { CILIUM_VALIDITY_MS, type TlsSecretFacts } from '../../mesh/certificates/certificate.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import { usersFile, usersLetIn } from '../../mesh/peers/remote-users.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { CILIUM_VALIDITY_MS } from '../../pki/certificate.ts';
 import type { EnableDraft } from '../enable/draft-enable.ts';
 
 /**

@@ -4,6 +4,9 @@
  */
 export const DATED_BACK_MS = 15 * 60 * 1000;
 
+/** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
+export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
+
 /** Key usages that Cluster Mesh certificates need. */
 export type CertificateUsage = 'server' | 'client';
 

@@ -10,20 +10,24 @@ import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
  * of, else of another. Those that another tool issues tell nothing: it renews them at its own pace.
  * @param secret the one that the new certificate goes into
  */
-export function presentLifetime(
+export function presentLifetime(snapshot: ClusterSnapshot, secret: string = CERTIFICATE_SECRETS[0] ?? ''): Lifetime {
+  return ownLifetimes(snapshot, [secret, ...CERTIFICATE_SECRETS])[0] ?? {};
+}
+
+/** The same of each of a cluster's certificates. @param secrets those that they are in */
+export function ownLifetimes(
   { objects, namespace, tlsSecrets }: ClusterSnapshot,
-  secret: string = CERTIFICATE_SECRETS[0] ?? '',
-): Lifetime {
-  for (const name of [secret, ...CERTIFICATE_SECRETS]) {
+  secrets: readonly string[] = CERTIFICATE_SECRETS,
+): Lifetime[] {
+  return secrets.flatMap((name) => {
     const facts = tlsSecrets.get(name);
     const isForeign = ownerOfData(objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
-    if (facts && !isForeign) return lifetimeOf(facts.certificate, facts.ca);
-  }
-  return {};
+    return facts && !isForeign ? [lifetimeOf(facts.certificate, facts.ca)] : [];
+  });
 }
 
 /** Bits, where nothing else was chosen; Cilium's own certificates have as many. */
-const USUAL_KEY_SIZE = 2048;
+export const USUAL_KEY_SIZE = 2048;
 
 /**
  * How long the key is to be for which another owner signs a certificate: as the present one for dialling their cluster, else as

@@ -1,14 +1,9 @@
-import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
+import { CILIUM_VALIDITY_MS } from '../certificates/certificate.ts';
+import { ownLifetimes, USUAL_KEY_SIZE } from '../certificates/kept-lifetime.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { spanWord } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { secretRef } from '../objects/names.ts';
-import { lifetimeOf } from '../rotation/lifetime.ts';
-import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import type { WrittenEnable } from './document.ts';
 
-/** What certificates have where nothing else was chosen. */
-const USUAL = { keySize: 2048, validityMs: 1095 * 24 * 60 * 60 * 1000 } as const;
 /** Of which a file can choose one. */
 const KEY_SIZES: readonly number[] = [2048, 3072, 4096];
 
@@ -21,21 +16,17 @@ export function writtenLifetime(snapshot: ClusterSnapshot): {
   fields: Pick<WrittenEnable, 'keySize' | 'certValidity'>;
   says: string[];
 } {
-  const present = CERTIFICATE_SECRETS.flatMap((name) => {
-    const facts = snapshot.tlsSecrets.get(name);
-    const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name)))) !== undefined;
-    return facts && !isForeign ? [lifetimeOf(facts.certificate, facts.ca)] : [];
-  });
+  const present = ownLifetimes(snapshot);
   const sizes = different(present.map((one) => one.keySize));
   // One that ends with its CA tells nothing of what was wanted.
   const spans = different(present.map((one) => one.validityMs));
-  const [size = USUAL.keySize, ...otherSizes] = sizes;
-  const [span = USUAL.validityMs, ...otherSpans] = spans;
-  const isWritten = otherSizes.length === 0 && size !== USUAL.keySize && KEY_SIZES.includes(size);
+  const [size = USUAL_KEY_SIZE, ...otherSizes] = sizes;
+  const [span = CILIUM_VALIDITY_MS, ...otherSpans] = spans;
+  const isWritten = otherSizes.length === 0 && size !== USUAL_KEY_SIZE && KEY_SIZES.includes(size);
   return {
     fields: {
       ...(isWritten ? { keySize: size } : {}),
-      ...(otherSpans.length === 0 && span !== USUAL.validityMs ? { certValidity: spanWord(span) } : {}),
+      ...(otherSpans.length === 0 && span !== CILIUM_VALIDITY_MS ? { certValidity: spanWord(span) } : {}),
     },
     says: [
       ...(otherSizes.length > 0 || !KEY_SIZES.includes(size)
