@@ -12,11 +12,10 @@ import { dialsAnother } from '../peers/namesakes.ts';
  * @throws MeshctlError `Usage`, with the command for each mesh where they can be told apart
  */
 export function requireOneOfEachName(clusters: readonly ClusterSnapshot[]): void {
-  const says = twoOfOneName(clusters) ?? namesakeOfPeer(clusters);
+  const says = mixedUp(clusters);
   if (says === undefined) return;
   const meshes = meshesAmong(clusters);
-  const isTold =
-    meshes.length > 1 && meshes.every((mesh) => twoOfOneName(mesh) === undefined && namesakeOfPeer(mesh) === undefined);
+  const isTold = meshes.length > 1 && meshes.every((mesh) => mixedUp(mesh) === undefined);
   const lines = meshes.map((mesh) => meshctlCommand('export', { context: mesh.map(({ context }) => context) }));
   throw new MeshctlError('Usage', `${says}: a file has each name once`, {
     hint: isTold
@@ -24,6 +23,11 @@ export function requireOneOfEachName(clusters: readonly ClusterSnapshot[]): void
       : 'Which of them is whose peer cannot be told here: name the clusters of one mesh with --context.',
     details: { contexts: clusters.map(({ context }) => context) },
   });
+}
+
+/** Why clusters cannot be told apart by their names, as a clause; undefined where they can. */
+function mixedUp(clusters: readonly ClusterSnapshot[]): string | undefined {
+  return twoOfOneName(clusters) ?? namesakeOfPeer(clusters);
 }
 
 function twoOfOneName(clusters: readonly ClusterSnapshot[]): string | undefined {
