@@ -71,9 +71,7 @@ export function issueSteps(
 
 /** The clusters that cannot sign what is due of their certificates. */
 export function dueUnsigned(input: RotationInput): Member[] {
-  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
-  const secrets = secretsOf(input, clusters, ({ peer }) => input.peer === undefined || peer === input.peer);
-  const left = secrets.flatMap((secret) =>
+  const left = secretsAsked(input).flatMap((secret) =>
     secret.keeper === undefined ? secret.due.filter((issue) => !isSigned(input, issue)) : [],
   );
   return [...new Set(left.map(({ cluster }) => cluster.issuer))];
@@ -90,9 +88,7 @@ export interface LeftSecret {
 
 /** What is left to those who have made it. */
 export function leftToMakers(input: RotationInput): LeftSecret[] {
-  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
-  const secrets = secretsOf(input, clusters, ({ peer }) => input.peer === undefined || peer === input.peer);
-  return secrets.flatMap(({ holder, secret, due, keeper }): LeftSecret[] =>
+  return secretsAsked(input).flatMap(({ holder, secret, due, keeper }): LeftSecret[] =>
     keeper === undefined || due.length === 0
       ? []
       : [{ holder, secret, owner: keeper, peers: due.flatMap(({ one }) => one.peer ?? []) }],
@@ -107,6 +103,12 @@ interface IssuedSecret {
   due: readonly Issue[];
   /** The tool that renews what is due, and nothing of it hangs on this run. */
   keeper: string | undefined;
+}
+
+/** Of all certificates that a run is about. */
+function secretsAsked(input: RotationInput): IssuedSecret[] {
+  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
+  return secretsOf(input, clusters, ({ peer }) => input.peer === undefined || peer === input.peer);
 }
 
 function secretsOf(

@@ -38,41 +38,44 @@ export function strangersByOwner(member: Member, members: readonly Member[]): { 
  */
 export function unissuedCertificates(
   members: readonly Member[],
-  { olderThanMs, peer: only, silent }: Choice,
+  choice: Choice,
   now: Date,
   contexts: Contexts,
 ): UnissuedCertificate[] {
-  if (olderThanMs === undefined || only !== undefined) return [];
-  return members.flatMap((member) => {
-    const { own } = strangersByOwner(member, members);
-    const due = peersDue(member.snapshot, olderThanMs, now).filter((peer) => own.includes(peer));
-    return due.map((peer) => ({
-      context: member.snapshot.context,
-      peer,
-      says: `the certificate for dialling ${peer} is due and stays, since ${peer} issues it and has no part in this run`,
-      hint: nameIssuer([member], peer, contexts, silent),
-    }));
-  });
+  return dueOfStrangers(members, choice, now, 'own').map(({ member, peer }) => ({
+    context: member.snapshot.context,
+    peer,
+    says: `the certificate for dialling ${peer} is due and stays, since ${peer} issues it and has no part in this run`,
+    hint: nameIssuer([member], peer, contexts, choice.silent),
+  }));
 }
 
 /** The same of those that another owner issues: that they are older than was asked is nothing amiss, and they are asked for new ones. */
-export function leftToOwners(
+export function leftToOwners(members: readonly Member[], choice: Choice, now: Date): LeftCertificates[] {
+  return dueOfStrangers(members, choice, now, 'theirs').map(({ member: { snapshot }, peer }) => {
+    const file = dialingFile(snapshot, peer);
+    return {
+      context: snapshot.context,
+      owner: `owner of ${peer}`,
+      secrets: file ? [file.secret.metadata.name] : [],
+      says: staysWithOwner(peer),
+      hint: `Ask them for a new one: ${askCommand(snapshot.context, peer)}`,
+    };
+  });
+}
+
+/** The certificates for dialling those without a part in a run that are as old as was asked, for all peers. */
+function dueOfStrangers(
   members: readonly Member[],
   { olderThanMs, peer: only }: Choice,
   now: Date,
-): LeftCertificates[] {
+  whose: 'own' | 'theirs',
+): { member: Member; peer: string }[] {
   if (olderThanMs === undefined || only !== undefined) return [];
   return members.flatMap((member) => {
-    const { snapshot } = member;
-    const { theirs } = strangersByOwner(member, members);
-    const due = peersDue(snapshot, olderThanMs, now).filter((peer) => theirs.includes(peer));
-    return due.map((peer) => ({
-      context: snapshot.context,
-      owner: `owner of ${peer}`,
-      secrets: [dialingFile(snapshot, peer)?.secret.metadata.name ?? ''].filter((name) => name !== ''),
-      says: staysWithOwner(peer),
-      hint: `Ask them for a new one: ${askCommand(snapshot.context, peer)}`,
-    }));
+    const strangers = strangersByOwner(member, members)[whose];
+    const due = peersDue(member.snapshot, olderThanMs, now).filter((peer) => strangers.includes(peer));
+    return due.map((peer) => ({ member, peer }));
   });
 }
 
