@@ -118,7 +118,7 @@ export function areSupported(
 }
 
 /** What runs of a clustermesh-apiserver, as far as that is known. */
-export function runningOf(apiserver: ApiserverVersion | undefined): ProgramVersion[] {
+function runningOf(apiserver: ApiserverVersion | undefined): ProgramVersion[] {
   return apiserver ? [apiserver, ...(apiserver.others ?? [])] : [];
 }
 
@@ -127,7 +127,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   const contexts = [context];
   if (cluster.cluster !== undefined && cluster.agents?.length === 0) {
     const message = `context "${context}": no Cilium agent runs, so its version is not known`;
-    const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'config']);
+    const hint = lookAt(context, 'config');
     return [{ id: 'agents-none', severity: 'warn', contexts, message, hint }];
   }
   const place = `context "${context}": `;
@@ -150,7 +150,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
     }));
   if (apiserver?.pods === 0) {
     const message = `${place}no pod of the clustermesh-apiserver runs: the version is the one that its Deployment has`;
-    const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'apiserver']);
+    const hint = lookAt(context, 'apiserver');
     findings.push({ id: 'apiserver-none', severity: 'warn', contexts, message, hint });
   }
   findings.push(...unfinished(cluster));
@@ -225,26 +225,17 @@ function unfinished({ context, waiting = [], apiserver }: ClusterVersions): Skew
   const textOf = ({ version, image }: ProgramVersion) => version ?? image;
   const { wanted, pods = 0 } = apiserver ?? {};
   const other = runningOf(apiserver).filter(({ version }) => version !== wanted?.version);
-  return [
-    ...waiting.map((agents): SkewFinding => {
-      const which = `${counted(agents.pods, 'agent')} of ${textOf(agents)} ${agents.pods === 1 ? 'does' : 'do'} not run`;
-      const message = `${place}${which}: ${going}`;
-      return { id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'config') };
-    }),
-    ...(wanted && pods > 0
-      ? [
-          {
-            ...{
-              id: 'apiserver-rollout' as const,
-              severity: 'warn' as const,
-              contexts,
-              hint: lookAt(context, 'apiserver'),
-            },
-            message: `${place}the Deployment clustermesh-apiserver has ${textOf(wanted)}, and ${other.map(textOf).join(' and ')} runs: ${going}`,
-          },
-        ]
-      : []),
-  ];
+  const findings = waiting.map((agents): SkewFinding => {
+    const which = `${counted(agents.pods, 'agent')} of ${textOf(agents)} ${agents.pods === 1 ? 'does' : 'do'} not run`;
+    const message = `${place}${which}: ${going}`;
+    return { id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'config') };
+  });
+  if (wanted && pods > 0) {
+    const message = `${place}the Deployment clustermesh-apiserver has ${textOf(wanted)}, and ${other.map(textOf).join(' and ')} runs: ${going}`;
+    const hint = lookAt(context, 'apiserver');
+    findings.push({ id: 'apiserver-rollout', severity: 'warn', contexts, message, hint });
+  }
+  return findings;
 }
 
 /** How a clustermesh-apiserver gets the agents' version, which enable asks them for where their image does not tell it. */
