@@ -225,6 +225,11 @@ export function coversHost(
   return dnsNames.some((covered) => [name, wildcard].includes(covered.toLowerCase()));
 }
 
+/** The same of one of its names or addresses alone. */
+export function nameCovers(name: string, host: string): boolean {
+  return coversHost({ ipAddresses: [name], dnsNames: [name] }, host);
+}
+
 /** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
 function canonicalIp(address: string): string {
   const host = address.includes(':') ? `[${address}]` : address;

@@ -32,7 +32,6 @@ import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import {
   isChoiceHalfRecorded,
   isHalfOfPeering,
-  mayDialUnseen,
   mendHalfLost,
   mendUndialled,
   saysHalfLost,
@@ -44,7 +43,7 @@ import {
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
-import { loginCertificate, sharesLogin } from '../peers/peers.ts';
+import { loginCertificate, mayDialUnseen, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { PEER_SECRET_CHECKS } from './peer-secrets.ts';

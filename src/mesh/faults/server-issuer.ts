@@ -1,5 +1,5 @@
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { distrusts, isSameKey, issuerOf, lackingBundle, trustedBy } from '../certificates/trust.ts';
+import { distrusts, issuerOf, lackingBundle, trustedBy, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { ADMIN_CERT_SECRET, LOCAL_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
 
@@ -36,10 +36,10 @@ export function strangeToServer(
   if (!who || !server || !client || servesFromElsewhere(cluster)) return undefined;
   const [known, accepted] = [trustedBy(client), trustedBy(server)];
   const [ofServer, ofClient] = [issuerOf(server), issuerOf(client)];
-  if (ofServer && !client.bundle && known.length > 0 && !known.some((one) => isSameKey(one, ofServer))) {
+  if (ofServer && !client.bundle && known.length > 0 && !trusts(client, ofServer)) {
     return `${who} go by the CA that is with it, and the server certificate is from another one`;
   }
-  if (ofClient && accepted.length > 0 && !accepted.some((one) => isSameKey(one, ofClient))) {
+  if (ofClient && accepted.length > 0 && !trusts(server, ofClient)) {
     return "it is from a CA that this cluster's etcd does not accept";
   }
   return undefined;

@@ -12,7 +12,7 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { peerOfUser } from './file/peer-config.ts';
-import { dialingFile, isLetIn, knownPeers, PEER_SECRETS } from './peers.ts';
+import { dialingFile, isLetIn, knownPeers, mayDialUnseen } from './peers.ts';
 
 /** The name that a cluster has, and the one that peers may know it by. */
 export function namesOf(snapshot: ClusterSnapshot): string[] {
@@ -67,10 +67,14 @@ export function hasServed({ objects, namespace, tlsSecrets }: ClusterSnapshot): 
   );
 }
 
-/** Whether something that serves peers, or names them, may be there that may not be read. */
-export function mayHaveServedUnread({ namespace, unread }: ClusterSnapshot): boolean {
-  const peers = PEER_SECRETS.map((name) => secretRef(namespace, name));
-  return [...servingRefs(namespace), ...peers].some((ref) => unread?.has(keyOf(ref)));
+/**
+ * Whether a cluster is, or was, in a mesh, as far as it tells by itself: something is there that served peers, or names them, or may be,
+ * as it may not be read.
+ */
+export function mayBeOfMesh(snapshot: ClusterSnapshot): boolean {
+  const { namespace, unread } = snapshot;
+  const isUnread = mayDialUnseen(snapshot) || servingRefs(namespace).some((ref) => unread?.has(keyOf(ref)));
+  return hasServed(snapshot) || isUnread || concernedPeers(snapshot, []).length > 0;
 }
 
 function servingRefs(namespace: string): ObjectRef[] {

@@ -1,4 +1,4 @@
-import { coversHost, namesBeside } from '../certificates/cluster-certificates.ts';
+import { nameCovers, namesBeside } from '../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { chartValueOf } from '../objects/chart-values.ts';
@@ -63,14 +63,13 @@ export function foreignServer(snapshot: ClusterSnapshot, all: readonly ClusterSn
   const owner = toolOwner(object);
   const certificate = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
   if (!object || owner === undefined || !certificate) return undefined;
-  const keys = [TLS_KEYS.certificate].filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
+  if (!managersOfKey(object, TLS_KEYS.certificate).includes(FIELD_MANAGER)) return undefined;
   const { dialled, unknown } = hostsDialled(snapshot, all);
-  const isDialled = (name: string) =>
-    [...dialled.keys()].some((host) => coversHost({ dnsNames: [name], ipAddresses: [name] }, host));
+  const isDialled = (name: string) => [...dialled.keys()].some((host) => nameCovers(name, host));
   const names = namesBeside(certificate, namespace).filter((name) => unknown.length > 0 || isDialled(name));
   const lasting =
     names.length > 0 ? lastingNames({ context, agents: snapshot.agent?.image }, object, names) : undefined;
-  return keys.length > 0 && lasting !== undefined ? { object, owner, keys, lasting } : undefined;
+  return lasting === undefined ? undefined : { object, owner, keys: [TLS_KEYS.certificate], lasting };
 }
 
 const isCertificate = (key: string) => key.endsWith(peerCertificateKeys('').certificate);

@@ -1,13 +1,11 @@
 import { splitHostPort } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { secretRef } from '../objects/names.ts';
 import { concernedPeers, fileOfOther, namesOf } from './concerned-peers.ts';
 import { addressesIn } from './file/peer-file.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { peersLetIn } from './peer-choices.ts';
-import { PEER_SECRETS } from './peers.ts';
+import { mayDialUnseen } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
 
 /** What others dial of a cluster, as TLS checks it: host names and addresses as they stand in their files. */
@@ -25,8 +23,7 @@ export function hostsDialled(cluster: ClusterSnapshot, all: readonly ClusterSnap
   const dialled = new Map<string, string[]>();
   const read = renamedPeers(cluster, others).map(({ former }) => former);
   for (const other of others) {
-    const isUnread = PEER_SECRETS.some((name) => other.unread?.has(keyOf(secretRef(other.namespace, name))));
-    if (!isUnread) read.push(clusterNameOf(other));
+    if (!mayDialUnseen(other)) read.push(clusterNameOf(other));
     for (const { host } of addressesIn(fileOfOther(other, own) ?? '').map(splitHostPort)) {
       const who = dialled.get(host) ?? [];
       dialled.set(host, [...who, ...(who.includes(clusterNameOf(other)) ? [] : [clusterNameOf(other)])]);

@@ -5,7 +5,7 @@ import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { knownAs } from './concerned-peers.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
-import { configuredPeers, expectedPeers, isLetIn, PEER_SECRETS } from './peers.ts';
+import { configuredPeers, expectedPeers, isLetIn, mayDialUnseen } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
@@ -32,11 +32,6 @@ export function undialledClients(server: ClusterSnapshot, others: readonly Clust
       // By the name that it had.
       renamedPeers(server, [client]).length === 0,
   );
-}
-
-/** Whether a cluster may dial others of which nothing is seen, since a Secret that names them may not be read. */
-export function mayDialUnseen({ namespace, unread }: Pick<ClusterSnapshot, 'namespace' | 'unread'>): boolean {
-  return PEER_SECRETS.some((name) => unread?.has(keyOf(secretRef(namespace, name))));
 }
 
 /** What is said of one of {@link undialledClients}, as a clause. */

@@ -4,7 +4,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
-import { concernedPeers, hasServed, holdOn, mayHaveServedUnread, namesOf } from './concerned-peers.ts';
+import { concernedPeers, holdOn, mayBeOfMesh, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
 import { dialingFile } from './peers.ts';
@@ -97,8 +97,7 @@ export function isPeersNamesake(
  * that ever was, and it knows nobody. It may have left the mesh, or never have been in it. Of what may not be read the best is thought.
  */
 export function isPeerByNameAlone(knower: ClusterSnapshot, other: ClusterSnapshot): boolean {
-  if (hasServed(other) || mayHaveServedUnread(other) || concernedPeers(other, []).length > 0) return false;
-  return arePeers(knower, other) === undefined;
+  return !mayBeOfMesh(other) && arePeers(knower, other) === undefined;
 }
 
 /** Whether a cluster has the name of a peer and is another one, or may be, as nothing tells that it is the peer. */

@@ -22,6 +22,11 @@ import { isMarked, peersLetIn } from './peer-choices.ts';
 /** The Secrets that hold a file for each peer. */
 export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
 
+/** Whether a cluster may dial others of which nothing is seen, since a Secret that names them may not be read. */
+export function mayDialUnseen({ namespace, unread }: Pick<ClusterSnapshot, 'namespace' | 'unread'>): boolean {
+  return PEER_SECRETS.some((name) => unread?.has(keyOf(secretRef(namespace, name))));
+}
+
 type PeerObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 
 /** The names of the clusters that this one is configured to dial, by its agents' or KVStoreMesh's files. */

@@ -1,6 +1,6 @@
-import { hostPort, isIpAddress, reachableEndpoints } from '../../apiserver/endpoints.ts';
+import { hostPort, reachableEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverService } from '../../apiserver/live.ts';
-import { coversHost, namesBeside } from '../../certificates/cluster-certificates.ts';
+import { coversHost, nameCovers, namesBeside } from '../../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';
@@ -53,14 +53,9 @@ function lostHosts(snapshot: ClusterSnapshot): string[] {
   const certificate = ownCertificate(snapshot);
   if (!certificate) return [];
   const present = reachableEndpoints(snapshot) ?? [];
-  const isPresent = (name: string) =>
-    present.some(({ host }) =>
-      coversHost(
-        isIpAddress(name) ? { ipAddresses: [name], dnsNames: [] } : { ipAddresses: [], dnsNames: [name] },
-        host,
-      ),
-    );
-  return namesBeside(certificate, snapshot.namespace).filter((name) => !isPresent(name));
+  return namesBeside(certificate, snapshot.namespace).filter(
+    (name) => !present.some(({ host }) => nameCovers(name, host)),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
-import { concernedPeers, hasServed, mayHaveServedUnread } from '../../peers/concerned-peers.ts';
+import { mayBeOfMesh } from '../../peers/concerned-peers.ts';
 import { arePeers } from '../../peers/namesakes.ts';
 
 /**
@@ -11,6 +11,6 @@ export function whoMayStandOn(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[],
 ): readonly ClusterSnapshot[] {
-  if (hasServed(snapshot) || mayHaveServedUnread(snapshot) || concernedPeers(snapshot, []).length > 0) return others;
+  if (mayBeOfMesh(snapshot)) return others;
   return others.filter((other) => arePeers(other, snapshot) === true);
 }
