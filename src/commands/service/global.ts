@@ -30,7 +30,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     const { hazards, unseen } = await readWithdrawals(context, members, steps, (work) =>
       withOtherTargets(context, openingOf(flags), members, work),
     );
-    const remarks = intent === 'not-global' ? [] : await remarksOn(context, flags, members, steps);
+    const remarks = intent === 'not-global' ? [] : await remarksOn(context, flags, members, { service, steps });
     const warnings = [...unseen, ...remarkWords(remarks)];
     for (const warning of warnings) context.progress.warn(warning);
     const report = { steps, hazards, warnings };
@@ -53,9 +53,9 @@ async function remarksOn(
   context: CommandContext,
   flags: FlagsOf<typeof SERVICE_GLOBAL>,
   members: readonly Target[],
-  steps: readonly Step[],
+  { service, steps }: { service: { namespace: string; name: string }; steps: readonly Step[] },
 ): Promise<Remark[]> {
-  const { remarks, clusters } = await readOutlook(context, members, steps, (work) =>
+  const { remarks, clusters } = await readOutlook(context, members, service, steps, (work) =>
     withOtherTargets(context, openingOf(flags), members, work),
   );
   return [...remarks, ...apart(clusters)];

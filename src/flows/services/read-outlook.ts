@@ -5,8 +5,8 @@ import { globalServicesIn } from '../../mesh/services/newly-shared.ts';
 import { outlook, peersBesides, type Remark } from '../../mesh/services/outlook.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import type { Flow, Target } from '../flow.ts';
-import { type OnFailure, readServiceDefinitions, type ServiceCluster } from './read-services.ts';
-import { isWithin, membersOf, scopesOf, type WithOthers } from './read-withdrawals.ts';
+import { type OnFailure, readServiceClusters, readServiceDefinitions, type ServiceScope } from './read-services.ts';
+import { membersOf, scopesOf, type WithOthers } from './read-withdrawals.ts';
 
 /** What comes of steps that make Services global, and the clusters that they are for, without backends. */
 export interface Outlook {
@@ -18,25 +18,24 @@ export interface Outlook {
  * Reads what steps that make a Service global, or leave it so, come to. Other clusters are read only where it hangs on them; one that
  * cannot be read holds nothing up, and is named.
  * @param targets the clusters that the steps are for
+ * @param service the one that they are about
  * @param withOthers runs work with the clusters that contexts lead to besides
  */
 export async function readOutlook(
   flow: Flow,
   targets: readonly Target[],
+  service: ServiceScope,
   steps: readonly Step[],
   withOthers: WithOthers,
 ): Promise<Outlook> {
   const failures = new Map<string, MeshctlError>();
   const onFailure: OnFailure = (context, error) => failures.set(context, error);
-  const own = await readAll(await membersOf(targets, [], onFailure), steps, onFailure);
-  const [first = { clusters: [] }] = own;
+  const clusters = await readServiceDefinitions(await readServiceClusters(targets, onFailure), service, onFailure);
   const unseen = [...failures].map(([context, { message, hint }]) =>
     unseenIn(context, hint, message.replace(`context "${context}": `, '')),
   );
-  const remarks = await Promise.all(
-    own.map(({ within, clusters }) => remarksOn(flow, targets, within, clusters, withOthers)),
-  );
-  return { remarks: [...remarks.flat(), ...unseen], clusters: first.clusters };
+  const remarks = await remarksOn(flow, targets, steps, clusters, withOthers);
+  return { remarks: [...remarks, ...unseen], clusters };
 }
 
 /** The same of clusters that are read already, with their Services. */
@@ -78,24 +77,6 @@ function unseenIn(context: string, hint: string | undefined, why: string): Remar
   return { context, says, ...(hint === undefined ? {} : { hint }), isInVain: false };
 }
 
-interface ReadScope {
-  within: readonly Step[];
-  clusters: readonly ClusterServices[];
-}
-
-function readAll(
-  members: readonly ServiceCluster[],
-  steps: readonly Step[],
-  onFailure: OnFailure,
-): Promise<ReadScope[]> {
-  return Promise.all(
-    scopesOf(steps).map(async (scope) => ({
-      within: steps.filter(({ object }) => isWithin(object, scope)),
-      clusters: await readServiceDefinitions(members, scope, onFailure),
-    })),
-  );
-}
-
 /** Only of the peers that it hangs on. One that is left out is said not to have been read. */
 async function readFar(
   targets: readonly Target[],
@@ -107,9 +88,9 @@ async function readFar(
   const members = await membersOf(targets, open, ignore);
   const isOwn = (context: string) => targets.some(({ client }) => client.context === context);
   const wanted = members.filter(({ client, cluster }) => !isOwn(client.context) && far.includes(cluster));
-  const read = await readAll(wanted, steps, ignore);
+  const read = await Promise.all(scopesOf(steps).map((scope) => readServiceDefinitions(wanted, scope, ignore)));
   return wanted.flatMap(({ client: { context } }) => {
-    const parts = read.flatMap(({ clusters }) => clusters.filter((one) => one.context === context));
+    const parts = read.flatMap((clusters) => clusters.filter((one) => one.context === context));
     const [first] = parts;
     if (!first || parts.length < read.length) return [];
     return [
