@@ -15,7 +15,7 @@ import { type LosingCluster, lostBackends, undecidedBy } from '../../mesh/servic
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { unansweredBetween } from '../../mesh/services/unanswered-requests.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { readConfiguredServices, readServiceClusters } from './read-services.ts';
+import { readConfiguredServices, readServiceClusters, unseenOf } from './read-services.ts';
 
 /** Clusters read at a time where nobody says how many. */
 const DEFAULT_PARALLEL = 16;
@@ -68,13 +68,13 @@ export async function readLostBackends(
 ): Promise<LostServices> {
   const losing = [...losersBy(partings), ...(await straysOf(leaves, elsewhere))];
   if (losing.length === 0) return { hazards: [], unseen: [] };
-  const contexts = new Set(losing.flatMap(({ snapshot, peers }) => [snapshot, ...peers]).map(({ context }) => context));
+  const ofPlan = losing.flatMap(({ snapshot, peers }) => [snapshot, ...peers]);
+  const contexts = new Set(ofPlan.map(({ context }) => context));
   const failures = new Map<string, MeshctlError>();
   const near = targets.filter(({ client }) => contexts.has(client.context));
   const own = await during(flow, { doing: 'Looking at global Services', done: 'Looked at global Services' }, () =>
     readEach(flow, near, failures, parallel),
   );
-  const ofPlan = losing.flatMap(({ snapshot, peers }) => [snapshot, ...peers]);
   const judged = (read: readonly ClusterServices[], others: readonly ClusterSnapshot[]) =>
     losing.flatMap((one) => losingCluster(one, read, [...new Set([...ofPlan, ...others])], begun));
   const isOpen = (context: string) => targets.some(({ client }) => client.context === context);
@@ -91,8 +91,10 @@ export async function readLostBackends(
   ];
   // Of others that could not be read it is said where it hangs on them.
   const failed = [...failures].filter(([context]) => contexts.has(context));
-  return { hazards, unseen: failed.map(([context, error]) => notLookedAt(context, error)) };
+  return { hazards, unseen: failed.map(([context, error]) => unseenOf({ context, error }, LOST)) };
 }
+
+const LOST = 'what is lost of its global Services, there and elsewhere, is not known';
 
 /** A cluster, whom it dials no more, and who of its peers leaves without a word. */
 interface Loser {
@@ -193,10 +195,4 @@ async function readEach(
   const read = await readConfiguredServices(members.flat(), {}, onFailure, limit);
   flow.signal.throwIfAborted();
   return read;
-}
-
-function notLookedAt(context: string, { message, hint }: MeshctlError): string {
-  const why = message.replace(`context "${context}": `, '');
-  const says = `context "${context}": what is lost of its global Services, there and elsewhere, is not known: ${why}`;
-  return hint === undefined ? says : `${says} → ${hint}`;
 }

@@ -24,6 +24,7 @@ import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/service
 import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
+import type { Unanswered } from '../where-it-succeeds.ts';
 import { readLinks } from './read-links.ts';
 
 /** Which Services to read: those that are global in some cluster, or the one named, global or not. */
@@ -74,6 +75,12 @@ export async function readServiceClusters(
     );
   });
   return members;
+}
+
+/** Says of a cluster that could not be read what is not known by that, and why. @param says a clause */
+export function unseenOf({ context, error: { message, hint } }: Unanswered, says: string): string {
+  const words = `context "${context}": ${says}: ${message.replace(`context "${context}": `, '')}`;
+  return hint === undefined ? words : `${words} → ${hint}`;
 }
 
 /** What was read of a cluster, or nothing where it cannot be, of which `onFailure` hears. */

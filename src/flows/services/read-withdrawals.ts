@@ -22,6 +22,7 @@ import {
   readServiceClusters,
   type ServiceCluster,
   type ServiceScope,
+  unseenOf,
 } from './read-services.ts';
 
 /** Runs work with clusters that are open as long as it takes, and with those that did not answer. */
@@ -84,11 +85,6 @@ export async function readWithdrawals(
 const LOST = 'whether requests fail without these backends, there and elsewhere, is not known';
 const PERHAPS = 'it may lead to one of the clusters that were not read';
 
-function unseenOf({ context, error: { message, hint } }: Unanswered, says: string): string {
-  const words = `context "${context}": ${says}: ${message.replace(`context "${context}": `, '')}`;
-  return hint === undefined ? words : `${words} → ${hint}`;
-}
-
 function unseenPeers({ client: { context }, namespace }: Target): string {
   return `context "${context}": which clusters lose these backends is not known: Secret ${namespace}/${AGENT_PEERS_SECRET} may not be read`;
 }
@@ -124,8 +120,7 @@ export function scopesOf(steps: readonly Step[]): ServiceScope[] {
   return [more.length === 0 ? { namespace } : {}];
 }
 
-/** Whether an object is of what was read. */
-export function isWithin(object: Step['object'], { namespace, name }: ServiceScope): boolean {
+function isWithin(object: Step['object'], { namespace, name }: ServiceScope): boolean {
   return (namespace ?? object.namespace) === object.namespace && (name ?? object.name) === object.name;
 }
 
