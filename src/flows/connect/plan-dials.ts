@@ -16,6 +16,7 @@ import { requireReadyServers, requireSoundServers } from '../../mesh/connect/pro
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { formerLetIn } from '../../mesh/connect/shut-out.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
+import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
@@ -23,6 +24,12 @@ import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { provenRotation, unfinishedWarning } from '../../mesh/rotation/unfinished-rotation.ts';
+import { type DialOfSnapshots, newlyShared } from '../../mesh/services/newly-shared.ts';
+import {
+  type HaveBothDial,
+  type UnansweredRequests,
+  unansweredRequests,
+} from '../../mesh/services/unanswered-requests.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
@@ -150,6 +157,12 @@ function refuseIncompatible(findings: readonly Finding[]): void {
   });
 }
 
+/** What comes of dials for global Services and network policies. @param bothDial what has both of two clusters dial */
+export function outcomeOfDials(dials: readonly DialOfSnapshots[], bothDial: HaveBothDial): UnansweredRequests {
+  const { hazards, warnings } = unansweredRequests(dials, bothDial);
+  return { hazards, warnings: [...newlyShared(dials), ...warnings, ...widenedPolicies(dials)] };
+}
+
 /** What is to be known of how clusters dial: with which certificates, whom, and whose pods are restarted for it. */
 export function dialWarnings(directions: readonly Direction[]): string[] {
   return [
@@ -160,14 +173,11 @@ export function dialWarnings(directions: readonly Direction[]): string[] {
 }
 
 /** That pods are restarted for a host name that a direction dials. */
-export function aliasWarnings(direction: Direction): string[] {
-  return [direction]
-    .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
-    .map(({ client: { snapshot }, server }) => {
-      const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
-      return (
-        `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
-        `before 1.20 needs hostAliases for that: ${restarted} will be restarted`
-      );
-    });
+export function aliasWarnings({ client: { snapshot }, server, endpoint }: Direction): string[] {
+  if (endpoint.alias?.in !== 'pods') return [];
+  const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
+  return [
+    `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
+      `before 1.20 needs hostAliases for that: ${restarted} will be restarted`,
+  ];
 }

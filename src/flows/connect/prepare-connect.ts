@@ -5,17 +5,15 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import { type Dial, oneWayNote, requireOneWay, wantedDials } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
-import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { counted } from '../../mesh/counted.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
-import { newlyShared } from '../../mesh/services/newly-shared.ts';
-import { bothDialByConnect, unansweredRequests } from '../../mesh/services/unanswered-requests.ts';
+import { bothDialByConnect } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
-import { judgeMesh, type PreparedConnect, planDials } from './plan-dials.ts';
+import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
 export interface MeshRequest {
@@ -83,14 +81,8 @@ export async function prepareConnect(
     now: flow.now(),
   });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
-  const unanswered = unansweredRequests(shared, bothDialByConnect);
-  return {
-    targets,
-    ...planned,
-    hazards: unanswered.hazards,
-    warnings: [...planned.warnings, ...newlyShared(shared), ...unanswered.warnings, ...widenedPolicies(shared)],
-    spared,
-  };
+  const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
+  return { targets, ...planned, hazards, warnings: [...planned.warnings, ...warnings], spared };
 }
 
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */

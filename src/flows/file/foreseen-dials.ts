@@ -1,8 +1,6 @@
-import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
-import { requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type Direction, planDirection } from '../../mesh/connect/direction.ts';
-import type { Member } from '../../mesh/connect/member.ts';
+import { memberOf } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
@@ -24,9 +22,7 @@ export function foreseenWarnings(
 ): string[] {
   if (later.length === 0) return [];
   const keys = new Set(later.map(({ from, to }) => dialKey(from, to)));
-  const members = clusters.map((snapshot): Member => {
-    return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };
-  });
+  const members = clusters.map(memberOf);
   const directions = dialsBetween(members, spec.dials).dials.flatMap(({ dial: [client, server], of }): Direction[] => {
     const isLater = keys.has(dialKey(client.identity.name, server.identity.name));
     if (!isLater || server.endpoints.length === 0 || halfEnabledAmong([server.snapshot]).size > 0) return [];

@@ -1,10 +1,7 @@
-import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
-import { requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
-import type { Member } from '../../mesh/connect/member.ts';
-import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
+import { memberOf } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { droppedEndpoints } from '../../mesh/file/dropped-endpoints.ts';
@@ -13,9 +10,8 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
-import { newlyShared } from '../../mesh/services/newly-shared.ts';
-import { bothDialByFile, unansweredRequests } from '../../mesh/services/unanswered-requests.ts';
-import { judgeMesh, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
+import { bothDialByFile } from '../../mesh/services/unanswered-requests.ts';
+import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
 
@@ -65,9 +61,7 @@ export async function planConnections(
       options,
     );
     const ready = own.filter(isReady);
-    const peers = ready.map(({ snapshot }): Member => {
-      return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };
-    });
+    const peers = ready.map(({ snapshot }) => memberOf(snapshot));
     const { dials, notBack } = dialsBetween(peers, spec.dials);
     const wishes = new Map<Dial, ReturnType<typeof wishOf>>(dials.map(({ dial, of }) => [dial, wishOf(of, ...dial)]));
     const planned = planDials({
@@ -97,13 +91,9 @@ export async function planConnections(
     return client && server ? [{ client, server }] : [];
   });
   const now = joined(parts);
-  const { hazards, warnings } = unansweredRequests(all, bothDialByFile);
   // Also of what is dialled only later.
-  return {
-    now: { ...now, hazards, warnings: [...now.warnings, ...newlyShared(all), ...warnings, ...widenedPolicies(all)] },
-    later,
-    unserved,
-  };
+  const { hazards, warnings } = outcomeOfDials(all, bothDialByFile);
+  return { now: { ...now, hazards, warnings: [...now.warnings, ...warnings] }, later, unserved };
 }
 
 /** The plans of separate meshes as one: none of them has a cluster of another. */

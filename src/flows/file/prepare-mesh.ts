@@ -112,10 +112,14 @@ export async function prepareMesh(
   requireNames(read);
   const members = read.map(({ member }) => member);
   const drafts = await draftAll(flow, read, templates, options);
-  const enabled = read.map(({ member, connect }) => {
+  const settled = read.map(({ member, connect }) => {
     const own = drafts.find((one) => one.member === member);
-    // One that is not wholly enabled is connected once it is.
-    return own && halfEnabledAmong([connect]).size === 0 ? afterEnable(connect, own.draft, flow.now()) : connect;
+    return own ? afterEnable(connect, own.draft, flow.now()) : connect;
+  });
+  // One that is not wholly enabled is connected once it is.
+  const enabled = settled.map((after, index) => {
+    const { connect } = read[index] as ReadMember;
+    return halfEnabledAmong([connect]).size === 0 ? after : connect;
   });
   const snapshots = read.map(({ connect }) => connect);
   const planned = await planConnections(
@@ -124,15 +128,7 @@ export async function prepareMesh(
     members.map((member, index) => ({ ...member, snapshot: enabled[index] as ClusterSnapshot })),
     { ...options, proof: false },
   );
-  const foreseen = foreseenWarnings(
-    read.map(({ member, connect }) => {
-      const own = drafts.find((one) => one.member === member);
-      return own ? afterEnable(connect, own.draft, flow.now()) : connect;
-    }),
-    spec,
-    planned.later,
-    flow.now(),
-  );
+  const foreseen = foreseenWarnings(settled, spec, planned.later, flow.now());
   const warnings = [...new Set([...planned.now.warnings, ...foreseen])];
   const connections = await withTakenPlaces({ ...planned, now: { ...planned.now, warnings } }, snapshots, options);
   const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({

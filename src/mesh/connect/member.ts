@@ -1,5 +1,5 @@
-import type { Endpoint } from '../apiserver/endpoints.ts';
-import type { ClusterIdentity } from '../cilium/identity.ts';
+import { type Endpoint, listEndpoints } from '../apiserver/endpoints.ts';
+import { type ClusterIdentity, requireIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 
 /** A cluster as it was read, with who it is in the mesh. */
@@ -14,4 +14,9 @@ export interface Member extends IdentifiedCluster {
   endpoints: readonly Endpoint[];
   /** Whether the endpoints were named now: addresses of the operator's choice, or that it shall be the Service's again. */
   given?: 'addresses' | 'service' | undefined;
+}
+
+/** A cluster as others find it by its Service. @throws MeshctlError what keeps it from being told by name and id */
+export function memberOf(snapshot: ClusterSnapshot): Member {
+  return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };
 }
