@@ -85,9 +85,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const data = {
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
-      ...(unsigned.length > 0 ? { unsigned } : {}),
-      ...(left.length > 0 ? { left: printable(left) } : {}),
-      ...(unissued.length > 0 ? { unissued: printable(unissued) } : {}),
+      ...stayingData(prepared.scope),
       warnings: printable(warnings),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
@@ -105,7 +103,18 @@ function isLeftAltogether(
   { olderThanMs }: RotateOptions,
   steps: readonly Step[],
 ): boolean {
-  return olderThanMs === undefined && scope.left.length > 0 && steps.every(({ action }) => action === 'keep');
+  return olderThanMs === undefined && scope.left.length > 0 && !steps.some(isChange);
+}
+
+type Staying = Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued'>;
+
+/** What is due, or was asked for, and stays as it is. */
+function stayingData({ unsigned, left, unissued }: Staying): Partial<Staying> {
+  return printable({
+    ...(unsigned.length > 0 ? { unsigned } : {}),
+    ...(left.length > 0 ? { left } : {}),
+    ...(unissued.length > 0 ? { unissued } : {}),
+  });
 }
 
 /** As long as an invitation is good by default. */
@@ -206,23 +215,16 @@ async function showPlan(
 }
 
 /** A plan by which something that is due, or was asked for, stays as it is ends as its run does. */
-function withStaying(
-  result: CommandResult,
-  scope: Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued'> & { isByAge: boolean; isInVain: boolean },
-): CommandResult {
-  const { unsigned, left, unissued } = printable({ ...scope });
+function withStaying(result: CommandResult, scope: Staying & { isByAge: boolean; isInVain: boolean }): CommandResult {
+  const staying = stayingData(scope);
+  const { unsigned = [], left = [], unissued = [] } = staying;
   const lines = (theme: Theme) => [
     ...unsignedLines([...unsigned, ...unissued], theme),
-    ...leftLines({ ...scope, left }, theme),
+    ...leftLines({ left, isByAge: scope.isByAge }, theme),
   ];
   return {
     ...result,
-    data: {
-      ...result.data,
-      ...(unsigned.length > 0 ? { unsigned } : {}),
-      ...(left.length > 0 ? { left } : {}),
-      ...(unissued.length > 0 ? { unissued } : {}),
-    },
+    data: { ...result.data, ...staying },
     text: (theme) => [result.text(theme), ...lines(theme)].join('\n'),
     exitCode: result.exitCode || (unsigned.length + unissued.length > 0 || scope.isInVain ? 1 : 0),
   };
