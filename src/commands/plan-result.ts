@@ -141,7 +141,7 @@ export async function confirmPlan(
   report: PlanReport,
   { question, yes, planned, shown, besides = false, begun = false }: Agreement & { question: string },
 ): Promise<void> {
-  if (!besides && report.steps.every(({ action }) => action === 'keep')) return;
+  if (!besides && !report.steps.some(isChange)) return;
   if (yes) {
     for (const words of hazardWords(report.hazards ?? [])) context.progress.warn(words);
     return;

@@ -33,7 +33,10 @@ export async function readWidePolicies(
 ): Promise<Pick<ClusterSnapshot, 'widePolicies' | 'policiesRefused'>> {
   if (selectsLocalCluster(cluster) === true) return {};
   const named = (apiVersion: string, kind: string, isWide: (policy: KubeObject) => boolean) =>
-    orRefusal(orNone(client.collect({ apiVersion, kind }, (policy) => (isWide(policy) ? [nameOf(policy)] : []))));
+    readOr(orRefusal(client.collect({ apiVersion, kind }, (policy) => (isWide(policy) ? [nameOf(policy)] : []))), {
+      absent: [],
+      forbidden: [],
+    });
   const lists = await Promise.all([
     named('networking.k8s.io/v1', 'NetworkPolicy', networkPolicyFollowsDefault),
     named('cilium.io/v2', 'CiliumNetworkPolicy', ciliumPolicyFollowsDefault),
@@ -42,16 +45,6 @@ export async function readWidePolicies(
   const refusal = lists.find((list) => list instanceof MeshctlError);
   if (refusal) return { policiesRefused: refusal.hint };
   return { widePolicies: lists.flatMap((list) => (list instanceof MeshctlError ? [] : list)).sort() };
-}
-
-/** A kind that is not served has no objects. */
-async function orNone(reading: Promise<string[]>): Promise<string[]> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'NotFound') return [];
-    throw error;
-  }
 }
 
 function nameOf({ metadata: { namespace, name } }: KubeObject): string {

@@ -21,7 +21,7 @@ import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
@@ -147,7 +147,7 @@ async function enableIn(
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
 
   const foundation = draft.plan.steps.filter(isFoundation);
-  const isFounded = foundation.some(({ action }) => action !== 'keep');
+  const isFounded = foundation.some(isChange);
   await requireTakeable(flow, target, draft.plan.steps, options.force === true);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   onFoundation?.();
@@ -283,7 +283,7 @@ async function applyAll(
   authorities: Authorities,
   journals: Journal[],
 ): Promise<void> {
-  const writes = steps.filter(({ action }) => action !== 'keep');
+  const writes = steps.filter(isChange);
   if (writes.length === 0) return;
   const apply = async (): Promise<void> => {
     const { error, journal } = await applySteps(client, steps, {

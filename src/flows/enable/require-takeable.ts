@@ -1,7 +1,7 @@
 import { keptSettingsOf } from '../../mesh/enable/kept-settings.ts';
 import { isFoundation } from '../../mesh/enable/plan-enable.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { tryOnServer } from '../write/try-on-server.ts';
 
@@ -19,7 +19,7 @@ export async function requireTakeable(
   steps: readonly Step[],
   force: boolean,
 ): Promise<void> {
-  const changed = steps.filter(({ action }) => action !== 'keep');
+  const changed = steps.filter(isChange);
   const isFounded = changed.some(isFoundation);
   const isSet = ({ wanted }: Step) => keptSettingsOf(wanted).length > 0;
   const asked = changed.filter((step) => isSet(step) || (isFounded && GRANTING.includes(step.object.kind)));

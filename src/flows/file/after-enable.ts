@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import { usersFile, usersLetIn } from '../../mesh/peers/remote-users.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { EnableDraft } from '../enable/draft-enable.ts';
 
 /**
@@ -20,7 +20,7 @@ export function afterEnable(
   { authority, plan, planned }: EnableDraft,
   now: Date,
 ): ClusterSnapshot {
-  const steps = plan.steps.filter(({ action }) => action !== 'keep');
+  const steps = plan.steps.filter(isChange);
   if (steps.length === 0) return cluster;
   const objects = new Map(cluster.objects);
   const tlsSecrets = new Map(cluster.tlsSecrets);

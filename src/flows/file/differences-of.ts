@@ -1,5 +1,5 @@
 import { type MeshDifferences, missingDials, pairsOfDials } from '../../mesh/file/differences.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What a plan comes to as differences. */
@@ -11,7 +11,7 @@ export function differencesOf(prepared: PreparedMesh): MeshDifferences {
     ...serve.steps,
     ...dial.steps,
     ...services.steps,
-  ].filter(({ action }) => action !== 'keep');
+  ].filter(isChange);
   return {
     steps: inOrder(
       members.map(({ target }) => target.client.context),

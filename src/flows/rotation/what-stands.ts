@@ -3,7 +3,7 @@ import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy } from '../../mesh/rotation/phases.ts';
 import { rotateCommand } from '../../mesh/rotation/rotate-command.ts';
@@ -68,7 +68,7 @@ export async function sayWhatStands(
   const renewed = renewedBy(steps);
   if (error instanceof MeshctlError) error.details.renewed = renewed;
   const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
-  const began = steps.some(({ action }) => action !== 'keep');
+  const began = steps.some(isChange);
   const isLeft = error instanceof MeshctlError && leftIn(error.details.rollback);
   const besides = isLeft ? ', besides what could not be rolled back' : '';
   flow.progress.warn(

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 
@@ -62,7 +62,7 @@ export function createClusterWriter(
     journals.push(journal);
     if (error) throw error;
     done.push(...steps);
-    if (steps.some(({ action }) => action !== 'keep')) await after(target);
+    if (steps.some(isChange)) await after(target);
   }
 
   return {

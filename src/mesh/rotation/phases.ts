@@ -1,5 +1,5 @@
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import type { Step } from '../plan/plan.ts';
+import { isChange, type Step } from '../plan/plan.ts';
 import { authoritySteps, issueSteps } from './issue.ts';
 import { clusterOf, type RotationInput } from './rotated-cluster.ts';
 import { letGoSteps, trustSteps } from './trust.ts';
@@ -71,7 +71,7 @@ export function planRotation(input: RotationInput): RotationPhase[] {
 
 /** Whether a phase writes anything. */
 export function hasWork({ steps }: RotationPhase): boolean {
-  return steps.some(({ action }) => action !== 'keep');
+  return steps.some(isChange);
 }
 
 /**
