@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type Direction, planDirection } from '../../mesh/connect/direction.ts';
-import { memberOf } from '../../mesh/connect/member.ts';
+import { asMember } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
@@ -22,7 +22,7 @@ export function foreseenWarnings(
 ): string[] {
   if (later.length === 0) return [];
   const keys = new Set(later.map(({ from, to }) => dialKey(from, to)));
-  const members = clusters.map(memberOf);
+  const members = clusters.map(asMember);
   const directions = dialsBetween(members, spec.dials).dials.flatMap(({ dial: [client, server], of }): Direction[] => {
     const isLater = keys.has(dialKey(client.identity.name, server.identity.name));
     if (!isLater || server.endpoints.length === 0 || halfEnabledAmong([server.snapshot]).size > 0) return [];

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
-import { memberOf } from '../../mesh/connect/member.ts';
+import { asMember } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';
 import { droppedEndpoints } from '../../mesh/file/dropped-endpoints.ts';
@@ -61,7 +61,7 @@ export async function planConnections(
       options,
     );
     const ready = own.filter(isReady);
-    const peers = ready.map(({ snapshot }) => memberOf(snapshot));
+    const peers = ready.map(({ snapshot }) => asMember(snapshot));
     const { dials, notBack } = dialsBetween(peers, spec.dials);
     const wishes = new Map<Dial, ReturnType<typeof wishOf>>(dials.map(({ dial, of }) => [dial, wishOf(of, ...dial)]));
     const planned = planDials({

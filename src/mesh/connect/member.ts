@@ -17,6 +17,6 @@ export interface Member extends IdentifiedCluster {
 }
 
 /** A cluster as others find it by its Service. @throws MeshctlError what keeps it from being told by name and id */
-export function memberOf(snapshot: ClusterSnapshot): Member {
+export function asMember(snapshot: ClusterSnapshot): Member {
   return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };
 }
