@@ -135,10 +135,12 @@ export const CONFIG_CHECKS: readonly Check[] = [
         read: familiesOf,
         hint: FAMILY_HINT,
       });
-      const lacksCommon = meantPairs(input.clusters, input).some((pair) => {
-        const [one = [], other = []] = pair.map(({ ciliumConfig }) => ipFamilies(ciliumConfig ?? {}));
-        return !one.some((family) => other.includes(family));
-      });
+      const lacksCommon =
+        found.length > 0 &&
+        meantPairs(input.clusters, input).some((pair) => {
+          const [one = [], other = []] = pair.map(({ ciliumConfig }) => ipFamilies(ciliumConfig ?? {}));
+          return !one.some((family) => other.includes(family));
+        });
       const ofClusters = found.map((finding) =>
         lacksCommon && finding.severity === 'warn' ? { ...finding, severity: 'fail' as const } : finding,
       );

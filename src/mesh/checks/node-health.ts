@@ -121,6 +121,8 @@ function sinceItsAgent(
   all: readonly ClusterSnapshot[],
   observed: MeshCheckInput['observed'],
 ): NodeHealth {
+  // Asked for each node of which an agent knows: for those that answer nothing is looked up.
+  if (!health.problems.some((problem) => problem.at && hangsOnAgent(problem, health))) return health;
   const [name, node] = health.node.split('/');
   const other = withoutNamesakes(cluster, all).find((one) => clusterNameOf(one) === name);
   const since = observed.get(other?.context ?? '')?.nodes.find((one) => one.node === node)?.startedAt;

@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { rememberedOf } from '../remembered.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { partedBy } from './parted.ts';
 import { dialsOneWay, underItsName } from './peer-choices.ts';
@@ -27,9 +28,16 @@ export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: 
   });
 }
 
+/** Of many clusters there are many pairs, and each cluster is looked up with each other one. */
+const partnersIn = rememberedOf((pairs: readonly [from: string, to: string][]) => {
+  const partners = new Map<string, Set<string>>();
+  for (const [from, to] of pairs) partners.set(from, (partners.get(from) ?? new Set()).add(to));
+  return partners;
+});
+
 /** Whether of such pairs a cluster is to have no connection to another one. */
 export function isUnpaired(pairs: readonly [from: string, to: string][], from: string, to: string): boolean {
-  return pairs.some(([one, other]) => one === from && other === to);
+  return partnersIn(pairs).get(from)?.has(to) ?? false;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { groupBy } from '../../pairs.ts';
 import { meantTogether } from '../../peers/meshes.ts';
-import { unpairedClusters } from '../../peers/unpaired-clusters.ts';
+import { unpairedIn } from './ask-nodes.ts';
 import { type Check, type CheckInput, type Finding, runChecks } from './check.ts';
 
 /**
@@ -16,11 +16,11 @@ export function runChecksByMesh<Input extends CheckInput>(
   skip: readonly string[] = [],
 ): Finding[] {
   const meshes = meantTogether(input.clusters);
-  if (meshes.length < 2) return runChecks(checks, { ...input, unpaired: unpairedClusters(input.clusters) }, skip);
+  if (meshes.length < 2) return runChecks(checks, { ...input, unpaired: unpairedIn(input.clusters) }, skip);
   const found = meshes.flatMap((clusters) => {
     const contexts = clusters.map(({ context }) => context);
     const peerIds = input.peerIds && new Map([...input.peerIds].filter(([context]) => contexts.includes(context)));
-    const unpaired = unpairedClusters(clusters);
+    const unpaired = unpairedIn(clusters);
     return runChecks(checks, { ...input, clusters, unpaired, peerIds }, skip).map(
       (finding): Finding =>
         finding.severity === 'pass' ? { ...finding, args: { contexts, ...finding.args } } : finding,
