@@ -84,7 +84,7 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
   const gone = going.filter((peer) => used.includes(peer));
   const withoutOwn = inputs.map((one) => (one.cluster === cluster ? { ...one, backends: [] } : one));
   const standby = usedBy(of, withoutOwn).filter((peer) => going.includes(peer) && !gone.includes(peer));
-  const unread = usesOthers(own) ? going.filter((peer) => !others.some((other) => other.cluster === peer)) : [];
+  const unread = usesOthers(own) ? unreadPeers({ peers: going }, others) : [];
   const [was, has] = unread.length === 1 ? ['was', 'has'] : ['were', 'have'];
   const which = `${enumerated(unread)}, which ${was} not read`;
   const stale = untold.filter((peer) => used.includes(peer) && !loses.includes(peer));

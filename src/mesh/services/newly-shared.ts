@@ -26,17 +26,27 @@ export function newlyShared(dials: readonly DialOfSnapshots[]): string[] {
 }
 
 function sharedByDialling({ client, servers }: FirstDials): string[] {
-  const shared = servers.flatMap((server) => {
-    const [ours, theirs] = [globalServicesIn(client), globalServicesIn(server)];
-    const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
-    return keys.length > 0 ? [{ services: firstOf(keys), all: keys.join(), server: clusterNameOf(server) }] : [];
+  return usedOf(client, servers).map(({ services, servers: of }) => {
+    const names = firstOf(of.map(clusterNameOf));
+    return `context "${client.context}": requests for ${firstOf(services)} may go to ${names} too`;
   });
-  return [...groupBy(shared, ({ all }) => all).values()].flatMap((alike) => {
-    const names = firstOf(alike.map(({ server }) => server));
-    return alike
-      .slice(0, 1)
-      .map(({ services }) => `context "${client.context}": requests for ${services} may go to ${names} too`);
+}
+
+/** The Services of which a cluster uses the backends of others once it dials these; those with the same Services together. */
+export function usedOf(
+  client: ClusterSnapshot,
+  servers: readonly ClusterSnapshot[],
+): { services: readonly string[]; servers: readonly ClusterSnapshot[] }[] {
+  const ours = globalServicesIn(client);
+  const used = servers.flatMap((server) => {
+    const theirs = globalServicesIn(server);
+    const services = ours && theirs ? usedOnceDialled(ours, theirs) : [];
+    return services.length > 0 ? [{ server, services }] : [];
   });
+  return [...groupBy(used, ({ services }) => services.join()).values()].map((alike) => ({
+    services: alike[0]?.services ?? [],
+    servers: alike.map(({ server }) => server),
+  }));
 }
 
 /**

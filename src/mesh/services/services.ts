@@ -92,7 +92,10 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
 }
 
 /** The clusters that a cluster's agents read and this report does not. */
-export function unreadPeers({ peers = [] }: ClusterServices, clusters: readonly ClusterServices[]): string[] {
+export function unreadPeers(
+  { peers = [] }: Pick<ClusterServices, 'peers'>,
+  clusters: readonly ClusterServices[],
+): string[] {
   return peers.filter((peer) => !clusters.some(({ cluster }) => cluster === peer));
 }
 

@@ -1,13 +1,13 @@
 import { isTunnel } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { contextList, meshctlCommand } from '../command-line.ts';
+import { connectCommand } from '../command-line.ts';
 import { enumerated, firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Hazard } from '../plan/agreement.ts';
-import { type DialOfSnapshots, firstDials, globalServicesIn } from './newly-shared.ts';
+import { type DialOfSnapshots, firstDials, usedOf } from './newly-shared.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { usedOnceDialled } from './services.ts';
 
@@ -69,9 +69,8 @@ function clauseOf(client: string, services: readonly string[], servers: readonly
 
 /** The `connect` by which all dial each other that are one-way until now. */
 export const bothDialByConnect: HaveBothDial = ({ context }, servers) => {
-  const others = contextList(servers.map((server) => server.context));
-  const words = ['--destination-context', others, '--connection-mode', 'bidirectional'];
-  return `both ways: ${meshctlCommand('clustermesh connect', { context }, words)}`;
+  const others = servers.map((server) => server.context);
+  return `both ways: ${connectCommand(context, others, ['--connection-mode', 'bidirectional'])}`;
 };
 
 /** The same in a mesh file, whose pairs alone can be one-way. */
@@ -101,16 +100,8 @@ function failing(
   client: ClusterSnapshot,
   servers: readonly ClusterSnapshot[],
 ): { says: string; servers: readonly ClusterSnapshot[] }[] {
-  const shared = servers.flatMap((server) => {
-    const [ours, theirs] = [globalServicesIn(client), globalServicesIn(server)];
-    const keys = ours && theirs ? usedOnceDialled(ours, theirs) : [];
-    return keys.length > 0 ? [{ server, keys, all: keys.join() }] : [];
-  });
-  return [...groupBy(shared, ({ all }) => all).values()].flatMap((alike) => {
-    const of = alike.map(({ server }) => server);
-    return alike.slice(0, 1).map(({ keys }) => ({
-      says: clauseOf(clusterNameOf(client), keys, of.map(clusterNameOf)),
-      servers: of,
-    }));
-  });
+  return usedOf(client, servers).map(({ services, servers: of }) => ({
+    says: clauseOf(clusterNameOf(client), services, of.map(clusterNameOf)),
+    servers: of,
+  }));
 }

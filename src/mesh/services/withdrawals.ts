@@ -1,10 +1,11 @@
 import { enumerated } from '../counted.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import type { Step } from '../plan/plan.ts';
+import { rememberedOf } from '../remembered.ts';
 import { readSharing, type Sharing } from './annotations.ts';
 import { isPublished, publishedBackends } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { joinServices, serviceFacts, serviceKey } from './services.ts';
+import { joinServices, serviceFacts, serviceKey, unreadPeers } from './services.ts';
 import { survivalOf } from './survival.ts';
 import { inputOf } from './uses.ts';
 
@@ -75,9 +76,8 @@ export function doubtfulStrandings(steps: readonly Step[], clusters: readonly Cl
     const facts = of?.services.get(key);
     if (!of || !facts) return [];
     const dialling = of.isServing === false ? [] : [...new Set([...(of.peers ?? []), ...(of.lettingIn ?? [])])];
-    const isRead = (peer: string) => clusters.some((one) => one.cluster === peer);
     const takes = withdraws(step) && publishedBackends(inputOf(of, facts)).length > 0;
-    const losing = takes ? dialling.filter((peer) => !isRead(peer)) : [];
+    const losing = takes ? unreadPeers({ peers: dialling }, clusters) : [];
     const isUnserved = leaves(step) && before.get(key)?.includes(of.cluster);
     const serving = isUnserved ? (unread.get(key)?.get(of.cluster) ?? []) : [];
     const ofOthers = `requests from ${enumerated(losing)} for ${key} may fail: ${were(losing)} not read`;
@@ -109,9 +109,10 @@ function loses({ action, before, wanted }: Step, has: (sharing: Sharing) => bool
 }
 
 /** By Service: the clusters whose pods it does not serve, or not at each of its ports. */
-function failingBy(clusters: readonly ClusterServices[]): Map<string, readonly string[]> {
-  return new Map(survivalOf(clusters).map((service) => [serviceKey(service), service.failing ?? []]));
-}
+const failingBy = rememberedOf(
+  (clusters: readonly ClusterServices[]): ReadonlyMap<string, readonly string[]> =>
+    new Map(survivalOf(clusters).map((service) => [serviceKey(service), service.failing ?? []])),
+);
 
 /** By Service and cluster: the others whose backends its pods may use too, and that were not read. */
 function unreadBy(clusters: readonly ClusterServices[]): Map<string, Map<string, readonly string[]>> {

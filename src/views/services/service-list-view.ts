@@ -1,4 +1,4 @@
-import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
@@ -240,10 +240,7 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
           isApart(other, one) &&
           one.brokenLinks?.some(({ peer, state }) => peer === other.cluster && state === 'at-risk'),
       )
-      .map((other) => {
-        const words = ['--destination-context', contextList([other.context]), '--connection-mode', 'bidirectional'];
-        return meshctlCommand('clustermesh connect', { context: one.context }, words);
-      }),
+      .map((other) => connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional'])),
   );
   return [
     ...lines,
