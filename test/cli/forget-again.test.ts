@@ -1,8 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
 
 /** mesh-3 is gone: no context leads to it, and the others forget it by its name. */
 let clusters: ConnectClusters;
@@ -12,10 +10,7 @@ beforeAll(async () => {
   clusters = await startConnectClusters(3);
   const joined = await clusters.meshctl(['clustermesh', 'connect', '--all', '--connection-mode', 'mesh']);
   expect(joined.exitCode, joined.stderr).toBe(0);
-  const whole = await readFile(clusters.kubeconfigPath, 'utf8');
-  const { contexts, ...rest } = parse(whole) as { contexts: { name: string }[] };
-  kubeconfig = join(dirname(clusters.kubeconfigPath), 'two.yaml');
-  await writeFile(kubeconfig, stringify({ ...rest, contexts: contexts.filter(({ name }) => name !== 'mesh-3') }));
+  kubeconfig = await kubeconfigWithout(clusters.kubeconfigPath, 'mesh-3');
 });
 
 afterAll(() => clusters.close());

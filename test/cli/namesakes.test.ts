@@ -1,11 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
@@ -28,14 +26,6 @@ beforeAll(async () => {
   await ok(mesh('connect', '--context', 'p1', '--destination-context', 'p2,p3', '--connection-mode', 'mesh'));
 });
 afterAll(() => clusters?.close());
-
-const kubeconfigWithout = async (context: string) => {
-  const path = join(dirname(clusters.kubeconfigPath), `without-${context}`);
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== context);
-  await writeFile(path, stringify(config));
-  return path;
-};
 
 /** By context: whether it is enabled, and whom it dials. */
 const standing = () =>
@@ -91,7 +81,11 @@ it('what a cluster loses is not made up by the namesake of another peer', async 
   const part = mesh('disconnect', '--context', 'p1', '--destination-context', 'p2', '--dry-run');
   const fails = '! requests from mesh-1 for default/web fail, which no other backends serve';
   expect((await clusters.meshctl(part)).stdout).toContain(`${fails}\n`);
-  const { stdout } = await clusters.meshctl([...part, '--kubeconfig', await kubeconfigWithout('p3')]);
+  const { stdout } = await clusters.meshctl([
+    ...part,
+    '--kubeconfig',
+    await kubeconfigWithout(clusters.kubeconfigPath, 'p3'),
+  ]);
   expect(stdout).toContain(`${fails}, as far as is known without mesh-3\n`);
   for (const store of stores) store.delete(web);
 });
@@ -165,7 +159,7 @@ it('apply --prune lets the namesake of a peer alone, also where no context leads
   const prune = ['apply', '-f', '-', '--prune'];
   const staging = { s1: standing().s1, s3: standing().s3 };
 
-  const kubeconfig = await kubeconfigWithout('p3');
+  const kubeconfig = await kubeconfigWithout(clusters.kubeconfigPath, 'p3');
   const without = await clusters.meshctl([...prune, '--dry-run', '--kubeconfig', kubeconfig], { input: file });
   expect(without.stderr).toContain(
     'context "s3" leads to another cluster of the name "mesh-3" than context "p1", "p2" dials',
@@ -185,7 +179,7 @@ it('who dials a cluster that has another peer of its name is disconnected by its
   await ok(mesh('connect', '--context', 'p2', '--destination-context', 's1', '--yes'));
   const before = standing();
   expect([before.p1?.peers, before.p2?.peers]).toEqual([['mesh-2'], ['mesh-1']]);
-  const kubeconfig = ['--kubeconfig', await kubeconfigWithout('s1')];
+  const kubeconfig = ['--kubeconfig', await kubeconfigWithout(clusters.kubeconfigPath, 's1')];
   const hint =
     'Only context "p1" dials the other one; to end that: meshctl clustermesh disconnect --context p1 --peer mesh-2';
   for (const argv of [

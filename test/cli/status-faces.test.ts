@@ -1,8 +1,10 @@
 /** What status saw, what it saw to be lost, and what it did not see, is told alike by text, exit status, documents, JUnit and picture. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
+import { PEER_SECRETS } from '../../src/mesh/peers/peers.ts';
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
-import type { Undo } from '../support/check-scenarios.ts';
+import { edit, type Undo } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
@@ -24,7 +26,6 @@ const ok = async (...argv: string[]) => {
   expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
   return result;
 };
-const storeOf = (name: string) => clusterAt(clusters, name).store;
 
 beforeAll(async () => {
   clusters = await startConnectClusters(3, { clusters: [{ nodes: 2 }, { nodes: 1 }, { nodes: 1 }] });
@@ -40,20 +41,13 @@ afterAll(() => clusters?.close());
 
 /** mesh-2 forgets mesh-1, which goes on dialling it; it still dials mesh-3. */
 async function loseHalf(): Promise<void> {
-  const { store } = found(clusters.clusters[1], 'mesh-2');
-  for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) {
-    const ref = refs.secret(name);
-    const { data } = found(store.get(ref), name);
-    const drop = (all: unknown) =>
-      Object.fromEntries(Object.entries(all as object).filter(([key]) => !/^mesh-1(\.|$)/.test(key)));
-    store.update(ref, (secret) => {
-      secret.data = drop(secret.data);
-    });
-    undo.push(() => {
-      store.update(ref, (secret) => {
-        secret.data = data;
-      });
-    });
+  for (const name of PEER_SECRETS) {
+    undo.push(
+      edit(clusterAt(clusters, 'mesh-2'), refs.secret(name), (secret) => {
+        const kept = Object.entries(secret.data as object).filter(([key]) => !/^mesh-1(\.|$)/.test(key));
+        secret.data = Object.fromEntries(kept);
+      }),
+    );
   }
   await eventually(
     async () => (await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-2'])).stdout,
@@ -64,16 +58,15 @@ async function loseHalf(): Promise<void> {
 
 /** A node has no agent, as where a quota refuses its pod: nobody is there to be asked. */
 function loseAgent(): void {
-  const store = storeOf('mesh-1');
+  const { store } = clusterAt(clusters, 'mesh-1');
   const [pod] = store.list({
     apiVersion: 'v1',
     kind: 'Pod',
     namespace: 'kube-system',
     labels: { 'k8s-app': 'cilium' },
   });
-  const { metadata, apiVersion, kind } = found(pod, 'an agent');
-  const ref = { apiVersion, kind, namespace: 'kube-system', name: metadata.name };
-  const { labels } = metadata;
+  const ref = refOf(found(pod, 'an agent'));
+  const { labels } = found(pod, 'an agent').metadata;
   store.update(ref, (one) => {
     one.metadata.labels = { ...labels, 'k8s-app': 'gone' };
   });

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 
 /** A kubeconfig file's content, as far as tests change it. */
@@ -33,6 +33,15 @@ export async function kubeconfigVariants(originalPath: string): Promise<Kubeconf
     },
     remove: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** Writes a kubeconfig without one of its contexts, beside it. Gives its path. */
+export async function kubeconfigWithout(originalPath: string, context: string): Promise<string> {
+  const kubeconfig = parse(await readFile(originalPath, 'utf8')) as KubeconfigFile;
+  const path = join(dirname(originalPath), `without-${context}`);
+  const contexts = kubeconfig.contexts.filter(({ name }) => name !== context);
+  await writeFile(path, stringify({ ...kubeconfig, contexts }), { mode: 0o600 });
+  return path;
 }
 
 /** Gives every user of a kubeconfig these credentials instead of their own. */

@@ -1,7 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { parse, stringify } from 'yaml';
 import { type ConnectClusters, startBareClusters } from './connect-clusters.ts';
+import { kubeconfigWithout } from './e2e-kubeconfig.ts';
 
 /** The contexts of a mesh of three whose mesh-2 is being rebuilt. */
 const FORMER_MESH = ['mesh-1', 'former', 'mesh-3'] as const;
@@ -27,10 +25,6 @@ export async function startRebuiltMesh({ id = 2, withoutCa = true } = {}): Promi
     ],
     withoutCa,
   });
-  const path = join(dirname(clusters.kubeconfigPath), 'without-former');
-  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
-  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'former');
-  await writeFile(path, stringify(config));
   const [first, ...others] = FORMER_MESH;
   for (const argv of [
     ['enable', '--context', FORMER_MESH.join()],
@@ -40,7 +34,7 @@ export async function startRebuiltMesh({ id = 2, withoutCa = true } = {}): Promi
     const { exitCode, stderr } = await clusters.meshctl(['clustermesh', ...argv]);
     if (exitCode !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
   }
-  return { clusters, withoutFormer: ['--kubeconfig', path] };
+  return { clusters, withoutFormer: ['--kubeconfig', await kubeconfigWithout(clusters.kubeconfigPath, 'former')] };
 }
 
 /** What was printed, on one line, as if the kubeconfig were the usual one. */
