@@ -5,13 +5,13 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
-import type { MESH_OPTIONS } from '../options/mesh-options.ts';
+import type { meshOptions } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { type Found, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
 import { requireNamed } from './require-named.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
-export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
+export type MeshFlags = ClusterFlags & FlagsIn<ReturnType<typeof meshOptions>>;
 
 /**
  * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer

@@ -1,7 +1,7 @@
 import { CREDENTIAL_CHOICES } from '../../../mesh/peers/credential-kind.ts';
 import { parseEndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../../command-spec.ts';
-import { MESH_OPTIONS } from '../../options/mesh-options.ts';
+import { meshOptions } from '../../options/mesh-options.ts';
 import {
   DRY_RUN,
   NO_ROLLBACK,
@@ -34,7 +34,7 @@ export const CONNECT = {
   ],
   reachesClusters: true,
   options: [
-    ...MESH_OPTIONS,
+    ...meshOptions('only the source dials, and through a tunnel its pods get no answer from the others'),
     {
       flags: '--destination-endpoint <endpoint>',
       description:

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { MESH_OPTIONS } from '../../options/mesh-options.ts';
+import { meshOptions } from '../../options/mesh-options.ts';
 import { parseList } from '../../options/option-values.ts';
 import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
 export const DISCONNECT = {
@@ -20,7 +20,7 @@ export const DISCONNECT = {
   ],
   reachesClusters: true,
   options: [
-    ...MESH_OPTIONS,
+    ...meshOptions('only the source stops dialling, and the others go on'),
     {
       flags: '--peer <names>',
       description: 'names of clusters to forget here, without any access to them, comma-separated or repeated',
