@@ -119,8 +119,10 @@ describe('a one-way connection', () => {
     const status = (...more: string[]) => clusters.meshctl(['clustermesh', 'status', ...more]);
     const serving = await status('--context', 'mesh-2');
     expect(serving).toMatchObject({ exitCode: 0 });
-    expect(serving.stdout).toContain('✅ mesh-2 is dialled one-way by mesh-1, as chosen');
-    expect(serving.stdout).toContain('meshctl clustermesh status --context mesh-1\n');
+    expect(serving.stdout).toContain(
+      '✅ mesh-2 dials no cluster, as chosen; mesh-1, which is to dial it, was not read',
+    );
+    expect(serving.stdout).toContain('meshctl clustermesh status --context mesh-2,mesh-1\n');
     expect(jsonOf(await status('--context', 'mesh-2', '-o', 'json'))).toMatchObject({
       healthy: true,
       serves: ['mesh-1'],

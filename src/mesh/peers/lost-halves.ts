@@ -90,7 +90,9 @@ export function saysHalfRecorded(client: ClusterSnapshot, server: ClusterSnapsho
 
 /** What is said of one of {@link undialledServers}, as a clause. */
 export function saysUndialled(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  return `${knownAs(client)} does not dial ${knownAs(server)}, which lets it in one-way, as chosen`;
+  // Without a list of users that could be read it is only on record that it is let in.
+  const lets = server.remoteUsers ? 'lets it in' : 'is to let it in';
+  return `${knownAs(client)} does not dial ${knownAs(server)}, which ${lets} one-way, as chosen`;
 }
 
 /** Both ways out for one of {@link undialledServers}: the choice that it is one-way stays where they are connected again. */

@@ -127,7 +127,9 @@ function withServed(report: StatusReport, snapshot: ClusterSnapshot, peers: read
     .map(clusterNameOf)
     .filter((name) => !marked.includes(name) && !report.peers.some((peer) => peer.name === name));
   const serves = isAlone({ ...report, serves: marked }) ? marked : [...marked, ...unmarked].sort();
-  if (!isAlone({ ...report, serves })) return { ...report, serves };
+  const unseen = serves.filter((name) => !others.some((other) => clusterNameOf(other) === name));
+  if (!isAlone({ ...report, serves }))
+    return { ...report, serves, ...(unseen.length > 0 ? { servesUnseen: unseen } : {}) };
   const onRecord = peersOnRecord(snapshot, others);
   // What mends their side connects it.
   const knowFormer = peers.filter((peer) => idOfFormer(peer, snapshot) !== undefined);

@@ -132,8 +132,13 @@ export interface StatusReport extends EnableObstacles {
   leftOut?: LeftOut[] | undefined;
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
-  /** Peers that dial this cluster and that it does not dial, as chosen. How they do, their own status says. */
+  /** Peers that dial this cluster and that it does not dial, as chosen, as far as they were read. How they do, their own status says. */
   serves: string[];
+  /**
+   * Those of `serves` that were not read: it is on record here that they dial this cluster, and nobody has seen whether they do;
+   * absent where there is none.
+   */
+  servesUnseen?: string[] | undefined;
   /** Clusters that have an etcd user here, although this one has nothing to do with any; absent where there is none. */
   admits?: string[] | undefined;
   /**

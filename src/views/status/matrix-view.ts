@@ -101,11 +101,18 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
   if (healthy || isUnproved) {
     const apart = pairsApart(report).map((pair) => pair.map(nameOf).join(' and '));
-    const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
+    const served = rowsOf(report).flatMap(({ report: { servesUnseen = [] }, cells }) =>
+      cells.flatMap(({ state, from, to }) =>
+        state === 'one-way' ? [{ dial: `${to} → ${from}`, isSeen: !servesUnseen.includes(to) }] : [],
+      ),
+    );
+    const oneWay = served.flatMap(({ dial, isSeen }) => (isSeen ? [dial] : []));
+    const onRecord = served.flatMap(({ dial, isSeen }) => (isSeen ? [] : [dial]));
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
       ...(clusters.some(({ ofOtherMeshes }) => ofOtherMeshes) ? ['clusters of other meshes have the same names'] : []),
       ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
+      ...(onRecord.length > 0 ? [`to be one-way, as chosen, and not read: ${onRecord.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}`;
@@ -160,21 +167,23 @@ function matrixLines(mesh: MeshStatusReport, theme: Theme): string[] {
   const columns = [...new Set(matrix.map(({ to }) => to))];
   const named = clusters.some(({ context, cluster }) => context !== cluster.name);
   const head = [named ? 'FROM (CONTEXT) \\ TO' : 'FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
-  const rows = rowsOf(mesh).map(({ report: { context, cluster }, cells }): (Cell | string)[] => [
+  const rows = rowsOf(mesh).map(({ report: { context, cluster, servesUnseen }, cells }): (Cell | string)[] => [
     { text: context === cluster.name ? cluster.name : `${cluster.name} (${context})`, style: theme.bold },
     ...columns.map((to) =>
       cellFor(
         cells.find((cell) => cell.to === to),
         theme,
+        servesUnseen,
       ),
     ),
   ]);
   return tableLines([head, ...rows], '  ');
 }
 
-function cellFor(cell: MatrixCell | undefined, theme: Theme): Cell {
+/** @param unseen peers of the row of which it is only on record that they dial it */
+function cellFor(cell: MatrixCell | undefined, theme: Theme, unseen: readonly string[] = []): Cell {
   if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
-  if (cell.state === 'one-way') return { text: '← only', style: theme.dim };
+  if (cell.state === 'one-way') return { text: unseen.includes(cell.to) ? '← ?' : '← only', style: theme.dim };
   if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
   const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
   if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };

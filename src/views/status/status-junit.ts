@@ -74,12 +74,22 @@ function casesOf(report: StatusReport, next: string | undefined): JunitCase[] {
         text: withNextStep(describeFault(fault), fault.hint),
       },
     })),
+    ...servedCases(report, className),
     ...silentCases(report, className),
     ...sampleCases(report, className),
     { name: 'everything that peers and agents need of it exists', className, ...unlessUnread(report, standing) },
     ...leftOutCases(report, className),
     ...unseenCases(report, className),
   ];
+}
+
+/** That a peer dials the cluster which was not read is only on record: no pass. */
+function servedCases({ servesUnseen = [] }: StatusReport, className: string): JunitCase[] {
+  return servesUnseen.map((name) => ({
+    name: `${name} dials this cluster one-way`,
+    className,
+    skipped: `${name} was not read`,
+  }));
 }
 
 /** Of a cluster that dials somebody, nodes that do not answer lack each peer. */

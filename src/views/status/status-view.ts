@@ -34,7 +34,7 @@ export function statusText(
   const lines = [headline(report, theme), ...replicaLines(report, reasons, theme)];
   if (!isAlone(report)) {
     lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
-    lines.push(...report.serves.map((name) => `  • ${theme.bold(name)}: one-way, it dials this cluster`));
+    lines.push(...report.serves.map((name) => `  • ${theme.bold(name)}: ${saysServed(name, report)}`));
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
@@ -47,6 +47,13 @@ export function statusText(
     ...explainLines(reasons, theme),
   );
   return lines.join('\n');
+}
+
+/** Of a peer that one does not dial: that it dials this cluster only its own files tell, here there is but the choice. */
+function saysServed(name: string, { servesUnseen = [] }: StatusReport): string {
+  return servesUnseen.includes(name)
+    ? 'to dial this cluster one-way, as chosen; it was not read'
+    : 'one-way, it dials this cluster';
 }
 
 /** How to begin, in a cluster that is not part of a mesh, where that is not said elsewhere. */
@@ -115,11 +122,17 @@ export function invitationLines({ context, invitations = [] }: StatusReport, the
   });
 }
 
-/** Where to see how the peers do that a cluster only serves: from here nobody can. */
-function servedLines({ peers, serves, enabled }: StatusReport, theme: Theme, contexts: Contexts = new Map()): string[] {
+/** Where to see whether the peers dial it that a cluster only serves, and how they do: from here nobody can. */
+function servedLines(report: StatusReport, theme: Theme, contexts: Contexts = new Map()): string[] {
+  const { peers, serves, servesUnseen = [], enabled, context } = report;
   if (peers.length > 0 || serves.length === 0 || !enabled) return [];
   const theirs = serves.map((name) => contextOf(contexts, name));
-  return hintLines(`their status: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
+  // Together with this one: who has parted with it, or has lost its files, is told only where both are read.
+  const look =
+    servesUnseen.length > 0
+      ? `whether ${servesUnseen.length === 1 ? 'it dials' : 'they dial'} this cluster: ${meshctlCommand('clustermesh status', { context: [context, ...theirs] })}`
+      : `their status: ${meshctlCommand('clustermesh status', { context: theirs })}`;
+  return hintLines(look, theme);
 }
 
 /** What is said of a cluster, or of a mesh, in which nothing that was seen is wrong. */
@@ -138,8 +151,7 @@ export function headline(report: StatusReport, theme: Theme): string {
   }
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
   if (report.peers.length === 0) {
-    const whom = report.serves.join(', ');
-    const words = `${cluster.name} is dialled one-way by ${whom}, as chosen`;
+    const words = saysOnlyServes(report);
     if (report.unproved) return `⚠️  ${theme.warn(`${words}, ${AS_FAR_AS_READ}`)}`;
     return report.healthy ? `✅ ${words}` : `❌ ${theme.fail(`${words}, but not all of it is well`)}`;
   }
@@ -156,6 +168,18 @@ export function headline(report: StatusReport, theme: Theme): string {
   }
   const lacking = partOf(nodes.total - nodes.connected, nodes.total, word, ['is', 'are']);
   return `❌ ${theme.fail(`${capital(lacking)} not connected to all clusters`)}${note}`;
+}
+
+/** Of a cluster that dials nobody, as chosen: who dials it was seen at them, or is only on record here. */
+function saysOnlyServes({ cluster, serves, servesUnseen = [] }: StatusReport): string {
+  const seen = serves.filter((name) => !servesUnseen.includes(name));
+  const dialled = `${cluster.name} is dialled one-way by ${seen.join(', ')}, as chosen`;
+  if (servesUnseen.length === 0) return dialled;
+  const unseen = servesUnseen.join(', ');
+  const [dial, are, were] = servesUnseen.length === 1 ? ['dials', 'is', 'was'] : ['dial', 'are', 'were'];
+  return seen.length > 0
+    ? `${dialled}; whether ${unseen} ${dial} it too is not known`
+    : `${cluster.name} dials no cluster, as chosen; ${unseen}, which ${are} to dial it, ${were} not read`;
 }
 
 /**

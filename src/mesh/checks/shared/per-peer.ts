@@ -123,6 +123,8 @@ function reconnect(from: ClusterSnapshot, { name, cluster: to }: Peer): string {
 function withoutPeers(cluster: ClusterSnapshot): string {
   const dialled = configuredPeers(cluster);
   if (dialled.length > 0) return 'none of its peers is among the clusters that were compared';
-  const served = servedPeers(cluster, dialled).join(', ');
-  return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
+  const served = servedPeers(cluster, dialled);
+  return served.length > 0
+    ? `it dials no cluster: ${served.join(', ')} ${served.length === 1 ? 'is' : 'are'} to dial it one-way, as chosen`
+    : 'it is connected to no cluster';
 }
