@@ -3,8 +3,8 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 
 /**
- * What is configured but broken. Agents, KVStoreMesh and etcd keep what they have mounted and the connections that they
- * have, so a mesh can be green and one restart away from an outage: nothing that runs tells, only the objects do.
+ * What is configured but broken. Agents, KVStoreMesh and etcd keep the connections that they have, and etcd what it has mounted, so
+ * a mesh can be green and one restart, or one look of a kubelet, away from an outage: nothing that runs tells, only the objects do.
  */
 export type FaultId = DialFaultId | ServeFaultId | 'agents-missing';
 
@@ -98,4 +98,25 @@ export interface FaultsInput {
 /** A fault with where it is: `the peering file cannot be read: it is not valid YAML (Secret cilium-kvstoremesh, key mesh-2)`. */
 export function describeFault({ says, object, key }: Pick<Fault, 'says' | 'object' | 'key'>): string {
   return `${says} (${key === undefined ? object : `${object}, key ${key}`})`;
+}
+
+/** What pods follow without a restart: which peers there are, and how each is dialled. */
+const FOLLOWED: readonly FaultId[] = [
+  'peering-secret-missing',
+  'peering-file-missing',
+  'peering-file-unreadable',
+  'peering-file-no-cache',
+  'peer-unconfigured',
+];
+
+/**
+ * Whether what a fault is about ends without any restart, once kubelets have refreshed what pods mount. Cilium's chart mounts the
+ * Secrets with peering files into agents, KVStoreMesh and the operator as optional sources without items (cilium-agent/daemonset.yaml,
+ * clustermesh-apiserver/deployment.yaml, cilium-operator/deployment.yaml): of one that is gone, kubelets take the files away, and of a
+ * key that is gone, its file (Kubernetes, pkg/volume/projected). Cilium watches the folder, parts with a peer whose file goes, and
+ * dials again by one that changes (pkg/clustermesh/common/config.go). The certificates beside them are read for new connections only;
+ * those of etcd and its list of users are no optional sources, so that their files stay where the object goes.
+ */
+export function endsByRefresh({ id }: Pick<Fault, 'id'>): boolean {
+  return FOLLOWED.includes(id);
 }

@@ -33,7 +33,7 @@ export function rotationEffects(
     const { context } = member.snapshot;
     const peers = members.filter((other) => other !== member && areConnected(member, other));
     const gone = missingFaults(member).map((fault) => ({
-      why: `${fault.object} is missing, so nothing would connect again after a restart`,
+      why: `${fault.object} is missing, so its connections end once kubelets refresh it, and nothing connects again`,
       mend: mendMissing(fault, members, contexts, silent),
     }))[0];
     if (gone) {
@@ -63,7 +63,7 @@ export function rotationEffects(
   });
 }
 
-/** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
+/** Secrets of peers that are not there: connections go on until kubelets have taken the files away, and no rotation brings them back. */
 function missingFaults({ snapshot }: Member): Fault[] {
   return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
 }

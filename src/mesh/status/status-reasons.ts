@@ -1,6 +1,6 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
+import { describeFault, endsByRefresh, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
 import { unreadyIn } from '../faults/unready.ts';
@@ -178,11 +178,14 @@ function isUnused({ clusters }: Clusters, report: StatusReport): boolean {
   );
 }
 
-function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
+function leadOf(fault: Fault, connected: boolean): string | undefined {
+  const { id, outage } = fault;
   // Of a user that may not be missed it is not known whether any connection needs it.
   if (id === 'agents-missing' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection is affected yet';
+  if (connected && endsByRefresh(fault))
+    return 'connected, but only until kubelets refresh the Secret (about a minute)';
   return connected ? 'connected, but not after a restart' : 'would not reconnect';
 }
 

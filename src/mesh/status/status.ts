@@ -160,7 +160,7 @@ export interface StatusReport extends EnableObstacles {
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
   problems: StatusProblem[];
-  /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
+  /** What is configured but broken, so that it would not come back after a restart, or ends before; also where it explains a problem. */
   faults: Fault[];
   /** Only where asked for: it grows with the nodes. */
   details?: NodeStatus[] | undefined;

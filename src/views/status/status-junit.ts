@@ -1,6 +1,6 @@
 import { saysLeftOut } from '../../mesh/cilium/agents.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
-import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
+import { describeFault, endsByRefresh, type Fault } from '../../mesh/faults/fault.ts';
 import { isOfUndialled, silentContexts, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import {
   areAllConnected,
@@ -156,7 +156,11 @@ function outcomeOfFaults(faults: readonly Fault[]): Outcome {
   const [first] = broken ?? [];
   return {
     ...(first && {
-      failure: { type: first.id, message: 'would not come back after a restart', text: told(broken) },
+      failure: {
+        type: first.id,
+        message: endsByRefresh(first) ? 'ends once kubelets refresh the Secret' : 'would not come back after a restart',
+        text: told(broken),
+      },
     }),
     ...(harmless?.length ? { output: told(harmless) } : {}),
   };

@@ -2,10 +2,12 @@ import { saysLeftOut, seePlacing } from '../../mesh/cilium/agents.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
+import { endsByRefresh } from '../../mesh/faults/fault.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
+import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
   isUntried,
@@ -186,7 +188,8 @@ function saysOnlyServes({ cluster, serves, servesUnseen = [] }: StatusReport): s
  * Why a cluster is not healthy whose nodes are all connected: the worst that there is, then what still works.
  * @param all its nodes, with the verb
  */
-function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, all: string): string {
+function shortcoming(report: StatusReport, all: string): string {
+  const { enabled, kvstoremesh, problems, faults } = report;
   const still = `${all} still connected to all clusters`;
   const heldOver = problems.filter((problem) => problem.heldOver);
   if (heldOver.length > 0) {
@@ -198,7 +201,11 @@ function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, a
     const lacking = kvstoremesh.replicas - kvstoremesh.connected;
     return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
   }
-  if (faults.some(({ outage }) => outage)) return `The connections would not come back after a restart; ${still}`;
+  // Of one that is to be dialled and is not there is no connection that could end.
+  const broken = faults.filter((fault) => fault.outage && !isOfUndialled(report, fault));
+  if (broken.some(endsByRefresh))
+    return `Connections end once kubelets refresh the peering files, in about a minute; ${still}`;
+  if (broken.length > 0) return `The connections would not come back after a restart; ${still}`;
   return `Not everything is healthy; ${still}`;
 }
 

@@ -47,7 +47,7 @@ const OF_CLASS: Readonly<Partial<Record<StatusReason['id'], string>>> = {
 };
 
 /**
- * Why nodes lack peers, or would after a restart, as the status says it: each reason once, however many clusters have it. What
+ * Why nodes lack peers, or will, as the status says it: each reason once, however many clusters have it. What
  * no connection needs is not said.
  */
 export function unconnected(reports: readonly StatusReport[]): Finding[] {
