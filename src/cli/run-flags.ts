@@ -1,7 +1,7 @@
 import type { CommandContext, CommandResult, ParsedOptions } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
-import { contextList, entriesOfList, shellWord } from '../mesh/command-line.ts';
+import { contextList, contextsNamedBy, shellWord } from '../mesh/command-line.ts';
 
 /** By what this run reached its clusters, and went past their checks: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
@@ -181,15 +181,9 @@ const has = (rest: string, flag: string) => new RegExp(` --${flag}[ =]`).test(re
 
 const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`);
 
-/** The contexts that a flag names, without the shell's quotes: kubectl takes one, whatever is in its name. */
+/** The contexts that a flag names. */
 function contextsAfter(flag: string, { command, rest }: Pick<Line, 'command' | 'rest'>): string[] {
-  const [word] = flagPattern(flag).exec(rest) ?? [];
-  const text = word?.replaceAll(
-    /'([^']*)'|\\(')/g,
-    (_all, quoted: string | undefined, quote: string) => quoted ?? quote,
-  );
-  if (text === undefined) return [];
-  return command === 'kubectl' ? [text] : entriesOfList(text);
+  return contextsNamedBy(flag, command + rest);
 }
 
 /** Without `--context`, where that names only what is meant without it too. */

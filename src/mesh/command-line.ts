@@ -45,6 +45,17 @@ export function entriesOfList(text: string): string[] {
   return text.split(/(?<!\\),/).map((entry) => entry.replaceAll('\\,', ','));
 }
 
+/** The contexts that a flag of a command line names, without the shell's quotes: kubectl takes one, whatever is in its name. */
+export function contextsNamedBy(flag: string, line: string): string[] {
+  const [word] = new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`).exec(line) ?? [];
+  const text = word?.replaceAll(
+    /'([^']*)'|\\(')/g,
+    (_all, quoted: string | undefined, quote: string) => quoted ?? quote,
+  );
+  if (text === undefined) return [];
+  return line.startsWith('kubectl ') ? [text] : entriesOfList(text);
+}
+
 /**
  * `meshctl clustermesh enable --context a,b --replicas 2`.
  * @param command its path, e.g. `clustermesh enable`

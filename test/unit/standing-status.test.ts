@@ -494,7 +494,7 @@ describe('a next step for several peers', () => {
     { peer: 'mesh-2', component, class: 'tls-client-rejected' as const, message: 'remote error: tls', nodes: ['n'] },
   ];
   const hintsOf = (...clusters: StatusReport[]) =>
-    reasonsOf({ clusters }).flatMap(({ hint }) => (hint.startsWith('meshctl clustermesh connect') ? [hint] : []));
+    reasonsOf({ clusters }).flatMap(({ hint }) => (hint.includes('meshctl clustermesh connect') ? [hint] : []));
 
   it.each<[what: string, third: Partial<StatusReport>]>([
     ['is not enabled', { enabled: false }],
@@ -515,6 +515,8 @@ describe('a next step for several peers', () => {
     const both = 'meshctl clustermesh connect --context c1 --destination-context c2,c3';
     expect(hintsOf(reportOf(1, { faults: [lost] }), reportOf(2), reportOf(3))).toEqual([both]);
     const off = { enabled: false };
-    expect(hintsOf(reportOf(1, { faults: [lost] }), reportOf(2, off), reportOf(3, off))).toEqual([both]);
+    expect(hintsOf(reportOf(1, { faults: [lost] }), reportOf(2, off), reportOf(3, off))).toEqual([
+      `meshctl clustermesh enable --context c2,c3 && ${both}`,
+    ]);
   });
 });

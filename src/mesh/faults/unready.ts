@@ -27,7 +27,8 @@ export function isRefusedByConnect({ id, object }: Pick<Fault, 'id' | 'object'>)
 /** None of these faults comes with time. */
 const AT_ANY_TIME = { now: new Date(0) };
 
-const isHalfEnabled = rememberedOf(
+/** Whether a cluster is not enabled, or not wholly, so that `connect` refuses it. */
+export const isHalfEnabled = rememberedOf(
   (snapshot: ClusterSnapshot) =>
     lackOfServer(snapshot) !== undefined ||
     serveFaults(snapshot, AT_ANY_TIME).some((fault) => isRefusedByConnect(fault)),

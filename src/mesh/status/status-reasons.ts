@@ -1,5 +1,6 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { enabledFirst, type NotReady, notReadyIn } from '../faults/enable-first.ts';
 import { describeFault, endsByRefresh, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
@@ -38,6 +39,8 @@ interface Around extends Pick<Clusters, 'clusters'> {
   seenBy(report: Pick<StatusReport, 'context' | 'ofOtherMeshes'> | undefined): SeenByName;
   /** What keeps enable from its work, by context. */
   obstacles: ReadonlyMap<string, EnableObstacles>;
+  /** Clusters that have to be enabled before anyone is connected to them. */
+  notReady: NotReady;
   /** Contexts that did not answer. */
   silent: readonly string[];
   /** Whether `check` asks, which need not be the next step itself. */
@@ -71,6 +74,7 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
         { unsigned, caExpired, caBundle, unfinished },
       ]),
     ),
+    notReady: notReadyIn(clusters),
     silent: silentContexts(unreachable),
     isCheck,
   };
@@ -191,6 +195,11 @@ function leadOf(fault: Fault, connected: boolean): string | undefined {
 
 /** @param group problems that are one */
 function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
+  const words = wordsAsIs(group, around);
+  return { ...words, hint: enabledFirst(words.hint, around.notReady) };
+}
+
+function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
   const { clusters, seenBy, obstacles, silent, isCheck } = around;
   const ready = thoseReady(group, ({ report }) => seenBy(report).unready.has(report.cluster.name));
   const [first] = ready as [Held, ...Held[]];
@@ -247,11 +256,11 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
   'apiserver-rollout',
 ]);
 
-function mendOrCheck(fault: Fault, { clusters, seenBy, silent, isCheck }: Around): string {
+function mendOrCheck(fault: Fault, { clusters, seenBy, notReady, silent, isCheck }: Around): string {
   const own = clusters.find(({ context }) => context === fault.context);
   const { contexts, unready } = seenBy(own);
   const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
-  const mend = forgetIfSilent(known, [fault.context], silent);
+  const mend = enabledFirst(forgetIfSilent(known, [fault.context], silent), notReady);
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }

@@ -1,5 +1,6 @@
 import { enableAdvice } from '../certificates/authority.ts';
 import { connectCommand, everyPairFlag } from '../command-line.ts';
+import { enabledFirst, notReadyIn } from '../faults/enable-first.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
 import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { pairsOf } from '../pairs.ts';
@@ -71,5 +72,6 @@ export function howToBegin(
   const isWhole = joined.length === destinations.length && joined.every(isAlone);
   const all = (isWhole ? joinAll([report, ...joined]) : undefined) ?? connectCommand(context, destinations);
   const connect = onceAddressed(all, [context, ...destinations], reports);
-  return forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
+  const known = forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
+  return enabledFirst(known, notReadyIn(reports));
 }

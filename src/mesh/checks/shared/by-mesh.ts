@@ -1,3 +1,4 @@
+import { enabledFirst, notReadyAmong } from '../../faults/enable-first.ts';
 import { groupBy } from '../../pairs.ts';
 import { meantTogether } from '../../peers/meshes.ts';
 import { unpairedIn } from './ask-nodes.ts';
@@ -8,12 +9,24 @@ import { type Check, type CheckInput, type Finding, runChecks } from './check.ts
  * against each other for (names, ids, ranges, ports, settings, CAs, users) is so because packets, identities or certificates go
  * between them, which happens in one mesh alone. See {@link meantTogether} for who is judged with whom. Whether clusters can become
  * one mesh is for {@link runChecks}.
+ * Whoever is to be connected to a cluster that is not enabled is told to enable it first.
  * @returns as {@link runChecks} does, what is found more than once said once
  */
 export function runChecksByMesh<Input extends CheckInput>(
   checks: readonly Check<Input>[],
   input: Input,
   skip: readonly string[] = [],
+): Finding[] {
+  const notReady = notReadyAmong(input.clusters, input.now);
+  return runByMesh(checks, input, skip).map((finding) =>
+    finding.hint === undefined ? finding : { ...finding, hint: enabledFirst(finding.hint, notReady) },
+  );
+}
+
+function runByMesh<Input extends CheckInput>(
+  checks: readonly Check<Input>[],
+  input: Input,
+  skip: readonly string[],
 ): Finding[] {
   const meshes = meantTogether(input.clusters);
   if (meshes.length < 2) return runChecks(checks, { ...input, unpaired: unpairedIn(input.clusters) }, skip);
