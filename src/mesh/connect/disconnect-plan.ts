@@ -1,6 +1,7 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
+import { enumerated } from '../counted.ts';
 import type { NamedDial } from '../file/topology.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
@@ -11,7 +12,7 @@ import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
-import { differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
+import { choicesIn, differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
@@ -193,16 +194,39 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
         ...base,
         action: wanted === 'delete' ? 'delete' : 'update',
         changes: wanted === 'delete' ? [] : markChanges(before, differingMarks(before, merged)),
-        why:
-          gone.length > 0
-            ? `does not dial ${gone.join(', ')} any more`
-            : isHere && stillDialled.length > 0
-              ? `records that ${stillDialled.join(', ')} ${stillDialled.length === 1 ? 'does' : 'do'} not dial back`
-              : 'what was chosen for them is forgotten',
+        why: whyChanged(gone, differingMarks(before, merged)),
         write: { method: 'edit', edit },
       },
     ];
   });
+}
+
+/**
+ * What a change to a Secret of peers does: files that go, and what is written down or forgotten of peers that have none there.
+ * @param gone peers whose files go
+ * @param marks that differ
+ */
+function whyChanged(gone: readonly string[], marks: Marks): string {
+  const changed = choicesIn(marks);
+  const peersWith = (chosen: 'mode' | 'access', value: string) =>
+    changed.flatMap((one) => (one.kind === chosen && one.value === value ? [one.peer] : []));
+  const served = peersWith('mode', 'served');
+  const dialled = peersWith('mode', 'unicast');
+  const records = (peers: readonly string[], one: string, several: string, rest: string) =>
+    peers.length > 0 ? [`records that ${peers.join(', ')} ${peers.length === 1 ? one : several} ${rest}`] : [];
+  const letIn = peersWith('access', 'let-in').filter((peer) => !served.includes(peer));
+  const recorded = [...served, ...letIn, ...dialled];
+  const forgotten = [...new Set(changed.flatMap(({ value, peer }) => (value === null ? [peer] : [])))].filter(
+    (peer) => !gone.includes(peer) && !recorded.includes(peer),
+  );
+  const words = [
+    ...(gone.length > 0 ? [`does not dial ${gone.join(', ')} any more`] : []),
+    ...records(dialled, 'does', 'do', 'not dial back'),
+    ...records(served, 'dials', 'dial', 'this cluster one-way'),
+    ...records(letIn, 'is', 'are', 'still let in'),
+    ...(forgotten.length > 0 ? [`forgets what was chosen for ${forgotten.join(', ')}`] : []),
+  ];
+  return words.length > 0 ? enumerated(words) : 'nothing of peers is left in it';
 }
 
 function keysOf(peer: string): string[] {

@@ -113,6 +113,17 @@ export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: Pee
   );
 }
 
+/** Marks one by one: of which peer, of what, and the choice that is made; null where one is taken back. */
+export function choicesIn(marks: Marks): { peer: string; kind: keyof PeerChoices; value: string | null }[] {
+  return Object.entries(marks).flatMap(([name, value]) =>
+    KINDS.flatMap((kind) => {
+      const prefix = annotationOf(kind, '');
+      const field = kind === 'endpoint' ? ('endpoints' as const) : kind;
+      return name.startsWith(prefix) ? [{ peer: name.slice(prefix.length), kind: field, value }] : [];
+    }),
+  );
+}
+
 /** Whether marks choose, or choose no longer, at which addresses a peer is dialled. */
 export function choosesEndpoints(peer: string, marks: Marks): boolean {
   return annotationOf('endpoint', peer) in marks;
