@@ -39,6 +39,8 @@ export interface ConnectOptions {
   proofMs: number;
   /** False leaves what stands when something fails. */
   rollback?: boolean | undefined;
+  /** This very run with all its flags, for hints: as it is, or in another mode. */
+  again?: ((mode?: ConnectionMode) => string) | undefined;
   /** Destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
 }
@@ -61,7 +63,7 @@ export async function prepareConnect(
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);
-  if (mode === 'unicast') requireOneWay(asked);
+  if (mode === 'unicast') requireOneWay(asked, options.again?.());
   const dials = wantedDials(asked, request.modeGiven ?? false);
   // Where only one side still has it written down that they are one-way, the other one gets it again.
   const modeOf = ([client, server]: Dial) =>
@@ -76,7 +78,9 @@ export async function prepareConnect(
     wanted: dials.wanted,
     wishOf: (dial) => ({ credentials: options.credentials, mode: modeOf(dial) }),
     notBack: mode === 'unicast' ? asked.map(([client, server]): Dial => [server, client]) : dials.oneWay,
-    notes: dials.oneWay.map(oneWayNote),
+    notes: dials.oneWay.map((dial) =>
+      oneWayNote(dial, members.length === 2 ? options.again?.('bidirectional') : undefined),
+    ),
     proof: options.proof,
     now: flow.now(),
   });

@@ -15,28 +15,25 @@ export type Dial = readonly [Member, Member];
 
 /**
  * Refuses to make a connection one-way whose other direction is there: connect adds, and only disconnect takes away.
+ * @param again the run itself with all its flags, where it is to be typed once more
  * @throws MeshctlError `Usage`, with the two commands that do it
  */
-export function requireOneWay(dialled: readonly Dial[]): void {
+export function requireOneWay(dialled: readonly Dial[], again?: string): void {
   const back = dialled.filter(([client, server]) => dials(server, client));
   const [first] = back;
   if (!first) return;
   const [source] = first;
   const names = back.map(([, server]) => server.identity.name);
   const cuts = back.map(([client, server]) => connectionCommand('disconnect', server, [client], 'unicast'));
-  const again = connectionCommand(
-    'connect',
-    source,
-    back.map(([, server]) => server),
-    'unicast',
-  );
+  const servers = back.map(([, server]) => server);
+  const then = again ?? connectionCommand('connect', source, servers, 'unicast');
   const [whom, verb] =
     names.length === 1 ? [`"${names[0]}"`, 'dials'] : [names.map((name) => `"${name}"`).join(', '), 'dial'];
   throw new MeshctlError(
     'Usage',
     `${whom} ${verb} "${source.identity.name}" too: to make that one-way removes a connection, which connect never does`,
     {
-      hint: `End that direction first: ${[...cuts, again].join(' && ')}`,
+      hint: `End that direction first: ${[...cuts, then].join(' && ')}`,
       details: { context: source.snapshot.context, dialledBy: names },
     },
   );
@@ -65,9 +62,9 @@ export function wantedDials(all: readonly Dial[], modeGiven: boolean): { wanted:
   return { wanted: all.filter((dial) => !againstWish(dial)), oneWay: all.filter(againstWish) };
 }
 
-/** What to tell of a dial that was left out. */
-export function oneWayNote([client, server]: Dial): string {
-  const command = connectionCommand('connect', server, [client], 'bidirectional');
+/** What to tell of a dial that was left out. @param bothWays the run itself in that mode, where it is about this pair alone */
+export function oneWayNote([client, server]: Dial, bothWays?: string): string {
+  const command = bothWays ?? connectionCommand('connect', server, [client], 'bidirectional');
   return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as chosen (--connection-mode unicast) → both ways: ${command}`;
 }
 

@@ -42,6 +42,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     proof: flags.proof,
     proofMs: flags.waitDuration,
     rollback: flags.rollback,
+    again: (mode) =>
+      mode === undefined ? context.again() : context.againWithout(['--connection-mode'], '--connection-mode', mode),
     spare: flags.all,
   };
   if (flags.allowMismatchingCa) {
