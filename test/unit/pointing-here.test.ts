@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { outOfReach, requireChoiceFor, requireContextsFor } from '../../src/mesh/enable/pointing-here.ts';
 
+const unanswered = (contexts: readonly string[]) =>
+  contexts.map((context) => ({ context, code: 'ClusterUnreachable' as const }));
 const NONE = { ofOthers: [], silent: [] };
 
 it.each<[what: string, dialling: string[], beyond: string[], says: RegExp, hint: string]>([
@@ -64,7 +66,7 @@ it.each<[what: string, beyond: string[], silent: string[], hint: string]>([
   ],
 ])('no kubeconfig is asked for that is not to be had: peers that %s', (_what, beyond, silent, hint) => {
   const choices = { disconnect: 'YES', leave: 'NO' };
-  const leaving = { context: 'x', name: 'a', dialling: [], beyond, ofOthers: ['b'], silent };
+  const leaving = { context: 'x', name: 'a', dialling: [], beyond, ofOthers: ['b'], silent: unanswered(silent) };
   const message = expect.stringMatching(
     silent.length > 0 ? /^no context that answers leads to/ : /^no context leads to/,
   );
@@ -82,5 +84,5 @@ it.each<[what: string, peers: string[], silent: string[], all: boolean, left: st
   ['another owner has it', ['b', 'theirs'], ['x', 'y'], true, ['theirs']],
   ['all of them answer', ['b'], [], true, ['b']],
 ])('a peer is out of reach where %s', (_what, peers, silent, all, left) => {
-  expect(outOfReach(peers, { ofOthers: ['theirs'], silent, all })).toEqual(left);
+  expect(outOfReach(peers, { ofOthers: ['theirs'], silent: unanswered(silent), all })).toEqual(left);
 });

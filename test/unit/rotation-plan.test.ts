@@ -331,9 +331,9 @@ describe('peers that are not named', () => {
 
   it('may be the clusters that do not answer: then those are missing, and each cluster has to forget its own', () => {
     const all = [member(1, {}, ['mesh-2', 'mesh-3']), member(2, {}, ['mesh-1', 'mesh-3'])];
-    const rotate = () => plan(all, { ca: true, silent: ['c3'] });
+    const rotate = () => plan(all, { ca: true, silent: [{ context: 'c3', code: 'ClusterUnreachable' as const }] });
     expect(rotate).toThrow(
-      /mesh-3, to which c1, c2 are connected, would be cut off by a new CA: .*"c3" did not answer/,
+      /mesh-3, to which c1, c2 are connected, would be cut off by a new CA: .*"c3", which does not answer/,
     );
     const forget = ['c1', 'c2'].map((context) => `meshctl clustermesh disconnect --context ${context} --peer mesh-3`);
     const hint = expect.stringMatching(`${forget.join(' && ')}$`);
@@ -365,8 +365,8 @@ describe('peers that are not named', () => {
   });
 
   it('are most likely the cluster of this run that does not answer', () => {
-    const { scope, steps } = plan(mesh, { silent: ['c3'] });
-    const effects = rotationEffects(mesh, steps, new Map(), ['c3']);
+    const { scope, steps } = plan(mesh, { silent: [{ context: 'c3', code: 'ClusterUnreachable' as const }] });
+    const effects = rotationEffects(mesh, steps, new Map(), [{ context: 'c3', code: 'ClusterUnreachable' as const }]);
     const maybe = '"mesh-3" may be the cluster of context "c3", which does not answer';
     expect(scope.warnings).toContain(
       `context "c1": connected to mesh-3 (${maybe}); certificates for such peers stay as is`,
@@ -374,7 +374,9 @@ describe('peers that are not named', () => {
     expect(effects.filter(({ peer }) => peer === 'mesh-3')).toMatchObject([
       { becomes: 'unknown', mend: expect.stringMatching(`^${maybe}.*disconnect --context c1 --peer mesh-3$`) },
     ]);
-    expect(() => plan(mesh, { peer: 'mesh-3', silent: ['c3'] })).toThrow(
+    expect(() =>
+      plan(mesh, { peer: 'mesh-3', silent: [{ context: 'c3', code: 'ClusterUnreachable' as const }] }),
+    ).toThrow(
       expect.objectContaining({
         hint: `${maybe}. If it is gone for good, forget it: meshctl clustermesh disconnect --context c1 --peer mesh-3`,
       }),

@@ -28,7 +28,8 @@ describe('how a cluster that is alone begins', () => {
     ['those of the run', [TWO], new Map(), ['down'], '--destination-context three'],
     ['the one that did not answer', [], new Map(), ['down'], '"mesh-2" may be the cluster of context "down"'],
     ['nobody where nothing is known', [], new Map(), [], '<context of mesh-2>'],
-  ])('names %s', (_title, more, contexts, silent, words) => {
+  ])('names %s', (_title, more, contexts, unanswering, words) => {
+    const silent = unanswering.map((context) => ({ context, code: 'ClusterUnreachable' as const }));
     const reports = [report, ...more];
     const text = beginningLines(report, PLAIN, reports, { contexts, silent }).join(' ').replaceAll(/\s+/g, ' ');
     expect(text).toContain(words);

@@ -2,7 +2,8 @@ import type { Target } from '../../flows/flow.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { leadToNamesakes, maybeNamesakes, tellApart } from '../../mesh/peers/namesakes.ts';
-import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
+import { grantFor, maybeSilent } from '../../mesh/peers/silent-peers.ts';
+import { unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -134,9 +135,11 @@ export function requireAnswers(names: readonly string[], { known, silent, doubts
   const [first] = silent;
   if (unknown.length === 0 || !first) return;
   const contexts = silent.map((one) => one.context);
-  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, contexts)}: ${first.error.message}`, {
+  const unread = silent.map((one) => unreachableCluster(one.context, one.error));
+  const grant = grantFor(unread);
+  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, unread)}: ${first.error.message}`, {
     cause: first.error,
-    hint: `Retry once all contexts reply. ${hint}`,
+    hint: grant === undefined ? `Retry once all contexts reply. ${hint}` : `${grant}. ${hint}`,
     details: { contexts },
   });
 }

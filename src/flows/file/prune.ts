@@ -155,7 +155,7 @@ function pointingHere(
       const known = extra.strangers.find(({ peer }) => peer === name)?.knownBy ?? [];
       const words = ['--peer', known.join(',')];
       const forget = meshctlCommand('clustermesh disconnect', { context: unnamedContext(name) }, words);
-      return `no context that answers leads to "${name}": it goes on dialling, and Cluster Mesh stays enabled there → ${forOtherOwners(forget, '', others)}`;
+      return `no context that could be read leads to "${name}": it goes on dialling, and Cluster Mesh stays enabled there → ${forOtherOwners(forget, '', others)}`;
     });
 }
 

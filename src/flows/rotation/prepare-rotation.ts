@@ -16,6 +16,7 @@ import { strangersTo } from '../../mesh/rotation/rotated-certificates.ts';
 import type { RotationInput } from '../../mesh/rotation/rotated-cluster.ts';
 import { type RotationChoice, type RotationScope, scopeRotation } from '../../mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts';
+import { silentContexts, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
@@ -65,7 +66,10 @@ export async function prepareRotation(
         ? readAccessibleMembers(flow, targets, options.parallel)
         : { targets, members: await readMembers(targets, options.parallel), failed: [] },
   );
-  const silent = [...(options.silent ?? []), ...found.failed.map(({ context }) => context)];
+  const silent = [
+    ...(options.silent ?? []),
+    ...silentContexts(found.failed.map(({ context, error }) => unreachableCluster(context, error))),
+  ];
   const snapshots = members.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];

@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../command-line.ts';
 import { capital, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
+import { grantFor, isRefusedHere, type SilentContext } from '../peers/silent-peers.ts';
 
 /** The same run with a choice for the peers that still dial a cluster that is to be disabled. */
 export interface ChoicesForPeers {
@@ -18,8 +19,8 @@ export interface LeavingName {
   beyond: readonly string[];
   /** Those of them that are another owner's, whose kubeconfig is not to be had. */
   ofOthers: readonly string[];
-  /** Contexts that did not answer: one of those may lead to them. */
-  silent: readonly string[];
+  /** Contexts that did not answer, or may not be read: one of those may lead to them. */
+  silent: readonly SilentContext[];
 }
 
 /**
@@ -88,7 +89,14 @@ function stillDial(name: string, dialling: readonly string[]): string {
 }
 
 function mayDial({ name, beyond, silent }: LeavingName): string {
-  const answers = silent.length > 0 ? ' that answers' : '';
+  const answers =
+    silent.length === 0
+      ? ''
+      : silent.every(isRefusedHere)
+        ? ' that this user may read'
+        : silent.some(isRefusedHere)
+          ? ' that can be read'
+          : ' that answers';
   const [dial, keep] = beyond.length > 1 ? ['they still dial', 'they keep'] : ['it still dials', 'it keeps'];
   return `no context${answers} leads to ${beyond.join(', ')}: if ${dial} ${name}, ${keep} sending requests to pods there after a disable`;
 }
@@ -103,8 +111,12 @@ function reaching(leaving: readonly LeavingName[], them: string): string {
       ? [`have the owner of ${enumerated(theirs)} run "clustermesh disconnect --peer ${name}" in their cluster`]
       : [];
   });
+  const grants = [
+    ...new Set(leaving.flatMap(({ silent, beyond }) => (beyond.length > 0 ? (grantFor(silent) ?? []) : []))),
+  ];
   const kubeconfig = `give a kubeconfig that leads to ${ours.length === all.length ? them : enumerated(ours)} too`;
-  return capital([...(ours.length > 0 ? [kubeconfig] : []), ...owners].join(', '));
+  const ways = [...(ours.length > 0 ? [kubeconfig] : []), ...owners].join(', ');
+  return capital([...(ours.length > 0 ? grants : []), ways].join('; or '));
 }
 
 function namesOf(leaving: readonly LeavingName[], which: (one: LeavingName) => readonly string[]): string[] {

@@ -1,29 +1,72 @@
 import { meshctlCommand, unnamedIn } from '../command-line.ts';
+import type { ErrorCode } from '../errors.ts';
+import { groupBy } from '../pairs.ts';
+
+/** A context of which nothing could be read, and why. */
+export interface SilentContext {
+  context: string;
+  code: ErrorCode;
+  /** What is to be done about it, e.g. who grants the right that is missing, and how. */
+  hint?: string | undefined;
+}
 
 /**
  * A next step that leaves the context of a peer to the operator, in a run in which a context did not answer: that peer is
  * most likely the very cluster, and to ask it tells the same once more. What is left is to bring it back, or to forget it.
  * @param hint unchanged where all its contexts are known, or where every context answered
  * @param holders contexts of the clusters that have the peer, and would forget it
- * @param silent contexts that did not answer
+ * @param silent contexts that did not answer, or may not be read
  */
-export function forgetIfSilent(hint: string, holders: readonly string[], silent: readonly string[]): string {
+export function forgetIfSilent(hint: string, holders: readonly string[], silent: readonly SilentContext[]): string {
   const peers = unnamedIn(hint);
   if (peers.length === 0 || holders.length === 0 || silent.length === 0) return hint;
   const forget = holders.map((context) =>
     meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(',')]),
   );
   const gone = peers.length === 1 ? 'it is gone for good, forget it' : 'they are gone for good, forget them';
+  const grant = grantFor(silent);
+  if (grant !== undefined) return `${maybeSilent(peers, silent)}. ${grant}; or if ${gone}: ${forget.join(' && ')}`;
   return `${maybeSilent(peers, silent)}. If ${gone}: ${forget.join(' && ')}`;
 }
 
 /** `"mesh-2" may be the cluster of context "two", which does not answer`. @param peers names of clusters */
-export function maybeSilent(peers: readonly string[], silent: readonly string[]): string {
+export function maybeSilent(peers: readonly string[], silent: readonly SilentContext[]): string {
   const names = peers.map((peer) => `"${peer}"`).join(', ');
-  const contexts = silent.map((context) => `"${context}"`).join(', ');
-  const [where, does] =
-    silent.length === 1 ? [`context ${contexts}`, 'does'] : [`one of the contexts ${contexts}`, 'do'];
-  return peers.length === 1
-    ? `${names} may be the cluster of ${where}, which ${does} not answer`
-    : `One of ${names} may be the cluster of ${where}, which ${does} not answer`;
+  const where = `${silent.length === 1 ? 'context' : 'one of the contexts'} ${saysSilent(silent)}`;
+  return `${peers.length === 1 ? '' : 'One of '}${names} may be the cluster of ${where}`;
 }
+
+/** `"two", which does not answer, "three", which may not be read by this user`: why each of them could not be read. */
+export function saysSilent(silent: readonly SilentContext[]): string {
+  const byReason = groupBy(silent, ({ code }) => REASONS[code] ?? OTHERWISE);
+  return [...byReason]
+    .map(([[one, several], same]) => {
+      const names = same.map(({ context }) => `"${context}"`).join(', ');
+      return `${names}, which ${same.length === 1 ? one : several}`;
+    })
+    .join(', ');
+}
+
+/** Whether the API server answers and does not let the user in: the cluster is there, and what is missing is a right or a login. */
+export function isRefusedHere({ code }: Pick<SilentContext, 'code'>): boolean {
+  return code === 'Forbidden' || code === 'Unauthenticated';
+}
+
+/** What lets the user read a context that they may not read: who has to grant what, as a hint; undefined where none is known. */
+export function grantFor(silent: readonly SilentContext[]): string | undefined {
+  return silent.find((one) => isRefusedHere(one) && one.hint !== undefined)?.hint?.replace(/\.$/, '');
+}
+
+/** Why nothing was read of a context, of one and of several. */
+type Reason = readonly [one: string, several: string];
+const UNANSWERED: Reason = ['does not answer', 'do not answer'];
+const OTHERWISE: Reason = ['could not be read', 'could not be read'];
+const REASONS: Readonly<Partial<Record<ErrorCode, Reason>>> = {
+  ClusterUnreachable: UNANSWERED,
+  Timeout: UNANSWERED,
+  ApiFailure: ['answers with an error', 'answer with an error'],
+  Forbidden: ['may not be read by this user', 'may not be read by this user'],
+  Unauthenticated: ['does not accept the login', 'do not accept the login'],
+  ContextUnknown: ['cannot be used', 'cannot be used'],
+  KubeconfigInvalid: ['cannot be used', 'cannot be used'],
+};

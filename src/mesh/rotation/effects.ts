@@ -8,7 +8,7 @@ import { unreadyAmong } from '../faults/unready.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
+import { forgetIfSilent, maybeSilent, type SilentContext } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { areConnected } from './refusals.ts';
@@ -24,7 +24,7 @@ export function rotationEffects(
   members: readonly Member[],
   steps: readonly Step[],
   contexts: Contexts = new Map(),
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): PeerEffect[] {
   const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
   const replacement = ({ snapshot }: Member) =>
@@ -73,7 +73,7 @@ export function missingSecrets(
   member: Member,
   members: readonly Member[],
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): string[] {
   return missingFaults(member).map(
     (fault) =>
@@ -81,7 +81,12 @@ export function missingSecrets(
   );
 }
 
-function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
+function mendMissing(
+  fault: Fault,
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly SilentContext[],
+): string {
   const holder = members.find(({ snapshot }) => snapshot.context === fault.context);
   const unready = unreadyAmong(members.map(({ snapshot }) => snapshot));
   const mend = mendOf(fault, contextsKnown(members, contexts), unready);

@@ -15,7 +15,7 @@ import { CA_SECRET } from '../objects/names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import { forgetIfSilent } from '../peers/silent-peers.ts';
+import { forgetIfSilent, grantFor, type SilentContext, saysSilent } from '../peers/silent-peers.ts';
 import { strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 import { isInRotation, withTheirPeers } from './unfinished-rotation.ts';
@@ -24,7 +24,7 @@ import { isInRotation, withTheirPeers } from './unfinished-rotation.ts';
 interface Reach {
   contexts: Contexts;
   /** Contexts that the operator meant too, and that did not answer. */
-  silent?: readonly string[] | undefined;
+  silent?: readonly SilentContext[] | undefined;
   /** Whether the run that goes together with them is one with --ca. */
   ca: boolean;
   /** Clusters that are no members, as far as they were read. */
@@ -59,14 +59,15 @@ export function requireAllPeers(
   const unread = unreadContexts(strangers, contexts, silent);
   const details = { context: first.member.snapshot.context, peers: strangers };
   if (unread || (silent.length > 0 && unknown.length > 0)) {
-    const names = silent.map((name) => `"${name}"`).join(', ');
     const who = lacking.map((one) => one.member.snapshot.context).join(', ');
-    const why = unread ?? `of its context nothing is known, and ${names} did not answer`;
+    const why = unread ?? `no context is known for it but perhaps ${saysSilent(silent)}`;
+    const first =
+      grantFor(silent) ?? (unread ? 'Make sure first that it can be read' : 'Bring that cluster back first');
     throw new MeshctlError(
       'ClusterUnreachable',
       `${(unread ? strangers : unknown).join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: ${why}`,
       {
-        hint: `${unread ? 'Make sure first that it can be read' : 'Bring that cluster back first'}; or, if it is gone for good, forget it: ${gone}`,
+        hint: `${first}; or, if it is gone for good, forget it: ${gone}`,
         details,
       },
     );
@@ -133,7 +134,7 @@ export function requirePeer(
   members: readonly Member[],
   peer: string,
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): void {
   const server = members.find(({ identity }) => identity.name === peer);
   const dialled = members.some(({ snapshot }) => snapshot.peerCertificates.has(peer));
@@ -166,7 +167,7 @@ export function nameIssuer(
   members: readonly Member[],
   peer: string,
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): string {
   const context = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
   const holders = members.filter(({ snapshot }) => snapshot.peerCertificates.has(peer));

@@ -6,6 +6,7 @@ import { connectCommand, withNamedContexts } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import type { Contexts } from '../faults/fault-advice.ts';
 import { partedBy } from '../peers/parted.ts';
+import type { SilentContext } from '../peers/silent-peers.ts';
 import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
 import { type LeftCertificates, leftCertificates } from './left-certificates.ts';
@@ -48,7 +49,7 @@ export interface RotationChoice {
   /** Take over what others own. */
   force: boolean;
   /** Contexts that the operator meant too, and that did not answer. */
-  silent?: readonly string[] | undefined;
+  silent?: readonly SilentContext[] | undefined;
   /** Clusters that have no part in it, as far as they were read: whose peers would have to take part too. */
   others?: readonly ClusterSnapshot[] | undefined;
 }
@@ -218,7 +219,7 @@ function strangerWarnings(
   member: Member,
   members: readonly Member[],
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): string[] {
   const { own, theirs } = strangersByOwner(member, members);
   return [

@@ -3,6 +3,7 @@ import type { Member } from '../connect/member.ts';
 import type { Contexts } from '../faults/fault-advice.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { dialingFile } from '../peers/peers.ts';
+import type { SilentContext } from '../peers/silent-peers.ts';
 import { peersDue } from './due.ts';
 import type { LeftCertificates } from './left-certificates.ts';
 import { nameIssuer } from './refusals.ts';
@@ -21,7 +22,7 @@ export interface UnissuedCertificate {
 interface Choice {
   olderThanMs?: number | undefined;
   peer?: string | undefined;
-  silent?: readonly string[] | undefined;
+  silent?: readonly SilentContext[] | undefined;
 }
 
 /** Those that a cluster is connected to and that have no part in a run: of the operator, and of other owners. */

@@ -1,14 +1,16 @@
 import type { Member } from '../connect/member.ts';
 import type { Contexts } from '../faults/fault-advice.ts';
-import { maybeSilent } from '../peers/silent-peers.ts';
+import { maybeSilent, type SilentContext } from '../peers/silent-peers.ts';
 
 /** Where the contexts of peers are known, and are among those that this run could not read: which ones, in words. */
 export function unreadContexts(
   peers: readonly string[],
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): string | undefined {
-  const known = peers.flatMap((peer) => contexts.get(peer) ?? []).filter((name) => silent.includes(name));
+  const known = peers
+    .flatMap((peer) => contexts.get(peer) ?? [])
+    .filter((name) => silent.some(({ context }) => context === name));
   if (known.length === 0) return undefined;
   return `context ${known.map((name) => `"${name}"`).join(', ')} could not be read`;
 }
@@ -18,7 +20,7 @@ export function describeStrangers(
   { snapshot }: Member,
   strangers: readonly string[],
   contexts: Contexts,
-  silent: readonly string[] = [],
+  silent: readonly SilentContext[] = [],
 ): string {
   const unknown = strangers.filter((peer) => !contexts.has(peer));
   const unread = unreadContexts(strangers, contexts, silent);

@@ -1,5 +1,6 @@
 import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from '../faults/fault.ts';
+import type { SilentContext } from '../peers/silent-peers.ts';
 import { areAllConnected, mayBePeersOf, type StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
@@ -32,8 +33,10 @@ export function unreachableCluster(context: string, { code, message, hint }: Mes
 }
 
 /** The contexts of those that gave no answer: one of which only a flag says where it is (`Usage`) answers, and is not gone. */
-export function silentContexts(unreachable: readonly Pick<UnreachableCluster, 'context' | 'code'>[]): string[] {
-  return unreachable.flatMap(({ context, code }) => (code === 'Usage' ? [] : [context]));
+export function silentContexts(
+  unreachable: readonly Pick<UnreachableCluster, 'context' | 'code' | 'hint'>[],
+): SilentContext[] {
+  return unreachable.flatMap(({ context, code, hint }) => (code === 'Usage' ? [] : [{ context, code, hint }]));
 }
 
 /** Why a cluster cannot be asked, as a clause that names its context. */

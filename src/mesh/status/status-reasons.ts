@@ -8,7 +8,7 @@ import { unreadyIn } from '../faults/unready.ts';
 import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent } from '../peers/silent-peers.ts';
+import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { isOfUndialled, type MeshStatusReport, silentContexts } from './mesh-status.ts';
 import { areAllConnected, isAlone, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
@@ -42,7 +42,7 @@ interface Around extends Pick<Clusters, 'clusters'> {
   /** Clusters that have to be enabled before anyone is connected to them. */
   notReady: NotReady;
   /** Contexts that did not answer. */
-  silent: readonly string[];
+  silent: readonly SilentContext[];
   /** Whether `check` asks, which need not be the next step itself. */
   isCheck: boolean;
 }

@@ -5,7 +5,7 @@ import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts'
 import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { pairsOf } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent } from '../peers/silent-peers.ts';
+import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { isAlone, mayBePeersOf, type StatusReport } from './status.ts';
 
 /**
@@ -48,7 +48,7 @@ export interface KnownAround {
   /** The contexts that it can be connected to where nothing says to whom. */
   others?: readonly string[] | undefined;
   /** Contexts that did not answer. */
-  silent?: readonly string[] | undefined;
+  silent?: readonly SilentContext[] | undefined;
 }
 
 /**

@@ -24,9 +24,9 @@ import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
 import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
-import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
+import { isRefusedHere, maybeSilent, type SilentContext } from '../../../mesh/peers/silent-peers.ts';
 import { type Hazard, hazardWords } from '../../../mesh/plan/agreement.ts';
-import { silentContexts } from '../../../mesh/status/mesh-status.ts';
+import { silentContexts, unreachableWords } from '../../../mesh/status/mesh-status.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
@@ -108,8 +108,8 @@ interface Surroundings {
   leaving: readonly LeavingCluster['draft'][];
   /** All that were read. */
   all: readonly ClusterSnapshot[];
-  /** Contexts that the operator meant too, and that did not answer. */
-  silent: readonly string[];
+  /** Contexts that the operator meant too, and that did not answer, or may not be read. */
+  silent: readonly SilentContext[];
 }
 
 /** A cluster that is to leave, with the contexts of the peers that are to forget it. */
@@ -149,7 +149,9 @@ async function askAboutPeers(
   if (flags.disconnect && !flags.all)
     requireAnswers(staying, contexts, `To disable the cluster alone, and leave its peers dialling: ${leave}`);
   const { known } = contexts;
-  const unanswering = [...new Set([...silent, ...contexts.silent.map((one) => one.context)])];
+  const found = silentContexts(unreachableData(contexts.silent));
+  const untoldOf = found.filter(({ context: name }) => !silent.some((one) => one.context === name));
+  const unanswering = [...silent, ...untoldOf];
   const holdOf = (peer: string) => {
     const there = all.find((other) => other.context === known.get(peer));
     if (there) return holdOn(there, draft.snapshot);
@@ -175,7 +177,7 @@ async function askAboutPeers(
   const warnings = staysUntold.map((peer) => {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : unanswering;
-    const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
+    const where = known.get(peer) ?? (more.length === 0 ? perhaps?.context : undefined) ?? unnamedContext(peer);
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], unanswering)})`;
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
     const says = dialling.includes(peer)
@@ -183,10 +185,17 @@ async function askAboutPeers(
       : `still lets "${draft.name}" in: anyone with its certificate`;
     return `"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`;
   });
+  // Only with that right is it known whether it is the peer, and can it be disconnected from here.
+  const refusedThere = staysUntold.every((peer) => known.has(peer)) ? [] : contexts.silent;
+  const grants = refusedThere.flatMap(({ context: name, error }) =>
+    isRefusedHere(error) && error.hint !== undefined && untoldOf.some((one) => one.context === name)
+      ? [`${unreachableWords({ context: name, message: error.message })} → ${error.hint}`]
+      : [],
+  );
   return {
     target,
     draft,
-    warnings,
+    warnings: [...warnings, ...grants],
     refused,
     forgettingIn: wanted ? [...known.values()] : [],
     dialling: reached(dialling),
