@@ -291,6 +291,6 @@ function resultOf(
     kind: 'ApplyResult',
     data: appliedData(shown),
     text: (theme) => appliedText(shown, theme),
-    exitCode: applied.verified ? 0 : 1,
+    exitCode: applied.verified && applied.stillEnabled.length === 0 ? 0 : 1,
   };
 }

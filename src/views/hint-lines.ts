@@ -3,7 +3,7 @@ import type { Theme } from './theme.ts';
 /** A terminal of ordinary width. */
 const COLUMNS = 100;
 /** Words as a shell reads them, up to a semicolon between commands: one in quotes is the command's own. */
-const COMMAND_LINE = String.raw`(?:meshctl|kubectl|echo)(?: (?:\\'|[^\s';]|'[^']*')+)+`;
+const COMMAND_LINE = String.raw`(?:meshctl|kubectl|helm|echo)(?: (?:\\'|[^\s';]|'[^']*')+)+`;
 /** Where commands begin: alone, or behind a sentence or another one; they end with the text or at a semicolon. */
 const COMMAND = new RegExp(`(^|: |(?<=; ))(${COMMAND_LINE})(?:; |$)`, 'g');
 const ALONE = new RegExp(`^${COMMAND_LINE}$`);

@@ -88,16 +88,36 @@ describe('disable', () => {
       '(then disable again, which removes ConfigMap kube-system/clustermesh-remote-users too): helm upgrade cilium ' +
         'cilium/cilium --version 1.20.0 --namespace kube-system --kube-context mesh-1 --reuse-values --set clustermesh.useAPIServer=false',
     );
-    await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes']);
+    const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes'];
+    const { exitCode, stdout: ended } = await mesh.meshctl(argv);
+    expect(exitCode).toBe(1);
+    expect(ended).not.toContain('✅');
+    expect(ended).toContain(
+      '❌ Cluster Mesh is still enabled in mesh-1 (context mesh-1): ' +
+        'Deployment kube-system/clustermesh-apiserver and Service kube-system/clustermesh-apiserver stay: made by Helm release cilium',
+    );
+    expect(ended.trimEnd().split('\n').at(-1)).toMatch(/^ +helm upgrade cilium .* clustermesh\.useAPIServer=false$/);
     expect(mesh.one.store.get(users)?.data).toEqual({ 'users.yaml': expect.not.stringContaining('remote-mesh-2') });
     await mesh.meshctl.ok(enable('mesh-1'));
     await requireSettled();
-    await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    // Also where meshctl has nothing left to remove.
+    for (const argv of [['--yes'], ['--yes', '-o', 'json']]) {
+      const { exitCode, stdout: again } = await mesh.meshctl([
+        'clustermesh',
+        'disable',
+        '--context',
+        'mesh-1',
+        ...argv,
+      ]);
+      expect(exitCode).toBe(1);
+      expect(again).toContain('clustermesh-apiserver stay: made by Helm release cilium');
+    }
     expect(mesh.one.store.get(users)).toBeDefined();
   });
 
   it('removes it once Helm has removed the Deployment', async () => {
     mesh.one.store.delete(DEPLOYMENT);
+    mesh.one.store.delete(refs.service('clustermesh-apiserver'));
     await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
     expect(mesh.one.store.get(users)).toBeUndefined();
   });

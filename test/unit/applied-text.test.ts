@@ -2,10 +2,13 @@ import { expect, it } from 'vitest';
 import { appliedText } from '../../src/views/file/apply-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
+const STILL = { cluster: 'gone', says: 'Service a/b stays: made by Argo CD', hint: 'Remove them there' };
+
 it.each([
-  [true, /^✅ /],
-  [false, /^⚠️ {2}.*, but this could not be verified everywhere$/m],
-])('apply is green only where what it took away was seen to be gone: %s', (verified, head) => {
+  [true, [], /^✅ /],
+  [false, [], /^⚠️ {2}.*, but this could not be verified everywhere$/m],
+  [true, [STILL], /^⚠️ {2}.*, but Cluster Mesh is still enabled in gone$/m],
+])('apply is green only where what it took away was seen to be gone: %s %o', (verified, stillEnabled, head) => {
   const step = {
     cluster: 'one',
     action: 'delete' as const,
@@ -13,7 +16,16 @@ it.each([
     changes: [],
     why: '',
   };
-  const applied = { enabled: [], connections: [], parted: [], disabled: [], steps: [step], warnings: [], verified };
+  const applied = {
+    enabled: [],
+    connections: [],
+    parted: [],
+    disabled: [],
+    stillEnabled,
+    steps: [step],
+    warnings: [],
+    verified,
+  };
   const shown = {
     files: ['mesh.yaml'],
     meshes: ['a'],

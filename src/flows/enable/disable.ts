@@ -9,9 +9,9 @@ import {
   planDisable,
   requireNoFurtherRemovals,
   rotationNotes,
-  stayingNotes,
   usersOfAuthority,
 } from '../../mesh/enable/plan-disable.ts';
+import { stayingNotes } from '../../mesh/enable/staying.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';

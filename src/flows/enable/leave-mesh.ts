@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import { type StillEnabled, stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -38,6 +39,8 @@ export interface LeaveOutcome {
   remaining: readonly string[];
   /** Whether its peers were seen to have forgotten it, and it them, as far as that was to be looked at. */
   verified: boolean;
+  /** Why it has Cluster Mesh all the same. */
+  still: StillEnabled | undefined;
   /** What is to be known of what was done, beside that. */
   warnings: readonly string[];
   steps: Step[];
@@ -155,7 +158,8 @@ async function leaveMesh(
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
     const { verified = true, warnings = [] } = parted ?? {};
     const known = [...draft.notes, ...warnings];
-    return { context, name: draft.name, remaining: peers.remaining, verified, warnings: known, steps };
+    const still = stillEnabled(final.snapshot, final.steps);
+    return { context, name: draft.name, remaining: peers.remaining, verified, still, warnings: known, steps };
   } catch (error) {
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
     if (isWritten && parted.length > 0)

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import { stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
@@ -57,12 +58,13 @@ export async function applyMesh(
   const disabled: string[] = [];
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
-    const removed = await disableInTurn(flow, prune, options, disabled);
+    const { removed, still } = await disableInTurn(flow, prune, options, disabled);
     const { parted, ...made } = applied;
     return {
       ...made,
       parted: parted?.parted ?? [],
-      disabled,
+      disabled: disabled.filter((name) => still.every(({ cluster }) => cluster !== name)),
+      stillEnabled: still,
       steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed)],
     };
   } catch (error) {
@@ -89,20 +91,26 @@ interface RunState {
   directions?: readonly Direction[];
 }
 
-/** Takes away what was enabled in clusters that have gone from the file, one after the other. @param disabled gets their names */
+/**
+ * Takes away what was enabled in clusters that have gone from the file, one after the other.
+ * @param disabled gets the names of those that it came to
+ */
 async function disableInTurn(
   flow: Flow,
   { leaving }: PreparedPrune,
   options: ApplyMeshOptions,
   disabled: string[],
-): Promise<Step[]> {
+): Promise<{ removed: Step[]; still: AppliedMesh['stillEnabled'] }> {
   const removed: Step[] = [];
+  const still: AppliedMesh['stillEnabled'][number][] = [];
   for (const { target, draft } of leaving) {
     const final = await disableCluster(flow, target, draft, leaveOptions(options));
     disabled.push(draft.name);
     removed.push(...final.steps);
+    const why = stillEnabled(final.snapshot, final.steps);
+    if (why) still.push({ cluster: draft.name, ...why });
   }
-  return removed;
+  return { removed, still };
 }
 
 /** How clusters are disabled that have gone from the file. */
@@ -120,7 +128,7 @@ async function carryOut(
   prepared: PreparedMesh,
   prune: PreparedPrune,
   options: RunOptions,
-): Promise<Omit<AppliedMesh, 'parted' | 'disabled'> & { parted: DisconnectOutcome | undefined }> {
+): Promise<Omit<AppliedMesh, 'parted' | 'disabled' | 'stillEnabled'> & { parted: DisconnectOutcome | undefined }> {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
   const enabled = await enableAll(flow, changed, options);

@@ -4,15 +4,13 @@ import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
-import { foreignOwner, isOurs, managersOfData, toolOf } from '../objects/ownership.ts';
+import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
 import { neededBy, templateSpec } from '../objects/workload.ts';
-import { groupBy } from '../pairs.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
 import { heldBy, isGoing } from '../plan/going.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
 import { deletionOf, namesPeers } from './deletion.ts';
-import { helmUpgradeCommand } from './helm/hand-over.ts';
 
 /** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
 const HUBBLE_SECRETS = [
@@ -73,7 +71,8 @@ function sparingWhatStays(steps: readonly Step[]): Step[] {
   });
 }
 
-const STILL_NEEDED = 'the pods that stay cannot start without it';
+/** Why something of meshctl's stays beside a Deployment of another tool's. */
+export const STILL_NEEDED = 'the pods that stay cannot start without it';
 
 function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {
   const owner = foreignOwner(object);
@@ -131,28 +130,6 @@ export function requireNoFurtherRemovals(
     `context "${context}": ${shown} would be removed too by now, which the plan ${kept ? 'keeps' : 'does not know'}`,
     { hint: 'Run the same command again: its plan says it.', details: { context, objects } },
   );
-}
-
-/** What stays although it belongs to a mesh, for people: by owner, with what removes it. */
-export function stayingNotes(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
-  const kept = steps.filter(
-    ({ action, object, before }) => action === 'keep' && object.name !== CA_SECRET && foreignOwner(before),
-  );
-  const owners = groupBy(kept, ({ before }) => foreignOwner(before) ?? '');
-  return [...owners].map(([owner, alike]) => {
-    const objects = alike.map(({ object }) => describeRef(object)).join(', ');
-    return `${objects} stay: made by ${owner}, ${removalThere(snapshot, steps, alike)}`;
-  });
-}
-
-function removalThere(snapshot: ClusterSnapshot, steps: readonly Step[], kept: readonly Step[]): string {
-  const deployment = kept.find(({ object }) => object.kind === 'Deployment')?.before;
-  const { kind, name } = toolOf(deployment) ?? {};
-  if (!deployment || kind !== 'helm' || name === undefined) return 'remove them there';
-  const without = helmUpgradeCommand(snapshot, deployment, name, ['--set', 'clustermesh.useAPIServer=false']);
-  const needed = steps.filter(({ why }) => why === STILL_NEEDED).map(({ object }) => describeRef(object));
-  const again = needed.length > 0 ? ` (then disable again, which removes ${needed.join(', ')} too)` : '';
-  return `remove them there${again}: ${without}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { StillEnabled } from '../enable/staying.ts';
 import type { Step } from '../plan/plan.ts';
 
 /** What was done to bring clusters to what their files say. */
@@ -6,7 +7,10 @@ export interface AppliedMesh {
   enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
   connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
   parted: readonly { from: string; to: string }[];
+  /** Names of clusters that have left. */
   disabled: readonly string[];
+  /** Those that were to be disabled, and have Cluster Mesh all the same. */
+  stillEnabled: readonly ({ cluster: string } & StillEnabled)[];
   steps: readonly Step[];
   warnings: readonly string[];
   /** Whether all of it was seen to have taken effect: every clustermesh-apiserver is up, and who was pruned is shut out. */

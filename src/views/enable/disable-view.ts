@@ -1,6 +1,9 @@
-import { enumerated } from '../../mesh/counted.ts';
+import { capital, enumerated } from '../../mesh/counted.ts';
+import type { StillEnabled } from '../../mesh/enable/staying.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
+import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 
 /** What disable shows. */
@@ -12,20 +15,36 @@ export interface DisabledCluster {
   verified: boolean;
   /** Names of those that go on dialling it although they were to be told. */
   untold: readonly string[];
+  /** Why it has Cluster Mesh all the same. */
+  still: StillEnabled | undefined;
 }
 
 /** The result of `clustermesh disable`. */
-export function disableText({ context, name, steps, verified, untold }: DisabledCluster, theme: Theme): string {
+export function disableText({ context, name, steps, verified, untold, still }: DisabledCluster, theme: Theme): string {
   const counts = countActions(steps);
+  const doubt = doubtOf(verified, untold);
+  if (still) {
+    const { says, hint } = printable(still);
+    return [
+      `❌ Cluster Mesh is still enabled in ${theme.bold(name)} (context ${context}): ${says}`,
+      ...(doubt === undefined ? [] : [`  • ${capital(doubt)}`]),
+      `  • Objects: ${summariseActions(counts, theme)}`,
+      ...hintLines(hint, theme, 2),
+    ].join('\n');
+  }
   if (counts.delete + counts.update === 0) {
     return `Cluster Mesh is not enabled in ${theme.bold(name)} (context ${context}) by meshctl: there is nothing to remove`;
   }
   const says = `Cluster Mesh is disabled in ${theme.bold(name)} (context ${context})`;
-  const doubt =
-    untold.length > 0
-      ? `${enumerated(untold)} ${untold.length === 1 ? 'was not told, and still points' : 'were not told, and still point'} here`
-      : 'it could not be verified that all peers forgot it';
-  return [verified ? `✅ ${says}` : `⚠️  ${says}, but ${doubt}`, `  • Objects: ${summariseActions(counts, theme)}`].join(
-    '\n',
-  );
+  return [
+    doubt === undefined ? `✅ ${says}` : `⚠️  ${says}, but ${doubt}`,
+    `  • Objects: ${summariseActions(counts, theme)}`,
+  ].join('\n');
+}
+
+function doubtOf(verified: boolean, untold: readonly string[]): string | undefined {
+  if (verified) return undefined;
+  return untold.length > 0
+    ? `${enumerated(untold)} ${untold.length === 1 ? 'was not told, and still points' : 'were not told, and still point'} here`
+    : 'it could not be verified that all peers forgot it';
 }

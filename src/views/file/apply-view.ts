@@ -26,11 +26,12 @@ export interface AppliedFiles {
 
 /** The result as data. */
 export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record<string, unknown> {
-  const { enabled, connections, parted, disabled, steps, warnings, verified } = applied;
+  const { enabled, connections, parted, disabled, stillEnabled, steps, warnings, verified } = applied;
   return {
     meshes,
     clusters: printable(clusters),
     ...printable({ enabled, connections, disconnected: parted, disabled, warnings }),
+    ...(stillEnabled.length > 0 ? { stillEnabled: printable(stillEnabled) } : {}),
     verified,
     steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
   };
@@ -39,22 +40,33 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
 /** The result for people. */
 export function appliedText({ files, clusters, applied, dials, left }: AppliedFiles, theme: Theme): string {
   const { steps, verified } = applied;
-  const { enabled, parted, disabled } = printable({
+  const { enabled, parted, disabled, still } = printable({
     enabled: applied.enabled,
     parted: applied.parted,
     disabled: applied.disabled,
+    still: applied.stillEnabled,
   });
   const more = left > 0 ? `, but for ${counted(left, 'thing')} that no file has` : '';
   const says = `${agreement(clusters, files, theme)}${more}`;
-  const unseen = 'this could not be verified everywhere';
+  const doubts = [
+    ...(still.length > 0
+      ? [`Cluster Mesh is still enabled in ${enumerated(still.map(({ cluster }) => cluster))}`]
+      : []),
+    ...(verified ? [] : ['this could not be verified everywhere']),
+  ];
+  const headOf = (words: string) => (doubts.length === 0 ? `✅ ${words}` : `⚠️  ${words}, but ${doubts.join('; ')}`);
+  const stillLines = still.flatMap(({ says, cluster, hint }) => [
+    `  • Still enabled in ${theme.bold(cluster)}: ${says}`,
+    ...hintLines(hint, theme, 4),
+  ]);
   if (steps.every(({ action }) => action === 'keep')) {
-    return verified ? `✅ Nothing to change: ${says}` : `⚠️  Nothing to change: ${says}, but ${unseen}`;
+    return [headOf(`Nothing to change: ${says}`), ...stillLines].join('\n');
   }
   const pairs = pairsOfDials(applied.connections);
   const { apart, oneWay } = afterParting(parted, printable(dials));
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
   return [
-    verified ? `✅ ${says}` : `⚠️  ${says}, but ${unseen}`,
+    headOf(says),
     ...enabled.map(
       ({ cluster, endpoints }) => `  • Enabled in ${theme.bold(cluster)}, at ${endpoints.join(', ') || 'no address'}`,
     ),
@@ -64,6 +76,7 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
       : []),
     ...oneWay.map(({ from, to }) => `  • One-way: ${from} dials ${to}, which does not dial back`),
     ...(disabled.length > 0 ? [`  • Disabled in ${enumerated(disabled)}`] : []),
+    ...stillLines,
     `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ...(applied.connections.length > 0 ? hintLines(`Whether they are connected: ${status}`, theme, 2) : []),
   ].join('\n');

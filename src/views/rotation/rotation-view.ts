@@ -1,3 +1,4 @@
+import { counted } from '../../mesh/counted.ts';
 import type { LeftCertificates } from '../../mesh/rotation/left-certificates.ts';
 import type { PartedPeer } from '../../mesh/rotation/scope.ts';
 import type { UnissuedCertificate } from '../../mesh/rotation/strangers-certificates.ts';
@@ -74,8 +75,10 @@ function renewedText(
     ({ context, secret, subject, peer }) =>
       `  • ${theme.bold(context)}: ${subject} in Secret ${secret}${peer ? ` (for ${peer})` : ''}`,
   );
+  const renewed = `Renewed ${counted(certificates.length, 'certificate')}`;
+  const isPart = due.length > 0 || (left.length > 0 && !isByAge);
   return [
-    `✅ Renewed ${certificates.length} ${certificates.length === 1 ? 'certificate' : 'certificates'}`,
+    isPart ? `⚠️  ${renewed}, but not all that were asked for` : `✅ ${renewed}`,
     ...lines,
     ...(staying.length > 0 ? [`  • ${staysText(staying)}`] : []),
     // Its server's certificate is one of those above.

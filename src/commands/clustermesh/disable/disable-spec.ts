@@ -6,7 +6,7 @@ export const DISABLE = {
   summary: 'Remove what enable made, and nothing else',
   description:
     'Removes the peers first, then the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
-    'others made stays. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
+    'others made stays; where that is the clustermesh-apiserver or its Service, it exits 1, with what removes them. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
     'asks. While others still dial the cluster, --yes also needs --disconnect, which says what becomes of them, and a ' +
     'context that leads to each of those that are to be disconnected.',
   examples: [
