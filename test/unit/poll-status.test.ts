@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { lookAtClusters, waitForHealth, watchStatus } from '../../src/flows/status/status.ts';
@@ -7,6 +7,7 @@ import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { briskClock } from '../support/brisk-clock.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { apiserverDeployment, NOW, secretObject, serviceObject } from '../support/snapshots.ts';
@@ -92,6 +93,7 @@ function clusterOf({
       return uid === undefined ? undefined : { ...pod(name), metadata: { ...pod(name).metadata, uid } };
     },
     listAll: async () => [],
+    collect: async () => [],
     async *listPages({ labelSelector }: { labelSelector: string }) {
       const isAgents = labelSelector.endsWith('=cilium');
       yield { items: [isAgents ? pod('cilium', 'cilium-agent') : pod('apiserver', ...containers)] };
@@ -119,6 +121,57 @@ test('nobody waits for a new connection that a rule of the API server refuses to
   const { target } = clusterOf({ objects: KVSTOREMESH_ON, dialling });
   const { reports } = await waitForHealth(flow, [target], options, 86_400_000);
   expect(reports[0]?.problems).toMatchObject([{ class: 'agent-unreachable', heldOver: true, message: why }]);
+});
+
+describe('a wait for clusters that are connected to none', () => {
+  const users = (...names: string[]): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+    data: { 'users.yaml': `users:\n${names.map((name) => `- name: ${name}\n  role: remote\n`).join('')}` },
+  });
+  /** What is broken besides may mend by itself. */
+  const COMING = [
+    config,
+    { ...apiserverDeployment(), status: { observedGeneration: 1, replicas: 1, readyReplicas: 0 } },
+  ];
+  const LONG_MS = 300_000;
+
+  async function waited(objects: readonly KubeObject[], invitations?: 'unread', waitMs = LONG_MS) {
+    const warned: string[] = [];
+    const clock = briskClock();
+    const { target } = clusterOf({ objects, peers: [] });
+    const progress = { ...flow.progress, warn: (words: string) => void warned.push(words) };
+    const before = clock.ms();
+    const withInvitations = async (report: StatusReport) =>
+      invitations ? { ...report, invitationsUnread: true as const } : report;
+    const look = await waitForHealth({ ...flow, clock, progress }, [target], { ...options, withInvitations }, waitMs);
+    return { look, warned, ms: clock.ms() - before };
+  }
+
+  test.each([
+    ['enabled', COMING, /^context "one": it is connected to no cluster.* → meshctl clustermesh connect --context one /],
+    [
+      'not even enabled',
+      [config],
+      /^context "one": Cluster Mesh is not enabled; .* → meshctl clustermesh enable --context one$/,
+    ],
+  ])('says at once what connects them, and ends: %s', async (_what, objects, says) => {
+    const { look, warned, ms } = await waited(objects);
+    expect(warned.filter((words) => says.test(words))).toHaveLength(1);
+    expect(ms).toBeLessThan(60_000);
+    expect(look.reports).toMatchObject([{ healthy: false }]);
+  });
+
+  test.each<[string, readonly KubeObject[], 'unread'?]>([
+    ['somebody has been let in', [...COMING, users('remote-mesh-2')]],
+    ['it is being enabled', [config, serviceObject({})]],
+    ['somebody may be invited', COMING, 'unread'],
+  ])('goes on where %s', async (_what, objects, invitations) => {
+    const { warned, ms } = await waited(objects, invitations, 20_000);
+    expect(warned.join()).not.toMatch(/connected to no cluster|not enabled/);
+    expect(ms).toBeGreaterThan(15_000);
+  });
 });
 
 test('agents and KVStoreMesh are asked while it is still being read whom they are to be connected to', async () => {

@@ -22,6 +22,7 @@ import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
+import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -64,6 +65,8 @@ export interface Checked {
   outside: string[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
+  /** The contexts of clusters that serve, and that have nothing to do with any other one: no waiting connects them. */
+  alone: string[];
 }
 
 /**
@@ -134,7 +137,9 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const entries = describeFindings(checks, run(all, input, options.suppress));
       const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
-      return { entries, failed: [...unread, ...unseen], outside: [...new Set(outside)].sort(), meshes };
+      const failed = [...unread, ...unseen];
+      const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
+      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, alone };
     },
   );
 }

@@ -1,8 +1,8 @@
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
+import type { Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
-import { isAlone, isUnwell, type StatusReport } from '../../mesh/status/status.ts';
+import { isUnwell, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
@@ -11,8 +11,14 @@ import type { Flow, Target, Task } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
+import { forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
 
 export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
+
+export interface HealthWaitOptions extends StatusOptions {
+  /** The report with the invitations of its cluster: whoever is invited may come although nobody is connected yet. */
+  withInvitations?: ((report: StatusReport) => Promise<StatusReport>) | undefined;
+}
 
 /** One look at several clusters. */
 export interface Look {
@@ -29,7 +35,10 @@ interface Poll {
 /** How long between two looks while something is waited for, and while someone watches. */
 const LOOK_INTERVAL_MS = 500;
 const WATCH_INTERVAL_MS = 1000;
-/** A connect that is under way writes one Secret after the other; what stays broken for longer is not mended by waiting. */
+/**
+ * A connect that is under way writes one Secret after the other; what stays broken for longer, or on nobody's record, is not mended
+ * by waiting.
+ */
 const STUCK_AFTER_MS = 5000;
 
 /**
@@ -143,13 +152,13 @@ async function withCauses(
 
 /**
  * Looks again and again until all clusters are healthy, waiting is in vain, or time is up, and says what is waited for whenever
- * that changes.
+ * that changes. Of a cluster that is connected to none, and that nobody is to be connected to, it is said at once what does that.
  * @returns the last look, explained
  */
 export async function waitForHealth(
   flow: Flow,
   targets: readonly Target[],
-  options: StatusOptions,
+  { withInvitations, ...options }: HealthWaitOptions,
   waitMs: number,
 ): Promise<Look> {
   const deadline = flow.clock.ms() + waitMs;
@@ -170,7 +179,10 @@ export async function waitForHealth(
       const look = judged(flow, poll);
       if (isWellAsSeen(look)) return look;
       for (const standstill of standstills(look)) tellOnce(standstill);
-      stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
+      const forlorn = await forlornAmong(poll.polled, look, withInvitations);
+      for (const one of forlorn) tellOnce(one);
+      const isStill = isStuck(look) || forlorn.length > 0;
+      stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
       if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
@@ -244,60 +256,7 @@ function isStuck({ reports, unreachable }: Look): boolean {
   );
 }
 
-/** Replicas and agents come up, or are scaled up again. */
-const MENDING: readonly Fault['id'][] = [
-  ...(['apiserver-not-ready', 'apiserver-rollout', 'apiserver-scaled-down', 'agents-missing'] as const),
-];
-
 /** Whether a new connection to the peer may tell that it is another cluster that is meant. */
 function mayBeOfAnother({ id }: Fault): boolean {
   return id === 'mesh-disabled' || id === 'peer-ca';
-}
-
-function mendsAlone({ id }: Fault): boolean {
-  return MENDING.includes(id);
-}
-
-interface Standstill {
-  context: string;
-  says: string;
-  hint: string;
-}
-
-/** What is waited for, since somebody may mend it at any time, although it does not mend itself: each has its next step. */
-function standstills({ reports }: Look): Standstill[] {
-  return reports.flatMap((report): Standstill[] => {
-    const { context, faults, problems } = report;
-    const found = faults.flatMap((fault) =>
-      mendsAlone(fault) && fault.hint !== undefined ? [{ context, says: describeFault(fault), hint: fault.hint }] : [],
-    );
-    const silent = problems.flatMap((problem) => {
-      const { hint = '', mayPass: says } = ruleAgainstAsking(report, problem) ?? {};
-      return says === undefined ? [] : [{ context, says, hint }];
-    });
-    return [...found, ...silent];
-  });
-}
-
-function waitingFor({ reports, unreachable }: Look): string {
-  const words = [...reports.filter(isUnwell).map(lackOf), ...unreachable.map(({ context }) => `${context} to answer`)];
-  return `Waiting for ${words.join('; ')}`;
-}
-
-function lackOf(report: StatusReport): string {
-  const { context, nodes, kvstoremesh, peers, enabled, problems, faults } = report;
-  if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
-  if (isAlone(report)) return `${context} to be connected to a cluster`;
-  const [standstill] = standstills({ reports: [report], unreachable: [] });
-  if (standstill) return `${context} to be fixed: ${standstill.says}`;
-  if (nodes.connected < nodes.total || nodes.total === 0) {
-    const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
-    const what = peers.length === 0 ? 'answer' : `connect to ${lacking.join(', ') || 'all clusters'}`;
-    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to ${what}`;
-  }
-  const [heldOver] = problems.filter((problem) => problem.heldOver);
-  if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
-  const fault = faults.find(({ outage }) => outage);
-  if (fault) return `${context} to be fixed: ${describeFault(fault)}`;
-  return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
 }

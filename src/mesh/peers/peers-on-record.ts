@@ -15,6 +15,14 @@ export function peersOnRecord(snapshot: ClusterSnapshot, others: readonly Cluste
   return [...new Set([...peersNamedBy(snapshot), ...knowing])].filter((name) => name !== own).sort();
 }
 
+/** Of clusters that were read, those in which Cluster Mesh is enabled and whom nobody is to be connected to: no waiting does that. */
+export function thoseAlone(clusters: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  return clusters.filter((one) => {
+    const others = clusters.filter((other) => other !== one);
+    return apiserverDeployment(one) !== undefined && peersOnRecord(one, others).length === 0;
+  });
+}
+
 /**
  * Whether a cluster in which Cluster Mesh is enabled dials nobody, and serves nobody one-way as chosen: it is told to be connected
  * to all that are {@link peersOnRecord}.

@@ -41,6 +41,16 @@ export function joinAll(alone: readonly StatusReport[]): string | undefined {
   return connectCommand(first.context, others, isOpen ? everyPairFlag(alone.length) : []);
 }
 
+/**
+ * Whether a cluster has nothing to do with any other one, and nobody is to change that, by what it or another one that was asked
+ * has on record: no user, no former peer, no invitation. Waiting connects it to nobody.
+ */
+export function awaitsNobody(report: StatusReport): boolean {
+  const { admits = [], onRecord, ofOthers = [], invitations = [], invitationsUnread } = report;
+  const expected = [...admits, ...ofOthers, ...invitations];
+  return isAlone(report) && expected.length === 0 && onRecord === undefined && !invitationsUnread;
+}
+
 /** What is known around a cluster that is not part of a mesh. */
 export interface KnownAround {
   /** Of clusters that were not asked, as far as they are known. */

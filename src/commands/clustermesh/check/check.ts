@@ -9,7 +9,7 @@ import {
   NOTHING_CHECKED,
   PRE_CHECKS,
 } from '../../../mesh/checks/catalogue.ts';
-import { meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
+import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitCodeOf, isRefusal } from '../../../mesh/errors.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -26,10 +26,12 @@ const LOOK_INTERVAL_MS = 2000;
 
 type CheckFlags = FlagsOf<typeof CHECK>;
 
+/** The category of checks that are about connections. */
+const OF_PEERS = 'peers';
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [] };
+const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], alone: [] };
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -52,10 +54,11 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       failed,
       outside,
       meshes,
+      alone,
     } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     if (meshes.length > 1) context.progress.info(meshesWords(meshes));
     const answered = targets.length - failed.length;
-    const entries = [...found, ...(answered > 0 ? nothingChecked(found, targets.length + silent.length) : [])];
+    const entries = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
     const [named, oneSided] = await Promise.all([
@@ -79,7 +82,7 @@ function meshesWords(meshes: readonly (readonly string[])[]): string {
 const SOMETHING_CHECKED = 'something can be checked';
 
 /** That all was skipped is a finding too, in every format: whoever asks for checks takes silence for well. */
-function nothingChecked(entries: readonly CheckEntry[], clusters: number): CheckEntry[] {
+function nothingChecked(entries: readonly CheckEntry[], clusters: number, alone: readonly string[]): CheckEntry[] {
   if (entries.some(({ severity }) => severity !== 'skip')) return [];
   return [
     {
@@ -88,14 +91,20 @@ function nothingChecked(entries: readonly CheckEntry[], clusters: number): Check
       severity: 'fail',
       args: {},
       title: SOMETHING_CHECKED,
-      ...(entries.length === 0 ? NONE_LEFT : allSkipped(clusters)),
+      ...(entries.length === 0 ? NONE_LEFT : allSkipped(clusters, alone)),
     },
   ];
 }
 
 const NONE_LEFT = { message: 'no check is left of those asked for', hint: 'Take one of them out of --suppress.' };
 
-function allSkipped(clusters: number): Pick<CheckEntry, 'message' | 'hint'> {
+/** @param alone the contexts of those that are connected to none */
+function allSkipped(clusters: number, alone: readonly string[]): Pick<CheckEntry, 'message' | 'hint'> {
+  const [first, ...others] = alone;
+  if (first !== undefined && others.length > 0 && alone.length === clusters) {
+    const connect = connectCommand(first, others, everyPairFlag(alone.length));
+    return { message: 'all checks were skipped, and no cluster is connected to another one', hint: connect };
+  }
   const hint = clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.';
   return { message: 'all checks were skipped', hint };
 }
@@ -183,7 +192,7 @@ async function check(
   for (;;) {
     const checked = await checkClusters(context, targets, options);
     const { entries, failed } = checked;
-    if (failed.some(({ error }) => isRefusal(error))) return checked;
+    if (failed.some(({ error }) => isRefusal(error)) || isInVain(checked, flags)) return checked;
     if ((failed.length === 0 && isPassed(entries, flags)) || context.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;
     const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
@@ -193,6 +202,20 @@ async function check(
     said = text;
     await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
   }
+}
+
+/**
+ * Whether waiting changes nothing: no check is left of those asked for, or what is bad, or was skipped, is that a cluster is connected
+ * to none, where nobody is to be connected to it.
+ */
+function isInVain({ entries, failed, alone }: Checked, flags: CheckFlags): boolean {
+  if (failed.length > 0) return false;
+  const isLone = ({ cluster, category }: CheckEntry) => category === OF_PEERS && alone.includes(cluster ?? '');
+  return (
+    entries.length === 0 ||
+    entries.some((entry) => isBad(entry, flags) && isLone(entry)) ||
+    entries.every((entry) => entry.severity === 'skip' && isLone(entry))
+  );
 }
 
 function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {

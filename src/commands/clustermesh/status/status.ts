@@ -73,7 +73,15 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
     if (flags.wait) {
       const leftMs = Math.max(0, deadline - context.clock.ms());
-      return resultOf(complete(await waitForHealth(context, answered, options, leftMs)));
+      const targetOf = (report: StatusReport) => answered.find(({ client }) => client.context === report.context);
+      const withOwn = async (report: StatusReport) => {
+        const target = targetOf(report);
+        return target
+          ? withInvitations(report, await readInvitationsIfAllowed(context, target), context.now())
+          : report;
+      };
+      const waiting = { ...options, withInvitations: withOwn };
+      return resultOf(complete(await waitForHealth(context, answered, waiting, leftMs)));
     }
     const [look, invitations] = await Promise.all([
       lookAtClusters(context, answered.map(asLooked), options),

@@ -1,0 +1,99 @@
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { apiserverServiceRef } from '../../mesh/objects/names.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import type { PolledCluster } from '../../mesh/status/standing-status.ts';
+import { isAlone, isUnwell, type StatusReport } from '../../mesh/status/status.ts';
+import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
+import { awaitsNobody, howToBegin } from '../../mesh/status/whom-to-join.ts';
+
+/** One look at several clusters. */
+interface Looked {
+  reports: readonly StatusReport[];
+  unreachable: readonly UnreachableCluster[];
+}
+
+/** What does not come by waiting alone, with what brings it. */
+export interface Standstill {
+  context: string;
+  says: string;
+  hint: string;
+}
+
+/** What is waited for, since somebody may mend it at any time, although it does not mend itself: each has its next step. */
+export function standstills({ reports }: Looked): Standstill[] {
+  return reports.flatMap((report): Standstill[] => {
+    const { context, faults, problems } = report;
+    const found = faults.flatMap((fault) =>
+      mendsAlone(fault) && fault.hint !== undefined ? [{ context, says: describeFault(fault), hint: fault.hint }] : [],
+    );
+    const silent = problems.flatMap((problem) => {
+      const { hint = '', mayPass: says } = ruleAgainstAsking(report, problem) ?? {};
+      return says === undefined ? [] : [{ context, says, hint }];
+    });
+    return [...found, ...silent];
+  });
+}
+
+/** What is waited for, in words. */
+export function waitingFor({ reports, unreachable }: Looked): string {
+  const words = [...reports.filter(isUnwell).map(lackOf), ...unreachable.map(({ context }) => `${context} to answer`)];
+  return `Waiting for ${words.join('; ')}`;
+}
+
+function lackOf(report: StatusReport): string {
+  const { context, nodes, kvstoremesh, peers, enabled, problems, faults } = report;
+  if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
+  if (isAlone(report)) return `${context} to be connected to a cluster`;
+  const [standstill] = standstills({ reports: [report], unreachable: [] });
+  if (standstill) return `${context} to be fixed: ${standstill.says}`;
+  if (nodes.connected < nodes.total || nodes.total === 0) {
+    const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
+    const what = peers.length === 0 ? 'answer' : `connect to ${lacking.join(', ') || 'all clusters'}`;
+    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to ${what}`;
+  }
+  const [heldOver] = problems.filter((problem) => problem.heldOver);
+  if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
+  const fault = faults.find(({ outage }) => outage);
+  if (fault) return `${context} to be fixed: ${describeFault(fault)}`;
+  return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
+}
+
+/** Replicas and agents come up, or are scaled up again. */
+const MENDING: readonly Fault['id'][] = [
+  ...(['apiserver-not-ready', 'apiserver-rollout', 'apiserver-scaled-down', 'agents-missing'] as const),
+];
+
+/** Whether a fault goes once somebody, or the cluster by itself, has pods run again. */
+export function mendsAlone({ id }: Fault): boolean {
+  return MENDING.includes(id);
+}
+
+/**
+ * Clusters that no waiting connects. None as long as one does not answer, which may have them on record.
+ * @param withInvitations reads those of a cluster, for which somebody may come
+ */
+export async function forlornAmong(
+  polled: readonly PolledCluster[],
+  { reports, unreachable }: Looked,
+  withInvitations?: (report: StatusReport) => Promise<StatusReport>,
+): Promise<Standstill[]> {
+  if (unreachable.length > 0) return [];
+  const isBeingEnabled = ({ context, enabled }: StatusReport) =>
+    !enabled && polled.some(({ snapshot }) => snapshot.context === context && hasService(snapshot));
+  const alone = reports.filter((report) => awaitsNobody(report) && !isBeingEnabled(report));
+  const told = await Promise.all(alone.map(async (report) => (withInvitations ? withInvitations(report) : report)));
+  return told.filter(awaitsNobody).flatMap((report) => {
+    const { context, enabled } = report;
+    const hint = howToBegin(report, reports);
+    const says = enabled
+      ? 'it is connected to no cluster, and none is on record as its peer'
+      : 'Cluster Mesh is not enabled';
+    return hint === undefined ? [] : [{ context, says, hint }];
+  });
+}
+
+function hasService({ objects, namespace }: ClusterSnapshot): boolean {
+  return objects.has(keyOf(apiserverServiceRef(namespace)));
+}
