@@ -66,7 +66,8 @@ export interface MeshctlErrorOptions {
 /** The one error class. The message names the context, the object and what happened, in one sentence without a final stop. */
 export class MeshctlError extends Error {
   readonly code: ErrorCode;
-  readonly hint: string | undefined;
+  /** Set anew only where a rollback takes away what it looks at. */
+  hint: string | undefined;
   readonly details: Record<string, unknown>;
 
   constructor(code: ErrorCode, message: string, options: MeshctlErrorOptions = {}) {

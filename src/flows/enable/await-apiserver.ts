@@ -1,37 +1,23 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { waitForObject } from '../../kube/wait.ts';
-import { CONTAINERS, imageOf, isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
-import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
 import { changeTypeCommand } from '../../mesh/apiserver/service-lack.ts';
 import { type Stall, stallOf } from '../../mesh/apiserver/stall.ts';
-import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
-import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   APISERVER,
   APISERVER_SELECTOR,
-  agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
 } from '../../mesh/objects/names.ts';
-import { forceWords } from '../../mesh/objects/ownership.ts';
 import { serviceSpec } from '../../mesh/objects/service.ts';
-import {
-  eventSentences,
-  isUnschedulable,
-  isWithoutImage,
-  unreadiness,
-  workloadTroubles,
-} from '../../mesh/objects/workload-trouble.ts';
-import { agentFactsOf } from '../../snapshot/agents.ts';
-import { readNodes } from '../../snapshot/nodes.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { removedMeanwhile } from '../write/still-standing.ts';
+import { GO_ON, orNothing, readEvents, rolloutError } from './explain-rollout.ts';
 
 /**
  * Waits until the load balancer of the Service has an address.
@@ -202,71 +188,6 @@ function scaledDown({ client: { context }, namespace }: Target, deployment: Kube
   );
 }
 
-const GO_ON = 'Run the same command again to continue.';
-
-async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
-  const [deployment, pods] = await Promise.all([
-    orNothing(client.get(apiserverDeploymentRef(namespace)), undefined),
-    orNothing(client.listAll(podsOf(namespace)), []),
-  ]);
-  const [trouble, ...others] = workloadTroubles(deployment, pods);
-  const takeBack = deployment && takeBackCommand(client.context, deployment, 'spec.template');
-  const lack = trouble && isUnschedulable(trouble) ? await readLackOfRoom(client, namespace, deployment) : undefined;
-  const setBack = takeBack && `Undo what was --set on its pods, if that is why: ${takeBack}`;
-  const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
-  const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
-  const otherImage =
-    trouble && isWithoutImage(trouble) ? await siblingImageHint(client, namespace, deployment) : undefined;
-  const describe = describeCommand({ context: client.context, namespace }, 'pods', { selector: APISERVER_SELECTOR });
-  return new MeshctlError(
-    'Timeout',
-    `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
-    {
-      hint:
-        setBack ??
-        lack?.hint ??
-        otherImage ??
-        (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
-      details: {
-        context: client.context,
-        object: `Deployment ${namespace}/${APISERVER}`,
-        reasons: [trouble?.says, ...others.map(({ says }) => says)].filter(Boolean),
-      },
-      cause,
-    },
-  );
-}
-
-/** The command that goes back to the image beside the agents', which their nodes could pull; undefined where that is the one. */
-async function siblingImageHint(
-  client: ClusterClient,
-  namespace: string,
-  deployment: KubeObject | undefined,
-): Promise<string | undefined> {
-  const daemonSet = await orNothing(client.get(agentDaemonSetRef(namespace)), undefined);
-  const sibling = daemonSet && apiserverImageFor(agentFactsOf(daemonSet).image);
-  if (sibling === undefined || sibling === imageOf(deployment)) return undefined;
-  const images = CONTAINERS.map((name) => `spec.template.spec.containers[${name}].image`);
-  const words = ['--image', sibling, ...forceWords(deployment, images)];
-  const command = meshctlCommand('clustermesh enable', { context: client.context }, words);
-  return `Give an image that the nodes can pull, or credentials for its registry (--pull-secret, or pullSecrets in a mesh file). From the registry of the agents' image: ${command}`;
-}
-
-/** Why no node takes a pod, with the command by which one does; undefined where the nodes may not be listed. */
-async function readLackOfRoom(
-  client: ClusterClient,
-  namespace: string,
-  deployment: KubeObject | undefined,
-): Promise<LackOfRoom | undefined> {
-  const nodes = await orNothing(readNodes(client), []);
-  const objects = new Map(deployment ? [[keyOf(apiserverDeploymentRef(namespace)), deployment]] : []);
-  return lackOfRoom({ context: client.context, namespace, nodes, objects });
-}
-
-function podsOf(namespace: string) {
-  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
-}
-
 async function explainTimeout<T>(
   work: () => Promise<T>,
   explain: (cause: MeshctlError) => Promise<MeshctlError>,
@@ -276,22 +197,5 @@ async function explainTimeout<T>(
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
     throw await explain(error);
-  }
-}
-
-/** What the events of an object say; empty for whoever may not read them. */
-async function readEvents(client: ClusterClient, { kind, namespace, name }: ObjectRef): Promise<string[]> {
-  const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
-  const selection = { apiVersion: 'v1', kind: 'Event', namespace, fieldSelector };
-  return eventSentences(await orNothing(client.listAll(selection), []));
-}
-
-/** An explanation is worth less than the error that it is for: where it cannot be had, there is none. */
-async function orNothing<T>(read: Promise<T>, nothing: T): Promise<T> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof MeshctlError) return nothing;
-    throw error;
   }
 }

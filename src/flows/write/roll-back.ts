@@ -4,6 +4,7 @@ import { type RollbackResult, rollback } from '../../kube/rollback.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError, warningOf } from '../../mesh/errors.ts';
 import { describeRef, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { hintAfterRollback, type TakenBack } from '../../mesh/plan/taken-back.ts';
 import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
@@ -73,7 +74,26 @@ export async function rollBackClusters(
   // Whoever stops a run is to know what stands; another failure says itself what was refused.
   if (options.isAll && results.length === 0 && flow.signal.aborted)
     flow.progress.info('nothing was written: all is as before');
-  if (cause instanceof MeshctlError && results.length > 0) cause.details.rollback = results;
+  if (!(cause instanceof MeshctlError) || results.length === 0) return;
+  cause.details.rollback = results;
+  const taken = touched.flatMap(({ journal }) => takenBack(journal, results));
+  if (cause.hint !== undefined) cause.hint = hintAfterRollback(cause.hint, taken, options.rollback === true);
+}
+
+/** What has become of an object that is as it was before. */
+const BACK: ReadonlySet<string> = new Set<RollbackResult['outcome'] | 'left' | 'unanswered'>(['restored', 'owners']);
+
+/** What is gone, or another again, of what a run has written to a cluster; nothing where it was left. */
+function takenBack({ cluster: context, entries }: Journal, results: readonly ClusterRollback[]): TakenBack[] {
+  const { outcome, objects = [] } = results.find((one) => one.context === context) ?? {};
+  if (outcome === undefined || outcome === 'left') return [];
+  const isBack = ({ ref }: JournalEntry) =>
+    objects.some(({ object, outcome: became }) => object === describeRef(ref) && BACK.has(became));
+  const back = entries.filter(isBack);
+  const [removed, restored] = [true, false].map((isNew) =>
+    back.filter(({ before }) => (before === undefined) === isNew).map(({ ref }) => ref),
+  );
+  return [{ context, removed: removed ?? [], restored: restored ?? [] }];
 }
 
 async function rollBackCluster(

@@ -1,0 +1,52 @@
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import type { ObjectRef } from '../objects/kube-object.ts';
+import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
+
+/** What a rollback has taken from a cluster. */
+export interface TakenBack {
+  context: string;
+  /** What was not there before the run. */
+  removed: readonly ObjectRef[];
+  /** What was there before, otherwise than the run had it. */
+  restored: readonly ObjectRef[];
+}
+
+/** A command, as a shell reads it. */
+const COMMAND = /(?:kubectl|meshctl)(?: (?:\\'|[^\s';]|'[^']*')+)+/g;
+
+/**
+ * A hint without the commands that would look at, or take back, what is no more there: an object that a rollback has removed, or pods of the
+ * clustermesh-apiserver, which went with their Deployment as the run had it. What stands before them stays, as far as it is whole
+ * sentences, and what comes instead is how the object is there to be looked at.
+ * @param canStay whether the command leaves with --no-rollback what it has made
+ */
+export function hintAfterRollback(hint: string, taken: readonly TakenBack[], canStay: boolean): string {
+  const commands = [...hint.matchAll(COMMAND)];
+  const vain = commands.find(([command]) => taken.some((one) => looksAt(command, one) || takesBackAgain(command, one)));
+  if (!vain) return hint;
+  const before = hint.slice(0, vain.index);
+  const isOfSettings = taken.some((one) => takesBackAgain(vain[0], one));
+  const kept = isOfSettings
+    ? 'Change what was --set on its pods, if that is why.'
+    : before.slice(0, before.lastIndexOf('. ') + 1);
+  const way = canStay ? ': with --no-rollback the same command leaves it, to be looked at' : ', and its pods with it';
+  return [kept, `What this run made there is taken back${way}.`].filter((words) => words !== '').join(' ');
+}
+
+function looksAt(command: string, { context, removed, restored }: TakenBack): boolean {
+  if (!command.startsWith(`${kubectlCommand({ context }, [])} `)) return false;
+  const words = command.split(' ');
+  const areServersPodsGone = [...removed, ...restored].some(isServer) && words.includes(APISERVER_SELECTOR);
+  const isNamed = ({ kind, name }: ObjectRef) => words.includes(`${kind.toLowerCase()}/${name}`);
+  return areServersPodsGone || removed.some(isNamed);
+}
+
+/** Whether it takes out settings that are as they were before the run. */
+function takesBackAgain(command: string, { context, removed, restored }: TakenBack): boolean {
+  const isOfContext = command.startsWith(`${meshctlCommand('clustermesh enable', { context })} `);
+  return isOfContext && command.includes(' --unset ') && [...removed, ...restored].some(isServer);
+}
+
+function isServer({ kind, name }: ObjectRef): boolean {
+  return kind === 'Deployment' && name === APISERVER;
+}
