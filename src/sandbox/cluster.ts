@@ -117,6 +117,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   const world: ControllerWorld = { store, now, queue: createWorkQueue(onError) };
   const loadBalancers = loadBalancersOf(profile);
   const balancer = createLoadBalancerController(world, loadBalancers);
+  const datapaths = new Map<string, Datapath>();
   network.attach({
     name: profile.site,
     store,
@@ -129,9 +130,9 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
       const target = (store.list(typeOf('Pod')) as Pod[]).find((pod) => hasAddress(pod, address));
       return target === undefined || allowsOutside(store, target, port);
     },
+    findsWayTo: (address, node) => datapaths.get(node)?.findsWayTo(address) ?? false,
   });
   options.routers.attach({ name: profile.site, store, subnet: profile.subnet });
-  const datapaths = new Map<string, Datapath>();
   const health = startHealthServer();
   const kubelet = createKubelet(world, timings, {
     pullTrouble: (image) => pullTrouble(image, profile.ciliumVersion),

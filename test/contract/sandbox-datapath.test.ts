@@ -5,6 +5,7 @@ import { measureFailover, tally } from '../../src/mesh/connectivity/connectivity
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { echoWorkload } from '../support/echo-workload.ts';
 import {
   enableByHand,
   eventually,
@@ -32,7 +33,7 @@ beforeAll(async () => {
   await peerByHand(one, two, found(addresses[1], 'address'), OPTIONS);
   await peerByHand(two, one, found(addresses[0], 'address'), OPTIONS);
   for (const cluster of [one, two]) {
-    for (const object of workload(cluster.name)) cluster.store.create(object);
+    for (const object of echoWorkload(cluster.name)) cluster.store.create(object);
     await cluster.settled();
   }
   await eventually(() => askers('mesh-1', 10), isFrom('mesh-1', 'mesh-2'), 'answers from both');
@@ -46,36 +47,6 @@ afterAll(async () => {
 afterEach(() => {
   expect(sandbox.errors).toEqual([]);
 });
-
-/** The article's: an echo server that tells its name, and a client. */
-function workload(cluster: string): KubeObject[] {
-  const metadata = (name: string) => ({ name, namespace: 'default' });
-  const deployment = (name: string, app: string, image: string, replicas: number): KubeObject => ({
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: metadata(name),
-    spec: {
-      replicas,
-      selector: { matchLabels: { app } },
-      template: { metadata: { labels: { app } }, spec: { containers: [{ name: app, image }] } },
-    },
-  });
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { ...metadata('rebel-base'), annotations: { 'service.cilium.io/global': 'true' } },
-      spec: {
-        type: 'ClusterIP',
-        clusterIP: '10.96.7.7',
-        selector: { app: 'rebel-base' },
-        ports: [{ port: 80, targetPort: 8080 }],
-      },
-    },
-    deployment(`echo-${cluster}`, 'rebel-base', 'ealen/echo-server:1.0', 2),
-    deployment('x-wing', 'x-wing', 'curlimages/curl:8.9.1', 1),
-  ];
-}
 
 async function podOf(context: string, app: string): Promise<KubeObject> {
   const selection = { apiVersion: 'v1', kind: 'Pod', namespace: 'default', labelSelector: `app=${app}` };

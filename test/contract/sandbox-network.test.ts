@@ -25,6 +25,7 @@ beforeEach(async () => {
     loadBalancerAddresses: new Map(),
     admits: () => true,
     admitsOutside: () => true,
+    findsWayTo: () => true,
   });
   const store = createStore();
   store.create({
@@ -56,6 +57,7 @@ beforeEach(async () => {
     loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]),
     admits: () => true,
     admitsOutside: () => admitted,
+    findsWayTo: () => true,
   });
   nodes = store;
   admitted = true;

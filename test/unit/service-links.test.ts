@@ -67,8 +67,11 @@ describe('a service whose answers come through a tunnel', () => {
   ])('%s', (_, of, peer, reason) => {
     const own = { ...cluster('mesh-1', 0, []), peers: ['mesh-2'], tunnels: true, ...of };
     const clusters = withAnswers([own, { ...cluster('mesh-2', 1, []), tunnels: true, ...peer }]);
-    const broken = reason && [{ peer: 'mesh-2', state: 'at-risk', reason: expect.stringMatching(reason) }];
+    const isSure = reason?.source.startsWith('get') ? { unanswered: true } : {};
+    const broken = reason && [{ peer: 'mesh-2', state: 'at-risk', reason: expect.stringMatching(reason), ...isSure }];
     expect(clusters[0]?.broken).toEqual(broken ?? own.broken);
+    // It has no backend of its own.
+    expect(survivalOf(clusters)[0]?.failing).toEqual(isSure.unanswered && ['mesh-1']);
     const [service] = joinServices(clusters);
     const use = { cluster: 'mesh-2', backends: 1, ...(reason ? { atRisk: true } : {}) };
     expect(service?.clusters[0]?.definition?.uses).toEqual([use]);

@@ -13,19 +13,24 @@ export function withAnswers(clusters: readonly ClusterServices[]): ClusterServic
     const unanswered = clusters
       .filter((other) => of.peers?.includes(other.cluster) && !known.includes(other.cluster))
       .flatMap((other): BrokenLink[] => {
-        const reason = other.tunnels ? whyUnanswered(of.cluster, other) : undefined;
-        return reason === undefined ? [] : [{ peer: other.cluster, state: 'at-risk', reason }];
+        const why = other.tunnels ? whyUnanswered(of.cluster, other) : undefined;
+        return why ? [{ peer: other.cluster, state: 'at-risk', ...why }] : [];
       });
     return unanswered.length > 0 ? { ...of, broken: [...of.broken, ...unanswered] } : of;
   });
 }
 
-function whyUnanswered(client: string, { cluster, peers, broken = [] }: ClusterServices): string | undefined {
+function whyUnanswered(
+  client: string,
+  { cluster, peers, broken = [] }: ClusterServices,
+): Pick<BrokenLink, 'reason' | 'unanswered'> | undefined {
   if (peers?.includes(client) === false) {
-    return `requests that go there get no answer, as ${cluster} does not dial ${client} and wraps packets only for pods of clusters that it dials`;
+    const reason = `requests that go there get no answer, as ${cluster} does not dial ${client} and wraps packets only for pods of clusters that it dials`;
+    return { reason, unanswered: true };
   }
   if (broken.some(({ peer, state }) => peer === client && state === 'disconnected')) {
-    return `requests that go there may get no answer, as ${cluster} is not connected to ${client} and wraps packets only for pods that it hears of`;
+    const reason = `requests that go there may get no answer, as ${cluster} is not connected to ${client} and wraps packets only for pods that it hears of`;
+    return { reason };
   }
   return undefined;
 }

@@ -76,7 +76,7 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
     .map((of) => {
       const headless = inputs.find((one) => one.headless && one.cluster === of.cluster);
       if (headless) return { cluster: of.cluster, uses: usesByName(headless) };
-      const uses = usesIn(of, inputs);
+      const uses = usesIn(of, inputs).filter((use) => !isUnanswered(of, use.cluster));
       const unserved = unservedPorts(of, inputs);
       const unconnected = uses.length === 0 || unserved.length > 0 ? unconnectedFor(of, inputs) : [];
       return {
@@ -86,6 +86,10 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
         ...(unconnected.length > 0 ? { unconnected } : {}),
       };
     });
+}
+
+function isUnanswered({ broken = [] }: ClusterServices, cluster: string): boolean {
+  return broken.some(({ peer, unanswered }) => peer === cluster && unanswered === true);
 }
 
 /** What DNS gives for a headless Service: its own cluster's ready backends, and no other cluster's. */

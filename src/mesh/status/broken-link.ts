@@ -6,4 +6,6 @@ export interface BrokenLink {
   state: 'disconnected' | 'at-risk';
   /** Why, in one clause. */
   reason: string;
+  /** Of one at risk: no request that goes over it is answered, as things are. */
+  unanswered?: true | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { typeOf } from '../objects.ts';
+import type { PeerState } from './peer-state.ts';
 
 /** A node as its CiliumNode tells. Of each address there is one for each family that the node has. */
 export interface CiliumNodeFacts {
@@ -34,4 +35,27 @@ export function ciliumNodesOf(store: Store): CiliumNodeFacts[] {
       podCidrs: ipam?.podCIDRs ?? [],
     };
   });
+}
+
+/** A node of another cluster, as that published it (Cilium's pkg/node/types Node). */
+export interface RemoteNode extends Omit<CiliumNodeFacts, 'ciliumInternalIps'> {
+  cluster: string;
+}
+
+/** The nodes of peers, as an agent last read them. */
+export function remoteNodesOf(remotes: ReadonlyMap<string, PeerState>): RemoteNode[] {
+  return [...remotes].flatMap(([cluster, { nodes }]) =>
+    [...nodes.values()].map((text) => {
+      const { Name, IPAddresses, ...node } = JSON.parse(text) as {
+        Name: string;
+        IPAddresses?: { Type: string; IP: string }[];
+      } & Partial<Record<`IPv${4 | 6}${'AllocCIDR' | 'HealthIP'}`, string>>;
+      return {
+        ...{ cluster, name: Name },
+        internalIps: (IPAddresses ?? []).filter(({ Type }) => Type === 'InternalIP').map(({ IP }) => IP),
+        healthIps: [node.IPv4HealthIP ?? [], node.IPv6HealthIP ?? []].flat(),
+        podCidrs: [node.IPv4AllocCIDR ?? [], node.IPv6AllocCIDR ?? []].flat(),
+      };
+    }),
+  );
 }

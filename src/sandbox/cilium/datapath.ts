@@ -15,8 +15,10 @@ import {
 } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
+import { remoteNodesOf } from './cilium-nodes.ts';
 import { inReachOf, type KnownBackend, usedBackends } from './load-balancing.ts';
 import { type PeerState, statePrefix } from './peer-state.ts';
+import { isNative } from './underlay.ts';
 
 export interface Datapath {
   /** The addresses of a name or address, as the cluster's DNS and /etc/hosts give them to a pod. Throws DialError. */
@@ -27,6 +29,13 @@ export interface Datapath {
   answered(socket: Socket, bytes: number): Promise<void>;
   /** Sends one packet from a pod of the node. */
   send(from: Pod, datagram: Datagram): Promise<Delivery>;
+  /**
+   * Whether what the node's pods answer gets on its way to an address of another cluster. Where the network routes to pods it does. For
+   * a tunnel the agent has to know on which node the pod is: without a tunnel's end in the ipcache nothing is wrapped (bpf/bpf_lxc.c,
+   * `flag_has_tunnel_ep`), and the network drops it. The ipcache is filled from the etcd of each cluster that is dialled
+   * (pkg/clustermesh, pkg/ipcache).
+   */
+  findsWayTo(address: string): boolean;
 }
 
 /** What the node's agent knows. */
@@ -118,7 +127,12 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];
   }
 
+  function isNodeOfPeer(address: string): boolean {
+    return remoteNodesOf(remotes).some(({ internalIps }) => internalIps.includes(address));
+  }
+
   return {
+    findsWayTo: (address) => isNative(store) || ownerOf(address) !== undefined || isNodeOfPeer(address),
     resolve,
     connect,
     answered: network.answered,

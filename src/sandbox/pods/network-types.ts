@@ -26,6 +26,8 @@ export interface NetworkCluster {
   admits(source: PodIdentity, address: string): boolean;
   /** The same for a packet from outside the cluster, to a port. */
   admitsOutside(address: string, port: number): boolean;
+  /** Whether one of its nodes sends what its pods answer to an address of another cluster's pod, or node. */
+  findsWayTo(address: string, node: string): boolean;
 }
 
 /** Who sends a packet, as Cilium's identities tell. */

@@ -4,7 +4,7 @@ import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
 import { placeOf, type Route, resolveHost, routeTo, takesFrom } from './address-book.ts';
 import { dialLoopback } from './loopback.ts';
-import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
+import { answerTo, type Fate, fateOf, type NetworkRule, type Packet, type Place } from './network-rules.ts';
 import {
   type Arrival,
   type Datagram,
@@ -49,6 +49,8 @@ export interface VirtualNetwork {
   fateOf(packet: Packet): Fate;
   /** A packet of pods as it is on the wire; undefined where the datapath of its own node loses it. */
   wired(packet: Packet): Packet | undefined;
+  /** Whether a pod of a node gets its answers on their way to who asks. @param address the pod's */
+  answers(from: Sender, to: Place, address: string): boolean;
   /** From now on nothing goes through between two clusters. */
   cutLink(a: string, b: string): void;
   mendLink(a: string, b: string): void;
@@ -102,6 +104,13 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     return own ? onTheWire(own, plain, own === peer ? undefined : peer) : plain;
   }
 
+  function answers(from: Sender, { cluster, node }: Place, address: string): boolean {
+    // Of nobody nothing is known; a node answers by itself.
+    if (node === undefined || cluster === from.cluster || placeIn(cluster, address)?.isPod === false) return true;
+    const asking = sourceOf(from, address, familyOf(address)).from;
+    return clusters.get(cluster)?.findsWayTo(asking, node) ?? false;
+  }
+
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
     const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
     const name = hostPort(address, port);
@@ -132,7 +141,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     const packet = wired(plain);
     if (!packet) return timeOut(name);
     await knock(from, packet, { name, port: target.port, podAddress: target.address });
-    if (!wired(answerTo(plain))) return timeOut(name);
+    if (!wired(answerTo(plain)) || !answers(from, to, target.address)) return timeOut(name);
     const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
     if (!clusters.get(site)?.admits(identity, target.address)) return timeOut(name);
     return reach(packet, target, name);
@@ -198,15 +207,16 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     const podAddress = way.isPod ? address : undefined;
     tell(packet, podAddress, { ...sourceOf(from, podAddress, plain.family), protocol, size, payload });
     const back = fate(isEcho || owner ? answerTo(packet) : errorTo(packet));
+    const isAnswered = back.arrives && (!owner || answers(from, to, address));
     if (isEcho) {
-      if (!back.arrives || (owner && !wired(answerTo(plain)))) return lost();
+      if (!isAnswered || !back.arrives || (owner && !wired(answerTo(plain)))) return lost();
       const delayMs = there.delayMs + back.delayMs;
       if (delayMs > 0) await pause(delayMs);
       return { outcome: 'answered', roundTripMs: ECHO_MS + delayMs };
     }
     const store = clusters.get(way.cluster)?.store;
     const isHeld = protocol !== 'udp' || (!way.isPod && store !== undefined && heldUdpPorts(store).includes(port ?? 0));
-    return { outcome: isHeld || !back.arrives ? 'sent' : 'refused' };
+    return { outcome: isHeld || !isAnswered ? 'sent' : 'refused' };
   }
 
   async function answered(socket: Socket, bytes: number): Promise<void> {
@@ -282,6 +292,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     rules: () => [...rules.values()],
     fateOf: fate,
     wired,
+    answers,
     cutLink(a, b) {
       addRule(cutOf(a, b));
       addRule(cutOf(b, a));

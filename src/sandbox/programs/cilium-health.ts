@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { familyOf } from '../../mesh/cilium/cidr.ts';
 import { ipFamilies } from '../../mesh/cilium/datapath.ts';
 import { ciliumConfigOf } from '../cilium/cilium-config.ts';
-import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import { ciliumNodesOf, remoteNodesOf } from '../cilium/cilium-nodes.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { answerTo, type Packet, type Place, type Protocol } from '../pods/network-rules.ts';
-import { type NodeView, remoteNodesOf } from './node-view.ts';
+import type { NodeView } from './node-view.ts';
 
 /** On which each agent answers the others' probes (Cilium's `cluster-health-port`). */
 export const HEALTH_PORT = 4240;
@@ -52,15 +52,17 @@ export function healthStatus(
   const from: Place = { cluster: view.cluster, node: view.node };
   const families = ipFamilies(ciliumConfigOf(view.store));
   const asIs = (packet: Packet) => packet;
-  const throughCilium = (packet: Packet) => network.wired(answerTo(packet)) && network.wired(packet);
+  const asking = { ...from, nodeAddresses: view.facts?.internalIps };
+  const throughCilium = (packet: Packet, ip: string) =>
+    network.answers(asking, packet.to, ip) ? network.wired(answerTo(packet)) && network.wired(packet) : undefined;
   return {
     local: { name: `${name}/${view.node}` },
-    nodes: [...own, ...remoteNodesOf(view)].map(({ name: node, cluster, internalIps, healthIps }) => {
+    nodes: [...own, ...remoteNodesOf(view.remotes)].map(({ name: node, cluster, internalIps, healthIps }) => {
       const path = (ip: string, wrap: Wrap) => {
         const probe = (protocol: Protocol) => {
           const port = protocol === 'tcp' ? HEALTH_PORT : undefined;
           const to = { cluster, node };
-          const packet = wrap({ from, to, family: familyOf(ip), protocol, port, size: PROBE_SIZE });
+          const packet = wrap({ from, to, family: familyOf(ip), protocol, port, size: PROBE_SIZE }, ip);
           return { ...outcomeOf(network, packet), lastProbed: now.toISOString() };
         };
         return { ip, icmp: probe('icmp'), http: probe('tcp') };
@@ -84,7 +86,7 @@ export function healthStatus(
 }
 
 /** What becomes of a packet, and of its answer, before the network; undefined where one of them does not get there. */
-type Wrap = (packet: Packet) => Packet | undefined;
+type Wrap = (packet: Packet, ip: string) => Packet | undefined;
 
 function outcomeOf(network: VirtualNetwork, packet: Packet | undefined): { latency: number } | { status: string } {
   if (!packet) return { status: 'Connection timed out' };

@@ -1,9 +1,9 @@
 /** `ip -json route show` on a node, simulated, in the form of iproute2's ip/iproute.c. */
 import { familyOf } from '../../mesh/cilium/cidr.ts';
-import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import { ciliumNodesOf, remoteNodesOf } from '../cilium/cilium-nodes.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
 import { type Routers, routingOf } from '../pods/routers.ts';
-import { type NodeView, remoteNodesOf } from './node-view.ts';
+import type { NodeView } from './node-view.ts';
 
 interface KernelRoute {
   dst: string;
@@ -50,7 +50,7 @@ function routesOf(view: NodeView, routers: Routers, family: 4 | 6): KernelRoute[
   const others = ciliumNodesOf(store).filter(({ name }) => name !== facts.name);
   const local = [link, ...facts.podCidrs.filter(isOfFamily).map(throughCilium)];
   if (!native) {
-    const cidrs = [...others, ...remoteNodesOf(view)].flatMap(({ podCidrs }) => podCidrs);
+    const cidrs = [...others, ...remoteNodesOf(view.remotes)].flatMap(({ podCidrs }) => podCidrs);
     return [...local, ...cidrs.filter(isOfFamily).map(throughCilium)];
   }
   // With auto-direct-node-routes Cilium routes to the nodes of its own cluster only.
