@@ -1,3 +1,4 @@
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { lasting } from '../support/certificate-specs.ts';
 import { type CheckMesh, checkScenarios, cutLink, restorerOf, type Undo } from '../support/check-scenarios.ts';
@@ -12,6 +13,21 @@ function setFiles(cluster: CheckMesh['one'], secret: string, files: Record<strin
   const undo = restorerOf(cluster, refs.secret(secret));
   setSecret(cluster, secret, files);
   return undo;
+}
+
+const SHARED = { namespace: 'default', name: 'api' };
+
+function sharedService(): KubeObject {
+  const annotations = { 'service.cilium.io/global': 'true' };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { ...SHARED, annotations }, spec: { ports: [{ port: 80 }] } };
+}
+
+function sharedBackend(): KubeObject {
+  return {
+    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+    ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
+    metadata: { ...SHARED, labels: { 'kubernetes.io/service-name': SHARED.name } },
+  };
 }
 
 /** mesh-1 gets another certificate for mesh-2. */
@@ -90,6 +106,24 @@ checkScenarios(
       },
       { ...ofMesh1, when: 'ten days are left', severity: 'warn', change: (mesh) => reissue(mesh, lasting(10)) },
       { ...ofMesh1, when: 'it has expired', change: (mesh) => reissue(mesh, lasting(-1)) },
+    ],
+    'peers-answers': [
+      {
+        ...ofMesh1,
+        when: 'a peer does not dial back, and has backends of a global Service',
+        change({ one, two }) {
+          const forget = [KVSTOREMESH, AGENTS].map((secret) => setFiles(two, secret, { 'mesh-1': undefined }));
+          const share = [one, two].map(({ store }) => {
+            const made = [sharedService(), sharedBackend()];
+            for (const object of made) store.create(object);
+            return () =>
+              made.forEach(({ apiVersion, kind, metadata: { namespace, name } }) => {
+                store.delete({ apiVersion, kind, namespace, name });
+              });
+          });
+          return () => [...forget, ...share].forEach((each) => void each());
+        },
+      },
     ],
     'peers-itself': [
       {

@@ -122,7 +122,7 @@ it.each([
   expect((await planOf(argv)).hazards).not.toContain(`mesh-2: ${FAILS}`);
 });
 
-it('is called at risk by service list and failover, with what has both dial', async () => {
+it('is told by status, fails a check, and is called at risk by service list and failover, with what has both dial', async () => {
   for (const context of ['mesh-1', 'mesh-2']) share(context);
   clusterAt(clusters, 'mesh-2').store.create({
     ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
@@ -131,7 +131,17 @@ it('is called at risk by service list and failover, with what has both dial', as
   } as KubeObject);
   const services = ['--context', 'mesh-1,mesh-2'];
   await ok([...UNICAST, '--yes']);
-  await ok(['clustermesh', 'status', ...services, '--wait']);
+  const status = ['clustermesh', 'status', ...services, '--wait'];
+  // It was chosen, and all are connected as they are to be: a word on it, and no failure.
+  expect((await ok(status)).stdout).toContain('Requests from mesh-1 for shop/api that go to mesh-2 get no answer');
+  const unanswered = [{ from: 'mesh-1', to: 'mesh-2', services: ['shop/api'] }];
+  expect(jsonOf(await ok([...status, '-o', 'json']))).toMatchObject({ healthy: true, unanswered });
+  const check = ['clustermesh', 'check', ...services, '--category', 'peers'];
+  const checked = await run(check);
+  expect([checked.exitCode, checked.stdout]).toEqual([
+    1,
+    expect.stringContaining(FAILS.replace('from mesh-1 ', '').replace('to mesh-2', 'there')),
+  ]);
   const listed = (await run(['service', 'list', ...services])).stdout;
   expect(listed).toContain('mesh-2 (1, at risk)');
   expect(listed).toContain('requests that go there get no answer, as mesh-2 does not dial mesh-1');
@@ -141,6 +151,7 @@ it('is called at risk by service list and failover, with what has both dial', as
   const failover = ['service', 'failover', ...services, '--without', 'mesh-1', '-o', 'json'];
   expect(JSON.stringify(jsonOf(await run(failover)).clusters)).toContain('get no answer');
   await ok(BOTH);
-  await ok(['clustermesh', 'status', ...services, '--wait']);
+  expect((await ok(status)).stdout).not.toContain('answer');
+  await ok(check);
   expect((await ok(['service', 'list', ...services])).stdout).not.toMatch(/at risk|answer/);
 });

@@ -323,6 +323,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peers-endpoint': noPeers,
   'peers-certificate': noPeerCertificates,
   'peers-user': noPeerCertificates,
+  'peers-answers': noPeers,
   'peers-itself': noPeers,
   'peers-unused-keys': noPeers,
   'peering-secret-missing': noPeers,

@@ -7,6 +7,7 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
+import { serviceFacts } from '../../src/mesh/services/services.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const ONE_AGENT = { image: 'quay.io/cilium/cilium:v1.20.0', desired: 1, ready: 1 };
@@ -157,5 +158,39 @@ describe('clusters of one mesh that are not to be connected with each other', ()
 
   it('have no other cluster to send to where only they are checked', () => {
     expect(outcome('native-routes', spokes().slice(0, 2), { c1: toHub, c2: toHub })).toEqual(['c1: skip', 'c2: skip']);
+  });
+});
+
+describe('requests for global Services of a cluster that dials another one, which is not to dial back', () => {
+  const share = (snapshot: ClusterSnapshot, backends: number, affinity = 'none'): ClusterSnapshot => {
+    const annotations = { 'service.cilium.io/global': 'true', 'service.cilium.io/affinity': affinity };
+    const metadata = { namespace: 'shop', name: 'api', annotations };
+    const facts = serviceFacts({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
+    const ready = Array.from({ length: backends }, (_, index) => ({
+      ...{ address: `10.9.0.${index}`, ready: true, serving: true, terminating: false },
+    }));
+    const services = new Map([['shop/api', { ...facts, backends: ready }]]);
+    return { ...snapshot, globalServices: { services, namespaces: new Map() } };
+  };
+  const unshared = (snapshot: ClusterSnapshot) => ({
+    ...snapshot,
+    globalServices: { services: new Map(), namespaces: new Map() },
+  });
+  const client = (settings = {}) => cluster(1, ['mesh-2'], { 'mesh-2': 'unicast' }, settings);
+  const server = (settings = {}) => cluster(2, [], { 'mesh-1': 'served' }, settings);
+  const back = cluster(2, ['mesh-1'], {});
+
+  it.each<[string, ClusterSnapshot[], outcome: string]>([
+    ['they go there', [share(client(), 1), share(server(), 1)], 'c1: fail'],
+    ['they go nowhere else', [share(client(), 0, 'local'), share(server(), 1)], 'c1: fail'],
+    ['they come to go there', [share(client(), 1, 'local'), share(server(), 1)], 'c1: warn'],
+    ['there is no backend by now', [share(client(), 0), share(server(), 0)], 'c1: warn'],
+    ['no Service is shared', [share(client(), 1), unshared(server())], 'c1: pass'],
+    ['the network routes them', [share(client(NATIVE), 1), share(server(NATIVE), 1)], 'c1: pass'],
+    ['both dial', [share(cluster(1, ['mesh-2'], {}), 1), share(back, 1)], 'all: pass'],
+    ['Services may not be listed', [client(), share(server(), 1)], 'c1: skip'],
+  ])('%s', (_what, clusters, expected) => {
+    const found = outcome('peers-answers', clusters, {});
+    expect(found.filter((one) => one.startsWith(expected.slice(0, 3)))).toEqual([expected]);
   });
 });

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { loadTemplates } from '../../manifests/load.ts';
+import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
@@ -39,6 +40,7 @@ import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
+import { withServicesUnanswered } from './read-answers.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -84,7 +86,9 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       done: `Checked ${targets.map(({ client }) => client.context).join(', ')}`,
     },
     async () => {
-      const { done: clusters, failed: unread } = await whereItSucceeds(flow, targets, readCluster);
+      const { done: read, failed: unread } = await whereItSucceeds(flow, targets, readCluster);
+      const asksAnswers = !options.pre && wanted(ANSWER_CHECKS).length > 0;
+      const clusters = asksAnswers ? await withServicesUnanswered(read) : read;
       const snapshots = clusters.map(({ snapshot }) => snapshot);
       const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
       const checks = wanted(all);

@@ -1,4 +1,5 @@
 import { ADMISSION_CHECKS } from './admission.ts';
+import { ANSWER_CHECKS } from './answers.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
 import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
@@ -34,6 +35,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...TRUST_CHECKS,
   ...USERS_CHECKS,
   ...PEER_CHECKS,
+  ...ANSWER_CHECKS,
   ...STANDING_CHECKS,
   ...OWNERSHIP_CHECKS,
 ];

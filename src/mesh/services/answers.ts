@@ -1,5 +1,7 @@
 import type { BrokenLink } from '../status/broken-link.ts';
 import type { ClusterServices } from './service-facts.ts';
+import { usedOnceDialled } from './services.ts';
+import { selectionInputs, usesIn } from './uses.ts';
 
 /**
  * Clusters with those of their connections called at risk by which requests may get no answer, although agents are connected: in a
@@ -33,4 +35,38 @@ function whyUnanswered(
     return { reason };
   }
   return undefined;
+}
+
+/** Global Services of which one cluster's requests get no answer from another one, as things are. */
+export interface UnansweredServices {
+  /** Clusters by name. */
+  from: string;
+  to: string;
+  /** Requests go there by now. */
+  services: readonly string[];
+  /** They come to go there, as when the backends of the asking cluster are gone. */
+  later: readonly string[];
+}
+
+/**
+ * Of which Services requests get no answer, where a cluster is known not to dial the one that asks it: nothing of a cluster of which
+ * it is not known how it routes, or whom it dials.
+ * @param clusters with their backends
+ */
+export function unansweredServices(clusters: readonly ClusterServices[]): UnansweredServices[] {
+  return clusters.flatMap((client) =>
+    clusters
+      .filter(({ cluster, peers, tunnels }) => {
+        const isDialled = client.peers?.includes(cluster) === true;
+        return isDialled && tunnels === true && peers?.includes(client.cluster) === false;
+      })
+      .flatMap((server): UnansweredServices[] => {
+        const keys = usedOnceDialled(client, server);
+        const isUsed = (key: string) =>
+          usesIn(client, selectionInputs(clusters, key)).some(({ cluster }) => cluster === server.cluster);
+        const services = keys.filter(isUsed);
+        const later = keys.filter((key) => !services.includes(key));
+        return keys.length > 0 ? [{ from: client.cluster, to: server.cluster, services, later }] : [];
+      }),
+  );
 }

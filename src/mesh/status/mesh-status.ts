@@ -1,6 +1,7 @@
 import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { SilentContext } from '../peers/silent-peers.ts';
+import type { UnansweredServices } from '../services/answers.ts';
 import { areAllConnected, mayBePeersOf, type StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
@@ -51,6 +52,8 @@ export interface MeshStatusReport {
   unreachable: UnreachableCluster[];
   /** Each cluster that was asked to each cluster that is known of, row by row. */
   matrix: MatrixCell[];
+  /** What becomes of requests where only one of two clusters dials, as chosen; absent where all are answered, or nobody looked. */
+  unanswered?: readonly Omit<UnansweredServices, 'later'>[] | undefined;
 }
 
 /** A mesh is healthy when each of its clusters answers and is. */

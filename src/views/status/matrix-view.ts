@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
@@ -35,6 +35,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
     lines.push(...matrixLines(report, theme));
   }
+  lines.push(...unansweredLines(report, theme));
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
   const reasons = reasonsOf(report, contexts);
   const wrong = [
@@ -75,6 +76,17 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     lines.push('', ownHeadline(cluster, theme), ...namesakeLines(cluster, report), ...next);
   }
   return lines.join('\n');
+}
+
+/** Of connections that are one-way, as chosen: which requests have no answer by that. */
+function unansweredLines({ unanswered = [], clusters }: MeshStatusReport, theme: Theme): string[] {
+  const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
+  return unanswered.flatMap(({ from, to, services }) => {
+    const why = `${to} does not dial ${from}, and wraps packets only for pods of clusters that it dials`;
+    const says = `Requests from ${from} for ${firstOf(services)} that go to ${to} get no answer: ${why}`;
+    const both = connectCommand(contextOf(from), contextOf(to), ['--connection-mode', 'bidirectional']);
+    return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(`Both ways: ${both}`, theme)];
+  });
 }
 
 /** A cluster of which others seem to know all the same, by its name. */

@@ -1,6 +1,7 @@
 import type { Target } from '../../../flows/flow.ts';
 import { readInvitationsIfAllowed, withInvitations } from '../../../flows/invitation/pending.ts';
 import type { JudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
+import { readUnanswered } from '../../../flows/services/read-unanswered.ts';
 import {
   isHealthy,
   isWellAsSeen,
@@ -13,7 +14,7 @@ import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
 import { remembered } from '../../../mesh/remembered.ts';
-import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
+import { evaluateMesh, type MeshStatusReport } from '../../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
 import { printable } from '../../../views/printable.ts';
@@ -58,7 +59,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const look = withAllInvitations(seen, invitations, context.now());
       const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
       const others = lone ? await othersOf(lone) : [];
-      return statusResult(look, flags, { several, others, contexts: await contexts(look) });
+      const unanswered = several ? await unansweredIn(context, look, asked) : [];
+      return statusResult(look, flags, { several, others, contexts: await contexts(look), unanswered });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
@@ -151,6 +153,25 @@ function otherContexts(context: CommandContext, flags: StatusFlags): (report: St
   );
 }
 
+/** Where clusters are one-way, as chosen, which requests get no answer by that. */
+async function unansweredIn(
+  context: CommandContext,
+  { reports, unreachable }: Look,
+  asked: readonly Target[],
+): Promise<Surroundings['unanswered']> {
+  const names = oneWayIn(evaluateMesh(reports, unreachable));
+  const concerned = reports.flatMap((report) => (names.includes(report.cluster.name) ? [report.context] : []));
+  if (concerned.length === 0) return [];
+  const targets = asked.filter(({ client }) => concerned.includes(client.context));
+  const found = await readUnanswered(context, targets);
+  return found.map(({ from, to, services }) => ({ from, to, services }));
+}
+
+/** The clusters of connections that are one-way. */
+function oneWayIn({ matrix }: MeshStatusReport): string[] {
+  return matrix.flatMap(({ from, to, state }) => (state === 'one-way' ? [from, to] : []));
+}
+
 function checkFlags(flags: StatusFlags): void {
   const refuse = (message: string, hint: string): never => {
     throw new MeshctlError('Usage', message, { hint });
@@ -161,15 +182,24 @@ function checkFlags(flags: StatusFlags): void {
   }
 }
 
+/** What a report has beside what agents said. */
+interface Surroundings {
+  several: boolean;
+  others: readonly string[];
+  contexts: Contexts;
+  unanswered: NonNullable<MeshStatusReport['unanswered']>;
+}
+
 /** A report of one cluster, or of a mesh where several were asked for. */
 function statusResult(
   look: Look,
   { output }: StatusFlags,
-  { several, others, contexts }: { several: boolean; others: readonly string[]; contexts: Contexts },
+  { several, others, contexts, unanswered }: Surroundings,
 ): CommandResult {
   const unseen = look.unreachable.length > 0 ? 'ClusterUnreachable' : isWellAsSeen(look) ? 'Forbidden' : undefined;
   const exitCode = isHealthy(look) ? 0 : unseen ? exitCodeOf(unseen) : 1;
-  const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
+  const advised = adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts);
+  const mesh = printable(unanswered.length > 0 ? { ...advised, unanswered } : advised);
   const [single] = mesh.clusters;
   const junit = () => statusJunit(mesh.clusters, mesh.unreachable, { contexts, others });
   if (several || !single) {

@@ -1,0 +1,22 @@
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type UnansweredServices, unansweredServices } from '../../mesh/services/answers.ts';
+import type { Flow, Target } from '../flow.ts';
+import { readConfiguredServices, readServiceClusters } from './read-services.ts';
+
+/**
+ * For which Services requests go from one of these clusters to another one that does not answer them. It is told beside what was
+ * asked for: where Services may not be read, nothing is said.
+ */
+export async function readUnanswered(flow: Flow, targets: readonly Target[]): Promise<UnansweredServices[]> {
+  const leaveOut = () => undefined;
+  try {
+    const members = await readServiceClusters(targets, leaveOut);
+    if (!members.some(({ tunnels }) => tunnels)) return [];
+    const found = unansweredServices(await readConfiguredServices(members, {}, leaveOut));
+    return found.filter(({ services }) => services.length > 0);
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;
+    return [];
+  }
+}

@@ -1,0 +1,65 @@
+import { isTunnel } from '../cilium/datapath.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
+import { configuredPeers, mayDialUnseen } from '../peers/peers.ts';
+import { unansweredServices } from '../services/answers.ts';
+import { globalServicesIn } from '../services/newly-shared.ts';
+import type { ClusterServices } from '../services/service-facts.ts';
+import type { MeshCheck } from './shared/mesh-input.ts';
+import { type Lack, ofBoth, type PeerVerdict, perPeer } from './shared/per-peer.ts';
+
+/**
+ * Whether requests for global Services that go to a peer are answered. That only one of two clusters dials may be chosen, and is no
+ * fault by itself; through a tunnel, requests that go to the other one's backends get no answer all the same.
+ */
+export const ANSWER_CHECKS: readonly MeshCheck[] = [
+  perPeer({
+    id: 'peers-answers',
+    title: 'requests for global services that go to peers get answers',
+    ...ofBoth(judge, lack),
+  }),
+];
+
+/** Clusters of which the Services have to be read, with their backends, for what {@link ANSWER_CHECKS} ask: of most meshes none. */
+export function withUnansweredPeers(clusters: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  const isConcerned = (one: ClusterSnapshot) =>
+    clusters.some((other) => other !== one && (isUnanswered(one, other) || isUnanswered(other, one)));
+  return clusters.filter(isConcerned);
+}
+
+/** Whether one cluster dials another one through a tunnel, and that does not dial back, as far as may be read. */
+function isUnanswered(from: ClusterSnapshot, to: ClusterSnapshot): boolean {
+  const [client, server] = [from, to].map(clusterNameOf) as [string, string];
+  if (!isTunnel(to) || !configuredPeers(from).includes(server) || dialsAnother(from, server, to)) return false;
+  return !configuredPeers(to).includes(client) || dialsAnother(to, client, from);
+}
+
+function judge(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | undefined {
+  if (!isUnanswered(from, to)) return undefined;
+  const [ours, theirs] = [from, to].map(withPeers);
+  if (!ours || !theirs) return undefined;
+  const [found] = unansweredServices([ours, { ...theirs, peers: theirs.peers?.filter((one) => one !== ours.cluster) }]);
+  if (!found) return undefined;
+  const { services, later } = found;
+  const why = `${found.to} does not dial ${found.from}, and wraps packets only for pods of clusters that it dials`;
+  const hint = `Both ways: ${connectCommand(from.context, to.context, ['--connection-mode', 'bidirectional'])}`;
+  const cause = { foundBy: 'peers-mutual', foundIn: from.context, foundOf: [found.to] };
+  return services.length > 0
+    ? { severity: 'fail', reason: `requests for ${firstOf(services)} that go there get no answer: ${why}`, hint, cause }
+    : { severity: 'warn', reason: `requests for ${firstOf(later)} would get no answer there: ${why}`, hint, cause };
+}
+
+function withPeers(cluster: ClusterSnapshot): ClusterServices | undefined {
+  const services = globalServicesIn(cluster);
+  return services && { ...services, tunnels: isTunnel(cluster) };
+}
+
+function lack(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
+  if (!isUnanswered(from, to)) return undefined;
+  if (mayDialUnseen(to)) return { says: `a Secret in which ${to.context} may name it may not be read`, isUnseen: true };
+  const unread = [from, to].find(({ globalServices }) => !globalServices);
+  return unread && { says: `the Services of ${unread.context} may not be listed`, isUnseen: true };
+}
