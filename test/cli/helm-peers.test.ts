@@ -1,7 +1,9 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import type { SandboxCluster } from '../../src/sandbox/cluster.ts';
@@ -34,7 +36,8 @@ function upgrade(): void {
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'meshctl-helm-peers-'));
-  await writeFile(join(directory, 'helm'), '#!/bin/sh\nwhile read -r _; do :; done\n');
+  const keep = `while IFS= read -r line; do printf '%s\\n' "$line"; done > '${join(directory, 'values')}'`;
+  await writeFile(join(directory, 'helm'), `#!/bin/sh\n${keep}\n`);
   await chmod(join(directory, 'helm'), 0o755);
   sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
   const path = [directory, dirname('/bin/sh')].join(delimiter);
@@ -74,6 +77,41 @@ describe('a peer with a certificate of its own, in a mesh whose peering files He
     }
     const alone = await meshctl(VIA_HELM);
     expect(alone).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('mesh-3') });
+  });
+
+  it.each([
+    ['a list', (peer: object) => [{ name: 'mesh-2' }, { name: 'mesh-3', address: 'former.example', ...peer }]],
+    ['a table', (peer: object) => ({ 'mesh-2': {}, 'mesh-3': peer })],
+  ])('is kept where the own values of the release have its certificate and key, in %s', async (_, clusters) => {
+    const files = secretTexts(found(one.store.get(refsOf(one).secret(PEERS)), PEERS));
+    const encoded = (key: string) => Buffer.from(files[`mesh-3.etcd-client${key}`] ?? '').toString('base64');
+    const tls = { cert: encoded('.crt'), key: encoded('.key'), caCert: encoded('-ca.crt') };
+    const stored = (given: Record<string, string>) => {
+      const config = { clustermesh: { config: { clusters: clusters({ tls: given }) } } };
+      const packed = gzipSync(JSON.stringify({ name: 'cilium', config })).toString('base64');
+      return Buffer.from(packed).toString('base64');
+    };
+    const release = refsOf(one).secret('sh.helm.release.v1.cilium.v1');
+    const labels = { owner: 'helm', name: 'cilium', status: 'deployed', version: '1' };
+    const metadata = { name: release.name, namespace: one.namespace, labels };
+    one.store.create({ apiVersion: 'v1', kind: 'Secret', metadata, data: { release: stored(tls) } });
+    const dry = await meshctl.ok([...VIA_HELM, '--dry-run']);
+    const run = await meshctl.ok([...VIA_HELM]);
+    const handed = parse(await readFile(join(directory, 'values'), 'utf8')).clustermesh.config.clusters;
+    expect(handed).toContainEqual(expect.objectContaining({ name: 'mesh-3', tls }));
+    expect(JSON.stringify(handed)).not.toContain('former.example');
+    for (const { stdout, stderr } of [dry, run]) {
+      expect(said(stdout + stderr)).not.toMatch(/cut off|these have none/);
+      for (const bytes of Object.values(tls)) expect(stdout + stderr).not.toContain(bytes);
+    }
+    // helm-values prints, and has no keys: what Helm makes of it is as it was.
+    expect(said((await meshctl.ok(['clustermesh', 'helm-values', '--context', 'mesh-1'])).stdout)).toMatch(CUT);
+    one.store.update(release, (secret) => {
+      secret.data = { release: stored({ ...tls, cert: tls.caCert }) };
+    });
+    const other = await meshctl.ok([...VIA_HELM, '--dry-run']);
+    expect(said(other.stderr)).toContain('have another certificate for mesh-3 than it is dialled with');
+    one.store.delete(release);
   });
 
   it('is cut off only where that is agreed to, told so by the result, and back by its command', async () => {

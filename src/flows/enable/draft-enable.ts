@@ -30,6 +30,8 @@ import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts'
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
+import { ciliumRelease } from '../../mesh/enable/helm/hand-over.ts';
+import { peersOfRelease, type ReleasePeer } from '../../mesh/enable/helm/release-peers.ts';
 import { replacedCredentials } from '../../mesh/enable/helm/replaced-credentials.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
@@ -69,6 +71,7 @@ import {
   unfinishedWarning,
 } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Authority } from '../../pki/authority.ts';
+import { readReleaseValues } from '../../snapshot/helm-release.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { withWhatRuns } from './what-runs.ts';
@@ -89,6 +92,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   overruleHands?: boolean | undefined;
   /** Helm carries it out, by the chart's values: what the chart does to peers counts, too. */
   byHelm?: boolean | undefined;
+  /** It is handed the values by this run, with the certificates that the release's own have for peers. */
+  handsTo?: { release?: string | undefined } | undefined;
   /** Other clusters, as far as they were read: who dials this one, and as whom. */
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints. */
@@ -124,6 +129,8 @@ export interface EnableDraft {
   ofAddress: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
+  /** Peers whose certificates are among the release's own values, to be handed to Helm again. Never for output. */
+  releasePeers: readonly ReleasePeer[];
 }
 
 /** Reads the cluster and plans. Writes nothing. */
@@ -136,7 +143,9 @@ export async function draftEnable(
   const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
   const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs });
-  return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now());
+  const release = options.handsTo && (options.handsTo.release ?? ciliumRelease(snapshot) ?? 'cilium');
+  const releasePeers = release ? peersOfRelease(await readReleaseValues(client, namespace, release)) : [];
+  return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now(), releasePeers);
 }
 
 /** The plan, which is a function of what was read. */
@@ -145,6 +154,7 @@ export function draftFrom(
   templates: Templates,
   options: EnableOptions,
   now: Date,
+  releasePeers: readonly ReleasePeer[] = [],
 ): EnableDraft {
   const others = withoutNamesakes(snapshot, options.others ?? []);
   const standing = whoMayStandOn(snapshot, others);
@@ -240,7 +250,7 @@ export function draftFrom(
     move,
     effects: mergeEffects([
       ...enableEffects({ snapshot, planned, authority, steps: plan.steps, rendered, objects, others: standing, move }),
-      ...(options.byHelm ? replacedCredentials(snapshot, install, others) : []),
+      ...(options.byHelm ? replacedCredentials(snapshot, install, others, releasePeers) : []),
     ]),
     rotation,
     doubts: doubtsOf(snapshot, plan.steps),
@@ -266,6 +276,7 @@ export function draftFrom(
       ...settingNotes(objects, options),
       ...(authority.replaces ? replacementNotes() : []),
     ],
+    releasePeers,
   };
 }
 

@@ -62,10 +62,10 @@ export async function draftEnableCluster(flow: Flow, target: Target, options: En
 /** Plans anew from what was read, by what is known of other clusters since. */
 export async function draftWithOthers(
   flow: Flow,
-  { snapshot }: EnableDraft,
+  { snapshot, releasePeers }: EnableDraft,
   options: EnableOptions,
 ): Promise<EnableDraft> {
-  return draftFrom(snapshot, await loadTemplates(flow.installation), options, flow.now());
+  return draftFrom(snapshot, await loadTemplates(flow.installation), options, flow.now(), releasePeers);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { ciliumRelease } from '../../mesh/enable/helm/hand-over.ts';
 import { helmPeers } from '../../mesh/enable/helm/peers.ts';
+import { withReleasePeers } from '../../mesh/enable/helm/release-peers.ts';
 import { type HelmValues, helmValues } from '../../mesh/enable/helm/values.ts';
 import { helmWords } from '../../mesh/enable/helm/words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
@@ -38,7 +39,7 @@ export interface HelmOptions {
 
 /** The values for one cluster, from its plan. @param release as the operator named it */
 export function helmValuesOf(
-  { snapshot, identity, install, settings }: EnableDraft,
+  { snapshot, identity, install, settings, releasePeers }: EnableDraft,
   options: EnableOptions,
   release?: string,
 ): HelmValues {
@@ -50,6 +51,7 @@ export function helmValuesOf(
     image: settleImage(snapshot, options.image, install.apiserverImage, install.version),
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
     release: releaseOf(snapshot, release),
+    handed: releasePeers.map(({ name }) => name),
   });
 }
 
@@ -101,7 +103,7 @@ export async function enableViaHelm(
     const args = helmCommand(target, draft, helm);
     const says = `${target.client.context}: helm ${args.join(' ')}`;
     await during(flow, { doing: says, done: says }, () =>
-      runHelm(flow, args, stringify(values), helm, options.forcing),
+      runHelm(flow, args, stringify(withReleasePeers(values, draft.releasePeers)), helm, options.forcing),
     );
     if (helm.dryRun) return;
     if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {

@@ -171,6 +171,7 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
     force: flags.forceConflicts,
     byHelm: flags.viaHelm,
+    handsTo: flags.viaHelm ? { release: flags.helmRelease } : undefined,
     waitMs: flags.waitDuration,
   };
 }

@@ -25,8 +25,13 @@ export interface HelmPeers {
  * The chart makes the peers where it has done so before, or where no peer has a certificate of its own, whose key would have to
  * be a value; it would delete its own with `enabled: false`. Each cluster that is named gets a user: until 1.18 always, since
  * then only with the Secrets (its users-configmap.yaml).
+ * @param handed peers whose certificates Helm is handed beside these values
  */
-export function helmPeers(snapshot: ClusterSnapshot, install: CiliumInstall): HelmPeers {
+export function helmPeers(
+  snapshot: ClusterSnapshot,
+  install: CiliumInstall,
+  handed: readonly string[] = [],
+): HelmPeers {
   const dialled = configuredPeers(snapshot);
   const withOwn = dialled.filter((peer) => !sharesCertificate(snapshot, peer));
   const areMade = (dialled.length > 0 && withOwn.length === 0) || madeByHelm(snapshot, install);
@@ -46,7 +51,7 @@ export function helmPeers(snapshot: ClusterSnapshot, install: CiliumInstall): He
     clusters,
     notes: [
       ...noteOf(
-        withOwn,
+        withOwn.filter((peer) => !handed.includes(peer)),
         'the chart keeps certificates of their own only by values that have them, with their keys, as clustermesh.config.clusters[].tls; these have none',
       ),
       ...noteOf(

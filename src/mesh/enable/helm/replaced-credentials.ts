@@ -10,6 +10,7 @@ import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 import { issuingMethod } from './chart-issuing.ts';
 import { peersRewritten } from './peers.ts';
+import { isKeptByRelease, type ReleasePeer } from './release-peers.ts';
 
 /** The CAs of either side, as far as they are known. */
 interface Sides {
@@ -28,13 +29,17 @@ interface Sides {
  * files name the certificate for all peers (`clustermesh-config-generate-etcd-cfg` in the chart's _helpers.tpl). Those whose CA is
  * this cluster's too are none the worse for it.
  * @param others other clusters, as far as they were read
+ * @param release peers whose certificates are handed to Helm again: those that have them now keep them
  */
 export function replacedCredentials(
   snapshot: ClusterSnapshot,
   install: CiliumInstall,
   others: readonly ClusterSnapshot[],
+  release: readonly ReleasePeer[] = [],
 ): PeerEffect[] {
-  const effects = peersRewritten(snapshot, install).flatMap((peer): PeerEffect[] => {
+  const rewritten = peersRewritten(snapshot, install).filter((peer) => !isKeptByRelease(snapshot, peer, release));
+  const effects = rewritten.flatMap((peer): PeerEffect[] => {
+    if (release.some(({ name }) => name === peer)) return [ofRelease(snapshot, peer, others)];
     const other = others.find((cluster) => clusterNameOf(cluster) === peer);
     const sides = sidesOf(snapshot, peer, other);
     const [accepts, trusts] = [isAccepted(sides), isTrusted(sides)];
@@ -52,6 +57,18 @@ export function replacedCredentials(
     ];
   });
   return mendsForOtherOwners(effects, peersOfOthers(snapshot));
+}
+
+/** The release's own values have a certificate for the peer, and another one lies beside its peering file by now. */
+function ofRelease(snapshot: ClusterSnapshot, peer: string, others: readonly ClusterSnapshot[]): PeerEffect {
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  return {
+    cluster: snapshot.context,
+    peer,
+    becomes: 'unknown',
+    why: `the release's own values have another certificate for ${peer} than it is dialled with, which Helm writes again`,
+    mend: connectCommand(snapshot.context, other?.context ?? unnamedContext(peer)),
+  };
 }
 
 function sidesOf(snapshot: ClusterSnapshot, peer: string, other: ClusterSnapshot | undefined): Sides {

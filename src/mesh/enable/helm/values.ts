@@ -35,6 +35,8 @@ export interface HelmInput {
   serviceAddresses: readonly string[];
   /** The Helm release that is to have the values. */
   release: string;
+  /** Peers whose certificates Helm is handed beside these values. */
+  handed?: readonly string[] | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface HelmInput {
  */
 export function helmValues(input: HelmInput): HelmValues {
   const { snapshot, identity, install, settings } = input;
-  const peers = helmPeers(snapshot, install);
+  const peers = helmPeers(snapshot, install, input.handed);
   const makes = {
     users: peers.usersAreMade,
     peers: peers.areMade,
