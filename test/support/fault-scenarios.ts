@@ -100,7 +100,9 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
 
   test('says status', 'status names it', () => {
     expect(seen.statusIds).toEqual(expect.arrayContaining([...fault.status]));
-    expect(isClean ? seen.status.exitCode === 0 : [1, 3].includes(seen.status.exitCode), textOf(seen.status)).toBe(true);
+    expect(isClean ? seen.status.exitCode === 0 : [1, 3].includes(seen.status.exitCode), textOf(seen.status)).toBe(
+      true,
+    );
   });
   test('says check', 'check finds it', () => {
     expect(findingsOf(seen.check), textOf(seen.check)).toEqual(expect.arrayContaining([...fault.check]));
