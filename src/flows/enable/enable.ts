@@ -25,6 +25,7 @@ import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
+import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
@@ -169,6 +170,8 @@ async function enableIn(
   if (final.move)
     await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs, journals });
   else await apply(rest);
+  // Those that lose their connection with the pods read the CA when they notice it: by then the kubelets are to have brought the new one.
+  if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)

@@ -203,11 +203,15 @@ export function authorityWarnings(
   ];
 }
 
-/** What follows from a replaced CA, for people; what becomes of peers is said of each of them. */
+/**
+ * What follows from a replaced CA, for people; what becomes of peers is said of each of them. A client of etcd reads the CA when it is
+ * made, and waits as long for its first connection (initialConnectionTimeout in Cilium's pkg/kvstore/etcd.go).
+ */
 export function replacementNotes(): string[] {
   return [
     'Replacing the CA restarts the clustermesh-apiserver: its etcd reads the CA only at its start',
     "Hubble's certificates stay with the former CA until they are reissued",
+    'Agents that wait for their first connection by then go on with the former CA, for up to 15 minutes or until they are restarted',
   ];
 }
 

@@ -278,7 +278,11 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   starting: {
     says: () => 'waiting for the first connection',
-    hint: waitFor,
+    // For as long as a client of etcd waits that was made with a former CA (initialConnectionTimeout in pkg/kvstore/etcd.go).
+    hint: ({ context }) => {
+      const wait = meshctlCommand('clustermesh status', { context }, ['--wait', '--wait-duration', '16m']);
+      return `It passes with the next attempt, or within 15 minutes where a CA was replaced meanwhile: ${wait}`;
+    },
   },
   'agent-unreachable': {
     says: (_server, { component, untried }) =>
