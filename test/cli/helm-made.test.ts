@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOOPBACK } from '../../src/mesh/certificates/cluster-certificates.ts';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { agentDaemonSetRef } from '../../src/mesh/objects/names.ts';
+import { podSpec, templateSpec } from '../../src/mesh/objects/workload.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { serverCertificateSpec } from '../support/certificate-specs.ts';
@@ -51,6 +53,27 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 describe('clusters whose server certificates Helm makes', () => {
+  it('are connected by these names too where no image tells a version, but an agent does', async () => {
+    const one = found(sandbox.clusters[0], 'mesh-1');
+    const daemonSet = found(one.store.get(agentDaemonSetRef(one.namespace)), 'the DaemonSet');
+    const setImage = (image: string) => {
+      for (const object of [
+        daemonSet,
+        ...one.store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } }),
+      ])
+        one.store.update(refOf(object), (live) => {
+          const spec = object === daemonSet ? templateSpec(live) : podSpec(live);
+          for (const container of spec.containers ?? []) if (container.name === 'cilium-agent') container.image = image;
+        });
+    };
+    const image = templateSpec(daemonSet).containers?.find(({ name }) => name === 'cilium-agent')?.image ?? '';
+    setImage('registry.example/cilium/cilium:company-7');
+    const { stdout, stderr } = await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--dry-run']);
+    setImage(image);
+    expect(stdout).not.toMatch(/[~+].* Secret kube-system\/clustermesh-apiserver-server-cert/);
+    expect(stderr).not.toContain('no version of Cilium');
+  });
+
   it('are connected by the names that these cover, and Helm finds its Secrets as it has made them', async () => {
     const before = certificates();
     const { stdout, stderr } = await meshctl.ok(connect('mesh-1', 'mesh-2'));

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OWNERSHIP_CHECKS } from '../../src/mesh/checks/ownership.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
@@ -54,12 +55,12 @@ function server({ made = HELM, covers = [], service = loadBalancerService('10.9.
 }
 
 /** mesh-1, which shares the CA. @param file by which it dials mesh-2 already */
-function client({ version = 'v1.20.0', file }: { version?: string | undefined; file?: string } = {}): Member {
+function client({ version = 'v1.20.0', told, file }: { version?: string; told?: string; file?: string } = {}): Member {
   const texts = file === undefined ? {} : { 'mesh-2': file };
   const cached = file === undefined ? {} : { 'mesh-2': cachedPeerFile('kube-system') };
   const snapshot = snapshotOf({
     context: 'one',
-    agent: { image: `quay.io/cilium/cilium:${version}`, desired: 1, ready: 1 },
+    agent: { image: `quay.io/cilium/cilium:${version}`, version: parseVersion(told ?? ''), desired: 1, ready: 1 },
     live: [
       apiserverDeployment(),
       secretObject('cilium-kvstoremesh', texts),
@@ -89,7 +90,9 @@ describe('a server certificate that could be made anew', () => {
     ['also by who dialled an address that an upgrade took out of it', {}, { file: DIRECT }, 'name', 'keep'],
     ['is dialled at an address that Helm has put into it', { covers: ['10.9.0.2'] }, {}, 'address', 'keep'],
     ['is made anew for a client whose files have no aliases', {}, { version: 'v1.19.3' }, 'address', 'update'],
-    ['or of which no version tells', {}, { version: 'latest' }, 'address', 'update'],
+    ['but not for one of which no version tells: that is no old one', {}, { version: 'latest' }, 'name', 'keep'],
+    ['nor for one whose agents tell a new one', {}, { version: 'latest', told: '1.20.1' }, 'name', 'keep'],
+    ['but is for one whose agents tell an old one', {}, { version: 'latest', told: '1.19.3' }, 'address', 'update'],
     [
       'or for a load balancer that has a host name',
       {

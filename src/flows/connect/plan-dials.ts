@@ -15,6 +15,7 @@ import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { formerLetIn } from '../../mesh/connect/shut-out.ts';
+import { unknownVersionNotes } from '../../mesh/connect/unknown-version.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -113,6 +114,7 @@ export function planDials({
     ...dialWarnings(directions),
     ...notes,
     ...directions.flatMap(choiceNotes),
+    ...unknownVersionNotes(directions),
     ...formerLetIn(directions),
     ...foreignHomeNotes([...serve.steps, ...dial.steps]),
   ]);

@@ -1,5 +1,4 @@
 import { checkClusterName } from '../../mesh/cilium/cluster-name.ts';
-import { versionOfImage } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { doubtAboutUsers } from '../../mesh/enable/effects/lost-users.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -10,30 +9,21 @@ import { readEtcdUsers } from '../etcd/read-users.ts';
 import type { Flow, Target } from '../flow.ts';
 import { listAgents } from '../status/ask-agents.ts';
 import { AGENTS } from '../status/status-programs.ts';
-import { askAgentVersion } from '../versions/read-versions.ts';
 
 /** What a few agents have mounted, all have. */
 const AGENTS_ASKED = 3;
 const AGENT_TIMEOUT_MS = 5_000;
 
 /**
- * A snapshot with what only running pods tell: Cilium's version where the agents' image does not, and of what its objects have
- * lost the id that is served, and the users of a list that is gone or cannot be read. Whatever cannot be asked is left out: it is
+ * A snapshot with what only running pods tell of what its objects have lost: the id that is served, and the users of a list that is gone or cannot be read. Whatever cannot be asked is left out: it is
  * only for knowing more.
  */
 export async function withWhatRuns(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
-  const known = await withServedId(flow, target, await withAgentVersion(flow, target, snapshot));
+  const known = await withServedId(flow, target, snapshot);
   if (doubtAboutUsers(known) === undefined) return known;
   const servedUsers = await orNone(flow, () => readServedUsers(flow, target, known), []);
   if (servedUsers.length > 0) return { ...known, servedUsers };
   return { ...known, mountedPeers: await orNone(flow, () => readMountedPeers(flow, target), []) };
-}
-
-async function withAgentVersion(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
-  const { agent } = snapshot;
-  if (!agent || versionOfImage(agent.image)) return snapshot;
-  const version = await orNone(flow, () => askAgentVersion(target, agent.image), undefined);
-  return { ...snapshot, agent: { ...agent, version } };
 }
 
 /** The clustermesh-apiserver keeps the former users when it can read none (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go). */

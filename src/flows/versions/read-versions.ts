@@ -2,7 +2,7 @@ import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ApiserverVersion, ClusterVersions, ProgramVersion, RunningVersion } from '../../mesh/cilium/skew.ts';
-import { type CiliumVersion, formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
+import { formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import {
@@ -17,10 +17,8 @@ import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { podSpec } from '../../mesh/objects/workload.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { DAEMON, LONGEST_ANSWER_MS } from '../../snapshot/agent-version.ts';
 import type { Target } from '../flow.ts';
-
-/** A version is nice to have: whatever does not say it soon is shown by its image. */
-const LONGEST_ANSWER_MS = 5000;
 
 /**
  * The versions that run in a cluster. Images tell those of Cilium's programs; where a tag says nothing, and for etcd, which
@@ -112,16 +110,6 @@ async function agentVersions(target: Target): Promise<Pick<ClusterVersions, 'age
   return { agents: versions.toSorted((a, b) => b.pods - a.pods), ...(waiting.length > 0 ? { waiting } : {}) };
 }
 
-/** The version that an agent of this image tells; undefined where none does. @throws MeshctlError where pods may not be read */
-export async function askAgentVersion(target: Target, image: string): Promise<CiliumVersion | undefined> {
-  const agent = (await runningAgents(target)).find((one) => one.image === image);
-  return agent && parseVersion((await askAgent(target, agent.pod)) ?? '');
-}
-
-async function runningAgents(target: Target): Promise<{ image: string; pod: string }[]> {
-  return (await listedAgents(target)).filter(({ isRunning }) => isRunning);
-}
-
 /** The pods of agents, without those that are ending. */
 function listedAgents({ client, namespace }: Target): Promise<{ image: string; pod: string; isRunning: boolean }[]> {
   return client.collect({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR }, (pod) => {
@@ -139,8 +127,6 @@ async function askAgent(target: Target, pod: string): Promise<string | undefined
   return versionIn((await answerOf(target, pod, AGENT_CONTAINER, ['cilium-dbg', 'version'])) ?? '', DAEMON);
 }
 
-/** `Daemon: 1.20.0 0a1b2c3d 2026-…` of `cilium-dbg version`. */
-const DAEMON = /^Daemon: (\S+)/m;
 /** `etcd Version: 3.6.4` of `etcd --version`. */
 const ETCD = /^etcd Version: (\S+)/m;
 

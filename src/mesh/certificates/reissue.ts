@@ -1,4 +1,5 @@
 import { hasCertificate } from '../apiserver/pod-marks.ts';
+import { type CiliumVersion, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { chartIssues, serverNamesValue } from '../objects/chart-values.ts';
@@ -28,7 +29,7 @@ export function reissueAdvice(
   const owner = ownerOfData(live) ?? handOn(live);
   if (owner === undefined) return `reissue it: ${meshctlCommand('clustermesh enable', { context })}`;
   const tool = toolOf(live);
-  if (tool) return byTool(tool, { context, namespace, agents: snapshot.agent?.image }, secrets, names);
+  if (tool) return byTool(tool, { context, namespace, agents: versionOfAgents(snapshot.agent) }, secrets, names);
   if (!isByHand(owner)) return elsewhere(owner, names);
   // What somebody put there by hand is a conflict, as long as there is anything in it.
   const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
@@ -51,7 +52,7 @@ function covering(names: readonly string[]): string {
 
 function byTool(
   { kind, says, name }: Tool,
-  { agents, ...place }: { context: string; namespace: string; agents: string | undefined },
+  { agents, ...place }: { context: string; namespace: string; agents: CiliumVersion | undefined },
   secrets: readonly string[],
   names: readonly string[],
 ): string {

@@ -1,7 +1,13 @@
 import { containerOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { atMostOneMinorApart, followAgentsHint, UPGRADE_OLDER } from '../cilium/skew.ts';
-import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
+import {
+  type CiliumVersion,
+  compareMinors,
+  formatVersion,
+  versionOfAgents,
+  versionOfImage,
+} from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
 
@@ -21,9 +27,7 @@ export const APISERVER_VERSION_CHECKS: readonly Check[] = [
     },
     run: ({ clusters }) =>
       clusters.flatMap((cluster): Finding[] => {
-        const [agent, own] = [cluster.agent?.image, apiserverImage(cluster)].map((image) =>
-          versionOfImage(image ?? ''),
-        );
+        const [agent, own] = [versionOfAgents(cluster.agent), versionOfImage(apiserverImage(cluster) ?? '')];
         if (!agent || !own || compareMinors(agent, own) === 0) return [];
         const { context } = cluster;
         const args = { context, apiserver: formatVersion(own), agents: formatVersion(agent) };
@@ -53,16 +57,16 @@ export const VERSION_CHECKS: readonly Check[] = [
 
 function versionOf({ agent }: ClusterSnapshot): Subject {
   if (!agent) return { things: [], otherwise: 'there is no DaemonSet cilium' };
-  const version = versionOfImage(agent.image);
+  const version = versionOfAgents(agent);
   return {
     things: version ? [formatVersion(version)] : [],
-    otherwise: `Cilium's version cannot be determined from the agent's image ${agent.image}`,
+    otherwise: `Cilium's version cannot be determined from the agent's image ${agent.image}, and no agent told it`,
   };
 }
 
 function versionSkew({ clusters }: CheckInput): Finding[] {
   const known = clusters.flatMap(({ context, agent }): { context: string; version: CiliumVersion }[] => {
-    const version = agent && versionOfImage(agent.image);
+    const version = versionOfAgents(agent);
     return version ? [{ context, version }] : [];
   });
   const ordered = known.toSorted((a, b) => compareMinors(a.version, b.version));

@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
+import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
 
 /**
  * Which policies change their meaning with cilium-config's `policy-default-local-cluster`: with it, a selector of peers
@@ -20,7 +20,7 @@ export function selectsLocalCluster({
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): boolean | undefined {
   const set = ciliumConfig['policy-default-local-cluster'];
   if (set !== undefined) return set === 'true';
-  const version = versionOfImage(agent?.image ?? '');
+  const version = versionOfAgents(agent);
   return version && compareMinors(version, LOCAL_SINCE) >= 0;
 }
 

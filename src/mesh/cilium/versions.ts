@@ -84,6 +84,16 @@ export function versionOfImage(image: string): CiliumVersion | undefined {
 }
 
 /**
+ * The version of a cluster's agents: by their image, or where that tells none (a digest, `latest`, a tag of one's own) as one of them
+ * has told. Undefined where neither does: then it may be any, and nothing is to be decided as if it were an old one.
+ */
+export function versionOfAgents(
+  agent: { image: string; version?: CiliumVersion | undefined } | undefined,
+): CiliumVersion | undefined {
+  return agent && (versionOfImage(agent.image) ?? agent.version);
+}
+
+/**
  * The clustermesh-apiserver image that belongs to an agent's image: the same registry, path and tag, without the digest,
  * which is that of the agent. What is around the name stays: `cilium-ci` goes with `clustermesh-apiserver-ci`, and Rancher's
  * `mirrored-cilium-cilium` with `mirrored-cilium-clustermesh-apiserver`. Undefined when the name is not Cilium's, or there is neither a tag nor a version, so that nothing tells what to run.

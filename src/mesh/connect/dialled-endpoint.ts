@@ -9,7 +9,7 @@ import {
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
-import { compareMinors, versionOfImage } from '../cilium/versions.ts';
+import { compareMinors, versionOfAgents, versionOfImage } from '../cilium/versions.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { meshHostname, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -23,7 +23,7 @@ import { canSign } from './credentials.ts';
 import type { Member } from './member.ts';
 
 /** From this version on a peering file can say itself what its host names mean. */
-const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
+export const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
 
 /**
  * What a client dials of a server: what it dials already where that does as well, else the addresses that the server has or was
@@ -120,8 +120,8 @@ function keptAlias(client: Member, server: Member): PeerEndpoint | undefined {
 /**
  * Whether a server certificate is left as it is although it could be made to cover what it is dialled at: a tool has made it, and makes
  * it so again, as Cilium's chart does at each upgrade (templates/clustermesh-apiserver/tls-helm), which would cut off whoever dials
- * by what was added. The client is told in its file what the server's name in the mesh means; one that cannot be told so would
- * need its pods changed, which another tool may make.
+ * by what was added. The client is told in its file what the server's name in the mesh means; one that is known not to read that would
+ * need its pods changed, which another tool may make. One of which no version tells is no old one: the plan says what is taken for granted.
  */
 function isLeft(client: Member, server: Member, hosts: readonly string[]): boolean {
   const { objects, namespace } = server.snapshot;
@@ -129,16 +129,17 @@ function isLeft(client: Member, server: Member, hosts: readonly string[]): boole
     toolOwner(objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)))) !== undefined &&
     covers(server, meshHostname(server.identity.name)) &&
     hosts.every(isIpAddress) &&
-    readsAliases(client) === true
+    readsAliases(client) !== false
   );
 }
 
 /** Whether what dials in a cluster finds in its files what host names mean; undefined where no version tells. */
-function readsAliases({ snapshot }: Member): boolean | undefined {
+export function readsAliases({ snapshot }: Pick<Member, 'snapshot'>): boolean | undefined {
   const dialling = kvstoremeshDials(snapshot)
     ? containerOf(apiserverDeployment(snapshot), 'kvstoremesh')?.image
     : undefined;
-  const versions = [snapshot.agent?.image, dialling].flatMap((image) => versionOfImage(image ?? '') ?? []);
+  const known = [versionOfAgents(snapshot.agent), versionOfImage(dialling ?? '')];
+  const versions = known.flatMap((version) => version ?? []);
   if (versions.length === 0) return undefined;
   return versions.every((version) => compareMinors(version, ALIASES_IN_FILES) >= 0);
 }

@@ -2,7 +2,7 @@ import { imageOf } from '../apiserver/deployment.ts';
 import { hostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
-import { apiserverImageFor, versionOfImage } from '../cilium/versions.ts';
+import { apiserverImageFor, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { serviceChoices } from '../enable/kept-service.ts';
@@ -153,10 +153,10 @@ function filled<T>(list: readonly T[] | undefined): readonly T[] | undefined {
 /** An image of one's own stays where it is; a file that named it would keep it from following Cilium's version. */
 function imageRemarks(snapshot: ClusterSnapshot): string[] {
   const live = imageOf(apiserverDeployment(snapshot));
-  const agents = snapshot.agent?.image ?? '';
-  const apiserverImage = apiserverImageFor(agents);
+  const version = versionOfAgents(snapshot.agent);
+  const apiserverImage = apiserverImageFor(snapshot.agent?.image ?? '', version);
   if (apiserverImage === undefined) return [];
-  const settled = settleImage(snapshot, undefined, apiserverImage, versionOfImage(agents));
+  const settled = settleImage(snapshot, undefined, apiserverImage, version);
   const isOwn = live !== undefined && live !== apiserverImage && settled === live;
   return isOwn ? [`it runs ${live}, which stays as long as Cilium's version does`] : [];
 }

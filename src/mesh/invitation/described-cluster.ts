@@ -2,7 +2,7 @@ import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { internalAddresses } from '../cilium/node-addresses.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
-import { formatVersion, versionOfImage } from '../cilium/versions.ts';
+import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unnamedContext } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -40,7 +40,7 @@ export const SETTINGS_OF_MESSAGES: readonly string[] = [
 export function describeCluster({ snapshot, identity, endpoints }: Member, ca: string): DescribedCluster {
   const { ciliumConfig = {}, nodes, serviceCidrs, agent } = snapshot;
   const { given, pools } = podRanges(snapshot);
-  const version = versionOfImage(agent?.image ?? '');
+  const version = versionOfAgents(agent);
   const settings = SETTINGS_OF_MESSAGES.flatMap((key) => {
     const value = ciliumConfig[key];
     return value === undefined ? [] : [[key, value] as const];

@@ -13,7 +13,7 @@ import {
 } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
-import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
+import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -192,7 +192,7 @@ function wireguardFamily(config: CiliumConfig, { nodes }: ClusterSnapshot): 4 | 
 /** What is outermost between two nodes that use IPsec. `unknown`: either, as the agents' version cannot be told. */
 function espPlace(tunnels: boolean, clusters: readonly ClusterSnapshot[]): 'inside' | 'outside' | 'unknown' {
   if (!tunnels) return 'outside';
-  const versions = clusters.map(({ agent }) => versionOfImage(agent?.image ?? ''));
+  const versions = clusters.map(({ agent }) => versionOfAgents(agent));
   const old = versions.map((version) => version && compareMinors(version, ESP_OUTSIDE_SINCE) < 0);
   if (old.every((isOld) => isOld === true)) return 'inside';
   return old.every((isOld) => isOld === false) ? 'outside' : 'unknown';

@@ -1,4 +1,4 @@
-import { compareMinors, versionOfImage } from '../cilium/versions.ts';
+import { type CiliumVersion, compareMinors } from '../cilium/versions.ts';
 import type { ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -17,11 +17,10 @@ const CONTAINER = `^${POD}(?:initContainers|containers)\\[(?:etcd-init|etcd|apis
 /**
  * Whether Cilium's chart issues the clustermesh-apiserver's certificates in any case: before 1.20 values could bring them, and the
  * names of the server's were elsewhere among the values (upgrade notes of 1.20).
- * @param agents the image of the agents; undefined where it tells no version
+ * @param agents their version; undefined where it cannot be told
  */
-export function chartIssues(agents: string | undefined): boolean | undefined {
-  const version = versionOfImage(agents ?? '');
-  return version && compareMinors(version, ISSUES_ALWAYS) >= 0;
+export function chartIssues(agents: CiliumVersion | undefined): boolean | undefined {
+  return agents && compareMinors(agents, ISSUES_ALWAYS) >= 0;
 }
 
 const ISSUES_ALWAYS = { major: 1, minor: 20, patch: 0, suffix: '' };
@@ -31,7 +30,7 @@ const ISSUES_ALWAYS = { major: 1, minor: 20, patch: 0, suffix: '' };
  * @param what of it is meant; empty: all
  * @param agents as {@link chartIssues} has it
  */
-export function serverNamesValue(what: string, agents?: string): string {
+export function serverNamesValue(what: string, agents?: CiliumVersion): string {
   const [now, before] = [`${OF_APISERVER}.tls.auto.server${what}`, `${OF_APISERVER}.tls.server${what}`];
   const issues = chartIssues(agents);
   if (issues === undefined) return `${now} (before Cilium 1.20: ${before})`;

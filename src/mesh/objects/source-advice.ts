@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import type { CiliumVersion } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
@@ -58,12 +59,12 @@ const ISSUERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['helm', 'flux-helm', '
 /**
  * What to edit in the source of a server certificate that a tool makes, so that its next sync leaves the names that were added. As the
  * end of a sentence; ends with its command where there is one.
- * @param place of the cluster; `agents` is their image, by which the chart's version is known
+ * @param place of the cluster; `agents` is their version, which is the chart's
  * @param names beside those that Cilium's chart puts into each
  * @returns undefined where the tool makes one that is as good
  */
 export function lastingNames(
-  { context, agents }: { context: string; agents?: string | undefined },
+  { context, agents }: { context: string; agents?: CiliumVersion | undefined },
   object: KubeObject,
   names: readonly string[],
 ): string | undefined {

@@ -1,4 +1,5 @@
 import { nameCovers, namesBeside } from '../certificates/cluster-certificates.ts';
+import { versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { chartValueOf } from '../objects/chart-values.ts';
@@ -68,7 +69,7 @@ export function foreignServer(snapshot: ClusterSnapshot, all: readonly ClusterSn
   const isDialled = (name: string) => [...dialled.keys()].some((host) => nameCovers(name, host));
   const names = namesBeside(certificate, namespace).filter((name) => unknown.length > 0 || isDialled(name));
   const lasting =
-    names.length > 0 ? lastingNames({ context, agents: snapshot.agent?.image }, object, names) : undefined;
+    names.length > 0 ? lastingNames({ context, agents: versionOfAgents(snapshot.agent) }, object, names) : undefined;
   return lasting === undefined ? undefined : { object, owner, keys: [TLS_KEYS.certificate], lasting };
 }
 

@@ -1,5 +1,5 @@
 import { familyOf } from '../cilium/cidr.ts';
-import { versionOfImage } from '../cilium/versions.ts';
+import { versionOfAgents } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import type { Fault } from '../faults/fault.ts';
@@ -247,7 +247,7 @@ function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
     mtu,
     hints: concerned.map(({ name, snapshot: { context, namespace, ciliumConfig = {}, agent } }) => {
       const fitting = smallestPath(name, losses) ?? mtu;
-      const overhead = tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? ''));
+      const overhead = tunnelOverhead(ciliumConfig, versionOfAgents(agent));
       const inside = overhead > 0 ? `, which leaves ${fitting - overhead} for pods` : '';
       const patch = kubectlCommand({ context, namespace }, [
         ...['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge'],

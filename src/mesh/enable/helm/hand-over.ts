@@ -1,5 +1,5 @@
 import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts';
-import { formatVersion, versionOfImage } from '../../cilium/versions.ts';
+import { formatVersion, versionOfAgents } from '../../cilium/versions.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { kubectlCommand, shellWord } from '../../command-line.ts';
 import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
@@ -89,7 +89,7 @@ export function helmUpgradeCommand(
   words: readonly string[],
 ): string {
   const chart = /^cilium-(.+)$/.exec(made.metadata.labels?.['helm.sh/chart'] ?? '')?.[1];
-  const runs = versionOfImage(agent?.image ?? '');
+  const runs = versionOfAgents(agent);
   const version = chart ?? (runs ? formatVersion(runs) : '<version of Cilium>');
   const where = ['--namespace', namespace, '--kube-context', context, '--reuse-values'];
   return ['helm', 'upgrade', release, 'cilium/cilium', '--version', version, ...where, ...words]
