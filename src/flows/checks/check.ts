@@ -6,27 +6,20 @@ import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
 import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
-import type {
-  ClusterObservation,
-  ContainerFacts,
-  MeshCheckInput,
-  NodeObservation,
-} from '../../mesh/checks/shared/mesh-input.ts';
+import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../mesh/checks/shared/mesh-input.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { APISERVER_SELECTOR, OPERATOR_SELECTOR } from '../../mesh/objects/names.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
-import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
-import { podStatus } from '../../mesh/objects/workload.ts';
-import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { peerObjects } from '../../mesh/peers/foreign-homes.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
+import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
@@ -41,6 +34,7 @@ import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
 import { withServicesUnanswered } from './read-answers.ts';
+import { apiserverContainers, operatorStarts } from './read-pods.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -172,16 +166,18 @@ async function observe(
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const asksPeers = peers && snapshot.ciliumConfig !== undefined;
   const asksUsers = categories.has('tls') && !pre;
-  const [containers, agents, polled, planned, policies, operators, etcdUsers, invitations] = await Promise.all([
-    categories.has('apiserver') ? apiserverContainers(remembered) : [],
-    observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
-    asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
-    categories.has('ownership') ? planDrift(flow, remembered) : {},
-    categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
-    categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
-    asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
-    asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : { judged: [], unreadable: [] },
-  ]);
+  const [containers, agents, polled, planned, policies, operators, etcdUsers, invitations, rendered] =
+    await Promise.all([
+      categories.has('apiserver') ? apiserverContainers(remembered) : [],
+      observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
+      asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
+      categories.has('ownership') ? planDrift(flow, remembered) : {},
+      categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
+      categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
+      asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
+      asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : { judged: [], unreadable: [] },
+      categories.has('ownership') ? readRenderedByHelm(remembered.client, peerObjects(snapshot)) : undefined,
+    ]);
   const now = flow.now();
   return {
     containers,
@@ -193,6 +189,7 @@ async function observe(
     etcdsUnasked: etcdUsers?.unasked,
     invited: asksUsers ? invitedBy(invitations, now) : undefined,
     ...planned,
+    rendered,
   };
 }
 
@@ -222,27 +219,6 @@ async function planDrift(
     if (!(error instanceof MeshctlError)) throw error;
     return { driftUnknown: error.message };
   }
-}
-
-async function apiserverContainers({ client, namespace }: Target): Promise<ContainerFacts[]> {
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
-  return pods
-    .filter(({ metadata }) => !metadata.deletionTimestamp)
-    .flatMap((pod) => {
-      const [trouble] = workloadTroubles(undefined, [pod]);
-      return (podStatus(pod).containerStatuses ?? []).map(({ name, ready = false, restartCount = 0, state }) => ({
-        pod: pod.metadata.name,
-        container: name,
-        ready,
-        restarts: restartCount,
-        ...(state?.waiting && restartCount === 0 ? { waitsFor: trouble?.says ?? '' } : {}),
-      }));
-    });
-}
-
-async function operatorStarts({ client, namespace }: Target): Promise<Date[]> {
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: OPERATOR_SELECTOR });
-  return pods.filter(isPodRunning).flatMap((pod) => startedAt(pod) ?? []);
 }
 
 async function observeNodes(

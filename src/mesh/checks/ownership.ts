@@ -66,18 +66,19 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
       ].map((object) => describeRef(refOf(object))),
       otherwise: 'it has no objects for peers',
     }),
-    run: ({ clusters }, all) =>
+    run: ({ clusters, observed }, all) =>
       clusters.flatMap((snapshot) => {
         const { context } = snapshot;
         const server = foreignServer(snapshot, all);
-        return [...foreignHomes(snapshot), ...(server ? [server] : [])].map(({ object, owner, keys, lasting }) =>
-          findingOf(
-            'ownership-peers',
-            'warn',
-            context,
-            { object: describeRef(refOf(object)), owner, keys },
-            `${owner} may undo it at its next sync; ${lasting}`,
-          ),
+        return [...foreignHomes(snapshot, observed.get(context)?.rendered), ...(server ? [server] : [])].map(
+          ({ object, owner, keys, lasting }) =>
+            findingOf(
+              'ownership-peers',
+              'warn',
+              context,
+              { object: describeRef(refOf(object)), owner, keys },
+              `${owner} may undo it at its next sync; ${lasting}`,
+            ),
         );
       }),
     says: ({ args }) =>

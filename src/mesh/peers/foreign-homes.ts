@@ -13,6 +13,7 @@ import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts
 import { peerCertificateKeys, peerOfUser, peersIn } from './file/peer-config.ts';
 import { hostsDialled } from './hosts-dialled.ts';
 import { PEER_SECRETS } from './peers.ts';
+import { comparePeers } from './rendered-peers.ts';
 
 /**
  * Objects of peers that a tool (Helm, Argo CD, Flux) makes from a source of its own: what connect writes into them lasts
@@ -37,8 +38,15 @@ export function peerObjects({ objects, namespace }: ClusterSnapshot): KubeObject
   return refs.flatMap((ref) => objects.get(keyOf(ref)) ?? []);
 }
 
-/** Those of a cluster that meshctl has written into. */
-export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
+/**
+ * Those of a cluster that meshctl has written into. Of one whose source is known to have all peers as they are there, nothing is to be
+ * told: its next sync changes nothing of them.
+ * @param rendered what a tool makes of its source, where that was read
+ */
+export function foreignHomes(
+  snapshot: ClusterSnapshot,
+  rendered?: ReadonlyMap<string, KubeObject> | undefined,
+): ForeignHome[] {
   const letIn = (snapshot.remoteUsers ?? []).flatMap(({ name }) => peerOfUser(name) ?? []);
   return peerObjects(snapshot).flatMap((object) => {
     const owner = toolOwner(object);
@@ -48,8 +56,15 @@ export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
     if (keys.length === 0) return [];
     const peers =
       object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
-    const how = keys.some(isCertificate) ? 'with-credentials' : 'with';
-    return [{ object, owner, keys, lasting: lastingPeers(snapshot.context, object, peers, how) }];
+    const isRendered = rendered?.has(keyOf(refOf(object))) ?? false;
+    const { missing, different } = comparePeers(object, peers, rendered);
+    if (isRendered && missing.length + different.length === 0) return [];
+    const lacking = [...missing, ...different];
+    const own = lacking.some((peer) => keys.includes(peerCertificateKeys(peer).certificate));
+    const isOfCredentials = isRendered ? own : keys.some(isCertificate);
+    const lasting = lastingPeers(snapshot.context, object, lacking, isOfCredentials ? 'with-credentials' : 'with');
+    const otherwise = different.length > 0 ? `its source has ${different.join(', ')} otherwise than it is there; ` : '';
+    return [{ object, owner, keys, lasting: `${otherwise}${lasting}` }];
   });
 }
 

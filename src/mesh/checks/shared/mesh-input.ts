@@ -72,6 +72,8 @@ export interface ContainerFacts {
 
 /** What a cluster showed beyond its snapshot. */
 export interface ClusterObservation {
+  /** What a Helm release makes of the objects that hold peers, by their keys; absent where none does, or it may not be read. */
+  rendered?: ReadonlyMap<string, KubeObject> | undefined;
   containers: readonly ContainerFacts[];
   /** What agents said, each its part; of a node whose agent does not run its name alone. Some of them in a large cluster. */
   nodes: readonly NodeObservation[];
