@@ -34,7 +34,8 @@ export function hintAfterRollback(hint: string, taken: readonly TakenBack[], can
 }
 
 function looksAt(command: string, { context, removed, restored }: TakenBack): boolean {
-  if (!command.startsWith(`${kubectlCommand({ context }, [])} `)) return false;
+  const there = kubectlCommand({ context }, []);
+  if (!beginsWith(command, there)) return false;
   const words = command.split(' ');
   const areServersPodsGone = [...removed, ...restored].some(isServer) && words.includes(APISERVER_SELECTOR);
   const isNamed = ({ kind, name }: ObjectRef) => words.includes(`${kind.toLowerCase()}/${name}`);
@@ -43,10 +44,15 @@ function looksAt(command: string, { context, removed, restored }: TakenBack): bo
 
 /** Whether it takes out settings that are as they were before the run. */
 function takesBackAgain(command: string, { context, removed, restored }: TakenBack): boolean {
-  const isOfContext = command.startsWith(`${meshctlCommand('clustermesh enable', { context })} `);
-  return isOfContext && command.includes(' --unset ') && [...removed, ...restored].some(isServer);
+  const enable = meshctlCommand('clustermesh enable', { context });
+  return beginsWith(command, enable) && command.includes(' --unset ') && [...removed, ...restored].some(isServer);
 }
 
 function isServer({ kind, name }: ObjectRef): boolean {
   return kind === 'Deployment' && name === APISERVER;
+}
+
+/** Whether a command line has these words first, and more behind them. */
+function beginsWith(command: string, words: string): boolean {
+  return command.startsWith(words) && command.charAt(words.length) === ' ';
 }
