@@ -150,7 +150,11 @@ describe('a wait for clusters that are connected to none', () => {
   }
 
   test.each([
-    ['enabled', COMING, /^context "one": it is connected to no cluster.* → meshctl clustermesh connect --context one /],
+    [
+      'enabled, and not wholly',
+      COMING,
+      /^context "one": it is connected to no cluster.* → meshctl clustermesh enable --context one && meshctl clustermesh connect /,
+    ],
     [
       'not even enabled',
       [config],
@@ -158,7 +162,10 @@ describe('a wait for clusters that are connected to none', () => {
     ],
   ])('says at once what connects them, and ends: %s', async (_what, objects, says) => {
     const { look, warned, ms } = await waited(objects);
-    expect(warned.filter((words) => says.test(words))).toHaveLength(1);
+    expect(
+      warned.filter((words) => says.test(words)),
+      warned.join('\n'),
+    ).toHaveLength(1);
     expect(ms).toBeLessThan(60_000);
     expect(look.reports).toMatchObject([{ healthy: false }]);
   });
