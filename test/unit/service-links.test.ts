@@ -5,6 +5,7 @@ import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts, sharedOnceConnected } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
 import type { BrokenLink } from '../../src/mesh/status/broken-link.ts';
+import { usesNowText } from '../../src/views/services/service-list-view.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
 type Port = { name?: string; port: number; protocol?: string };
@@ -45,6 +46,7 @@ describe('a service when a cluster goes, and a connection of the others is broke
     ['it is not connected', [link('mesh-1', 'disconnected')], false, 3],
     ['it would not come back', [link('mesh-1', 'at-risk')], false, 3],
     ['one that is not needed is not connected', [link('mesh-2', 'disconnected')], true, 3],
+    ['it is lost, and would be forgotten by a restart', [link('mesh-1', 'lost')], false, 3],
   ])('%s', (_, broken, survives, now) => {
     const clusters = [cluster('mesh-1', 2, []), cluster('mesh-2', 1, []), cluster('mesh-3', 0, broken)];
     const [service] = survivalOf(clusters, 'mesh-2');
@@ -62,6 +64,7 @@ describe('a service whose answers come through a tunnel', () => {
     ['nobody knows how packets go', {}, { peers: [], broken: [], tunnels: undefined }, undefined],
     ['nobody knows whom the other dials', {}, { peers: undefined, broken: undefined }, undefined],
     ['the way back is broken', {}, { ...both, broken: [link('mesh-1', 'disconnected')] }, /may get no answer/],
+    ['the way back is lost', {}, { ...both, broken: [link('mesh-1', 'lost')] }, /may get no answer/],
     ['the way back is at risk', {}, { ...both, broken: [link('mesh-1', 'at-risk')] }, undefined],
     ['no agent could be asked', { broken: undefined }, { peers: [], broken: [] }, undefined],
   ])('%s', (_, of, peer, reason) => {
@@ -75,6 +78,33 @@ describe('a service whose answers come through a tunnel', () => {
     const [service] = joinServices(clusters);
     const use = { cluster: 'mesh-2', backends: 1, ...(reason ? { atRisk: true } : {}) };
     expect(service?.clusters[0]?.definition?.uses).toEqual([use]);
+  });
+});
+
+// mesh-1 has no backend of its own.
+describe('a service behind a connection that is lost', () => {
+  const described = (broken: BrokenLink) => {
+    const [service] = joinServices([
+      { ...cluster('mesh-1', 0, [broken]), peers: ['mesh-2'] },
+      cluster('mesh-2', 2, []),
+    ]);
+    if (!service?.clusters[0]?.definition) throw new Error('a Service');
+    return { service, definition: service.clusters[0].definition };
+  };
+
+  it('is used as agents last heard of it: nothing fails yet', () => {
+    const { service, definition } = described(link('mesh-2', 'lost'));
+    expect(usesNowText(definition)).toBe('mesh-2 (2, as last heard)');
+    expect(definition.uses).toEqual([{ cluster: 'mesh-2', backends: 2, atRisk: true, lastHeard: true }]);
+    expect(service.warnings).toEqual([]);
+  });
+
+  it('is used by some nodes, where others know nothing of it', () => {
+    const { service, definition } = described({ ...link('mesh-2', 'disconnected'), using: 1 });
+    expect(usesNowText(definition)).toBe('mesh-2 (from some nodes only)');
+    expect(definition).toMatchObject({ uses: [], usesDisconnected: ['mesh-2'], usesFromSome: ['mesh-2'] });
+    const [warning] = service.warnings;
+    expect(warning && warningData(warning, service).message).toMatch(/^requests from some nodes of mesh-1 fail/);
   });
 });
 

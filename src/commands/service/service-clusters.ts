@@ -11,7 +11,7 @@ import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { unreadPeers } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
-import type { ReadCluster } from '../../views/services/service-list-view.ts';
+import type { ReadCluster } from '../../views/services/read-clusters.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import { requireName } from '../options/option-values.ts';

@@ -1,4 +1,4 @@
-import type { BrokenLink } from '../status/broken-link.ts';
+import { type BrokenLink, isUnconnected } from '../status/broken-link.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { usedOnceDialled } from './services.ts';
 import { selectionInputs, usesIn } from './uses.ts';
@@ -30,7 +30,7 @@ function whyUnanswered(
     const reason = `requests that go there get no answer, as ${cluster} does not dial ${client} and wraps packets only for pods of clusters that it dials`;
     return { reason, unanswered: true };
   }
-  if (broken.some(({ peer, state }) => peer === client && state === 'disconnected')) {
+  if (broken.some((link) => link.peer === client && isUnconnected(link))) {
     const reason = `requests that go there may get no answer, as ${cluster} is not connected to ${client} and wraps packets only for pods that it hears of`;
     return { reason };
   }

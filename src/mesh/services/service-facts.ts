@@ -69,6 +69,8 @@ export interface Use {
   backends: number;
   /** The connection to that cluster would not come back, what changes there is not noticed, or its answers may not arrive. */
   atRisk?: true | undefined;
+  /** That connection is lost: agents use what they last heard of there, which may be others by now. */
+  lastHeard?: true | undefined;
 }
 
 /** A Service as one cluster has it. */
@@ -94,6 +96,8 @@ export interface ServiceDefinition extends Sharing {
   unserved?: readonly string[] | undefined;
   /** Clusters whose backends its agents would use, were they connected to them. */
   usesDisconnected: readonly string[];
+  /** Those of them to which requests from some of its nodes go all the same; absent where there is none. */
+  usesFromSome?: readonly string[] | undefined;
   /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
   usesUnread: readonly string[];
 }

@@ -6,7 +6,7 @@ import { serviceImportOf } from './derived.ts';
 import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
-import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
+import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usedBySome, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
 export interface MeshService {
@@ -108,6 +108,8 @@ function define(
   const { type, headless, nodeLocal, ports, selector, families } = facts;
   const uses = usesIn(of, inputs);
   const unserved = uses.length > 0 ? unservedPorts(of, inputs) : [];
+  const usesDisconnected = unconnectedFor(of, inputs);
+  const usesFromSome = usedBySome(of, usesDisconnected);
   const input = inputOf(of, facts);
   const [first] = families ?? [];
   const backends = facts.backends.filter(({ family }) => first === undefined || (family ?? first) === first);
@@ -125,7 +127,8 @@ function define(
     backends,
     uses,
     ...(unserved.length > 0 ? { unserved } : {}),
-    usesDisconnected: unconnectedFor(of, inputs),
+    usesDisconnected,
+    ...(usesFromSome.length > 0 ? { usesFromSome } : {}),
     usesUnread: usesOthers(input) ? unread : [],
   };
 }

@@ -36,8 +36,8 @@ export function inputOf(of: ClusterServices, facts: ServiceFacts): ClusterServic
 }
 
 /**
- * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters; none behind a
- * broken connection.
+ * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters. Behind a connection that
+ * is lost these are the ones of now, where agents go on with what they last heard of; none where some agents know of none.
  */
 export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
   const { broken = [] } = of;
@@ -50,6 +50,7 @@ export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): 
     cluster: name,
     backends: countBackends(selected.map(([backend]) => backend)),
     ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
+    ...(broken.some(({ peer, state }) => peer === name && state === 'lost') ? { lastHeard: true } : {}),
   }));
 }
 
@@ -115,9 +116,14 @@ function isDisconnected({ broken = [] }: ClusterServices, cluster: string): bool
   return broken.some(({ peer, state }) => peer === cluster && state === 'disconnected');
 }
 
-/** The same cluster when all have been restarted: what is at risk did not come back. */
+/** The same cluster when all have been restarted: what is at risk, or lost, did not come back. */
 export function afterRestart(of: ClusterServices): ClusterServices {
-  return { ...of, broken: of.broken?.map((link) => ({ ...link, state: 'disconnected' })) };
+  return { ...of, broken: of.broken?.map(({ peer, reason }) => ({ peer, reason, state: 'disconnected' })) };
+}
+
+/** Those of these clusters to which some nodes only are connected, or know of: their requests go there, and those of the others do not. */
+export function usedBySome({ broken = [] }: ClusterServices, clusters: readonly string[]): string[] {
+  return clusters.filter((name) => broken.some(({ peer, using }) => peer === name && using !== undefined));
 }
 
 function isGlobalIn({ namespaces, globalByDefault }: ClusterServices, namespace: string): boolean {

@@ -2,10 +2,20 @@
 export interface BrokenLink {
   /** The cluster that is dialled, by name. */
   peer: string;
-  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, hear of no change, or get no answers. */
-  state: 'disconnected' | 'at-risk';
+  /**
+   * `disconnected`: not all nodes are connected, and one of them knows nothing of the peer. `lost`: not all are, and each still uses
+   * the backends that it last heard of. `at-risk`: they are, and would not come back, hear of no change, or get no answers.
+   */
+  state: 'disconnected' | 'lost' | 'at-risk';
+  /** Of a `disconnected` one: how many nodes use backends there all the same; absent where that is none. */
+  using?: number | undefined;
   /** Why, in one clause. */
   reason: string;
   /** Of one at risk: no request that goes over it is answered, as things are. */
   unanswered?: true | undefined;
+}
+
+/** Whether nodes are not connected, whatever they still use. */
+export function isUnconnected({ state }: Pick<BrokenLink, 'state'>): boolean {
+  return state !== 'at-risk';
 }

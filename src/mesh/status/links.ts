@@ -26,8 +26,12 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           const [problem] = report.problems.filter((one) => one.peer === peer);
           const [fault] = faultsBetween(report, peer, advised.clusters);
           const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
-          const counts = state === 'disconnected' ? `${connected} of ${total} nodes connected: ` : '';
-          return [{ peer, state, reason: `${counts}${why}` }];
+          if (state === 'at-risk') return [{ peer, state, reason: why }];
+          const reason = `${connected} of ${total} nodes connected: ${why}`;
+          const holding = report.peers.find(({ name }) => name === peer)?.agents.holding ?? 0;
+          const using = connected + holding;
+          if (holding > 0 && using === total) return [{ peer, state: 'lost', reason }];
+          return [{ peer, state, reason, ...(using > 0 ? { using } : {}) }];
         });
         const peers = report.peers.map(({ name }) => name);
         return [report.context, { peers, broken, ...(report.unread ? { unseen: report.unread } : {}) }];

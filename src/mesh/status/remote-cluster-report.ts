@@ -9,6 +9,8 @@ export interface RemoteClusterReport {
   connected?: boolean;
   status?: string;
   'num-failures'?: number;
+  /** Global Services that it knows of there: also those of a connection that is lost (Cilium's pkg/clustermesh/remote_cluster.go). */
+  'num-shared-services'?: number;
   config?: { required?: boolean; retrieved?: boolean; 'cluster-id'?: number; kvstoremesh?: boolean };
   synced?: Record<string, boolean>;
 }
@@ -49,12 +51,14 @@ export function remoteClusters(list: unknown): RemoteClusterReport[] | undefined
 function reportOf(entry: Record<string, unknown>, name: string): RemoteClusterReport {
   const { status, config, synced } = entry;
   const failures = entry['num-failures'];
+  const shared = entry['num-shared-services'];
   return {
     name: copy(name, LONGEST_NAME),
     ready: entry.ready === true,
     connected: entry.connected === true,
     ...(typeof status === 'string' ? { status: copy(status, LONGEST_STATUS) } : {}),
     ...(typeof failures === 'number' ? { 'num-failures': failures } : {}),
+    ...(typeof shared === 'number' ? { 'num-shared-services': shared } : {}),
     ...(isRecord(config) ? { config: configOf(config) } : {}),
     ...(isRecord(synced) ? { synced: syncedOf(synced) } : {}),
   };

@@ -42,6 +42,15 @@ export function isConnected(report: RemoteClusterReport): boolean {
 }
 
 /**
+ * Whether an agent that has lost a peer goes on sending requests to the backends that it last heard of. It drops them when it has
+ * read the peer's state anew, when the peer's file is removed, and when `clustermesh-cache-ttl` is over, where that is set; one that was
+ * restarted since knows of none (Cilium's pkg/kvstore/store/watchstore.go, pkg/clustermesh/common/remote_cluster.go).
+ */
+export function isHolding(report: RemoteClusterReport): boolean {
+  return !isConnected(report) && (report['num-shared-services'] ?? 0) > 0;
+}
+
+/**
  * Whether a report goes on saying that a peer is connected when it has gone away: Cilium does not look at the endpoints of
  * remote clusters again, and says so (pkg/kvstore/etcd.go, NoEndpointStatusChecks).
  */
@@ -84,6 +93,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
           addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], pod, heldOver: true });
         continue;
       }
+      if (component === 'agent' && report && isHolding(report)) counts.holding = (counts.holding ?? 0) + 1;
       const failure = causeOf(failureOf(result, report, expected.clusterId));
       states.set(peer, failure.class);
       addProblem(problems, { peer, component, ...failure, nodes: [result.name], pod });
@@ -156,7 +166,7 @@ interface ComponentTally {
   strangers: Map<string, PeerCounts>;
 }
 
-type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected'>;
+type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected' | 'holding'>;
 
 function addStrangers({ peers, strangers }: ComponentTally, { clusters = [] }: PollResult, own: string): void {
   for (const report of clusters) {

@@ -78,6 +78,8 @@ export function isUntried({ heldOver, class: kind }: Pick<StatusProblem, 'heldOv
 export interface ConnectionCounts {
   configured: number;
   connected: number;
+  /** Not connected, and still use the backends of global Services that they last heard of; absent where there is none. */
+  holding?: number | undefined;
   total: number;
 }
 

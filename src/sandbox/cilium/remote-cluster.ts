@@ -76,6 +76,8 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   let config: ClusterConfig | undefined;
   let asked = false;
   let state: PeerState | undefined;
+  /** As it was last read: it stays when the connection breaks (pkg/kvstore/store/watchstore.go), and is counted. */
+  let heard: PeerState | undefined;
   let failures = 0;
   let lastFailure: Date | undefined;
   let attempt = 0;
@@ -202,6 +204,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
           log(`level=warn msg="Connection to remote cluster failed" clusterName=${name} error="${refusal}"`);
         } else {
           state = await readState(opened, config.capabilities ?? {});
+          heard = state;
           if (current()) options.onState(config, state);
         }
       }
@@ -268,10 +271,10 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
           ? `etcd: 1/1 connected, leases=0, lock leases=0, has-quorum=true: endpoint status checks are disabled, ID: ${session.etcdId}`
           : WAITING,
         ...(asked && { config: configStatus(config) }),
-        'num-nodes': state?.nodes.size,
-        'num-endpoints': state?.endpoints.size,
-        'num-identities': state?.identities.size,
-        'num-shared-services': state?.services.size,
+        'num-nodes': heard?.nodes.size,
+        'num-endpoints': heard?.endpoints.size,
+        'num-identities': heard?.identities.size,
+        'num-shared-services': heard?.services.size,
         'num-failures': failures,
         'last-failure': lastFailure?.toISOString() ?? NEVER,
         synced: Object.fromEntries(synced.map((kind) => [kind, true])),

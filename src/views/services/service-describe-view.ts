@@ -5,16 +5,9 @@ import type { MeshService } from '../../mesh/services/services.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import {
-  assumedData,
-  assumedIn,
-  assumedLines,
-  brokenLinkLines,
-  type ReadClusters,
-  unreadLines,
-  usesNowText,
-  withoutUnread,
-} from './service-list-view.ts';
+import { brokenLinkLines } from './broken-links-view.ts';
+import type { ReadClusters } from './read-clusters.ts';
+import { assumedData, assumedIn, assumedLines, unreadLines, usesNowText, withoutUnread } from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 
 export interface ServiceDescription extends ReadClusters {

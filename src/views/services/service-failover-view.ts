@@ -4,15 +4,9 @@ import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from 
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import {
-  assumedData,
-  assumedLines,
-  brokenLinkLines,
-  noneLines,
-  type ReadClusters,
-  unreadLines,
-  withoutUnread,
-} from './service-list-view.ts';
+import { brokenLinkLines } from './broken-links-view.ts';
+import type { ReadClusters } from './read-clusters.ts';
+import { assumedData, assumedLines, noneLines, unreadLines, withoutUnread } from './service-list-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];

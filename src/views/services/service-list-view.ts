@@ -1,32 +1,14 @@
-import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
-import { pairsOf } from '../../mesh/pairs.ts';
 import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
-import type { BrokenLink } from '../../mesh/status/broken-link.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { NOTHING_READ, unreachableLines } from '../unreachable-view.ts';
+import { brokenLinkLines, brokenLinkNotes, statusCommand } from './broken-links-view.ts';
+import type { ReadCluster, ReadClusters } from './read-clusters.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
-
-/** The clusters that were read, and what their agents read beyond them. */
-export interface ReadCluster {
-  cluster: string;
-  context: string;
-  /** Peers whose Services were not read: what they add is not counted. */
-  unread: readonly string[];
-  /** The clusters whose Services its agents read; absent where that could not be seen. */
-  peers?: readonly string[] | undefined;
-  /** Its connections that `status` calls broken; absent where its agents could not be asked. */
-  brokenLinks?: readonly BrokenLink[] | undefined;
-  /** What of it may not be read: whether its connections would come back hangs on it too; absent where all was read. */
-  unseen?: readonly string[] | undefined;
-  /** Its nodes may not be listed, and one of its Services keeps to nodes. */
-  nodesUnseen?: true | undefined;
-}
 
 export interface ServiceListing {
   clusters: readonly ReadCluster[];
@@ -173,29 +155,27 @@ function usesCell(definition: ServiceDefinition, theme: Theme, assumedOf: string
  * @param assumedOf the cluster that uses them, where it is only taken to be connected to others
  */
 export function usesNowText(
-  { uses, usesUnread, usesDisconnected, affinity }: ServiceDefinition,
+  { uses, usesUnread, usesDisconnected, usesFromSome = [], affinity }: ServiceDefinition,
   assumedOf?: string,
 ): string {
   const unread = usesUnread.map((cluster) => `perhaps ${cluster} (not read)`).join(', ');
   const parts = [usesText(uses, assumedOf), unread].filter((part) => part !== '');
   const used = affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
-  const lost = usesDisconnected.map((cluster) => `${cluster} (not connected)`);
-  return [used || (lost.length > 0 ? 'nothing' : ''), ...lost].filter((part) => part !== '').join(', ');
+  const lost = usesDisconnected.map(
+    (cluster) => `${cluster} (${usesFromSome.includes(cluster) ? 'from some nodes only' : 'not connected'})`,
+  );
+  const nothing = lost.length > usesFromSome.length ? 'nothing' : '';
+  return [used || nothing, ...lost].filter((part) => part !== '').join(', ');
 }
 
-/** `mesh-1 (2), mesh-2 (1, at risk)`, `mesh-2 (1, not verified)`; nothing for none. */
+/** `mesh-1 (2), mesh-2 (1, at risk)`, `mesh-2 (1, as last heard)`, `mesh-2 (1, not verified)`; nothing for none. */
 function usesText(uses: readonly Use[], assumedOf: string | undefined): string {
-  const doubt = ({ cluster, atRisk }: Use): string => {
+  const doubt = ({ cluster, atRisk, lastHeard }: Use): string => {
+    if (lastHeard) return ', as last heard';
     if (atRisk) return ', at risk';
     return assumedOf === undefined || cluster === assumedOf ? '' : ', not verified';
   };
   return uses.map((use) => `${use.cluster} (${use.backends}${doubt(use)})`).join(', ');
-}
-
-/** What was read, and what could not be. */
-export interface ReadClusters {
-  clusters: readonly ReadCluster[];
-  unreachable: readonly UnreachableCluster[];
 }
 
 /** What a report without any Service says. Where no cluster could be read, it says nothing of Services. */
@@ -208,74 +188,6 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme,
     ...assumedLines(clusters, theme),
     ...unreachableLines(unreachable, theme),
   ];
-}
-
-/** Clusters that have nothing to do with each other: where nobody is connected, that is no mesh. */
-function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
-  const pairs = pairsOf(clusters);
-  const apart = pairs.filter(([one, other]) => isApart(one, other) && isApart(other, one));
-  const oneWay = oneWayLines(clusters, theme);
-  if (apart.length === 0) return oneWay;
-  if (apart.length === pairs.length) {
-    const words = `${clusters.length === 2 ? 'These clusters are not' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
-    return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
-  }
-  const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');
-  return [theme.dim(`not connected, so neither uses the other's backends: ${words}`), ...oneWay];
-}
-
-/** Of clusters that are dialled and do not dial back, by choice or not: that is why backends there do not count for them. */
-function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
-  const lines = clusters.flatMap((one) => {
-    const peers = clusters.filter((other) => other !== one && isApart(one, other) && !isApart(other, one));
-    if (peers.length === 0) return [];
-    const names = enumerated(peers.map(({ cluster }) => cluster));
-    return [theme.dim(`${one.cluster} does not dial ${names}, so backends there do not count for it`)];
-  });
-  if (lines.length === 0) return [];
-  const bothWays = clusters.flatMap((one) =>
-    clusters
-      .filter(
-        (other) =>
-          isApart(other, one) &&
-          one.brokenLinks?.some(({ peer, state }) => peer === other.cluster && state === 'at-risk'),
-      )
-      .map((other) => connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional'])),
-  );
-  return [
-    ...lines,
-    ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme),
-    ...(bothWays.length > 0 ? hintLines(`Both ways: ${bothWays.join(' && ')}`, theme) : []),
-  ];
-}
-
-function isApart({ peers }: ReadCluster, { cluster }: ReadCluster): boolean {
-  return peers !== undefined && !peers.includes(cluster);
-}
-
-/** The connections that are not there or broken, each with why, and where that is told in full. */
-export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, theme: Theme): string[] {
-  const notes = brokenLinkNotes(clusters);
-  if (notes.length === 0) return apartLines(clusters, theme);
-  return [
-    ...apartLines(clusters, theme),
-    ...notes.map((note) => `⚠️  ${note}`),
-    ...hintLines(statusCommand(clusters), theme),
-  ];
-}
-
-function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
-  return clusters.flatMap(({ cluster, brokenLinks = [] }) =>
-    brokenLinks.map(({ peer, state, reason }) =>
-      state === 'disconnected'
-        ? `${cluster} is not connected to ${peer}, so backends there do not count for it: ${reason}`
-        : `${cluster} is connected to ${peer}, but cannot count on the backends there: ${reason}`,
-    ),
-  );
-}
-
-function statusCommand(clusters: readonly ReadCluster[]): string {
-  return meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) });
 }
 
 /** What the report cannot know. Nobody knows which cluster it is that did not answer: its name is in there. */

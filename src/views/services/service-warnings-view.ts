@@ -106,12 +106,18 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `has no ready backend in ${enumerated(clusters)}: requests fail${asFarAsKnown(warning)}`,
   }),
   unserved: ({ clusters, values, ...warning }, { clusters: all }) => ({
-    message: `requests from ${enumerated(clusters)} fail${asFarAsKnown(warning)}: no backend that can be used from there is ready${values ? `, and there is no connection ${pathsOf(values)}, whose backends would serve` : ''}`,
+    message: `requests from ${enumerated(clusters.map((name) => failingPart(name, all)))} fail${asFarAsKnown(warning)}: no backend that can be used from there is ready${values ? `, and there is no connection ${pathsOf(values)}, whose backends would serve` : ''}`,
     ...(values
       ? { hint: `Why: ${meshctlCommand('clustermesh status', { context: all.map(({ context }) => context) })}` }
       : {}),
   }),
 };
+
+/** The cluster, or those nodes of it that know nothing of another one's backends. */
+function failingPart(name: string, all: MeshService['clusters']): string {
+  const definition = all.find(({ cluster }) => cluster === name)?.definition;
+  return definition?.usesFromSome ? `some nodes of ${name}` : name;
+}
 
 /** The commands by which a Service gets addresses of all the families that its cluster has. */
 function bothFamilies(service: MeshService, values: Readonly<Record<string, string>>): string {
