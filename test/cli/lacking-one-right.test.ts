@@ -106,7 +106,8 @@ it.each([
 
 it('without a Secret, failover does not promise what nobody saw', async () => {
   for (const { store } of mesh.sandbox.clusters) addService(store, 'shared', { ready: 1 });
-  const gate = () => mesh.meshctl(['service', 'failover', 'default/shared', '--require-survivable', ...BOTH, ...AS]);
+  const gate = () =>
+    mesh.meshctl(['service', 'failover', '--drained', 'default/shared', '--require-survivable', ...BOTH, ...AS]);
   grant(undefined);
   expect(await gate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('✅ 1 global service') });
   grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh']);

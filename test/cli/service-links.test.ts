@@ -88,9 +88,16 @@ describe('services behind a broken connection', () => {
   });
 
   it('are a gate by what was seen: with agents it opens, without any nothing was checked', async () => {
-    const gate = () => service('failover', 'default/shared', '--require-survivable');
+    const gate = () => service('failover', 'default/shared', '--drained', '--require-survivable');
     expect(await gate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('✅ 1 global service') });
-    const one = await service('failover', 'default/borrowed', '--require-survivable', '--without', 'mesh-1');
+    const one = await service(
+      'failover',
+      'default/borrowed',
+      '--require-survivable',
+      '--without',
+      'mesh-1',
+      '--drained',
+    );
     expect(one).toMatchObject({ exitCode: 0 });
     const network = (...more: string[]) =>
       mesh.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'network', ...more]);

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => clusters.close());
 
 it('counts, with internalTrafficPolicy Local, on no backend of another node, and on those of other clusters', async () => {
-  const { stdout } = await meshctl('failover', 'near');
+  const { stdout } = await meshctl('failover', 'near', '--drained');
   expect(stdout).toMatch(/ mesh-1 +yes +1 of 3 \(33 %\) +mesh-2 by itself \(1\)$/m);
   expect(stdout).toMatch(/ mesh-2 +NO .* mesh-1 by itself \(2\), but its port http from node-3 by nobody$/m);
   const described = await meshctl('describe', 'near');

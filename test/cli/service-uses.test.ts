@@ -6,6 +6,7 @@ import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type FaultMesh, ONE, startFaultMesh, TWO } from '../support/fault-mesh.ts';
 import { agentReports } from '../support/peer-reports.ts';
+import { printedCommands } from '../support/printed-commands.ts';
 import { eventually, found } from '../support/sandbox-mesh.ts';
 
 /** What is said of who serves whom, against what requests from pods of the sandbox get: its agents choose by rules of their own. */
@@ -67,6 +68,11 @@ async function definitionIn({ name }: SandboxCluster): Promise<Definition> {
 
 function scaleApiserver({ store, namespace }: SandboxCluster, replicas: number): void {
   const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: 'clustermesh-apiserver' };
+  store.update(ref, ({ spec }) => Object.assign(spec as object, { replicas }));
+}
+
+function setBackends({ store, name }: SandboxCluster, replicas: number): void {
+  const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'default', name: `echo-${name}` };
   store.update(ref, ({ spec }) => Object.assign(spec as object, { replicas }));
 }
 
@@ -149,5 +155,29 @@ describe('who serves whom is what requests get', () => {
     expect([uses, usesDisconnected]).toEqual([[], ['mesh-1']]);
     expect(await answering(mesh.two)).toEqual([]);
     expect((await service('describe', 'default/echo')).stdout).toContain('requests from mesh-2 fail');
+    scaleApiserver(mesh.two, 1);
+    await eventually(mesh.isConnected, (connected) => connected, 'all are connected');
+  });
+
+  it('and what failover prints ends requests to a cluster that is silent for good, and nothing else does', async () => {
+    setBackends(mesh.two, 1);
+    await eventually(
+      () => answering(mesh.two),
+      (from) => from.join() === 'mesh-1,mesh-2',
+      'mesh-2 serves too',
+    );
+    const told = await service('failover', 'default/echo', '--without', 'mesh-1');
+    expect(told.stdout).toMatch(/mesh-1 +yes +NO /);
+    const forget = found(printedCommands(told).at(-1), 'a command');
+    scaleApiserver(mesh.one, 0);
+    mesh.shutDown(mesh.one);
+    expect(await answering(mesh.two)).toEqual(['mesh-1', 'mesh-2']);
+    const done = await mesh.run([...forget.argv, '--yes']);
+    expect(done.exitCode, forget.line + done.stderr).toBe(0);
+    await eventually(
+      () => answering(mesh.two),
+      (from) => from.join() === 'mesh-2',
+      'only mesh-2 serves',
+    );
   });
 });

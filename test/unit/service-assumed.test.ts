@@ -43,7 +43,7 @@ function tell(clusters: ClusterServices[]) {
   if (!service) throw new Error('there is a Service');
   const read = { clusters: readClusters(clusters), unreachable: [] };
   const listing = { ...read, services: [service] };
-  const failover = { ...read, services: survivalOf(clusters) };
+  const failover = { ...read, services: survivalOf(clusters), drainedOnly: true as const };
   return {
     list: serviceListText(listing, { wide: false, headers: true }, plain),
     notes: serviceNotes(listing),

@@ -1,5 +1,5 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
-import { readServiceClusters } from '../../flows/services/read-services.ts';
+import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

@@ -1,6 +1,6 @@
 import { prepareDemo } from '../../flows/demo/demo-objects.ts';
 import { readDisturbance, readSharedOnceConnected } from '../../flows/demo/read-demo.ts';
-import { readServiceClusters } from '../../flows/services/read-services.ts';
+import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
 import {

@@ -2,7 +2,7 @@ import { prepareDemo, removeNamespace, removeWorkload } from '../../flows/demo/d
 import { readDemoCluster } from '../../flows/demo/read-demo.ts';
 import type { Flow, Target } from '../../flows/flow.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
-import { readServiceClusters } from '../../flows/services/read-services.ts';
+import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import { contextList, meshctlCommand } from '../../mesh/command-line.ts';
 import {

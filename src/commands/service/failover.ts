@@ -37,6 +37,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     clusters: readClusters(clusters),
     services: survivalOf(named ? clusters : globalOnly(clusters), without),
     unreachable,
+    ...(flags.drained ? { drainedOnly: true as const } : {}),
   });
   return {
     kind: 'FailoverReport',

@@ -1,9 +1,5 @@
-import {
-  readServiceClusters,
-  readServices,
-  type ServiceCluster,
-  type ServiceScope,
-} from '../../flows/services/read-services.ts';
+import { readServiceClusters, type ServiceCluster } from '../../flows/services/read-service-clusters.ts';
+import { readServices, type ServiceScope } from '../../flows/services/read-services.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

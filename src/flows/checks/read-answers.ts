@@ -2,7 +2,8 @@ import { withUnansweredPeers } from '../../mesh/checks/answers.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import type { Target } from '../flow.ts';
-import { orNone, readConfiguredServices, readServiceCluster, type ServiceCluster } from '../services/read-services.ts';
+import { orNone, readServiceCluster, type ServiceCluster } from '../services/read-service-clusters.ts';
+import { readConfiguredServices } from '../services/read-services.ts';
 
 /**
  * Clusters with their global Services and the backends of these, where requests between two of them may get no answer; of other

@@ -27,7 +27,7 @@ import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
-import type { ServiceCluster } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-service-clusters.ts';
 
 export const ECHO_SERVICE = 'echo';
 /** Of the Service and of the echo pods. */

@@ -6,7 +6,8 @@ import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import { readPeers, type ServiceCluster } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-service-clusters.ts';
+import { readPeers } from '../services/read-services.ts';
 
 /**
  * Sees that the clusters name each other as peers, since a test of clusters that do not can only fail, slowly. Where

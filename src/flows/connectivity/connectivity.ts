@@ -10,7 +10,7 @@ import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests
 import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import type { ServiceCluster } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-service-clusters.ts';
 import {
   ask,
   cleanUp,

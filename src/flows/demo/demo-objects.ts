@@ -5,7 +5,7 @@ import { apiserverDeploymentRef, apiserverServiceRef, CA_SECRET, secretRef } fro
 import { prepareClusters, type TestCluster } from '../connectivity/connectivity-clusters.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf } from '../own-namespace.ts';
-import type { ServiceCluster } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-service-clusters.ts';
 
 /** For a namespace with a few pods to go. */
 const REMOVAL_MS = 120_000;

@@ -12,7 +12,8 @@ import { sharedOnceConnected } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { readMembers } from '../connect/read-members.ts';
 import type { Flow, Target } from '../flow.ts';
-import { readConfiguredServices, readServiceClusters } from '../services/read-services.ts';
+import { readServiceClusters } from '../services/read-service-clusters.ts';
+import { readConfiguredServices } from '../services/read-services.ts';
 
 /**
  * Reads whether Cluster Mesh is enabled in a cluster, or something of it is there, whom it is connected with, and what demos

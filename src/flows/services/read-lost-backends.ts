@@ -15,7 +15,8 @@ import { type LosingCluster, lostBackends, undecidedBy } from '../../mesh/servic
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { unansweredBetween } from '../../mesh/services/unanswered-requests.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { readConfiguredServices, readServiceClusters, unseenOf } from './read-services.ts';
+import { readServiceClusters, unseenOf } from './read-service-clusters.ts';
+import { readConfiguredServices } from './read-services.ts';
 
 /** Clusters read at a time where nobody says how many. */
 const DEFAULT_PARALLEL = 16;

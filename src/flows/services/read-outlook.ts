@@ -5,7 +5,8 @@ import { globalServicesIn } from '../../mesh/services/newly-shared.ts';
 import { outlook, peersBesides, type Remark } from '../../mesh/services/outlook.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import type { Flow, Target } from '../flow.ts';
-import { type OnFailure, readServiceClusters, readServiceDefinitions, type ServiceScope } from './read-services.ts';
+import { type OnFailure, readServiceClusters } from './read-service-clusters.ts';
+import { readServiceDefinitions, type ServiceScope } from './read-services.ts';
 import { membersOf, scopesOf, type WithOthers } from './read-withdrawals.ts';
 
 /** What comes of steps that make Services global, and the clusters that they are for, without backends. */

@@ -1,31 +1,19 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
-import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
-import { INTERNAL_POLICY, isOn, isTunnel, obeysInternalPolicyOption } from '../../mesh/cilium/datapath.ts';
-import { identityOf } from '../../mesh/cilium/identity.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
-import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
-import {
-  AGENT_PEERS_SECRET,
-  agentDaemonSetRef,
-  CILIUM_CONFIG,
-  configMapRef,
-  secretRef,
-} from '../../mesh/objects/names.ts';
-import { dataOf } from '../../mesh/objects/secret-data.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { repels } from '../../mesh/objects/taints.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
-import { isGlobalByDefault, readSharing } from '../../mesh/services/annotations.ts';
+import { readSharing } from '../../mesh/services/annotations.ts';
 import { withAnswers } from '../../mesh/services/answers.ts';
 import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
-import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
-import type { Flow, Target } from '../flow.ts';
-import type { Unanswered } from '../where-it-succeeds.ts';
+import type { Flow } from '../flow.ts';
 import { readLinks } from './read-links.ts';
+import { type OnFailure, orNone, type ServiceCluster } from './read-service-clusters.ts';
 
 /** Which Services to read: those that are global in some cluster, or the one named, global or not. */
 export interface ServiceScope {
@@ -34,94 +22,11 @@ export interface ServiceScope {
   name?: string | undefined;
 }
 
-/** A cluster that takes part, with what its cilium-config says. */
-export interface ServiceCluster extends Target {
-  /** Its name in the mesh. */
-  cluster: string;
-  globalByDefault: boolean;
-  tunnels: boolean;
-  /** Whether its agents heed the internalTrafficPolicy of Services. */
-  heedsInternalPolicy: boolean;
-}
-
 /** Set by Cilium's operator on slices that mirror another cluster's backends; agents pass over them. */
 const NOT_MIRRORED = 'endpointslice.kubernetes.io/managed-by!=endpointslice-mesh-controller.cilium.io';
 
 /** Service names in one label selector: a URL of some kilobytes, which every proxy takes. */
 const NAMES_PER_LIST = 60;
-
-/** Hears of a cluster that cannot be read, and is left out then. */
-export type OnFailure = (context: string, error: MeshctlError) => void;
-
-/**
- * The clusters of these contexts.
- * @param onFailure without it the error of a cluster that cannot be read is thrown
- * @throws MeshctlError `CiliumMissing` for a context without Cilium, `Incompatible` for two that are the same cluster
- */
-export async function readServiceClusters(
-  targets: readonly Target[],
-  onFailure?: OnFailure,
-): Promise<ServiceCluster[]> {
-  const members = (
-    await Promise.all(targets.map((target) => orNone(target, readServiceCluster(target), onFailure)))
-  ).flat();
-  members.forEach((member, index) => {
-    const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
-    if (!twin) return;
-    throw new MeshctlError(
-      'Incompatible',
-      `contexts "${twin.client.context}" and "${member.client.context}" both are cluster "${member.cluster}"`,
-      { hint: 'Name each cluster once; the clusters of a mesh have different names.' },
-    );
-  });
-  return members;
-}
-
-/** Says of a cluster that could not be read what is not known by that, and why. @param says a clause */
-export function unseenOf({ context, error: { message, hint } }: Unanswered, says: string): string {
-  const words = `context "${context}": ${says}: ${message.replace(`context "${context}": `, '')}`;
-  return hint === undefined ? words : `${words} → ${hint}`;
-}
-
-/** What was read of a cluster, or nothing where it cannot be, of which `onFailure` hears. */
-export async function orNone<T>(
-  { client }: Target,
-  reading: Promise<T>,
-  onFailure: OnFailure | undefined,
-): Promise<T[]> {
-  try {
-    return [await reading];
-  } catch (error) {
-    if (!onFailure || !(error instanceof MeshctlError)) throw error;
-    onFailure(client.context, error);
-    return [];
-  }
-}
-
-/** A cluster as its Services are read. @throws MeshctlError `CiliumMissing` */
-export async function readServiceCluster(target: Target): Promise<ServiceCluster> {
-  const { client, namespace } = target;
-  const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
-  if (!config) {
-    const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
-    const objects = new Map(agents ? [[keyOf(refOf(agents)), agents]] : []);
-    throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
-  }
-  const data = dataOf(config);
-  return {
-    ...target,
-    cluster: identityOf(data).name,
-    globalByDefault: isGlobalByDefault(data),
-    tunnels: isTunnel({ ciliumConfig: data }),
-    heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
-  };
-}
-
-/** Whether the agents let an option tell them to pass over the internalTrafficPolicy of Services; not where they may not be read. */
-async function obeyOption({ client, namespace }: Target): Promise<boolean> {
-  const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
-  return agents !== undefined && obeysInternalPolicyOption(agentFactsOf(agents).image);
-}
 
 /**
  * Reads the Services in scope from all clusters in parallel, their backends only for those that matter; their agents are asked
@@ -231,13 +136,13 @@ function withBackends(
 
 /** One cluster's Services without their backends. */
 async function readDefinitions(member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
-  const { client, cluster, globalByDefault, tunnels } = member;
+  const { client, cluster, globalByDefault, settings } = member;
   const [peers, namespaces, services] = await Promise.all([
     readPeers(member),
     readNamespaces(client, scope.namespace),
     readServiceFacts(member, scope),
   ]);
-  return { context: client.context, cluster, globalByDefault, tunnels, peers, namespaces, services };
+  return { context: client.context, cluster, globalByDefault, ...settings, peers, namespaces, services };
 }
 
 /** The peers that the agents read from; undefined where Secrets may not be read. */

@@ -15,15 +15,8 @@ import { doubtfulStrandings, retreats, strandings, withdrawals } from '../../mes
 import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import type { LostServices } from './read-lost-backends.ts';
-import {
-  type OnFailure,
-  orNone,
-  readConfiguredServices,
-  readServiceClusters,
-  type ServiceCluster,
-  type ServiceScope,
-  unseenOf,
-} from './read-services.ts';
+import { type OnFailure, orNone, readServiceClusters, type ServiceCluster, unseenOf } from './read-service-clusters.ts';
+import { readConfiguredServices, type ServiceScope } from './read-services.ts';
 
 /** Runs work with clusters that are open as long as it takes, and with those that did not answer. */
 export type WithOthers = <T>(

@@ -75,6 +75,12 @@ export function sizeOf(deployment: KubeObject | undefined): number | undefined {
   return size === undefined ? undefined : Number(size);
 }
 
+/** The `--clustermesh-cache-ttl` that its KVStoreMesh runs with; undefined where it has none, as before Cilium 1.19. */
+export function cacheTtlOf(deployment: KubeObject | undefined): string | undefined {
+  const args = containersOf(deployment)?.flatMap((container) => container.args ?? []) ?? [];
+  return args.flatMap((arg) => /^--clustermesh-cache-ttl=(.*)$/.exec(arg)?.[1] ?? [])[0];
+}
+
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
   return containerOf(deployment, 'apiserver')?.image;

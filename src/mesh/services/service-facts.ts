@@ -57,6 +57,8 @@ export interface ClusterServices {
   nodesUnseen?: true | undefined;
   /** Whether Cilium wraps its packets to other nodes; absent where that was not looked at. */
   tunnels?: boolean | undefined;
+  /** For how long it keeps what a peer that fell silent has published, a Go duration; absent: for good. */
+  keptFor?: string | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */

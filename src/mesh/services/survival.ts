@@ -1,6 +1,7 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import { joinServices, type MeshService, serviceKey } from './services.ts';
+import { type SilentLoss, silentLoss } from './silence.ts';
 import { afterRestart, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
@@ -13,7 +14,7 @@ export interface Survivor {
   unconnected?: readonly string[] | undefined;
 }
 
-/** A Service without one of the clusters. */
+/** A Service without one of the clusters. What is said of `silent` apart, it is drained: its backends go, and its clustermesh-apiserver tells the others. */
 export interface ClusterLoss {
   /** The cluster that is gone. */
   without: string;
@@ -23,6 +24,8 @@ export interface ClusterLoss {
   served: readonly Survivor[];
   /** Backends that new connections from the other clusters can go to, each counted once. */
   left: number;
+  /** If it falls silent instead. */
+  silent: SilentLoss;
 }
 
 export interface ServiceSurvival {
@@ -38,7 +41,7 @@ export interface ServiceSurvival {
 }
 
 /**
- * Who would serve each Service if a cluster went, with its backends and its pods. On a connection that is at risk nobody can
+ * Who would serve each Service if a cluster went, with its backends and its pods; and what comes of it if nobody is told. On a connection that is at risk nobody can
  * count when clusters go.
  * @param without only this cluster; absent: each in turn
  */
@@ -46,6 +49,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
   const lost = without === undefined ? clusters.map(({ cluster }) => cluster) : [without];
   return joinServices(clusters).map((service) => {
     const present = survivors(clusters, service);
+    const inputs = selectionInputs(clusters, serviceKey(service));
     const failing = present.filter((survivor) => !isServed(survivor));
     const unconnected = failing.flatMap(({ cluster, unconnected: to }) => (to ? [[cluster, to] as const] : []));
     return {
@@ -57,7 +61,8 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
       losses: lost.map((cluster) => {
         const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
         const survives = served.length > 0 && served.every(isServed);
-        return { without: cluster, survives, served, left: capacity(served) };
+        const silent = silentLoss(clusters, inputs, cluster, survives);
+        return { without: cluster, survives, served, left: capacity(served), silent };
       }),
     };
   });

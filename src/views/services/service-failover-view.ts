@@ -7,20 +7,25 @@ import { unreachableLines } from '../unreachable-view.ts';
 import { brokenLinkLines } from './broken-links-view.ts';
 import type { ReadClusters } from './read-clusters.ts';
 import { assumedData, assumedLines, noneLines, unreadLines, withoutUnread } from './service-list-view.ts';
+import { silentCell, silentLossLines, yesNo } from './silent-loss-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
+  /** It is only asked for clusters that are drained, and not for such as fall silent. */
+  drainedOnly?: true | undefined;
 }
 
 /**
- * Whether there are Services, each of them survives every loss that was looked at, no cluster is missing, and of each it was
- * seen to whom it is connected, and would be after a restart. Peers that nobody named are no part of the question: what they have
+ * Whether there are Services, each of them survives every loss that was looked at, of the kinds that were asked for, no cluster is
+ * missing, and of each it was seen to whom it is connected, and would be after a restart. Peers that nobody named are no part of the question: what they have
  * could only serve more.
  */
 export function isSurvivable(report: FailoverReport): boolean {
   const { services, unreachable } = report;
   if (services.length === 0 || unreachable.length > 0 || doubtsOf(report.clusters).length > 0) return false;
-  return services.every(({ losses }) => losses.every(({ survives }) => survives));
+  return services.every(({ losses }) =>
+    losses.every(({ survives, silent }) => (report.drainedOnly ? survives : silent.survives)),
+  );
 }
 
 /** The document's data. */
@@ -40,12 +45,20 @@ export function failoverText(
 ): string {
   const { services, unreachable } = report;
   if (services.length === 0) return noneLines(report, theme, namespace).join('\n');
-  const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'SERVED BY'].map((text) => ({
+  const ifSilent = report.drainedOnly ? [] : ['IF SILENT'];
+  const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', ...ifSilent, 'READY LEFT', 'SERVED BY'].map((text) => ({
     text,
     style: theme.bold,
   }));
   const others = isPartial(report) ? 'no other cluster that was read' : 'no other cluster';
-  const rows = services.flatMap((service) => service.losses.map((loss) => lossCells(service, loss, others, theme)));
+  const rows = services.flatMap((service) =>
+    service.losses.map((loss): (Cell | string)[] => {
+      const [left, servers] = servedCells(service, loss, others, theme);
+      const { without, survives } = loss;
+      const silent = report.drainedOnly ? [] : [silentCell(loss, theme)];
+      return [service.namespace, service.name, without, yesNo(survives, theme), ...silent, left, servers];
+    }),
+  );
   return [
     ...tableLines([head, ...rows]),
     '',
@@ -62,19 +75,14 @@ function isPartial({ clusters, unreachable }: FailoverReport): boolean {
   return unreachable.length > 0 || clusters.some(({ unread }) => unread.length > 0);
 }
 
-function lossCells(
-  { namespace, name, now }: ServiceSurvival,
-  loss: ClusterLoss,
+function servedCells(
+  { now }: ServiceSurvival,
+  { served, left }: ClusterLoss,
   others: string,
   theme: Theme,
-): (Cell | string)[] {
-  const { without, survives, served, left } = loss;
+): [share: string, servers: Cell | string] {
   const share = now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
   return [
-    namespace,
-    name,
-    without,
-    survives ? { text: 'yes', style: theme.ok } : { text: 'NO', style: theme.fail },
     share,
     served.length === 0 ? { text: `${others} has the service`, style: theme.fail } : served.map(servedBy).join('; '),
   ];
@@ -128,16 +136,25 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
   const total = counted(services.length, 'global service');
+  const silent = report.drainedOnly ? [] : silentLossLines(report, theme, isRequired);
   if (failing.length === 0 && unreachable.length > 0) {
-    return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
+    const words = `${total}: none would fail${whenDrained(silent)}, as far as the clusters that answered tell`;
+    return [`⚠️  ${theme.warn(words)}`, ...silent];
   }
   if (failing.length === 0 && doubts.length > 0) {
-    const words = `${total}: none would fail${withoutUnread(clusters)}, if ${doubts.join('; and if ')}`;
-    return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
+    const words = `${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}, if ${doubts.join('; and if ')}`;
+    return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...silent];
   }
-  if (failing.length === 0) return [`✅ ${total}: none would fail${withoutUnread(clusters)}`];
+  if (failing.length === 0) {
+    return [`✅ ${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}`, ...silent];
+  }
   const others = isPartial(report) ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
   const lines = failing.map((service) => `   ${service.namespace}/${service.name}: ${whenFailing(service)}`);
-  return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...lines];
+  return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...lines, ...silent];
+}
+
+/** Behind `none would fail`, where that is not all that there is to say. */
+function whenDrained(silent: readonly string[]): string {
+  return silent.length > 0 ? ' when a cluster is drained' : '';
 }

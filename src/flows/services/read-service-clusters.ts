@@ -1,0 +1,113 @@
+import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
+import {
+  type CiliumConfig,
+  INTERNAL_POLICY,
+  isOn,
+  isTunnel,
+  obeysInternalPolicyOption,
+} from '../../mesh/cilium/datapath.ts';
+import { identityOf } from '../../mesh/cilium/identity.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { agentDaemonSetRef, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
+import { dataOf } from '../../mesh/objects/secret-data.ts';
+import { isGlobalByDefault } from '../../mesh/services/annotations.ts';
+import type { ClusterServices } from '../../mesh/services/service-facts.ts';
+import { keptFor } from '../../mesh/services/silence.ts';
+import { agentFactsOf } from '../../snapshot/agents.ts';
+import type { Target } from '../flow.ts';
+import type { Unanswered } from '../where-it-succeeds.ts';
+
+/** A cluster that takes part, with what its cilium-config says. */
+export interface ServiceCluster extends Target {
+  /** Its name in the mesh. */
+  cluster: string;
+  globalByDefault: boolean;
+  /** Whether its agents heed the internalTrafficPolicy of Services. */
+  heedsInternalPolicy: boolean;
+  /** What else it is set to, as far as its Services hang on it. */
+  settings: Pick<ClusterServices, 'tunnels' | 'keptFor'>;
+}
+
+/** Hears of a cluster that cannot be read, and is left out then. */
+export type OnFailure = (context: string, error: MeshctlError) => void;
+
+/**
+ * The clusters of these contexts.
+ * @param onFailure without it the error of a cluster that cannot be read is thrown
+ * @throws MeshctlError `CiliumMissing` for a context without Cilium, `Incompatible` for two that are the same cluster
+ */
+export async function readServiceClusters(
+  targets: readonly Target[],
+  onFailure?: OnFailure,
+): Promise<ServiceCluster[]> {
+  const members = (
+    await Promise.all(targets.map((target) => orNone(target, readServiceCluster(target), onFailure)))
+  ).flat();
+  members.forEach((member, index) => {
+    const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
+    if (!twin) return;
+    throw new MeshctlError(
+      'Incompatible',
+      `contexts "${twin.client.context}" and "${member.client.context}" both are cluster "${member.cluster}"`,
+      { hint: 'Name each cluster once; the clusters of a mesh have different names.' },
+    );
+  });
+  return members;
+}
+
+/** Says of a cluster that could not be read what is not known by that, and why. @param says a clause */
+export function unseenOf({ context, error: { message, hint } }: Unanswered, says: string): string {
+  const words = `context "${context}": ${says}: ${message.replace(`context "${context}": `, '')}`;
+  return hint === undefined ? words : `${words} → ${hint}`;
+}
+
+/** What was read of a cluster, or nothing where it cannot be, of which `onFailure` hears. */
+export async function orNone<T>(
+  { client }: Target,
+  reading: Promise<T>,
+  onFailure: OnFailure | undefined,
+): Promise<T[]> {
+  try {
+    return [await reading];
+  } catch (error) {
+    if (!onFailure || !(error instanceof MeshctlError)) throw error;
+    onFailure(client.context, error);
+    return [];
+  }
+}
+
+export async function readServiceCluster(target: Target): Promise<ServiceCluster> {
+  const { client, namespace } = target;
+  const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
+  if (!config) {
+    const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
+    const objects = new Map(agents ? [[keyOf(refOf(agents)), agents]] : []);
+    throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
+  }
+  const data = dataOf(config);
+  return {
+    ...target,
+    cluster: identityOf(data).name,
+    globalByDefault: isGlobalByDefault(data),
+    heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
+    settings: { tunnels: isTunnel({ ciliumConfig: data }), keptFor: await readKeptFor(target, data) },
+  };
+}
+
+/** {@link keptFor}; it is looked at what dials only where that is set at all. */
+async function readKeptFor({ client, namespace }: Target, config: CiliumConfig): Promise<string | undefined> {
+  if (keptFor(config, undefined, undefined) === undefined) return undefined;
+  const [agents, deployment] = await Promise.all([
+    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+    unlessForbidden(client.get(apiserverDeploymentRef(namespace))),
+  ]);
+  return keptFor(config, agents && agentFactsOf(agents).image, deployment);
+}
+
+/** Whether the agents let an option tell them to pass over the internalTrafficPolicy of Services; not where they may not be read. */
+async function obeyOption({ client, namespace }: Target): Promise<boolean> {
+  const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
+  return agents !== undefined && obeysInternalPolicyOption(agentFactsOf(agents).image);
+}

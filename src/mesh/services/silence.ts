@@ -1,0 +1,69 @@
+import { cacheTtlOf, containerOf } from '../apiserver/deployment.ts';
+import { ciliumSettingsOf } from '../cilium/install.ts';
+import { type CiliumVersion, compareMinors, versionOfImage } from '../cilium/versions.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import type { ClusterService } from './backends.ts';
+import type { ClusterServices } from './service-facts.ts';
+import { unconnectedFor, usedBySome, usesIn } from './uses.ts';
+
+/** A cluster that keeps sending requests to one that has fallen silent. */
+export interface StraySender {
+  cluster: string;
+  /** For how long, a Go duration; absent: until it is disconnected from that one. */
+  for?: string | undefined;
+}
+
+/** What is lost with a cluster that falls silent: its backends go, and nobody is told. */
+export interface SilentLoss {
+  /** The others are served, and keep sending no requests there, or not for good. */
+  survives: boolean;
+  /** Those that keep sending requests there; absent where there is none. */
+  stray?: readonly StraySender[] | undefined;
+}
+
+/** Cilium has `clustermesh-cache-ttl` from this version on. */
+const TTL_FROM: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
+
+/**
+ * For how long a cluster keeps what a peer that fell silent has published: `clustermesh-cache-ttl`, of KVStoreMesh where that dials
+ * the peers, else of the agents (Cilium's pkg/clustermesh/common/remote_cluster.go, `RevokeCache`; its docs, "Handling Unreachable
+ * Clusters").
+ * @param image of the agents
+ * @returns a Go duration; undefined: for good, as `0s` means and as Cilium before 1.19 does it
+ */
+export function keptFor(
+  config: Readonly<Record<string, string>>,
+  image: string | undefined,
+  deployment: KubeObject | undefined,
+): string | undefined {
+  const version = image === undefined ? undefined : versionOfImage(image);
+  const ofAgents = version && compareMinors(version, TTL_FROM) < 0 ? undefined : ciliumSettingsOf(config).cacheTtl;
+  const ttl = containerOf(deployment, 'kvstoremesh') ? cacheTtlOf(deployment) : ofAgents;
+  // 0s, 0m0s: it is off.
+  return ttl !== undefined && /[1-9]/.test(ttl) ? ttl : undefined;
+}
+
+/**
+ * What comes of a Service if a cluster falls silent, as by a power cut or a broken network: its backends are used on as agents last
+ * heard of them, since nothing tells that they are gone.
+ * @param inputs of all clusters, the silent one too
+ * @param survives whether the others are served once nobody sends requests there
+ */
+export function silentLoss(
+  clusters: readonly ClusterServices[],
+  inputs: readonly ClusterService[],
+  silent: string,
+  survives: boolean,
+): SilentLoss {
+  const stray = clusters
+    .filter((of) => of.cluster !== silent && inputs.some(({ cluster }) => cluster === of.cluster))
+    .filter((of) => {
+      const uses = usesIn(of, inputs).map(({ cluster }) => cluster);
+      return uses.includes(silent) || usedBySome(of, unconnectedFor(of, inputs)).includes(silent);
+    })
+    .map(({ cluster, keptFor: span }): StraySender => (span === undefined ? { cluster } : { cluster, for: span }));
+  return {
+    survives: survives && stray.every((one) => one.for !== undefined),
+    ...(stray.length > 0 ? { stray } : {}),
+  };
+}
