@@ -3,6 +3,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { globalKeys } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
+import { survivalDoubts } from '../../mesh/services/survival-doubts.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
@@ -33,9 +34,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   if (named) requireDefined(clusters, named, unreachable);
   if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
+  const services = survivalOf(named ? clusters : globalOnly(clusters), without);
   const report = printable({
     clusters: readClusters(clusters),
-    services: survivalOf(named ? clusters : globalOnly(clusters), without),
+    services,
+    doubts: survivalDoubts(clusters, services),
     unreachable,
     ...(flags.drained ? { drainedOnly: true as const } : {}),
   });

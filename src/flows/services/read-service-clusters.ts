@@ -5,6 +5,7 @@ import {
   INTERNAL_POLICY,
   isOn,
   isTunnel,
+  leftToKubeProxy,
   obeysInternalPolicyOption,
 } from '../../mesh/cilium/datapath.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
@@ -27,7 +28,7 @@ export interface ServiceCluster extends Target {
   /** Whether its agents heed the internalTrafficPolicy of Services. */
   heedsInternalPolicy: boolean;
   /** What else it is set to, as far as its Services hang on it. */
-  settings: Pick<ClusterServices, 'tunnels' | 'keptFor'>;
+  settings: Pick<ClusterServices, 'tunnels' | 'keptFor' | 'kubeProxyServes' | 'mirrors'>;
 }
 
 /** Hears of a cluster that cannot be read, and is left out then. */
@@ -92,22 +93,33 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
     cluster: identityOf(data).name,
     globalByDefault: isGlobalByDefault(data),
     heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
-    settings: { tunnels: isTunnel({ ciliumConfig: data }), keptFor: await readKeptFor(target, data) },
+    settings: {
+      tunnels: isTunnel({ ciliumConfig: data }),
+      keptFor: await readKeptFor(target, data),
+      kubeProxyServes: leftToKubeProxy(data, isOn(data, 'enable-node-port') ? await readImage(target) : undefined),
+      ...(isOn(data, 'clustermesh-enable-endpoint-sync') ? { mirrors: true } : {}),
+    },
   };
 }
 
 /** {@link keptFor}; it is looked at what dials only where that is set at all. */
 async function readKeptFor({ client, namespace }: Target, config: CiliumConfig): Promise<string | undefined> {
   if (keptFor(config, undefined, undefined) === undefined) return undefined;
-  const [agents, deployment] = await Promise.all([
-    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+  const [image, deployment] = await Promise.all([
+    readImage({ client, namespace }),
     unlessForbidden(client.get(apiserverDeploymentRef(namespace))),
   ]);
-  return keptFor(config, agents && agentFactsOf(agents).image, deployment);
+  return keptFor(config, image, deployment);
 }
 
 /** Whether the agents let an option tell them to pass over the internalTrafficPolicy of Services; not where they may not be read. */
-async function obeyOption({ client, namespace }: Target): Promise<boolean> {
+async function obeyOption(target: Target): Promise<boolean> {
+  const image = await readImage(target);
+  return image !== undefined && obeysInternalPolicyOption(image);
+}
+
+/** The agents'; undefined where they are not there, or may not be read. */
+async function readImage({ client, namespace }: Target): Promise<string | undefined> {
   const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
-  return agents !== undefined && obeysInternalPolicyOption(agentFactsOf(agents).image);
+  return agents && agentFactsOf(agents).image;
 }

@@ -1,6 +1,6 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { type CiliumConfig, isOn, routingMode } from '../cilium/datapath.ts';
+import { type CiliumConfig, isOn, replacesKubeProxy, routingMode } from '../cilium/datapath.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -52,7 +52,7 @@ const COMBINATIONS: readonly Combination[] = [
       const isAsymmetric =
         dialsItself &&
         routingMode(config) === 'tunnel' &&
-        !['false', 'disabled', undefined].includes(config['kube-proxy-replacement']) &&
+        replacesKubeProxy(config) &&
         (isOn(config, 'enable-host-firewall') || isOn(config, 'encrypt-node'));
       return isAsymmetric
         ? `agents dial peers themselves (no KVStoreMesh), with tunnels, kube-proxy replacement, WireGuard and ${ofHosts}: first connections to NodePorts may fail`

@@ -1,6 +1,7 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { changeTypeCommand, lackOfService } from '../apiserver/service-lack.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
+import { replacesKubeProxy } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -148,15 +149,10 @@ function equalNodePorts({ clusters }: CheckInput): Finding[] {
     .filter(([, same]) => same.length > 1)
     .map(([port, same]) => ({
       id: 'node-port-unique',
-      severity: same.some(({ cluster }) => replacesKubeProxy(cluster)) ? 'fail' : 'warn',
+      severity: same.some(({ cluster }) => replacesKubeProxy(cluster.ciliumConfig ?? {})) ? 'fail' : 'warn',
       args: { port, contexts: same.map(({ cluster }) => cluster.context) },
       hint:
         'With kube-proxy replacement such clusters dial themselves (cilium/cilium#24692). Give one another port: ' +
         same.slice(-1).map(({ cluster }) => nodePortCommand(cluster, taken)),
     }));
-}
-
-/** `true`, or before 1.14 also `strict`, `partial`, `probe`. */
-function replacesKubeProxy({ ciliumConfig }: ClusterSnapshot): boolean {
-  return !['false', 'disabled', undefined].includes(ciliumConfig?.['kube-proxy-replacement']);
 }

@@ -111,6 +111,33 @@ export function encryptionLoses(from: CiliumConfig, to: CiliumConfig): boolean {
   return routingMode(from) !== 'native' || encryption(to) !== 'none';
 }
 
+/** Whether Cilium stands in for kube-proxy: `true`, or before 1.14 also `strict`, `partial`, `probe`. */
+export function replacesKubeProxy(config: CiliumConfig): boolean {
+  return !['false', 'disabled', undefined].includes(config['kube-proxy-replacement']);
+}
+
+/** Who asks for a Service, and may be served by kube-proxy where Cilium does not replace that. */
+export type KubeProxyClient = 'outside' | 'host-network';
+
+/** Cilium obeys `enable-node-port` before this version (pkg/kpr); from it on it goes by kube-proxy replacement only. */
+const NODE_PORT_UNTIL: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
+
+/**
+ * Whose requests for Services kube-proxy serves, which knows no backends of other clusters: from outside by NodePorts and load
+ * balancers, and from the host network, that is nodes and host-network pods, unless `bpf-lb-sock` has these served by Cilium
+ * (Cilium's docs, "Load-balancing & Service Discovery", "Limitations"; pkg/kpr).
+ * @param image of the agents; absent: it is not known
+ */
+export function leftToKubeProxy(config: CiliumConfig, image?: string): KubeProxyClient[] {
+  if (replacesKubeProxy(config)) return [];
+  const version = image === undefined ? undefined : versionOfImage(image);
+  const obeys = !version || compareMinors(version, NODE_PORT_UNTIL) < 0;
+  return [
+    ...(isOn(config, 'enable-node-port') && obeys ? [] : ['outside' as const]),
+    ...(isOn(config, 'bpf-lb-sock') ? [] : ['host-network' as const]),
+  ];
+}
+
 /** The option by which agents are told to pass over the internalTrafficPolicy of Services; on by default. */
 export const INTERNAL_POLICY = 'enable-internal-traffic-policy';
 

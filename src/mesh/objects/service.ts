@@ -6,6 +6,7 @@ export interface ServiceSpec {
   externalName?: string;
   clusterIP?: string;
   clusterIPs?: string[];
+  externalIPs?: string[];
   ipFamilies?: string[];
   selector?: Record<string, string>;
   ports?: { name?: string; port: number; targetPort?: number | string; nodePort?: number; protocol?: string }[];

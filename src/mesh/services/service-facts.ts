@@ -1,3 +1,4 @@
+import type { KubeProxyClient } from '../cilium/datapath.ts';
 import type { BrokenLink } from '../status/broken-link.ts';
 import type { Sharing } from './annotations.ts';
 import type { Backend, IpFamily, NamedPort } from './backends.ts';
@@ -26,6 +27,10 @@ export interface ServiceFacts {
   headless: boolean;
   /** `internalTrafficPolicy: Local`, which agents heed; externalTrafficPolicy is about clients from outside the clusters. */
   nodeLocal?: true | undefined;
+  /** It can be asked for from outside the clusters: by a NodePort, a load balancer or an external address. */
+  fromOutside?: true | undefined;
+  /** Cilium is to write EndpointSlices of other clusters' backends for it, by which kube-proxy knows them too. */
+  mirrored?: true | undefined;
   /** Of its addresses, the first one first; absent where the API server has set none. */
   families?: readonly IpFamily[] | undefined;
   ports: readonly ServicePort[];
@@ -57,6 +62,10 @@ export interface ClusterServices {
   nodesUnseen?: true | undefined;
   /** Whether Cilium wraps its packets to other nodes; absent where that was not looked at. */
   tunnels?: boolean | undefined;
+  /** Whose requests kube-proxy serves there, of which Cilium knows nothing; absent where that was not looked at. */
+  kubeProxyServes?: readonly KubeProxyClient[] | undefined;
+  /** Cilium's operator writes EndpointSlices of what other clusters have (`clustermesh-enable-endpoint-sync`). */
+  mirrors?: true | undefined;
   /** For how long it keeps what a peer that fell silent has published, a Go duration; absent: for good. */
   keptFor?: string | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
@@ -86,6 +95,8 @@ export interface ServiceDefinition extends Sharing {
   /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
   published: boolean;
   namespaceGlobal: boolean;
+  /** Whose requests go to its own backends only: kube-proxy serves them; absent where that is nobody's. */
+  ownBackendsFor?: readonly KubeProxyClient[] | undefined;
   ports: readonly ServicePort[];
   selector: Readonly<Record<string, string>>;
   /** Ready backends. */

@@ -1,4 +1,5 @@
 import { enumerated } from '../counted.ts';
+import { groupBy } from '../pairs.ts';
 import { isStray, readSharing, SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import { listensAt } from './backends.ts';
 import { isExternalName, ownClusterOnly } from './own-cluster.ts';
@@ -22,6 +23,7 @@ export type ServiceWarningId =
   | 'headless'
   | 'node-local'
   | 'own-cluster-only'
+  | 'kube-proxy'
   | 'ports-missing'
   | 'no-ready-backend'
   | 'unserved';
@@ -30,7 +32,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `node-local`, what fails; of `ports-missing`, which; of `unserved`, to whom connections are missing. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `kube-proxy`, how it is asked for; of `node-local`, what fails; of `ports-missing`, which; of `unserved`, to whom connections are missing. */
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
@@ -80,6 +82,7 @@ const OF_DERIVED: readonly ServiceWarningId[] = [
   'namespace-not-global',
   'headless',
   'node-local',
+  'kube-proxy',
   'no-ready-backend',
   'unserved',
 ];
@@ -161,6 +164,20 @@ const RULES: readonly Rule[] = [
     );
     if (local.length === 0) return [];
     return [{ ...about('node-local', local), ...(fails.length > 0 ? { values: Object.fromEntries(fails) } : {}) }];
+  },
+  (defined) => {
+    const served = defined.filter(({ definition }) => definition.ownBackendsFor);
+    return [...groupBy(served, ({ definition: { ownBackendsFor = [] } }) => ownBackendsFor.join(' '))].map(
+      ([, alike]) => ({
+        ...about('kube-proxy', alike),
+        values: Object.fromEntries(
+          alike.map(({ cluster, definition: { type, ready } }) => [
+            cluster,
+            ready === 0 ? `${type}, and none is ready` : type,
+          ]),
+        ),
+      }),
+    );
   },
   (defined) => {
     const missing = defined.flatMap(({ cluster, definition: { global, headless, ports, backends } }) => {

@@ -6,6 +6,7 @@ import { serviceImportOf } from './derived.ts';
 import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
+import { servedByKubeProxy } from './unbalanced.ts';
 import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usedBySome, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
@@ -111,6 +112,7 @@ function define(
   const usesDisconnected = unconnectedFor(of, inputs);
   const usesFromSome = usedBySome(of, usesDisconnected);
   const input = inputOf(of, facts);
+  const ownBackendsFor = servedByKubeProxy(of, facts);
   const [first] = families ?? [];
   const backends = facts.backends.filter(({ family }) => first === undefined || (family ?? first) === first);
   return {
@@ -120,6 +122,7 @@ function define(
     ...(nodeLocal ? { nodeLocal } : {}),
     published: isPublished(input),
     namespaceGlobal: input.namespaceGlobal,
+    ...(ownBackendsFor.length > 0 ? { ownBackendsFor } : {}),
     ports,
     ...(families ? { families } : {}),
     selector,
@@ -148,6 +151,13 @@ const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
 /** Makes a Service headless for Cilium whatever its clusterIP (Kubernetes sets it on the Endpoints of headless ones). */
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
+/** Has Cilium's operator write EndpointSlices of other clusters' backends (pkg/clustermesh/endpointslicesync). */
+const MIRRORED = 'service.cilium.io/global-sync-endpoint-slices';
+
+function isAskedFromOutside(type: string, { externalIPs = [] }: { externalIPs?: string[] }): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
+}
+
 /** A Service as facts, without backends. @param heeded whether the agents there heed its internalTrafficPolicy */
 export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
   const { metadata } = service;
@@ -163,6 +173,8 @@ export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
     headless:
       type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
     ...(heeded && spec.internalTrafficPolicy === 'Local' ? { nodeLocal: true } : {}),
+    ...(isAskedFromOutside(type, spec) ? { fromOutside: true } : {}),
+    ...(metadata.annotations?.[MIRRORED]?.toLowerCase() === 'true' ? { mirrored: true } : {}),
     families: ipFamilies?.filter(isFamily),
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,

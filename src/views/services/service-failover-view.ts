@@ -11,6 +11,8 @@ import { silentCell, silentLossLines, yesNo } from './silent-loss-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
+  /** What has to be so besides what could be seen, of {@link survivalDoubts}. */
+  doubts?: readonly string[] | undefined;
   /** It is only asked for clusters that are drained, and not for such as fall silent. */
   drainedOnly?: true | undefined;
 }
@@ -22,16 +24,27 @@ export interface FailoverReport extends ReadClusters {
  */
 export function isSurvivable(report: FailoverReport): boolean {
   const { services, unreachable } = report;
-  if (services.length === 0 || unreachable.length > 0 || doubtsOf(report.clusters).length > 0) return false;
+  if (services.length === 0 || unreachable.length > 0 || allDoubts(report).length > 0) return false;
   return services.every(({ losses }) =>
     losses.every(({ survives, silent }) => (report.drainedOnly ? survives : silent.survives)),
   );
 }
 
+function allDoubts({ clusters, doubts = [] }: FailoverReport): string[] {
+  return [...doubtsOf(clusters), ...doubts];
+}
+
 /** The document's data. */
-export function failoverData({ unreachable, ...report }: FailoverReport): Record<string, unknown> {
-  const survivable = isSurvivable({ ...report, unreachable });
-  return { survivable, ...report, ...assumedData(report.clusters), ...(unreachable.length > 0 ? { unreachable } : {}) };
+export function failoverData({ unreachable, doubts = [], ...report }: FailoverReport): Record<string, unknown> {
+  const survivable = isSurvivable({ ...report, doubts, unreachable });
+  const { assumed = [] } = assumedData(report.clusters);
+  const all = [...assumed, ...doubts];
+  return {
+    survivable,
+    ...report,
+    ...(all.length > 0 ? { assumed: all } : {}),
+    ...(unreachable.length > 0 ? { unreachable } : {}),
+  };
 }
 
 /**
@@ -132,7 +145,7 @@ function failingVerb(services: readonly ServiceSurvival[]): string {
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const { services, clusters, unreachable } = report;
-  const doubts = doubtsOf(report.clusters);
+  const doubts = allDoubts(report);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
   const total = counted(services.length, 'global service');

@@ -6,6 +6,7 @@ import { isExternalName } from '../../mesh/services/own-cluster.ts';
 import type { ServiceDefinition } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
+import { whence } from '../../mesh/services/unbalanced.ts';
 import type { KnownValues, ValueMend } from '../../mesh/services/value-mends.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -98,6 +99,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `${Object.values(values)[0]}, and is global in ${enumerated(clusters)}: some connections end in other clusters, which do not let them in`,
     hint: annotate(within(service, clusters), '--remove'),
   }),
+  'kube-proxy': ({ clusters, values = {} }, service) => ({
+    message: `kube-proxy serves requests ${whence(clientsIn(service, clusters))} in ${enumerated(clusters)}, and knows own backends only: ${byCluster(values)}`,
+    hint: "Where Cilium replaces kube-proxy (its chart's value kubeProxyReplacement), they go to the backends of other clusters too.",
+  }),
   'ports-missing': ({ clusters, values = {} }, service) => ({
     message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium makes no backend of it`,
     hint: `Its targetPort must be a number, or a name, that a container's port has; which ports its endpoints have: ${endpointSlicesIn(service, clusters)}`,
@@ -112,6 +117,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
       : {}),
   }),
 };
+
+function clientsIn({ clusters }: MeshService, those: readonly string[]) {
+  return clusters.find(({ cluster }) => those.includes(cluster))?.definition?.ownBackendsFor ?? [];
+}
 
 /** The cluster, or those nodes of it that know nothing of another one's backends. */
 function failingPart(name: string, all: MeshService['clusters']): string {
