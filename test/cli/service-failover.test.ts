@@ -157,3 +157,29 @@ describe('service failover', () => {
     expect(result.stderr).toContain(message);
   });
 });
+
+describe('what the clusters are set to', () => {
+  it('decides for how long a silent cluster is used, and who is not served by others', async () => {
+    const set = {
+      'clustermesh-cache-ttl': '15m',
+      'enable-service-topology': 'true',
+      'kube-proxy-replacement': 'false',
+    };
+    for (const store of Object.values(clusters.stores)) {
+      const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+      store.update(ref, ({ data }) => void Object.assign(data as object, set));
+    }
+    expect((await failover('default/spread', ...ALL)).stdout).toMatch(/^default +spread +mesh-1 +yes +after 15m /m);
+    const edge = { namespace: 'edge', spec: { type: 'NodePort', trafficDistribution: 'PreferClose' } };
+    addService(clusters.stores.one, 'edge', { ...edge, ready: 0 });
+    addService(clusters.stores.two, 'edge', edge);
+    addService(clusters.stores.three, 'edge', edge);
+    const { assumed = [] } = jsonOf(await failover('edge/edge', ...ALL, '--without', 'two', '-o', 'json')) as {
+      assumed?: string[];
+    };
+    expect(assumed.join()).toMatch(
+      /no one asks for edge\/edge in mesh-1 from outside, or from nodes and host-network pods/,
+    );
+    expect(assumed.join()).toMatch(/each node of mesh-1 has backends left for edge\/edge/);
+  });
+});

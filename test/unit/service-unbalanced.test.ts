@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { createTheme } from '../../src/cli/terminal/theme.ts';
 import { readClusters } from '../../src/commands/service/service-clusters.ts';
-import { leftToKubeProxy } from '../../src/mesh/cilium/datapath.ts';
+import { heededDistributions, leftToKubeProxy } from '../../src/mesh/cilium/datapath.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
@@ -109,5 +109,58 @@ describe('a global Service that kube-proxy serves for some', () => {
     ],
   ])('%s', (_, config, image, clients) => {
     expect(leftToKubeProxy({ 'kube-proxy-replacement': 'false', ...config }, image)).toEqual(clients);
+  });
+});
+
+describe('a global Service whose backends are chosen by zone or node before affinity', () => {
+  const ALL = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
+  const of = { heedsDistributions: ALL };
+  const close = { type: 'ClusterIP', trafficDistribution: 'PreferClose' };
+  const hinted = (value: string, name = 'topology-mode') => ({ [`service.kubernetes.io/${name}`]: value });
+
+  test.each<[string, Case, why: string | undefined]>([
+    ['it prefers what is close', { of, spec: close }, 'trafficDistribution PreferClose'],
+    [
+      'it prefers its node',
+      { of, spec: { ...close, trafficDistribution: 'PreferSameNode' } },
+      'trafficDistribution PreferSameNode',
+    ],
+    [
+      'agents know no such preference',
+      { of: { heedsDistributions: ['PreferClose'] }, spec: { ...close, trafficDistribution: 'PreferSameNode' } },
+      undefined,
+    ],
+    ['an annotation asks for it', { of, annotations: hinted('Auto') }, 'service.kubernetes.io/topology-mode: Auto'],
+    ['an annotation is off', { of, annotations: hinted('disabled') }, undefined],
+    [
+      'the former annotation is off, and has precedence',
+      { of, annotations: { ...hinted('Auto'), ...hinted('disabled', 'topology-aware-hints') } },
+      undefined,
+    ],
+    ['agents pass over it', { of: { heedsDistributions: [] }, spec: close }, undefined],
+    ['it keeps to nodes as it is', { of, spec: { ...close, internalTrafficPolicy: 'Local' } }, undefined],
+    ['it is not global', { of, spec: close, annotations: { 'service.cilium.io/global': 'false' } }, undefined],
+  ])('%s', (_, given, why) => {
+    const { ids, messages, doubts, data } = tell(given);
+    expect(ids.includes('nearest-first')).toBe(why !== undefined);
+    expect(doubts.filter((one) => one.includes('enable-service-topology'))).toHaveLength(why === undefined ? 0 : 1);
+    if (why === undefined) return;
+    expect(messages.join()).toContain(`mesh-1 chooses backends by zone or node before affinity`);
+    expect(messages.join()).toContain(`: mesh-1 (${why})`);
+    expect(data.survivable).toBe(false);
+  });
+
+  test.each<[string, Record<string, string>, string | undefined, string[]]>([
+    ['by default', {}, 'quay.io/cilium/cilium:v1.20.0', []],
+    ['it is on', { 'enable-service-topology': 'true' }, 'quay.io/cilium/cilium:v1.20.0', ALL],
+    [
+      'it is on in an older one',
+      { 'enable-service-topology': 'true' },
+      'quay.io/cilium/cilium:v1.19.3',
+      ['PreferClose'],
+    ],
+    ['it is on, and nobody knows the version', { 'enable-service-topology': 'true' }, undefined, ALL],
+  ])('%s', (_, config, image, heeded) => {
+    expect(heededDistributions(config, image)).toEqual(heeded);
   });
 });

@@ -2,6 +2,7 @@ import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import {
   type CiliumConfig,
+  heededDistributions,
   INTERNAL_POLICY,
   isOn,
   isTunnel,
@@ -28,7 +29,7 @@ export interface ServiceCluster extends Target {
   /** Whether its agents heed the internalTrafficPolicy of Services. */
   heedsInternalPolicy: boolean;
   /** What else it is set to, as far as its Services hang on it. */
-  settings: Pick<ClusterServices, 'tunnels' | 'keptFor' | 'kubeProxyServes' | 'mirrors'>;
+  settings: Pick<ClusterServices, 'tunnels' | 'keptFor' | 'kubeProxyServes' | 'heedsDistributions' | 'mirrors'>;
 }
 
 /** Hears of a cluster that cannot be read, and is left out then. */
@@ -97,6 +98,10 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
       tunnels: isTunnel({ ciliumConfig: data }),
       keptFor: await readKeptFor(target, data),
       kubeProxyServes: leftToKubeProxy(data, isOn(data, 'enable-node-port') ? await readImage(target) : undefined),
+      heedsDistributions: heededDistributions(
+        data,
+        isOn(data, 'enable-service-topology') ? await readImage(target) : undefined,
+      ),
       ...(isOn(data, 'clustermesh-enable-endpoint-sync') ? { mirrors: true } : {}),
     },
   };

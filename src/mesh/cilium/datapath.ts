@@ -138,6 +138,21 @@ export function leftToKubeProxy(config: CiliumConfig, image?: string): KubeProxy
   ];
 }
 
+/** From this version on agents tell zones from nodes in what a Service prefers; before, `PreferClose` is all that they know. */
+const PREFERENCES_FROM: CiliumVersion = { major: 1, minor: 20, patch: 0, suffix: '' };
+
+/**
+ * Which values of a Service's `trafficDistribution` agents go by, if any: `enable-service-topology` (pkg/loadbalancer/reflectors,
+ * `trafficDistribution`).
+ * @param image of the agents; absent: it is not known, and they may go by all
+ */
+export function heededDistributions(config: CiliumConfig, image?: string): string[] {
+  if (!isOn(config, 'enable-service-topology')) return [];
+  const version = image === undefined ? undefined : versionOfImage(image);
+  const isOlder = version !== undefined && compareMinors(version, PREFERENCES_FROM) < 0;
+  return isOlder ? ['PreferClose'] : ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
+}
+
 /** The option by which agents are told to pass over the internalTrafficPolicy of Services; on by default. */
 export const INTERNAL_POLICY = 'enable-internal-traffic-policy';
 

@@ -12,6 +12,7 @@ export interface ServiceSpec {
   ports?: { name?: string; port: number; targetPort?: number | string; nodePort?: number; protocol?: string }[];
   externalTrafficPolicy?: 'Cluster' | 'Local';
   internalTrafficPolicy?: 'Cluster' | 'Local';
+  trafficDistribution?: string;
   loadBalancerClass?: string;
   loadBalancerIP?: string;
   loadBalancerSourceRanges?: string[];

@@ -29,6 +29,10 @@ export interface ServiceFacts {
   nodeLocal?: true | undefined;
   /** It can be asked for from outside the clusters: by a NodePort, a load balancer or an external address. */
   fromOutside?: true | undefined;
+  /** `trafficDistribution`. */
+  distribution?: string | undefined;
+  /** The annotation that asks for backends in the client's zone, as it is written. */
+  zoneHints?: string | undefined;
   /** Cilium is to write EndpointSlices of other clusters' backends for it, by which kube-proxy knows them too. */
   mirrored?: true | undefined;
   /** Of its addresses, the first one first; absent where the API server has set none. */
@@ -64,6 +68,8 @@ export interface ClusterServices {
   tunnels?: boolean | undefined;
   /** Whose requests kube-proxy serves there, of which Cilium knows nothing; absent where that was not looked at. */
   kubeProxyServes?: readonly KubeProxyClient[] | undefined;
+  /** The values of `trafficDistribution` by which its agents go; none, or absent, where they pass over what a Service prefers. */
+  heedsDistributions?: readonly string[] | undefined;
   /** Cilium's operator writes EndpointSlices of what other clusters have (`clustermesh-enable-endpoint-sync`). */
   mirrors?: true | undefined;
   /** For how long it keeps what a peer that fell silent has published, a Go duration; absent: for good. */
@@ -95,6 +101,8 @@ export interface ServiceDefinition extends Sharing {
   /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
   published: boolean;
   namespaceGlobal: boolean;
+  /** Why its agents choose by zone or node before they look at the affinity; absent where they do not. */
+  nearestFirst?: string | undefined;
   /** Whose requests go to its own backends only: kube-proxy serves them; absent where that is nobody's. */
   ownBackendsFor?: readonly KubeProxyClient[] | undefined;
   ports: readonly ServicePort[];

@@ -24,6 +24,7 @@ export type ServiceWarningId =
   | 'node-local'
   | 'own-cluster-only'
   | 'kube-proxy'
+  | 'nearest-first'
   | 'ports-missing'
   | 'no-ready-backend'
   | 'unserved';
@@ -32,7 +33,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `kube-proxy`, how it is asked for; of `node-local`, what fails; of `ports-missing`, which; of `unserved`, to whom connections are missing. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why; of `kube-proxy`, how it is asked for; of `nearest-first`, why; of `node-local`, what fails; of `ports-missing`, which; of `unserved`, to whom connections are missing. */
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
@@ -83,6 +84,7 @@ const OF_DERIVED: readonly ServiceWarningId[] = [
   'headless',
   'node-local',
   'kube-proxy',
+  'nearest-first',
   'no-ready-backend',
   'unserved',
 ];
@@ -164,6 +166,13 @@ const RULES: readonly Rule[] = [
     );
     if (local.length === 0) return [];
     return [{ ...about('node-local', local), ...(fails.length > 0 ? { values: Object.fromEntries(fails) } : {}) }];
+  },
+  (defined) => {
+    const values = defined.flatMap(({ cluster, definition: { nearestFirst } }) =>
+      nearestFirst === undefined ? [] : [[cluster, nearestFirst] as const],
+    );
+    const clusters = values.map(([cluster]) => cluster);
+    return values.length === 0 ? [] : [{ id: 'nearest-first', clusters, values: Object.fromEntries(values) }];
   },
   (defined) => {
     const served = defined.filter(({ definition }) => definition.ownBackendsFor);

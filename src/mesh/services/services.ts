@@ -6,7 +6,7 @@ import { serviceImportOf } from './derived.ts';
 import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
-import { servedByKubeProxy } from './unbalanced.ts';
+import { nearestFirst, servedByKubeProxy } from './unbalanced.ts';
 import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usedBySome, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
@@ -113,6 +113,7 @@ function define(
   const usesFromSome = usedBySome(of, usesDisconnected);
   const input = inputOf(of, facts);
   const ownBackendsFor = servedByKubeProxy(of, facts);
+  const nearest = nearestFirst(of, facts);
   const [first] = families ?? [];
   const backends = facts.backends.filter(({ family }) => first === undefined || (family ?? first) === first);
   return {
@@ -122,6 +123,7 @@ function define(
     ...(nodeLocal ? { nodeLocal } : {}),
     published: isPublished(input),
     namespaceGlobal: input.namespaceGlobal,
+    ...(nearest === undefined ? {} : { nearestFirst: nearest }),
     ...(ownBackendsFor.length > 0 ? { ownBackendsFor } : {}),
     ports,
     ...(families ? { families } : {}),
@@ -154,6 +156,17 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 /** Has Cilium's operator write EndpointSlices of other clusters' backends (pkg/clustermesh/endpointslicesync). */
 const MIRRORED = 'service.cilium.io/global-sync-endpoint-slices';
 
+/** The former one has precedence (pkg/loadbalancer/reflectors, `getAnnotationTopologyAwareHints`). */
+const ZONE_HINTS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'];
+
+function zoneHintsOf(annotations: Readonly<Record<string, string>> = {}): Pick<ServiceFacts, 'zoneHints'> {
+  const name = ZONE_HINTS.find((one) => annotations[one] !== undefined);
+  const value = name === undefined ? '' : annotations[name];
+  return name === undefined || ['', 'disabled', 'Disabled'].includes(value ?? '')
+    ? {}
+    : { zoneHints: `${name}: ${value}` };
+}
+
 function isAskedFromOutside(type: string, { externalIPs = [] }: { externalIPs?: string[] }): boolean {
   return type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
 }
@@ -173,6 +186,8 @@ export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
     headless:
       type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
     ...(heeded && spec.internalTrafficPolicy === 'Local' ? { nodeLocal: true } : {}),
+    ...(spec.trafficDistribution === undefined ? {} : { distribution: spec.trafficDistribution }),
+    ...zoneHintsOf(metadata.annotations),
     ...(isAskedFromOutside(type, spec) ? { fromOutside: true } : {}),
     ...(metadata.annotations?.[MIRRORED]?.toLowerCase() === 'true' ? { mirrored: true } : {}),
     families: ipFamilies?.filter(isFamily),

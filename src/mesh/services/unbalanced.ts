@@ -22,3 +22,18 @@ const WHENCE: Readonly<Record<KubeProxyClient, string>> = {
 export function whence(clients: readonly KubeProxyClient[]): string {
   return clients.map((client) => WHENCE[client]).join(', or ');
 }
+
+/**
+ * Why agents choose among the backends of a global Service by zone or node first, and by affinity among what is left: with
+ * `enable-service-topology`, and the Service's `trafficDistribution` or annotation (Cilium's pkg/loadbalancer/writer,
+ * `DefaultSelectBackends`, which pkg/clustermesh/selectbackends.go starts from). Where each backend has a hint and one is for the client's
+ * zone, the others are left out, whatever cluster they are of; up to Cilium 1.18 those of other clusters have none, and stay.
+ */
+export function nearestFirst(of: ClusterServices, facts: ServiceFacts): string | undefined {
+  const { heedsDistributions = [] } = of;
+  const { annotations, headless, nodeLocal, distribution, zoneHints } = facts;
+  if (heedsDistributions.length === 0 || headless || nodeLocal || !readSharing(annotations).global) return undefined;
+  if (distribution !== undefined && heedsDistributions.includes(distribution))
+    return `trafficDistribution ${distribution}`;
+  return zoneHints;
+}

@@ -103,6 +103,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `kube-proxy serves requests ${whence(clientsIn(service, clusters))} in ${enumerated(clusters)}, and knows own backends only: ${byCluster(values)}`,
     hint: "Where Cilium replaces kube-proxy (its chart's value kubeProxyReplacement), they go to the backends of other clusters too.",
   }),
+  'nearest-first': ({ clusters, values = {} }) => ({
+    message: `${enumerated(clusters)} ${clusters.length === 1 ? 'chooses' : 'choose'} backends by zone or node before affinity, so that those of other clusters may be left out, and with affinity remote own ones used: ${byCluster(values)}`,
+    hint: 'Leave that out of the Service, or out of Cilium (enable-service-topology), where affinity is to decide.',
+  }),
   'ports-missing': ({ clusters, values = {} }, service) => ({
     message: `no ready endpoint listens at the port in ${byCluster(values)}: Cilium makes no backend of it`,
     hint: `Its targetPort must be a number, or a name, that a container's port has; which ports its endpoints have: ${endpointSlicesIn(service, clusters)}`,
