@@ -539,7 +539,9 @@ describe('a cluster that lets the user in, and forbids something', () => {
     expect(refused).toMatchObject({ exitCode: 3 });
     expect(refused.says).toContain('would be cut off by a new CA');
     // Where a right is missing, the line that grants it is how.
-    expect(refused.says).toMatch(/(?:Make sure first that it can be read; |kubectl --context mesh-2 [^→]+)or, if it is gone for good/);
+    expect(refused.says).toMatch(
+      /(?:Make sure first that it can be read; |kubectl --context mesh-2 [^→]+)or, if it is gone for good/,
+    );
     const named = failureOf(await meshctl('clustermesh certs rotate --context mesh-1,mesh-2 --dry-run'));
     expect(named.says).toMatch(why);
   });

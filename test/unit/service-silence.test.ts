@@ -88,6 +88,12 @@ describe('a Service when a cluster falls silent, as by a power cut: its backends
     expect(tell({}, true).text).toMatch(/✅ 1 global service: none would fail$/);
   });
 
+  it('is told for how long what is lost already is used', () => {
+    const lost = { broken: [link('lost')] };
+    expect(tell({ others: lost }).text).toContain('that it last heard of, until its agents restart: why');
+    expect(tell({ others: { ...lost, keptFor: '15m' } }).text).toContain('for 15m, or until its agents restart: why');
+  });
+
   it('is told with the time after which it ends by itself', () => {
     expect(tell({ others: { keptFor: '15m' } }).text).toMatch(
       /requests to its backends are lost for 15m \(clustermesh-cache-ttl\)$/,

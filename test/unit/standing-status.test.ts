@@ -49,9 +49,9 @@ function madeInternal(): KubeObject {
 function judged(
   peers: string[],
   agent: PollResult,
-  live: ReturnType<typeof secret>[],
+  live: readonly KubeObject[],
   replica: PollResult['clusters'] = peers.length > 0 ? [{ name: 'mesh-2', ready: true, connected: true }] : [],
-  authority: Partial<Pick<ClusterSnapshot, 'ca' | 'tlsFiles'>> = {},
+  authority: Partial<Pick<ClusterSnapshot, 'ca' | 'tlsFiles' | 'ciliumConfig'>> = {},
 ): StatusReport {
   const tally = createTally({
     context: 'one',
@@ -119,17 +119,29 @@ describe('a peer that KVStoreMesh does not know', () => {
 });
 
 it.each([
-  [true, 'connected, but not after a restart'],
-  [false, 'would not reconnect'],
-])('a peer that would not be let in again is called connected where it is: %j', (connected, lead) => {
+  [true, undefined, 'connected, but not after a restart'],
+  [true, '15m', 'connected, but not after a restart, and once it breaks, its services are used for 15m only'],
+  [false, undefined, 'would not reconnect'],
+])('a peer that would not be let in again is called connected where it is: %j', (connected, keptFor, lead) => {
   const agent: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: connected, connected }] };
-  const client = { ...judged(['mesh-2'], agent, [agents(9), replicas()]), problems: [], faults: [] };
+  const judgedClient = judged(['mesh-2'], agent, [agents(9), replicas()]);
+  const client = { ...judgedClient, problems: [], faults: [], ...(keptFor && { keptFor }) };
   const fault: Fault = {
     ...{ id: 'peer-user-missing', context: 'two', namespace: 'kube-system', peer: 'mesh-1', component: 'apiserver' },
     ...{ object: 'ConfigMap clustermesh-remote-users', outage: true, says: 'there is no such user' },
   };
   const server = { ...client, context: 'two', cluster: { name: 'mesh-2', id: 2 }, peers: [], faults: [fault] };
   expect(reasonsOf({ clusters: [client, { ...server, nodes: { total: 1, connected: 1 } }] })).toMatchObject([{ lead }]);
+});
+
+it.each([
+  ['15m', '15m'],
+  ['0s', undefined],
+])('what a lost peer has published is used for as long as clustermesh-cache-ttl says: %s', (ttl, kept) => {
+  const ciliumConfig = { 'cluster-name': 'mesh-1', 'cluster-id': '1', 'clustermesh-cache-ttl': ttl };
+  const agent: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] };
+  const dialling = apiserverDeployment({ kvstoremesh: false, users: false });
+  expect(judged(['mesh-2'], agent, [dialling], undefined, { ciliumConfig }).keptFor).toBe(kept);
 });
 
 it('a cluster that nobody is connected with has nothing that would not come back', () => {

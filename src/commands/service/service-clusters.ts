@@ -101,6 +101,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     ...(of.peers ? { peers: of.peers } : {}),
     ...(of.broken ? { brokenLinks: of.broken } : {}),
     ...(of.unseen ? { unseen: of.unseen } : {}),
+    ...(of.keptFor === undefined ? {} : { keptFor: of.keptFor }),
     ...(of.nodesUnseen ? { nodesUnseen: of.nodesUnseen } : {}),
   }));
 }

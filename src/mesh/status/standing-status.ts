@@ -14,6 +14,7 @@ import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
+import { keptFor } from '../services/silence.ts';
 import { explained } from './explained-problem.ts';
 import { areStrangers, idOfFormer, withFormerForgotten } from './other-cluster.ts';
 import { halfRecorded, peeringFaults } from './peering-faults.ts';
@@ -61,12 +62,14 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   });
   return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => {
     const unread = unreadIn(report, snapshot);
+    const span = keptFor(snapshot.ciliumConfig ?? {}, snapshot.agent?.image, apiserverDeployment(snapshot));
     const addresses = report.problems.length > 0 ? addressFaults(snapshot, others) : [];
     return {
       ...report,
       ...verdictOf(report, { faults, ...unread }),
       ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
       ...enableObstacles(snapshot, now),
+      ...(span === undefined ? {} : { keptFor: span }),
       ...unread,
       faults: [...faults, ...harmless],
       problems: report.problems.map((problem) => {

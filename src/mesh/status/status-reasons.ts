@@ -1,7 +1,7 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { enabledFirst, type NotReady, notReadyIn } from '../faults/enable-first.ts';
-import { describeFault, endsByRefresh, type Fault, type FaultId } from '../faults/fault.ts';
+import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { inOrderOfHints } from '../faults/hint-order.ts';
 import { unreadyIn } from '../faults/unready.ts';
@@ -10,8 +10,9 @@ import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
-import { isOfUndialled, type MeshStatusReport, silentContexts } from './mesh-status.ts';
-import { areAllConnected, isAlone, isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
+import { leadOf } from './leads.ts';
+import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
+import { isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -150,7 +151,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         (fault): StatusReason => ({
           id: fault.id,
           about: fault.peers ?? [fault.peer ?? report.cluster.name],
-          lead: isLeadless(mesh, report, fault) ? undefined : leadOf(fault, isConnected(mesh, report, fault)),
+          lead: leadOf(mesh, report, fault),
           says: describeFault(fault),
           places: [],
           cause: fault,
@@ -159,38 +160,6 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       ),
   );
   return inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
-}
-
-/** Whether what a fault is about works now: of one by which a cluster does not let a peer in, that is that peer's connection. */
-function isConnected({ clusters }: Clusters, report: StatusReport, { component, peer }: Fault): boolean {
-  const { cluster, nodes } = report;
-  const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
-  const client = peers.find((one) => one.cluster.name === peer);
-  return areAllConnected(client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes);
-}
-
-/** Where nobody dials, or is to, no connection could come back. */
-function isLeadless(mesh: Clusters, report: StatusReport, fault: Fault): boolean {
-  return isOfUndialled(report, fault) || (fault.outage && isUnused(mesh, report));
-}
-
-/** A cluster that is connected with no other, as far as that was seen: nothing of it could come back. */
-function isUnused({ clusters }: Clusters, report: StatusReport): boolean {
-  const { name } = report.cluster;
-  return (
-    isAlone(report) && !mayBePeersOf(report, clusters).some(({ peers }) => peers.some((peer) => peer.name === name))
-  );
-}
-
-function leadOf(fault: Fault, connected: boolean): string | undefined {
-  const { id, outage } = fault;
-  // Of a user that may not be missed it is not known whether any connection needs it.
-  if (id === 'agents-missing' || (id === 'peer-user-missing' && !outage)) return undefined;
-  if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
-  if (!outage) return 'no connection is affected yet';
-  if (connected && endsByRefresh(fault))
-    return 'connected, but only until kubelets refresh the Secret (about a minute)';
-  return connected ? 'connected, but not after a restart' : 'would not reconnect';
 }
 
 /** @param group problems that are one */

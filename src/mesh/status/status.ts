@@ -128,6 +128,8 @@ export interface StatusReport extends EnableObstacles {
   enabled: boolean;
   /** Its Service has no address yet: nobody can be connected to it at that. */
   unaddressed?: boolean | undefined;
+  /** For how long it uses what a lost peer has published (`clustermesh-cache-ttl`), a Go duration; absent: until agents restart. */
+  keptFor?: string | undefined;
   sample?: NodeSample | undefined;
   nodes: { total: number; connected: number };
   /** Nodes that are ready and get no agent, so that they do not count; absent where there is none, or they could not be read. */

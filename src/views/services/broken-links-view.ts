@@ -62,15 +62,15 @@ export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, th
 
 /** The same, a clause each. */
 export function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
-  return clusters.flatMap(({ cluster, brokenLinks = [] }) =>
-    brokenLinks.map((link) => `${cluster} ${brokenLinkWords(link)}: ${link.reason}`),
+  return clusters.flatMap(({ cluster, keptFor, brokenLinks = [] }) =>
+    brokenLinks.map((link) => `${cluster} ${brokenLinkWords(link, keptFor)}: ${link.reason}`),
   );
 }
 
-function brokenLinkWords({ peer, state, using }: BrokenLink): string {
+function brokenLinkWords({ peer, state, using }: BrokenLink, keptFor: string | undefined): string {
   if (state === 'at-risk') return `is connected to ${peer}, but cannot count on the backends there`;
   if (state === 'lost') {
-    return `is not connected to ${peer}, and goes on sending requests to the backends there that it last heard of, until its agents restart`;
+    return `is not connected to ${peer}, and goes on sending requests to the backends there that it last heard of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until its agents restart`;
   }
   if (using === undefined) return `is not connected to ${peer}, so backends there do not count for it`;
   return `is not connected to ${peer} on all nodes, so backends there do not count for it, although requests from ${counted(using, 'node')} go there`;
