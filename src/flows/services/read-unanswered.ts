@@ -1,7 +1,8 @@
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type UnansweredServices, unansweredServices } from '../../mesh/services/answers.ts';
 import type { Flow, Target } from '../flow.ts';
-import { readConfiguredServices, readServiceClusters } from './read-services.ts';
+import { readServiceClusters } from './read-service-clusters.ts';
+import { readConfiguredServices } from './read-services.ts';
 
 /**
  * For which Services requests go from one of these clusters to another one that does not answer them. It is told beside what was
