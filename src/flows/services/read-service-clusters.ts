@@ -80,6 +80,7 @@ export async function orNone<T>(
   }
 }
 
+/** A cluster as its Services are read. @throws MeshctlError `CiliumMissing` */
 export async function readServiceCluster(target: Target): Promise<ServiceCluster> {
   const { client, namespace } = target;
   const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));

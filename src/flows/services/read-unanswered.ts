@@ -12,7 +12,7 @@ export async function readUnanswered(flow: Flow, targets: readonly Target[]): Pr
   const leaveOut = () => undefined;
   try {
     const members = await readServiceClusters(targets, leaveOut);
-    if (!members.some(({ tunnels }) => tunnels)) return [];
+    if (!members.some(({ settings }) => settings.tunnels)) return [];
     const found = unansweredServices(await readConfiguredServices(members, {}, leaveOut));
     return found.filter(({ services }) => services.length > 0);
   } catch (error) {
