@@ -46,8 +46,6 @@ export interface CommandResult {
   text(theme: Theme): string;
   /** 0 unless the result itself is a failure, e.g. an unhealthy mesh. */
   exitCode?: number;
-  /** It fails whatever else is missing from it: a run would end so at once, with this very exit status. */
-  isRefused?: boolean;
   /** Replaces the document with this very text for other formats, e.g. manifests. */
   raw?: string;
 }

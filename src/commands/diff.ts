@@ -1,6 +1,7 @@
 import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf } from '../flows/file/differences-of.ts';
 import { meshWarnings, prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { exitOf } from '../mesh/errors.ts';
 import { countDifferences } from '../mesh/file/differences.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
 import { type DiffReport, diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
@@ -45,7 +46,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       kind: 'MeshDiff',
       data: diffData(report),
       text: (theme) => diffText(report, theme),
-      exitCode: differences + notInFile > 0 ? 1 : 0,
+      // 1 says that all was compared and something differs, as with kubectl: what is less than that is another status.
+      exitCode: exitOf({ failed: differences + notInFile > 0 && missing.length === 0, unseen: missing.length > 0 }),
     };
     if (flags.output !== 'junit') return withUnanswered(result, missing);
     return { ...withUnanswered(result, missing), text: () => diffJunit(report) };

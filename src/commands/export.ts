@@ -1,4 +1,5 @@
 import { exportClusters } from '../flows/file/export-mesh.ts';
+import { exitOf } from '../mesh/errors.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
 import { groupBy } from '../mesh/pairs.ts';
@@ -9,7 +10,7 @@ import type { EXPORT } from './export-spec.ts';
 import { MESH_SCHEMA } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
-import { exitCodeWith, unreachableData, withChosenClusters } from './targets/several-clusters.ts';
+import { unreachableData, withChosenClusters } from './targets/several-clusters.ts';
 
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
@@ -28,7 +29,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
       data: { metadata, spec },
       text: () => text,
       ...(flags.output === 'yaml' ? { raw: text } : {}),
-      exitCode: exitCodeWith(silent) || (lacking.length > 0 ? 1 : 0),
+      exitCode: exitOf({ failed: lacking.length > 0, unseen: silent.length > 0 }),
     };
   });
 }

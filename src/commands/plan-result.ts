@@ -70,7 +70,6 @@ export function planResult(
     },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
     exitCode: refusal ? exitCodeOf(refusal.code) : 0,
-    isRefused: refusal !== undefined,
     ...(output === 'manifests' ? manifestsOf(report.steps) : {}),
   };
 }

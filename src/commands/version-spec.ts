@@ -7,7 +7,7 @@ export const VERSION = {
   description:
     'For each cluster: Kubernetes, every version of Cilium’s agents that runs, the clustermesh-apiserver with its etcd, ' +
     'whether KVStoreMesh is on (CACHE), and whether all of these are compatible. Exits 1 when they are not, or ' +
-    'that is not known, 3 when a cluster cannot be queried. To judge the mesh, use check.',
+    'that is not known, 3 when they are as far as clusters can be queried. To judge the mesh, use check.',
   examples: [
     { line: 'meshctl version --all', what: 'every cluster of the kubeconfig that runs Cilium' },
     { line: 'meshctl version --client', what: 'without a cluster' },

@@ -3,7 +3,7 @@ import { readVersions } from '../flows/versions/read-versions.ts';
 import { type Unanswered, whereItSucceeds } from '../flows/where-it-succeeds.ts';
 import { areSupported, judgeVersions } from '../mesh/cilium/skew.ts';
 import { counted } from '../mesh/counted.ts';
-import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { exitCodeOf, exitOf, MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import { type VersionReport, versionsText } from '../views/versions/versions-view.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -15,8 +15,8 @@ import type { VERSION } from './version-spec.ts';
 type VersionFlags = FlagsOf<typeof VERSION>;
 
 /**
- * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, or it is
- * not known whether it does, 3 when one cannot be asked, or may not be.
+ * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, 3 when one
+ * cannot be asked, or may not be, and 1 again where it is not known for another reason.
  */
 export async function run(context: CommandContext, flags: VersionFlags): Promise<CommandResult> {
   const { client } = context;
@@ -36,10 +36,10 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
       const findings = judgeVersions(clusters);
       const supported = areSupported(clusters, findings);
       const lacksRights = clusters.some(({ agents, unread }) => agents === undefined || unread !== undefined);
-      const isUnknown = unreachable.length > 0 || lacksRights;
+      const unseen = unreachable.length > 0 || lacksRights;
       // Where there is no Cilium, nothing has to go together.
       const isJudged = clusters.some(({ cluster, agents }) => cluster !== undefined || agents?.length !== 0);
-      const exitCode = isUnknown ? exitCodeOf('ClusterUnreachable') : isJudged && !supported ? 1 : 0;
+      const exitCode = exitOf({ failed: supported === false || (isJudged && !supported && !unseen), unseen });
       return resultOf({ client, clusters, findings, supported, unreachable }, exitCode);
     });
   } catch (error) {

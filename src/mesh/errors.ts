@@ -55,6 +55,22 @@ export function exitCodeOf(code: ErrorCode): number {
   return EXIT_CODES[code] ?? 1;
 }
 
+/**
+ * The exit status of what a command has found, by one rule for all that judge: what is proved to be wrong is so whatever could not be
+ * seen, so that who puts up with a cluster that is down still hears of a mesh that is broken.
+ * @param unseen a cluster did not answer, or the user may not read all that the answer hangs on
+ */
+export function exitOf({ failed = false, unseen = false }: { failed?: boolean; unseen?: boolean }): number {
+  if (failed) return 1;
+  return unseen ? exitCodeOf('ClusterUnreachable') : 0;
+}
+
+/** The same of several failures of one run: a cluster that cannot be asked does not hide what has failed in another one. 0 for none. */
+export function exitOfAll(errors: readonly Pick<MeshctlError, 'code'>[]): number {
+  const statuses = errors.map(({ code }) => exitCodeOf(code));
+  return statuses.includes(exitOf({ failed: true })) ? exitOf({ failed: true }) : (statuses[0] ?? 0);
+}
+
 export interface MeshctlErrorOptions {
   /** What the operator can do about it: one sentence or command, shown after the message. */
   hint?: string | undefined;

@@ -1,14 +1,14 @@
 import { probeNetwork } from '../../flows/probe/probe.ts';
 import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { nameOthers } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
 import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
-import { exitCodeWith, openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
+import { openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
 /** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked or was not tested (not even by an agent that the network cannot tell from a pod), or its pods are left, 3 when a cluster is left out. */
@@ -24,18 +24,14 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     sayLeftOut(context, silent);
     const options = { nodes, via, namespace, image, waitMs, parallel };
     const report = printable(await probeNetwork(context, targets, unreachableData(silent), options));
+    const { left = [] } = report;
     const isBlocked = report.failures.some(({ required }) => required);
+    const unseen = report.unreachable.length > 0;
     return {
       kind: 'ProbeReport',
       data: { ...report },
       text: (theme) => probeText(report, theme, flags.output === 'wide'),
-      exitCode: isBlocked
-        ? 1
-        : report.unreachable.length > 0
-          ? exitCodeWith(report.unreachable)
-          : report.passed
-            ? 0
-            : 1,
+      exitCode: exitOf({ failed: isBlocked || left.length > 0 || (!report.passed && !unseen), unseen }),
       ...(flags.output === 'junit' && { raw: probeJunit(report) }),
     };
   });

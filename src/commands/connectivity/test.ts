@@ -2,7 +2,7 @@ import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
 import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -10,7 +10,7 @@ import type { FlagsOf } from '../options/flags-of.ts';
 import { openingOf, unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
-/** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped, and all of it was removed. */
+/** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped, and all of it was removed; 3 where that is so and a cluster was left out. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
   const { namespace, image = CONNECTIVITY_IMAGE, keep, perf, waitDuration: waitMs, settleDuration: settleMs } = flags;
   return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
@@ -33,7 +33,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       kind: 'ConnectivityReport',
       data: { ...report },
       text: (theme) => connectivityText(report, untested, theme),
-      exitCode: report.passed ? 0 : 1,
+      exitCode: exitOf({ failed: !tested.passed }),
       ...(flags.output === 'junit' && { raw: connectivityJunit(report, untested) }),
     };
     return withUnanswered(result, silent);

@@ -1,10 +1,9 @@
-import { MeshctlError } from '../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import { joinServices } from '../../mesh/services/services.ts';
 import { printable } from '../../views/printable.ts';
 import { serviceDescribeData, serviceDescribeText } from '../../views/services/service-describe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { exitCodeWith } from '../targets/several-clusters.ts';
 import type { SERVICE_DESCRIBE } from './describe-spec.ts';
 import { readAnsweringServices, readClusters, requireDefined, serviceNamed } from './service-clusters.ts';
 
@@ -20,6 +19,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     kind: 'ServiceDescription',
     data: serviceDescribeData(description),
     text: (theme) => serviceDescribeText(description, theme),
-    exitCode: exitCodeWith(unreachable),
+    exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };
 }

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { globalKeys } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
@@ -9,7 +9,6 @@ import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { exitCodeWith } from '../targets/several-clusters.ts';
 import type { SERVICE_FAILOVER } from './failover-spec.ts';
 import {
   namespaceOf,
@@ -35,6 +34,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
   const services = survivalOf(named ? clusters : globalOnly(clusters), without);
+  const unseen = unreachable.length > 0;
   const report = printable({
     clusters: readClusters(clusters),
     services,
@@ -50,8 +50,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
         namespace: named ? undefined : namespaceOf(flags),
         isRequired: flags.requireSurvivable,
       }),
-    // What a cluster that did not answer serves, or needs, nobody knows.
-    exitCode: exitCodeWith(unreachable) || (flags.requireSurvivable && !isSurvivable(report) ? 1 : 0),
+    // What a cluster that did not answer serves, or needs, nobody knows: without it nothing is proved.
+    exitCode: exitOf({ failed: flags.requireSurvivable && !unseen && !isSurvivable(report), unseen }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { exitOf } from '../../mesh/errors.ts';
 import { joinServices } from '../../mesh/services/services.ts';
 import { printable } from '../../views/printable.ts';
 import {
@@ -8,7 +9,7 @@ import {
 } from '../../views/services/service-list-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { exitCodeWith, warnOfMissing } from '../targets/several-clusters.ts';
+import { warnOfMissing } from '../targets/several-clusters.ts';
 import type { SERVICE_LIST } from './list-spec.ts';
 import { namespaceOf, readAnsweringServices, readClusters } from './service-clusters.ts';
 
@@ -28,6 +29,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       if (flags.output === 'name') return serviceNames(listing);
       return serviceListText(listing, { wide: flags.output === 'wide', headers: flags.headers, namespace }, theme);
     },
-    exitCode: exitCodeWith(unreachable),
+    exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };
 }

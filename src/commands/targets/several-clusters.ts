@@ -1,7 +1,7 @@
 import type { Target } from '../../flows/flow.ts';
 import type { FirstLook } from '../../flows/targets/first-look.ts';
 import { firstFailure, type Unanswered } from '../../flows/where-it-succeeds.ts';
-import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import { type UnreachableCluster, unreachableCluster, unreachableWords } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { unreachableLines } from '../../views/unreachable-view.ts';
@@ -58,8 +58,8 @@ export async function withWritableClusters<T>(
 }
 
 /**
- * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3; of a
- * plan that a run is refused for, it is that of the refusal. What was done in the others stands.
+ * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3, unless
+ * it is a failure by itself (see {@link exitOf}). What was done in the others stands.
  */
 export function withUnanswered(result: CommandResult, silent: readonly Unanswered[]): CommandResult {
   if (silent.length === 0) return result;
@@ -68,7 +68,7 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
     ...result,
     data: { ...result.data, unreachable },
     text: (theme) => [result.text(theme), ...unreachableLines(unreachable, theme)].join('\n'),
-    ...(result.isRefused ? {} : { exitCode: exitCodeWith(unreachable) }),
+    exitCode: result.exitCode || exitOf({ unseen: true }),
   };
 }
 
@@ -136,11 +136,6 @@ export function unreachableData(clusters: readonly Unanswered[]): UnreachableClu
 /** Says of a result that has no words for it, a picture or bare rows, which clusters are missing and why. */
 export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
   for (const cluster of unreachable) progress.warn(unreachableWords(cluster));
-}
-
-/** The exit status of a result from which clusters are missing, else 0. */
-export function exitCodeWith(unreachable: readonly unknown[]): number {
-  return unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;
 }
 
 /** So long any answer may take, however short the wait. Milliseconds. */

@@ -237,6 +237,11 @@ export function isHealthy({ reports, unreachable }: Look): boolean {
   return unreachable.length === 0 && reports.length > 0 && reports.every(({ healthy }) => healthy);
 }
 
+/** Whether something is known to be wrong in a cluster that answered, or none was asked without an error of its own. */
+export function isSeenBroken({ reports, unreachable }: Look): boolean {
+  return reports.some(isUnwell) || reports.length + unreachable.length === 0;
+}
+
 /** The same as far as the user may see: nobody comes to see more by waiting. */
 export function isWellAsSeen({ reports, unreachable }: Look): boolean {
   return unreachable.length === 0 && reports.length > 0 && !reports.some(isUnwell);

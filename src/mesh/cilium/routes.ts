@@ -80,6 +80,11 @@ export function unjudgedPairs({
   );
 }
 
+/** Whether a node that was asked lacks a route: that is so whatever else was not seen. */
+export function hasGap({ routes }: Pick<RoutesReport, 'routes'>): boolean {
+  return routes.some(({ source }) => source === undefined);
+}
+
 /** Whether all that there is to compare was compared, and every route is there. */
 export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
   const { routes, unreachable, untold = [] } = report;
@@ -87,7 +92,7 @@ export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
     routes.length > 0 &&
     unreachable.length === 0 &&
     untold.length === 0 &&
-    routes.every(({ source }) => source !== undefined) &&
+    !hasGap(report) &&
     unjudgedPairs(report).length === 0
   );
 }

@@ -3,7 +3,7 @@ import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { exitCodeOf } from '../../../mesh/errors.ts';
+import { exitOf } from '../../../mesh/errors.ts';
 import { describeKey } from '../../../mesh/objects/kube-object.ts';
 import { goesOnWithUnread, unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
@@ -20,7 +20,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
-import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';
 
 /**
@@ -67,7 +67,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
         );
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
-      exitCode: exitCodeWith(unreachable) || (unread.length > 0 ? exitCodeOf('Forbidden') : faults.length > 0 ? 1 : 0),
+      exitCode: exitOf({ failed: faults.length > 0, unseen: unreachable.length + unread.length > 0 }),
     };
   });
 }

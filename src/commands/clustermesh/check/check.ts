@@ -10,7 +10,7 @@ import {
   PRE_CHECKS,
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
-import { exitCodeOf, isRefusal } from '../../../mesh/errors.ts';
+import { exitOf, isRefusal } from '../../../mesh/errors.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -33,7 +33,7 @@ const READ_OF_NETWORK = ['addresses', 'network'];
 
 const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], alone: [] };
 
-/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
@@ -78,6 +78,9 @@ function meshesWords(meshes: readonly (readonly string[])[]): string {
   const lists = meshes.map((contexts) => contexts.join(', ')).join('; ');
   return `Each of ${meshes.length} meshes is judged by itself: ${lists} → whether they can be one: ${command}`;
 }
+
+/** What is held against a run, and says nothing of a mesh. */
+const UNPROVED: readonly string[] = [CLUSTER_ANSWERS, NOTHING_CHECKED];
 
 const SOMETHING_CHECKED = 'something can be checked';
 
@@ -175,7 +178,7 @@ function resultOf(
       ...(oneSided ? { oneSided } : {}),
     },
     text: (theme) => (flags.output === 'junit' ? junit() : checkText(shown, { short, ...beside }, theme)),
-    exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
+    exitCode: exitOf({ failed: isFailed(entries, flags, incomplete), unseen: incomplete }),
   };
 }
 
@@ -216,6 +219,12 @@ function isInVain({ entries, failed, alone }: Checked, flags: CheckFlags): boole
     entries.some((entry) => isBad(entry, flags) && isLone(entry)) ||
     entries.every((entry) => entry.severity === 'skip' && isLone(entry))
   );
+}
+
+/** Whether something is proved to be bad: that a cluster did not answer, or that nothing is left to be judged for that, is no proof. */
+function isFailed(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): boolean {
+  if (!incomplete) return !isPassed(entries, flags);
+  return entries.some((entry) => !UNPROVED.includes(entry.id) && isBad(entry, flags));
 }
 
 function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {

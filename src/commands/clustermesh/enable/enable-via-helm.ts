@@ -11,7 +11,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
 import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
-import { exitCodeOf, MeshctlError, warningOf } from '../../../mesh/errors.ts';
+import { exitOfAll, MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
 import { helmText } from '../../../views/enable/helm-view.ts';
@@ -187,6 +187,6 @@ export async function runViaHelm(
         },
         theme,
       ),
-    exitCode: refusal ? exitCodeOf(refusal.error.code) : 0,
+    exitCode: exitOfAll(refused.map(({ error }) => error)),
   };
 }

@@ -14,7 +14,7 @@ import { sayOthers } from '../../../flows/parallel.ts';
 import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
-import { errorOfAbort, exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
+import { errorOfAbort, exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
@@ -256,7 +256,7 @@ async function dryRunResult(
   return {
     ...result,
     data: { ...result.data, failures: failures.map(failureData) },
-    exitCode: exitCodeOf(failure.error.code),
+    exitCode: exitOfAll(failures.map(({ error }) => error)),
   };
 }
 
@@ -301,6 +301,6 @@ async function enableAll(
       warnings: printable([...warnings, ...done.flatMap((outcome) => outcome.warnings)]),
     },
     text: (theme) => enableText(outcomes, failures, theme),
-    exitCode: failure ? exitCodeOf(failure.error.code) : 0,
+    exitCode: exitOfAll(failures.map(({ error }) => error)),
   };
 }

@@ -1,6 +1,6 @@
 import { readFirewallRules } from '../../../flows/network/firewall.ts';
 import { nameOthers } from '../../../mesh/command-line.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { FirewallRules } from '../../../mesh/network/firewall.ts';
 import { firewallNft } from '../../../views/network/firewall-nft.ts';
 import { firewallScript, isTool } from '../../../views/network/firewall-scripts.ts';
@@ -9,10 +9,10 @@ import { firewallText } from '../../../views/network/firewall-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { FIREWALL } from './firewall-spec.ts';
 
-/** `meshctl clustermesh firewall`: exit 3 when a cluster cannot be asked, and 1 when rules are missing for what else is not known. */
+/** `meshctl clustermesh firewall`: exit 1 when rules are missing for what is not known, 3 when only a cluster cannot be asked. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWALL>): Promise<CommandResult> {
   const report = await withAnsweringClusters(context, flags, (targets, silent) => {
     if (targets.length + silent.length < 2) {
@@ -34,7 +34,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWAL
     kind: 'FirewallRules',
     data: { ...shown },
     text: (theme) => rules ?? firewallText(shown, theme),
-    exitCode: exitCodeWith(report.unreachable) || (report.unknown.length > 0 ? 1 : 0),
+    exitCode: exitOf({ failed: report.unknown.length > 0, unseen: report.unreachable.length > 0 }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { lookAtClusters } from '../../../flows/status/status.ts';
 import { asLooked } from '../../../flows/targets/first-look.ts';
+import { exitOf } from '../../../mesh/errors.ts';
 import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.ts';
 import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
 import { printable } from '../../../views/printable.ts';
@@ -9,7 +10,7 @@ import { meshStatusText } from '../../../views/status/matrix-view.ts';
 import { unseenNotes } from '../../../views/status/status-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { GRAPH } from './graph-spec.ts';
 
 /** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
@@ -30,7 +31,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
     kind: 'MeshGraph',
     data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
     text: (theme) => drawing ?? meshStatusText(mesh, theme),
-    exitCode: exitCodeWith(unreachable),
+    exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };
 }
 

@@ -1,4 +1,6 @@
 import { readMeshRoutes } from '../../../flows/checks/routes.ts';
+import { hasGap } from '../../../mesh/cilium/routes.ts';
+import { exitOf } from '../../../mesh/errors.ts';
 import { type RoutesPicture, routesPicture } from '../../../mesh/network/routes-picture.ts';
 import { routesNotes, routesRows, routesText } from '../../../views/checks/routes-view.ts';
 import { routesSvg } from '../../../views/network/routes-svg.ts';
@@ -6,7 +8,7 @@ import { routesDot, routesMermaid } from '../../../views/network/routes-text.ts'
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { ROUTES } from './routes-spec.ts';
 
 const DRAW: Readonly<Record<string, (picture: RoutesPicture) => string>> = {
@@ -22,6 +24,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
     readMeshRoutes(context, targets, unreachableData(silent), options),
   );
   const shown = printable(report);
+  const unseen = report.unreachable.length > 0;
   const drawing = DRAW[flags.output]?.(routesPicture(shown));
   if (drawing !== undefined || !flags.headers) warnOfMissing(context, shown.unreachable);
   // A picture has no words for what is missing in it either.
@@ -30,6 +33,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
     kind: 'RoutesReport',
     data: { ...shown },
     text: (theme) => drawing ?? (flags.headers ? routesText(shown, theme) : routesRows(shown, theme)),
-    exitCode: exitCodeWith(report.unreachable) || (report.complete ? 0 : 1),
+    exitCode: exitOf({ failed: hasGap(report) || (!report.complete && !unseen), unseen }),
   };
 }

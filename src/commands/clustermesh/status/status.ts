@@ -4,14 +4,14 @@ import type { JudgedInvitations } from '../../../flows/invitation/read-invitatio
 import { readUnanswered } from '../../../flows/services/read-unanswered.ts';
 import {
   isHealthy,
-  isWellAsSeen,
+  isSeenBroken,
   type Look,
   lookAtClusters,
   waitForHealth,
   watchStatus,
 } from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
-import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
 import { remembered } from '../../../mesh/remembered.ts';
 import { evaluateMesh, type MeshStatusReport } from '../../../mesh/status/mesh-status.ts';
@@ -37,7 +37,7 @@ const EMPTY_BELOW = '\u001b[J';
 
 type StatusFlags = FlagsOf<typeof STATUS>;
 
-/** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer, 3 when that is so as far as may be read. */
+/** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer, 3 when that is so as far as clusters answer and may be read. */
 export async function run(context: CommandContext, flags: StatusFlags): Promise<CommandResult> {
   checkFlags(flags);
   const options = {
@@ -196,8 +196,7 @@ function statusResult(
   { output }: StatusFlags,
   { several, others, contexts, unanswered }: Surroundings,
 ): CommandResult {
-  const unseen = look.unreachable.length > 0 ? 'ClusterUnreachable' : isWellAsSeen(look) ? 'Forbidden' : undefined;
-  const exitCode = isHealthy(look) ? 0 : unseen ? exitCodeOf(unseen) : 1;
+  const exitCode = exitOf({ failed: isSeenBroken(look), unseen: !isHealthy(look) });
   const advised = adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts);
   const mesh = printable(unanswered.length > 0 ? { ...advised, unanswered } : advised);
   const [single] = mesh.clusters;
