@@ -61,6 +61,7 @@ export async function run(
   };
   let addRunFlags: AddRunFlags = (text) => text;
   let failureStatus = 1;
+  const leftOut: CommandContext['leftOut'] = new Map();
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
@@ -76,10 +77,17 @@ export async function run(
     const reachBy = (context: string, kubeconfig: string) => {
       flags.elsewhere?.set(context, kubeconfig);
     };
-    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, reachBy, kubeconfigs });
+    return await runCommand(invocation, host, {
+      addRunFlags,
+      argv: words,
+      leaveUnnamed,
+      reachBy,
+      kubeconfigs,
+      leftOut,
+    });
   } catch (thrown) {
     const theme = await createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
-    const status = await reportError(host, theme, { ...seen, addRunFlags }, thrown);
+    const status = await reportError(host, theme, { ...seen, leftOut, addRunFlags }, thrown);
     return status === 1 ? failureStatus : status;
   }
 }
@@ -149,9 +157,10 @@ async function runCommand(
     leaveUnnamed,
     reachBy,
     kubeconfigs,
+    leftOut,
   }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<
     CommandContext,
-    'leaveUnnamed' | 'reachBy' | 'kubeconfigs'
+    'leaveUnnamed' | 'reachBy' | 'kubeconfigs' | 'leftOut'
   >,
 ): Promise<number> {
   const theme = await createTheme(colourWanted(host.env, host.stdout, options.color));
@@ -182,6 +191,7 @@ async function runCommand(
     env: host.env,
     cwd: host.cwd,
     kubeconfigs,
+    leftOut,
     leaveUnnamed,
     reachBy,
     client,
@@ -207,7 +217,7 @@ async function runCommand(
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
     throw new MeshctlError('Interrupted', 'interrupted');
   }
-  await writeResult(host, theme, options.output, resultWithRunFlags(result, addRunFlags));
+  await writeResult(host, theme, options.output, resultWithRunFlags(result, addRunFlags), leftOut);
   return result.exitCode ?? 0;
 }
 

@@ -46,6 +46,8 @@ export interface CommandResult {
   text(theme: Theme): string;
   /** 0 unless the result itself is a failure, e.g. an unhealthy mesh. */
   exitCode?: number;
+  /** The document is a file for a later run: it has what that takes, and nothing else is put into it. */
+  isFile?: boolean;
   /** Replaces the document with this very text for other formats, e.g. manifests. */
   raw?: string;
 }
@@ -86,6 +88,8 @@ export interface CommandContext extends Flow {
   cwd: string;
   /** Those that this run has read, by `--kubeconfig`. */
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
+  /** Contexts that `--all` leaves out of this run, with why, as a clause: every document of it has them. */
+  leftOut: Map<string, string>;
   /** How far this machine's clock is ahead of that of a cluster's API server: the run's `now` goes by the one that is behind. */
   sawClock(context: string, aheadMs: number): void;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */

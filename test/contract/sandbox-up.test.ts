@@ -39,6 +39,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     env: {},
     cwd: tmpdir(),
     kubeconfigs: new Map(),
+    leftOut: new Map(),
     leaveUnnamed: () => undefined,
     reachBy: () => undefined,
     sawClock: () => undefined,

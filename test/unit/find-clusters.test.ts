@@ -25,8 +25,10 @@ function clientOf(context: string, uid: string, name?: string): ClusterClient {
 it('clusters that answer late are held against those that are there', async () => {
   const clock = briskClock();
   const warnings: string[] = [];
+  const leftOut = new Map<string, string>();
   const context = {
     clock,
+    leftOut,
     signal: new AbortController().signal,
     progress: { warn: (words: string) => warnings.push(words), start: () => ({ done() {}, stop() {} }) },
   } as unknown as CommandContext;
@@ -53,5 +55,10 @@ it('clusters that answer late are held against those that are there', async () =
     'contexts "c-admin" and "c-ro" are the same cluster: "c-admin" is used',
     'contexts "b" and "b-ro" are the same cluster: "b" is used',
     'context "none" is left out: no Cilium in namespace kube-system',
+  ]);
+  expect([...leftOut]).toEqual([
+    ['c-ro', '"c-admin" is the same cluster'],
+    ['b-ro', '"b" is the same cluster'],
+    ['none', 'no Cilium in namespace kube-system'],
   ]);
 });

@@ -6,7 +6,7 @@ import { printableLines, printableSentence } from '../../views/printable.ts';
 import type { Theme } from '../../views/theme.ts';
 import { type AddRunFlags, withRunFlags } from '../run-flags.ts';
 import type { Host } from './host.ts';
-import { isDocumentFormat, writeDocument } from './output.ts';
+import { isDocumentFormat, leftOutData, writeDocument } from './output.ts';
 
 const BUG_HINT =
   'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';
@@ -22,19 +22,25 @@ function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlError {
 /**
  * Says what went wrong: for people on stderr, as a document of kind `Error` on stdout with `-o json|yaml`. A test report that
  * is empty is taken for one without failures, so with `-o junit` it is a failed case on stdout as well.
- * @param command its words, where it can make such a report
+ * @param options.command its words, where it can make such a report
  * @returns the exit status
  */
 export async function reportError(
   host: Host,
   theme: Theme,
-  options: { format: unknown; debug: boolean; addRunFlags: AddRunFlags; command?: string | undefined },
+  options: {
+    format: unknown;
+    debug: boolean;
+    addRunFlags: AddRunFlags;
+    leftOut: ReadonlyMap<string, string>;
+    command?: string | undefined;
+  },
   thrown: unknown,
 ): Promise<number> {
   const failure = asMeshctlError(thrown, host.signal);
   const error = withRunFlags(errorData(failure), options.addRunFlags);
   if (isDocumentFormat(options.format)) {
-    await writeDocument(host, options.format, 'Error', { error });
+    await writeDocument(host, options.format, 'Error', { error, ...leftOutData(options.leftOut) });
   } else {
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
     for (const line of faultLines(error.details.faults)) host.stderr.write(`${line}\n`);

@@ -11,7 +11,7 @@ import {
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import { partLost } from '../../mesh/cilium/cilium-missing.ts';
+import { ciliumGone, partLost } from '../../mesh/cilium/cilium-missing.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -260,9 +260,9 @@ function each(
     const first = same(look);
     const silent = inVain(look);
     if (first) {
-      context.progress.warn(
-        `contexts "${first.client.context}" and "${name}" are the same cluster: "${first.client.context}" is used`,
-      );
+      const used = `"${first.client.context}"`;
+      context.progress.warn(`contexts ${used} and "${name}" are the same cluster: ${used} is used`);
+      if (all) context.leftOut.set(name, `${used} is the same cluster`);
     } else if (silent) vain.push(silent);
     else if (all && look.cluster === undefined) leaveOut(context, name, absenceOf(look));
     else answered.push(look);
@@ -292,24 +292,37 @@ function each(
 /** The same look, where there is a cluster that cannot be asked, or may be; undefined where it tells what there is. */
 function askedInVain(run: CommandContext, look: FirstLook): SilentCluster | undefined {
   if (look.cluster !== undefined && !look.elsewhere) return undefined;
-  const { client, namespace, isConfigLost, unseen, elsewhere } = look;
-  const { context, server } = client;
-  const error = elsewhere ? wrongNamespace(run, [look]) : isConfigLost ? partLost({ context, namespace }) : unseen;
+  const { context, server } = look.client;
+  const error = whyInVain(run, look);
   return error && { context, error, server, target: look };
+}
+
+function whyInVain(run: CommandContext, look: FirstLook): MeshctlError | undefined {
+  const { client, namespace, isConfigLost, unseen, elsewhere, remains } = look;
+  const { context } = client;
+  if (elsewhere) return wrongNamespace(run, [look]);
+  if (isConfigLost) return partLost({ context, namespace });
+  return remains ? ciliumGone(context, remains) : unseen;
 }
 
 /** For commands that are not about the clusters that are left out. */
 export function quietly(context: CommandContext): CommandContext {
-  return { ...context, progress: { ...context.progress, warn: () => undefined } };
+  return { ...context, leftOut: new Map(), progress: { ...context.progress, warn: () => undefined } };
 }
 
-/** Says that a context is not part of a run. */
-function leaveOut({ progress }: CommandContext, name: string, why: string): void {
+/** Says that a context is not part of a run, and is missing from nothing by that: the document has it too. */
+function leaveOut(context: CommandContext, name: string, why: string): void {
+  context.leftOut.set(name, sayLeaving(context, name, why));
+}
+
+/** @returns the reason as a clause about the context */
+function sayLeaving({ progress }: CommandContext, name: string, why: string): string {
   const sentence = why.replace(`context "${name}": `, '').replace(`context "${name}" names`, 'it names');
   progress.warn(`context "${name}" is left out: ${sentence}`);
+  return sentence;
 }
 
-/** Says of clusters that were found and cannot be asked that they are not part of a run, and why. */
+/** Says of clusters that were found and cannot be asked that they are not part of a run, and why: its result names them. */
 export function sayLeftOut(context: CommandContext, clusters: readonly Unanswered[]): void {
-  for (const { context: name, error } of clusters) leaveOut(context, name, error.message);
+  for (const { context: name, error } of clusters) sayLeaving(context, name, error.message);
 }

@@ -1,11 +1,13 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
+import type { MeshRemains } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { CiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { shellWord } from '../../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
+import { findMeshRemains } from '../../snapshot/mesh-remains.ts';
 import { findCiliumNamespaces } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import type { Target } from '../flow.ts';
@@ -33,13 +35,15 @@ export interface FirstLook extends Target {
   elsewhere?: readonly string[] | undefined;
   /** Cilium's agents are in the namespace, and its ConfigMap is not. */
   isConfigLost?: boolean | undefined;
+  /** No Cilium was found, and something of a mesh. */
+  remains?: MeshRemains | undefined;
   /** No Cilium was found, and nobody could look for its agents: why. */
   unseen?: MeshctlError | undefined;
 }
 
 /**
  * Finds Cilium's namespace, in kube-system first, and by what the cluster is told apart from others.
- * @param alone there are no others from which it must be told apart
+ * @param alone there are no others from which it must be told apart; of one without Cilium the command then says what it has
  * @throws MeshctlError what keeps the cluster from being asked, and `Usage` where Cilium is in several namespaces
  */
 export async function lookAtCluster(client: ClusterClient, given: CiliumNamespaces, alone = false): Promise<FirstLook> {
@@ -52,11 +56,16 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   if (namespace !== location.namespace) return { ...look, elsewhere: [location.namespace] };
   const isGiven = given.of.has(client.context) || given.others === namespace;
   if (config) return look;
-  if (!isGiven) return { ...look, isConfigLost: location.hasAgents, unseen: location.unseen };
+  if (!isGiven) {
+    const { hasAgents: isConfigLost, unseen } = location;
+    const isGone = !isConfigLost && !unseen && !alone;
+    return { ...look, isConfigLost, unseen, ...(isGone ? { remains: await findMeshRemains(client, namespace) } : {}) };
+  }
   const found = await findCiliumNamespaces(client);
   if (found instanceof MeshctlError) return { ...look, unseen: found };
   if (found.includes(namespace)) return { ...look, isConfigLost: true };
-  return found.length > 0 ? { ...look, elsewhere: found } : look;
+  if (found.length > 0) return { ...look, elsewhere: found };
+  return alone ? look : { ...look, remains: await findMeshRemains(client, namespace) };
 }
 
 /**

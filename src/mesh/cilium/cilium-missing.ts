@@ -1,5 +1,6 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
@@ -38,4 +39,31 @@ export function partLost(looked: Looked): MeshctlError {
     'Restore it from a backup, or as Cilium was installed (helm upgrade with --reuse-values writes it again); ' +
     `${was.length > 0 ? `${was.join(', ')}; ` : ''}do not reinstall Cilium over the one that runs.`;
   return new MeshctlError('CiliumMissing', message, { hint, details: { context, namespace } });
+}
+
+/** What is left of a mesh in a cluster in which there is no Cilium. */
+export interface MeshRemains {
+  namespace: string;
+  /** The clustermesh-apiserver's, in words. */
+  objects: readonly string[];
+  /** Whom peering files lead to, by name. */
+  peers: readonly string[];
+  /** What the cluster was called, where its clustermesh-apiserver tells. */
+  was?: { name: string; id: number } | undefined;
+}
+
+/** What to say of a cluster of a mesh from which Cilium is gone as a whole. */
+export function ciliumGone(context: string, { namespace, objects, peers, was }: MeshRemains): MeshctlError {
+  const left = [...objects, ...(peers.length > 0 ? [`peering files for ${peers.join(', ')}`] : [])];
+  const identity = was ? ` (cluster-name was "${was.name}", cluster-id was "${was.id}")` : '';
+  return new MeshctlError(
+    'CiliumMissing',
+    `context "${context}": no Cilium in namespace ${namespace} any more; still there: ${enumerated(left)}`,
+    {
+      hint:
+        `Install Cilium again as it was${identity}, or, where the cluster is to leave the mesh, forget it at each of its peers by ` +
+        'its name, and delete what is left here.',
+      details: { context, namespace },
+    },
+  );
 }

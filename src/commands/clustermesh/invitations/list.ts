@@ -34,7 +34,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const result = withUnanswered(
       {
         kind: 'InvitationList',
-        data: { invitations },
+        data: { clusters: printable(done.map(({ context: name }) => ({ context: name }))), invitations },
         text: (theme) => invitationsText(invitations, theme, { read: done.length > 0 }),
         exitCode: invitations.some(({ state }) => state === 'unreadable') ? 1 : 0,
       },
