@@ -38,7 +38,8 @@ const BY_KIND = {
 
   CheckReport({ checks, unreachable }) {
     const count = (severity) => checks.filter((check) => check.severity === severity).length;
-    const found = checks.filter(({ severity }) => severity === 'fail' || severity === 'warn');
+    // What rights are lacking for was not looked at, and may well be wrong.
+    const found = checks.filter(({ severity, blind }) => severity === 'fail' || severity === 'warn' || blind);
     const counts = ['pass', 'warn', 'fail', 'skip'].map((severity) => `${count(severity)} ${severity}`);
     return {
       headline: `${checks.length} checks: ${counts.join(', ')}`,

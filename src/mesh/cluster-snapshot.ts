@@ -133,9 +133,14 @@ export interface ClusterSnapshot {
   servedUsers?: readonly string[] | undefined;
   /** The peers that agents have mounted, whatever is in the Secrets by now; asked only where etcd did not tell its users. */
   mountedPeers?: readonly string[] | undefined;
+  /** What else may not be read; absent where nothing of it was refused. */
+  refused?: ReadonlySet<Refused> | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;
 }
+
+/** What is no object that is known by its name: the ranges of Services, the keys of IPsec, the labels of Cilium's namespace. */
+export type Refused = 'service-cidrs' | 'ipsec-keys' | 'namespace';
 
 /** Secret cilium-ca as facts. */
 export interface CaFacts {

@@ -40,10 +40,11 @@ export function readCiliumNodes(client: ClusterClient): Promise<KubeObject[] | M
   return listOrRefusal(client, 'cilium.io/v2', 'CiliumNode');
 }
 
-/** The ranges of all ServiceCIDRs; undefined where there are none, or they may not be listed. */
-export async function readServiceCidrs(client: ClusterClient): Promise<string[] | undefined> {
+/** The ranges of all ServiceCIDRs; undefined where there are none, or the refusal where they may not be listed. */
+export async function readServiceCidrs(client: ClusterClient): Promise<string[] | MeshctlError | undefined> {
   const read = await listOrRefusal(client, 'networking.k8s.io/v1', 'ServiceCIDR');
-  const ranges = found(read)?.flatMap(({ spec }) => ((spec ?? {}) as { cidrs?: string[] }).cidrs ?? []) ?? [];
+  if (read instanceof MeshctlError) return read;
+  const ranges = read?.flatMap(({ spec }) => ((spec ?? {}) as { cidrs?: string[] }).cidrs ?? []) ?? [];
   return ranges.length > 0 ? ranges : undefined;
 }
 

@@ -2,7 +2,7 @@ import type { ClusterClient } from '../kube/client.ts';
 import { orRefusal, unlessForbidden } from '../kube/unless-refused.ts';
 import { authorityOfMesh } from '../mesh/certificates/authority.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
-import type { CaFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
+import type { CaFacts, ClusterSnapshot, Refused } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/objects/kube-object.ts';
@@ -153,14 +153,15 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     namespace,
     kubernetesVersion: version || undefined,
     ciliumConfig: config,
-    namespaceLabels,
-    ipsecKeyDigest,
+    namespaceLabels: unlessRefused(namespaceLabels),
+    ipsecKeyDigest: unlessRefused(ipsecKeyDigest),
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent,
     nodes,
     apiserverPods,
     ...podAddresses,
-    serviceCidrs,
+    serviceCidrs: unlessRefused(serviceCidrs),
+    refused: refusedOf({ 'service-cidrs': serviceCidrs, 'ipsec-keys': ipsecKeyDigest, namespace: namespaceLabels }),
     ...services,
     ...policies,
     apiGroups,
@@ -174,6 +175,15 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     missingAccess,
     unread,
   };
+}
+
+function unlessRefused<T>(read: T | MeshctlError): T | undefined {
+  return read instanceof MeshctlError ? undefined : read;
+}
+
+function refusedOf(read: Readonly<Record<Refused, unknown>>): ReadonlySet<Refused> | undefined {
+  const refused = (Object.keys(read) as Refused[]).filter((one) => read[one] instanceof MeshctlError);
+  return refused.length > 0 ? new Set(refused) : undefined;
 }
 
 /**

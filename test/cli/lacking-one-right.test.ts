@@ -61,6 +61,30 @@ it('without ciliumnodes, routes does not judge by pools', async () => {
   expect((routes as { to: string }[]).filter(({ to }) => to === 'mesh-2')).toEqual([]);
 });
 
+it('without policies, check says in every face that it could not look, and does not pass', async () => {
+  grant('networkpolicies');
+  const check = ['clustermesh', 'check', ...BOTH, ...AS];
+  const { exitCode, stdout } = await mesh.meshctl([...check, '-o', 'short']);
+  expect(exitCode).toBe(3);
+  expect(stdout).toMatch(/^\? network policies let peers in.*\n {4}context "mesh-2": its policies may not be listed/m);
+  expect(stdout).toMatch(/^⚠️ {2}Checks: 1 could not be looked at, .*\n +→ Rights are lacking to look at all of it/m);
+  const junit = await mesh.meshctl([...check, '-o', 'junit']);
+  expect(junit.exitCode).toBe(3);
+  expect(junit.stdout).toMatch(/<testsuites tests="\d+" failures="1"/);
+  expect(junit.stdout).toMatch(/<failure (type|message)="[^"]*".*its policies may not be listed/s);
+  // What a check that needs it did not see either is no less unseen by being asked for alone.
+  grant('daemonsets');
+  const alone = jsonOf(await mesh.meshctl([...check, '--category', 'config', '-o', 'json']));
+  expect(alone.passed).toBe(false);
+});
+
+it('without ciliumnodes, routes says which right is lacking, and proves nothing', async () => {
+  grant('ciliumnodes');
+  const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'routes', ...BOTH, ...AS]);
+  expect(exitCode).toBe(3);
+  expect(stdout).toContain('mesh-1 → mesh-2: skipped: the pod ranges of mesh-2 may not be read');
+});
+
 it('without services, a junit report has a case that was skipped', async () => {
   grant('services');
   const { stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', 'mesh-2', ...AS, '-o', 'junit']);

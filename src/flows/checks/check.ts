@@ -107,10 +107,11 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
             unseen.push({ context, error });
-            return { containers: [], nodes: [], polled: undefined };
+            return { containers: [], nodes: [], polled: undefined, refused: undefined };
           });
-          const { own: published, isOfAnother } = described.get(context) ?? {};
-          return { context, ...seen, published, isOfAnother };
+          const { own: published, isOfAnother, isRefused } = described.get(context) ?? {};
+          const refused = isRefused ? new Set([...(seen.refused ?? []), 'etcd' as const]) : seen.refused;
+          return { context, ...seen, published, isOfAnother, refused };
         }),
       );
       const statuses = judgeStanding(
@@ -127,6 +128,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         others: hangsOnOthers ? await options.readOthers?.() : undefined,
         now: flow.now(),
         peerIds: peerIdsIn(described),
+        peerIdsRefused: new Set([...described].flatMap(([context, { isRefused }]) => (isRefused ? [context] : []))),
         observed: new Map(observations),
       };
       // Before they are connected, of whatever mesh, the question is whether they can be one.
@@ -171,7 +173,7 @@ async function observe(
       categories.has('apiserver') ? apiserverContainers(remembered) : [],
       observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
       asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
-      categories.has('ownership') ? planDrift(flow, remembered) : {},
+      categories.has('ownership') ? planDrift(flow, remembered) : ({} satisfies PlannedDrift as PlannedDrift),
       categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
       categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
       asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
@@ -179,6 +181,12 @@ async function observe(
       categories.has('ownership') ? readRenderedByHelm(remembered.client, peerObjects(snapshot)) : undefined,
     ]);
   const now = flow.now();
+  const { isPlanRefused, ...drift } = planned;
+  const refused = [
+    ...(isPlanRefused ? (['plan'] as const) : []),
+    ...(etcdUsers?.isRefused ? (['etcd'] as const) : []),
+    ...(invitations ? [] : (['invitations'] as const)),
+  ];
   return {
     containers,
     ...agents,
@@ -188,8 +196,9 @@ async function observe(
     etcdUsers: etcdUsers?.users,
     etcdsUnasked: etcdUsers?.unasked,
     invited: asksUsers ? invitedBy(invitations, now) : undefined,
-    ...planned,
+    ...drift,
     rendered,
+    refused: new Set(refused),
   };
 }
 
@@ -199,11 +208,12 @@ async function askAgents(flow: Flow, target: Target, options: PollOptions): Prom
   return { report: report.healthy ? report : await explainProblems(flow, target, report), snapshot };
 }
 
+type PlannedDrift = Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'> & {
+  isPlanRefused?: boolean;
+};
+
 /** What an enable that keeps all choices as they are would change. */
-async function planDrift(
-  flow: Flow,
-  target: Target,
-): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'>> {
+async function planDrift(flow: Flow, target: Target): Promise<PlannedDrift> {
   try {
     const { plan } = await draftEnable(flow, target, await loadTemplates(flow.installation), { waitMs: 0 });
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
@@ -217,7 +227,7 @@ async function planDrift(
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError)) throw error;
-    return { driftUnknown: error.message };
+    return { driftUnknown: error.message, isPlanRefused: error.code === 'Forbidden' };
   }
 }
 

@@ -23,6 +23,8 @@ export interface DescribedClusters {
   peers: ReadonlyMap<string, number> | undefined;
   /** Its etcd has no user for the agents of a cluster of this name: it was made for one of another name. */
   isOfAnother: boolean;
+  /** The user may not ask its etcd. */
+  isRefused: boolean;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function readDescribed(
         ...(configs instanceof Map
           ? { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) }
           : { own: undefined, peers: undefined }),
+        isRefused: configs === 'refused',
         isOfAnother: configs === 'unknown-user' && agentsUser(snapshot) === localUserName(name),
       },
     ];

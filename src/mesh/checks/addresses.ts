@@ -70,10 +70,12 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
     subject: (cluster, { clusters }) => {
-      if (serviceRanges(cluster).ranges.length === 0) return { things: [], otherwise: NO_SERVICE_RANGE };
+      const isBlind = cluster.refused?.has('service-cidrs') ?? false;
+      if (serviceRanges(cluster).ranges.length === 0) return { things: [], otherwise: NO_SERVICE_RANGE, isBlind };
       const beside = podsBeside(cluster, clusters);
+      if (cluster.serviceCidrs) return beside;
       // One address of a range says where it is, and nothing of where it is not.
-      return cluster.serviceCidrs ? beside : { ...beside, unseen: [ONE_ADDRESS, ...beside.unseen] };
+      return { ...beside, unseen: [ONE_ADDRESS, ...beside.unseen], isBlind: isBlind || beside.isBlind };
     },
     run: servicesAmongPods,
     says: ({ args }) =>
@@ -110,7 +112,12 @@ function podRangesOf(cluster: ClusterSnapshot): Subject {
     things: [...given, ...pools].map(({ text }) => text),
     otherwise,
     unseen: unread.length > 0 ? unread : later,
+    isBlind: mayNotSeeRanges(cluster),
   };
+}
+
+function mayNotSeeRanges({ podRangesRefused }: ClusterSnapshot): boolean {
+  return podRangesRefused !== undefined;
 }
 
 function unreadRanges(cluster: ClusterSnapshot): string[] {
@@ -123,6 +130,7 @@ function nodesOf(cluster: ClusterSnapshot): Subject {
     things: nodeRanges(cluster).map(({ text }) => text),
     otherwise: 'no InternalIP of its nodes is known',
     unseen: unreadRanges(cluster),
+    isBlind: mayNotSeeRanges(cluster),
   };
 }
 
@@ -133,6 +141,7 @@ function podsBeside(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
     things: others.filter((other) => knownRanges(other).length > 0).map(({ context }) => context),
     otherwise: 'no pod ranges of other clusters are known',
     unseen: unknownPodRanges(others),
+    isBlind: others.some(mayNotSeeRanges),
   };
 }
 

@@ -54,7 +54,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
       if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
       if (ciliumConfig['enable-policy'] === 'never')
         return { things: [], otherwise: 'Cilium enforces no policies there' };
-      return { things: policies ? ['policies'] : [], otherwise: 'its policies may not be listed' };
+      return { things: policies ? ['policies'] : [], otherwise: 'its policies may not be listed', isBlind: !policies };
     },
     run: ({ clusters, observed }) =>
       clusters.flatMap((cluster) => shutOut(cluster, observed.get(cluster.context)?.policies ?? [])),
@@ -100,7 +100,9 @@ function unschedulable(cluster: ClusterSnapshot): Finding[] {
 }
 
 function securedDeployment(cluster: ClusterSnapshot): Subject {
-  if (!cluster.namespaceLabels) return { things: [], otherwise: 'the labels of its namespace may not be read' };
+  if (!cluster.namespaceLabels) {
+    return { things: [], otherwise: 'the labels of its namespace may not be read', isBlind: true };
+  }
   if (enforcedLevel(cluster) !== 'restricted')
     return { things: [], otherwise: 'its namespace does not enforce "restricted"' };
   return {
@@ -129,7 +131,8 @@ function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVe
   if (lets === 'all') return [];
   if (lets === 'unknown') {
     const reason = `whether ${listed(by)} selects its pods hangs on labels that are not known here`;
-    return [findingOf('apiserver-policy', 'skip', context, { reason })];
+    const blind = namespaceLabels ? undefined : true;
+    return [{ ...findingOf('apiserver-policy', 'skip', context, { reason }), blind }];
   }
   if (lets === 'some') {
     const reason = `whether ${listed(by)} lets peers in hangs on their addresses, which are not known here`;

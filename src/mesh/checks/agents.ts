@@ -13,7 +13,7 @@ export const AGENT_CHECKS: readonly Check[] = [
     subject: ({ ciliumConfig, namespace, unread }) => {
       if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
       const isRead = !unread?.has(keyOf(agentDaemonSetRef(namespace)));
-      return { things: isRead ? ['daemonset'] : [], otherwise: 'its DaemonSet cilium was not read' };
+      return { things: isRead ? ['daemonset'] : [], otherwise: 'its DaemonSet cilium was not read', isBlind: !isRead };
     },
     run: ({ clusters }) =>
       clusters.flatMap((cluster): Finding[] => {

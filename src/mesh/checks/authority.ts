@@ -29,7 +29,7 @@ import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import type { Check, Finding, Subject } from './shared/check.ts';
-import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
 import { peersNotCompared } from './shared/subjects.ts';
 import { expiry } from './tls.ts';
 
@@ -37,6 +37,12 @@ const NO_CA = 'there is no readable Secret cilium-ca';
 /** Whatever Secret cilium-ca holds, as for Hubble. */
 const ELSEWHERE = 'cert-manager issues its certificates, from a CA of its own';
 const lackOfCa = (cluster: ClusterSnapshot) => (authorityState(cluster) === 'elsewhere' ? ELSEWHERE : NO_CA);
+const theCa = (cluster: ClusterSnapshot): Subject => ({
+  things: cluster.ca ? [CA_SECRET] : [],
+  otherwise: lackOfCa(cluster),
+  isBlind: mayNotSeeCa(cluster),
+});
+const mayNotSeeCa = ({ unread, namespace }: ClusterSnapshot) => unread?.has(keyOf(secretRef(namespace, CA_SECRET)));
 
 /** Whether certificates can be signed; enable needs it as well as a mesh that is up. */
 export const CA_CHECKS: readonly Check[] = [
@@ -70,7 +76,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     id: 'tls-ca-expiry',
     category: 'tls',
     title: 'CAs have at least 30 days, or a third of their lifetime, left',
-    subject: (cluster) => ({ things: cluster.ca ? [CA_SECRET] : [], otherwise: lackOfCa(cluster) }),
+    subject: theCa,
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster): Finding[] => {
         const { context, ca } = cluster;
@@ -93,6 +99,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       return {
         things,
         otherwise: "for no peer could both the CA trusted here and the peer's CA be read",
+        isBlind: clusters.some(mayNotSeeCa),
         unseen: [
           ...peersNotCompared(unread.filter((peer) => cluster.peerCertificates.has(peer))),
           ...(lacking.length > 0
@@ -138,7 +145,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     title: 'every etcd user belongs to a peer',
     subject: knownUsers,
     run: ({ clusters, observed }, all) =>
-      clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context)?.invited)),
+      clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context))),
     says: ({ args }) =>
       `context "${args.context}": etcd user ${args.user} may log in, but ${args.peer} is not connected to this cluster`,
   },
@@ -146,7 +153,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
 
 /** What is trusted besides the CA tells of a rotation, as long as it cannot be the CA of a peer. */
 function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly ClusterSnapshot[] }): Subject {
-  if (!cluster.ca) return { things: [], otherwise: lackOfCa(cluster) };
+  if (!cluster.ca) return theCa(cluster);
   const isDoubtful = unfinishedRotation(cluster, clusters)?.isProven === false;
   return {
     things: isDoubtful || cluster.tlsSecrets.size === 0 ? [] : [CA_SECRET],
@@ -242,14 +249,19 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
 function orphansOf(
   cluster: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
-  invited: readonly string[] | undefined,
+  { invited, refused }: Partial<ClusterObservation> = {},
 ): Finding[] {
   const { context } = cluster;
   const strangers = strangersOf(cluster, all).filter((other) => !isPeer(cluster, other));
   if (!invited && strangers.length > 0) {
     const users = strangers.map((other) => remoteUserName(clusterNameOf(other))).join(', ');
     const reason = `not all invitations could be read, and one may have let ${users} in`;
-    return [findingOf('tls-orphaned-users', 'skip', context, { reason })];
+    return [
+      {
+        ...findingOf('tls-orphaned-users', 'skip', context, { reason }),
+        blind: refused?.has('invitations') || undefined,
+      },
+    ];
   }
   return strangers
     .filter((other) => !invited?.includes(clusterNameOf(other)))

@@ -113,11 +113,11 @@ export const COMBINATION_CHECKS: readonly Check[] = [
   },
 ];
 
-function ipsecKeyOf({ ciliumConfig, ipsecKeyDigest }: ClusterSnapshot): Subject {
+function ipsecKeyOf({ ciliumConfig, ipsecKeyDigest, refused }: ClusterSnapshot): Subject {
   const otherwise = !ciliumConfig
     ? NO_CONFIG
     : isOn(ciliumConfig, 'enable-ipsec')
       ? 'its Secret cilium-ipsec-keys could not be read'
       : 'it does not use IPsec';
-  return { things: ipsecKeyDigest === undefined ? [] : ['key'], otherwise };
+  return { things: ipsecKeyDigest === undefined ? [] : ['key'], otherwise, isBlind: refused?.has('ipsec-keys') };
 }

@@ -98,7 +98,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'connected peers still have the name and id they were connected with',
     needs: ['cluster-identity'],
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
-    subject: (cluster, { clusters, peerIds }) => {
+    subject: (cluster, { clusters, peerIds, peerIdsRefused }) => {
       const known = peerIds?.get(cluster.context);
       const missing = known
         ? 'it has no record of the other clusters'
@@ -108,6 +108,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
         otherwise: dialled.length > 0 ? missing : 'it dials no cluster',
+        isBlind: !known && dialled.length > 0 && peerIdsRefused?.has(cluster.context),
         unseen: [
           ...(unrecorded.length > 0 ? [`it has no record of ${unrecorded.join(', ')}`] : []),
           ...peersNotCompared(peersOutside(cluster, clusters).filter((peer) => known?.has(peer))),
@@ -176,7 +177,8 @@ function idsKnown(cluster: ClusterSnapshot, input: CheckInput): Subject {
   const told = [...(input.peerIds?.values() ?? [])].flatMap((ids) => [...ids.keys()]);
   const untold = peersOutside(cluster, input.clusters).filter((peer) => !told.includes(peer));
   const unseen = untold.length === 0 ? [] : [`the ids of its peers ${untold.join(', ')} are not known`];
-  return { things, otherwise: unseen[0] ?? otherwise, unseen };
+  const isBlind = unseen.length > 0 && (input.peerIdsRefused?.size ?? 0) > 0;
+  return { things, otherwise: unseen[0] ?? otherwise, unseen, isBlind };
 }
 
 interface KnownCluster {

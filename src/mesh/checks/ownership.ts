@@ -19,8 +19,9 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
       if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
         return { things: [], otherwise: 'Cluster Mesh is not enabled yet' };
       }
-      const { drift, driftUnknown } = observed.get(context) ?? {};
-      return { things: drift ? ['plan'] : [], otherwise: driftUnknown ?? 'it was not planned' };
+      const { drift, driftUnknown, refused } = observed.get(context) ?? {};
+      const otherwise = driftUnknown ?? 'it was not planned';
+      return { things: drift ? ['plan'] : [], otherwise, isBlind: refused?.has('plan') };
     },
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context }) => {

@@ -95,6 +95,7 @@ function theAccess(cluster: ClusterSnapshot): Subject {
   return {
     things: missingAccess(cluster, deployment) ? ['access'] : [],
     otherwise: 'its ServiceAccount, ClusterRole and ClusterRoleBinding may not be read',
+    isBlind: true,
   };
 }
 

@@ -78,7 +78,10 @@ export const NAMES_CHECK: MeshCheck = {
   needs: ['apiserver-deployed'],
   subject: (cluster, { clusters }) => {
     const certificate = certificateOf(cluster);
-    if (!certificate) return { things: [], otherwise: 'there is no server certificate that can be read' };
+    if (!certificate) {
+      const isBlind = cluster.unread?.has(keyOf(secretRef(cluster.namespace, SERVER_CERT_SECRET)));
+      return { things: [], otherwise: 'there is no server certificate that can be read', isBlind };
+    }
     const names = namesOf(cluster, certificate, clusters);
     const { undialled, unknown, diallers } = names;
     const lacks = undialled.join(', ');

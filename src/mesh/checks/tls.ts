@@ -97,6 +97,7 @@ function perCertificate(
       return {
         things: judged.flatMap(({ secret, facts }) => (facts ? [secret] : [])),
         otherwise: 'there is no certificate that can be read',
+        isBlind: lacking.some(({ secret }) => isUnread(cluster, secret)),
         unseen: notSeen(
           cluster,
           lacking.map(({ secret }) => secret),
@@ -131,6 +132,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
         things: secrets.filter((secret) => !isUnread(cluster, secret)),
         otherwise:
           secrets.length > 0 ? 'they may not be read' : 'there is no clustermesh-apiserver that needs certificates',
+        isBlind: secrets.some((secret) => isUnread(cluster, secret)),
         unseen: notSeen(
           cluster,
           secrets.filter((secret) => isUnread(cluster, secret)),

@@ -9,8 +9,17 @@ import type { Theme } from '../theme.ts';
 
 const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
 
+/** Of what the user may not read. */
+const BLIND_MARK = '?';
+const LACKING =
+  "Rights are lacking to look at all of it. All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators.";
+
 /** What an operator has something to do about. */
 const SHORT: readonly Severity[] = ['fail', 'warn'];
+
+function isForShort({ severity, blind }: CheckEntry): boolean {
+  return SHORT.includes(severity) || blind === true;
+}
 
 /** What of the network was only read, and the command that sends packets. */
 export interface Untried {
@@ -34,7 +43,7 @@ export interface Beside {
 }
 
 /**
- * All checks by category; `short` leaves out what passed and what was not looked at. What can be mended only after something
+ * All checks by category; `short` leaves out what passed, and what there was not to look at. What can be mended only after something
  * further down comes at the end, once more under its category.
  */
 export function checkText(
@@ -45,13 +54,14 @@ export function checkText(
   const lines: string[] = [];
   const byCategory = [...groupBy(entries, ({ category }) => category).values()].flat();
   for (const all of runsOf(inOrderOfHints(byCategory, hintToType))) {
-    const shown = together(short ? all.filter(({ severity }) => SHORT.includes(severity)) : all);
+    const shown = together(short ? all.filter(isForShort) : all);
     if (shown.length === 0) continue;
     const { category } = all[0];
     lines.push(theme.bold(category), '-'.repeat(category.length));
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
   lines.push(summary(together(entries), theme));
+  if (entries.some(({ blind }) => blind)) lines.push(...hintLines(LACKING, theme));
   if (untried) {
     lines.push(`   Network checks that read, but sent no packet: ${untried.checks.join(', ')}`);
     lines.push(...hintLines(untried.hint, theme));
@@ -94,7 +104,8 @@ interface Shown {
 function together(entries: readonly CheckEntry[]): Shown[] {
   return entries.flatMap((entry, index): Shown[] => {
     if (entry.severity !== 'skip') return [{ entry, messages: entry.message === undefined ? [] : [entry.message] }];
-    const isSame = (other: CheckEntry) => other.severity === 'skip' && other.id === entry.id;
+    const isSame = (other: CheckEntry) =>
+      other.severity === 'skip' && other.id === entry.id && other.blind === entry.blind;
     if (entries.slice(0, index).some(isSame)) return [];
     const reasons = groupBy(entries.filter(isSame), ({ args }) => JSON.stringify([args.needs, args.reason]));
     return [{ entry, messages: [...reasons.values()].flatMap(messageOf) }];
@@ -109,12 +120,12 @@ function messageOf(alike: readonly CheckEntry[]): string[] {
 }
 
 function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
-  const { severity, title, id, hint, args } = entry;
-  const paint = { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
+  const { severity, title, id, hint, args, blind } = entry;
+  const paint = blind ? theme.warn : { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
   const where = severity === 'pass' && Array.isArray(args.contexts) ? ` (${args.contexts.join(', ')})` : '';
   const samples = samplesOf(entry);
   return [
-    `${paint(MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
+    `${paint(blind ? BLIND_MARK : MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
     ...messages.map((message) => `    ${message} ${theme.dim(`(${id})`)}`),
     ...(hint && severity !== 'skip' ? hintLines(hint, theme, 4) : []),
   ];
@@ -126,15 +137,18 @@ function samplesOf({ severity, args: { samples } }: CheckEntry): string | undefi
 }
 
 function summary(entries: readonly Shown[], theme: Theme): string {
-  const count = (severity: Severity) => entries.filter(({ entry }) => entry.severity === severity).length;
+  const count = (severity: Severity) =>
+    entries.filter(({ entry }) => entry.severity === severity && entry.blind !== true).length;
+  const blind = entries.filter(({ entry }) => entry.blind).length;
   const [failed, warned, skipped] = [count('fail'), count('warn'), count('skip')];
   const parts = [
     ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
     ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),
+    ...(blind > 0 ? [theme.warn(`${blind} could not be looked at`)] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
     `${count('pass')} passed`,
   ];
-  return `${failed > 0 ? '❌' : warned > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
+  return `${failed > 0 ? '❌' : warned + blind > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
 }
 
 /**

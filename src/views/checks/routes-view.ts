@@ -45,9 +45,13 @@ const arrowed = ([from, to]: readonly [string, string]): string => `${from} → 
 
 function skippedWords(report: RoutesReport): string[] {
   if (report.clusters.length < 2) return [];
-  return unjudgedPairs(report).map(
-    ([from, to]) => `${from} → ${to}: skipped: no agent of ${from} runs, or no pod range of ${to} is known`,
-  );
+  const mayNot = report.clusters.flatMap(({ hint, name }) => (hint === undefined ? [] : [name]));
+  return unjudgedPairs(report).map(([from, to]) => {
+    const why = mayNot.includes(to)
+      ? `the pod ranges of ${to} may not be read`
+      : `no agent of ${from} runs, or no pod range of ${to} is known`;
+    return `${from} → ${to}: skipped: ${why}`;
+  });
 }
 
 const MOST_NAMED = 5;

@@ -33,7 +33,7 @@ const READ_OF_NETWORK = ['addresses', 'network'];
 
 const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], alone: [] };
 
-/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer. */
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer, or not all that checks hang on may be read. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
@@ -58,6 +58,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     if (meshes.length > 1) context.progress.info(meshesWords(meshes));
     const answered = targets.length - failed.length;
+    const isBlind = found.some(({ blind }) => blind);
     const entries = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
@@ -66,7 +67,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       oneSidedBy(context, flags, outside, asked),
     ]);
     const beside = { untried: untriedBy(targets, entries, flags), oneSided };
-    return resultOf(named, flags, { incomplete: dead.length > 0, beside });
+    return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
 }
@@ -154,7 +155,7 @@ async function oneSidedBy(
 }
 
 interface Outcome {
-  /** Not every cluster answers. */
+  /** Not every cluster answers, or may be read as far as checks hang on it. */
   incomplete: boolean;
   beside: Beside;
 }
@@ -168,11 +169,12 @@ function resultOf(
   const beside = printable(unprinted);
   const { untried, oneSided } = beside;
   const short = flags.output === 'short';
-  const junit = () => checkJunit(shown, (entry) => isBad(entry, flags));
+  // A report without failures is taken for success.
+  const junit = () => checkJunit(shown, (entry) => isBad(entry, flags) || entry.blind === true);
   return {
     kind: 'CheckReport',
     data: {
-      passed: isPassed(entries, flags),
+      passed: isPassed(entries, flags) && !incomplete,
       checks: shown,
       ...(untried ? { untried } : {}),
       ...(oneSided ? { oneSided } : {}),
@@ -221,7 +223,7 @@ function isInVain({ entries, failed, alone }: Checked, flags: CheckFlags): boole
   );
 }
 
-/** Whether something is proved to be bad: that a cluster did not answer, or that nothing is left to be judged for that, is no proof. */
+/** Whether something is proved to be bad: that a cluster did not answer, or that nothing else could be looked at, is no proof. */
 function isFailed(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): boolean {
   if (!incomplete) return !isPassed(entries, flags);
   return entries.some((entry) => !UNPROVED.includes(entry.id) && isBad(entry, flags));

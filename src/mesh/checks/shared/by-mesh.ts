@@ -75,7 +75,13 @@ function joined(found: readonly Finding[]): Finding[] {
 }
 
 function isAboutTheSame(one: Finding, other: Finding): boolean {
-  if (one.severity !== other.severity || one.cluster !== other.cluster || one.hint !== other.hint) return false;
+  if (
+    one.severity !== other.severity ||
+    one.blind !== other.blind ||
+    one.cluster !== other.cluster ||
+    one.hint !== other.hint
+  )
+    return false;
   const keys = ({ args }: Finding) => Object.keys(args).sort().join();
   if (keys(one) !== keys(other)) return false;
   if (one.severity === 'skip') return one.cluster !== undefined && typeof one.args.reason === 'string';

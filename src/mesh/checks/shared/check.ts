@@ -9,6 +9,8 @@ export interface Finding {
   /** That of its check. */
   id: string;
   severity: Severity;
+  /** With `skip`: the user may not read what it hangs on, so that something may well be wrong. */
+  blind?: true | undefined;
   /** The context it is about; absent where it is about several clusters or the whole mesh. */
   cluster?: string | undefined;
   /** The facts for the words. Never secret bytes. */
@@ -29,6 +31,8 @@ export interface CheckInput {
    * that are to be connected.
    */
   unpaired?: readonly [from: string, to: string][] | undefined;
+  /** Contexts of clusters whose etcd the user may not ask for those ids. */
+  peerIdsRefused?: ReadonlySet<string> | undefined;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
   /** What clusters showed beyond their snapshots, by context; absent where nobody looked. */
@@ -46,6 +50,8 @@ export interface Subject {
    * is wrong with the rest is found all the same; that all is well nobody can say, so that instead of a pass it is a skip.
    */
   unseen?: readonly string[] | undefined;
+  /** What `otherwise` or `unseen` speak of may not be read by the user: nobody is to take the skip for well. */
+  isBlind?: boolean | undefined;
   /**
    * How much of it is looked at where a part says enough, e.g. `10 of 300 agents`, or what else it is known by: what passes says
    * so.
@@ -94,13 +100,14 @@ export function besideOthers<Input extends CheckInput>(
   return (cluster, input) => {
     const subject = own(cluster, input);
     const others = input.clusters.filter((other) => other !== cluster);
-    const hasOther = others.some((other) => own(other, input).things.length > 0);
-    if (subject.things.length === 0 || hasOther) return subject;
+    const besides = others.map((other) => own(other, input));
+    if (subject.things.length === 0 || besides.some(({ things }) => things.length > 0)) return subject;
     const names = others.map(({ context }) => context).join(', ');
     const otherwise = names === '' ? 'there is no other cluster to compare it with' : `${names} has nothing to compare`;
     return {
       things: [],
       otherwise: others.length > 1 ? `none of ${names} has anything to compare it with` : otherwise,
+      isBlind: besides.some(({ isBlind }) => isBlind),
     };
   };
 }
@@ -141,14 +148,18 @@ function runOne<Input extends CheckInput>(
     without.find(({ need, because }) =>
       before.get(need)?.some(({ severity, cluster }) => cluster === context && because.includes(severity)),
     )?.need;
-  const skipped = (args: Finding['args'], cluster?: string): Finding => ({
+  const skipped = (args: Finding['args'], cluster?: string, isBlind = false): Finding => ({
     id,
     severity: 'skip',
+    ...(isBlind ? { blind: true } : {}),
     ...(cluster === undefined ? { args } : { cluster, args: { context: cluster, ...args } }),
     ...(args.needs === undefined ? {} : { hint: `It needs ${args.needs} to pass.` }),
   });
+  /** What a check that was not looked at for want of rights keeps from others, they do not see either. */
+  const isBlindBy = (need: string, context?: string) =>
+    before.get(need)?.some(({ blind, cluster }) => blind && cluster === context) ?? false;
   const lostForAll = lackOf(undefined);
-  if (lostForAll !== undefined) return [skipped({ needs: lostForAll })];
+  if (lostForAll !== undefined) return [skipped({ needs: lostForAll }, undefined, isBlindBy(lostForAll))];
   if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was checked' })];
   const whole = input.clusters.filter(({ context }) => lackOf(context) === undefined);
   // What is remembered of a list is known by it.
@@ -160,15 +171,15 @@ function runOne<Input extends CheckInput>(
     const { context } = cluster;
     const missing = lackOf(context);
     if (missing !== undefined) {
-      skips.push(skipped({ needs: missing }, context));
+      skips.push(skipped({ needs: missing }, context, isBlindBy(missing, context)));
       continue;
     }
-    const { things, otherwise, unseen = [], sample } = check.subject(cluster, { ...input, clusters: all });
+    const { things, otherwise, unseen = [], isBlind, sample } = check.subject(cluster, { ...input, clusters: all });
     if (things.length > 0) clusters.push(cluster);
     if (things.length > 0 && sample !== undefined) samples.set(context, sample);
     // What is missing altogether is said by its own reason.
     const reasons = things.length > 0 ? unseen : [otherwise];
-    if (reasons.length > 0) skips.push(skipped({ reason: reasons.join('; ') }, context));
+    if (reasons.length > 0) skips.push(skipped({ reason: reasons.join('; ') }, context, isBlind));
   }
   if (clusters.length === 0) return skips;
   const found = check.run({ ...input, clusters }, all);

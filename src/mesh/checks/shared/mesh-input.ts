@@ -97,6 +97,8 @@ export interface ClusterObservation {
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
   drift?: readonly string[] | undefined;
   driftUnknown?: string | undefined;
+  /** What of this the user may not read, or ask for; absent where nothing of it was refused. */
+  refused?: ReadonlySet<'etcd' | 'plan' | 'invitations'> | undefined;
   /** Fields that enable would change and others have set, one clause for each object. */
   contested?: readonly string[] | undefined;
   /** Where tools have those from, as a clause. */
