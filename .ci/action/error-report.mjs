@@ -32,11 +32,12 @@ export function errorOf(said, words) {
 }
 
 /**
- * A document of kind `Error`: of a file with faults each of them, and after a rollback what became of each cluster.
+ * A document of kind `Error`: of a file with faults each of them, of several clusters that failed each of them, and after a rollback what
+ * became of each cluster.
  * @returns {Report}
  */
 export function ofError({ error: { code, message, hint, details = {} } }) {
-  const { faults = [], rollback = [] } = details;
+  const { faults = [], rollback = [], others = [] } = details;
   if (faults.length > 0) {
     const found = faults.map(findingOfFault);
     return {
@@ -49,7 +50,16 @@ export function ofError({ error: { code, message, hint, details = {} } }) {
   return {
     headline: message,
     ...(rollback.length > 0 ? { head: ['', 'cluster', ''], rows: rollback.map(rowOfRollback) } : {}),
-    findings: [{ level: 'error', where: code, says: message, hint }, ...rollback.flatMap(findingsOfRollback)],
+    findings: [
+      { level: 'error', where: code, says: message, hint },
+      ...others.map((other) => ({
+        level: 'error',
+        where: other.context ?? other.code,
+        says: other.message,
+        hint: other.hint,
+      })),
+      ...rollback.flatMap(findingsOfRollback),
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import type { Flow, Target } from './flow.ts';
-import { sayOthers } from './parallel.ts';
+import { firstOfErrors } from './parallel.ts';
 
 /** A cluster that has not answered, with why. */
 export interface Unanswered {
@@ -55,7 +55,8 @@ export async function orWithout<T>({ signal }: Pick<Flow, 'signal'>, reading: Pr
 }
 
 /**
- * Why a run does nothing for the clusters that have failed, at least one: one error; the others are said as warnings.
+ * Why a run does nothing for the clusters that have failed, at least one: one error; the others are said as warnings, and are
+ * among its facts.
  * @param first whose it is
  */
 export function firstFailure(
@@ -63,11 +64,9 @@ export function firstFailure(
   failed: readonly Unanswered[],
   first = failed[0],
 ): MeshctlError {
-  sayOthers(
-    flow,
-    failed.filter((one) => one !== first).map(({ error }) => error),
-  );
-  return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
+  if (!first) return new MeshctlError('Bug', 'no cluster failed');
+  const others = failed.filter((one) => one !== first).map(({ error }) => error);
+  return firstOfErrors(flow, first.error, others, new Map(failed.map(({ context, error }) => [error, context])));
 }
 
 /** Whether a cluster cannot be reached, does not let the user in, or gives no answer: others can be asked all the same. */

@@ -424,6 +424,12 @@ describe('a cluster that is down', () => {
     for (const name of ['down', 'gone']) {
       expect(stderr.split(`context "${name}": cannot reach the API server`)).toHaveLength(2);
     }
+    const json = jsonOf(await runCli([...line.split(' '), '-o', 'json'], { env: { KUBECONFIG: path }, input }));
+    const { error, unreachable = [] } = json as { error: { details: { others?: object[] } }; unreachable?: object[] };
+    const message = expect.stringContaining('context "gone": cannot reach the API server');
+    const hint = expect.stringContaining('context gone');
+    const gone = { context: 'gone', code: 'ClusterUnreachable', message, hint };
+    expect(error ? error.details.others : unreachable).toEqual([gone]);
   });
 
   it('is the whole failure where it is the only one', async () => {

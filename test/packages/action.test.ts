@@ -242,6 +242,17 @@ ${(await recorded('graph.mmd')).trimEnd()}
     );
   });
 
+  it('each of several clusters that a command has failed for', async () => {
+    const others = [{ context: 'mesh-3', code: 'ClusterUnreachable', message: 'mesh-3 is down', hint: 'Is it up?' }];
+    const error = { code: 'ClusterUnreachable', message: 'mesh-2 is down', details: { context: 'mesh-2', others } };
+    const printed = JSON.stringify({ apiVersion: 'meshctl.io/v1alpha1', kind: 'Error', error });
+    const { annotations } = await act('export --all -o json', 'error.json', 3, { PRINTS: await printing(printed) });
+    expect(annotations).toEqual([
+      '::error title=meshctl%3A ClusterUnreachable::mesh-2 is down',
+      '::error title=meshctl%3A mesh-3::mesh-3 is down%0AIs it up?',
+    ]);
+  });
+
   it('why a plan is refused, what it takes from whom, and what it writes', async () => {
     const object = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' };
     const step = { action: 'update', object, why: 'peers dial it', changes: [] };

@@ -1,5 +1,6 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
 import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
+import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
 import { exitOf, MeshctlError } from '../../mesh/errors.ts';
@@ -15,8 +16,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   const { namespace, image = CONNECTIVITY_IMAGE, keep, perf, waitDuration: waitMs, settleDuration: settleMs } = flags;
   return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
     if (targets.length < 2) {
-      const [dead] = silent;
-      if (dead) throw dead.error;
+      if (silent.length > 0) throw firstFailure(context, silent);
       throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
         hint: 'Name their contexts with --context a,b, or take all with --all.',
       });

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
-import { sayOthers } from '../../flows/parallel.ts';
+import { firstOfErrors } from '../../flows/parallel.ts';
 import {
   expectedNamespace,
   type FirstLook,
@@ -79,11 +79,8 @@ export async function withFoundClusters<T>(
     }
     const [first, ...others] = unknown;
     // What is wrong with a flag is so for each of them.
-    sayOthers(
-      context,
-      others.filter(({ message }) => message !== first?.message),
-    );
-    if (first) throw first;
+    const different = others.filter(({ message }) => message !== first?.message);
+    if (first) throw firstOfErrors(context, first, different);
     // What no context can be used with is no fault of any of them.
     const unusable = torn.find(({ error }) => error.code === 'Usage');
     if (unusable && clients.length === 0) throw unusable.error;

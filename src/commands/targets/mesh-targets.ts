@@ -1,5 +1,6 @@
 import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
 import { type FirstLook, isSameCluster } from '../../flows/targets/first-look.ts';
+import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { everyPairFlag, kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
@@ -7,7 +8,7 @@ import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { meshOptions } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { type Found, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { type Found, quietly, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
 import { requireNamed } from './require-named.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
@@ -104,8 +105,8 @@ function destinationsOf(
   const others = found.filter((other) => other !== same);
   if (others.length + (source ? 1 : 0) < 2) {
     const only = others[0]?.client.context ?? name ?? 'none';
-    const [dead] = silent;
-    if (flags.all && dead) throw dead.error;
+    // That they are left out was said of each.
+    if (flags.all && silent.length > 0) throw firstFailure(quietly(context), silent);
     throw new MeshctlError('Usage', `a mesh needs two clusters; there is only ${only}`);
   }
   return others;
