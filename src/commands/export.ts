@@ -1,5 +1,6 @@
 import { exportClusters } from '../flows/file/export-mesh.ts';
 import { exitOf } from '../mesh/errors.ts';
+import { LEFT_OUT_ANNOTATION, MISSING_ANNOTATION } from '../mesh/file/document.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
 import { groupBy } from '../mesh/pairs.ts';
@@ -21,17 +22,25 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
     const lacking = flags.all ? [] : printable(left);
     // In YAML they are comments.
     if (flags.output === 'json') for (const words of remarkLines(exported)) context.progress.warn(words);
-    const mesh = withMissing(exported, [...lacking, ...printable(unreachableData(silent)).map(unreachableWords)]);
+    const missing = [...lacking, ...printable(unreachableData(silent)).map(unreachableWords)];
+    // A file that people keep does not name what has nothing to do with it; a document tells programs of each context.
+    const leftOut = flags.output === 'json' ? leftOutOf(context, flags.all ? left : []) : [];
+    const mesh = withMissing(exported, missing, leftOut);
     const { metadata, spec } = meshDocument(mesh, flags.name);
     const text = meshFileText(mesh, flags.name, await schemaUrl(context));
     return {
       kind: 'Mesh',
       data: { metadata, spec },
       text: () => text,
+      isFile: true,
       ...(flags.output === 'yaml' ? { raw: text } : {}),
       exitCode: exitOf({ failed: lacking.length > 0, unseen: silent.length > 0 }),
     };
   });
+}
+
+function leftOutOf({ leftOut }: CommandContext, ofNoMesh: readonly string[]): string[] {
+  return printable([...[...leftOut].map(([name, why]) => `context "${name}": ${why}`), ...ofNoMesh]);
 }
 
 /** The remarks of all clusters, each once. */
@@ -43,10 +52,18 @@ function remarkLines({ remarks: { mesh, clusters } }: ExportedMesh): string[] {
   return [...mesh, ...lines];
 }
 
-/** Says in the file itself of which clusters it tells nothing. */
-function withMissing({ spec, remarks }: ExportedMesh, lacking: readonly string[]): ExportedMesh {
+/** Says in the file itself of which clusters it tells nothing: to people, and to who would apply it. */
+function withMissing(
+  { spec, remarks }: ExportedMesh,
+  lacking: readonly string[],
+  leftOut: readonly string[],
+): ExportedMesh {
   const missing = lacking.map((words) => `Missing here: ${words}.`);
-  return { spec, remarks: { ...remarks, mesh: [...remarks.mesh, ...missing] } };
+  const annotations = {
+    ...(lacking.length > 0 ? { [MISSING_ANNOTATION]: lacking.join('\n') } : {}),
+    ...(leftOut.length > 0 ? { [LEFT_OUT_ANNOTATION]: leftOut.join('\n') } : {}),
+  };
+  return { spec, annotations, remarks: { ...remarks, mesh: [...remarks.mesh, ...missing] } };
 }
 
 /** A mesh whose texts can do nothing to a terminal. */

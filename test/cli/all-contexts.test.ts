@@ -98,14 +98,14 @@ it('every command with --all is tried here', () => {
 });
 
 describe('--all', () => {
-  it.each(LINES.filter((line) => ![...FOREIGN, ...FILE, ...SLOW].includes(line)))(
+  it.each(LINES.filter((line) => ![...FOREIGN, ...SLOW].includes(line)))(
     'names each context: meshctl %s',
     async (line) => {
       const result = await run(line, '-o', 'json');
       const document = jsonOf(result);
       expect(result.exitCode, result.stderr).not.toBe(0);
-      expect(propertiesOf(document), 'its schema').toContain('leftOut');
-      const words = JSON.stringify(document);
+      if (!FILE.includes(line)) expect(propertiesOf(document), 'its schema').toContain('leftOut');
+      const words = JSON.stringify(document).replaceAll('\\"', '"');
       for (const context of ['mesh-1', 'mesh-2', 'mesh-3', 'mesh-4', 'alias', 'torn', 'down']) {
         expect(words, context).toContain(`"${context}"`);
       }

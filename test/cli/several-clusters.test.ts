@@ -297,6 +297,22 @@ describe('--all', () => {
     expect(missing).toHaveLength(2);
   });
 
+  it('says in an exported document what it lacks, and applies nothing by it', async () => {
+    for (const format of ['json', 'yaml']) {
+      const { stdout } = await meshctl(`export --all -o ${format}`, two);
+      const document = parse(stdout) as { metadata: { annotations: Record<string, string> } };
+      const lines = document.metadata.annotations['meshctl.io/missing']?.split('\n');
+      expect(lines).toEqual([expect.stringMatching(/^context "down": /), expect.stringMatching(/^context "torn"/)]);
+      for (const line of ['diff -f -', 'apply -f - --yes']) {
+        const { exitCode, stderr } = await runCli(line.split(' '), { env: { KUBECONFIG: two }, input: stdout });
+        expect(exitCode, stderr).toBe(2);
+        expect(stderr).toMatch(
+          /could not be read: context "down": .*; context "torn".*\n? .*delete the annotation meshctl.io\/missing/s,
+        );
+      }
+    }
+  });
+
   it.each([
     ['that no other leads to', { cluster: 'nowhere', user: 'stale' }, 'names cluster "nowhere", which is not in'],
     ['without its user', { cluster: 'down', user: 'nobody' }, 'names user "nobody", which is not in'],

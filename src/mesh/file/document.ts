@@ -9,10 +9,15 @@ import type { Affinity } from '../services/annotations.ts';
 export const MESH_KIND = 'Mesh';
 export const MESH_API_VERSION = 'meshctl.io/v1alpha1';
 
+/** Annotation of a file that was exported while part of its mesh could not be read: what is missing, a line each. Nothing is applied by it. */
+export const MISSING_ANNOTATION = 'meshctl.io/missing';
+/** The same for contexts that `--all` left out, which are missing from nothing. */
+export const LEFT_OUT_ANNOTATION = 'meshctl.io/left-out';
+
 export interface MeshDocument {
   apiVersion: typeof MESH_API_VERSION;
   kind: typeof MESH_KIND;
-  metadata: { name: string };
+  metadata: { name: string; annotations?: Readonly<Record<string, string>> };
   spec: WrittenSpec;
 }
 

@@ -39,6 +39,8 @@ export interface ExportedCluster {
 /** A mesh as a file has it, and what a file cannot say. */
 export interface ExportedMesh {
   spec: WrittenSpec;
+  /** What the file tells of itself, by name. */
+  annotations?: Readonly<Record<string, string>>;
   /** Of the whole mesh, and of each cluster by its name; one line each. */
   remarks: { mesh: readonly string[]; clusters: ReadonlyMap<string, readonly string[]> };
 }

@@ -1,6 +1,12 @@
 import type { Endpoint } from '../apiserver/endpoints.ts';
 import { withoutIdle } from '../enable/exposure/service-type.ts';
-import type { MeshDocument, WrittenCredentials, WrittenEnable, WrittenService } from './document.ts';
+import {
+  type MeshDocument,
+  MISSING_ANNOTATION,
+  type WrittenCredentials,
+  type WrittenEnable,
+  type WrittenService,
+} from './document.ts';
 import { writtenEndpoint } from './endpoint.ts';
 import { type FileFault, sourceName } from './fault.ts';
 import type { ReadDocument } from './parse.ts';
@@ -71,7 +77,9 @@ export function meshSpecOf(read: readonly ReadDocument[]): { spec: MeshSpec; fau
         .findIndex(({ clusters }) => clusters.some((one) => one.name === name || one.context === context));
       return at < 0 ? [] : [{ name, other: read[at]?.file ?? '' }];
     });
+    const missing = document.metadata.annotations?.[MISSING_ANNOTATION];
     return [
+      ...(missing === undefined ? [] : [{ ...at('metadata.annotations', saysMissing(missing)), hint: EXPORT_AGAIN }]),
       ...(twin ? [at('metadata.name', `mesh "${document.metadata.name}" is in ${sourceName(twin.file)} too`)] : []),
       ...double.map(({ name, other }) => at('spec.clusters', `cluster "${name}", or its context, is in ${other} too`)),
     ];
@@ -89,6 +97,12 @@ export function meshSpecOf(read: readonly ReadDocument[]): { spec: MeshSpec; fau
     },
   };
 }
+
+function saysMissing(missing: string): string {
+  return `the file was exported while part of its mesh could not be read: ${missing.split('\n').join('; ')}`;
+}
+
+const EXPORT_AGAIN = `Export it again once all of it can be read, or complete it and delete the annotation ${MISSING_ANNOTATION}.`;
 
 function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
   const { defaults = {}, credentials, endpoints = [], services, external = [] } = spec;

@@ -3,16 +3,21 @@ import { MESH_API_VERSION, MESH_KIND, type MeshDocument } from './document.ts';
 import type { ExportedMesh } from './export.ts';
 
 /** The document for a mesh of that name. */
-export function meshDocument({ spec }: Pick<ExportedMesh, 'spec'>, name: string): MeshDocument {
-  return { apiVersion: MESH_API_VERSION, kind: MESH_KIND, metadata: { name }, spec };
+export function meshDocument(
+  { spec, annotations = {} }: Pick<ExportedMesh, 'spec' | 'annotations'>,
+  name: string,
+): MeshDocument {
+  const isAnnotated = Object.keys(annotations).length > 0;
+  const metadata = { name, ...(isAnnotated ? { annotations } : {}) };
+  return { apiVersion: MESH_API_VERSION, kind: MESH_KIND, metadata, spec };
 }
 
 /**
  * The same as a file for people and editors: named schema, what a file cannot say as comments, lists of names on one line.
  * @param schema its URL
  */
-export function meshFileText({ spec, remarks }: ExportedMesh, name: string, schema: string): string {
-  const document = new Document(meshDocument({ spec }, name), { aliasDuplicateObjects: false });
+export function meshFileText({ remarks, ...mesh }: ExportedMesh, name: string, schema: string): string {
+  const document = new Document(meshDocument(mesh, name), { aliasDuplicateObjects: false });
   document.commentBefore = ` yaml-language-server: $schema=${schema}`;
   const { contents } = document;
   if (isMap(contents) && remarks.mesh.length > 0) contents.commentBefore = commentOf(remarks.mesh);
