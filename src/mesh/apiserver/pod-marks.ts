@@ -10,6 +10,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
+import { configuredPeers } from '../peers/peers.ts';
 import type { Change } from '../plan/plan.ts';
 import { isRolledOut } from './deployment.ts';
 import { apiserverDeployment } from './live.ts';
@@ -145,14 +146,27 @@ export function settleServed(snapshot: ClusterSnapshot, others: readonly Cluster
   return `See which programs run as what, and how to restart those: ${look}`;
 }
 
-/** Whether another cluster has the name or the id that this one's cilium-config says. */
-function isTaken({ ciliumConfig, context }: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
-  const { name, id } = identityOf(ciliumConfig ?? {});
-  return others.some((other) => {
-    if (other.context === context || !other.ciliumConfig) return false;
-    const its = identityOf(other.ciliumConfig);
-    return its.name === name || its.id === id;
-  });
+/** Whether another cluster has the name or the id that this one's cilium-config says, or is known to have the name. */
+function isTaken(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
+  const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
+  const read = others.filter((other) => other.context !== snapshot.context);
+  const isAnothers = ({ ciliumConfig }: ClusterSnapshot) => {
+    const its = ciliumConfig && identityOf(ciliumConfig);
+    return its?.name === name || its?.id === id;
+  };
+  return read.some(isAnothers) || isOfPeer(snapshot, name, read);
+}
+
+/**
+ * Whether the next name of a cluster is that of another one, although that was not read: who dials both of its names knows two clusters
+ * by them, and the cluster itself knows one by it that has another CA.
+ */
+function isOfPeer(snapshot: ClusterSnapshot, name: string, others: readonly ClusterSnapshot[]): boolean {
+  const former = formerName(snapshot, { name });
+  if (former === undefined) return false;
+  const [own, its] = [snapshot.ca?.certificate, snapshot.peerCertificates.get(name)?.ca];
+  const isKnownApart = own !== undefined && its !== undefined && own.publicKeySha256 !== its.publicKeySha256;
+  return isKnownApart || others.some((other) => [former, name].every((one) => configuredPeers(other).includes(one)));
 }
 
 /**
@@ -174,6 +188,8 @@ export function requireOwnIdentity(
     const its = identityOf(other.ciliumConfig);
     const takesName = isRenamed && its.name === name;
     if (!takesName && !(its.id === id && peers.includes(its.name))) continue;
+    // It is the other one that has got what is this one's.
+    if (!takesName && wayBack(snapshot) === undefined && wayBack(other) !== undefined) continue;
     const what = takesName ? `the name "${name}"` : `the id ${id}`;
     const whose = `of its peer "${its.name}" (context "${other.context}")`;
     throw new MeshctlError('ClusterIdentity', `context "${context}": cilium-config has ${what} ${whose}`, {

@@ -1,10 +1,16 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
-import { concernedPeers, contextOfPeer, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import {
+  clusterKnownAs,
+  concernedPeers,
+  contextOfPeer,
+  fileOfOther,
+  knownAs,
+  namesOf,
+} from '../peers/concerned-peers.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -133,7 +139,7 @@ export function peersOfOneCa(snapshot: ClusterSnapshot, others: readonly Cluster
   const own = namesOf(snapshot);
   const configured = configuredPeers(snapshot);
   return concernedPeers(snapshot, others).filter((peer) => {
-    const other = others.find((one) => clusterNameOf(one) === peer);
+    const other = clusterKnownAs(peer, others);
     const held = snapshot.peerCertificates.get(peer);
     const isDialled = configured.includes(peer) && (!held?.ca || isSameKey(held.ca, signer));
     const isDialling = other && fileOfOther(other, own) && !own.some((name) => other.peerCertificates.has(name));
@@ -145,5 +151,5 @@ export function peersOfOneCa(snapshot: ClusterSnapshot, others: readonly Cluster
 function hasCopy(other: ClusterSnapshot, signer: CertificateFacts, sharing: readonly string[]): boolean {
   if (other.ca) return other.ca.keyMatches && isSameKey(other.ca.certificate, signer);
   const isUnread = other.unread?.has(keyOf(secretRef(other.namespace, CA_SECRET))) ?? false;
-  return isUnread && sharing.includes(clusterNameOf(other));
+  return isUnread && sharing.includes(knownAs(other));
 }

@@ -5,7 +5,6 @@ import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { afterDeletion, refusalOfPods, stallOf } from '../apiserver/stall.ts';
 import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -15,6 +14,7 @@ import { annotationOfRanges } from '../network/allow-lists.ts';
 import { APISERVER, APISERVER_SELECTOR, ETCD_PORT } from '../objects/names.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
@@ -238,9 +238,9 @@ function madePrivate(cluster: ClusterSnapshot): string {
 
 /** Whether everybody who is known to dial a cluster does so at an address that was chosen, as behind NAT: nobody goes by its Service's. */
 function isDialledAsChosen(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): boolean {
-  const own = clusterNameOf(cluster);
+  const own = knownAs(cluster);
   const others = withoutNamesakes(cluster, all);
-  const isRead = (peer: string) => others.some((other) => clusterNameOf(other) === peer);
+  const isRead = (peer: string) => others.some((other) => knownAs(other) === peer);
   const diallers = others.filter((other) => configuredPeers(other).includes(own));
   return (
     diallers.length > 0 &&

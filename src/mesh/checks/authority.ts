@@ -10,7 +10,6 @@ import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts, TrustBundle } from '../certificates/certificate.ts';
 import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
 import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
@@ -18,6 +17,7 @@ import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { haveLostBothHalves } from '../peers/lost-halves.ts';
 import { isPeerByNameAlone, withoutNamesakes } from '../peers/namesakes.ts';
@@ -92,7 +92,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     category: 'tls',
     title: 'clusters trust the CA of each of their peers',
     subject: (cluster, { clusters }) => {
-      const things = trustsOf(cluster, clusters).map(({ peer }) => clusterNameOf(peer));
+      const things = trustsOf(cluster, clusters).map(({ peer }) => knownAs(peer));
       const unread = peersOutside(cluster, clusters);
       // Those that log in with a certificate of all clusters trust their own CA by it.
       const lacking = [...cluster.peerCertificates.keys()].filter((peer) => ![...things, ...unread].includes(peer));
@@ -119,7 +119,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
             const lacks = bundle ? { bundle: bundle.object } : { trusted: trusted.commonName, ...fingerprint };
             const renew = bundle ? mendBundled(bundle, cluster, peer) : renewTrustCommand(cluster.context, peer);
             const hint = partedBy(peer, cluster)?.mend ?? renew;
-            return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: clusterNameOf(peer), ...lacks }, hint);
+            return findingOf('tls-ca-trust', 'fail', cluster.context, { peer: knownAs(peer), ...lacks }, hint);
           }),
       ),
     says: ({ args: { context, peer, trusted, fingerprint, bundle } }) =>
@@ -189,7 +189,7 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
 /** The peers among the clusters whose CA is known from both sides. */
 function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
   return withoutNamesakes(cluster, all).flatMap((peer) => {
-    const held = bundledTrust(cluster, peer) ?? cluster.peerCertificates.get(clusterNameOf(peer));
+    const held = bundledTrust(cluster, peer) ?? cluster.peerCertificates.get(knownAs(peer));
     const actual = shownAuthority(peer);
     return held?.ca && actual ? [{ peer, held, trusted: held.ca, actual }] : [];
   });
@@ -227,7 +227,7 @@ function mendBundled(bundle: TrustBundle, cluster: ClusterSnapshot, peer: Cluste
 
 function dialsWithCommon(cluster: ClusterSnapshot, peer: ClusterSnapshot): boolean {
   const common = cluster.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate;
-  return common !== undefined && loginCertificate(cluster, clusterNameOf(peer)) === common;
+  return common !== undefined && loginCertificate(cluster, knownAs(peer)) === common;
 }
 
 /** Only of a cluster that was read can be said that it does not log in. */
@@ -239,7 +239,7 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
       ? 'it lets no peer in by a user of its own'
       : `${users.join(', ')} may belong to clusters outside this check`;
   return {
-    things: strangersOf(cluster, clusters).map(clusterNameOf),
+    things: strangersOf(cluster, clusters).map(knownAs),
     otherwise,
     unseen: unknownUsers(cluster, clusters),
   };
@@ -254,7 +254,7 @@ function orphansOf(
   const { context } = cluster;
   const strangers = strangersOf(cluster, all).filter((other) => !isPeer(cluster, other));
   if (!invited && strangers.length > 0) {
-    const users = strangers.map((other) => remoteUserName(clusterNameOf(other))).join(', ');
+    const users = strangers.map((other) => remoteUserName(knownAs(other))).join(', ');
     const reason = `not all invitations could be read, and one may have let ${users} in`;
     return [
       {
@@ -264,9 +264,9 @@ function orphansOf(
     ];
   }
   return strangers
-    .filter((other) => !invited?.includes(clusterNameOf(other)))
+    .filter((other) => !invited?.includes(knownAs(other)))
     .map((other) => {
-      const user = remoteUserName(clusterNameOf(other));
+      const user = remoteUserName(knownAs(other));
       const isLost = haveLostBothHalves(cluster, other);
       // Then status and peers-connected say that it is to be connected to all that are on record.
       const isAwaited = [cluster, other].some((one) => isWithoutPeers(one, withoutNamesakes(one, all)));
@@ -276,7 +276,7 @@ function orphansOf(
       }
       // One that has nothing of Cluster Mesh is not parted from by its context: nothing tells that it is who was let in.
       const flag = isPeerByNameAlone(cluster, other)
-        ? ['--peer', clusterNameOf(other)]
+        ? ['--peer', knownAs(other)]
         : ['--destination-context', other.context];
       const part = meshctlCommand('clustermesh disconnect', { context }, flag);
       const hint =
@@ -290,7 +290,7 @@ function orphansOf(
 /** Of users of clusters that this one neither dials nor has let in one-way, nothing is known where those were not read. */
 function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
   const dialled = configuredPeers(cluster);
-  const known = [...dialled, ...servedPeers(cluster, dialled), ...all.map(clusterNameOf)].map(remoteUserName);
+  const known = [...dialled, ...servedPeers(cluster, dialled), ...all.map(knownAs)].map(remoteUserName);
   const users = (cluster.remoteUsers ?? []).map(({ name }) => name);
   const unknown = users.filter((name) => name !== SHARED_USER && !known.includes(name));
   return unknown.length === 0 ? [] : [`${unknown.join(', ')} may belong to clusters outside this check`];
@@ -299,12 +299,12 @@ function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[])
 /** The clusters, among those that were read, that have a user here. */
 function strangersOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const users = new Set((cluster.remoteUsers ?? []).map(({ name }) => name));
-  return withoutNamesakes(cluster, all).filter((other) => users.has(remoteUserName(clusterNameOf(other))));
+  return withoutNamesakes(cluster, all).filter((other) => users.has(remoteUserName(knownAs(other))));
 }
 
 /** Whether two clusters are connected, or were to be: whom a cluster has let in by choice may have lost its own files. */
 function isPeer(cluster: ClusterSnapshot, other: ClusterSnapshot): boolean {
-  const [own, its] = [clusterNameOf(cluster), clusterNameOf(other)];
+  const [own, its] = [knownAs(cluster), knownAs(other)];
   return (
     configuredPeers(other).includes(own) || configuredPeers(cluster).includes(its) || peersLetIn(cluster).includes(its)
   );

@@ -2,7 +2,6 @@ import { apiserverService } from '../apiserver/live.ts';
 import { changeTypeCommand, lackOfService } from '../apiserver/service-lack.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { replacesKubeProxy } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -10,6 +9,7 @@ import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { areAllConnected, type StatusReport } from '../status/status.ts';
 import { othersMeant } from './shared/ask-nodes.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
@@ -105,7 +105,7 @@ function looksAt(server: ClusterSnapshot, all: readonly ClusterSnapshot[], { obs
   return othersMeant(server, all).map((client) => {
     const look = keptOut(client, server);
     const status = observed?.get(client.context)?.status;
-    const isConnected = mayBeSeen(look) && dialsWithSuccess(status, clusterNameOf(server));
+    const isConnected = mayBeSeen(look) && dialsWithSuccess(status, knownAs(server));
     return isConnected
       ? { client, nodes: [], isOnlyWay: look.isOnlyWay, isConnected }
       : { ...look, client, isConnected };

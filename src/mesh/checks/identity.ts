@@ -1,4 +1,4 @@
-import { settleIdentity } from '../apiserver/pod-marks.ts';
+import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import {
   clusterNameOf,
@@ -13,6 +13,7 @@ import { shellWord, unnamedIn } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -103,7 +104,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       const missing = known
         ? 'it has no record of the other clusters'
         : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
-      const dialled = configuredPeers(cluster).filter((peer) => peer !== clusterNameOf(cluster));
+      const dialled = configuredPeers(cluster).filter((peer) => peer !== knownAs(cluster));
       const unrecorded = dialled.filter((peer) => !known?.has(peer));
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
@@ -117,7 +118,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     },
     run: differentPeers,
     says: ({ args }) =>
-      `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,
+      `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}${wasWords(args)}`,
   },
   {
     id: 'peer-renamed',
@@ -215,13 +216,18 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
  */
 function changedAmong(
   same: readonly ClusterSnapshot[],
-  { clusters, peerIds = new Map() }: CheckInput,
+  { clusters, peerIds = new Map() }: Pick<CheckInput, 'clusters' | 'peerIds'>,
 ): Pick<Finding, 'cluster' | 'args' | 'hint'> | undefined {
   for (const cluster of same) {
     const recorded = recordedIdentity(cluster);
     const now = identityOf(cluster.ciliumConfig ?? {});
     const { name = now.name } = recorded;
-    const known = [...peerIds].flatMap(([context, ids]) => (context === cluster.context ? [] : (ids.get(name) ?? [])));
+    // An id that another one of them has is known of that one.
+    const isAnothers = (id: number) =>
+      same.some((other) => other !== cluster && identityOf(other.ciliumConfig ?? {}).id === id);
+    const known = [...peerIds]
+      .flatMap(([context, ids]) => (context === cluster.context ? [] : (ids.get(name) ?? [])))
+      .filter((id) => id === now.id || !isAnothers(id));
     const { id = now.id } = { ...recorded, ...(known[0] === undefined ? {} : { id: known[0] }) };
     // With a name that is its own, it may also be renamed for good.
     const hint =
@@ -237,6 +243,11 @@ function wasWords({ changed, was }: Finding['args']): string {
   return changed === undefined ? '' : `, and context "${changed}" was set up as ${was}`;
 }
 
+/** Whether a cluster is the one that peers know by a name and an id. */
+function isKnownBy(cluster: ClusterSnapshot, known: { name: string; id: number }): boolean {
+  return knownAs(cluster) === known.name && identityOf(cluster.ciliumConfig ?? {}).id === known.id;
+}
+
 function differentPeers({ clusters, peerIds }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   const knowersOf = (name: string, id: number) =>
     clusters.filter(({ context }) => ![undefined, id].includes(peerIds?.get(context)?.get(name)));
@@ -247,21 +258,26 @@ function differentPeers({ clusters, peerIds }: CheckInput, all: readonly Cluster
       if (known === undefined || known === id) return [];
       // It is the cluster that was connected, and its cilium-config has changed.
       const isSame = recordedIdentity(named).id === known;
+      const changed = changedAmong([named], { clusters: all });
+      // The one that is known by the name is there, and is not to be forgotten for another one that has it too.
+      const isThere = all.some((other) => other !== named && isKnownBy(other, { name, id: known }));
       return [
         {
           id: 'peer-identity',
           severity: 'fail',
           cluster: context,
           args: {
-            ...{ context, name, known, named: named.context, id },
+            ...{ context, name, known, named: named.context, id, ...(isSame ? {} : changed?.args) },
             // What its programs run with tells more than that it may be another cluster.
             ...(isSame ? {} : { foundBy: 'identity-running', foundIn: named.context }),
           },
-          hint: isSame
+          hint: outdatedIdentity(named)
             ? settleIdentity(named, all)
-            : `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
-                .map((knower) => forget(knower.context, [name]))
-                .join(' && ')}`,
+            : isThere
+              ? ownValue([named], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
+              : `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
+                  .map((knower) => forget(knower.context, [name]))
+                  .join(' && ')}`,
         },
       ];
     }),

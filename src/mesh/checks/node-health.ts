@@ -1,13 +1,13 @@
 import { familyOf } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
+
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { carryingFamilies } from '../network/needs.ts';
 import { AGENT_SELECTOR } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
-import { contextOfPeer } from '../peers/concerned-peers.ts';
+import { clusterKnownAs, contextOfPeer, knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
@@ -73,7 +73,7 @@ function meantHealth(
   cluster: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
 ): NodeHealth | undefined {
-  const own = clusterNameOf(cluster);
+  const own = knownAs(cluster);
   const other = clusterOf(health);
   const pairs = unpairedIn(all);
   if (!toDial(cluster).includes(other) || isUnpaired(pairs, own, other)) return undefined;
@@ -97,8 +97,8 @@ function unknownNodes(
     of: groupBy(answer, clusterOf),
   }));
   return toDial(cluster).flatMap((name) => {
-    if (isUnpaired(pairs, clusterNameOf(cluster), name)) return [];
-    const other = others.find((one) => clusterNameOf(one) === name);
+    if (isUnpaired(pairs, knownAs(cluster), name)) return [];
+    const other = clusterKnownAs(name, others);
     const [fewest] = counts
       .map(({ node, of }) => ({ node, known: of.get(name)?.length ?? 0 }))
       .sort((one, another) => one.known - another.known);
@@ -124,7 +124,7 @@ function sinceItsAgent(
   // Asked for each node of which an agent knows: for those that answer nothing is looked up.
   if (!health.problems.some((problem) => problem.at && hangsOnAgent(problem, health))) return health;
   const [name, node] = health.node.split('/');
-  const other = withoutNamesakes(cluster, all).find((one) => clusterNameOf(one) === name);
+  const other = withoutNamesakes(cluster, all).find((one) => knownAs(one) === name);
   const since = observed.get(other?.context ?? '')?.nodes.find((one) => one.node === node)?.startedAt;
   const problems = health.problems.filter(
     (problem) => !since || !problem.at || problem.at >= since || !hangsOnAgent(problem, health),
@@ -163,7 +163,7 @@ function isGrave(
   if (probe === 'icmp') return false;
   // Routed natively, what refuses may be a firewall that lets no pod's TCP through.
   if (isRefusal(problem, health) && (of === 'node' || isTunnel(cluster))) return false;
-  const other = all.find((one) => node.startsWith(`${clusterNameOf(one)}/`));
+  const other = all.find((one) => node.startsWith(`${knownAs(one)}/`));
   if (of === 'endpoint' || address === '' || !other) return true;
   return carryingFamilies(cluster, other).has(familyOf(address));
 }
@@ -176,7 +176,7 @@ function isRefusal({ of, address, probe, says }: HealthProblem, { problems }: No
 
 /** The command that shows the agents of a cluster. @param usual the namespace of Cilium where that of the cluster is not known */
 function seeAgents(name: string, others: readonly ClusterSnapshot[], usual: string): string {
-  const { namespace = usual } = others.find((one) => clusterNameOf(one) === name) ?? {};
+  const { namespace = usual } = clusterKnownAs(name, others) ?? {};
   const place = { context: contextOfPeer(name, others), namespace };
   return kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']);
 }

@@ -1,9 +1,9 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys } from '../objects/secret-data.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { peerSecretsOf, unusedKeys } from '../peers/unused-keys.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -42,7 +42,7 @@ export const PEER_SECRET_CHECKS: readonly MeshCheck[] = [
  * private key. A tool may have one list of clusters for all of them.
  */
 function leftForItself(cluster: ClusterSnapshot): Finding[] {
-  const own = clusterNameOf(cluster);
+  const own = knownAs(cluster);
   const names = [own, ...Object.values(peerCertificateKeys(own))];
   const secrets = peerSecretsOf(cluster).filter((secret) => toolOwner(secret) === undefined);
   return foundKeys(

@@ -3,7 +3,6 @@ import { type Endpoint, hostPort, isIpAddress, reachableEndpoints } from '../api
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { accepts } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
@@ -24,6 +23,7 @@ import {
 import { toolOwner } from '../objects/ownership.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { addressesDialled } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
@@ -85,7 +85,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
         if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
         // By the name that it had.
         return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
-          ? { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` }
+          ? { severity: 'warn', reason: `${knownAs(to)} is not configured to dial back` }
           : undefined;
       },
       (from, to) =>
@@ -110,11 +110,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-user',
     title: 'peers have an etcd user for the certificate that dials them',
     ...ofBoth(judgeUser, (from, to) => {
-      const user = loginCertificate(from, clusterNameOf(to))?.commonName;
+      const user = loginCertificate(from, knownAs(to))?.commonName;
       if (user === SHARED_USER) return { says: 'it logs in as the user that every cluster has', isUnseen: false };
       // Without a ConfigMap of users the peer's Cilium does not use them.
       if (to.remoteUsers === undefined) return { says: `${to.context} has no ConfigMap of users`, isUnseen: false };
-      return user === undefined ? lackOfCertificate(from, clusterNameOf(to)) : undefined;
+      return user === undefined ? lackOfCertificate(from, knownAs(to)) : undefined;
     }),
   }),
   ...PEER_SECRET_CHECKS,
@@ -153,10 +153,10 @@ function lackOfCertificate(from: ClusterSnapshot, peer: string): Lack | undefine
 
 /** Whether the peer lets the cluster in by the certificate that it has. */
 function judgeUser(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | undefined {
-  const user = loginCertificate(from, clusterNameOf(to))?.commonName;
+  const user = loginCertificate(from, knownAs(to))?.commonName;
   const found = to.remoteUsers?.find(({ name }) => name === user);
   if (found?.role === REMOTE_ROLE) return undefined;
-  const expected = remoteUserName(clusterNameOf(from));
+  const expected = remoteUserName(knownAs(from));
   const reason = found
     ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
     : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
@@ -165,7 +165,7 @@ function judgeUser(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | un
   const cause = { foundBy: 'users-unreadable', foundIn: to.context };
   if (!users || owner === undefined) return { severity: 'fail', reason, cause };
   // connect mends it, until the owner writes the users again.
-  const forGood = `for good, ${lastingPeers(to.context, users, [clusterNameOf(from)])}`;
+  const forGood = `for good, ${lastingPeers(to.context, users, [knownAs(from)])}`;
   const lasting = `${owner} makes the users there, and takes it out again at its next sync`;
   return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
 }
@@ -207,7 +207,7 @@ function judgeCertificate(
 }
 
 function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
-  const peer = clusterNameOf(to);
+  const peer = knownAs(to);
   const file = dialledBy(from, peer);
   if (file === undefined) return undefined;
   const written = addressesIn(file);
@@ -241,7 +241,7 @@ function dialledAt(from: ClusterSnapshot, peer: string, file: string, right: Rea
 
 /** Whether the file by which a peer is dialled leads to it. */
 function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): PeerVerdict | undefined {
-  const peer = clusterNameOf(to);
+  const peer = knownAs(to);
   const file = dialledBy(from, peer);
   if (file === undefined) {
     return { severity: 'fail', reason: "agents read it from this cluster's KVStoreMesh, which is not enabled" };

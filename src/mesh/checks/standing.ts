@@ -1,12 +1,12 @@
 import { missingAccess } from '../apiserver/access.ts';
 import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { unreadyAmong } from '../faults/unready.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
@@ -59,7 +59,7 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
         const found = faultsBeside(isOfPeers ? all : NOBODY)(cluster)(now.getTime()).filter((fault) => fault.id === id);
         if (found.length === 0) return [];
         const mesh = [cluster, ...withoutNamesakes(cluster, all)];
-        const contexts = new Map(mesh.map((one) => [clusterNameOf(one), one.context]));
+        const contexts = new Map(mesh.map((one) => [knownAs(one), one.context]));
         const unready = unreadyAmong(mesh);
         return found.map((fault): Finding => {
           const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;

@@ -9,12 +9,12 @@ import { certificateSpecs, endOf, endsSoon, validityFault } from '../certificate
 import { isForeignAuthority, waysToAgree, waysToSign } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { lackingBundle, trusts } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { certificatesNamed } from '../faults/dial-faults.ts';
 import { strangeToServer } from '../faults/server-issuer.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { type Finding, listed } from './shared/check.ts';
@@ -43,7 +43,8 @@ function certificatesOf(cluster: ClusterSnapshot) {
   const deployment = apiserverDeployment(cluster);
   if (!deployment) return [];
   return certificateSpecs({
-    clusterName: clusterNameOf(cluster),
+    // Those of a cluster that is to have another name go with the one that it runs with, as long as it does.
+    clusterName: knownAs(cluster),
     namespace: cluster.namespace,
     serviceAddresses: serviceEndpoints(cluster)?.hosts ?? [],
     kvstoremesh: runsKvstoremesh(deployment) ?? false,

@@ -1,8 +1,7 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
-import { namesOf } from '../peers/concerned-peers.ts';
+import { knownAs, namesOf } from '../peers/concerned-peers.ts';
 import { isDialledAt, isPeersNamesake, mayBeAnother } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { isOfNobody } from '../peers/unused-keys.ts';
@@ -61,9 +60,7 @@ export function namesAtPeer(
   const all = [snapshot, ...others];
   const read = others.filter(
     (other) =>
-      clusterNameOf(other) === peer &&
-      isDialledAt(snapshot, peer, other) !== false &&
-      !mayBeAnother(snapshot, other, all),
+      knownAs(other) === peer && isDialledAt(snapshot, peer, other) !== false && !mayBeAnother(snapshot, other, all),
   );
   if (read.length === 0) return isOfNobody(peer, snapshot, all) ? [] : undefined;
   // One that has another peer of the name goes on with that.
@@ -72,7 +69,7 @@ export function namesAtPeer(
 }
 
 function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
-  const here = new Set(alive.map(clusterNameOf));
+  const here = new Set(alive.map(knownAs));
   return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
 }
 
@@ -92,7 +89,7 @@ export function nameOfDead(
   const isAlive = (name: string) =>
     others.some(
       (other) =>
-        clusterNameOf(other) === name &&
+        knownAs(other) === name &&
         alive.some((one) => knownPeers(one).includes(name) && !isPeersNamesake(one, other, all)),
     );
   const candidates = known.filter((name) => !isAlive(name));

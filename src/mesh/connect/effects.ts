@@ -1,10 +1,9 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../command-line.ts';
 import { lostFileFor } from '../faults/lost-files.ts';
 import { userFaults } from '../faults/user-faults.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
-import { concernedPeers } from '../peers/concerned-peers.ts';
+import { clusterKnownAs, concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { aliasPath } from '../peers/file/host-aliases.ts';
@@ -36,7 +35,7 @@ export function connectEffects(
     const others = clusters.filter((other) => other !== snapshot);
     const merged = mergeEffects(
       concernedPeers(snapshot, others).flatMap((peer) => {
-        const other = others.find((one) => clusterNameOf(one) === peer);
+        const other = clusterKnownAs(peer, others);
         const renewed = directions.some(
           ({ client, server }) => client.snapshot === other && server.snapshot === snapshot,
         );

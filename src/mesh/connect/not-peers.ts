@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { arePeers, isPeerByNameAlone, isPeersNamesake, leadToNamesakes, maybeNamesakes } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { forget } from './dead-cluster.ts';
@@ -36,8 +36,8 @@ export function notPeersAmong(
   );
   const once = new Map(pairs.map((pair) => [`${pair.knower.context} ${pair.other.context}`, pair])).values();
   return [...once].flatMap(({ knower, other }): NotPeer[] => {
-    const name = clusterNameOf(other);
-    if (name === clusterNameOf(knower) || !knownPeers(knower).includes(name)) return [];
+    const name = knownAs(other);
+    if (name === knownAs(knower) || !knownPeers(knower).includes(name)) return [];
     if (isPeersNamesake(knower, other, all)) return [{ knower, other }];
     return isPeerByNameAlone(knower, other) ? [{ knower, other, isDoubtful: true }] : [];
   });
@@ -68,14 +68,14 @@ function saysNotPeers({ other, isDoubtful }: NotPeer, pairs: readonly NotPeer[])
   const says = isDoubtful ? maybeNamesakes : leadToNamesakes;
   return says(
     [other.context],
-    clusterNameOf(other),
+    knownAs(other),
     pairs.map(({ knower }) => knower.context),
   );
 }
 
 /** What has each of those that know a cluster of this name forget it. */
 function forgetEach({ other }: NotPeer, pairs: readonly NotPeer[]): string {
-  return pairs.map(({ knower }) => forget(knower.context, [clusterNameOf(other)])).join(' && ');
+  return pairs.map(({ knower }) => forget(knower.context, [knownAs(other)])).join(' && ');
 }
 
 /**
@@ -93,19 +93,19 @@ export function requirePeers(found: readonly NotPeer[], others: readonly Cluster
     hint: isDoubtful
       ? `Name the context that leads to it; or if it is gone, or is this one, forget it: ${forgetEach(first, alike)}`
       : wayToPart(first, others),
-    details: { name: clusterNameOf(other), contexts: [knower.context, other.context] },
+    details: { name: knownAs(other), contexts: [knower.context, other.context] },
   });
 }
 
 /** What ends what was meant, and leaves the knower with its own peer. */
 function wayToPart({ knower, other }: NotPeer, others: readonly ClusterSnapshot[]): string {
   const { context } = knower;
-  const name = clusterNameOf(other);
+  const name = knownAs(other);
   // What the knower dials is another one, so that only the other one can be connected with it.
   if (arePeers(other, knower)) {
-    return `Only context "${other.context}" dials the other one; to end that: ${forget(other.context, [clusterNameOf(knower)])}`;
+    return `Only context "${other.context}" dials the other one; to end that: ${forget(other.context, [knownAs(knower)])}`;
   }
-  const peer = others.find((one) => one !== other && clusterNameOf(one) === name && arePeers(knower, one));
+  const peer = others.find((one) => one !== other && knownAs(one) === name && arePeers(knower, one));
   if (!peer) {
     return `Name the context that leads to the peer; or where the peer was rebuilt, forget the former one: ${forget(context, [name])}`;
   }

@@ -1,11 +1,11 @@
 import { splitHostPort } from '../apiserver/endpoints.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { describeRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
+import { clusterKnownAs } from '../peers/concerned-peers.ts';
 import { addressesAstray } from '../peers/file/addresses-astray.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, dialingFile } from '../peers/peers.ts';
@@ -38,7 +38,7 @@ const SOMEBODY_ELSE: readonly FailureClass[] = [
 export function addressFaults(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): AddressFault[] {
   return configuredPeers(snapshot).flatMap((peer): AddressFault[] => {
     const file = dialingFile(snapshot, peer);
-    const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+    const other = clusterKnownAs(peer, others);
     const stray = addressesAstray(snapshot, peer, other);
     if (!file || !stray || (!stray.present && !choicesFor(snapshot, peer).endpoints)) return [];
     const { dialled, present, how } = stray;

@@ -5,7 +5,6 @@ import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { TlsFiles } from '../certificates/certificate.ts';
 import { endOf, validityFault } from '../certificates/cluster-certificates.ts';
 import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
@@ -20,6 +19,7 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { clusterKnownAs } from '../peers/concerned-peers.ts';
 import { missingFiles, namedPlaces } from '../peers/file/named-files.ts';
 import { COMMON_PREFIX, isTakenForPeer, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
@@ -148,7 +148,7 @@ function certificateFaults(
   if (isHere && !own) {
     return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
-  const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
+  const other = clusterKnownAs(peer, input.others ?? []);
   // From a CA that has expired no connect gets anything that is of use.
   const mended = (told: Fault): Fault =>
     other && told.id === 'peer-certificate-expired' && expiredAuthority(other, input.now) !== undefined
@@ -239,7 +239,7 @@ function trustFault(
   trust: TlsFiles | undefined,
   { others = [] }: FaultsInput,
 ): { id: DialFaultId; says: string; key: 'certificate' | 'ca'; hint?: string | undefined } | undefined {
-  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const other = clusterKnownAs(peer, others);
   const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
   // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
   if (!other || !server || servesFromElsewhere(other)) return undefined;

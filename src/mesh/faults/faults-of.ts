@@ -1,5 +1,5 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { clusterKnownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { dialFaults } from './dial-faults.ts';
@@ -19,7 +19,7 @@ export function faultsOf(snapshot: ClusterSnapshot, { now, others = [] }: Faults
 
 /** Of a peer that has parted with this cluster: whatever is wrong with the way there, whether it is wanted is to be decided first. */
 function withBothWaysOut(fault: Fault, snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault {
-  const peer = others.find((other) => clusterNameOf(other) === fault.peer);
+  const peer = clusterKnownAs(fault.peer, others);
   const parted = peer && partedBy(peer, snapshot);
   return parted ? { ...fault, hint: parted.mend } : fault;
 }

@@ -1,6 +1,5 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -14,7 +13,7 @@ import {
 } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
-import { namesOf } from '../peers/concerned-peers.ts';
+import { knownAs, namesOf } from '../peers/concerned-peers.ts';
 import { peerOfUser, remoteUserName } from '../peers/file/peer-config.ts';
 import { partedBy } from '../peers/parted.ts';
 import { dialledOneWay, peersLetIn } from '../peers/peer-choices.ts';
@@ -42,7 +41,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
   }
   const lack = lackOfUsers(configMap);
   if (lack) return [faultOf(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
-  const own = clusterNameOf(snapshot);
+  const own = knownAs(snapshot);
   const unlisted = unlistedPeers(snapshot, others).map(({ peer, says, isSure, hint }) => ({
     ...faultOf(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer, hint }),
     outage: isSure,
@@ -53,7 +52,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
     if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
     const found = remoteUsers.find(({ name }) => name === user);
     const why = found ? `that user has the role "${found.role}", not "${REMOTE_ROLE}"` : 'there is no such user';
-    const name = clusterNameOf(peer);
+    const name = knownAs(peer);
     const says = `${name} logs in as ${user}, and ${why}`;
     const told = { object, key: 'users.yaml', says, peer: name, hint: partedBy(snapshot, peer)?.mend };
     const owner = toolOwner(configMap);

@@ -11,7 +11,6 @@ import {
   tunnelProtocol,
   underlayFamily,
 } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
 import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -19,8 +18,9 @@ import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverServiceRef } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
+import { asKnown, knownAs } from '../peers/concerned-peers.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
-import { choicesFor, dialsOneWay, underItsName } from '../peers/peer-choices.ts';
+import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 
 export type NeedKind = 'tunnel' | 'wireguard' | 'ipsec' | 'health' | 'ping' | 'apiserver' | 'pod-to-pod';
@@ -116,7 +116,7 @@ export function unknownNeeds(client: ClusterSnapshot, server: ClusterSnapshot): 
 export function goneAddress(client: ClusterSnapshot, server: ClusterSnapshot): UnknownNeed | undefined {
   const { context, namespace, unread } = server;
   const isThere = apiserverService(server) !== undefined || unread?.has(keyOf(apiserverServiceRef(namespace)));
-  const peer = clusterNameOf(server);
+  const peer = knownAs(server);
   if (isThere || choicesFor(client, peer).endpoints || dialledAddresses(client, peer).length === 0) return undefined;
   const { says, hint } = addressLack(server);
   return { context, kind: 'apiserver', why: says, hint };
@@ -238,8 +238,8 @@ function apiserverNeeds(
   const isKvstoremesh = willDialThroughKvstoremesh(client);
   const from = isKvstoremesh ? 'pods' : 'nodes';
   const why = isKvstoremesh
-    ? `KVStoreMesh reads from it what ${clusterNameOf(server)} publishes`
-    : `agents read from it what ${clusterNameOf(server)} publishes`;
+    ? `KVStoreMesh reads from it what ${knownAs(server)} publishes`
+    : `agents read from it what ${knownAs(server)} publishes`;
   return [...groupBy(endpoints ?? dialledBy(client, server), ({ port }) => port)].map(([port, same]) => ({
     kind: 'apiserver',
     protocol: 'tcp',
@@ -261,12 +261,12 @@ function willDialThroughKvstoremesh(client: ClusterSnapshot): boolean {
 
 /** False where it was chosen that only the server dials. */
 function dialsAtAll(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
-  return !dialsOneWay(underItsName(server), underItsName(client));
+  return !dialsOneWay(asKnown(server), asKnown(client));
 }
 
 /** What the client dials now; else what was chosen for it; else where the server's Service can be dialled. */
 function dialledBy(client: ClusterSnapshot, server: ClusterSnapshot): readonly Endpoint[] {
-  const peer = clusterNameOf(server);
+  const peer = knownAs(server);
   const addresses = dialledAddresses(client, peer);
   if (addresses.length > 0) return addresses.map(splitHostPort);
   return choicesFor(client, peer).endpoints ?? listEndpoints(server);

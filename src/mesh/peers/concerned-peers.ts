@@ -26,9 +26,25 @@ export function knownAs(snapshot: ClusterSnapshot): string {
   return namesOf(snapshot).at(-1) ?? clusterNameOf(snapshot);
 }
 
+/** What others have on record of a cluster, they have by the name by which they know it. */
+export function asKnown(snapshot: ClusterSnapshot): { snapshot: ClusterSnapshot; identity: { name: string } } {
+  return { snapshot, identity: { name: knownAs(snapshot) } };
+}
+
+/**
+ * The cluster, among those that were read, that its peers know by a name. One whose cilium-config has been given the name of another
+ * since it was started is not meant by it: everything that peers have for it is under the name with which it runs.
+ */
+export function clusterKnownAs(
+  name: string | undefined,
+  clusters: readonly ClusterSnapshot[],
+): ClusterSnapshot | undefined {
+  return clusters.find((one) => knownAs(one) === name);
+}
+
 /** The context of a peer among the clusters that were read; of another one, what stands for a context that only the operator knows. */
 export function contextOfPeer(peer: string, others: readonly ClusterSnapshot[]): string {
-  return others.find((other) => clusterNameOf(other) === peer)?.context ?? unnamedContext(peer);
+  return clusterKnownAs(peer, others)?.context ?? unnamedContext(peer);
 }
 
 /** The file by which another cluster dials one of these names. */
@@ -50,7 +66,7 @@ export function holdOn(other: ClusterSnapshot, snapshot: ClusterSnapshot): 'dial
  */
 export function concernedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   const own = namesOf(snapshot);
-  const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
+  const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(knownAs);
   const seen = [
     ...(snapshot.servedUsers ?? []).flatMap((user) => peerOfUser(user) ?? []),
     ...(snapshot.mountedPeers ?? []),

@@ -1,7 +1,7 @@
 import { splitHostPort } from '../apiserver/endpoints.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
+
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { concernedPeers, fileOfOther, namesOf } from './concerned-peers.ts';
+import { concernedPeers, fileOfOther, knownAs, namesOf } from './concerned-peers.ts';
 import { addressesIn } from './file/peer-file.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { peersLetIn } from './peer-choices.ts';
@@ -23,10 +23,10 @@ export function hostsDialled(cluster: ClusterSnapshot, all: readonly ClusterSnap
   const dialled = new Map<string, string[]>();
   const read = renamedPeers(cluster, others).map(({ former }) => former);
   for (const other of others) {
-    if (!mayDialUnseen(other)) read.push(clusterNameOf(other));
+    if (!mayDialUnseen(other)) read.push(knownAs(other));
     for (const { host } of addressesIn(fileOfOther(other, own) ?? '').map(splitHostPort)) {
       const who = dialled.get(host) ?? [];
-      dialled.set(host, [...who, ...(who.includes(clusterNameOf(other)) ? [] : [clusterNameOf(other)])]);
+      dialled.set(host, [...who, ...(who.includes(knownAs(other)) ? [] : [knownAs(other)])]);
     }
   }
   const known = new Set([...concernedPeers(cluster, others), ...peersLetIn(cluster)]);

@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
-import { knownAs } from './concerned-peers.ts';
+import { asKnown, knownAs } from './concerned-peers.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, mayDialUnseen } from './peers.ts';
@@ -98,9 +98,4 @@ export function saysUndialled(client: ClusterSnapshot, server: ClusterSnapshot):
 /** Both ways out for one of {@link undialledServers}: the choice that it is one-way stays where they are connected again. */
 export function mendUndialled(client: ClusterSnapshot, server: ClusterSnapshot): string {
   return waysOut(server, { context: client.context, name: knownAs(client) });
-}
-
-/** What others have on record of a cluster, they have by the name by which they know it. */
-function asKnown(snapshot: ClusterSnapshot) {
-  return { snapshot, identity: { name: knownAs(snapshot) } };
 }

@@ -1,10 +1,10 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
+
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
-import { concernedPeers, holdOn, mayBeOfMesh, namesOf } from './concerned-peers.ts';
+import { concernedPeers, holdOn, knownAs, mayBeOfMesh, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
 import { dialingFile } from './peers.ts';
@@ -32,7 +32,7 @@ export function peersAmong(snapshot: ClusterSnapshot, others: readonly ClusterSn
   const lettingIn = possible.filter(
     (other) => holdOn(other, snapshot) === 'lets-in' && !isPeersNamesake(other, snapshot, others),
   );
-  return [...new Set([...concernedPeers(snapshot, possible), ...lettingIn.map(clusterNameOf)])].sort();
+  return [...new Set([...concernedPeers(snapshot, possible), ...lettingIn.map(knownAs)])].sort();
 }
 
 /**
@@ -42,10 +42,10 @@ export function peersAmong(snapshot: ClusterSnapshot, others: readonly ClusterSn
  */
 export function withoutNamesakes(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const others = all.filter((other) => other !== snapshot);
-  const alike = groupBy(others, clusterNameOf);
-  const doubles = alike.get(clusterNameOf(snapshot)) ?? [];
+  const alike = groupBy(others, knownAs);
+  const doubles = alike.get(knownAs(snapshot)) ?? [];
   return others.filter((other) => {
-    const rivals = (alike.get(clusterNameOf(other)) ?? []).filter((rival) => rival !== other);
+    const rivals = (alike.get(knownAs(other)) ?? []).filter((rival) => rival !== other);
     // Hardly any name is there twice.
     if (rivals.length + doubles.length === 0) return true;
     const is = arePeers(snapshot, other);
@@ -62,13 +62,24 @@ export function withoutNamesakes(snapshot: ClusterSnapshot, all: readonly Cluste
  * Networks that are apart may have the same addresses: one with a CA that is not trusted tells nothing.
  */
 function leadsTo(client: ClusterSnapshot, server: ClusterSnapshot): boolean | undefined {
-  const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
+  const name = nameDialled(client, server);
   if (name === undefined) return undefined;
   const isAt = isDialledAt(client, name, server);
   const trusted = trustsItsCa(client, name, server);
   if (isAt) return trusted === false ? undefined : true;
   // A file that another tool wrote may have an address that only it knows: then the CA alone tells. Meshes may share one.
   return trusted && isAt === false ? undefined : trusted;
+}
+
+/**
+ * The name by which a cluster dials another one: of the one that it runs with and the one that it is to have next, that which leads
+ * there. The next one may be that of another peer, so that it is the last to be thought of.
+ */
+function nameDialled(client: ClusterSnapshot, server: ClusterSnapshot): string | undefined {
+  const dialled = namesOf(server)
+    .filter((one) => dialingFile(client, one) !== undefined)
+    .reverse();
+  return dialled.find((one) => isDialledAt(client, one, server)) ?? dialled[0];
 }
 
 /** Whether a cluster trusts, for a peer of this name, the CA of another one; undefined where one of the two is not known. */
@@ -88,7 +99,7 @@ export function isPeersNamesake(
   other: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
 ): boolean {
-  if (dialsAnother(knower, clusterNameOf(other), other)) return true;
+  if (dialsAnother(knower, knownAs(other), other)) return true;
   return !withoutNamesakes(knower, [...new Set([...all, other])]).includes(other);
 }
 
@@ -129,7 +140,7 @@ export function leadToNamesakes(contexts: readonly string[], peer: string, knowe
 
 /** Whether it takes more than addresses to tell that a cluster is the peer that another one dials by its name, and not a namesake. */
 export function isDoubtfulPeer(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
-  const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
+  const name = nameDialled(client, server);
   return name !== undefined && isDialledAt(client, name, server) !== true;
 }
 

@@ -1,7 +1,7 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { SHARED_USER } from '../objects/names.ts';
+import { knownAs } from './concerned-peers.ts';
 import { remoteUserName } from './file/peer-config.ts';
 import { configuredPeers, knownPeers, loginCertificate, sharesLogin } from './peers.ts';
 
@@ -11,9 +11,9 @@ import { configuredPeers, knownPeers, loginCertificate, sharesLogin } from './pe
  */
 export function hasPartedWith(cluster: ClusterSnapshot, other: ClusterSnapshot): boolean {
   const { remoteUsers } = cluster;
-  const name = clusterNameOf(other);
+  const name = knownAs(other);
   if (!remoteUsers || knownPeers(cluster).includes(name)) return false;
-  const own = clusterNameOf(cluster);
+  const own = knownAs(cluster);
   const login = loginCertificate(other, own);
   // By a certificate for all of its CA that was not to be had, it may log in as the user that every etcd has.
   if (!login && sharesLogin(other, own)) return false;
@@ -40,10 +40,10 @@ export function waysOut(client: { context: string }, server: { context: string; 
  * are to be connected only the operator knows.
  */
 export function partedBy(server: ClusterSnapshot, client: ClusterSnapshot): Parted | undefined {
-  const name = clusterNameOf(server);
+  const name = knownAs(server);
   if (!configuredPeers(client).includes(name) || !hasPartedWith(server, client)) return undefined;
   return {
-    why: `${clusterNameOf(client)} dials ${name}, which does not let it in any more`,
+    why: `${knownAs(client)} dials ${name}, which does not let it in any more`,
     mend: waysOut(client, { context: server.context, name }),
   };
 }

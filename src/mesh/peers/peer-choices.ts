@@ -1,5 +1,4 @@
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
@@ -48,11 +47,6 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
 }
 
 type Named = { snapshot: ClusterObjects; identity: { name: string } };
-
-/** A cluster by the name that it has now. */
-export function underItsName(snapshot: ClusterSnapshot): Named & { snapshot: ClusterSnapshot } {
-  return { snapshot, identity: { name: clusterNameOf(snapshot) } };
-}
 
 /**
  * Whether it was chosen that `client` dials `server` and not the other way round. Both sides write it down, and either's

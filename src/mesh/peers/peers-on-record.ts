@@ -1,6 +1,6 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { clusterKnownAs, knownAs } from './concerned-peers.ts';
 import { dialledOneWay, servedPeers } from './peer-choices.ts';
 import { expectedPeers, knownPeers } from './peers.ts';
 
@@ -10,8 +10,8 @@ import { expectedPeers, knownPeers } from './peers.ts';
  * @param others other clusters, as far as they were read
  */
 export function peersOnRecord(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
-  const own = clusterNameOf(snapshot);
-  const knowing = others.filter((other) => peersNamedBy(other).includes(own)).map(clusterNameOf);
+  const own = knownAs(snapshot);
+  const knowing = others.filter((other) => peersNamedBy(other).includes(own)).map(knownAs);
   return [...new Set([...peersNamedBy(snapshot), ...knowing])].filter((name) => name !== own).sort();
 }
 
@@ -30,9 +30,9 @@ export function thoseAlone(clusters: readonly ClusterSnapshot[]): ClusterSnapsho
  */
 export function isWithoutPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
   if (!apiserverDeployment(snapshot) || expectedPeers(snapshot).length > 0) return false;
-  const own = clusterNameOf(snapshot);
+  const own = knownAs(snapshot);
   return servedPeers(snapshot, []).every((name) => {
-    const peer = others.find((other) => clusterNameOf(other) === name);
+    const peer = clusterKnownAs(name, others);
     return peer !== undefined && !expectedPeers(peer).includes(own);
   });
 }

@@ -1,5 +1,5 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { knownAs } from './concerned-peers.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { servedPeers } from './peer-choices.ts';
 import { configuredPeers } from './peers.ts';
@@ -13,9 +13,6 @@ import { renamedPeers } from './renamed-peers.ts';
 export function peersOutside(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
   const others = withoutNamesakes(snapshot, all);
   const dialled = configuredPeers(snapshot);
-  const read = [
-    ...[snapshot, ...others].map(clusterNameOf),
-    ...renamedPeers(snapshot, others).map(({ former }) => former),
-  ];
+  const read = [...[snapshot, ...others].map(knownAs), ...renamedPeers(snapshot, others).map(({ former }) => former)];
   return [...dialled, ...servedPeers(snapshot, dialled)].filter((peer) => !read.includes(peer));
 }

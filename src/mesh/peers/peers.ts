@@ -70,13 +70,13 @@ export function expectedPeers(snapshot: ExpectedFacts): string[] {
   );
   // What Cilium takes for a peer is one, whatever its name.
   const peers = new Set([...configuredPeers(snapshot), ...certified.filter(isName), ...broken]);
-  peers.delete(clusterNameOf(snapshot));
+  peers.delete(ownName(snapshot));
   return [...peers].sort();
 }
 
 type ExpectedFacts = PeerObjects &
   Pick<ClusterSnapshot, 'ciliumConfig'> &
-  Partial<Pick<ClusterSnapshot, 'remoteUsers' | 'unread'>>;
+  Partial<Pick<ClusterSnapshot, 'remoteUsers' | 'tlsSecrets' | 'unread'>>;
 
 /**
  * Whether a key of a Secret of peers that Cilium passes over is what has become of a peering file: it can be read as one all the same,
@@ -87,15 +87,22 @@ function wasPeerFile(snapshot: ExpectedFacts, key: string, text: string): boolea
   return maybeLetIn || !('unreadable' in readPeerFile(text)) || isLetIn(snapshot, key) || isMarked(snapshot, key);
 }
 
+/** The name under which a cluster's clustermesh-apiserver runs: cilium-config may have that of a peer by now. */
+function ownName(
+  snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig'> & Partial<Pick<ClusterSnapshot, 'tlsSecrets'>>,
+): string {
+  const { objects, namespace, tlsSecrets = new Map() } = snapshot;
+  return recordedIdentity({ objects, namespace, tlsSecrets }).name ?? clusterNameOf(snapshot);
+}
+
 /**
  * The user that is the cluster's own: before Cilium 1.17 its agents log in to KVStoreMesh's cache as a peer would (the chart's
- * users-configmap). By the name under which its clustermesh-apiserver runs, since cilium-config may have that of a peer by now.
+ * users-configmap).
  */
 export function ownUser(
   snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig'> & Partial<Pick<ClusterSnapshot, 'tlsSecrets'>>,
 ): string {
-  const { objects, namespace, tlsSecrets = new Map() } = snapshot;
-  return remoteUserName(recordedIdentity({ objects, namespace, tlsSecrets }).name ?? clusterNameOf(snapshot));
+  return remoteUserName(ownName(snapshot));
 }
 
 type PeerFacts = PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUsers'>;
@@ -161,7 +168,7 @@ export function loginCertificate(snapshot: ClusterSnapshot, peer: string): Certi
 
 /** Whether a cluster logs in to a peer as a user that is its own, so that the peer can shut it out and no other. */
 export function logsInAsItself(snapshot: ClusterSnapshot, peer: string): boolean {
-  return loginCertificate(snapshot, peer)?.commonName === remoteUserName(clusterNameOf(snapshot));
+  return loginCertificate(snapshot, peer)?.commonName === ownUser(snapshot);
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { rememberedOf } from '../remembered.ts';
+import { asKnown } from './concerned-peers.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { partedBy } from './parted.ts';
-import { dialsOneWay, underItsName } from './peer-choices.ts';
+import { dialsOneWay } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
 
 /**
@@ -12,7 +13,7 @@ import { knownPeers } from './peers.ts';
  */
 export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: string, to: string][] {
   const all = snapshots.map((snapshot) => ({
-    ...underItsName(snapshot),
+    ...asKnown(snapshot),
     peers: knownPeers(snapshot),
   }));
   return all.flatMap((from) => {

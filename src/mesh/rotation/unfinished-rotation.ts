@@ -3,7 +3,7 @@ import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { acceptedBeside } from '../certificates/cluster-certificates.ts';
 import { isStoredWith, storedWith } from '../certificates/trust.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, unnamedIn } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -12,6 +12,7 @@ import { contextOf } from '../faults/fault-advice.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
@@ -238,9 +239,9 @@ function goOnCommand(
   all: readonly ClusterSnapshot[],
   joining: readonly string[] = [],
 ): string {
-  const byName = new Map([...withoutNamesakes(snapshot, all), snapshot].map((one) => [clusterNameOf(one), one]));
+  const byName = new Map([...withoutNamesakes(snapshot, all), snapshot].map((one) => [knownAs(one), one]));
   const isChanged = (one: ClusterSnapshot) => one === snapshot || isInRotation(one, all);
-  const names = withTheirPeers([clusterNameOf(snapshot), ...joining], byName, isChanged);
+  const names = withTheirPeers([knownAs(snapshot), ...joining], byName, isChanged);
   const ca = names.some((name) => {
     const one = byName.get(name);
     return one !== undefined && provenRotation(one, all)?.stage === 'trusting';

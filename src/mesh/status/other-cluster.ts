@@ -1,11 +1,12 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
 import type { Fault, FaultId } from '../faults/fault.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import type { StatusReport } from './status.ts';
 import type { SeenPeers } from './status-tally.ts';
@@ -23,7 +24,7 @@ export function areStrangers(one: SeenCluster, other: SeenCluster): boolean {
 }
 
 function answersElsewhere({ snapshot, reached = [] }: SeenCluster, server: ClusterSnapshot): boolean {
-  const name = clusterNameOf(server);
+  const name = knownAs(server);
   return reached.includes(name) && (servesNobody(server) || dialsAnother(snapshot, name, server));
 }
 
@@ -51,7 +52,7 @@ const CONNECTED_ANEW: readonly FaultId[] = [
  * former one is forgotten. Undefined where it may be the peer: one that was set up with that id has only got another since.
  */
 export function idOfFormer({ snapshot, peerIds }: SeenCluster, server: ClusterSnapshot): number | undefined {
-  const known = peerIds?.get(clusterNameOf(server));
+  const known = peerIds?.get(knownAs(server));
   const ids = [server, snapshot].map(({ ciliumConfig = {} }) => identityOf(ciliumConfig).id);
   // Who has its own id from there is connected to itself.
   return known === undefined || ids.includes(known) || recordedIdentity(server).id === known ? undefined : known;
@@ -64,11 +65,11 @@ export function idOfFormer({ snapshot, peerIds }: SeenCluster, server: ClusterSn
  * @param others those that may be its peers
  */
 export function withFormerForgotten(fault: Fault, one: SeenCluster, others: readonly SeenCluster[]): Fault {
-  const own = clusterNameOf(one.snapshot);
+  const own = knownAs(one.snapshot);
   const { peers = [] } = fault;
   if (fault.id === 'mesh-disabled') {
     const knowers = others.filter(
-      (other) => peers.includes(clusterNameOf(other.snapshot)) && idOfFormer(other, one.snapshot) !== undefined,
+      (other) => peers.includes(knownAs(other.snapshot)) && idOfFormer(other, one.snapshot) !== undefined,
     );
     const [first] = knowers;
     if (!first || knowers.length < peers.length) return fault;
@@ -79,7 +80,7 @@ export function withFormerForgotten(fault: Fault, one: SeenCluster, others: read
     const hint = `forget the former one: ${forgetting.join(' && ')}; or have this one take its place: ${joined}`;
     return { ...fault, says: `${fault.says} ${byIds(first, one.snapshot)}`, hint };
   }
-  const peer = others.find(({ snapshot }) => clusterNameOf(snapshot) === fault.peer);
+  const peer = others.find(({ snapshot }) => knownAs(snapshot) === fault.peer);
   if (!peer || !CONNECTED_ANEW.includes(fault.id)) return fault;
   const [client, server] = idOfFormer(one, peer.snapshot) === undefined ? [peer, one] : [one, peer];
   if (idOfFormer(client, server.snapshot) === undefined) return fault;
@@ -94,7 +95,7 @@ function byIds(client: SeenCluster, server: ClusterSnapshot): string {
 }
 
 function replaceFormer(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  const forgotten = forget(client.context, [clusterNameOf(server)]);
+  const forgotten = forget(client.context, [knownAs(server)]);
   return `${forgotten} && ${connectCommand(client.context, server.context)}`;
 }
 

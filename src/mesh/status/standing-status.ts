@@ -2,7 +2,6 @@ import { missingAccess } from '../apiserver/access.ts';
 import { awaitsEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { addressFaults } from '../faults/address-faults.ts';
 import type { Fault } from '../faults/fault.ts';
@@ -10,6 +9,7 @@ import { faultsOf } from '../faults/faults-of.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { describeKey, keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef } from '../objects/names.ts';
+import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
 import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
@@ -73,7 +73,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...unread,
       faults: [...faults, ...harmless],
       problems: report.problems.map((problem) => {
-        const named = others.find((other) => clusterNameOf(other) === problem.peer);
+        const named = clusterKnownAs(problem.peer, others);
         const peer = named && standing.find((other) => other.snapshot === named);
         return explained(problem, report, {
           own: faults,
@@ -120,23 +120,23 @@ function unreadIn(report: StatusReport, snapshot: ClusterSnapshot): Pick<StatusR
  */
 function withServed(report: StatusReport, snapshot: ClusterSnapshot, peers: readonly PolledCluster[]): StatusReport {
   const others = peers.map((peer) => peer.snapshot);
-  const own = clusterNameOf(snapshot);
+  const own = knownAs(snapshot);
   const marked = report.serves.filter((name) => {
-    const peer = others.find((other) => clusterNameOf(other) === name);
+    const peer = clusterKnownAs(name, others);
     return !peer || expectedPeers(peer).includes(own);
   });
   const unmarked = others
     .filter((other) => isChoiceHalfRecorded(other, snapshot))
-    .map(clusterNameOf)
+    .map(knownAs)
     .filter((name) => !marked.includes(name) && !report.peers.some((peer) => peer.name === name));
   const serves = isAlone({ ...report, serves: marked }) ? marked : [...marked, ...unmarked].sort();
-  const unseen = serves.filter((name) => !others.some((other) => clusterNameOf(other) === name));
+  const unseen = serves.filter((name) => !clusterKnownAs(name, others));
   if (!isAlone({ ...report, serves }))
     return { ...report, serves, ...(unseen.length > 0 ? { servesUnseen: unseen } : {}) };
   const onRecord = peersOnRecord(snapshot, others);
   // What mends their side connects it.
   const knowFormer = peers.filter((peer) => idOfFormer(peer, snapshot) !== undefined);
-  const left = onRecord.filter((name) => !knowFormer.some((peer) => clusterNameOf(peer.snapshot) === name));
+  const left = onRecord.filter((name) => !knowFormer.some((peer) => knownAs(peer.snapshot) === name));
   return {
     ...report,
     // Those that do not dial it are let in all the same.

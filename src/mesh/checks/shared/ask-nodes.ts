@@ -1,6 +1,6 @@
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { MOST_NAMED } from '../../counted.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../../remembered.ts';
@@ -51,8 +51,8 @@ export const unpairedIn = rememberedOf(unpairedClusters);
 /** The clusters to which packets of a cluster's pods are meant to go, be it as answers. */
 export function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   const pairs = unpairedIn(all);
-  const own = clusterNameOf(cluster);
-  return withoutNamesakes(cluster, all).filter((other) => !areApart(pairs, own, clusterNameOf(other)));
+  const own = knownAs(cluster);
+  return withoutNamesakes(cluster, all).filter((other) => !areApart(pairs, own, knownAs(other)));
 }
 
 /** A check of what the agents of a cluster said. */

@@ -1,6 +1,6 @@
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { pairsOf } from '../../pairs.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
 import { areApart, isUnpaired } from '../../peers/unpaired-clusters.ts';
 import type { CheckInput, Finding } from './check.ts';
 
@@ -12,7 +12,7 @@ export function meantPairs(
   clusters: readonly ClusterSnapshot[],
   { unpaired = [] }: Pick<CheckInput, 'unpaired'>,
 ): (readonly [ClusterSnapshot, ClusterSnapshot])[] {
-  return pairsOf(clusters).filter(([one, other]) => !areApart(unpaired, clusterNameOf(one), clusterNameOf(other)));
+  return pairsOf(clusters).filter(([one, other]) => !areApart(unpaired, knownAs(one), knownAs(other)));
 }
 
 /** Whether one cluster is to dial another one, or may come to. */
@@ -21,7 +21,7 @@ export function isMeant(
   to: ClusterSnapshot,
   { unpaired = [] }: Pick<CheckInput, 'unpaired'>,
 ): boolean {
-  return !isUnpaired(unpaired, clusterNameOf(from), clusterNameOf(to));
+  return !isUnpaired(unpaired, knownAs(from), knownAs(to));
 }
 
 /**

@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';
 import { firstOf } from '../../counted.ts';
 import { groupBy } from '../../pairs.ts';
+import { clusterKnownAs, knownAs } from '../../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { partedBy } from '../../peers/parted.ts';
 import { peersOfOthers, servedPeers } from '../../peers/peer-choices.ts';
@@ -65,10 +65,7 @@ export function ofBoth(
 export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestion): MeshCheck {
   const peersOf = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]): Peer[] => {
     const others = withoutNamesakes(from, all);
-    return [
-      ...dialledBy(from, others),
-      ...also(from, others).map((cluster) => ({ name: clusterNameOf(cluster), cluster })),
-    ];
+    return [...dialledBy(from, others), ...also(from, others).map((cluster) => ({ name: knownAs(cluster), cluster }))];
   };
   return {
     id,
@@ -110,8 +107,8 @@ function namesOf(peers: readonly { name: string }[]): string {
 
 function dialledBy(from: ClusterSnapshot, others: readonly ClusterSnapshot[]): Peer[] {
   return configuredPeers(from)
-    .filter((name) => name !== clusterNameOf(from))
-    .map((name) => ({ name, cluster: others.find((to) => clusterNameOf(to) === name) }));
+    .filter((name) => name !== knownAs(from))
+    .map((name) => ({ name, cluster: clusterKnownAs(name, others) }));
 }
 
 function reconnect(from: ClusterSnapshot, { name, cluster: to }: Peer): string {

@@ -11,7 +11,7 @@ import { lostFileFor } from '../../faults/lost-files.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { serviceSpec } from '../../objects/service.ts';
-import { concernedPeers, namesOf } from '../../peers/concerned-peers.ts';
+import { clusterKnownAs, concernedPeers, namesOf } from '../../peers/concerned-peers.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { haveLostBothHalves } from '../../peers/lost-halves.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
@@ -64,7 +64,7 @@ type Effect = Omit<PeerEffect, 'cluster' | 'peer'>;
 
 function effectsOn(input: EnableEffectsInput, peer: string, restored: readonly string[]): Effect[] {
   const { snapshot, others, move } = input;
-  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const other = clusterKnownAs(peer, others);
   const where = other?.context ?? unnamedContext(peer);
   const connect = connectCommand(snapshot.context, where);
   const served = servingEffects(input);
@@ -155,7 +155,7 @@ function addressEffects(
 
 /** Why a peer cannot be connected by what the plan leaves as it is. */
 function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
-  const other = input.others.find((cluster) => clusterNameOf(cluster) === peer);
+  const other = clusterKnownAs(peer, input.others);
   const uncovered = uncoveredEffects(input, peer, other);
   return [
     ...undialledEffects(input, peer, other),

@@ -1,10 +1,10 @@
 import type { CertificateFacts } from '../../certificates/certificate.ts';
 import { isSameKey, issuerOf, trustedBy } from '../../certificates/trust.ts';
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { CiliumInstall } from '../../cilium/install.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';
 import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../objects/names.ts';
+import { clusterKnownAs } from '../../peers/concerned-peers.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
@@ -40,7 +40,7 @@ export function replacedCredentials(
   const rewritten = peersRewritten(snapshot, install).filter((peer) => !isKeptByRelease(snapshot, peer, release));
   const effects = rewritten.flatMap((peer): PeerEffect[] => {
     if (release.some(({ name }) => name === peer)) return [ofRelease(snapshot, peer, others)];
-    const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+    const other = clusterKnownAs(peer, others);
     const sides = sidesOf(snapshot, peer, other);
     const [accepts, trusts] = [isAccepted(sides), isTrusted(sides)];
     if (accepts && trusts) return [];
@@ -61,7 +61,7 @@ export function replacedCredentials(
 
 /** The release's own values have a certificate for the peer, and another one lies beside its peering file by now. */
 function ofRelease(snapshot: ClusterSnapshot, peer: string, others: readonly ClusterSnapshot[]): PeerEffect {
-  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const other = clusterKnownAs(peer, others);
   return {
     cluster: snapshot.context,
     peer,
