@@ -3,8 +3,13 @@
  * that has it, and leaves them alone.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CliResult } from '../support/cli.ts';
+import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
+import { type CliResult, jsonOf } from '../support/cli.ts';
+import { configure } from '../support/fault-parts.ts';
+import { kubectlStandIn } from '../support/kubectl-stand-in.ts';
+import { lookAtStatus, lookByChecks, untilHealthy } from '../support/open-look.ts';
 import { isLook, type PrintedCommand, printedCommands } from '../support/printed-commands.ts';
+import { eventually } from '../support/sandbox-mesh.ts';
 import { type IdentityMesh, startIdentityMesh } from '../support/wrong-identity.ts';
 
 let mesh: IdentityMesh;
@@ -79,4 +84,74 @@ describe.each<[what: string, settings: Record<string, string>]>([
       expect(astray(printedCommands(result)), `${result.stdout}\n${result.stderr}`).toEqual([]);
     },
   );
+});
+
+/** Types what was printed, in its order; `status --wait` only where nothing else was. */
+async function typeAll(commands: readonly PrintedCommand[]): Promise<void> {
+  for (const { program, argv, input } of commands) {
+    if (program === 'kubectl') kubectlStandIn(mesh.sandbox.clusters, undefined, argv, input);
+    else await mesh.meshctl(argv);
+  }
+  await mesh.wrong.settled();
+}
+
+const STATUS = clustermesh('status', '--context', 'mesh-4,mesh-3');
+const withReasons = (argv: readonly string[]) => mesh.meshctl([...argv, '-o', 'json']);
+
+describe.each<[what: string, settings: Record<string, string>, left: Record<string, string>]>([
+  ['the name', { 'cluster-name': 'mesh-3' }, { 'cluster-name': 'mesh-3' }],
+  ['the id', { 'cluster-id': '3' }, { 'cluster-id': '3' }],
+  ['the name, put back since', { 'cluster-name': 'mesh-3' }, { 'cluster-name': 'mesh-4' }],
+  ['the id, put back since', { 'cluster-id': '3' }, { 'cluster-id': '4' }],
+])('agents that were started with %s of another cluster', (_what, settings, left) => {
+  beforeAll(async () => {
+    await mesh.misname(settings);
+    configure(mesh.wrong, left);
+    const lacking = async () =>
+      Promise.all(
+        mesh.all.map(async (context) => (await lookAtStatus(mesh.sandbox, context)).problems.map(({ peer }) => peer)),
+      );
+    // Whoever has just started takes its other peers up first.
+    await eventually(
+      lacking,
+      (peers) => JSON.stringify(peers) === '[[],[],[],["mesh-3"]]',
+      'mesh-4 lacks mesh-3, and nothing else is lacking',
+      { pollMs: 100 },
+    );
+  });
+  afterAll(() => mesh.restore());
+
+  it('are why they lack a peer, for status as for check', async () => {
+    const { clusters } = jsonOf(await withReasons(STATUS)) as unknown as MeshStatusReport;
+    const problems = clusters.flatMap((cluster) => cluster.problems);
+    expect(problems.map(({ cause }) => cause?.id)).toEqual(
+      problems.map(() => expect.stringMatching(/^(agents|identity)-outdated$/)),
+    );
+    expect(problems).not.toEqual([]);
+    const entries = await lookByChecks(mesh.sandbox, ['mesh-4', 'mesh-3'], ['identity', 'peers']);
+    const failing = entries.filter(({ severity }) => severity === 'fail');
+    expect(failing.map(({ id }) => id)).toEqual([
+      expect.stringMatching(/^(identity-running|cluster-name-unique|cluster-id-unique)$/),
+    ]);
+    const restart = 'rollout restart daemonset/cilium deployment/cilium-operator';
+    for (const { hint } of [...failing, ...problems]) expect(hint).toContain(restart);
+  });
+
+  it('run as they shall once all that status says was typed, and nothing is said twice', async () => {
+    const typed = new Set<string>();
+    for (;;) {
+      const result = await mesh.meshctl(STATUS);
+      const commands = printedCommands(result);
+      if (result.exitCode === 0) break;
+      expect(commands, result.stdout).not.toEqual([]);
+      expect(
+        commands.filter(({ line }) => typed.has(line)),
+        result.stdout,
+      ).toEqual([]);
+      for (const { line } of commands) typed.add(line);
+      await typeAll(commands);
+      await untilHealthy(mesh.sandbox, ['mesh-4', 'mesh-3']);
+    }
+    expect([...typed]).toEqual([expect.stringContaining('rollout restart')]);
+  });
 });

@@ -2,6 +2,7 @@ import type { FaultEntry } from './fault.ts';
 import { ONE } from './fault-mesh.ts';
 import { configure, neverJoined, restartApiserver } from './fault-parts.ts';
 import { eventually } from './sandbox-mesh.ts';
+import { restartAgents } from './wrong-identity.ts';
 
 const COMMON = {
   connect: 'Incompatible',
@@ -58,6 +59,19 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
     noticed: true,
     status: ['wrong-cluster', 'identity-outdated'],
     check: ['cluster-id-unique'],
+  },
+  {
+    id: 'agents-of-another-id',
+    what: 'agents were started while cilium-config had the id of a peer, which was put back',
+    arrange: async ({ two }) => {
+      configure(two, { 'cluster-id': '1' });
+      await restartAgents(two);
+      configure(two, { 'cluster-id': '2' });
+    },
+    noticed: true,
+    status: ['agents-outdated'],
+    check: ['identity-running'],
+    connect: 'keeps',
   },
   {
     ...COMMON,

@@ -7,6 +7,7 @@ import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/s
 import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../mesh/checks/shared/mesh-input.ts';
+import type { AgentIdentity } from '../../mesh/cilium/agent-identity.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -29,6 +30,7 @@ import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
+import { STARTED_WITH, withIdentities } from '../status/ask-identity.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
@@ -129,6 +131,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         now: flow.now(),
         peerIds: peerIdsIn(described),
         peerIdsRefused: new Set([...described].flatMap(([context, { isRefused }]) => (isRefused ? [context] : []))),
+        agents: new Map(observations.map(([context, { nodes }]) => [context, nodes.map(identityTold)])),
         observed: new Map(observations),
       };
       // Before they are connected, of whatever mesh, the question is whether they can be one.
@@ -204,8 +207,10 @@ async function observe(
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
 async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const { report, snapshot } = await pollStatus(flow, target, options);
-  return { report: report.healthy ? report : await explainProblems(flow, target, report), snapshot };
+  const { report, snapshot, peerIds } = await pollStatus(flow, target, options);
+  const polled = { report, snapshot, ...(peerIds ? { peerIds } : {}) };
+  if (report.healthy) return polled;
+  return withIdentities(flow, target, { ...polled, report: await explainProblems(flow, target, report) });
 }
 
 type PlannedDrift = Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'> & {
@@ -257,8 +262,9 @@ async function observeNodes(
   };
 }
 
-/** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
-const STARTED_WITH = '/tmp/cilium/config-map';
+function identityTold({ node, cluster: name, clusterId: id }: NodeObservation): AgentIdentity {
+  return { node, name, id };
+}
 
 async function observeNode(
   agent: Agent,

@@ -9,6 +9,7 @@ import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target, Task } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
+import { type KnownIdentities, withIdentities } from './ask-identity.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 import { forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
@@ -90,6 +91,20 @@ async function pollAll(
   };
 }
 
+/** With who agents are that lack peers in a way for which that may be why. */
+async function identified(
+  flow: Flow,
+  targets: readonly Target[],
+  { polled, unreachable }: Poll,
+  known: KnownIdentities = new Map(),
+): Promise<Poll> {
+  const asked = polled.map((one) => {
+    const target = targets.find(({ client }) => client.context === one.report.context);
+    return target && !one.agents ? withIdentities(flow, target, one, known) : one;
+  });
+  return { polled: await Promise.all(asked), unreachable };
+}
+
 /** What the agents said, with what is configured. */
 function judged(flow: Flow, { polled, unreachable }: Poll): Look {
   return { reports: judgeStanding(polled, flow.now()), unreachable };
@@ -100,12 +115,8 @@ function namesOf(targets: readonly Target[]): string {
 }
 
 /** @param task is told what is known already: a connection that fails takes seconds, in which nobody else would say it */
-async function explain(
-  flow: Flow,
-  targets: readonly Target[],
-  { polled, unreachable }: Poll,
-  task?: Pick<Task, 'update'>,
-): Promise<Look> {
+async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?: Pick<Task, 'update'>): Promise<Look> {
+  const { polled, unreachable } = await identified(flow, targets, poll);
   const sought = polled.flatMap(({ report }) => soughtIn(report));
   if (sought.length > 0) task?.update(`Not connected: ${sought.join('; ')}; finding out why`);
   const explained = await Promise.all(
@@ -164,6 +175,9 @@ export async function waitForHealth(
   const deadline = flow.clock.ms() + waitMs;
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
+  const known: KnownIdentities = new Map();
+  const look = async (more: Pick<PollOptions, 'redial'> = {}) =>
+    identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, isPassing), known);
   const told = new Set<string>();
   const tellOnce = ({ context, says, hint }: Standstill): void => {
     const words = `context "${context}": ${says}; to mend it → ${hint}`;
@@ -172,26 +186,26 @@ export async function waitForHealth(
   };
   try {
     for (;;) {
-      const quick = await pollAll(flow, targets, options, undefined, isPassing);
+      const quick = await look();
       // A new connection to a peer that is not there takes seconds to fail: it is made only when all else is well.
       const isQuiet = isWellAsSeen(judged(flow, quick));
-      const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
-      const look = judged(flow, poll);
-      if (isWellAsSeen(look)) return look;
-      for (const standstill of standstills(look)) tellOnce(standstill);
-      const forlorn = await forlornAmong(poll.polled, look, withInvitations);
+      const poll = isQuiet ? await look({ redial: true }) : quick;
+      const seen = judged(flow, poll);
+      if (isWellAsSeen(seen)) return seen;
+      for (const standstill of standstills(seen)) tellOnce(standstill);
+      const forlorn = await forlornAmong(poll.polled, seen, withInvitations);
       for (const one of forlorn) tellOnce(one);
-      const isStill = isStuck(look) || forlorn.length > 0;
+      const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
-      if (isVain || isRefused(look) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
+      if (isVain || isRefused(seen) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
-        if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
-        const isSure = isQuiet || !look.reports.some(({ faults }) => faults.some(mayBeOfAnother));
-        const last = isSure ? poll : await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing);
+        if (targets.length === 1 && seen.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
+        const isSure = isQuiet || !seen.reports.some(({ faults }) => faults.some(mayBeOfAnother));
+        const last = isSure ? poll : await look({ redial: true });
         return await explain(flow, targets, last, task);
       }
-      task.update(waitingFor(look));
+      task.update(waitingFor(seen));
       await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
     }
   } finally {

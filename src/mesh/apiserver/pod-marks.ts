@@ -1,6 +1,7 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { trustedBy } from '../certificates/trust.ts';
+import { type AgentIdentity, withAgentsRestarted } from '../cilium/agent-identity.ts';
 import { type ClusterIdentity, identityOf, isUsable, restartCommand, shownId, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -127,11 +128,17 @@ export function requireSettledName(snapshot: ClusterSnapshot, others: readonly C
  * How a cluster comes to have one name and id again. Where the ones in cilium-config cannot be used, or are another
  * cluster's, there is only the way back.
  * @param others further clusters, as far as they were read
+ * @param agents what agents said that were asked: those that were started under another identity are restarted with the way back
  */
-export function settleIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
-  const back = wayBack(snapshot);
+export function settleIdentity(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+  agents?: readonly AgentIdentity[],
+): string {
+  const way = wayBack(snapshot);
   const follow = `make everything follow, and reconnect its peers: ${restartCommand(snapshot)}`;
-  if (back === undefined) return follow;
+  if (way === undefined) return follow;
+  const back = withAgentsRestarted(way, snapshot, agents);
   return isUsable(snapshot.ciliumConfig) && !isTaken(snapshot, others) ? `${back}; or ${follow}` : back;
 }
 

@@ -1,5 +1,6 @@
 import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
+import { type AgentIdentity, withAgentsRestarted } from '../cilium/agent-identity.ts';
 import {
   clusterNameOf,
   configureCommand,
@@ -216,7 +217,7 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
  */
 function changedAmong(
   same: readonly ClusterSnapshot[],
-  { clusters, peerIds = new Map() }: Pick<CheckInput, 'clusters' | 'peerIds'>,
+  { clusters, peerIds = new Map(), agents }: Pick<CheckInput, 'clusters' | 'peerIds' | 'agents'>,
 ): Pick<Finding, 'cluster' | 'args' | 'hint'> | undefined {
   for (const cluster of same) {
     const recorded = recordedIdentity(cluster);
@@ -231,12 +232,24 @@ function changedAmong(
     const { id = now.id } = { ...recorded, ...(known[0] === undefined ? {} : { id: known[0] }) };
     // With a name that is its own, it may also be renamed for good.
     const hint =
-      id === now.id && name !== now.name ? settleIdentity(cluster, clusters) : wayBack(cluster, { name, id });
+      id === now.id && name !== now.name
+        ? settleIdentity(cluster, clusters, agents?.get(cluster.context))
+        : backFrom(cluster, { name, id }, agents?.get(cluster.context));
     if (hint && (id !== now.id || name !== now.name)) {
       return { cluster: cluster.context, args: { changed: cluster.context, was: `"${name}", id ${id}` }, hint };
     }
   }
   return undefined;
+}
+
+/** The way back to an identity of which others know more than the cluster itself. */
+function backFrom(
+  cluster: ClusterSnapshot,
+  former: { name: string; id: number },
+  agents: readonly AgentIdentity[] | undefined,
+): string | undefined {
+  const back = wayBack(cluster, former);
+  return back && withAgentsRestarted(back, cluster, agents);
 }
 
 function wasWords({ changed, was }: Finding['args']): string {
@@ -248,7 +261,7 @@ function isKnownBy(cluster: ClusterSnapshot, known: { name: string; id: number }
   return knownAs(cluster) === known.name && identityOf(cluster.ciliumConfig ?? {}).id === known.id;
 }
 
-function differentPeers({ clusters, peerIds }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
+function differentPeers({ clusters, peerIds, agents }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   const knowersOf = (name: string, id: number) =>
     clusters.filter(({ context }) => ![undefined, id].includes(peerIds?.get(context)?.get(name)));
   return clusters.flatMap(({ context }) =>
@@ -272,7 +285,7 @@ function differentPeers({ clusters, peerIds }: CheckInput, all: readonly Cluster
             ...(isSame ? {} : { foundBy: 'identity-running', foundIn: named.context }),
           },
           hint: outdatedIdentity(named)
-            ? settleIdentity(named, all)
+            ? settleIdentity(named, all, agents?.get(named.context))
             : isThere
               ? ownValue([named], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
               : `If that cluster was replaced, forget the former one: ${knowersOf(name, id)

@@ -211,7 +211,11 @@ function outdated(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], see
     ...(isUnseen ? [`deployment/${APISERVER}`] : []),
   ];
   const hint = drifted
-    ? settleIdentity(cluster, all)
+    ? settleIdentity(
+        cluster,
+        all,
+        seen?.nodes.map((one) => ({ node: one.node, name: one.cluster, id: one.clusterId })),
+      )
     : programs.length > 0
       ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;

@@ -72,10 +72,14 @@ export function restartCommand({
   namespace,
   objects,
 }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>): string {
-  const programs = ['daemonset/cilium', 'deployment/cilium-operator'];
-  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs]);
+  const restart = restartAgentsCommand({ context, namespace });
   if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) return restart;
   return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
+}
+
+/** The command line that restarts the agents and the operator, which know the name and the id with which they were started. */
+export function restartAgentsCommand(place: { context: string; namespace: string }): string {
+  return kubectlCommand(place, ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator']);
 }
 
 /** Whether name and id can be used in a mesh. */

@@ -1,5 +1,6 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { enableAdvice, waysBack } from '../certificates/authority.ts';
+import { restartAgentsCommand } from '../cilium/identity.ts';
 import {
   connectCommand,
   describeCommand,
@@ -130,6 +131,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'service-target-port': enable,
   'apiserver-scaled-down': (place) => scaleUpCommand(place, undefined),
   'agents-missing': (place) => kubectlCommand(place, ['get', 'daemonsets']),
+  'agents-outdated': (place) => restartAgentsCommand(place),
   'access-missing': enable,
   'identity-outdated': enable,
   'max-connected-clusters-running': compareIdentity,

@@ -1,4 +1,5 @@
 import type { MisfitId } from '../apiserver/misfits.ts';
+import type { AgentIdentity } from '../cilium/agent-identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 
@@ -6,7 +7,7 @@ import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
  * What is configured but broken. Agents, KVStoreMesh and etcd keep the connections that they have, and etcd what it has mounted, so
  * a mesh can be green and one restart, or one look of a kubelet, away from an outage: nothing that runs tells, only the objects do.
  */
-export type FaultId = DialFaultId | ServeFaultId | 'agents-missing';
+export type FaultId = DialFaultId | ServeFaultId | 'agents-missing' | 'agents-outdated';
 
 /** About how a cluster dials a peer. */
 export type DialFaultId =
@@ -93,6 +94,8 @@ export interface FaultsInput {
   now: Date;
   /** The other clusters that were read: what they would accept is judged too. */
   others?: readonly ClusterSnapshot[] | undefined;
+  /** What agents of the cluster said that were asked who they are. */
+  agents?: readonly AgentIdentity[] | undefined;
 }
 
 /** A fault with where it is: `the peering file cannot be read: it is not valid YAML (Secret cilium-kvstoremesh, key mesh-2)`. */

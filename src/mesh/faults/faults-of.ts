@@ -11,8 +11,8 @@ import { sizeFaults } from './size-faults.ts';
  * Everything that is wrong with what one cluster is configured with, each thing once. What could not be read (`unread`, or
  * a snapshot without `tlsFiles`) is not known, and is no fault.
  */
-export function faultsOf(snapshot: ClusterSnapshot, { now, others = [] }: FaultsInput): Fault[] {
-  const input = { now, others: withoutNamesakes(snapshot, others) };
+export function faultsOf(snapshot: ClusterSnapshot, { now, others = [], agents }: FaultsInput): Fault[] {
+  const input = { now, agents, others: withoutNamesakes(snapshot, others) };
   const dialling = dialFaults(snapshot, input).map((fault) => withBothWaysOut(fault, snapshot, input));
   return [...dialling, ...serveFaults(snapshot, input), ...sizeFaults(snapshot, input)];
 }

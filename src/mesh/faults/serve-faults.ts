@@ -19,6 +19,7 @@ import { completeBundle } from '../certificates/ca-bundle.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
+import { misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unfinishedDisable } from '../enable/unfinished-disable.ts';
@@ -181,11 +182,12 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
 }
 
 /** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
-function identityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {
+function identityFaults(snapshot: ClusterSnapshot, { others, agents }: FaultsInput): Fault[] {
   const outdated = outdatedIdentity(snapshot);
   if (!outdated) return [];
-  const says = `its clustermesh-apiserver ${saysOutdated(outdated)}`;
-  const hint = settleIdentity(snapshot, others);
+  const misnamed = misnamedAgents(snapshot, agents);
+  const says = `its clustermesh-apiserver ${saysOutdated(outdated)}${misnamed ? `; ${saysMisnamed(misnamed)}` : ''}`;
+  const hint = settleIdentity(snapshot, others, agents);
   return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 

@@ -70,6 +70,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   // A server that may read nothing serves nothing, and lets everyone in.
   'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
+  // Whom they lack for it, {@link Known} has.
+  'agents-outdated': [],
   'max-connected-clusters-running': ['config-not-retrieved', 'syncing', ...VAGUE],
   'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
 };
@@ -80,6 +82,8 @@ interface Known {
   peer: readonly Fault[];
   /** Of the addresses that the cluster dials: they are no fault as long as they answer. */
   addresses: readonly AddressFault[];
+  /** Whom agents lack that run under another name or id, and the fault that they do. */
+  misnamed?: { fault: Fault; lacked: readonly string[] } | undefined;
   snapshot: ClusterSnapshot;
   now: Date;
 }
@@ -91,7 +95,7 @@ interface Known {
 export function explained(
   problem: StatusProblem,
   report: StatusReport,
-  { own, peer, addresses, snapshot, now }: Known,
+  { own, peer, addresses, misnamed, snapshot, now }: Known,
 ): StatusProblem {
   const throughCache = problem.component === 'agent' && report.kvstoremesh.enabled;
   const candidates = [
@@ -107,9 +111,12 @@ export function explained(
     ({ fault, explains }) =>
       fault.component === problem.component && fault.peer === problem.peer && explains.includes(problem.class),
   );
-  const cause = candidates.find((fault) => explainedBy(fault).includes(problem.class)) ?? astray?.fault;
+  const isMisnamed = problem.component === 'agent' && misnamed?.lacked.includes(problem.peer ?? '');
+  const cause = isMisnamed
+    ? misnamed?.fault
+    : (candidates.find((fault) => explainedBy(fault).includes(problem.class)) ?? astray?.fault);
   if (cause) {
-    const isFile = cause.component !== 'apiserver' && WITHOUT_FILE.includes(problem.class);
+    const isFile = cause.component !== 'apiserver' && !isMisnamed && WITHOUT_FILE.includes(problem.class);
     return { ...problem, ...(isFile ? { class: 'config-invalid' as const } : {}), cause };
   }
   const name = problem.component === 'agent' ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET;

@@ -1,14 +1,17 @@
 import { missingAccess } from '../apiserver/access.ts';
 import { awaitsEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { outdatedIdentity } from '../apiserver/pod-marks.ts';
+import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
+import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { addressFaults } from '../faults/address-faults.ts';
 import type { Fault } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { describeKey, keyOf } from '../objects/kube-object.ts';
-import { agentDaemonSetRef } from '../objects/names.ts';
+import { agentDaemonSetRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
 import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
@@ -25,6 +28,8 @@ import type { SeenPeers } from './status-tally.ts';
 export interface PolledCluster extends Partial<SeenPeers> {
   report: StatusReport;
   snapshot: ClusterSnapshot;
+  /** Who agents say that they are; absent where nobody was asked. */
+  agents?: readonly AgentIdentity[] | undefined;
 }
 
 interface JudgedCluster extends PolledCluster, Record<'faults' | 'harmless', Fault[]> {
@@ -45,11 +50,12 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       .filter((other) => other !== one && areStrangers(one, other))
       .map((other) => other.snapshot);
     const others = withoutNamesakes(snapshot, snapshots).filter((other) => !strangers.includes(other));
-    const found = faultsOf(snapshot, { now, others });
+    const found = faultsOf(snapshot, { now, others, agents: one.agents });
     const peers = polled.filter((other) => others.includes(other.snapshot));
     const served = withServed(report, snapshot, peers);
     const all = [
       ...withoutAgents(report, snapshot),
+      ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
     ];
@@ -78,6 +84,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
         return explained(problem, report, {
           own: faults,
           peer: peer?.faults ?? [],
+          misnamed: lackedByName({ ...seen, snapshot, report }, others, faults),
           addresses: addresses.map(({ fault, explains }) => ({
             fault: peer ? withFormerForgotten(fault, { ...seen, snapshot }, [peer]) : fault,
             explains,
@@ -88,6 +95,38 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       }),
     };
   });
+}
+
+/** Agents that were not restarted since cilium-config was put back: what else the cluster has is as it shall be. */
+function outdatedAgents({ snapshot, agents }: PolledCluster): Fault[] {
+  const misnamed = misnamedAgents(snapshot, agents);
+  if (!misnamed || outdatedIdentity(snapshot)) return [];
+  const { context, namespace } = snapshot;
+  const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
+  const says = `its ${saysMisnamed(misnamed)}, and ${CILIUM_CONFIG} says "${name}" with the id ${id}`;
+  return [
+    { id: 'agents-outdated', context, namespace, component: 'agent', object: 'DaemonSet cilium', outage: true, says },
+  ];
+}
+
+/**
+ * The peers that agents lack because they run under another name or id than peers know the cluster by: that of the same name, and those
+ * of the same id. Where no agent told, those that were started anew have the name that cilium-config has.
+ */
+function lackedByName(
+  { snapshot, agents, peerIds = new Map() }: PolledCluster,
+  others: readonly ClusterSnapshot[],
+  faults: readonly Fault[],
+): { fault: Fault; lacked: string[] } | undefined {
+  const fault = faults.find(({ id }) => id === 'identity-outdated' || id === 'agents-outdated');
+  const told = misnamedAgents(snapshot, agents);
+  const { name, id } = told ?? { name: clusterNameOf(snapshot), id: undefined };
+  if (!fault || (!told && agents?.length)) return undefined;
+  const ofId = [
+    ...[...peerIds].flatMap(([peer, its]) => (its === id ? [peer] : [])),
+    ...others.filter((other) => identityOf(other.ciliumConfig ?? {}).id === id).map(knownAs),
+  ];
+  return { fault, lacked: [name, ...ofId] };
 }
 
 /** What may not be read may be broken: nobody calls that healthy. */

@@ -47,7 +47,8 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     onRemoved: (peer) => void remotes.delete(peer),
   });
 
-  const startedWith = new Map([
+  const startedWith = new Map<string, string | number>([
+    ['/tmp/cilium/config-map/cluster-name', own.name],
     ['/tmp/cilium/config-map/cluster-id', own.id],
     ['/tmp/cilium/config-map/max-connected-clusters', own.maxConnectedClusters],
   ]);

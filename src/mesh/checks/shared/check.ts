@@ -1,3 +1,4 @@
+import type { AgentIdentity } from '../../cilium/agent-identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import type { StatusReport } from '../../status/status.ts';
 
@@ -35,6 +36,8 @@ export interface CheckInput {
   peerIdsRefused?: ReadonlySet<string> | undefined;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
+  /** Who agents say that they are, by context; absent where nobody asked. */
+  agents?: ReadonlyMap<string, readonly AgentIdentity[]> | undefined;
   /** What clusters showed beyond their snapshots, by context; absent where nobody looked. */
   observed?: ReadonlyMap<string, { status?: StatusReport | undefined }> | undefined;
 }

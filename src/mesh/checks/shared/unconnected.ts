@@ -39,6 +39,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-address-gone': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
   'agents-missing': 'agents-run',
+  'agents-outdated': 'identity-running',
 };
 
 /** The same of what no fault explains. */
