@@ -2,14 +2,15 @@
  * A cluster of a mesh of four is given the name or the id of another one. The other clusters have no fault: what is printed mends the one
  * that has it, and leaves them alone.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import { configure } from '../support/fault-parts.ts';
 import { kubectlStandIn } from '../support/kubectl-stand-in.ts';
 import { lookAtStatus, lookByChecks, untilHealthy } from '../support/open-look.ts';
 import { isLook, type PrintedCommand, printedCommands } from '../support/printed-commands.ts';
-import { eventually } from '../support/sandbox-mesh.ts';
+import { clusterAt, eventually } from '../support/sandbox-mesh.ts';
 import { type IdentityMesh, startIdentityMesh } from '../support/wrong-identity.ts';
 
 let mesh: IdentityMesh;
@@ -84,6 +85,79 @@ describe.each<[what: string, settings: Record<string, string>]>([
       expect(astray(printedCommands(result)), `${result.stdout}\n${result.stderr}`).toEqual([]);
     },
   );
+});
+
+/** Names of clusters, or of their contexts, that a command shows. */
+interface Shown {
+  clusters: { name?: string; cluster?: string | { name: string }; context: string }[];
+  unreachable: { context: string; code: string; hint?: string }[];
+}
+
+const shownBy = async (...argv: string[]) => {
+  const result = await run([...argv, '-o', 'json']);
+  const { clusters, unreachable } = jsonOf(result) as unknown as Shown;
+  return {
+    exitCode: result.exitCode,
+    contexts: clusters.map(({ context }) => context),
+    left: unreachable.map(({ context, code, hint }) => [context, code, hint]),
+  };
+};
+const LEFT_OUT = {
+  exitCode: 3,
+  contexts: ['mesh-1', 'mesh-2', 'mesh-3'],
+  left: [['mesh-4', 'ClusterIdentity', expect.stringMatching(/^Restore the (name|id) .*kubectl --context mesh-4 /)]],
+};
+
+describe('what only looks shows the clusters that are well', () => {
+  beforeAll(() => {
+    for (const context of mesh.all) {
+      const { store } = clusterAt(mesh.sandbox, context);
+      store.create({
+        ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
+        metadata: { name: 'web', namespace: 'default', annotations: { 'service.cilium.io/global': 'true' } },
+      } as KubeObject);
+    }
+  });
+
+  describe('where one has the name of another', () => {
+    beforeAll(() => configure(mesh.wrong, { 'cluster-name': 'mesh-3' }));
+    afterAll(() => configure(mesh.wrong, { 'cluster-name': 'mesh-4' }));
+
+    it.each([
+      [['service', 'list', '--all']],
+      [['service', 'describe', 'web', '--all']],
+      [['service', 'failover', '--all']],
+      [['diff', '-f', '-']],
+    ])('meshctl %j', async (argv) => {
+      expect(await shownBy(...argv)).toEqual(LEFT_OUT);
+    });
+
+    it('meshctl apply -f - is refused, and the file is not blamed', async () => {
+      const { exitCode, stderr } = await run(['apply', '-f', '-', '--dry-run']);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain('cilium-config says "mesh-3" with the id 4, which is the name of context "mesh-3"');
+      expect(stderr).not.toContain('in the file');
+    });
+
+    it('meshctl clustermesh graph has each cluster once', async () => {
+      const { stdout } = await run(clustermesh('graph', '--all'));
+      expect([...stdout.matchAll(/^ {2}(c\d)\["(.*?)<br/gm)].map(([, id, name]) => [id, name])).toEqual(
+        ['mesh-1', 'mesh-2', 'mesh-3', 'mesh-3'].map((name, index) => [`c${index}`, name]),
+      );
+      expect(stdout).not.toContain('not asked');
+    });
+
+    it('meshctl clustermesh routes goes by the names that peers know', async () => {
+      const { stdout } = await run(clustermesh('routes', '--all'));
+      expect(stdout).not.toMatch(/^mesh-3 +\S+ +mesh-3 /m);
+    });
+  });
+
+  it('where one has the id of another: meshctl diff', async () => {
+    configure(mesh.wrong, { 'cluster-id': '3' });
+    onTestFinished(() => configure(mesh.wrong, { 'cluster-id': '4' }));
+    expect(await shownBy('diff', '-f', '-')).toEqual(LEFT_OUT);
+  });
 });
 
 /** Types what was printed, in its order; `status --wait` only where nothing else was. */

@@ -2,11 +2,11 @@ import pLimit from 'p-limit';
 import { readBgpSessions } from '../../mesh/checks/shared/agent-answers.ts';
 import { nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
-import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -63,12 +63,12 @@ export async function readMeshRoutes(
       const seen = looks.flat();
       const snapshots = seen.map(({ snapshot }) => snapshot);
       // With native routing answers take a route, too, whoever dials.
-      const tunnelling = snapshots.filter(isTunnel).map(clusterNameOf);
+      const tunnelling = snapshots.filter(isTunnel).map(knownAs);
       const pairs = unpairedClusters(snapshots);
       const unpaired = pairs.filter(([from, to]) => tunnelling.includes(from) || areApart(pairs, from, to));
       const othersOf = ({ snapshot }: Seen): ClusterSnapshot[] => {
-        const skipped = unpaired.flatMap(([from, to]) => (from === clusterNameOf(snapshot) ? [to] : []));
-        return withoutNamesakes(snapshot, snapshots).filter((other) => !skipped.includes(clusterNameOf(other)));
+        const skipped = unpaired.flatMap(([from, to]) => (from === knownAs(snapshot) ? [to] : []));
+        return withoutNamesakes(snapshot, snapshots).filter((other) => !skipped.includes(knownAs(other)));
       };
       const asked = await Promise.all(
         seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, othersOf(one), options))),
@@ -78,7 +78,7 @@ export async function readMeshRoutes(
       const report = {
         clusters: perCluster.map(({ snapshot, nodes }) => ({
           context: snapshot.context,
-          name: clusterNameOf(snapshot),
+          name: knownAs(snapshot),
           mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
           podCidrs: podCidrsOf(snapshot).length,
           nodes,
@@ -125,7 +125,7 @@ async function routesOfCluster(
   const on = new Set([...agents.map(({ node }) => node), ...silent]);
   // Of a node without any pod, nothing that is listed tells.
   const lacking = nodesWithoutAgent(own, { pods: on.size, on });
-  const from = clusterNameOf(own);
+  const from = knownAs(own);
   const families = ipFamilies(own.ciliumConfig ?? {});
   const perNode = await Promise.all(
     agents.map((agent) =>
@@ -139,7 +139,7 @@ async function routesOfCluster(
           ...session,
         }));
         const routes = others.flatMap((other) => {
-          const to = clusterNameOf(other);
+          const to = knownAs(other);
           const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
           // What nobody told is no gap.
           return podRangesTo(own, other).flatMap(({ family, text }) => {

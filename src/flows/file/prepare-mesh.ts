@@ -1,6 +1,6 @@
 import { loadTemplates, type Templates, templateRefs } from '../../manifests/load.ts';
 import { keptForItself } from '../../mesh/checks/peer-secrets.ts';
-import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
+import { requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { notPeersNotes } from '../../mesh/connect/not-peers.ts';
 import { counted } from '../../mesh/counted.ts';
@@ -32,6 +32,7 @@ import { afterEnable } from './after-enable.ts';
 import type { FileMember } from './file-member.ts';
 import { foreseenWarnings } from './foreseen-dials.ts';
 import { authoritiesFor } from './given-authorities.ts';
+import { requireNames, withoutMisnamed } from './misnamed-members.ts';
 import { type MeshConnections, planConnections } from './plan-connections.ts';
 
 export interface FileOptions {
@@ -108,7 +109,7 @@ export async function prepareMesh(
   options: FileOptions,
 ): Promise<PreparedMesh> {
   const templates = await loadTemplates(flow.installation);
-  const { done: read, failed } = await readAll(flow, all, spec, templates, options);
+  const { done: read, failed } = withoutMisnamed(await readAll(flow, all, spec, templates, options), options);
   requireNames(read);
   const members = read.map(({ member }) => member);
   const drafts = await draftAll(flow, read, templates, options);
@@ -215,27 +216,6 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
     return [serviceKey({ namespace: home, name }), one] as const;
   });
   return { member, enable: await withWhatRuns(flow, member.target, enable), connect, services: new Map(keyed) };
-}
-
-/** A file that is for other clusters than its contexts lead to would make something of them that nobody wants. */
-function requireNames(read: readonly ReadMember[]): void {
-  const wrong = read.flatMap(({ member: { wanted }, connect }) => {
-    const name = clusterNameOf(connect);
-    return name === wanted.name ? [] : [{ context: connect.context, name, file: wanted.name }];
-  });
-  if (wrong.length === 0) return;
-  throw new MeshctlError(
-    'ClusterIdentity',
-    wrong
-      .map(
-        ({ context, name, file }) => `context "${context}" leads to cluster "${name}", and the file calls it "${file}"`,
-      )
-      .join('; '),
-    {
-      hint: 'Correct the name or the context in the file. A cluster has its name from ConfigMap cilium-config (cluster-name).',
-      details: { clusters: wrong },
-    },
-  );
 }
 
 async function draftAll(

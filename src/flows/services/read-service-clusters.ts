@@ -20,6 +20,7 @@ import { keptFor } from '../../mesh/services/silence.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
 import type { Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
+import { soundlyNamed } from './misnamed-clusters.ts';
 
 /** A cluster that takes part, with what its cilium-config says. */
 export interface ServiceCluster extends Target {
@@ -44,9 +45,10 @@ export async function readServiceClusters(
   targets: readonly Target[],
   onFailure?: OnFailure,
 ): Promise<ServiceCluster[]> {
-  const members = (
+  const read = (
     await Promise.all(targets.map((target) => orNone(target, readServiceCluster(target), onFailure)))
   ).flat();
+  const members = await soundlyNamed(read, onFailure);
   members.forEach((member, index) => {
     const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
     if (!twin) return;

@@ -2,7 +2,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
-import { isUnwell, type StatusReport } from '../../mesh/status/status.ts';
+import { isUnwell, peerNameOf, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { withAgents } from '../../snapshot/agents.ts';
@@ -152,7 +152,7 @@ async function withCauses(
       if (!target) return one;
       const { client } = target;
       const known = report.nodes.total === 0 ? await orWithout(flow, withAgents(client, snapshot), snapshot) : snapshot;
-      const isLacked = lacked.has(report.cluster.name);
+      const isLacked = lacked.has(peerNameOf(report));
       return {
         ...one,
         snapshot: isLacked ? await orWithout(flow, withReachableAddresses(client, known), known) : known,

@@ -76,13 +76,19 @@ export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIden
 export interface OutdatedIdentity {
   runs: string;
   wanted: string;
+  /** Whose name or id the next one is, as a clause; absent where it is nobody's who was read. */
+  taken?: string;
 }
 
 /**
  * How a clustermesh-apiserver runs where cilium-config has another name or id by now; undefined where they agree, or nothing
  * tells. Pods that were restarted by others since are not known by their mark.
+ * @param others further clusters, as far as they were read
  */
-export function outdatedIdentity(snapshot: ClusterSnapshot): OutdatedIdentity | undefined {
+export function outdatedIdentity(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): OutdatedIdentity | undefined {
   if (!snapshot.ciliumConfig) return undefined;
   const { name, id } = identityOf(snapshot.ciliumConfig);
   const former = formerName(snapshot, { name });
@@ -90,12 +96,29 @@ export function outdatedIdentity(snapshot: ClusterSnapshot): OutdatedIdentity | 
   if (former === undefined && (formerId === undefined || formerId === id)) return undefined;
   const described = (called: string, as: number | string | undefined) =>
     as === undefined ? `"${called}"` : `"${called}" with the id ${as}`;
-  return { runs: described(former ?? name, formerId), wanted: described(name, shownId(snapshot.ciliumConfig)) };
+  const taken = takenFrom(snapshot, others);
+  return {
+    runs: described(former ?? name, formerId),
+    wanted: described(name, shownId(snapshot.ciliumConfig)),
+    ...(taken === undefined ? {} : { taken }),
+  };
 }
 
-/** `runs as …, and cilium-config says …`. */
-export function saysOutdated({ runs, wanted }: OutdatedIdentity): string {
-  return `runs as ${runs}, and ${CILIUM_CONFIG} says ${wanted}`;
+function takenFrom(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
+  const owner = (isOwner: (its: ClusterIdentity) => boolean, what: string) => {
+    const found = others.find(
+      (one) => one.context !== snapshot.context && one.ciliumConfig && isOwner(identityOf(one.ciliumConfig)),
+    );
+    return found ? [`the ${what} of context "${found.context}"`] : [];
+  };
+  const owned = [...owner((its) => its.name === name, 'name'), ...owner((its) => its.id === id, 'id')];
+  return owned.length === 0 ? undefined : owned.join(' and ');
+}
+
+/** `runs as …, and cilium-config says …`, with whose that is. */
+export function saysOutdated({ runs, wanted, taken }: OutdatedIdentity): string {
+  return `runs as ${runs}, and ${CILIUM_CONFIG} says ${wanted}${taken === undefined ? '' : `, which is ${taken}`}`;
 }
 
 /**
@@ -104,7 +127,7 @@ export function saysOutdated({ runs, wanted }: OutdatedIdentity): string {
  * @throws MeshctlError `ClusterIdentity`
  */
 export function requireSettledIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): void {
-  const outdated = outdatedIdentity(snapshot);
+  const outdated = outdatedIdentity(snapshot, others);
   if (!outdated) return;
   const { context, namespace } = snapshot;
   const message = `context "${context}": its clustermesh-apiserver ${saysOutdated(outdated)}`;
@@ -139,7 +162,7 @@ export function settleIdentity(
   const follow = `make everything follow, and reconnect its peers: ${restartCommand(snapshot)}`;
   if (way === undefined) return follow;
   const back = withAgentsRestarted(way, snapshot, agents);
-  return isUsable(snapshot.ciliumConfig) && !isTaken(snapshot, others) ? `${back}; or ${follow}` : back;
+  return isUsable(snapshot.ciliumConfig) && !hasTakenIdentity(snapshot, others) ? `${back}; or ${follow}` : back;
 }
 
 /**
@@ -153,8 +176,11 @@ export function settleServed(snapshot: ClusterSnapshot, others: readonly Cluster
   return `See which programs run as what, and how to restart those: ${look}`;
 }
 
-/** Whether another cluster has the name or the id that this one's cilium-config says, or is known to have the name. */
-function isTaken(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
+/**
+ * Whether another cluster has the name or the id that this one's cilium-config says, or is known to have the name.
+ * @param others further clusters, as far as they were read
+ */
+export function hasTakenIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
   const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
   const read = others.filter((other) => other.context !== snapshot.context);
   const isAnothers = ({ ciliumConfig }: ClusterSnapshot) => {

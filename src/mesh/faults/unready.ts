@@ -52,6 +52,7 @@ export function unreadyAmong(snapshots: readonly ClusterSnapshot[]): Set<string>
 export function unreadyIn(
   clusters: readonly {
     cluster: { name: string };
+    runsAs?: string | undefined;
     enabled: boolean;
     unaddressed?: boolean | undefined;
     faults: readonly Fault[];
@@ -60,7 +61,7 @@ export function unreadyIn(
   const unready = clusters.filter(
     ({ enabled, unaddressed, faults }) => !enabled || unaddressed || faults.some(isRefusedByConnect),
   );
-  return new Set(unready.map(({ cluster }) => cluster.name));
+  return new Set(unready.map(({ cluster, runsAs = cluster.name }) => runsAs));
 }
 
 /**

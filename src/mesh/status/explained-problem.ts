@@ -5,7 +5,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import type { FailureClass } from './failure-reason.ts';
-import type { StatusProblem, StatusReport } from './status.ts';
+import { peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** What a status says that does not know why. */
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
@@ -101,7 +101,7 @@ export function explained(
   const candidates = [
     ...own.filter((fault) => fault.component === problem.component && [undefined, problem.peer].includes(fault.peer)),
     ...(throughCache ? own : peer).filter(
-      (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
+      (fault) => fault.component === 'apiserver' && [undefined, peerNameOf(report)].includes(fault.peer),
     ),
     // By the id that it has now, a cluster may take a peer for itself; by its size, it refuses every peer of another one.
     ...own.filter(({ id }) => id === 'identity-outdated' && problem.class === 'wrong-cluster'),

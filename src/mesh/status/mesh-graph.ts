@@ -1,5 +1,5 @@
 import { type MatrixCell, type MeshStatusReport, rowsOf } from './mesh-status.ts';
-import { mayBePeersOf, type StatusReport } from './status.ts';
+import { labelsOf, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
 /** How an edge is: `partial` where only some of the nodes have what it stands for. */
 export type EdgeState = 'ok' | 'partial' | 'broken';
@@ -15,10 +15,11 @@ export interface MeshGraph {
 /** Who is connected to whom. Peers that were not asked are there too. */
 export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
   const { clusters } = mesh;
-  const names = clusters.map(({ cluster }) => cluster.name);
+  const names = clusters.map(peerNameOf);
   const namesakes = clusters.flatMap(({ ofOtherMeshes = [] }) => ofOtherMeshes);
-  const idOf = ({ cluster: { name }, context }: StatusReport) =>
-    namesakes.includes(context) ? `${name} (${context})` : name;
+  const labelOf = labelsOf(clusters);
+  const idOf = (report: StatusReport) =>
+    namesakes.includes(report.context) ? `${report.cluster.name} (${report.context})` : labelOf(report);
   const asked = clusters.map((report) => ({
     id: idOf(report),
     label: report.cluster.name,
@@ -27,7 +28,7 @@ export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
     ...(report.unread ? { unread: report.unread } : {}),
   }));
   const ways = rowsOf(mesh).flatMap(({ report, cells }) => {
-    const peers = new Map(mayBePeersOf(report, clusters).map((peer) => [peer.cluster.name, idOf(peer)]));
+    const peers = new Map(mayBePeersOf(report, clusters).map((peer) => [peerNameOf(peer), idOf(peer)]));
     return cells
       .filter(({ state }) => state !== 'self')
       .map((cell) => ({ ...cell, from: idOf(report), to: peers.get(cell.to) ?? cell.to }));

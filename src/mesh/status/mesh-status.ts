@@ -2,7 +2,7 @@ import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { SilentContext } from '../peers/silent-peers.ts';
 import type { UnansweredServices } from '../services/answers.ts';
-import { areAllConnected, mayBePeersOf, type StatusReport } from './status.ts';
+import { areAllConnected, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
 export interface MatrixCell {
@@ -61,7 +61,7 @@ export function evaluateMesh(
   clusters: readonly StatusReport[],
   unreachable: readonly UnreachableCluster[],
 ): MeshStatusReport {
-  const asked = [...new Set(clusters.map(({ cluster }) => cluster.name))];
+  const asked = [...new Set(clusters.map(peerNameOf))];
   const others = clusters
     .flatMap(({ peers, serves }) => [...peers.map(({ name }) => name), ...serves])
     .filter((name) => !asked.includes(name));
@@ -81,8 +81,8 @@ export function rowsOf({ clusters, matrix }: Pick<MeshStatusReport, 'clusters' |
 }
 
 function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
-  const { cluster, peers, problems } = report;
-  const from = cluster.name;
+  const { peers, problems } = report;
+  const from = peerNameOf(report);
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
   if (!peer && isToDial(report, to))
@@ -110,11 +110,11 @@ function isToDial(report: StatusReport, to: string): boolean {
 
 /** What of a connection would not come back: at whom dials, then at whom serves, as far as that one was asked. */
 export function faultsBetween(report: StatusReport, to: string, all: readonly StatusReport[]): Fault[] {
-  const serving = mayBePeersOf(report, all).find(({ cluster }) => cluster.name === to)?.faults ?? [];
+  const serving = mayBePeersOf(report, all).find((one) => peerNameOf(one) === to)?.faults ?? [];
   return [
     ...report.faults.filter(({ component, peer, peers = [peer] }) => component !== 'apiserver' && peers.includes(to)),
     ...serving.filter(
-      ({ component, peer }) => component === 'apiserver' && [undefined, report.cluster.name].includes(peer),
+      ({ component, peer }) => component === 'apiserver' && [undefined, peerNameOf(report)].includes(peer),
     ),
   ].filter(({ outage }) => outage);
 }

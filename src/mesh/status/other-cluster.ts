@@ -8,7 +8,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
-import type { StatusReport } from './status.ts';
+import { peerNameOf, type StatusReport } from './status.ts';
 import type { SeenPeers } from './status-tally.ts';
 
 interface SeenCluster extends Partial<SeenPeers> {
@@ -103,10 +103,10 @@ function replaceFormer(client: ClusterSnapshot, server: ClusterSnapshot): string
  * The contexts of the clusters that dial another cluster of this one's name.
  * @param reports those that were asked, with this one
  */
-export function diallersOfNamesake({ context, cluster }: StatusReport, reports: readonly StatusReport[]): string[] {
+export function diallersOfNamesake(own: StatusReport, reports: readonly StatusReport[]): string[] {
   return reports
     .filter(({ ofOtherMeshes, peers }) => {
-      return ofOtherMeshes?.includes(context) && peers.some(({ name }) => name === cluster.name);
+      return ofOtherMeshes?.includes(own.context) && peers.some(({ name }) => name === peerNameOf(own));
     })
     .map((report) => report.context);
 }

@@ -63,7 +63,8 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
     const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
-    const told = { ...served, ...ofOtherMeshes };
+    const runsAs = knownAs(snapshot);
+    const told = { ...served, ...ofOtherMeshes, ...(runsAs === clusterNameOf(snapshot) ? {} : { runsAs }) };
     return { ...one, report: told, others, faults, harmless };
   });
   return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => {

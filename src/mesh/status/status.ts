@@ -122,6 +122,8 @@ export interface StatusReport extends EnableObstacles {
   /** Cilium's. */
   namespace: string;
   cluster: { name: string; id: number };
+  /** The name by which peers know it, where cilium-config has another one by now. */
+  runsAs?: string | undefined;
   healthy: boolean;
   /** Nothing that was seen is wrong, and what is `unread` may be: only for that it is not called healthy. */
   unproved?: true | undefined;
@@ -176,6 +178,20 @@ export function mayBePeersOf(
   reports: readonly StatusReport[],
 ): StatusReport[] {
   return reports.filter(({ context }) => context !== report.context && !report.ofOtherMeshes?.includes(context));
+}
+
+/** The name by which peers know a cluster: the one that it is to have next may be that of another one. */
+export function peerNameOf({ cluster, runsAs }: Pick<StatusReport, 'cluster' | 'runsAs'>): string {
+  return runsAs ?? cluster.name;
+}
+
+/** What to call each of several clusters: by its name, and by its context too where another one has that name. */
+export function labelsOf(
+  clusters: readonly Pick<StatusReport, 'cluster' | 'context'>[],
+): (report: Pick<StatusReport, 'cluster' | 'context'>) => string {
+  const names = clusters.map(({ cluster }) => cluster.name);
+  const isDouble = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
+  return ({ cluster: { name }, context }) => (isDouble(name) ? `${name} (${context})` : name);
 }
 
 /** Whether a cluster has nothing to do with any other one. */

@@ -6,7 +6,7 @@ import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { pairsOf } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
-import { isAlone, mayBePeersOf, type StatusReport } from './status.ts';
+import { isAlone, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
 /**
  * The contexts of the clusters that a cluster which is alone can be connected to: those that are to be its peers, where anything
@@ -18,8 +18,8 @@ function whomToJoin(report: StatusReport, reports: readonly StatusReport[], cont
   const unready = unreadyIn(reports);
   // Another one may have its name: it is no way to itself.
   const others = mayBePeersOf(report, reports);
-  const asked = new Map(others.map(({ cluster, context }) => [cluster.name, context]));
-  const enabled = others.filter((other) => other.enabled).map(({ cluster }) => cluster.name);
+  const asked = new Map(others.map((other) => [peerNameOf(other), other.context]));
+  const enabled = others.filter((other) => other.enabled).map(peerNameOf);
   const { onRecord = enabled } = report;
   return thoseReady(onRecord, (name) => unready.has(name)).map((name) => asked.get(name) ?? contextOf(contexts, name));
 }
@@ -32,7 +32,7 @@ function whomToJoin(report: StatusReport, reports: readonly StatusReport[], cont
 export function joinAll(alone: readonly StatusReport[]): string | undefined {
   const [first, ...rest] = alone;
   if (!first) return undefined;
-  const areOnRecord = (one: StatusReport, other: StatusReport) => one.onRecord?.includes(other.cluster.name) ?? false;
+  const areOnRecord = (one: StatusReport, other: StatusReport) => one.onRecord?.includes(peerNameOf(other)) ?? false;
   const isOpen = alone.every(({ onRecord }) => !onRecord);
   const isStar =
     rest.every((other) => areOnRecord(first, other)) && !pairsOf(rest).some((pair) => areOnRecord(...pair));
