@@ -160,6 +160,21 @@ describe('what only looks shows the clusters that are well', () => {
   });
 });
 
+describe('what status says of a cluster with the name of another one', () => {
+  beforeAll(() => configure(mesh.wrong, { 'cluster-name': 'mesh-3' }));
+  afterAll(() => configure(mesh.wrong, { 'cluster-name': 'mesh-4' }));
+
+  it('has its context, and whose name it is', async () => {
+    const { stdout } = await run(clustermesh('status', '--all'));
+    expect(stdout).toContain('mesh-3 (mesh-4): connected, but not after a restart: its clustermesh-apiserver runs as');
+    expect(stdout).toContain('which is the name of context "mesh-3"');
+    expect(stdout).not.toMatch(/⚠️ +mesh-3:/);
+    // The row of each, and the column by which peers know it.
+    expect(stdout).toMatch(/^ {2}mesh-3 +✓ 1\/1 +✓ 1\/1 +· +! 1\/1$/m);
+    expect(stdout).toMatch(/^ {2}mesh-3 \(mesh-4\) +✓ 1\/1 +✓ 1\/1 +✓ 1\/1 +·$/m);
+  });
+});
+
 /** Types what was printed, in its order; `status --wait` only where nothing else was. */
 async function typeAll(commands: readonly PrintedCommand[]): Promise<void> {
   for (const { program, argv, input } of commands) {

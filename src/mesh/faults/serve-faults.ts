@@ -183,7 +183,7 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
 
 /** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
 function identityFaults(snapshot: ClusterSnapshot, { others, agents }: FaultsInput): Fault[] {
-  const outdated = outdatedIdentity(snapshot);
+  const outdated = outdatedIdentity(snapshot, others);
   if (!outdated) return [];
   const misnamed = misnamedAgents(snapshot, agents);
   const says = `its clustermesh-apiserver ${saysOutdated(outdated)}${misnamed ? `; ${saysMisnamed(misnamed)}` : ''}`;

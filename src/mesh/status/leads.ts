@@ -1,15 +1,15 @@
 import { endsByRefresh, type Fault } from '../faults/fault.ts';
 import { isOfUndialled, type MeshStatusReport } from './mesh-status.ts';
-import { areAllConnected, isAlone, mayBePeersOf, type StatusReport } from './status.ts';
+import { areAllConnected, isAlone, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
 type Clusters = Pick<MeshStatusReport, 'clusters'>;
 
 /** Whether what a fault is about works now: of one by which a cluster does not let a peer in, that is that peer's connection. */
 function isHeld({ clusters }: Clusters, report: StatusReport, { component, peer }: Fault): boolean {
-  const { cluster, nodes } = report;
+  const { nodes } = report;
   const peers = component === 'apiserver' ? mayBePeersOf(report, clusters) : [];
-  const client = peers.find((one) => one.cluster.name === peer);
-  return areAllConnected(client ? client.peers.find(({ name }) => name === cluster.name)?.agents : nodes);
+  const client = peers.find((one) => peerNameOf(one) === peer);
+  return areAllConnected(client ? client.peers.find(({ name }) => name === peerNameOf(report))?.agents : nodes);
 }
 
 /** Where nobody dials, or is to, no connection could come back. */
@@ -43,8 +43,8 @@ export function leadOf(mesh: Clusters, report: StatusReport, fault: Fault): stri
 
 /** For how long who dials keeps what it has of a lost peer, where that is not for good. */
 function spansOf({ clusters }: Clusters, report: StatusReport, { component, peer }: Fault): string[] {
-  const isDialler = ({ cluster, peers }: StatusReport) =>
-    (peer === undefined || cluster.name === peer) && peers.some(({ name }) => name === report.cluster.name);
+  const isDialler = (one: StatusReport) =>
+    (peer === undefined || peerNameOf(one) === peer) && one.peers.some(({ name }) => name === peerNameOf(report));
   const dialling = component === 'apiserver' ? mayBePeersOf(report, clusters).filter(isDialler) : [report];
   return [...new Set(dialling.flatMap(({ keptFor }) => keptFor ?? []))];
 }

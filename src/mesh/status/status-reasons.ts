@@ -12,7 +12,7 @@ import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { leadOf } from './leads.ts';
 import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
-import { isUntried, mayBePeersOf, type StatusProblem, type StatusReport } from './status.ts';
+import { isUntried, labelsOf, mayBePeersOf, peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -122,6 +122,7 @@ export function unknownContexts(mesh: Clusters): string[] {
  */
 export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck = false } = {}): StatusReason[] {
   const around = aroundIn(mesh, known, isCheck);
+  const labelOf = labelsOf(mesh.clusters);
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
   const reasons = [...groupBy(held, (one) => keyOf(one, around)).values()].map((group): StatusReason => {
     const [first] = group as [Held, ...Held[]];
@@ -131,14 +132,14 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
     const peers = [...new Set(group.flatMap(({ problem: { peer = [] } }) => peer))];
     return {
       id: cause?.id ?? first.problem.class,
-      about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : first.report.cluster.name) : undefined].flatMap(
+      about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined].flatMap(
         (name) => name ?? peers,
       ),
       ...wordsOf(group, around),
       ...(heldOver
         ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
         : {}),
-      places: placesOf(group),
+      places: placesOf(group, labelOf),
       cause,
       ...(message ? { message } : {}),
     };
@@ -150,7 +151,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       .map(
         (fault): StatusReason => ({
           id: fault.id,
-          about: fault.peers ?? [fault.peer ?? report.cluster.name],
+          about: fault.peers ?? [fault.peer ?? labelOf(report)],
           lead: leadOf(mesh, report, fault),
           says: describeFault(fault),
           places: [],
@@ -170,7 +171,7 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
 
 function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
   const { clusters, seenBy, obstacles, silent, isCheck } = around;
-  const ready = thoseReady(group, ({ report }) => seenBy(report).unready.has(report.cluster.name));
+  const ready = thoseReady(group, ({ report }) => seenBy(report).unready.has(peerNameOf(report)));
   const [first] = ready as [Held, ...Held[]];
   const { report, problem } = first;
   const { cause } = problem;
@@ -274,17 +275,18 @@ function identityOf({ id, context, component, peer = '', object, key = '' }: Fau
 }
 
 /** One cluster's nodes once, however many peers they lack. */
-function placesOf(group: readonly Held[]): StatusReason['places'] {
+function placesOf(group: readonly Held[], labelOf: ReturnType<typeof labelsOf>): StatusReason['places'] {
   const places = groupBy(group, ({ report, problem: { component, nodes } }) =>
     JSON.stringify([report.context, component, nodes]),
   );
   return [...places.values()].flatMap(([first]) =>
-    first ? [{ cluster: first.report.cluster.name, context: first.report.context, problem: first.problem }] : [],
+    first ? [{ cluster: labelOf(first.report), context: first.report.context, problem: first.problem }] : [],
   );
 }
 
 function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefined {
-  return clusters.find((report) => report.context === context)?.cluster.name;
+  const found = clusters.find((report) => report.context === context);
+  return found && labelsOf(clusters)(found);
 }
 
 /** A cluster that was asked and those that may be its peers; of a name that is its own, too, it is the one that is meant. */
@@ -296,5 +298,5 @@ function ofItsMesh(
 }
 
 function contextsIn(clusters: readonly StatusReport[], known: Contexts): Contexts {
-  return new Map([...known, ...clusters.map(({ cluster, context }) => [cluster.name, context] as const)]);
+  return new Map([...known, ...clusters.map((report) => [peerNameOf(report), report.context] as const)]);
 }

@@ -5,7 +5,15 @@ import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf, silentContexts } from '../../mesh/status/mesh-status.ts';
 import { diallersOfNamesake } from '../../mesh/status/other-cluster.ts';
-import { areAllConnected, isAlone, isUnwell, mayBePeersOf, type StatusReport } from '../../mesh/status/status.ts';
+import {
+  areAllConnected,
+  isAlone,
+  isUnwell,
+  labelsOf,
+  mayBePeersOf,
+  peerNameOf,
+  type StatusReport,
+} from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
@@ -39,7 +47,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
   const reasons = reasonsOf(report, contexts);
   const wrong = [
-    ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme)),
+    ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme, report.clusters)),
     ...reasons.flatMap((reason) => reasonLines(reason, theme, { isOfMany: true })),
     ...explainLines(reasons, theme),
   ];
@@ -64,16 +72,18 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
     const contexts = apart.map(({ context }) => context);
     const connect = onceAddressed(joining, contexts, report.clusters);
-    if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme)));
+    if (off.length > 0)
+      lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme, labelsOf(report.clusters)(cluster))));
     return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
   }
+  const labelOf = labelsOf(report.clusters);
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = silentContexts(report.unreachable);
   for (const cluster of apart) {
     // What others lack because of it has been said, with what to do about it.
-    if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
+    if (!cluster.enabled && told.has(labelOf(cluster))) continue;
     const next = beginningLines(cluster, theme, report.clusters, { contexts, silent });
-    lines.push('', ownHeadline(cluster, theme), ...namesakeLines(cluster, report), ...next);
+    lines.push('', ownHeadline(cluster, theme, labelOf(cluster)), ...namesakeLines(cluster, report), ...next);
   }
   return lines.join('\n');
 }
@@ -107,6 +117,7 @@ function unconnected({ clusters }: MeshStatusReport): StatusReport[] {
 
 function headline(report: MeshStatusReport, theme: Theme): string {
   const { clusters, unreachable, healthy } = report;
+  const nameOf = labelsOf(clusters);
   const isUnproved = unreachable.length === 0 && clusters.length > 0 && !healthy && !clusters.some(isUnwell);
   const nodes = clusters.reduce((sum, { nodes: { total } }) => sum + total, 0);
   const total = clusters.length + unreachable.length;
@@ -154,10 +165,6 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   return `❌ ${theme.fail(capital(words.join('; ')))}${sampled}`;
 }
 
-function nameOf({ cluster }: StatusReport): string {
-  return cluster.name;
-}
-
 /** Clusters that were asked and do not dial each other, each pair once. Those of two meshes of the same names are none. */
 function pairsApart(mesh: MeshStatusReport): [StatusReport, StatusReport][] {
   const { clusters } = mesh;
@@ -171,7 +178,7 @@ function pairsApart(mesh: MeshStatusReport): [StatusReport, StatusReport][] {
 function apartIn(mesh: MeshStatusReport): (from: StatusReport, to: StatusReport) => boolean {
   const rows = new Map(rowsOf(mesh).map(({ report, cells }) => [report, cells]));
   return (from, to) =>
-    rows.get(from)?.some((cell) => cell.to === to.cluster.name && cell.state === 'not-configured') ?? false;
+    rows.get(from)?.some((cell) => cell.to === peerNameOf(to) && cell.state === 'not-configured') ?? false;
 }
 
 function matrixLines(mesh: MeshStatusReport, theme: Theme): string[] {

@@ -11,6 +11,7 @@ import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
   isUntried,
+  labelsOf,
   type PeerStatus,
   type StatusProblem,
   type StatusReport,
@@ -140,20 +141,20 @@ function servedLines(report: StatusReport, theme: Theme, contexts: Contexts = ne
 /** What is said of a cluster, or of a mesh, in which nothing that was seen is wrong. */
 export const AS_FAR_AS_READ = 'as far as that may be read';
 
-/** One line on the cluster's nodes; says so when only a sample of them was asked. */
-export function headline(report: StatusReport, theme: Theme): string {
-  const { nodes, cluster, sample } = report;
+/** One line on the cluster's nodes; says so when only a sample of them was asked. @param name what to call it among others */
+export function headline(report: StatusReport, theme: Theme, name = report.cluster.name): string {
+  const { nodes, sample } = report;
   if (!report.enabled && report.peers.length === 0)
-    return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}${sinceDisable(report.unfinished)}`)}`;
+    return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${name}${sinceDisable(report.unfinished)}`)}`;
   if (isAlone(report)) {
     const { admits = [] } = report;
     const words =
       admits.length > 0 ? `dials no cluster, although it lets ${admits.join(', ')} in` : 'is connected to no cluster';
-    return `⚠️  ${theme.warn(`${cluster.name} ${words}`)}`;
+    return `⚠️  ${theme.warn(`${name} ${words}`)}`;
   }
-  if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
+  if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${name}`)}`;
   if (report.peers.length === 0) {
-    const words = saysOnlyServes(report);
+    const words = saysOnlyServes(report, name);
     if (report.unproved) return `⚠️  ${theme.warn(`${words}, ${AS_FAR_AS_READ}`)}`;
     return report.healthy ? `✅ ${words}` : `❌ ${theme.fail(`${words}, but not all of it is well`)}`;
   }
@@ -173,15 +174,15 @@ export function headline(report: StatusReport, theme: Theme): string {
 }
 
 /** Of a cluster that dials nobody, as chosen: who dials it was seen at them, or is only on record here. */
-function saysOnlyServes({ cluster, serves, servesUnseen = [] }: StatusReport): string {
+function saysOnlyServes({ serves, servesUnseen = [] }: StatusReport, label: string): string {
   const seen = serves.filter((name) => !servesUnseen.includes(name));
-  const dialled = `${cluster.name} is dialled one-way by ${seen.join(', ')}, as chosen`;
+  const dialled = `${label} is dialled one-way by ${seen.join(', ')}, as chosen`;
   if (servesUnseen.length === 0) return dialled;
   const unseen = servesUnseen.join(', ');
   const [dial, are, were] = servesUnseen.length === 1 ? ['dials', 'is', 'was'] : ['dial', 'are', 'were'];
   return seen.length > 0
     ? `${dialled}; whether ${unseen} ${dial} it too is not known`
-    : `${cluster.name} dials no cluster, as chosen; ${unseen}, which ${are} to dial it, ${were} not read`;
+    : `${label} dials no cluster, as chosen; ${unseen}, which ${are} to dial it, ${were} not read`;
 }
 
 /**
@@ -211,13 +212,16 @@ function shortcoming(report: StatusReport, all: string): string {
 
 /** What to do where no KVStoreMesh replica runs and no reason says why; else nothing. */
 export function replicaLines(
-  { context, namespace, cluster, enabled, kvstoremesh, peers }: StatusReport,
+  report: StatusReport,
   reasons: readonly StatusReason[],
   theme: Theme,
+  all: readonly StatusReport[] = [report],
 ): string[] {
+  const { context, namespace, enabled, kvstoremesh, peers } = report;
+  const name = labelsOf(all)(report);
   if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
-  const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so changes in other clusters go unnoticed`;
-  if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
+  const line = `${theme.warn('⚠️ ')} ${name}: no KVStoreMesh replica runs, so changes in other clusters go unnoticed`;
+  if (!enabled || reasons.some(({ about }) => about.includes(name))) return [line];
   const look = describeCommand({ context, namespace }, 'deployment', { name: APISERVER });
   return [line, ...hintLines(look, theme)];
 }

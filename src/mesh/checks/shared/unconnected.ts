@@ -2,7 +2,7 @@ import { describeCommand } from '../../command-line.ts';
 import { sinceDisable } from '../../enable/unfinished-disable.ts';
 import type { Fault, FaultId } from '../../faults/fault.ts';
 import { APISERVER } from '../../objects/names.ts';
-import { isAlone, type StatusReport } from '../../status/status.ts';
+import { isAlone, labelsOf, peerNameOf, type StatusReport } from '../../status/status.ts';
 import { reasonsOf, type StatusReason } from '../../status/status-reasons.ts';
 import { howToBegin } from '../../status/whom-to-join.ts';
 import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
@@ -97,8 +97,9 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
   const isStanding = places.length === 0;
   const held = new Set(isStanding ? [cause?.context] : places.map(({ context }) => context));
   const holders = reports.filter(({ context }) => held.has(context));
+  const labelOf = labelsOf(reports);
   const contexts = holders.map(({ context }) => context);
-  const peers = about.filter((name) => !holders.some(({ cluster }) => cluster.name === name));
+  const peers = about.filter((name) => !holders.some((holder) => [labelOf(holder), peerNameOf(holder)].includes(name)));
   const foundBy = cause ? (FOUND_BY[cause.id] ?? cause.id) : OF_CLASS[id];
   // That nobody could be asked says nothing without why.
   const why = id === 'agent-unreachable' && message !== '' ? [withoutContexts(message, contexts)] : [];
@@ -125,8 +126,9 @@ function placeOf(fault: Fault, reports: readonly StatusReport[]): Record<'foundI
   const [, secret] = /^Secret (.+)$/.exec(object) ?? [];
   const foundOf = peers.length > 0 || secret === undefined ? peers : [secret];
   if (!SAID_OF_CLIENTS.includes(id)) return { foundIn: [context], foundOf };
-  const clients = reports.filter(({ cluster }) => cluster.name === peer);
-  const server = reports.find((report) => report.context === context)?.cluster.name ?? '';
+  const clients = reports.filter((report) => peerNameOf(report) === peer);
+  const own = reports.find((report) => report.context === context);
+  const server = own ? peerNameOf(own) : '';
   return { foundIn: [context, ...clients.map((client) => client.context)], foundOf: [...foundOf, server] };
 }
 
