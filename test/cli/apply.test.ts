@@ -444,8 +444,8 @@ describe('apply', () => {
     expect(plan.stdout).toContain('- delete Deployment kube-system/clustermesh-apiserver');
     // It is disconnected by then, so that no next run would find it: what is printed goes on.
     let refused = false;
-    clusters.fault = async ({ context, verb, resource }) => {
-      if (refused || context !== 'mesh-3' || verb !== 'delete' || resource !== 'services') return undefined;
+    clusters.fault = async ({ context, verb, resource, dryRun }) => {
+      if (refused || dryRun || context !== 'mesh-3' || verb !== 'delete' || resource !== 'services') return undefined;
       refused = true;
       throw new ApiError(422, 'Invalid', 'admission webhook said no');
     };

@@ -98,8 +98,8 @@ describe('a peer that is connected after the question', () => {
   it('disable: stops before what would cut it', async () => {
     let joined = false;
     // At the first write, which tells mesh-2 to forget: mesh-1 is still there.
-    clusters.fault = async ({ verb, resource }) => {
-      if (joined || !['patch', 'update', 'delete'].includes(verb) || resource !== 'secrets') return undefined;
+    clusters.fault = async ({ verb, resource, dryRun }) => {
+      if (joined || dryRun || !['patch', 'update', 'delete'].includes(verb) || resource !== 'secrets') return undefined;
       joined = true;
       await ok(connect('mesh-4', 'mesh-1'));
       return undefined;

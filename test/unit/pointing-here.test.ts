@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { outOfReach, requireChoiceFor, requireContextsFor } from '../../src/mesh/enable/pointing-here.ts';
+import {
+  type LeftBehind,
+  outOfReach,
+  requireChoiceFor,
+  requireContextsFor,
+  standingWords,
+} from '../../src/mesh/enable/pointing-here.ts';
 
 const unanswered = (contexts: readonly string[]) =>
   contexts.map((context) => ({ context, code: 'ClusterUnreachable' as const }));
@@ -85,4 +91,39 @@ it.each<[what: string, peers: string[], silent: string[], all: boolean, left: st
   ['all of them answer', ['b'], [], true, ['b']],
 ])('a peer is out of reach where %s', (_what, peers, silent, all, left) => {
   expect(outOfReach(peers, { ofOthers: ['theirs'], silent: unanswered(silent), all })).toEqual(left);
+});
+
+const left = (name: string, ...standing: LeftBehind['standing']): LeftBehind => ({
+  context: `c-${name}`,
+  name,
+  standing,
+  ofOthers: [],
+});
+const dials = (name: string) => ({ name, dials: true, context: `c-${name}` });
+
+it.each<[what: string, left: LeftBehind[], says: string[]]>([
+  [
+    'one peer',
+    [left('a', dials('x'))],
+    ['"x" still dials "a" and will report it as failing → meshctl clustermesh disconnect --context c-x --peer a'],
+  ],
+  [
+    'many peers of clusters that leave together',
+    [left('a', dials('x'), dials('y')), left('b', dials('x'), dials('y'))],
+    [
+      '2 clusters still dial "a" and "b" and will report them as failing (x, y) → ' +
+        'meshctl clustermesh disconnect --context c-x --peer a,b && meshctl clustermesh disconnect --context c-y --peer a,b',
+    ],
+  ],
+  [
+    'peers of which different things are to be said',
+    [left('a', dials('x'), { ...dials('y'), dials: false }, { name: 'z', dials: true })],
+    [
+      '"x" still dials "a" and will report it as failing → meshctl clustermesh disconnect --context c-x --peer a',
+      '"y" still lets "a" in: anyone with its certificate → meshctl clustermesh disconnect --context c-y --peer a',
+      `"z" still dials "a", unless it is gone, and will report it as failing → meshctl clustermesh disconnect --context '<context of z>' --peer a`,
+    ],
+  ],
+])('of peers that are not told, each thing is said once: %s', (_what, leaving, says) => {
+  expect(standingWords(leaving)).toEqual(says);
 });

@@ -11,6 +11,7 @@ import type { Flow, Target } from '../flow.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
+import { sayTurns, turnAccount } from './leaving-turns.ts';
 
 /** Clusters that are disconnected at a time. */
 const PARALLEL = 4;
@@ -112,26 +113,44 @@ export function clustersOfLeaving({ target, draft, peers }: LeavingCluster): Pla
   return [{ target, snapshot: draft.snapshot }, ...others];
 }
 
+/** What is said of clusters that leave in turn. */
+export interface TurnWords {
+  /** The command line that does the same with other clusters. @param contexts of these */
+  goOn(contexts: readonly string[]): string;
+  /** What is to be known of peers that go on, once clusters have left. @param contexts of these */
+  standing(contexts: readonly string[]): readonly string[];
+}
+
 /**
- * Lets one cluster after the other leave.
- * @throws MeshctlError why one could not; `details.disabled` names those that have left by then
+ * Lets one cluster after the other leave. What is to be known of those that have left is said also where another one could not.
+ * @throws MeshctlError why one could not; `details` names those that have left by then (`disabled`), it (`failed`), and those whose
+ * turn has not come (`notBegun`)
  */
 export async function leaveInTurn(
   flow: Flow,
   leaving: readonly LeavingCluster[],
-  options: DisableOptions,
+  { goOn, standing, ...options }: DisableOptions & TurnWords,
 ): Promise<LeaveOutcome[]> {
   const done: LeaveOutcome[] = [];
+  const sayStanding = () => {
+    for (const words of standing(done.map(({ context }) => context))) flow.progress.warn(words);
+  };
   for (const one of leaving) {
     try {
       done.push(await leaveMesh(flow, one, options));
     } catch (error) {
-      const left = done.map(({ context }) => context);
-      if (left.length > 0) flow.progress.warn(`Disabled before it stopped: ${left.join(', ')}`);
-      if (error instanceof MeshctlError && left.length > 0) error.details.disabled = left;
+      sayStanding();
+      const rest = leaving.slice(done.length).map(({ target }) => target.client.context);
+      const account = turnAccount(
+        done.map(({ context }) => context),
+        rest,
+      );
+      if (leaving.length > 1) sayTurns(flow, account, goOn(rest));
+      if (error instanceof MeshctlError) Object.assign(error.details, account);
       throw error;
     }
   }
+  sayStanding();
   return done;
 }
 

@@ -26,7 +26,7 @@ import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
 import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
-import { mendAfterFailure, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
+import { mendAfterFailure, requirePrunable, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -68,7 +68,7 @@ export async function applyMesh(
       steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed)],
     };
   } catch (error) {
-    if (state.isWritten) sayWhatIsLeft(flow, prune, disabled);
+    if (state.isWritten) sayWhatIsLeft(flow, prune, disabled, error);
     else {
       await rollBackClusters(flow, targets, account.journals, error, {
         rollback: options.rollback,
@@ -131,6 +131,7 @@ async function carryOut(
 ): Promise<Omit<AppliedMesh, 'parted' | 'disabled' | 'stillEnabled'> & { parted: DisconnectOutcome | undefined }> {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
+  await requirePrunable(flow, prune);
   const enabled = await enableAll(flow, changed, options);
   const kept = drafts.filter((one) => !changed.includes(one));
   // Before anything is proved to them.

@@ -1,4 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { requireRemovable, turnAccount } from '../enable/leaving-turns.ts';
 import type { Flow } from '../flow.ts';
 import type { PreparedPrune } from './prune.ts';
 
@@ -16,12 +18,35 @@ export function sayWhatMayBeLeft({ progress }: Flow, { leaving }: Leaving): void
   );
 }
 
-/** Says what a run that has failed did not come to, once clusters that leave were disconnected. @param disabled names of those that it came to */
-export function sayWhatIsLeft({ progress }: Flow, { leaving }: Leaving, disabled: readonly string[]): void {
-  const left = { leaving: leaving.filter(({ draft }) => !disabled.includes(draft.name)) };
+/**
+ * Before anything is written: what was enabled in clusters that leave is taken away last, and is not put back.
+ * @throws MeshctlError why it may not be taken away in one of them
+ */
+export async function requirePrunable(flow: Flow, { leaving }: Leaving): Promise<void> {
+  const targets = leaving.map(({ target }) => target);
+  const steps = leaving.flatMap(({ draft }) => draft.steps);
+  if (leaving.length > 0) await requireRemovable(flow, targets, steps, contextsOf({ leaving }));
+}
+
+/**
+ * Says what a run that has failed did not come to, once clusters that leave were disconnected.
+ * @param disabled names of those that it came to
+ * @param cause gets the account of them
+ */
+export function sayWhatIsLeft(
+  { progress }: Flow,
+  { leaving }: Leaving,
+  disabled: readonly string[],
+  cause: unknown,
+): void {
+  const isLeft = ({ draft }: PreparedPrune['leaving'][number]) => !disabled.includes(draft.name);
+  const left = { leaving: leaving.filter(isLeft) };
   if (left.leaving.length === 0) return;
+  const gone = contextsOf({ leaving: leaving.filter((one) => !isLeft(one)) });
+  if (cause instanceof MeshctlError) Object.assign(cause.details, turnAccount(gone, contextsOf(left)));
+  const done = gone.length > 0 ? `Disabled before it stopped: ${gone.join(', ')}. ` : '';
   progress.warn(
-    `${namesOf(left)}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contextsOf(left) })}`,
+    `${done}${namesOf(left)}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contextsOf(left) })}`,
   );
 }
 

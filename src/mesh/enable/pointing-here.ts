@@ -1,6 +1,8 @@
-import { meshctlCommand } from '../command-line.ts';
-import { capital, enumerated } from '../counted.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { capital, counted, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
+import { groupBy } from '../pairs.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { grantFor, isRefusedHere, type SilentContext } from '../peers/silent-peers.ts';
 
 /** The same run with a choice for the peers that still dial a cluster that is to be disabled. */
@@ -134,4 +136,69 @@ function forgetting(leaving: readonly LeavingName[]): string[] {
       ? [meshctlCommand('clustermesh disconnect', { context }, ['--peer', beyond.join(','), '--yes'])]
       : [],
   );
+}
+
+/** A peer that is not told that a cluster leaves. */
+export interface StandingPeer {
+  name: string;
+  /** Whether it dials the cluster, or only lets it in. */
+  dials: boolean;
+  /** The context that leads to it; absent where none does that answers. */
+  context?: string | undefined;
+  /** Of one to which none leads: the only context that it may be behind, and what there is to say of contexts that do not answer. */
+  perhaps?: string | undefined;
+  doubt?: string | undefined;
+}
+
+/** A cluster that leaves, with the peers that are not told. */
+export interface LeftBehind {
+  context: string;
+  name: string;
+  standing: readonly StandingPeer[];
+  /** Names of the peers that are another owner's. */
+  ofOthers: readonly string[];
+}
+
+/**
+ * What goes on at peers that are not told, with what ends it there. Clusters that leave at once are named together, and so are peers
+ * of which the same is to be said.
+ */
+export function standingWords(left: readonly LeftBehind[]): string[] {
+  const all = left.flatMap(({ standing, ...cluster }) => standing.map((peer) => ({ peer, cluster })));
+  const known = all.filter(({ peer }) => peer.context !== undefined);
+  const ofPeer = [...groupBy(known, ({ peer }) => JSON.stringify([peer.context, peer.name, peer.dials])).values()];
+  const together = groupBy(ofPeer, (of) => JSON.stringify([of.map(({ cluster }) => cluster.name), of[0]?.peer.dials]));
+  const unknown = all.filter(({ peer }) => peer.context === undefined);
+  return [
+    ...[...together.values()].map((peers) => standingTogether(peers)),
+    ...unknown.map(({ peer, cluster }) => unreadStanding(peer, cluster)),
+  ];
+}
+
+/** @param peers of each, the clusters that leave, which are the same for all of them */
+function standingTogether(peers: readonly (readonly { peer: StandingPeer; cluster: { name: string } }[])[]): string {
+  const [first = []] = peers;
+  const names = first.map(({ cluster }) => `"${cluster.name}"`);
+  const them = names.length > 1 ? 'them' : 'it';
+  const forget = peers.map((of) => {
+    const leaving = of.map(({ cluster }) => cluster.name).join(',');
+    return meshctlCommand('clustermesh disconnect', { context: of[0]?.peer.context }, ['--peer', leaving]);
+  });
+  const isOne = peers.length === 1;
+  const who = isOne ? `"${first[0]?.peer.name}"` : counted(peers.length, 'cluster');
+  const each = isOne ? '' : ` (${peers.map((of) => of[0]?.peer.name).join(', ')})`;
+  const says = first[0]?.peer.dials
+    ? `${who} still ${isOne ? 'dials' : 'dial'} ${enumerated(names)} and will report ${them} as failing${each}`
+    : `${who} still ${isOne ? 'lets' : 'let'} ${enumerated(names)} in: anyone with ${names.length > 1 ? 'their' : 'its'} certificate${each}`;
+  return `${says} → ${forget.join(' && ')}`;
+}
+
+function unreadStanding(peer: StandingPeer, { context, name, ofOthers }: Omit<LeftBehind, 'standing'>): string {
+  const where = peer.perhaps ?? unnamedContext(peer.name);
+  const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name]);
+  const doubt = peer.doubt === undefined ? '' : ` (${peer.doubt})`;
+  const says = peer.dials
+    ? `still dials "${name}", unless it is gone, and will report it as failing${doubt}`
+    : `still lets "${name}" in: anyone with its certificate`;
+  return `"${peer.name}" ${says} → ${forOtherOwners(forget, context, ofOthers)}`;
 }

@@ -7,7 +7,9 @@ import { createAuthentication, forbidden, type Identity, impersonated, MASTERS }
 import { refuseEscalation } from './auth/escalation.ts';
 import { authorizeByRoles, rulesFor } from './auth/rbac.ts';
 import { toApiError } from './errors.ts';
+import { isObject } from './fields/json.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './http/dispatch.ts';
+import { readBody } from './http/request-body.ts';
 import { parseTarget, type ResourceTarget, verbOf } from './http/request-target.ts';
 import { createStore } from './storage/store.ts';
 import { createUpgrades, refuseUpgrade } from './streams/upgrades.ts';
@@ -85,12 +87,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const target = parseTarget(state.kinds, path);
     const verb = target ? verbOf(method, target, url.searchParams) : method.toLowerCase();
     const access = accessOf(identity, target, verb);
-    const dryRun = url.searchParams.has('dryRun');
+    // Of a deletion, its body tells.
+    const body = options.intercept && method === 'DELETE' ? await readBody(request) : undefined;
+    const dryRun = url.searchParams.has('dryRun') || (isObject(body?.value) && body.value.dryRun !== undefined);
     const fault = await options.intercept?.({ ...access, httpMethod: method, path, dryRun });
     if (fault === 'drop') return undefined;
     if (fault === 'drop-answer' && response) breakBeforeAnswer(request, response);
     if (target) check(identity, access);
-    return { request, path, query: url.searchParams, identity, verb, target };
+    return { request, path, query: url.searchParams, identity, verb, target, body };
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -10,20 +10,27 @@ import {
   leavingTargets,
   leavingWarnings,
   prepareLeavingPeers,
+  type TurnWords,
 } from '../../../flows/enable/leave-mesh.ts';
+import { requireRemovable } from '../../../flows/enable/leaving-turns.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { type LeavingName, outOfReach } from '../../../mesh/enable/pointing-here.ts';
+import { contextList } from '../../../mesh/command-line.ts';
+import {
+  type LeavingName,
+  type LeftBehind,
+  outOfReach,
+  type StandingPeer,
+  standingWords,
+} from '../../../mesh/enable/pointing-here.ts';
 import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed, holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
 import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
-import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { isRefusedHere, maybeSilent, type SilentContext } from '../../../mesh/peers/silent-peers.ts';
 import { type Hazard, hazardWords } from '../../../mesh/plan/agreement.ts';
 import { silentContexts, unreachableWords } from '../../../mesh/status/mesh-status.ts';
@@ -67,7 +74,13 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const refused =
       unanswered ?? (await refusalBy(() => requireAgreed(context, flags, leavers.map(namesOf), isAnyKnown)));
     if (refused && !dryRunOf(flags)) throw refused;
-    for (const words of leavers.flatMap((one) => one.warnings)) context.progress.warn(words);
+    const standing = (of: readonly Leaver[]) => [
+      ...standingWords(of.map(leftBehind)),
+      ...new Set(of.flatMap(({ grants }) => grants)),
+    ];
+    // With --yes nobody reads it first, and until a cluster is gone what is said would cut connections that work.
+    const isSaidFirst = !flags.yes || dryRunOf(flags) !== undefined;
+    if (isSaidFirst) for (const words of standing(leavers)) context.progress.warn(words);
     if (refused) context.progress.warn(warningOf(refused));
     const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
@@ -75,9 +88,14 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
       const { hazards, unseen } = await readLostBackends(context, leavingTargets(leaving), endingBy(leaving), others);
       for (const words of unseen) context.progress.warn(words);
-      const warnings = [...leavers.flatMap((one) => one.warnings), ...unseen];
+      const warnings = [...standing(leavers), ...unseen];
       const untold = new Map(leavers.map((one) => [one.target.client.context, one.untold]));
-      return carryOut(context, flags, options, { leaving, untold, warnings, hazards, refused });
+      const inTurn: TurnWords = {
+        goOn: (names) => context.againWithout(['--context', '--all'], '--context', contextList(names)),
+        standing: (gone) =>
+          isSaidFirst ? [] : standing(leavers.filter(({ target }) => gone.includes(target.client.context))),
+      };
+      return carryOut(context, flags, { ...options, ...inTurn }, { leaving, untold, warnings, hazards, refused });
     });
     return withUnanswered(result, missing);
   });
@@ -120,10 +138,16 @@ interface Leaver
   forgettingIn: readonly string[];
   /** Names of those that go on dialling it although they were to be told. */
   untold: readonly string[];
-  /** What becomes of those that are not told. */
-  warnings: readonly string[];
+  /** Those that are not told. */
+  standing: readonly StandingPeer[];
+  /** What has to be granted before it is known of some whether they are its peers. */
+  grants: readonly string[];
   /** With a dry run: what a run is refused for. */
   refused: MeshctlError | undefined;
+}
+
+function leftBehind({ target, draft: { name, ofOthers }, standing }: Leaver): LeftBehind {
+  return { context: target.client.context, name, standing, ofOthers };
 }
 
 function namesOf({ target, draft: { name }, dialling, beyond, ofOthers, silent }: Leaver): LeavingName {
@@ -174,16 +198,13 @@ async function askAboutPeers(
     known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
   const staysUntold = holding.filter((peer) => !wanted || !known.has(peer));
   const remaining = staysUntold.filter((peer) => dialling.includes(peer));
-  const warnings = staysUntold.map((peer) => {
+  const standing = staysUntold.map((peer): StandingPeer => {
+    const dials = dialling.includes(peer);
+    if (known.has(peer)) return { name: peer, dials, context: known.get(peer) };
     // The only one that did not answer is most likely where it is.
-    const [perhaps, ...more] = known.has(peer) ? [] : unanswering;
-    const where = known.get(peer) ?? (more.length === 0 ? perhaps?.context : undefined) ?? unnamedContext(peer);
-    const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], unanswering)})`;
-    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
-    const says = dialling.includes(peer)
-      ? `still dials "${draft.name}"${known.has(peer) ? '' : ', unless it is gone,'} and will report it as failing${doubt}`
-      : `still lets "${draft.name}" in: anyone with its certificate`;
-    return `"${peer}" ${says} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`;
+    const [perhaps, ...more] = unanswering;
+    const doubt = perhaps === undefined ? undefined : maybeSilent([peer], unanswering);
+    return { name: peer, dials, perhaps: more.length === 0 ? perhaps?.context : undefined, doubt };
   });
   // Only with that right is it known whether it is the peer, and can it be disconnected from here.
   const refusedThere = staysUntold.every((peer) => known.has(peer)) ? [] : contexts.silent;
@@ -195,7 +216,8 @@ async function askAboutPeers(
   return {
     target,
     draft,
-    warnings: [...warnings, ...grants],
+    standing,
+    grants,
     refused,
     forgettingIn: wanted ? [...known.values()] : [],
     dialling: reached(dialling),
@@ -225,7 +247,7 @@ async function prepareLeaving(
 async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
-  options: DisableOptions,
+  options: DisableOptions & TurnWords,
   {
     leaving,
     untold,
@@ -253,6 +275,8 @@ async function carryOut(
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
     return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
   }
+  const contexts = leaving.map(({ target }) => target.client.context);
+  await requireRemovable(context, leavingTargets(leaving), steps, contexts, options.goOn);
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;

@@ -16,7 +16,7 @@ import { serveWatch } from '../streams/watch.ts';
 import { discover, versionInfo } from './discovery.ts';
 import { openApi, openApiV2 } from './openapi.ts';
 import { presentList, presentObject, representationOf } from './presentation.ts';
-import { readBody } from './request-body.ts';
+import { type RequestBody, readBody } from './request-body.ts';
 import type { ResourceTarget } from './request-target.ts';
 import { isDryRun, managerOf, type WriteRequest } from './write-request.ts';
 
@@ -29,6 +29,8 @@ export interface ServedRequest {
   identity: Identity;
   verb: string;
   target: ResourceTarget | undefined;
+  /** Where it was read to see what is asked for. */
+  body?: RequestBody | undefined;
 }
 
 export interface Services extends Judge {
@@ -118,7 +120,7 @@ async function writeRequest(services: Services, served: ServedRequest, target: R
   return {
     target,
     query,
-    body: await readBody(request),
+    body: served.body ?? (await readBody(request)),
     userAgent: request.headers['user-agent'] ?? '',
     mayCreate: () => services.require(identity, target, 'create'),
     mayGrant: (object, before) => services.requireHeld(identity, target, object, before),
