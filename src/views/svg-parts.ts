@@ -2,11 +2,17 @@ import type { EdgeState } from '../mesh/status/mesh-graph.ts';
 import { escapedXml } from './xml.ts';
 
 /** The states of arrows, with what they mean. */
-export const STATES: readonly [EdgeState, string][] = [
+const STATES: readonly [EdgeState, string][] = [
   ['ok', 'all nodes'],
   ['partial', 'some nodes, or at risk'],
   ['broken', 'no node'],
+  ['unknown', 'not asked'],
 ];
+
+/** Those of some arrows, for their marks and the legend: the three that every picture has, and others where they are met. */
+export function statesOf(edges: readonly { state: EdgeState }[]): readonly (readonly [EdgeState, string])[] {
+  return STATES.filter(([state]) => state !== 'unknown' || edges.some((edge) => edge.state === state));
+}
 
 interface Colours {
   ink: string;
@@ -24,7 +30,7 @@ export const LIGHT: Colours = {
   box: '#f6f8fa',
   line: '#d1d9e0',
   back: '#ffffff',
-  edges: { ok: '#1a7f37', partial: '#9a6700', broken: '#d1242f' },
+  edges: { ok: '#1a7f37', partial: '#9a6700', broken: '#d1242f', unknown: '#59636e' },
 };
 
 /** The same on black, for viewers that know style sheets and show the file on a dark page. */
@@ -34,7 +40,7 @@ const DARK: Colours = {
   box: '#151b23',
   line: '#3d444d',
   back: '#0d1117',
-  edges: { ok: '#3fb950', partial: '#d29922', broken: '#f85149' },
+  edges: { ok: '#3fb950', partial: '#d29922', broken: '#f85149', unknown: '#9198a1' },
 };
 
 export const FONT = 'ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif';

@@ -169,6 +169,23 @@ describe.each(Object.entries(STATES))(
   },
 );
 
+it('what gives no answer in time is not called unconnected, and mends by asking as is printed', async () => {
+  const hasty = (...more: string[]) =>
+    clusters.meshctl(['clustermesh', 'status', ...ALL, '--node-timeout', '1ms', ...more]);
+  const text = await hasty();
+  expect({ exitCode: text.exitCode, line: text.stdout.split('\n')[0] }).toEqual({
+    exitCode: 3,
+    line: '⚠️  3 of 3 clusters could not be asked',
+  });
+  expect(text.stdout).not.toMatch(/✗|not connected/);
+  const json = await hasty('-o', 'json');
+  const { matrix } = jsonOf(json) as unknown as MeshStatusReport;
+  expect(new Set(matrix.map(({ state }) => state))).toEqual(new Set(['self', 'unknown']));
+  const [{ argv = [] } = {}, ...more] = printedCommands(text).filter((one) => one.argv.includes('--node-timeout'));
+  expect(more).toEqual([]);
+  await ok(...argv);
+});
+
 it.each([
   ['both ways', 0, /^✅ All 4 nodes of 3 clusters are connected to all clusters$/m],
   ['one-way', 1, /one-way, as chosen: mesh-1 → mesh-2/],

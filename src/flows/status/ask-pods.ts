@@ -143,7 +143,10 @@ async function askOne(poll: Poll, of: StatusProgram, pod: PodFacts, isOn: () => 
   } catch (error) {
     // What keeps one pod from answering is its result; what holds for all pods alike is one error.
     if (!(error instanceof MeshctlError) || isForEveryPod(error)) poll.failure ??= error;
-    else poll.add(of.component, { name: of.nameOf(pod), pod: pod.name, error: error.message });
+    else {
+      const unasked = saysNothing(error) ? { unasked: true as const } : {};
+      poll.add(of.component, { name: of.nameOf(pod), pod: pod.name, error: error.message, ...unasked });
+    }
     return true;
   } finally {
     poll.answered += 1;
@@ -257,6 +260,11 @@ function isForEveryPod(error: unknown): boolean {
   return (
     error instanceof MeshctlError && ['Forbidden', 'Unauthenticated', 'ClusterUnreachable', 'Bug'].includes(error.code)
   );
+}
+
+/** Whether it was not the pod that failed: no answer came in time, or the API server did not pass the question on. */
+function saysNothing({ code }: MeshctlError): boolean {
+  return ['Timeout', 'ApiFailure', 'Rejected'].includes(code);
 }
 
 /** An API server or kubelet with too much to do breaks off, refuses or does not answer. */

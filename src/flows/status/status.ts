@@ -5,6 +5,7 @@ import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-st
 import { isUnwell, peerNameOf, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
+import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target, Task } from '../flow.ts';
@@ -251,9 +252,14 @@ export function isHealthy({ reports, unreachable }: Look): boolean {
   return unreachable.length === 0 && reports.length > 0 && reports.every(({ healthy }) => healthy);
 }
 
-/** Whether something is known to be wrong in a cluster that answered, or none was asked without an error of its own. */
+/**
+ * Whether something is known to be wrong in a cluster that answered, or none was asked without an error of its own. That not all of
+ * one could be asked in time tells nothing of it.
+ */
 export function isSeenBroken({ reports, unreachable }: Look): boolean {
-  return reports.some(isUnwell) || reports.length + unreachable.length === 0;
+  return (
+    reports.some((report) => isUnwell(report) && !isOnlyUnasked(report)) || reports.length + unreachable.length === 0
+  );
 }
 
 /** The same as far as the user may see: nobody comes to see more by waiting. */

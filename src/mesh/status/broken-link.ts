@@ -4,9 +4,10 @@ export interface BrokenLink {
   peer: string;
   /**
    * `disconnected`: not all nodes are connected, and one of them knows nothing of the peer. `lost`: not all are, and each still uses
-   * the backends that it last heard of. `at-risk`: they are, and would not come back, hear of no change, or get no answers.
+   * the backends that it last heard of. `unknown`: some gave no answer in time. `at-risk`: they are, and would not come back, hear of no
+   * change, or get no answers.
    */
-  state: 'disconnected' | 'lost' | 'at-risk';
+  state: 'disconnected' | 'lost' | 'unknown' | 'at-risk';
   /** Of a `disconnected` one: how many nodes use backends there all the same; absent where that is none. */
   using?: number | undefined;
   /** Why, in one clause. */
@@ -17,5 +18,5 @@ export interface BrokenLink {
 
 /** Whether nodes are not connected, whatever they still use. */
 export function isUnconnected({ state }: Pick<BrokenLink, 'state'>): boolean {
-  return state !== 'at-risk';
+  return state === 'disconnected' || state === 'lost';
 }

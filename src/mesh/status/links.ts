@@ -22,12 +22,13 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
       .filter(({ report: { nodes } }) => nodes.total > 0)
       .map(({ report, cells }) => {
         const broken = cells.flatMap(({ to: peer, state, connected = 0, total = 0 }): BrokenLink[] => {
-          if (state !== 'disconnected' && state !== 'at-risk') return [];
+          if (state !== 'disconnected' && state !== 'unknown' && state !== 'at-risk') return [];
           const [problem] = report.problems.filter((one) => one.peer === peer);
           const [fault] = faultsBetween(report, peer, advised.clusters);
           const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
           if (state === 'at-risk') return [{ peer, state, reason: why }];
           const reason = `${connected} of ${total} nodes connected: ${why}`;
+          if (state === 'unknown') return [{ peer, state, reason }];
           const holding = report.peers.find(({ name }) => name === peer)?.agents.holding ?? 0;
           const using = connected + holding;
           if (holding > 0 && using === total) return [{ peer, state: 'lost', reason }];

@@ -1,8 +1,8 @@
 import { type MatrixCell, type MeshStatusReport, rowsOf } from './mesh-status.ts';
 import { labelsOf, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
-/** How an edge is: `partial` where only some of the nodes have what it stands for. */
-export type EdgeState = 'ok' | 'partial' | 'broken';
+/** How an edge is: `partial` where only some of the nodes have what it stands for, `unknown` where not all could be asked. */
+export type EdgeState = 'ok' | 'partial' | 'broken' | 'unknown';
 
 /** A picture of a mesh, before it is drawn. */
 export interface MeshGraph {
@@ -37,12 +37,18 @@ export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
   const edges = ways.filter(isDrawn).map(({ from, to, state, connected = 0, total = 0 }) => ({
     from,
     to,
-    state: state === 'connected' ? ('ok' as const) : connected > 0 ? ('partial' as const) : ('broken' as const),
-    label: `${connected}/${total}`,
+    state: edgeStateOf(state, connected),
+    label: state === 'unknown' && connected === 0 ? `?/${total}` : `${connected}/${total}`,
   }));
   // The columns are for all meshes: one that is asked in another is no cluster of this.
   const told = ways.filter((way) => isDrawn(way) || !names.includes(way.to)).map(({ to }) => to);
   const others = told.filter((to) => !asked.some(({ id }) => id === to));
   const unknown = [...new Set(others)].map((id) => ({ id, label: id, detail: 'not asked', known: false }));
   return { title: 'Cluster Mesh', nodes: [...asked, ...unknown], edges };
+}
+
+function edgeStateOf(state: MatrixCell['state'], connected: number): EdgeState {
+  if (state === 'connected') return 'ok';
+  if (state === 'unknown') return 'unknown';
+  return connected > 0 ? 'partial' : 'broken';
 }

@@ -3,6 +3,7 @@ import type { Fault } from '../faults/fault.ts';
 import type { SilentContext } from '../peers/silent-peers.ts';
 import type { UnansweredServices } from '../services/answers.ts';
 import { areAllConnected, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
+import { areSomeUnasked } from './unasked.ts';
 
 /** How the nodes of one cluster are connected to another one. */
 export interface MatrixCell {
@@ -11,9 +12,9 @@ export interface MatrixCell {
   to: string;
   /**
    * `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. `one-way`: only `to` dials
-   * `from`, as chosen.
+   * `from`, as chosen. `unknown`: some nodes gave no answer in time, and all others are connected.
    */
-  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'one-way' | 'not-configured';
+  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'unknown' | 'one-way' | 'not-configured';
   /** Nodes of `from`; absent where nobody was asked. */
   connected?: number | undefined;
   total?: number | undefined;
@@ -90,6 +91,7 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   if (!peer) return { from, to, state: report.serves.includes(to) ? 'one-way' : 'not-configured' };
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
+  if (areSomeUnasked(agents)) return { from, to, state: 'unknown', connected, total };
   if (!areAllConnected(agents)) return { from, to, state: 'disconnected', connected, total };
   const isAtRisk =
     problems.some((problem) => problem.peer === to) ||

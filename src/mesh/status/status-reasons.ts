@@ -13,6 +13,7 @@ import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace 
 import { leadOf } from './leads.ts';
 import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
 import { isUntried, labelsOf, mayBePeersOf, peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
+import { isSlowFromHere, slowFromHere } from './unasked.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
@@ -46,6 +47,8 @@ interface Around extends Pick<Clusters, 'clusters'> {
   silent: readonly SilentContext[];
   /** Whether `check` asks, which need not be the next step itself. */
   isCheck: boolean;
+  /** Most clusters gave no answer in time. */
+  isSlow: boolean;
 }
 
 interface SeenByName {
@@ -78,6 +81,7 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     notReady: notReadyIn(clusters),
     silent: silentContexts(unreachable),
     isCheck,
+    isSlow: isSlowFromHere(clusters),
   };
 }
 
@@ -132,9 +136,11 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
     const peers = [...new Set(group.flatMap(({ problem: { peer = [] } }) => peer))];
     return {
       id: cause?.id ?? first.problem.class,
-      about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined].flatMap(
-        (name) => name ?? peers,
-      ),
+      about: isOfAll(first, around)
+        ? [...new Set(group.map(({ report }) => labelOf(report)))]
+        : [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined].flatMap(
+            (name) => name ?? peers,
+          ),
       ...wordsOf(group, around),
       ...(heldOver
         ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
@@ -171,6 +177,8 @@ function wordsOf(group: readonly Held[], around: Around): { says: string; hint: 
 
 function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
   const { clusters, seenBy, obstacles, silent, isCheck } = around;
+  const [held] = group;
+  if (held && isOfAll(held, around)) return slowFromHere(group);
   const ready = thoseReady(group, ({ report }) => seenBy(report).unready.has(peerNameOf(report)));
   const [first] = ready as [Held, ...Held[]];
   const { report, problem } = first;
@@ -256,15 +264,22 @@ function isOfOneCluster({ problem: { cause, class: kind } }: Held): boolean {
 }
 
 /** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */
-function keyOf({ report, problem }: Held, { seenBy }: Pick<Around, 'seenBy'>): string {
+function keyOf({ report, problem }: Held, around: Around): string {
+  const { seenBy } = around;
   const { cause, class: kind, peer = '', component, nodes } = problem;
   if (cause) return JSON.stringify(['cause', identityOf(cause)]);
+  if (isOfAll({ report, problem }, around)) return JSON.stringify(['slow']);
   if (OF_THE_NODE.includes(kind)) return JSON.stringify(['node', report.context, component, nodes]);
   if (dialsOwnServer(placeOf({ report, problem }))) {
     return JSON.stringify(['own', report.context, component, kind, kind === 'syncing' ? peer : '']);
   }
   const where = seenBy(report).contexts.get(peer) ?? '';
   return JSON.stringify(['peer', peer, where, kind, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
+}
+
+/** Whether it is most likely not the cluster's, but of the way to all of them. */
+function isOfAll({ report, problem }: Held, { isSlow }: Around): boolean {
+  return isSlow && problem.unasked === true && ruleAgainstAsking(report, problem) === undefined;
 }
 
 /** What is looked at in the cluster that has it. */

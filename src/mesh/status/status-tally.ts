@@ -74,6 +74,8 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   function add(component: StatusComponent, result: PollResult): void {
     const tally = tallies[component];
     tally.total += 1;
+    const { unasked } = result;
+    if (unasked) tally.unasked += 1;
     addStrangers(tally, result, expected.clusterName);
     const { pod } = result;
     let connected = 0;
@@ -95,8 +97,9 @@ export function createTally(expected: StatusExpectation, { details = false } = {
       }
       if (component === 'agent' && report && isHolding(report)) counts.holding = (counts.holding ?? 0) + 1;
       const failure = causeOf(failureOf(result, report, expected.clusterId));
-      states.set(peer, failure.class);
-      addProblem(problems, { peer, component, ...failure, nodes: [result.name], pod });
+      states.set(peer, unasked ? 'not-asked' : failure.class);
+      if (unasked) counts.unasked = (counts.unasked ?? 0) + 1;
+      addProblem(problems, { peer, component, ...failure, nodes: [result.name], pod, ...(unasked ? { unasked } : {}) });
     }
     const known = (result.clusters ?? []).filter(({ name }) => tally.strangers.has(name));
     for (const report of known) states.set(report.name, isConnected(report) ? 'connected' : 'unknown');
@@ -108,6 +111,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         ...failureOf(result, undefined, expected.clusterId),
         nodes: [result.name],
         pod,
+        ...(unasked ? { unasked } : {}),
       });
     const isPart = connected > 0 || known.some(isConnected) || (onlyServes && result.clusters !== undefined);
     if (isPart && connected === tally.peers.size) tally.connectedToAll += 1;
@@ -135,11 +139,12 @@ export function createTally(expected: StatusExpectation, { details = false } = {
       cluster: { name: expected.clusterName, id: expected.clusterId },
       healthy,
       enabled: expected.enabled,
-      nodes: { total: agent.total, connected: agent.connectedToAll },
+      nodes: { total: agent.total, connected: agent.connectedToAll, ...unaskedOf(agent) },
       kvstoremesh: {
         enabled: expected.kvstoremesh,
         replicas: kvstoremesh.total,
         connected: kvstoremesh.connectedToAll,
+        ...unaskedOf(kvstoremesh),
       },
       peers: [...expected.peers, ...strangersOf(tallies)].map((name) => ({
         name,
@@ -161,12 +166,14 @@ export function createTally(expected: StatusExpectation, { details = false } = {
 interface ComponentTally {
   total: number;
   connectedToAll: number;
+  /** Those that gave no answer in time. */
+  unasked: number;
   peers: Map<string, PeerCounts>;
   /** Clusters that it reports, and that no Secret names. */
   strangers: Map<string, PeerCounts>;
 }
 
-type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected' | 'holding'>;
+type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected' | 'holding' | 'unasked'>;
 
 function addStrangers({ peers, strangers }: ComponentTally, { clusters = [] }: PollResult, own: string): void {
   for (const report of clusters) {
@@ -182,8 +189,18 @@ function strangersOf(tallies: Readonly<Record<StatusComponent, ComponentTally>>)
 }
 
 function countsOf(peers: readonly string[]): ComponentTally {
-  const none = () => ({ configured: 0, connected: 0 });
-  return { total: 0, connectedToAll: 0, peers: new Map(peers.map((peer) => [peer, none()])), strangers: new Map() };
+  const none = (): PeerCounts => ({ configured: 0, connected: 0 });
+  return {
+    total: 0,
+    connectedToAll: 0,
+    unasked: 0,
+    peers: new Map(peers.map((peer) => [peer, none()])),
+    strangers: new Map(),
+  };
+}
+
+function unaskedOf({ unasked }: ComponentTally): { unasked?: number } {
+  return unasked > 0 ? { unasked } : {};
 }
 
 function connectionCounts({ peers, strangers, total }: ComponentTally, peer: string): ConnectionCounts {
@@ -217,11 +234,12 @@ function failureOf(result: PollResult, report: RemoteClusterReport | undefined, 
 /** Problems that differ only in the node are one. */
 function addProblem(problems: StatusProblem[], problem: StatusProblem): void {
   const ofClass = problems.filter(
-    ({ peer, component, class: kind, heldOver }) =>
+    ({ peer, component, class: kind, heldOver, unasked }) =>
       peer === problem.peer &&
       component === problem.component &&
       kind === problem.class &&
-      heldOver === problem.heldOver,
+      heldOver === problem.heldOver &&
+      unasked === problem.unasked,
   );
   const words = generalise(problem);
   const same = ofClass.find((other) => generalise(other) === words);

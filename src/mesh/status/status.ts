@@ -20,6 +20,8 @@ export interface PollResult {
   name: string;
   clusters?: readonly RemoteClusterReport[] | undefined;
   error?: string | undefined;
+  /** With `error`: no answer came in time, or none of the pod's own, so that nothing is known of its connections. */
+  unasked?: true | undefined;
   /** The pod that was asked. */
   pod?: string | undefined;
   /** Why a connection that it was to make anew failed, or could not be tried, by peer; absent where it was not asked to. */
@@ -68,6 +70,8 @@ export interface StatusProblem extends FailureReason {
    * of class `agent-unreachable`, could not be tried.
    */
   heldOver?: true | undefined;
+  /** Nothing is known of how these nodes are connected: they were asked, and no answer came in time. */
+  unasked?: true | undefined;
 }
 
 /** Whether it is not known how a new connection does, since its pod could not be asked to make one. */
@@ -81,6 +85,8 @@ export interface ConnectionCounts {
   /** Not connected, and still use the backends of global Services that they last heard of; absent where there is none. */
   holding?: number | undefined;
   total: number;
+  /** Of the total, those of which nothing is known, as no answer came in time; absent where there is none. */
+  unasked?: number | undefined;
 }
 
 /** Whether something is known to be wrong. */
@@ -106,7 +112,7 @@ export interface PeerStatus {
 export interface NodeStatus {
   name: string;
   component: StatusComponent;
-  peers: Record<string, 'connected' | FailureClass>;
+  peers: Record<string, 'connected' | 'not-asked' | FailureClass>;
 }
 
 /** Set where only some of the nodes were asked. */
@@ -133,10 +139,10 @@ export interface StatusReport extends EnableObstacles {
   /** For how long it uses what a lost peer has published (`clustermesh-cache-ttl`), a Go duration; absent: until agents restart. */
   keptFor?: string | undefined;
   sample?: NodeSample | undefined;
-  nodes: { total: number; connected: number };
+  nodes: { total: number; connected: number; unasked?: number | undefined };
   /** Nodes that are ready and get no agent, so that they do not count; absent where there is none, or they could not be read. */
   leftOut?: LeftOut[] | undefined;
-  kvstoremesh: { enabled: boolean; replicas: number; connected: number };
+  kvstoremesh: { enabled: boolean; replicas: number; connected: number; unasked?: number | undefined };
   peers: PeerStatus[];
   /** Peers that dial this cluster and that it does not dial, as chosen, as far as they were read. How they do, their own status says. */
   serves: string[];

@@ -8,9 +8,9 @@ import {
   type Point,
   round,
   SOFT,
-  STATES,
   STYLE,
   shortened,
+  statesOf,
   svgText,
 } from '../svg-parts.ts';
 import { escapedXml } from '../xml.ts';
@@ -46,7 +46,9 @@ export function routesSvg({ title, boxes, arrows }: RoutesPicture): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${round(height)}" viewBox="0 0 ${width} ${round(height)}" role="img" font-family="${escapedXml(FONT)}">`,
     `<title>${escapedXml(title)}</title>`,
     `<style>${STYLE}</style>`,
-    `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
+    `<defs>${statesOf(arrows)
+      .map(([state]) => markerOf(state))
+      .join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,
     svgText(title, { x: MARGIN, y: HEAD.title }, { size: 17, bold: true }),
     ...HEADINGS.map((words, index) =>

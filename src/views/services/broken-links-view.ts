@@ -63,17 +63,19 @@ export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, th
 /** The same, a clause each. */
 export function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
   return clusters.flatMap(({ cluster, keptFor, brokenLinks = [] }) =>
-    brokenLinks.map((link) => `${cluster} ${brokenLinkWords(link, keptFor)}: ${link.reason}`),
+    brokenLinks.map((link) => `${brokenLinkWords(cluster, link, keptFor)}: ${link.reason}`),
   );
 }
 
-function brokenLinkWords({ peer, state, using }: BrokenLink, keptFor: string | undefined): string {
-  if (state === 'at-risk') return `is connected to ${peer}, but cannot count on the backends there`;
+function brokenLinkWords(cluster: string, { peer, state, using }: BrokenLink, keptFor: string | undefined): string {
+  if (state === 'unknown')
+    return `whether ${cluster} is connected to ${peer} is not known, so it cannot count on the backends there`;
+  if (state === 'at-risk') return `${cluster} is connected to ${peer}, but cannot count on the backends there`;
   if (state === 'lost') {
-    return `is not connected to ${peer}, and goes on sending requests to the backends there that it last heard of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until its agents restart`;
+    return `${cluster} is not connected to ${peer}, and goes on sending requests to the backends there that it last heard of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until its agents restart`;
   }
-  if (using === undefined) return `is not connected to ${peer}, so backends there do not count for it`;
-  return `is not connected to ${peer} on all nodes, so backends there do not count for it, although requests from ${counted(using, 'node')} go there`;
+  if (using === undefined) return `${cluster} is not connected to ${peer}, so backends there do not count for it`;
+  return `${cluster} is not connected to ${peer} on all nodes, so backends there do not count for it, although requests from ${counted(using, 'node')} go there`;
 }
 
 /** Where they are told in full. */

@@ -8,9 +8,9 @@ import {
   type Point,
   round,
   SOFT,
-  STATES,
   STYLE,
   shortened,
+  statesOf,
   svgText,
 } from '../svg-parts.ts';
 import { escapedXml } from '../xml.ts';
@@ -24,7 +24,7 @@ const BEND = 18;
 /** Where on its way an edge has its label: nearer to its start, so that labels do not meet in the middle. */
 const LABEL_AT = 0.3;
 /** Where each state is in the legend, from its start. */
-const LEGEND_PLACES = [0, 120, 300];
+const LEGEND_PLACES = [0, 120, 300, 400];
 
 /** A self-contained SVG file: clusters on a circle, an arrow for each direction, light and dark. */
 export function svgOf({ title, nodes, edges }: MeshGraph): string {
@@ -42,13 +42,15 @@ export function svgOf({ title, nodes, edges }: MeshGraph): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${round(width)}" height="${round(height)}" viewBox="0 0 ${round(width)} ${round(height)}" role="img" font-family="${escapedXml(FONT)}">`,
     `<title>${escapedXml(title)}</title>`,
     `<style>${STYLE}</style>`,
-    `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
+    `<defs>${statesOf(edges)
+      .map(([state]) => markerOf(state))
+      .join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,
     svgText(title, { x: MARGIN / 2, y: 30 }, { size: 17, bold: true }),
     ...drawn.map(({ line }) => line),
     ...nodes.map(({ id, label, detail, known }) => boxOf(places.get(id) ?? centre, label, detail, known)),
     ...drawn.map(({ caption }) => caption),
-    legendOf(height),
+    legendOf(height, edges),
     '</svg>',
   ].join('\n');
 }
@@ -99,9 +101,11 @@ function boxOf({ x, y }: Point, label: string, detail: string, known: boolean): 
   ].join('');
 }
 
-function legendOf(height: number): string {
-  return STATES.map(([state, words], index) => {
-    const [x, y] = [MARGIN / 2 + (LEGEND_PLACES[index] ?? 0), round(height - 18)];
-    return `${lineOf(state, `M${x} ${y}h26`)}${svgText(words, { x: x + 34, y: y + 4 }, SOFT)}`;
-  }).join('');
+function legendOf(height: number, edges: MeshGraph['edges']): string {
+  return statesOf(edges)
+    .map(([state, words], index) => {
+      const [x, y] = [MARGIN / 2 + (LEGEND_PLACES[index] ?? 0), round(height - 18)];
+      return `${lineOf(state, `M${x} ${y}h26`)}${svgText(words, { x: x + 34, y: y + 4 }, SOFT)}`;
+    })
+    .join('');
 }

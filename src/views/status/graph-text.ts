@@ -1,14 +1,19 @@
 import type { EdgeState, MeshGraph } from '../../mesh/status/mesh-graph.ts';
 
 /** Colours that are seen on white and on black. */
-export const COLOURS: Readonly<Record<EdgeState, string>> = { ok: '#2da44e', partial: '#bf8700', broken: '#cf222e' };
+export const COLOURS: Readonly<Record<EdgeState, string>> = {
+  ok: '#2da44e',
+  partial: '#bf8700',
+  broken: '#cf222e',
+  unknown: '#848d97',
+};
 
 /** A Mermaid flowchart, for Markdown. */
 export function mermaidOf({ nodes, edges }: MeshGraph): string {
   const idOf = (id: string) => `c${nodes.findIndex((node) => node.id === id)}`;
   const lines = nodes.map(({ id, label, detail }) => `  ${idOf(id)}["${quoted(label)}<br/>${quoted(detail)}"]`);
   const arrows = edges.map(({ from, to, state, label }) => {
-    const arrow = state === 'broken' ? '-.->' : '-->';
+    const arrow = state === 'broken' || state === 'unknown' ? '-.->' : '-->';
     return `  ${idOf(from)} ${arrow}|"${quoted(label)}"| ${idOf(to)}`;
   });
   const styles = edges.map(({ state }, index) => `  linkStyle ${index} stroke:${COLOURS[state]},stroke-width:2px`);
@@ -27,7 +32,7 @@ export function dotOf({ title, nodes, edges }: MeshGraph): string {
         `  ${text(id)} [label=${text(`${label}\n${detail}`).replaceAll('\n', '\\n')}${known ? '' : ', style="rounded,dashed"'}];`,
     ),
     ...edges.map(({ from, to, state, label }) => {
-      const dashed = state === 'broken' ? ', style=dashed' : '';
+      const dashed = state === 'broken' || state === 'unknown' ? ', style=dashed' : '';
       return `  ${text(from)} -> ${text(to)} [label=${text(label)}, color="${COLOURS[state]}"${dashed}];`;
     }),
     '}',

@@ -15,6 +15,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -147,22 +148,35 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const has = (state: MatrixCell['state']) =>
     new Set(rowsOf(report).flatMap((row) => (row.cells.some((cell) => cell.state === state) ? [row.report] : [])));
   const disconnected = has('disconnected');
+  // Of those nothing is known to be wrong: not to be asked is not to be unconnected.
+  const unasked = clusters.filter(isOnlyUnasked);
   const whole = (cluster: StatusReport) =>
-    !isAlone(cluster) && areAllConnected(cluster.nodes) && !disconnected.has(cluster);
+    unasked.includes(cluster) || (!isAlone(cluster) && areAllConnected(cluster.nodes) && !disconnected.has(cluster));
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
   // Those that the matrix marks; what is wrong in the rest is at others, who dial them, or of no connection.
   const marked = has('at-risk');
-  const atRisk = clusters.filter((cluster) => whole(cluster) && marked.has(cluster)).length;
-  const unwell = clusters.filter((cluster) => whole(cluster) && isUnwell(cluster) && !marked.has(cluster)).map(nameOf);
+  const judged = clusters.filter((cluster) => whole(cluster) && !unasked.includes(cluster));
+  const atRisk = judged.filter((cluster) => marked.has(cluster)).length;
+  const unwell = judged.filter((cluster) => isUnwell(cluster) && !marked.has(cluster)).map(nameOf);
   const words = [
     ...(unreachable.length > 0
       ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be queried`]
+      : []),
+    ...(unasked.length > 0
+      ? [`${partOf(unasked.length, total, 'cluster', ['could', 'could'])} not be asked${inFull(unasked)}`]
       : []),
     ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
     ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
     ...(unwell.length > 0 ? [`not all is well in ${firstOf(unwell)}`] : []),
   ];
-  return `❌ ${theme.fail(capital(words.join('; ')))}${sampled}`;
+  const isOnly = unreachable.length + lacking + atRisk + unwell.length === 0;
+  const says = capital(words.join('; '));
+  return `${isOnly ? `⚠️  ${theme.warn(says)}` : `❌ ${theme.fail(says)}`}${sampled}`;
+}
+
+/** Where some of their nodes have answered. */
+function inFull(unasked: readonly StatusReport[]): string {
+  return unasked.some(({ nodes }) => nodes.connected > 0) ? ' in full' : '';
 }
 
 /** Clusters that were asked and do not dial each other, each pair once. Those of two meshes of the same names are none. */
@@ -204,6 +218,7 @@ function cellFor(cell: MatrixCell | undefined, theme: Theme, unseen: readonly st
   if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
   if (cell.state === 'one-way') return { text: unseen.includes(cell.to) ? '← ?' : '← only', style: theme.dim };
   if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
+  if (cell.state === 'unknown') return { text: `? ${cell.connected || '–'}/${cell.total ?? 0}`, style: theme.warn };
   const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
   if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };
   return cell.state === 'connected' ? { text: `✓ ${text}`, style: theme.ok } : { text: `✗ ${text}`, style: theme.fail };

@@ -10,6 +10,7 @@ import {
   type StatusReport,
   UNREAD_NODES,
 } from '../../mesh/status/status.ts';
+import { areSomeUnasked } from '../../mesh/status/unasked.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { type JunitCase, junitXml, unreachableFailure, withNextStep } from '../junit.ts';
 import { placesOf } from './status-view.ts';
@@ -127,7 +128,10 @@ function outcomeOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusRepo
   if (problems.length === 0 && [agents, kvstoremesh ?? agents].every(areAllConnected)) {
     return outcomeOfFaults(report.faults.filter((fault) => isAbout(fault, name)));
   }
-  return { failure: failureFor(problems, `${agents.connected}/${agents.total} nodes are connected to ${name}`) };
+  const message = areSomeUnasked(agents)
+    ? `${agents.unasked}/${agents.total} nodes could not be asked whether they are connected to ${name}`
+    : `${agents.connected}/${agents.total} nodes are connected to ${name}`;
+  return { failure: failureFor(problems, message) };
 }
 
 function failureFor(problems: readonly StatusProblem[], message: string): JunitCase['failure'] {

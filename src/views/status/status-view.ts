@@ -17,6 +17,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
+import { areSomeUnasked } from '../../mesh/status/unasked.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -169,6 +170,10 @@ export function headline(report: StatusReport, theme: Theme, name = report.clust
         `✅ All ${nodes.total} ${word}s are connected to all clusters${note}`
       : `❌ ${theme.fail(shortcoming(report, all))}${note}`;
   }
+  if (areSomeUnasked(nodes)) {
+    const unasked = partOf(nodes.unasked ?? 0, nodes.total, word, ['could', 'could']);
+    return `⚠️  ${theme.warn(`${capital(unasked)} not be asked`)}${note}`;
+  }
   const lacking = partOf(nodes.total - nodes.connected, nodes.total, word, ['is', 'are']);
   return `❌ ${theme.fail(`${capital(lacking)} not connected to all clusters`)}${note}`;
 }
@@ -198,6 +203,10 @@ function shortcoming(report: StatusReport, all: string): string {
   }
   if (!enabled) return `The clustermesh-apiserver is missing; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `No KVStoreMesh replica runs; ${still}`;
+  if (kvstoremesh.enabled && areSomeUnasked({ ...kvstoremesh, total: kvstoremesh.replicas })) {
+    const unasked = partOf(kvstoremesh.unasked ?? 0, kvstoremesh.replicas, 'KVStoreMesh replica', ['could', 'could']);
+    return `${capital(unasked)} not be asked; ${all} connected to all clusters`;
+  }
   if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
     const lacking = kvstoremesh.replicas - kvstoremesh.connected;
     return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
@@ -227,11 +236,14 @@ export function replicaLines(
 }
 
 function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
+  const { unasked = 0 } = agents;
   const count = (part: number, word: string): string => {
     const text = `${part}/${agents.total} ${word}`;
-    return part === agents.total ? text : theme.fail(text);
+    if (part === agents.total) return text;
+    return part + unasked === agents.total ? theme.warn(text) : theme.fail(text);
   };
-  return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}`;
+  const silent = unasked > 0 ? `, ${theme.warn(`${unasked}/${agents.total} not asked`)}` : '';
+  return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}${silent}`;
 }
 
 /**
@@ -249,7 +261,7 @@ export function reasonLines(
   );
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [
-    `${theme.warn('⚠️ ')} ${firstOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
+    `${theme.warn('⚠️ ')} ${firstOf(about)}: ${words}${where.length > 0 ? ` — ${(about.length > 1 && id === 'agent-unreachable' ? [firstOf(where)] : where).join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
     ...(message ? [`     ${theme.dim(message)}`] : []),
     ...hintLines(hint, theme),
   ];

@@ -38,7 +38,10 @@ function detailLines(report: StatusReport, theme: Theme): string[] {
       component === 'agent' ? name : `${name} (KVStoreMesh)`,
       ...peers.map((peer): Cell => {
         const state = (Object.hasOwn(states, peer) ? states[peer] : undefined) ?? 'not-configured';
-        return { text: state, style: state === 'connected' ? theme.ok : theme.fail };
+        return {
+          text: state,
+          style: state === 'connected' ? theme.ok : state === 'not-asked' ? theme.warn : theme.fail,
+        };
       }),
     ]);
     const head = ['NODE', ...peers.map((peer) => peer.toUpperCase())].map((text) => ({ text, style: theme.bold }));
