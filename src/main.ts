@@ -192,6 +192,7 @@ async function runCommand(
     cwd: host.cwd,
     kubeconfigs,
     leftOut,
+    silentServers: new Set(),
     leaveUnnamed,
     reachBy,
     client,

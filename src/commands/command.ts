@@ -90,6 +90,8 @@ export interface CommandContext extends Flow {
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
   /** Contexts that `--all` leaves out of this run, with why, as a clause: every document of it has them. */
   leftOut: Map<string, string>;
+  /** API servers that gave no answer in this run: whoever asks them again does not wait as long. */
+  silentServers: Set<string>;
   /** How far this machine's clock is ahead of that of a cluster's API server: the run's `now` goes by the one that is behind. */
   sawClock(context: string, aheadMs: number): void;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */

@@ -40,6 +40,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     cwd: tmpdir(),
     kubeconfigs: new Map(),
     leftOut: new Map(),
+    silentServers: new Set(),
     leaveUnnamed: () => undefined,
     reachBy: () => undefined,
     sawClock: () => undefined,

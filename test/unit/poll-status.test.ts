@@ -446,3 +446,30 @@ test('a watch of one cluster outlasts a look at which it does not answer', async
   });
   expect(seen).toEqual([1, 0, 1]);
 });
+
+test('a watch shows those that answer while another one hangs, and that one once it answers', async () => {
+  const clock = briskClock();
+  const { client } = clusterOf({ objects: KVSTOREMESH_ON }).target;
+  const named = (context: string, more: object = {}) => ({
+    client: { ...client, context, ...more } as unknown as ClusterClient,
+    namespace: 'kube-system',
+  });
+  let come = () => {};
+  const hanging = new Promise<void>((resolve) => {
+    come = resolve;
+  });
+  const get = async (ref: ObjectRef) => hanging.then(() => client.get(ref));
+  const targets = [named('one'), named('two'), named('late', { get })];
+  const abort = new AbortController();
+  const begun = clock.ms();
+  const frames: { atMs: number; seen: string[]; lost: string[] }[] = [];
+  await watchStatus({ ...flow, clock, signal: abort.signal }, targets, options, async ({ reports, unreachable }) => {
+    const [seen, lost] = [reports, unreachable].map((all) => all.map(({ context }) => context));
+    frames.push({ atMs: clock.ms() - begun, seen: seen ?? [], lost: lost ?? [] });
+    if (frames.length === 2) come();
+    if (frames.length === 8 || lost?.length === 0) abort.abort();
+  });
+  expect(frames[0]).toMatchObject({ seen: ['one', 'two'], lost: ['late'] });
+  expect(frames[0]?.atMs).toBeLessThan(6000);
+  expect(frames.at(-1)).toMatchObject({ seen: ['one', 'two', 'late'], lost: [] });
+});

@@ -32,7 +32,7 @@ export async function opener(
       context: name,
       as: flags.as,
       asGroup: flags.asGroup,
-      requestTimeoutMs: flags.requestTimeout,
+      requestTimeoutMs: patienceWith(context, flags, serverOf(kubeconfig, name)),
       userAgent: context.userAgent,
       signal: context.signal,
       debug: (line, kind) => {
@@ -42,6 +42,28 @@ export async function opener(
       env: context.env,
       clock: context.clock,
     });
+}
+
+/** A server that has not answered once in this run is not waited for as long again. Milliseconds. */
+const SILENT_TIMEOUT_MS = 3000;
+
+/** How long an answer of a server is waited for, in milliseconds; 0 is without end. */
+export function patienceWith(
+  { silentServers }: Pick<CommandContext, 'silentServers'>,
+  { requestTimeout }: Pick<ClusterFlags, 'requestTimeout'>,
+  server: string | undefined,
+): number {
+  if (server === undefined || !silentServers.has(server)) return requestTimeout;
+  return requestTimeout === 0 ? SILENT_TIMEOUT_MS : Math.min(requestTimeout, SILENT_TIMEOUT_MS);
+}
+
+/** The API server of a context, as far as the kubeconfig says. @param name undefined is the current one */
+export function serverOf(
+  { contexts, clusters, currentContext }: Pick<Kubeconfig, 'contexts' | 'clusters' | 'currentContext'>,
+  name: string | undefined,
+): string | undefined {
+  const entry = contexts.find((one) => one.name === (name ?? currentContext));
+  return clusters.find((cluster) => cluster.name === entry?.cluster)?.server;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   lookAtCluster,
   sameButForLogin,
 } from '../../flows/targets/first-look.ts';
+import { untilQuiet } from '../../flows/until-quiet.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
@@ -17,7 +18,7 @@ import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { absenceOf, noCilium, wrongNamespace } from './absent-cilium.ts';
-import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
+import { type ClusterFlags, kubeconfigOf, opener, serverOf } from './cluster-flags.ts';
 import { isGlob, matchesAny } from './context-patterns.ts';
 
 /** Which contexts a command is about. */
@@ -32,6 +33,8 @@ export interface Choice {
   except?: string | undefined;
   /** There are other clusters, from which these are to be told apart. */
   besides?: boolean | undefined;
+  /** One that is late is taken for silent, and is asked again: for whoever watches. */
+  isWatched?: boolean | undefined;
 }
 
 /** A cluster that could not be asked, with why. */
@@ -86,7 +89,8 @@ export async function withFoundClusters<T>(
     if (unusable && clients.length === 0) throw unusable.error;
     const alone = clients.length === 1 && !choice.all && !choice.besides;
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
-    const looks = await Promise.all(clients.map((client) => limit(() => look(context, flags, client, alone))));
+    const looking = clients.map((client) => limit(() => look(context, flags, client, alone)));
+    const looks = choice.isWatched ? await lookWatched(context, flags, clients, looking) : await Promise.all(looking);
     const found = each(context, [...looks, ...torn], choice.all === true);
     if (isNone(found)) throw noCilium(kubeconfig, looks);
     looked.push(...found.answered);
@@ -193,13 +197,12 @@ function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: 
  * may as well go; what is wrong with a flag or variable says how that is put right.
  */
 function tornContext(kubeconfig: Kubeconfig, name: string, cause: MeshctlError): SilentCluster {
-  const entry = kubeconfig.contexts.find((one) => one.name === name);
   const { code, message, details } = cause;
   const hint = `Put that right, or take the context out: ${kubectlCommand({}, ['config', 'delete-context', name])}`;
   return {
     context: name,
     error: code === 'KubeconfigInvalid' ? new MeshctlError(code, message, { hint, details }) : cause,
-    server: kubeconfig.clusters.find((cluster) => cluster.name === entry?.cluster)?.server,
+    server: serverOf(kubeconfig, name),
   };
 }
 
@@ -218,9 +221,35 @@ async function look(
     const namespace = expectedNamespace(given, client.context);
     // Of several clusters each is told of all that is lacking there.
     const error = await inFull(context, flags, cause, { client, namespace });
-    const target = { client, namespace, cluster: undefined, uid: undefined };
-    return { context: client.context, error, server: client.server, target };
+    return silentCluster(context, flags, client, error);
   }
+}
+
+/** The looks of which nobody waits for one that hangs. */
+async function lookWatched(
+  context: CommandContext,
+  flags: ClusterFlags,
+  clients: readonly ClusterClient[],
+  looking: readonly Promise<FirstLook | SilentCluster>[],
+): Promise<(FirstLook | SilentCluster)[]> {
+  const looks = await untilQuiet(context, looking, (one) => !('error' in one));
+  return clients.map((client, index) => {
+    const message = `context "${client.context}": no answer yet; it is still being asked`;
+    return looks[index] ?? silentCluster(context, flags, client, new MeshctlError('Timeout', message));
+  });
+}
+
+/** One that gave no answer is not waited for as long where it is asked again in this run. */
+function silentCluster(
+  context: CommandContext,
+  flags: ClusterFlags,
+  client: ClusterClient,
+  error: MeshctlError,
+): SilentCluster {
+  if (PASSING.includes(error.code)) context.silentServers.add(client.server);
+  const namespace = expectedNamespace(namespacesOf(flags), client.context);
+  const target = { client, namespace, cluster: undefined, uid: undefined };
+  return { context: client.context, error, server: client.server, target };
 }
 
 /** Whether all that there is was left out, or no cluster has Cilium in the namespace that was given. */

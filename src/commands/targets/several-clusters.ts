@@ -75,15 +75,15 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
 /**
  * Opens clusters for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
  * single cluster the error goes on its way.
- * @param waitMs how long a cluster is waited for that may answer later
+ * @param waitMs how long a cluster is waited for that may answer later; `isWatched`: it will be asked again and again
  */
 export async function withAnsweringClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
   work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
-  waitMs = 0,
+  { waitMs = 0, isWatched = false } = {},
 ): Promise<T> {
-  return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
+  return withFoundClusters(context, flags, { ...choiceOf(flags), isWatched }, async (found) => {
     await requireNamed(context, flags, [found]);
     const { answered, silent } = await awaitAnswers(context, flags, found, context.clock.ms() + waitMs);
     const [only] = silent;

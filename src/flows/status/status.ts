@@ -1,6 +1,5 @@
-import { MeshctlError } from '../../mesh/errors.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
-import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isUnwell, peerNameOf, type StatusReport } from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
@@ -12,7 +11,8 @@ import type { Flow, Target, Task } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { type KnownIdentities, withIdentities } from './ask-identity.ts';
 import { explainProblems } from './explain-status.ts';
-import { type PollOptions, pollStatus } from './poll-status.ts';
+import { isPassing, type Poll, pollAll, watchful } from './poll-clusters.ts';
+import type { PollOptions } from './poll-status.ts';
 import { forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
 
 export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
@@ -25,12 +25,6 @@ export interface HealthWaitOptions extends StatusOptions {
 /** One look at several clusters. */
 export interface Look {
   reports: StatusReport[];
-  unreachable: UnreachableCluster[];
-}
-
-/** What agents said, before it is judged by what is configured. */
-interface Poll {
-  polled: PolledCluster[];
   unreachable: UnreachableCluster[];
 }
 
@@ -58,38 +52,6 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
   } finally {
     task.stop();
   }
-}
-
-async function pollAll(
-  flow: Flow,
-  targets: readonly Target[],
-  options: Omit<PollOptions, 'onProgress'>,
-  onProgress: (answered: number, total: number) => void = () => undefined,
-  mayPass: (error: MeshctlError) => boolean = () => false,
-): Promise<Poll> {
-  const counts = targets.map(() => ({ answered: 0, total: 0 }));
-  const looks = await Promise.all(
-    targets.map(async (target, index): Promise<PolledCluster | UnreachableCluster> => {
-      try {
-        return await pollStatus(flow, target, {
-          ...options,
-          onProgress(answered, total) {
-            counts[index] = { answered, total };
-            const sum = (key: 'answered' | 'total') => counts.reduce((all, count) => all + count[key], 0);
-            onProgress(sum('answered'), sum('total'));
-          },
-        });
-      } catch (error) {
-        flow.signal.throwIfAborted();
-        if (!(error instanceof MeshctlError) || (targets.length === 1 && !mayPass(error))) throw error;
-        return unreachableCluster(target.client.context, error);
-      }
-    }),
-  );
-  return {
-    polled: looks.filter((look) => 'report' in look),
-    unreachable: looks.filter((look) => 'code' in look),
-  };
 }
 
 /** With who agents are that lack peers in a way for which that may be why. */
@@ -214,11 +176,6 @@ export async function waitForHealth(
   }
 }
 
-/** Whether a cluster may answer at the next look. */
-function isPassing({ code }: Pick<MeshctlError, 'code'>): boolean {
-  return ['ClusterUnreachable', 'ApiFailure', 'Timeout', 'ExecFailed'].includes(code);
-}
-
 /** Whether an API server does not let the user ask, by rights or by a rule: without that no look will find all well. */
 function isRefused({ reports, unreachable }: Look): boolean {
   const isByRule = (report: StatusReport) =>
@@ -229,16 +186,22 @@ function isRefused({ reports, unreachable }: Look): boolean {
   return unreachable.some((cluster) => !isPassing(cluster)) || reports.some(isByRule);
 }
 
-/** Looks until Ctrl-C. A cluster that does not answer for a while is looked at again, also where it is the only one. */
+/**
+ * Looks until Ctrl-C. A cluster that does not answer for a while is looked at again, also where it is the only one; the others are
+ * shown meanwhile.
+ * @param silent those that have not answered so far
+ */
 export async function watchStatus(
   flow: Flow,
   targets: readonly Target[],
   options: StatusOptions,
   show: (look: Look) => Promise<void>,
+  silent: readonly UnreachableCluster[] = [],
 ): Promise<void> {
+  const pollSoon = watchful(flow, targets, options, silent);
   try {
     for (;;) {
-      const poll = await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing);
+      const poll = await pollSoon();
       await show(await explain(flow, targets, poll));
       await flow.clock.sleep(WATCH_INTERVAL_MS, flow.signal);
     }

@@ -69,7 +69,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const beside = { untried: untriedBy(targets, entries, flags), oneSided };
     return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside });
   };
-  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
+  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs });
 }
 
 /** That nothing was held against clusters of another mesh, and how it is. */

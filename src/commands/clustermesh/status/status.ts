@@ -69,7 +69,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     });
     if (flags.watch) {
       const show = screenOf(context);
-      await watchStatus(context, asked, options, async (look) => show((await resultOf(look)).text(context.theme)));
+      const next = async (look: Look) => show((await resultOf(look)).text(context.theme));
+      await watchStatus(context, asked, options, next, unreachableData(silent));
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
@@ -91,7 +92,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     ]);
     return resultOf(complete(look), invitations);
   };
-  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, waitMs);
+  const { watch: isWatched = false } = flags;
+  return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs, isWatched });
 }
 
 /** By context. */
