@@ -11,12 +11,16 @@ import type { EXPORT } from './export-spec.ts';
 import { MESH_SCHEMA } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
+import { sayLeftOut } from './targets/find-clusters.ts';
 import { unreachableData, withChosenClusters } from './targets/several-clusters.ts';
 
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
-  return withChosenClusters(context, flags, async (targets, silent) => {
-    const { mesh: found, left } = await exportClusters(context, targets, flags.parallel);
+  return withChosenClusters(context, flags, async (targets, unanswering) => {
+    const { parallel, all: spare = false } = flags;
+    const { mesh: found, left, spared } = await exportClusters(context, targets, { parallel, spare });
+    sayLeftOut(context, spared);
+    const silent = [...unanswering, ...spared];
     const exported = shown(found);
     // What is of no mesh is no part of all of one; what was named is.
     const lacking = flags.all ? [] : printable(left);

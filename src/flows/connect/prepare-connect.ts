@@ -13,6 +13,7 @@ import { bothDialByConnect } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
+import { whereUsable } from '../where-usable.ts';
 import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
@@ -55,11 +56,23 @@ export async function prepareConnect(
   options: ConnectOptions,
 ): Promise<PreparedConnect> {
   const { source, mode } = request;
-  const { targets, done: snapshots, failed: spared } = await readMesh(flow, request, options);
-  for (const snapshot of snapshots) requireCilium(snapshot);
-  requireEnabled(snapshots);
+  const read = await readMesh(flow, request, options);
+  const judge = (snapshot: ClusterSnapshot) => {
+    requireCilium(snapshot);
+    requireEnabled([snapshot]);
+    requireIdentity(snapshot);
+    requireSettledIdentity(snapshot, read.done);
+  };
+  const needed = source?.client.context;
+  const { usable: snapshots, failed } = whereUsable(
+    flow,
+    read.done,
+    judge,
+    options.spare ? { least: 2, needed } : undefined,
+  );
+  const spared = [...read.failed, ...failed];
+  const targets = read.targets.filter(({ client }) => snapshots.some(({ context }) => context === client.context));
   const findings = await judgeMesh(flow, targets, snapshots, options);
-  for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
@@ -9,6 +10,7 @@ import { leftOut } from '../../mesh/enable/unfinished-disable.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type Unanswered, whereAccessible } from '../where-it-succeeds.ts';
+import { whereUsable } from '../where-usable.ts';
 
 /**
  * Reads the clusters of a mesh with all that is needed to issue certificates.
@@ -31,21 +33,26 @@ export async function readMembers(
 
 /**
  * The same of those among the clusters that can be accessed and that have a clustermesh-apiserver; of the others, which have no
- * certificates, it is said that they have no part.
+ * certificates, it is said that they have no part. Those that answer, and cannot take part as they are, are `unusable`.
  * @throws MeshctlError as well where none is left
  */
 export async function readAccessibleMembers(
   flow: Flow,
   targets: readonly Target[],
   parallel: number,
-): Promise<{ targets: Target[]; members: Member[]; failed: Unanswered[] }> {
+): Promise<{ targets: Target[]; members: Member[]; failed: Unanswered[]; unusable: Unanswered[] }> {
   const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
   const { done, failed, ...found } = await whereAccessible(flow, targets, read, { parallel, least: 1 });
   const serving = done.filter((snapshot) => apiserverDeployment(snapshot) !== undefined);
-  if (serving.length === 0) return { targets: found.targets, members: membersOf(done), failed };
+  if (serving.length === 0) return { targets: found.targets, members: membersOf(done), failed, unusable: [] };
   for (const snapshot of done.filter((one) => !serving.includes(one))) flow.progress.warn(leftOut(snapshot));
-  const isServing = ({ client }: Target) => serving.some(({ context }) => context === client.context);
-  return { targets: found.targets.filter(isServing), members: membersOf(serving), failed };
+  const judge = (snapshot: ClusterSnapshot) => {
+    membersOf([snapshot]);
+    requireSettledIdentity(snapshot, done);
+  };
+  const { usable, failed: unusable } = whereUsable(flow, serving, judge, { least: 1 });
+  const isUsable = ({ client }: Target) => usable.some(({ context }) => context === client.context);
+  return { targets: found.targets.filter(isUsable), members: membersOf(usable), failed, unusable };
 }
 
 function membersOf(snapshots: readonly ClusterSnapshot[], before: readonly Member[] = []): Member[] {

@@ -1,8 +1,8 @@
-import pLimit from 'p-limit';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { enableOnceGone, leftOut, sinceDisable, unfinishedDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -12,23 +12,26 @@ import { serviceImportOf } from '../../mesh/services/derived.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { type Unanswered, whereAccessible } from '../where-it-succeeds.ts';
+import { whereUsable } from '../where-usable.ts';
 
 /**
  * Reads clusters, and says their mesh as a file. Those that have no clustermesh-apiserver are of no mesh, and left out.
  * @param parallel clusters at a time
- * @returns the mesh, and what was left out of it and why, as clauses
+ * @param spare those that cannot be read, or be in a file as they are, have no part in it
+ * @returns the mesh, what was left out of it and why, as clauses, and those that were spared
  * @throws MeshctlError `ClusterMeshNotEnabled` where none is left, `ClusterIdentity` where one is known by another name, `Usage` where
  * clusters of two meshes have one name
  */
 export async function exportClusters(
   flow: Flow,
   targets: readonly Target[],
-  parallel: number,
-): Promise<{ mesh: ExportedMesh; left: readonly string[] }> {
-  const limit = pLimit(parallel);
+  { parallel, spare }: { parallel: number; spare: boolean },
+): Promise<{ mesh: ExportedMesh; left: readonly string[]; spared: readonly Unanswered[] }> {
   const words = counted(targets.length, 'cluster');
-  const read = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
-    Promise.all(targets.map((target) => limit(() => readCluster(flow, target)))),
+  const least = spare ? 1 : targets.length;
+  const { done: read, failed } = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
+    whereAccessible(flow, targets, (target) => readCluster(flow, target), { parallel, least }),
   );
   const bare = read.filter(({ snapshot }) => apiserverDeployment(snapshot) === undefined);
   const contexts = bare.map(({ snapshot }) => snapshot.context);
@@ -44,13 +47,19 @@ export async function exportClusters(
       },
     );
   }
-  const serving = read.filter((one) => !bare.includes(one));
-  const snapshots = serving.map(({ snapshot }) => snapshot);
-  for (const snapshot of snapshots) requireSettledName(snapshot, snapshots);
-  requireOneOfEachName(snapshots);
+  const all = read.map(({ snapshot }) => snapshot);
+  const judge = (snapshot: ClusterSnapshot) => {
+    requireCilium(snapshot);
+    requireIdentity(snapshot);
+    requireSettledName(snapshot, all);
+  };
+  const serving = all.filter((_snapshot, index) => !bare.some((one) => one === read[index]));
+  const { usable, failed: unusable } = whereUsable(flow, serving, judge, spare ? { least: 1 } : undefined);
+  requireOneOfEachName(usable);
   const left = bare.map(({ snapshot }) => leftOut(snapshot));
   for (const words of left) flow.progress.warn(words);
-  return { mesh: exportMesh(serving), left };
+  const mesh = exportMesh(read.filter(({ snapshot }) => usable.includes(snapshot)));
+  return { mesh, left, spared: [...failed, ...unusable] };
 }
 
 async function readCluster(flow: Flow, { client, namespace }: Target): Promise<ExportedCluster> {
@@ -65,7 +74,5 @@ async function readCluster(flow: Flow, { client, namespace }: Target): Promise<E
         : [];
     }),
   ]);
-  requireCilium(snapshot);
-  requireIdentity(snapshot);
   return { snapshot, services: new Map(services) };
 }

@@ -64,7 +64,7 @@ export async function prepareRotation(
     async () =>
       options.spare
         ? readAccessibleMembers(flow, targets, options.parallel)
-        : { targets, members: await readMembers(targets, options.parallel), failed: [] },
+        : { targets, members: await readMembers(targets, options.parallel), failed: [], unusable: [] },
   );
   const silent = [
     ...(options.silent ?? []),
@@ -83,7 +83,7 @@ export async function prepareRotation(
   requireAskable(members, steps);
   return {
     targets: found.targets,
-    spared: found.failed,
+    spared: [...found.failed, ...found.unusable],
     members,
     scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, steps)] },
     phases: phases.filter((phase) => phase.steps.length > 0),

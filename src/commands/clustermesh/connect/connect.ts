@@ -3,7 +3,7 @@ import type { PreparedConnect } from '../../../flows/connect/plan-dials.ts';
 import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { requireOpenNetwork } from '../../../flows/probe/require-open.ts';
-import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
+import { isInaccessible, type Unanswered } from '../../../flows/where-it-succeeds.ts';
 import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
@@ -77,7 +77,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const prepared = {
       ...plan,
       warnings: await namingContexts(context, flags, plan.warnings),
-      effects: await withMendsNamed(context, flags, plan.effects, missing),
+      effects: await withMendsNamed(
+        context,
+        flags,
+        plan.effects,
+        missing.filter(({ error }) => isInaccessible(error)),
+      ),
     };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
