@@ -499,7 +499,7 @@ describe('a cluster that lets the user in, and forbids something', () => {
 
   it.each<[string, string, () => void, number, string]>([
     ['status: rights', 'status --wait', () => forbid('mesh-1', 'exec'), 3, 'may not get pods/exec'],
-    ['status: a policy', 'status --wait', () => deny('mesh-1', 'exec'), 1, POLICY],
+    ['status: a policy', 'status --wait', () => deny('mesh-1', 'exec'), 3, POLICY],
     ['check: rights', 'check --category peers --wait', () => forbid('mesh-1', 'exec'), 3, 'may not get pods/exec'],
     ['certs rotate: a policy', 'certs rotate', () => deny('mesh-1', 'portforward'), 1, POLICY],
   ])(
@@ -531,7 +531,7 @@ describe('a cluster that lets the user in, and forbids something', () => {
       throw new ApiError(500, 'InternalError', `Internal error occurred: ${silent}`);
     };
     const waiting = await meshctl('clustermesh status --context mesh-1,mesh-2 --wait --wait-duration 1s');
-    expect(waiting.exitCode).toBe(1);
+    expect(waiting.exitCode).toBe(3);
     expect(waiting.stderr).toMatch(
       /context "mesh-1": webhook "exec.example" does not answer the API server; to mend it\n? *→ Bring back the Service/,
     );
