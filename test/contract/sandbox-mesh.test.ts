@@ -149,6 +149,27 @@ describe('what breaks in reality breaks here', () => {
     await issueInto(two, 'clustermesh-apiserver-server-cert', serverSpec(address.host));
   });
 
+  it('an expired server certificate with which a pod began: it is ready once there is a good one', async () => {
+    await issueInto(two, 'clustermesh-apiserver-server-cert', serverSpec(address.host), {
+      validityMs: DAY_MS,
+      now: new Date(now.getTime() - 2 * DAY_MS),
+    });
+    const pods = () =>
+      two.store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'clustermesh-apiserver' } });
+    const [former] = pods();
+    const { name } = found(former, 'the pod').metadata;
+    two.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name });
+    type Statuses = { status?: { containerStatuses?: { ready: boolean; started?: boolean }[] } };
+    const readiness = () =>
+      pods()
+        .filter(({ metadata }) => metadata.name !== name)
+        .flatMap((pod) => (pod as Statuses).status?.containerStatuses?.map((one) => one.ready) ?? []);
+    await eventually(readiness, (all) => all.includes(true) && all.includes(false), 'etcd runs, and nobody can log in');
+    await issueInto(two, 'clustermesh-apiserver-server-cert', serverSpec(address.host));
+    await eventually(readiness, (all) => all.length > 0 && all.every(Boolean), 'the pod is ready');
+    await ready();
+  });
+
   it('a client certificate of a different CA', async () => {
     const keep = found(one.store.get(refs.secret('cilium-clustermesh')), 'the Secret');
     const stranger = await issueCertificate(await createAuthority(), peerCertificateSpec('mesh-1'));

@@ -1,6 +1,7 @@
 /** What `status` calls unhealthy makes `check` fail, in its own words where no other check finds it; what is sound passes both. */
 import { describe, expect, it } from 'vitest';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
+import { COMMAND_LINES } from '../../src/mesh/command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../../src/mesh/faults/fault.ts';
 import { FAULT_IDS } from '../../src/mesh/faults/fault-advice.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -8,6 +9,7 @@ import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { generateEcKey } from '../../src/pki/certificate.ts';
+import { issueCertificate } from '../../src/pki/issue.ts';
 import { certificateTexts, lookAt, objectAt, peerFiles, putTexts, type WorldCluster } from '../support/mesh-world.ts';
 
 const made = (commonName: string) => createAuthority({ commonName, key: generateEcKey() });
@@ -277,5 +279,34 @@ describe('what runs and would not come back', () => {
     expect(found.map(({ id, cluster, hint }) => [id, cluster, hint])).toEqual(expected);
     // Whoever asks only for peers hears of it, too.
     expect(failing(check({ categories: ['peers'] }))).not.toEqual([]);
+  });
+});
+
+describe('a server certificate that has expired', () => {
+  it.each([
+    ['that meshctl made', 'meshctl', ''],
+    ['that somebody put over it', 'kubectl-edit', ' --force-conflicts'],
+    ['that somebody made', 'kubectl-create', ' --force-conflicts'],
+  ])('%s: status and check say one command', async (_what, manager, force) => {
+    const long = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
+    const expired = async (objects: KubeObject[]) => {
+      const spec = { commonName: 'clustermesh-apiserver', usages: ['server', 'client'] as const };
+      const whole = { ...spec, dnsNames: [], ipAddresses: ['127.0.0.1'] };
+      const validity = { now: long, validityMs: 60 * 60 * 1000, key: generateEcKey() };
+      const { certificate, privateKey } = await issueCertificate(B, whole, validity);
+      const secret = 'clustermesh-apiserver-server-cert';
+      putTexts(objects, secret, { 'tls.crt': certificate, 'tls.key': privateKey });
+      const { metadata } = objectAt(objects, secret);
+      const fields = { 'f:data': { 'f:tls.crt': {}, 'f:tls.key': {} } };
+      const made =
+        manager === 'kubectl-create' ? [] : [{ manager: 'meshctl', fieldsV1: { 'f:data': { 'f:ca.crt': {} } } }];
+      metadata.managedFields = [{ manager, operation: 'Update', fieldsV1: fields }, ...made];
+    };
+    const { reports, check } = await lookAt([one(), two({ change: expired })]);
+    const enable = `meshctl clustermesh enable --context c2${force}`;
+    const [reason] = reasonsOf({ clusters: reports }).filter(({ id }) => id === 'certificate-expired');
+    const [entry] = check().filter(({ id, severity }) => id === 'tls-expiry' && severity === 'fail');
+    const commands = [reason?.hint, entry?.hint].map((hint) => hint?.match(COMMAND_LINES));
+    expect(commands).toEqual([[enable], [enable]]);
   });
 });

@@ -18,7 +18,7 @@ import { expiredAuthority, renewAuthorityFirst } from '../certificates/authority
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
-import { reissueAdvice } from '../certificates/reissue.ts';
+import { handOn, reissueAdvice } from '../certificates/reissue.ts';
 import { misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -223,7 +223,9 @@ function certificateFaults(
     if (!fault) return [];
     const { lacking, ...found } = fault;
     // Of what somebody else makes, enable is not the way to a new one.
-    const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
+    const secret = snapshot.objects.get(keyOf(secretRef(namespace, name)));
+    // Nor of what somebody put over meshctl's own.
+    const isForeign = (ownerOfData(secret) ?? handOn(secret)) !== undefined;
     const canReissue = !isLost || issuesElsewhere(snapshot, name);
     const renewed =
       found.id === 'certificate-expired'

@@ -31,6 +31,8 @@ export interface ContainerProcess {
   crashed?(): string | undefined;
   /** The mounted files have changed. */
   filesChanged?(): void;
+  /** The etcd of the pod has another server certificate: what was refused for the former one may be dialled anew. */
+  serverChanged?(): void;
   /** Runs a program of the container's image. Resolves with its exit code, or undefined where it has no such program. */
   exec?(argv: readonly string[], streams: ExecStreams): Promise<number | undefined>;
   /** How long the program goes on after its pod was deleted, to end what it has begun. Absent: it ends at once. */

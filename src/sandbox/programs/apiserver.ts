@@ -85,6 +85,7 @@ export function runApiserver(
       readUsers();
       writeUsers(etcd);
     },
+    serverChanged: local.retry,
     close: local.close,
   };
 }

@@ -84,7 +84,9 @@ export function runEtcd(
         return;
       }
       try {
+        // etcd reads both files at each handshake (its client/pkg/transport/listener.go, GetCertificate), and clients dial again.
         etcd?.setServerCertificate(file('cert-file'), file('key-file'));
+        for (const sibling of context.siblings.values()) sibling.serverChanged?.();
       } catch (error) {
         // etcd says so at each handshake and goes on; here the former certificate stays in use.
         log.write(`level=warn msg="failed to load the server certificate" error="${(error as Error).message}"`);

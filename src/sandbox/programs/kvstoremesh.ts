@@ -82,6 +82,7 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
       local.retry();
       peers.filesChanged();
     },
+    serverChanged: local.retry,
     async exec(argv, streams) {
       const [program, command, subcommand, ...rest] = argv;
       if (!program?.endsWith('clustermesh-apiserver') || command !== 'kvstoremesh-dbg') return undefined;
