@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
-import { withHold } from '../../src/mesh/connectivity/hold.ts';
+import { withHold } from '../../src/mesh/hold.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { SandboxCluster, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
@@ -182,6 +182,7 @@ describe('connectivity test', () => {
     const containers = [{ name: 'client', image: 'registry.k8s.io/e2e-test-images/agnhost:9.99' }];
     store.create(
       withHold(
+        'connectivity-test',
         {
           apiVersion: 'apps/v1',
           kind: 'Deployment',

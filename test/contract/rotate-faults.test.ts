@@ -1,4 +1,6 @@
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import {
@@ -9,6 +11,7 @@ import {
 } from '../support/connect-clusters.ts';
 import { whileConnecting } from '../support/poll-connections.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 let clusters: ConnectClusters;
 const BOTH = ['--context', 'mesh-1,mesh-2'];
@@ -93,6 +96,18 @@ function deadFromWrite(n: number): void {
   };
 }
 
+const LEASE = {
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace: 'kube-system',
+  name: 'meshctl-certs-rotate',
+};
+
+/** The mark of a run that has died is good no longer. */
+function minuteLater(): void {
+  for (const { store } of clusters.clusters) if (store.get(LEASE)) store.delete(LEASE);
+}
+
 describe('a rotation of the CAs that is cut', () => {
   // With two clusters there are 14, 2, 8, 2 and 14 writes; test/unit/rotation-model.test.ts cuts at each of them.
   it.each([
@@ -107,6 +122,7 @@ describe('a rotation of the CAs that is cut', () => {
         const cut = await rotate('--ca', '--yes');
         expect(cut.exitCode, cut.stderr).not.toBe(0);
         clusters.fault = undefined;
+        minuteLater();
         expectOk(await rotate(...(how === 'plain' ? [] : ['--ca', '--yes'])));
       });
       expect(refused).toEqual([]);
@@ -167,6 +183,74 @@ describe('a rotation of the CAs that is cut', () => {
     expectOk(await rotate());
     await expectConnected(BOTH);
   });
+});
+
+describe('an etcd that has not read what its pods are marked by', () => {
+  it('is started anew by the run that goes on, which comes to its end', async () => {
+    const server = refs.secret('clustermesh-apiserver-server-cert');
+    const cluster = clusterOf('mesh-1');
+    const setTrusted = (text: string | undefined) =>
+      cluster.store.update(server, (secret) => {
+        secret.data = { ...(secret.data as object), 'ca.crt': text };
+      });
+    const former = (cluster.store.get(server)?.data as Record<string, string> | undefined)?.['ca.crt'];
+    const interrupt = new AbortController();
+    const stopped = await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], {
+      signal: interrupt.signal,
+      onOutput: (text) => {
+        if (text.includes('Phase 3 of 5')) interrupt.abort();
+      },
+    });
+    expect(stopped.exitCode).toBe(130);
+    const both = (cluster.store.get(server)?.data as Record<string, string> | undefined)?.['ca.crt'];
+    setTrusted(former);
+    cluster.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: apiserverPod('mesh-1') });
+    const isReady = ({ status }: KubeObject) =>
+      (status as { conditions?: { type: string; status: string }[] } | undefined)?.conditions?.some(
+        ({ type, status: is }) => type === 'Ready' && is === 'True',
+      );
+    await expect
+      .poll(() =>
+        cluster.store
+          .list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' })
+          .filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'clustermesh-apiserver')
+          .map(isReady),
+      )
+      .toEqual([true]);
+    setTrusted(both);
+    const goesOn = await rotate();
+    expectOk(goesOn);
+    expect(goesOn.stderr).toContain(
+      'context "mesh-1": its etcd refuses certificates of the CA that its pods are marked',
+    );
+    await expectConnected(BOTH);
+    expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
+  });
+});
+
+it('puts the CAs back before pods start that are to read them', async () => {
+  let restarts = 0;
+  const after: string[] = [];
+  clusters.fault = async ({ verb, resource, path, context }) => {
+    if (verb !== 'patch' || !['secrets', 'deployments'].includes(resource)) return undefined;
+    if (restarts === 4) {
+      if (context === 'mesh-1') after.push(path.split('/').at(-1) ?? '');
+      return undefined;
+    }
+    if (resource !== 'deployments' || ++restarts < 4) return undefined;
+    // Of the last phase, the other one stands.
+    throw new ApiError(422, 'Invalid', 'admission webhook said no');
+  };
+  const rotated = await rotate('--ca', '--yes');
+  clusters.fault = undefined;
+  expect(rotated).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Phase 5 of 5') });
+  const first = after.indexOf('clustermesh-apiserver');
+  expect([after.slice(0, first), after.slice(first)]).toEqual([
+    expect.arrayContaining(['clustermesh-apiserver-server-cert']),
+    expect.not.arrayContaining(['clustermesh-apiserver-server-cert']),
+  ]);
+  expectOk(await rotate());
+  await expectConnected(BOTH);
 });
 
 describe('a rotation beside other operators', () => {
@@ -232,6 +316,105 @@ describe('a rotation beside other operators', () => {
         '--destination-context',
         'mesh-2',
       ]),
+    );
+  });
+
+  /** The CAs beside the server's certificate of mesh-1, as stored. */
+  const trusted = () => {
+    const secret = clusterOf('mesh-1').store.get(refs.secret('clustermesh-apiserver-server-cert'));
+    return (secret?.data as Record<string, string> | undefined)?.['ca.crt'];
+  };
+  const setTrusted = (text: string | undefined) =>
+    clusterOf('mesh-1').store.update(refs.secret('clustermesh-apiserver-server-cert'), (secret) => {
+      secret.data = { ...(secret.data as object), 'ca.crt': text };
+    });
+
+  // Pods that start then read what somebody else has put there.
+  it.each([
+    [
+      'before its pods are replaced',
+      ({ resource, verb }: SeenRequest) => resource === 'deployments' && verb === 'patch',
+    ],
+    ['while they are', ({ resource, verb }: SeenRequest) => resource === 'replicasets' || verb === 'watch'],
+  ])('marks no pods by CAs that are not there any more: taken away %s', async (_when, isIt) => {
+    const before = trusted();
+    let isTaken = false;
+    clusters.fault = async (request) => {
+      if (isTaken || request.context !== 'mesh-1' || !isIt(request) || trusted() === before) return undefined;
+      isTaken = true;
+      setTrusted(before);
+      return undefined;
+    };
+    const rotated = await rotate('--ca', '--yes');
+    clusters.fault = undefined;
+    expectOk(rotated);
+    expect(isTaken).toBe(true);
+    expect(rotated.stderr).toContain('was changed meanwhile: someone else changed it first; reading again');
+    await expectConnected(BOTH);
+  });
+
+  it('is left alone by a routine one, which says who is at work, and comes to its end', async () => {
+    let other: CliResult | undefined;
+    clusters.fault = async ({ verb, resource, path }) => {
+      // Its Secrets are written, and no pod is replaced yet.
+      if (other || verb !== 'patch' || resource !== 'deployments' || trusted() === before) return undefined;
+      expect(path).toMatch(/clustermesh-apiserver$/);
+      clusters.fault = undefined;
+      other = await rotate();
+      return undefined;
+    };
+    const before = trusted();
+    const rotated = await rotate('--ca', '--yes');
+    expectOk(rotated);
+    expect(rotated.stderr).not.toContain('reading again');
+    expect(other).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(other?.stderr).toMatch(
+      new RegExp(
+        `another certs rotate, on ${hostname()}, is at work there at the same time, since 20.*\\n {2}→ Wait until`,
+      ),
+    );
+    for (const context of ['mesh-1', 'mesh-2']) expect(clusterOf(context).store.get(LEASE)).toBeUndefined();
+    await expectConnected(BOTH);
+  });
+
+  it('is not taken back by one that renews what is old: how it goes on is said, and the exit status is 1', async () => {
+    const interrupt = new AbortController();
+    const stopped = await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], {
+      signal: interrupt.signal,
+      onOutput: (text) => {
+        if (text.includes('Phase 2 of 5')) interrupt.abort();
+      },
+    });
+    expect(stopped.exitCode).toBe(130);
+    const before = clusters.objects();
+    const old = ['--older-than', '60d'];
+    const plan = await rotate(...old, '--dry-run');
+    const routine = await rotate(...old);
+    const data = await rotate(...old, '-o', 'json');
+    expect(clusters.objects()).toEqual(before);
+    for (const { exitCode, stdout } of [plan, routine]) {
+      expect(exitCode).toBe(1);
+      expect(stdout).toMatch(
+        /✗ mesh-1: a rotation of the CA is unfinished: it stopped in phase 2 of 5 .*; --older-than leaves/,
+      );
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');
+    }
+    expect(jsonOf(data)).toMatchObject({ midway: [{ context: 'mesh-1' }, { context: 'mesh-2' }] });
+    requireValid(jsonOf(data));
+    const back = await rotate();
+    expectOk(back);
+    expect(back.stdout).toContain('what was to replace it is no longer trusted');
+  });
+
+  it('goes on where it may not say that it is at work, with a warning', async () => {
+    clusters.fault = async ({ resource, context }) => {
+      if (resource === 'leases' && context === 'mesh-2') throw new ApiError(403, 'Forbidden', 'leases is forbidden');
+      return undefined;
+    };
+    const rotated = await rotate();
+    expectOk(rotated);
+    expect(rotated.stderr.replaceAll(/\s+/g, ' ')).toContain(
+      ': another rotation that begins in context "mesh-2" meanwhile would not be stopped',
     );
   });
 

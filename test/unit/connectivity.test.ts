@@ -1,14 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { cleanUp, type TestCluster } from '../../src/flows/connectivity/connectivity-clusters.ts';
-import {
-  beginRun,
-  keepNamespaces,
-  stayInNamespace,
-  takeNamespace,
-} from '../../src/flows/connectivity/connectivity-hold.ts';
+import { keepNamespaces, stayInNamespace, takeNamespace } from '../../src/flows/connectivity/connectivity-hold.ts';
 import { judge } from '../../src/flows/connectivity/connectivity-judge.ts';
 import { testPolicies } from '../../src/flows/connectivity/connectivity-policy.ts';
 import type { Flow } from '../../src/flows/flow.ts';
+import { beginRun } from '../../src/flows/run-mark.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { mergePatch } from '../../src/kube/merge-patch.ts';
 import {
@@ -23,9 +19,9 @@ import {
   tally,
 } from '../../src/mesh/connectivity/connectivity.ts';
 import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
-import { HOLD_MS, holdOf, otherRun, withHold } from '../../src/mesh/connectivity/hold.ts';
 import type { TestedFamily } from '../../src/mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { HOLD_MS, holdOf, otherRun, withHold } from '../../src/mesh/hold.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
@@ -325,7 +321,7 @@ describe('the mark of a run', () => {
   };
 
   it('is read as it was written', () => {
-    expect(holdOf(withHold(object, hold))).toEqual(hold);
+    expect(holdOf('connectivity-test', withHold('connectivity-test', object, hold))).toEqual(hold);
   });
 
   it.each<[string, string | undefined, string, string | undefined]>([
@@ -339,7 +335,9 @@ describe('the mark of a run', () => {
     ['no JSON', '{', 'b', undefined],
   ])('%s', (_what, text, run, other) => {
     const annotations = text === undefined ? {} : { 'meshctl.io/connectivity-test-run': text };
-    expect(otherRun({ ...object, metadata: { name: 'client', annotations } }, run, NOW)?.run).toBe(other);
+    expect(otherRun('connectivity-test', { ...object, metadata: { name: 'client', annotations } }, run, NOW)?.run).toBe(
+      other,
+    );
   });
 });
 
@@ -404,7 +402,7 @@ describe('a namespace that a run has taken', () => {
       }
       later(world, 1);
       const next = await take(cluster, flowAt('2020-01-01T00:00:00Z'));
-      expect(holdOf(world.live)?.run).toBe(next.run);
+      expect(holdOf('connectivity-test', world.live)?.run).toBe(next.run);
     },
   );
 
@@ -423,7 +421,7 @@ describe('a namespace that a run has taken', () => {
       if (write === 1) world.live = isThere ? at('new') : undefined;
     };
     const mark = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
-    expect(holdOf(world.live)?.run).toBe(mark.run);
+    expect(holdOf('connectivity-test', world.live)?.run).toBe(mark.run);
   });
 
   it('stays its own for as long as it lives, however long it waits', async () => {
@@ -444,7 +442,7 @@ describe('a namespace that a run has taken', () => {
     // What another has taken it does not take back.
     const next = await take(cluster, flowAt('2026-06-01T12:00:00Z'));
     await expect(keepNamespaces([cluster], mark)).rejects.toThrow('another connectivity test');
-    expect(holdOf(world.live)?.run).toBe(next.run);
+    expect(holdOf('connectivity-test', world.live)?.run).toBe(next.run);
   });
 
   it('is missed where somebody has removed its client', async () => {

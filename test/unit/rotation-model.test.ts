@@ -216,6 +216,7 @@ const NOTHING = {
   unsigned: [],
   left: [],
   unissued: [],
+  midway: [],
   isByAge: false,
 };
 

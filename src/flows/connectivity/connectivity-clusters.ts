@@ -15,9 +15,9 @@ import {
   readSamples,
   requestCommand,
 } from '../../mesh/connectivity/connectivity-requests.ts';
-import { otherRun } from '../../mesh/connectivity/hold.ts';
 import type { TestedAddresses } from '../../mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { otherRun } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
 import { isPodReady, podAddresses } from '../../mesh/objects/pods.ts';
@@ -245,7 +245,8 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'nothing';
-    if (otherRun(await client.get(refOf(clientDeployment(cluster)), { signal }), run, client.now())) return 'nothing';
+    const marked = await client.get(refOf(clientDeployment(cluster)), { signal });
+    if (otherRun('connectivity-test', marked, run, client.now())) return 'nothing';
     if (isMadeBy(TEST, live)) {
       await client.delete(refOf(live), { signal, uid: live.metadata.uid });
       return 'namespace';

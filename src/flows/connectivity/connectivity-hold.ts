@@ -1,24 +1,16 @@
 /** One test at a time in a namespace: two would scale each other's servers, and both would find a mesh that fails. */
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import {
-  HOLD_MS,
-  type Hold,
-  holdAnnotations,
-  holdOf,
-  NO_HOLD,
-  otherRun,
-  RENEW_MS,
-  withHold,
-} from '../../mesh/connectivity/hold.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { type Hold, holdAnnotations, holdOf, noHold, otherRun, RENEW_MS, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import { isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
+import { markedBy, type RunMark } from '../run-mark.ts';
 import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './connectivity-clusters.ts';
+
+const TEST_RUN = 'connectivity-test';
 
 /** Of marking what changes just then. */
 const TRIES = 5;
@@ -89,18 +81,6 @@ function requireGlobal(found: readonly { cluster: TestCluster; namespace: KubeOb
   );
 }
 
-/** What this run marks its namespaces by. */
-export interface RunMark {
-  run: string;
-  host: string;
-  since: Date;
-}
-
-/** The mark of a run that begins. */
-export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
-  return { run: randomBytes(4).toString('hex'), host: hostname(), since: flow.now() };
-}
-
 /**
  * Takes a cluster's namespace, which is made where there is none, for a run: by its client, which only one run can create, or
  * mark. What a run that has died left there is taken over.
@@ -113,7 +93,7 @@ export async function takeNamespace(flow: Flow, cluster: TestCluster, mark: RunM
     const live = await client.get(refOf(clientDeployment(cluster)));
     requireNoOther([{ cluster, live }], mark.run);
     if (live) await writeMark(cluster, live, mark);
-    else await client.create(withHold(clientDeployment(cluster), heldBy(mark, cluster)));
+    else await client.create(withHold(TEST_RUN, clientDeployment(cluster), markedBy(mark, cluster.member)));
   });
 }
 
@@ -153,7 +133,7 @@ async function renewMark(cluster: TestCluster, mark: RunMark, signal?: AbortSign
   const ref = refOf(clientDeployment(cluster));
   await whileOthersWrite(async () => {
     const live = await client.get(ref, { signal });
-    const holder = holdOf(live);
+    const holder = holdOf(TEST_RUN, live);
     if (holder && holder.run !== mark.run) throw atWork(cluster, holder);
     if (live) return writeMark(cluster, live, mark, signal);
     throw new MeshctlError(
@@ -174,7 +154,7 @@ export async function isInNamespace(cluster: TestCluster, { run }: RunMark): Pro
     const namespace = await namespaceOf(cluster);
     if (!namespace) return false;
     const objects = await objectsIn(cluster);
-    if (objects.some((live) => otherRun(live, run, client.now()))) return false;
+    if (objects.some((live) => otherRun(TEST_RUN, live, run, client.now()))) return false;
     return [namespace, ...objects].some((live) => isMadeBy(TEST, live));
   } catch {
     return true;
@@ -183,13 +163,9 @@ export async function isInNamespace(cluster: TestCluster, { run }: RunMark): Pro
 
 /** Only what was looked at is marked: another run may take it at the same time. */
 async function writeMark(cluster: TestCluster, live: KubeObject, mark: RunMark, signal?: AbortSignal): Promise<void> {
-  const annotations = holdAnnotations(heldBy(mark, cluster));
+  const annotations = holdAnnotations(TEST_RUN, markedBy(mark, cluster.member));
   const { resourceVersion } = live.metadata;
   await cluster.member.client.patch(refOf(live), { metadata: { annotations } }, { resourceVersion, signal });
-}
-
-function heldBy({ run, host, since }: RunMark, { member: { client } }: TestCluster): Hold {
-  return { run, host, since, until: new Date(client.now().getTime() + HOLD_MS) };
 }
 
 /** Tries anew where it came too late: Kubernetes writes a status, or another run takes, makes or removes the client. */
@@ -208,14 +184,14 @@ async function whileOthersWrite(work: () => Promise<void>): Promise<void> {
 export async function leaveNamespace(cluster: TestCluster, { run }: RunMark, signal: AbortSignal): Promise<void> {
   const { client } = cluster.member;
   const ref = refOf(clientDeployment(cluster));
-  if (holdOf(await client.get(ref, { signal }))?.run !== run) return;
-  await client.patch(ref, { metadata: { annotations: NO_HOLD } }, { signal });
+  if (holdOf(TEST_RUN, await client.get(ref, { signal }))?.run !== run) return;
+  await client.patch(ref, { metadata: { annotations: noHold(TEST_RUN) } }, { signal });
 }
 
 /** @throws MeshctlError `Rejected` where another run is at work in one of the clusters, by the objects that are there */
 function requireNoOther(found: readonly { cluster: TestCluster; live: KubeObject | undefined }[], run = ''): void {
   for (const { cluster, live } of found) {
-    const other = otherRun(live, run, cluster.member.client.now());
+    const other = otherRun(TEST_RUN, live, run, cluster.member.client.now());
     if (other) throw atWork(cluster, other);
   }
 }

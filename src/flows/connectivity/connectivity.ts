@@ -10,6 +10,7 @@ import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests
 import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
+import { beginRun, type RunMark } from '../run-mark.ts';
 import type { ServiceCluster } from '../services/read-service-clusters.ts';
 import {
   ask,
@@ -24,11 +25,9 @@ import {
 } from './connectivity-clusters.ts';
 import { testFailover } from './connectivity-failover.ts';
 import {
-  beginRun,
   isInNamespace,
   keepNamespaces,
   leaveNamespace,
-  type RunMark,
   requireFree,
   stayInNamespace,
   takeNamespace,

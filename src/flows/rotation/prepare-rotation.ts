@@ -99,7 +99,8 @@ export function rotationInput(
   successors: RotationInput['successors'] = new Map(),
 ): RotationInput {
   const { replace, due } = scope;
-  return { members, replace, due, successors, asked, peer, force, now: flow.now() };
+  const resting = new Set(scope.midway.map(({ context }) => context));
+  return { members, replace, due, successors, resting, asked, peer, force, now: flow.now() };
 }
 
 /** Generates the CAs that take the place of others. They are in memory only, until a phase puts them into the clusters. */

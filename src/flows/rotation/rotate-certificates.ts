@@ -32,6 +32,7 @@ import {
   rotationInput,
 } from './prepare-rotation.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
+import { type HeldClusters, whileHeld } from './rotation-hold.ts';
 import {
   forcingCommand,
   type Progress,
@@ -58,7 +59,7 @@ const MOST_CONFLICTS = 3;
 /**
  * Carries a rotation out phase by phase. Before each phase the clusters are read and planned anew, so that it goes on from
  * what is there. A phase that fails is put back; those before it stay, because everything works between two of them.
- * @throws MeshctlError what went wrong; `details.renewed` says what was renewed before
+ * @throws MeshctlError what went wrong; `details.renewed` says what was renewed before; `Conflict` where another rotation is at work
  */
 export async function rotateCertificates(
   flow: Flow,
@@ -66,6 +67,16 @@ export async function rotateCertificates(
   options: RotateOptions,
 ): Promise<RotationOutcome> {
   requireUnowned(prepared.phases, forcingCommand(prepared, options));
+  const marked = prepared.phases.some(hasWork) ? prepared.targets : [];
+  return whileHeld(flow, marked, options.parallel, (held) => rotateHeld(flow, prepared, options, held));
+}
+
+async function rotateHeld(
+  flow: Flow,
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  held: HeldClusters,
+): Promise<RotationOutcome> {
   const progress = { steps: [] as Step[], members: prepared.members };
   const { steps } = progress;
   try {
@@ -75,7 +86,7 @@ export async function rotateCertificates(
       prepared.phases.flatMap((phase) => phase.steps),
     );
     const successors = successorsIn(authorities, prepared);
-    await carryOut(flow, prepared, options, { authorities, successors, progress });
+    await carryOut(flow, prepared, options, { authorities, successors, progress, held });
     return { certificates: renewedBy(steps), steps, parted: partedPeers(progress.members) };
   } catch (error) {
     await sayWhatStands(flow, prepared, options, { ...progress, error });
@@ -87,13 +98,14 @@ interface Made {
   authorities: Authorities;
   successors: ReadonlyMap<string, TrustedAuthority>;
   progress: Progress;
+  held: HeldClusters;
 }
 
 async function carryOut(
   flow: Flow,
   prepared: PreparedRotation,
   options: RotateOptions,
-  { authorities, successors, progress }: Made,
+  { authorities, successors, progress, held }: Made,
 ): Promise<void> {
   const { targets, scope } = prepared;
   const known = knownAuthorities(prepared.members, successors);
@@ -108,6 +120,7 @@ async function carryOut(
     if (round > MOST_ROUNDS) throw neverDone(members, flow.now());
     requireUnowned(phases, forcingCommand(prepared, options));
     const look = async (): Promise<Member[]> => {
+      await held.requireHeld();
       const seen = await readMembers(targets, options.parallel, prepared.members);
       const changing = seen.filter(({ snapshot }) => scope.changing.has(snapshot.context));
       await requireNoNewPeers(changing, seen, { ...options, goOn, letGo: finishedBy(progress.steps) });
@@ -120,6 +133,7 @@ async function carryOut(
       title: title(phase),
       authorities,
       look,
+      isAgain: conflicts > 0,
       mend: () => goOn(),
     };
     try {

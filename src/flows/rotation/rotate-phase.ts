@@ -1,18 +1,18 @@
 import pLimit from 'p-limit';
+import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { joinCertificates } from '../../mesh/certificates/pem.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
-import { secretRef } from '../../mesh/objects/names.ts';
-import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { groupBy } from '../../mesh/pairs.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { describeRef, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { secretText, secretTexts } from '../../mesh/objects/secret-data.ts';
+import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { RotationPhase } from '../../mesh/rotation/phases.ts';
 import { certificatesFrom, type RotatedCertificate } from '../../mesh/rotation/rotated-certificates.ts';
 import { awaitRollout } from '../enable/await-apiserver.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
-import { type Proof, proveServer } from '../etcd/prove.ts';
+import type { Proof } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters.ts';
@@ -21,6 +21,7 @@ import { type Authorities, materialise, readAuthorities } from '../write/materia
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import type { RotateOptions } from './prepare-rotation.ts';
+import { proveAll } from './prove-all.ts';
 
 /** One phase of a rotation, for the clusters as they were read for it. */
 export interface PhaseRun {
@@ -32,6 +33,8 @@ export interface PhaseRun {
   authorities: Authorities;
   /** Reads the clusters again. @throws MeshctlError when a peer has come that would be cut off */
   look: () => Promise<Member[]>;
+  /** Whether an attempt at this phase was taken back. */
+  isAgain: boolean;
   /** The command that goes on. */
   mend: (context: string) => string;
 }
@@ -47,9 +50,20 @@ export async function runPhase(flow: Flow, targets: readonly Target[], run: Phas
       return carryOut(flow, targets, run, { ...limits, writer, say });
     });
   } catch (error) {
-    await rollBackClusters(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
+    await rollBackClusters(flow, targets, restartsFirst(writer.journals), error, { mounted: true, mend: run.mend });
     throw error;
   }
+}
+
+/**
+ * The writes with the marks of pods before all others, so that they are taken back last: pods that start then are to read what the
+ * mark says, which is in the Secrets by then.
+ */
+function restartsFirst(journals: readonly Journal[]): Journal[] {
+  const only = (isIt: (entry: JournalEntry) => boolean) =>
+    journals.map(({ cluster, entries }) => ({ cluster, entries: entries.filter(isIt) }));
+  const isRestart = ({ ref }: JournalEntry) => ref.kind === 'Deployment';
+  return [...only(isRestart), ...only((entry) => !isRestart(entry))];
 }
 
 interface PhaseWork extends Limits {
@@ -67,23 +81,60 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   const rest = phase.steps.filter((step) => !restarts.includes(step));
   const others = await Promise.all(rest.map((step) => withWholeAuthority(targets, step)));
   const ready = await prepareWrites(others, make);
-  if (phase.name === 'peers') await prove(flow, targets, proofsAfter(members, others, ready), work);
+  if (phase.name === 'peers') await proveAll(flow, targets, proofsAfter(members, others, ready), work);
   // Nobody may stop trusting the former CA before every pod shows a certificate of the new one.
-  if (phase.name === 'let-go') await prove(flow, targets, proofsOf(members), work);
+  if (phase.name === 'let-go') await proveAll(flow, targets, proofsOf(members), work);
   say('writing');
   await writer.write(others, async (step) => readyWrite(ready, step), nudge);
   const critical = phase.name === 'leaves' || phase.name === 'let-go';
   if (critical) await look();
   if (restarts.length === 0) return;
-  say('replacing the pods of the clustermesh-apiserver');
-  await writer.write(restarts, make, async () => {});
   const limit = pLimit(work.parallel);
   const restarted = targets.filter(({ client }) => restarts.some(({ cluster }) => cluster === client.context));
-  await allOrFirstError(
-    restarted.map((target) => limit(() => awaitRollout(flow, target, work.waitMs))),
-    flow.progress,
-  );
+  const each = (act: (target: Target) => Promise<unknown>) =>
+    allOrFirstError(
+      restarted.map((target) => limit(() => act(target))),
+      flow.progress,
+    );
+  // Pods of that very mark may be there, of a phase that was just taken back: they would stay, with what they have read.
+  if (run.isAgain) await each((target) => awaitRollout(flow, target, work.waitMs));
+  const asWritten = (target: Target) => requireTrustAsWritten(target, members, writer);
+  await each(asWritten);
+  say('replacing the pods of the clustermesh-apiserver');
+  await writer.write(restarts, make, async () => {});
+  await each((target) => awaitRollout(flow, target, work.waitMs));
+  // Each pod has read it at some time since.
+  await each(asWritten);
   if (critical) await look();
+}
+
+/**
+ * Sees that the CAs beside a server's certificate are those that this phase has left there, or found there: by the mark of its pods
+ * everybody takes their etcd to have read them, and it reads what is mounted when it starts (etcd's --trusted-ca-file).
+ * @throws MeshctlError `Conflict` where someone has written to it since
+ */
+async function requireTrustAsWritten(
+  { client, namespace }: Target,
+  members: readonly Member[],
+  { journals }: ClusterWriter,
+): Promise<void> {
+  const ref = secretRef(namespace, SERVER_CERT_SECRET);
+  const own = journals
+    .filter(({ cluster }) => cluster === client.context)
+    .flatMap(({ entries }) => entries)
+    .findLast((entry) => keyOf(entry.ref) === keyOf(ref));
+  const server = members.find(({ snapshot }) => snapshot.context === client.context);
+  const meant = own ? own.after : server?.snapshot.objects.get(keyOf(ref));
+  const live = await client.get(ref);
+  if (secretText(live, TLS_KEYS.ca) !== secretText(meant, TLS_KEYS.ca)) throw changedSince(client.context, ref);
+}
+
+/** Somebody else has written to what a phase stands on: it is planned anew. */
+function changedSince(context: string, ref: ObjectRef): MeshctlError {
+  return new MeshctlError('Conflict', `context "${context}": ${describeRef(ref)} was changed meanwhile`, {
+    hint: 'Run the same command again.',
+    details: { context, object: describeRef(ref) },
+  });
 }
 
 /**
@@ -96,29 +147,7 @@ async function withWholeAuthority(targets: readonly Target[], step: Step): Promi
   const target = targets.find(({ client }) => client.context === step.cluster);
   const before = await target?.client.get(step.object);
   if (before?.metadata.resourceVersion === step.before?.metadata.resourceVersion) return { ...step, before };
-  throw new MeshctlError('Conflict', `context "${step.cluster}": ${describeRef(step.object)} was changed meanwhile`, {
-    hint: 'Run the same command again.',
-    details: { context: step.cluster, object: describeRef(step.object) },
-  });
-}
-
-/** Each credential must open every pod of the server's etcd, whose certificate must be from the CA alone. */
-async function prove(
-  flow: Flow,
-  targets: readonly Target[],
-  proofs: readonly Proof[],
-  { parallel, waitMs, say }: PhaseWork,
-): Promise<void> {
-  const byServer = groupBy(proofs, ({ direction }) => direction.server.snapshot.context);
-  const limit = pLimit(parallel);
-  const proving = targets.flatMap((target) => {
-    const { context } = target.client;
-    const own = byServer.get(context) ?? [];
-    const hear = (clause: string) => say(`waiting: ${clause}`);
-    return own.length > 0 ? [proveServer(flow, target, own, { timeoutMs: waitMs, limit, say: hear })] : [];
-  });
-  if (proving.length > 0) say('proving the certificates against the etcds');
-  await allOrFirstError(proving, flow.progress);
+  throw changedSince(step.cluster, step.object);
 }
 
 /** Those that are about to be handed out. */

@@ -25,7 +25,7 @@ import { POD_CLUSTER_ANNOTATION, podAnnotations, podIdentity, recordedIdentity }
 /** The CA that etcd has read. */
 export const POD_CA_ANNOTATION = 'meshctl.io/ca';
 /** When pods were last replaced for their own sake. */
-const POD_RESTART_ANNOTATION = 'meshctl.io/restarted-at';
+export const POD_RESTART_ANNOTATION = 'meshctl.io/restarted-at';
 
 /** The value of {@link POD_CA_ANNOTATION} for pods that started with these CAs. */
 export function caMark(authorities: readonly CertificateFacts[]): string {

@@ -75,6 +75,11 @@ export function apiserverServiceRef(namespace: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'Service', namespace, name: APISERVER };
 }
 
+/** By which a rotation of certificates says that it is at work in a cluster. */
+export function rotationLeaseRef(namespace: string): ObjectRef {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: 'meshctl-certs-rotate' };
+}
+
 /** The Deployment of the clustermesh-apiserver. */
 export function apiserverDeploymentRef(namespace: string): ObjectRef {
   return { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: APISERVER };

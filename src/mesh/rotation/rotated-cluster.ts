@@ -24,6 +24,8 @@ export interface RotationInput {
   successors: ReadonlyMap<string, TrustedAuthority>;
   /** SHA-256 of the certificates that are made anew although they are good. */
   due: ReadonlySet<string>;
+  /** Contexts in the middle of a rotation that this run leaves where it is: nothing is let go of there. */
+  resting?: ReadonlySet<string> | undefined;
   /** Only the certificates for dialling this peer. */
   peer?: string | undefined;
   /** What the operator wants of new certificates; absent fields: as they are. */
@@ -48,7 +50,7 @@ export interface RotatedCluster {
   wanted: readonly TrustedAuthority[] | undefined;
   /**
    * All who hold its certificates take part, as far as it knows, and its CA is there: of others nobody can tell what they hold, so
-   * nothing that it may be from is let go of.
+   * nothing that it may be from is let go of. Nor of one that this run leaves in the middle of a rotation.
    */
   ready: boolean;
   /** Everything that is trusted now or has to be: the wanted CA first, but where a successor stays that was to come first. */
@@ -60,7 +62,7 @@ export interface RotatedCluster {
 }
 
 /** A cluster as it is now, and as it is to be. */
-export function clusterOf(issuer: Member, { members, replace, successors }: RotationInput): RotatedCluster {
+export function clusterOf(issuer: Member, { members, replace, successors, resting }: RotationInput): RotatedCluster {
   const { context } = issuer.snapshot;
   const certificates = certificatesFrom(issuer, members);
   const present = presentAuthority(issuer);
@@ -68,7 +70,8 @@ export function clusterOf(issuer: Member, { members, replace, successors }: Rota
   const done = successor !== undefined && present[0]?.facts.sha256 === successor.facts.sha256;
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
-  const ready = present.length > 0 && strangersTo(issuer, members).length === 0;
+  const isKnown = present.length > 0 && strangersTo(issuer, members).length === 0;
+  const ready = isKnown && !resting?.has(context);
   const [due, beside] = [[...(wanted ?? []), ...present], certificates.flatMap(authoritiesBeside)];
   // Their order tells how far a rotation is, and of one that stays where it is that is to be told.
   const trusted = once(ready || pending !== undefined ? [...due, ...beside] : [...beside, ...due]);

@@ -11,6 +11,7 @@ import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
 import { type LeftCertificates, leftCertificates } from './left-certificates.ts';
 import type { Lifetime } from './lifetime.ts';
+import { type MidwayCluster, midwayClusters } from './midway.ts';
 import { requireOneMesh } from './one-mesh.ts';
 import {
   refuseCommonCredentials,
@@ -72,6 +73,8 @@ export interface RotationScope {
   left: readonly LeftCertificates[];
   /** What is as old as asked, and stays, since the cluster that issues it was not named. */
   unissued: readonly UnissuedCertificate[];
+  /** In the middle of a rotation that this run, which was asked for what is old, leaves where it is. */
+  midway: readonly MidwayCluster[];
   /** How it came about, for people, by context. */
   notes: Readonly<Record<string, readonly string[]>>;
   warnings: readonly string[];
@@ -124,18 +127,32 @@ export function scopeRotation(
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const due = dueCertificates(members, choice, now);
   const { peer, force, asked = {} } = choice;
-  const replace = new Set(replaced.map(({ snapshot }) => snapshot.context));
-  const input = { members, replace, successors: new Map(), due: due.certificates, asked, peer, force, now };
-  const unsigned = unsignedClusters(input);
-  const left = [...leftCertificates(input), ...leftToOwners(members, choice, now)];
-  const unissued = unissuedCertificates(members, choice, now, contexts);
+  const replace = contextsOf(replaced);
   // For one peer, no CA is let go of.
   const settling = choice.ca || choice.peer !== undefined ? [] : inStage('trusting');
   // What is trusted there besides the CA in Secret cilium-ca was not to replace it: it is replaced by it.
   const switched = settling.filter((one) => switching.includes(one));
   const trusting = settling.filter((one) => !switched.includes(one));
-  const open = trusting.filter((one) => strangersTo(one, members).length > 0);
-  const staying = trusting.filter((one) => !open.includes(one));
+  // What a clock runs takes back no rotation that somebody has begun, and may be at.
+  const resting = choice.olderThanMs === undefined ? [] : trusting;
+  const input = {
+    members,
+    replace,
+    successors: new Map(),
+    due: due.certificates,
+    asked,
+    peer,
+    force,
+    now,
+    resting: contextsOf(resting),
+  };
+  const unsigned = unsignedClusters(input);
+  const left = [...leftCertificates(input), ...leftToOwners(members, choice, now)];
+  const unissued = unissuedCertificates(members, choice, now, contexts);
+  const midway = midwayClusters(resting, members, contexts, choice.others);
+  const settled = trusting.filter((one) => !resting.includes(one));
+  const open = settled.filter((one) => strangersTo(one, members).length > 0);
+  const staying = settled.filter((one) => !open.includes(one));
   const notes = [
     ...(choice.peer === undefined ? inStage('replaced') : []).map(
       (one) => [one, 'resumes the rotation of the CA that was interrupted'] as const,
@@ -150,12 +167,13 @@ export function scopeRotation(
   return {
     replace,
     due: due.certificates,
-    changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
-    staying: new Set(staying.map(({ snapshot }) => snapshot.context)),
-    switching: new Set(switched.map(({ snapshot }) => snapshot.context)),
+    changing: contextsOf(changing),
+    staying: contextsOf(staying),
+    switching: contextsOf(switched),
     unsigned,
     left,
     unissued,
+    midway,
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: [
       ...members.flatMap((member) => [
@@ -167,12 +185,15 @@ export function scopeRotation(
       ]),
       ...openWarnings(open, members, contexts, choice.others),
       // What is only older than asked is as good, and its maker has its own time for it.
-      ...[...unsigned, ...unissued, ...partedPeers(members), ...(choice.olderThanMs === undefined ? left : [])].map(
-        ({ context, says, hint }) => `context "${context}": ${says} → ${hint}`,
-      ),
+      ...[
+        ...[...unsigned, ...unissued, ...midway, ...partedPeers(members)],
+        ...(choice.olderThanMs === undefined ? left : []),
+      ].map(({ context, says, hint }) => `context "${context}": ${says} → ${hint}`),
     ],
   };
 }
+
+const contextsOf = (members: readonly Member[]) => new Set(members.map(({ snapshot }) => snapshot.context));
 
 /** Certificates of other clusters with which the members dial one: for their own there is no user yet. */
 function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {

@@ -1,5 +1,6 @@
 import { counted } from '../../mesh/counted.ts';
 import type { LeftCertificates } from '../../mesh/rotation/left-certificates.ts';
+import type { MidwayCluster } from '../../mesh/rotation/midway.ts';
 import type { PartedPeer } from '../../mesh/rotation/scope.ts';
 import type { UnissuedCertificate } from '../../mesh/rotation/strangers-certificates.ts';
 import type { UnsignedCluster } from '../../mesh/rotation/unsigned.ts';
@@ -20,6 +21,7 @@ interface EndOfRotation {
   unsigned: readonly UnsignedCluster[];
   left: readonly LeftCertificates[];
   unissued: readonly UnissuedCertificate[];
+  midway: readonly MidwayCluster[];
   /** Only what is old was asked for: what is left to its maker is nothing amiss. */
   isByAge: boolean;
   /** The former CA is no longer trusted. */
@@ -34,7 +36,7 @@ interface EndOfRotation {
 export function rotationText(certificates: readonly RenewedCertificate[], end: EndOfRotation, theme: Theme): string {
   return [
     renewedText(certificates, end, theme),
-    ...unsignedLines([...end.unsigned, ...end.unissued], theme),
+    ...unsignedLines([...end.unsigned, ...end.unissued, ...end.midway], theme),
     ...leftLines(end, theme),
     ...end.parted.flatMap((one) => linesOf(theme.warn('‼'), one, theme)),
   ].join('\n');

@@ -73,7 +73,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
     const { parted } = outcome;
-    const { unsigned, left, unissued, staying, switching } = prepared.scope;
+    const { unsigned, left, unissued, midway, staying, switching } = prepared.scope;
     const end = printable({
       replaced: finished.filter((one) => !staying.has(one) && !switching.has(one)),
       staying: finished.filter((one) => staying.has(one)),
@@ -81,7 +81,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     });
     const isByAge = options.olderThanMs !== undefined;
     const text = (theme: Theme) =>
-      rotationText(certificates, { ...end, parted, unsigned, left, unissued, isByAge }, theme);
+      rotationText(certificates, { ...end, parted, unsigned, left, unissued, midway, isByAge }, theme);
     const data = {
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
@@ -89,7 +89,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       warnings: printable(warnings),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
-    const exitCode = unsigned.length + unissued.length > 0 || isInVain ? 1 : 0;
+    const exitCode = unsigned.length + unissued.length + midway.length > 0 || isInVain ? 1 : 0;
     return withUnanswered({ kind: 'RotationResult', data, text, exitCode }, missing);
   });
 }
@@ -106,14 +106,15 @@ function isLeftAltogether(
   return olderThanMs === undefined && scope.left.length > 0 && !steps.some(isChange);
 }
 
-type Staying = Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued'>;
+type Staying = Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued' | 'midway'>;
 
 /** What is due, or was asked for, and stays as it is. */
-function stayingData({ unsigned, left, unissued }: Staying): Partial<Staying> {
+function stayingData({ unsigned, left, unissued, midway }: Staying): Partial<Staying> {
   return printable({
     ...(unsigned.length > 0 ? { unsigned } : {}),
     ...(left.length > 0 ? { left } : {}),
     ...(unissued.length > 0 ? { unissued } : {}),
+    ...(midway.length > 0 ? { midway } : {}),
   });
 }
 
@@ -144,6 +145,7 @@ async function askOwner(
       unsigned: [],
       left: [],
       unissued: [],
+      midway: [],
       isByAge: true,
     };
     return {
@@ -217,16 +219,16 @@ async function showPlan(
 /** A plan by which something that is due, or was asked for, stays as it is ends as its run does. */
 function withStaying(result: CommandResult, scope: Staying & { isByAge: boolean; isInVain: boolean }): CommandResult {
   const staying = stayingData(scope);
-  const { unsigned = [], left = [], unissued = [] } = staying;
+  const { unsigned = [], left = [], unissued = [], midway = [] } = staying;
   const lines = (theme: Theme) => [
-    ...unsignedLines([...unsigned, ...unissued], theme),
+    ...unsignedLines([...unsigned, ...unissued, ...midway], theme),
     ...leftLines({ left, isByAge: scope.isByAge }, theme),
   ];
   return {
     ...result,
     data: { ...result.data, ...staying },
     text: (theme) => [result.text(theme), ...lines(theme)].join('\n'),
-    exitCode: result.exitCode || (unsigned.length + unissued.length > 0 || scope.isInVain ? 1 : 0),
+    exitCode: result.exitCode || (unsigned.length + unissued.length + midway.length > 0 || scope.isInVain ? 1 : 0),
   };
 }
 

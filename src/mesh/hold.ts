@@ -1,7 +1,18 @@
-/** What a connectivity test writes at its client's Deployment, so that no other takes its namespace while it is at work. */
+/** What a run writes at an object, so that no other of its kind is at work there at the same time. */
 
-import type { KubeObject } from '../objects/kube-object.ts';
-import { isRecord } from '../record.ts';
+import type { KubeObject } from './objects/kube-object.ts';
+import { isRecord } from './record.ts';
+
+/** By which annotation, for each kind of run. */
+const ANNOTATIONS = {
+  /** At the Deployment of the test's client. */
+  'connectivity-test': 'meshctl.io/connectivity-test-run',
+  /** At a Lease in Cilium's namespace. */
+  rotation: 'meshctl.io/rotation-run',
+} as const;
+
+/** A kind of run of which there is to be one at a time. */
+export type HeldFor = keyof typeof ANNOTATIONS;
 
 /** A run at work in a namespace. */
 export interface Hold {
@@ -19,27 +30,28 @@ export const HOLD_MS = 60_000;
 /** So often a run says anew that it is at work: one answer may be late, or two lost. */
 export const RENEW_MS = 15_000;
 
-const ANNOTATION = 'meshctl.io/connectivity-test-run';
 /** Replicas of an API server may differ by minutes; who names a later time is not believed. */
 const LONGEST_MS = 10 * HOLD_MS;
 
 /** The mark as annotations. */
-export function holdAnnotations(hold: Hold): Record<string, string> {
-  return { [ANNOTATION]: JSON.stringify(hold) };
+export function holdAnnotations(what: HeldFor, hold: Hold): Record<string, string> {
+  return { [ANNOTATIONS[what]]: JSON.stringify(hold) };
 }
 
 /** What takes it away, for a patch. */
-export const NO_HOLD: Readonly<Record<string, null>> = { [ANNOTATION]: null };
+export function noHold(what: HeldFor): Readonly<Record<string, null>> {
+  return { [ANNOTATIONS[what]]: null };
+}
 
 /** The object with the mark of a run. */
-export function withHold(object: KubeObject, hold: Hold): KubeObject {
-  const annotations = { ...object.metadata.annotations, ...holdAnnotations(hold) };
+export function withHold(what: HeldFor, object: KubeObject, hold: Hold): KubeObject {
+  const annotations = { ...object.metadata.annotations, ...holdAnnotations(what, hold) };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 /** The run that an object is marked by, alive or not; undefined also where the mark cannot be read. */
-export function holdOf(object: KubeObject | undefined): Hold | undefined {
-  const text = object?.metadata.annotations?.[ANNOTATION];
+export function holdOf(what: HeldFor, object: KubeObject | undefined): Hold | undefined {
+  const text = object?.metadata.annotations?.[ANNOTATIONS[what]];
   if (text === undefined) return undefined;
   try {
     const said: unknown = JSON.parse(text);
@@ -54,8 +66,8 @@ export function holdOf(object: KubeObject | undefined): Hold | undefined {
 }
 
 /** The other run that is at work by an object's mark. @param run this one @param now by the cluster's clock */
-export function otherRun(object: KubeObject | undefined, run: string, now: Date): Hold | undefined {
-  const hold = holdOf(object);
+export function otherRun(what: HeldFor, object: KubeObject | undefined, run: string, now: Date): Hold | undefined {
+  const hold = holdOf(what, object);
   const leftMs = hold ? hold.until.getTime() - now.getTime() : 0;
   return hold && hold.run !== run && leftMs > 0 && leftMs <= LONGEST_MS ? hold : undefined;
 }

@@ -1,0 +1,168 @@
+/** One rotation at a time in a cluster: what one has written and not proved yet, another would take back. */
+import { setTimeout } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import { alreadyExists, MeshctlError } from '../../mesh/errors.ts';
+import { HOLD_MS, type Hold, holdOf, otherRun, RENEW_MS, withHold } from '../../mesh/hold.ts';
+import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
+import { rotationLeaseRef } from '../../mesh/objects/names.ts';
+import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+import { beginRun, markedBy, type RunMark } from '../run-mark.ts';
+
+/** Of marking what changes just then. */
+const TRIES = 5;
+/** For taking the mark away, whatever the command's own signal says: it may be why it ends. */
+const LEAVE_TIMEOUT_MS = 30_000;
+
+/** The clusters of a rotation, taken for it. */
+export interface HeldClusters {
+  /**
+   * Sees that no other run has taken one of them meanwhile, as after this machine has slept.
+   * @throws MeshctlError `Conflict`
+   */
+  requireHeld(): Promise<void>;
+}
+
+/**
+ * Takes clusters for a rotation while it works, by a Lease in Cilium's namespace that is marked anew again and again; the mark of a run that has died is taken over after a minute. Where it cannot be written, that is said, and the run goes on.
+ * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves
+ * @throws MeshctlError `Conflict` where another rotation is at work: nothing is written then
+ */
+export async function whileHeld<T>(
+  flow: Flow,
+  targets: readonly Target[],
+  parallel: number,
+  work: (held: HeldClusters) => Promise<T>,
+  everyMs = RENEW_MS,
+): Promise<T> {
+  const mark = beginRun(flow);
+  const held: Target[] = [];
+  const limit = pLimit(parallel);
+  const take = async (target: Target) => {
+    if (await takeCluster(flow, target, mark)) held.push(target);
+  };
+  // Of two that begin at once, one gets the first of them, and the other no further.
+  const [first, ...others] = [...targets].sort((a, b) => compare(a.client.server, b.client.server));
+  const ending = new AbortController();
+  let staying: Promise<unknown> | undefined;
+  try {
+    if (first) await take(first);
+    await allOrFirstError(
+      others.map((target) => limit(() => take(target))),
+      flow.progress,
+    );
+    staying = Promise.all(held.map((target) => stayInCluster(target, mark, ending.signal, everyMs)));
+    return await work({
+      requireHeld: async () => {
+        await allOrFirstError(
+          held.map((target) => limit(() => requireNoOther(target, mark))),
+          flow.progress,
+        );
+      },
+    });
+  } finally {
+    ending.abort();
+    await staying;
+    await Promise.all(held.map((target) => limit(() => leaveCluster(target, mark))));
+  }
+}
+
+const compare = (one: string, other: string): number => (one < other ? -1 : Number(one > other));
+
+/** Whether it has the mark by then. */
+async function takeCluster(flow: Flow, target: Target, mark: RunMark): Promise<boolean> {
+  try {
+    await markCluster(target, mark);
+    return true;
+  } catch (error) {
+    const isOther = error instanceof MeshctlError && error.details.heldBy !== undefined;
+    if (isOther || !(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+    flow.progress.warn(
+      `${error.message}: another rotation that begins in context "${target.client.context}" meanwhile would not be stopped`,
+    );
+    return false;
+  }
+}
+
+/** Marks only what was looked at: another run may take it at the same time. Tries anew where it came too late. */
+async function markCluster(target: Target, mark: RunMark, signal?: AbortSignal): Promise<void> {
+  const { client, namespace } = target;
+  const ref = rotationLeaseRef(namespace);
+  for (let triesLeft = TRIES; ; triesLeft -= 1) {
+    const live = await client.get(ref, { signal });
+    const other = otherRun('rotation', live, mark.run, client.now());
+    if (other) throw atWork(target, other);
+    const lease = leaseOf(target, mark);
+    try {
+      if (!live) await client.create(lease, { signal });
+      else {
+        const { metadata, spec } = lease;
+        const patch = { metadata: { annotations: metadata.annotations }, spec };
+        await client.patch(ref, patch, { resourceVersion: live.metadata.resourceVersion, signal });
+      }
+      return;
+    } catch (error) {
+      const isLate = error instanceof MeshctlError && ['Conflict', 'NotFound'].includes(error.code);
+      if (!(isLate || alreadyExists(error)) || triesLeft === 0) throw error;
+    }
+  }
+}
+
+/** `kubectl get leases` shows its holder (coordination.k8s.io/v1). */
+function leaseOf(target: Target, mark: RunMark): KubeObject {
+  const { apiVersion, kind, name, namespace } = rotationLeaseRef(target.namespace);
+  const lease = {
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: { [MANAGED_BY]: FIELD_MANAGER } },
+    spec: { holderIdentity: `${mark.host}_${mark.run}`, leaseDurationSeconds: HOLD_MS / 1000 },
+  };
+  return withHold('rotation', lease, markedBy(mark, target));
+}
+
+async function stayInCluster(target: Target, mark: RunMark, end: AbortSignal, everyMs: number): Promise<void> {
+  for (;;) {
+    await setTimeout(everyMs, undefined, { signal: end }).catch(() => undefined);
+    if (end.aborted) return;
+    await markCluster(target, mark, AbortSignal.any([end, AbortSignal.timeout(RENEW_MS)])).catch(() => undefined);
+  }
+}
+
+async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
+  const { client, namespace } = target;
+  const other = otherRun('rotation', await client.get(rotationLeaseRef(namespace)), run, client.now());
+  if (other) throw atWork(target, other);
+}
+
+/** It is no failure where that is not possible: the mark is good for a minute. */
+async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Promise<void> {
+  const ref = rotationLeaseRef(namespace);
+  const signal = AbortSignal.timeout(LEAVE_TIMEOUT_MS);
+  try {
+    const live = await client.get(ref, { signal });
+    if (!live || holdOf('rotation', live)?.run !== run) return;
+    const { uid, resourceVersion } = live.metadata;
+    await client.delete(ref, { uid, resourceVersion, signal });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+  }
+}
+
+function atWork({ client: { context }, namespace }: Target, { host, since, until }: Hold): MeshctlError {
+  const object = describeRef(rotationLeaseRef(namespace));
+  return new MeshctlError(
+    'Conflict',
+    `context "${context}": another certs rotate, on ${host}, is at work there at the same time, since ${since.toISOString()}`,
+    {
+      hint: 'Wait until it has ended, then run the same command again; one that was killed is taken over after a minute.',
+      details: {
+        context,
+        object,
+        heldBy: { host, since: since.toISOString(), until: until.toISOString() },
+        stop: true,
+      },
+    },
+  );
+}
