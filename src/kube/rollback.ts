@@ -4,16 +4,17 @@ import { MANAGED_BY } from '../mesh/objects/ownership.ts';
 import type { Edit } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
-import { asStored, contains, equal, inversePatch } from './merge-patch.ts';
+import { asStored, contains, equal, inversePatch, mergePatch } from './merge-patch.ts';
 import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
-type RolledBack = 'restored' | 'unchanged' | 'may-arrive' | 'left' | 'shared';
+type RolledBack = 'restored' | 'unchanged' | 'overtaken' | 'may-arrive' | 'left' | 'shared';
 
 /** What became of one object of a journal. */
 export interface RollbackResult {
   ref: ObjectRef;
   /**
-   * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
+   * `unchanged`: the write never happened, or somebody has taken it back already. `overtaken`: others have since replaced or removed
+   * what was written, so that it is neither that nor as before. `may-arrive`: it is as before, but the
    * object's creation was never answered, and nothing can refuse it if it still comes. `left`: it was not there before, and is
    * now, as someone else's by what is in it. `shared`: something of it stays, since others stand on it. `kept`: all of it stays,
    * since what it would be taken back for has not come; `error` says what. `owners`: it is as before, but for whose its fields are;
@@ -135,15 +136,18 @@ async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: 
     await moveOn(client, live, signal);
     return 'unchanged';
   }
-  if (!after)
-    return before !== undefined && !live && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
-  if (!live) return 'unchanged';
+  if (!after) {
+    if (live) return isOvertaken(entry, live) ? 'overtaken' : 'unchanged';
+    return before !== undefined && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
+  }
+  if (!live) return before && certain ? 'overtaken' : 'unchanged';
   // What was sent and not answered is known without what the API server has filled in.
   const stored = certain ? after : (asStored(after, live) as KubeObject);
-  if (isAnother(live, entry, stored)) return certain || before ? 'unchanged' : 'left';
+  if (isAnother(live, entry, stored)) return !certain && !before ? 'left' : replacedBy(entry, live);
   const { uid, resourceVersion } = live.metadata;
   const edit = rollbackEdit(entry, live, stored);
-  if (!edit) return entry.shared ? 'shared' : 'unchanged';
+  if (!edit && entry.shared) return 'shared';
+  if (!edit) return !isMixed(entry, live, stored) && isOvertaken(entry, live) ? 'overtaken' : 'unchanged';
   if (edit === 'left') return edit;
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   const restored = await client.patch(ref, edit.patch, { resourceVersion, signal });
@@ -153,6 +157,20 @@ async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: 
     await restoreOwners(client, { before, after: left, live }, restored, signal);
   if (entry.shared) return 'shared';
   return before ? 'restored' : 'left';
+}
+
+/** Of an object in whose place there is another one of its name: as before, where that is what was there. */
+function replacedBy(entry: JournalEntry, live: KubeObject): RolledBack {
+  return entry.certain && (!entry.before || isOvertaken(entry, live)) ? 'overtaken' : 'unchanged';
+}
+
+/** Whether something that a write has changed, and that is not as it was written any more, is not as it was before either. */
+function isOvertaken({ before, after, certain }: JournalEntry, live: KubeObject): boolean {
+  if (!certain || !before) return false;
+  const [was, now] = [restorable(before), restorable(live)];
+  if (!after) return !contains(now, was);
+  const back = inversePatch(was, restorable(after), restorable(after));
+  return back !== undefined && !equal(mergePatch(now, back), now);
 }
 
 /** Gives an object another version and leaves it as it is. */

@@ -380,7 +380,7 @@ describe('rollback', () => {
     const { journal } = await run([step('a', { method: 'create', object: configMap('a', { a: '1' }) })]);
     sandbox.store.delete(ref('a'));
     sandbox.store.create(configMap('a', { a: '1' }));
-    expect(await undo(journal)).toEqual(['a unchanged']);
+    expect(await undo(journal)).toEqual(['a overtaken']);
     expect(dataOf('a')).toEqual({ a: '1' });
   });
 
@@ -517,5 +517,48 @@ describe('rollback', () => {
       expect(dataOf('patched')).toEqual({ a: '1' });
       expect(dataOf('deleted')).toEqual({ a: '1' });
     });
+  });
+});
+
+describe('a rollback that comes after others', () => {
+  const set = (data: Record<string, string>) =>
+    sandbox.store.update(ref('one'), (live) => {
+      live.data = data;
+    });
+  const theirs = {
+    nothing: () => undefined,
+    'takes it back': () => set({ a: '1' }),
+    'writes over it': () => set({ a: '3' }),
+    'adds to it': () => set({ ...(dataOf('one') as Record<string, string>), z: '9' }),
+    'removes it': () => sandbox.store.delete(ref('one')),
+    'makes it anew, as it was': () => {
+      sandbox.store.delete(ref('one'));
+      sandbox.store.create(configMap('one', { a: '1' }));
+    },
+    'makes another': () => {
+      sandbox.store.delete(ref('one'));
+      sandbox.store.create(configMap('one', { a: '4' }));
+    },
+  };
+  const ours: Record<string, () => NonNullable<Step['write']>> = {
+    patch: () => ({ method: 'patch', patch: { data: { a: '2' } } }),
+    apply: () => ({ method: 'apply', object: configMap('one', { a: '2' }), force: true }),
+    edit: () => ({ method: 'edit', edit: () => ({ patch: { data: { a: '2' } } }) }),
+    delete: () => ({ method: 'delete' }),
+    create: () => ({ method: 'create', object: configMap('one', { a: '2' }) }),
+  };
+  const cases = Object.keys(ours).flatMap((our) => Object.keys(theirs).map((their) => [our, their] as const));
+
+  // Whatever is called as before is so, and whatever is not so is not called it.
+  test.each(cases)('of %s, where another one %s', async (our, their) => {
+    if (our !== 'create') sandbox.store.create(configMap('one', { a: '1' }));
+    const before = dataOf('one');
+    const { journal, error } = await run([step('one', ours[our]?.())]);
+    expect(error).toBeUndefined();
+    if (sandbox.store.get(ref('one'))) theirs[their as keyof typeof theirs]();
+    const [outcome = ''] = await undo(journal);
+    const now = dataOf('one') as Record<string, string> | undefined;
+    const isAsBefore = before === undefined ? now === undefined : now?.a === '1';
+    expect([outcome, ['one restored', 'one unchanged'].includes(outcome)]).toEqual([outcome, isAsBefore]);
   });
 });

@@ -71,3 +71,28 @@ it('an object that is as before, but for whose its fields are, is no failure: it
   ]);
   expect(cause.details.rollback).toMatchObject([{ outcome: 'incomplete', objects: [{ outcome: 'owners' }] }]);
 });
+
+it('what others have replaced meanwhile is named, and its cluster is not called as before', async () => {
+  const said: string[] = [];
+  const task = { done: (text: string) => said.push(text), fail: (text: string) => said.push(text) };
+  const progress = { start: () => task, warn: (text: string) => said.push(text), info: () => undefined };
+  const objectWith = (value: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'cilium-ca', namespace: 'kube-system', uid: 'u', resourceVersion: value },
+    data: { 'ca.crt': value },
+  });
+  const client = { context: 'one', get: () => Promise.resolve(objectWith('3')) };
+  const [before, after] = [objectWith('1'), objectWith('2')];
+  const entries = [{ ref: refOf(before), before, after, certain: true }];
+  const cause = new MeshctlError('Conflict', 'why');
+  const flow = { signal: new AbortController().signal, progress } as unknown as Flow;
+  await rollBackClusters(flow, [{ client } as unknown as Target], [{ cluster: 'one', entries }], cause, {
+    mend: () => 'meshctl mend',
+  });
+  expect(said).toEqual([
+    'context "one": others have changed Secret kube-system/cilium-ca meanwhile, so they are not restored → see what others do there, then: meshctl mend',
+    'one: is not as before: Secret kube-system/cilium-ca is as others have left it',
+  ]);
+  expect(cause.details.rollback).toMatchObject([{ outcome: 'incomplete', mend: 'meshctl mend' }]);
+});

@@ -132,12 +132,22 @@ async function rollBackCluster(
   for (const { ref, error } of undone.filter(({ outcome }) => outcome === 'owners')) {
     flow.progress.warn(`context "${context}": ${foreignFields(ref, error)} → ${lookAtOwners(context, ref)}`);
   }
+  const overtaken = named('overtaken');
+  if (overtaken && !failed) {
+    const way = command ? ` → see what others do there, then: ${command}` : '';
+    flow.progress.warn(
+      `context "${context}": others have changed ${overtaken} meanwhile, so they are not restored${way}`,
+    );
+  }
   const kept = undone.filter(({ outcome }) => outcome === 'kept');
   // One reason for all of them.
   for (const { error } of kept.slice(0, 1)) if (error) flow.progress.warn(warningOf(error));
-  const stays = kept.length > 0 ? [`${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`] : [];
-  if (kept.length > 0 && !failed) {
-    task.fail(`${context}: is not as before: ${stays.join()}`);
+  const stays = [
+    ...(kept.length > 0 ? [`${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`] : []),
+    ...(overtaken ? [`${overtaken} ${overtaken.includes(', ') ? 'are' : 'is'} as others have left it`] : []),
+  ];
+  if (stays.length > 0 && !failed) {
+    task.fail(`${context}: is not as before: ${stays.join('; ')}`);
     return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
   }
   if (!failed) {
