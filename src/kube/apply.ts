@@ -1,8 +1,8 @@
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
-import { describeRef, type KubeObject, type ObjectRef } from '../mesh/objects/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
-import type { Edit, ReadyWrite, Step } from '../mesh/plan/plan.ts';
-import { changedMeanwhile } from './changed-meanwhile.ts';
+import type { Edit, EditBasis, ReadyWrite, Step } from '../mesh/plan/plan.ts';
+import { changedMeanwhile, isChanged, isGone, isStillSo, withWriter } from './changed-meanwhile.ts';
 import type { ClusterClient } from './client.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
 
@@ -104,6 +104,7 @@ async function carryOut(
     if (!sent) return;
     if (live && isGoing(live) && write.method !== 'delete')
       throw beingDeleted({ context: client.context, object: live });
+    if (write.method === 'edit' && write.basis) await requireBasis(client, write.basis, options);
     const seen = live;
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
@@ -118,10 +119,19 @@ async function carryOut(
       // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
       if (seen && isDone(write, live)) return;
       // What an attempt of ours has stored looks the same.
-      if (error.details.repeated !== true && isOutdated(write, seen, live)) throw isChanged(client.context, ref);
-      if (isForOneVersion(write) || isAnother(write, seen, live) || round === MOST_ROUNDS) throw error;
+      if (error.details.repeated !== true && isOutdated(write, seen, live))
+        throw isChanged(client.context, ref, seen, live);
+      if (isForOneVersion(write) || isAnother(write, seen, live) || round === MOST_ROUNDS)
+        throw withWriter(error, seen, live);
     }
   }
+}
+
+/** @throws MeshctlError `Conflict` where what a write was copied from is not so any more */
+async function requireBasis(client: ClusterClient, basis: EditBasis, { signal }: SendOptions): Promise<void> {
+  const ref = refOf(basis.source);
+  const live = await client.get(ref, { signal });
+  if (!isStillSo(basis, live)) throw isChanged(client.context, ref, basis.source, live);
 }
 
 /** Whether the API server refused a write because the object is no longer as it was. */
@@ -182,26 +192,6 @@ function sentWrite(
       if (write.create) return { method: 'create', object: write.create };
       throw isGone(client.context, ref);
   }
-}
-
-/** Of an object that a plan was made from, and that another run has written since: what becomes of that, no plan says. */
-function isChanged(context: string, ref: ObjectRef): MeshctlError {
-  return new MeshctlError(
-    'Conflict',
-    `context "${context}": ${describeRef(ref)} was changed by someone else meanwhile`,
-    {
-      hint: 'Run the same command again.',
-      details: { context, object: describeRef(ref) },
-    },
-  );
-}
-
-/** Of an object that a plan was made from. */
-function isGone(context: string, ref: ObjectRef): MeshctlError {
-  return new MeshctlError('NotFound', `context "${context}": ${describeRef(ref)} is gone`, {
-    hint: 'Run the same command again.',
-    details: { context, object: describeRef(ref) },
-  });
 }
 
 /** Sends a write and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */

@@ -221,5 +221,5 @@ it('a connect whose Secret another run has taken away says what to do', async ()
   );
   const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-2'));
   expect(exitCode, stderr).toBe(1);
-  expect(stderr).toMatch(/cilium-kvstoremesh is gone\n? *→ Run the same command again/);
+  expect(stderr).toMatch(/cilium-kvstoremesh is gone: someone else has removed it since it was read\n? *→ Run the same command again/);
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applySteps, type Journal } from '../../src/kube/apply.ts';
 import { rollback } from '../../src/kube/rollback.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
@@ -517,6 +517,71 @@ describe('rollback', () => {
       expect(dataOf('patched')).toEqual({ a: '1' });
       expect(dataOf('deleted')).toEqual({ a: '1' });
     });
+  });
+});
+
+describe('what was copied from another object', () => {
+  const copy = (): Step => {
+    const source = sandbox.store.get(ref('source')) ?? configMap('source', {});
+    const basis = { source, data: { key: 'b2xk' } };
+    return step('target', { method: 'edit', basis, edit: () => ({ patch: { data: { copied: 'b2xk' } } }) });
+  };
+
+  beforeEach(() => {
+    sandbox.store.create(configMap('source', { key: 'b2xk', other: '1' }));
+    sandbox.store.create(configMap('target', {}));
+  });
+
+  test('is written as long as that is so, whatever else is written there', async () => {
+    const copying = copy();
+    sandbox.store.update(ref('source'), (live) => {
+      live.data = { key: 'b2xk', other: '2' };
+    });
+    expect((await run([copying])).error).toBeUndefined();
+    expect(dataOf('target')).toEqual({ copied: 'b2xk' });
+  });
+
+  test.each([
+    ['has been changed', { key: 'bmV3' }],
+    ['has gone', { another: '1' }],
+  ])('is not written where that %s; who has done it is said', async (_what, data) => {
+    const copying = copy();
+    sandbox.store.update(
+      ref('source'),
+      (live) => {
+        live.data = data;
+      },
+      'helm',
+    );
+    const { journal, error } = await run([copying]);
+    expect(journal.entries).toEqual([]);
+    expect(dataOf('target') ?? {}).toEqual({});
+    expect(error).toMatchObject({
+      code: 'Conflict',
+      message: expect.stringMatching(
+        /^context "c1": ConfigMap n\/source was changed by someone else meanwhile \(last written by helm at 20.*Z\)$/,
+      ),
+      hint: 'Run the same command again.',
+      details: { lastWriter: { manager: 'helm' } },
+    });
+  });
+});
+
+test('who loses a race is told who has won it', async () => {
+  sandbox.store.create(configMap('one', { a: '1' }));
+  const patching = step('one', { method: 'patch', patch: { data: { a: '2' } } });
+  const { resourceVersion } = sandbox.store.get(ref('one'))?.metadata ?? {};
+  const pinned = { ...patching, write: { method: 'patch', patch: { data: { a: '2' } }, resourceVersion } } as Step;
+  await sandbox.client.patch(ref('one'), { data: { a: '3' } });
+  const { error } = await run([pinned]);
+  expect(error).toMatchObject({
+    code: 'Conflict',
+    message: expect.stringMatching(/ \(last written by another run of meshctl at 20.*\)$/),
+  });
+  sandbox.store.delete(ref('one'));
+  const { error: gone } = await run([patching]);
+  expect(gone).toMatchObject({
+    message: 'context "c1": ConfigMap n/one is gone: someone else has removed it since it was read',
   });
 });
 

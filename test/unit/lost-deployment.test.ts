@@ -34,6 +34,9 @@ describe('a cluster whose Deployment is lost', () => {
     expect(settled.kvstoremesh).toBe(kvstoremesh);
     const planned = planMove(snapshot, settled.kvstoremesh, undefined);
     expect(planned).toEqual(move && expect.objectContaining(move));
+    // What is copied is bound to what it was copied from.
+    const write = planned?.before.write;
+    if (write) expect(write).toMatchObject({ method: 'edit', basis: { data: { 'mesh-2': expect.any(String) } } });
   });
 
   it('has lost what was chosen of it, which is said; not one that never had any', () => {

@@ -46,6 +46,8 @@ export type StepWrite =
       create?: KubeObject | undefined;
       /** Undefined when nothing has to change. */
       edit: (live: KubeObject) => Edit | undefined;
+      /** What of an object it was copied from: where that is not so any more, nothing is written, and the caller plans anew. */
+      basis?: EditBasis | undefined;
       /** Takes back what `edit` did to `before`; without it, each field that still is as it was written. */
       rollback?: ((before: KubeObject, live: KubeObject) => Edit | undefined) | undefined;
     }
@@ -92,6 +94,12 @@ export type StepWrite =
     }
   /** Pods are replaced by an annotation of their template that names the CAs which their etcd reads at its start. */
   | { method: 'restart'; annotation: string; trust: Omit<TrustOrder, 'key'> };
+
+/** The object that values of a write were copied from, as it was read, and those values. Holds private keys: never printed. */
+export interface EditBasis {
+  source: KubeObject;
+  data: Readonly<Record<string, string>>;
+}
 
 /** What of a Secret changes with the CA in it. */
 export interface BesideAuthority {

@@ -72,7 +72,7 @@ function toAgents(snapshot: ClusterSnapshot, running: boolean): PeerMove | undef
     to: 'agents',
     peers,
     running,
-    before: movingStep(snapshot, AGENT_PEERS_SECRET, data, peers, 'the agents dial their peers themselves'),
+    before: movingStep(snapshot, AGENT_PEERS_SECRET, { source, data }, peers, 'the agents dial their peers themselves'),
     after: {
       cluster: snapshot.context,
       object: secretRef(namespace, KVSTOREMESH_PEERS_SECRET),
@@ -112,7 +112,14 @@ function toKvstoremesh(
     to: 'kvstoremesh',
     peers,
     running: true,
-    before: movingStep(snapshot, KVSTOREMESH_PEERS_SECRET, data, peers, 'KVStoreMesh will dial the peers', rendered),
+    before: movingStep(
+      snapshot,
+      KVSTOREMESH_PEERS_SECRET,
+      { source, data },
+      peers,
+      'KVStoreMesh will dial the peers',
+      rendered,
+    ),
     after: {
       cluster: snapshot.context,
       action: 'update',
@@ -155,7 +162,7 @@ export function noteOfUnmoved(now: ClusterSnapshot, others: readonly ClusterSnap
 function movingStep(
   snapshot: ClusterSnapshot,
   name: string,
-  data: Record<string, string>,
+  { source, data }: { source: KubeObject; data: Record<string, string> },
   peers: readonly string[],
   why: string,
   rendered?: KubeObject,
@@ -170,7 +177,15 @@ function movingStep(
     return { path: `data.${peer}`, to: `dials ${addressesIn(file).join(', ')}` };
   });
   const create = { ...(rendered ?? newPeerSecret(object, snapshot)), data };
-  return { ...base, action: before ? 'update' : 'create', changes, why, write: { method: 'edit', create, edit } };
+  // A rotation may come to its end meanwhile: what it has taken the place of opens nothing any more.
+  const basis = { source, data };
+  return {
+    ...base,
+    action: before ? 'update' : 'create',
+    changes,
+    why,
+    write: { method: 'edit', create, edit, basis },
+  };
 }
 
 /** Before Cilium 1.20 a peer's name in the mesh is known to pods by their hostAliases: the others would not find it. */
