@@ -140,7 +140,8 @@ async function carryOut(
     return { ...result, data };
   }
   await requireApplicable(context, prepared, judged);
-  const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune) };
+  const { hazardsNow } = prune;
+  const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune), hazardsNow };
   await agree(context, report, agreement, prune, prepared);
   const told: string[] = [];
   const tellCuts = (effects: readonly PeerEffect[]) => {

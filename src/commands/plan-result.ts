@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { enumerated } from '../mesh/counted.ts';
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
-import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
+import { agreementClauses, type Hazard, hazardWords, requireForeseen } from '../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../mesh/plan/plan.ts';
 import { errorData } from '../views/error-data.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
@@ -125,20 +125,24 @@ export interface Agreement {
   shown?: string | undefined;
   /** Whoever carries it out writes also where each step keeps what is there. */
   besides?: boolean | undefined;
+  /** Reads once more what the plan does beside ending connections; absent: nothing of that hangs on anything but the plan. */
+  hazardsNow?: (() => Promise<readonly Hazard[]>) | undefined;
   /** Something was written before: then a no leaves that to the rollback. */
   begun?: boolean | undefined;
 }
 
 /**
  * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither, but what it takes from whom is said.
- * An answer takes its time, so after it the clusters must have no peers that the plan does not know.
+ * An answer takes its time, so after it the clusters must have no peers that the plan does not know, and the plan must do nothing else
+ * than what was agreed to.
  * @param question one sentence that ends with a question mark
- * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no, `Conflict` when peers have come
+ * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no, `Conflict` when peers have come, or
+ * another hazard has
  */
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes, planned, shown, besides = false, begun = false }: Agreement & { question: string },
+  { question, yes, planned, shown, besides = false, begun = false, hazardsNow }: Agreement & { question: string },
 ): Promise<void> {
   if (!besides && !report.steps.some(isChange)) return;
   if (yes) {
@@ -150,6 +154,7 @@ export async function confirmPlan(
     throw new MeshctlError('Declined', `${begun ? 'stopped' : 'nothing was changed'}: the plan was not confirmed`);
   }
   await requireNoneJoinedSince(planned);
+  if (hazardsNow) requireForeseen(report.hazards ?? [], await hazardsNow(), begun);
 }
 
 /**

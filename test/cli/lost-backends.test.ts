@@ -22,11 +22,15 @@ function add(context: string, name: string, hasBackend: boolean, annotations: Re
     ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
     metadata: { ...metadata, annotations: { 'service.cilium.io/global': 'true', ...annotations } },
   } as KubeObject);
-  if (!hasBackend) return;
-  store.create({
+  if (hasBackend) addSlice(context, name);
+}
+
+/** Its backend. */
+function addSlice(context: string, name: string): void {
+  clusterAt(clusters, context).store.create({
     ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
     ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
+    metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
   } as KubeObject);
 }
 
@@ -67,6 +71,37 @@ const hazardsOf = (result: Awaited<ReturnType<typeof mesh>>): Record<string, rea
   const { clusters: planned } = jsonOf(result) as { clusters: { context: string; hazards?: readonly string[] }[] };
   return Object.fromEntries(planned.flatMap(({ context, hazards }) => (hazards ? [[context, hazards]] : [])));
 };
+
+it.each<[argv: string[], input?: string]>([
+  [['clustermesh', ...PART]],
+  [['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', 'mesh-2']],
+  [['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect']],
+  [
+    ['apply', '-f', '-', '--prune'],
+    meshText({ clusters: CONTEXTS.map((name) => ({ name })), topology: { type: 'hub', hubs: ['mesh-3'] } }),
+  ],
+])('%j does nothing that has come to be while it asked', async (argv, input) => {
+  const { store } = clusterAt(clusters, 'mesh-1');
+  const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'shop', name: 'api' };
+  let standing: unknown;
+  const answers = [
+    async () => {
+      // mesh-1 was about to lose backends for it, and would be left with those of mesh-3 alone.
+      store.delete(slice);
+      clusterAt(clusters, 'mesh-3').store.delete(slice);
+      standing = clusters.objects();
+      return 'y';
+    },
+    'y',
+  ];
+  const result = await clusters.meshctl(argv, { answers, ...(input === undefined ? {} : { input }) });
+  for (const context of ['mesh-1', 'mesh-3']) addSlice(context, 'api');
+  expect(standing, result.stderr).toBeDefined();
+  expect([result.exitCode, clusters.objects()]).toEqual([1, standing]);
+  expect(result.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+    /context "mesh-1": requests from mesh-1 for shop\/api, shop\/web fail.*: that was not so when the plan was shown, and nobody has agreed to it → Run the same command again/,
+  );
+});
 
 describe('disconnect', () => {
   it('names the Services that fail, that lose backends, and that lose those that stand by', async () => {
@@ -193,4 +228,11 @@ it('what was taken stands in the result, and is said as it is done with --yes', 
   expect(again.exitCode, again.stderr).toBe(0);
   expect(again.stderr).not.toContain('shop/');
   expect(clusters.requests.some(({ verb, resource }) => verb === 'list' && resource === 'services')).toBe(false);
+});
+
+it('what is as it was when it was agreed to is carried out', async () => {
+  const input = meshText({ clusters: CONTEXTS.map((name) => ({ name })), topology: { type: 'hub', hubs: ['mesh-3'] } });
+  const parted = await clusters.meshctl(['apply', '-f', '-', '--prune'], { input, answers: ['y', 'y'] });
+  expect(parted.exitCode, parted.stderr).toBe(0);
+  expect(parted.stdout + parted.stderr).toContain('mesh-1 loses the backends of mesh-2 for shop/api');
 });

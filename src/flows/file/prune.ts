@@ -36,6 +36,8 @@ export interface PreparedPrune {
   effects: readonly PeerEffect[];
   /** What clusters lose of global Services with their peers. */
   hazards: readonly Hazard[];
+  /** The same, read once more; absent where nobody loses any. */
+  hazardsNow?: (() => Promise<readonly Hazard[]>) | undefined;
   warnings: readonly string[];
 }
 
@@ -108,11 +110,13 @@ export async function preparePrune(
         draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
       })),
   );
-  const { hazards, unseen } = await readLostBackends(flow, targets, { ...parting, begun }, others);
+  const readLost = () => readLostBackends(flow, targets, { ...parting, begun }, others);
+  const { hazards, unseen } = await readLost();
   return {
     parting,
     leaving,
     hazards,
+    hazardsNow: async () => (await readLost()).hazards,
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,

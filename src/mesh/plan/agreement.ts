@@ -1,3 +1,4 @@
+import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
 import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
 
@@ -15,6 +16,22 @@ export interface Hazard {
 /** Hazards as sentences that stand for themselves. */
 export function hazardWords(hazards: readonly Hazard[]): string[] {
   return hazards.map(({ cluster, says }) => `context "${cluster}": ${says}`);
+}
+
+/**
+ * Refuses what nobody has agreed to: since a plan was shown it has come to do more, as by pods that have gone meanwhile.
+ * @param begun something was written before, which is left to the rollback
+ * @throws MeshctlError `Conflict`, with all that has come
+ */
+export function requireForeseen(agreed: readonly Hazard[], now: readonly Hazard[], begun = false): void {
+  const isAgreed = (one: Hazard) => agreed.some(({ cluster, says }) => cluster === one.cluster && says === one.says);
+  const unforeseen = now.filter((one) => !isAgreed(one));
+  if (unforeseen.length === 0) return;
+  const what = hazardWords(unforeseen).join('; ');
+  throw new MeshctlError('Conflict', `${what}: that was not so when the plan was shown, and nobody has agreed to it`, {
+    hint: `Run the same command again, which shows the plan as it is now${begun ? '.' : '; nothing was changed.'}`,
+    details: { hazards: unforeseen, stop: true },
+  });
 }
 
 /** What of a plan its operator may have to agree to. */

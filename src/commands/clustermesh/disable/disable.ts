@@ -86,7 +86,9 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
       const leaving: LeavingCluster[] = [];
       for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
-      const { hazards, unseen } = await readLostBackends(context, leavingTargets(leaving), endingBy(leaving), others);
+      const readLost = () => readLostBackends(context, leavingTargets(leaving), endingBy(leaving), others);
+      const { hazards, unseen } = await readLost();
+      const hazardsNow = async () => (await readLost()).hazards;
       for (const words of unseen) context.progress.warn(words);
       const warnings = [...standing(leavers), ...unseen];
       const untold = new Map(leavers.map((one) => [one.target.client.context, one.untold]));
@@ -95,7 +97,8 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
         standing: (gone) =>
           isSaidFirst ? [] : standing(leavers.filter(({ target }) => gone.includes(target.client.context))),
       };
-      return carryOut(context, flags, { ...options, ...inTurn }, { leaving, untold, warnings, hazards, refused });
+      const planned = { leaving, untold, warnings, hazards, hazardsNow, refused };
+      return carryOut(context, flags, { ...options, ...inTurn }, planned);
     });
     return withUnanswered(result, missing);
   });
@@ -253,6 +256,7 @@ async function carryOut(
     untold,
     warnings,
     hazards,
+    hazardsNow,
     refused,
   }: {
     leaving: readonly LeavingCluster[];
@@ -260,6 +264,7 @@ async function carryOut(
     untold: ReadonlyMap<string, readonly string[]>;
     warnings: readonly string[];
     hazards: readonly Hazard[];
+    hazardsNow: () => Promise<readonly Hazard[]>;
     refused: MeshctlError | undefined;
   },
 ): Promise<CommandResult> {
@@ -280,7 +285,8 @@ async function carryOut(
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
-  await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
+  const planned = leaving.flatMap(clustersOfLeaving);
+  await confirmPlan(context, report, { question, yes: flags.yes, planned, hazardsNow });
   const done = await leaveInTurn(context, leaving, options);
   const clusters = done.map(({ verified, ...one }) => {
     const missed = untold.get(one.context) ?? [];

@@ -121,7 +121,8 @@ async function carryOut(
   others: OtherClusters,
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
-  const { hazards, unseen } = await readLostBackends(context, plan.targets, plan, others, flags.parallel);
+  const readLost = () => readLostBackends(context, plan.targets, plan, others, flags.parallel);
+  const { hazards, unseen } = await readLost();
   const known = [...plan.warnings, ...unseen];
   const prepared = { ...plan, warnings: known };
   const { effects } = prepared;
@@ -132,7 +133,12 @@ async function carryOut(
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
     return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
   }
-  const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOfParting(prepared) };
+  const agreement = {
+    question: 'Disconnect these clusters?',
+    yes: flags.yes,
+    planned: clustersOfParting(prepared),
+    hazardsNow: async () => (await readLost()).hazards,
+  };
   await confirmPlan(context, report, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable({ ...outcome, warnings: [...outcome.warnings, ...hazardWords(hazards)] });

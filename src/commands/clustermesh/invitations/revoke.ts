@@ -23,7 +23,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const { steps: planned } = prepared.plan;
     const { effects } = prepared;
     const others = otherClustersOf(context, flags, [target]);
-    const { hazards, unseen } = await readLostBackends(context, [target], prepared, others);
+    const readLost = () => readLostBackends(context, [target], prepared, others);
+    const { hazards, unseen } = await readLost();
     const known = [...prepared.warnings, ...unseen];
     const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
     for (const warning of known) context.progress.warn(warning);
@@ -31,7 +32,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    await confirmCuts(context, report, { yes: flags.yes, planned: clustersOfParting(prepared) });
+    const hazardsNow = async () => (await readLost()).hazards;
+    await confirmCuts(context, report, { yes: flags.yes, planned: clustersOfParting(prepared), hazardsNow });
     const { steps, verified, parted, ...outcome } = await disconnectClusters(
       context,
       { ...prepared, warnings: known },
