@@ -1,7 +1,7 @@
 import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
-import { MANAGED_BY } from '../mesh/objects/ownership.ts';
-import type { Edit } from '../mesh/plan/plan.ts';
+import { MANAGED_BY, toolOwner } from '../mesh/objects/ownership.ts';
+import { type Edit, FIELD_MANAGER } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch, mergePatch } from './merge-patch.ts';
@@ -183,6 +183,8 @@ async function moveOn(client: ClusterClient, live: KubeObject, signal: AbortSign
 function rollbackEdit(entry: JournalEntry, live: KubeObject, after: KubeObject): Edit | 'left' | undefined {
   const { before, rollback: takeBack } = entry;
   if (takeBack && isMixed(entry, live, after)) return takeBack(live);
+  // Who applies all of it, or looks after it, by now stands on all of it.
+  if (!before && isTakenOver(live, after)) return 'left';
   if (!before && isStillOurs(live, after)) return 'delete';
   // Of an object that was not there, others have something in it now: it stays theirs, without the keys that are not.
   const own = before ? restorable : ownPart;
@@ -219,6 +221,24 @@ function isStillOurs(live: KubeObject, after: KubeObject): boolean {
   }));
   return Object.entries(theirs ?? {}).every(([key, value]) => value === ours?.[key]) && equal(now, then);
 }
+
+/**
+ * Whether somebody else makes an object by now that was created: a tool has marked it as its own, or another program applies it. What
+ * controllers set in it they write by updates, and in its status.
+ */
+function isTakenOver(live: KubeObject, after: KubeObject): boolean {
+  const appliersOf = ({ metadata: { managedFields = [] } }: KubeObject) =>
+    managedFields.filter(({ manager, operation, subresource }) => {
+      const isApply = operation === 'Apply' || manager === CLIENT_SIDE_APPLY;
+      return isApply && subresource === undefined && manager !== FIELD_MANAGER;
+    });
+  const known = appliersOf(after).map(({ manager }) => manager);
+  const isNew = appliersOf(live).some(({ manager }) => !known.includes(manager));
+  return isNew || (toolOwner(live) !== undefined && toolOwner(live) !== toolOwner(after));
+}
+
+/** The manager of `kubectl apply` without --server-side, which writes by updates. */
+const CLIENT_SIDE_APPLY = 'kubectl-client-side-apply';
 
 /** Of what others write in an object too, that which can go key by key: the data, and the marks that say whose it is. */
 function ownPart(object: KubeObject | undefined): Record<string, unknown> {

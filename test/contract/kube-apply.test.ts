@@ -520,6 +520,48 @@ describe('rollback', () => {
   });
 });
 
+describe('an object that a run has made, and others make by now', () => {
+  const made = () => run([step('one', { method: 'create', object: configMap('one', { a: '1' }) }, 'create')]);
+  const by = (manager: string, operation: 'Apply' | 'Update', subresource?: string) => {
+    const entry = {
+      manager,
+      operation,
+      ...(subresource === undefined ? {} : { subresource }),
+      time: '2026-01-01T00:00:00Z',
+    };
+    return ({ metadata }: KubeObject) => {
+      metadata.managedFields = [...(metadata.managedFields ?? []), { ...entry, fieldsV1: { 'f:data': { 'f:a': {} } } }];
+    };
+  };
+  const marked = (annotations: Record<string, string>) => (live: KubeObject) => {
+    live.metadata.annotations = annotations;
+  };
+
+  test.each<[string, (live: KubeObject) => void, string]>([
+    ['a tool applies the same', by('argocd-controller', 'Apply'), 'one left'],
+    ['somebody has applied the same', by('kubectl-client-side-apply', 'Update'), 'one left'],
+    ['a tool has marked it', marked({ 'argocd.argoproj.io/tracking-id': 'mesh:/ConfigMap:n/one' }), 'one left'],
+    ['a controller has written to it', by('kube-controller-manager', 'Update'), 'one restored'],
+    ['a controller applies its status', by('some-controller', 'Apply', 'status'), 'one restored'],
+    ['another run of meshctl applies it', by('meshctl', 'Apply'), 'one restored'],
+  ])('%s', async (_what, write, outcome) => {
+    const { journal, error } = await made();
+    expect(error).toBeUndefined();
+    const live = sandbox.store.get(ref('one'));
+    const client = {
+      ...sandbox.client,
+      get: async () => {
+        const seen = structuredClone(live) as KubeObject;
+        write(seen);
+        return seen;
+      },
+    };
+    const results = await rollback(client, journal);
+    expect(results.map((one) => `${one.ref.name} ${one.outcome}`)).toEqual([outcome]);
+    expect(dataOf('one')).toEqual(outcome === 'one left' ? { a: '1' } : undefined);
+  });
+});
+
 describe('what was copied from another object', () => {
   const copy = (): Step => {
     const source = sandbox.store.get(ref('source')) ?? configMap('source', {});
