@@ -221,5 +221,31 @@ it('a connect whose Secret another run has taken away says what to do', async ()
   );
   const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-2'));
   expect(exitCode, stderr).toBe(1);
-  expect(stderr).toMatch(/cilium-kvstoremesh is gone: someone else has removed it since it was read\n? *→ Run the same command again/);
+  expect(stderr).toMatch(
+    /cilium-kvstoremesh is gone: someone else has removed it since it was read\n? *→ Run the same command again/,
+  );
+});
+
+it.each([
+  ['were', true],
+  ['were not', false],
+])('a disconnect that is rolled back says whose certificates %s renewed meanwhile', async (_what, renewed) => {
+  expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  const parting = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  let other: CliResult | undefined;
+  clusters.fault = async ({ context, verb, name }) => {
+    if (context !== 'mesh-2' || verb !== 'patch' || name !== 'clustermesh-remote-users') return undefined;
+    clusters.fault = undefined;
+    // By now mesh-1 does not dial any more.
+    await expect.poll(() => secretOf(0, 'cilium-kvstoremesh')?.['mesh-2']).toBeUndefined();
+    if (renewed) other = await clusters.meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2']);
+    throw new ApiError(422, 'Invalid', 'admission webhook said no');
+  };
+  const { exitCode, stderr } = await clusters.meshctl(parting);
+  expect(exitCode, stderr).toBe(1);
+  if (renewed) expect(other?.exitCode, other?.stderr).toBe(0);
+  const says = stderr.replaceAll(/\s+/g, ' ');
+  const warning =
+    'context "mesh-1": the certificates of mesh-2 were renewed meanwhile, and those that were restored for dialling may not be accepted any more → meshctl clustermesh connect --context mesh-1 --destination-context mesh-2';
+  expect(says.includes(warning), stderr).toBe(renewed);
 });

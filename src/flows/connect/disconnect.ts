@@ -12,6 +12,7 @@ import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { awaitParted } from './await-parted.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
+import { readServerCertificates, renewedSince } from './renewed-meanwhile.ts';
 
 export interface DisconnectOutcome {
   parted: readonly { from: string; to: string }[];
@@ -44,6 +45,7 @@ export async function disconnectClusters(
     };
   }
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
+  const shown = await readServerCertificates(targets);
   try {
     const what = prepared.partings.length > 0 ? 'the peers' : 'what is left';
     await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
@@ -62,6 +64,8 @@ export async function disconnectClusters(
       mend: options.mend ?? ((context) => mendCommand(partings, context)),
       resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
     });
+    const isRestored = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
+    if (isRestored) sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets)));
     throw error;
   }
   options.onWritten?.();
@@ -138,6 +142,21 @@ function drains({ partings, plan }: PreparedDisconnect): boolean {
         return cluster === snapshot.context && object.name === KVSTOREMESH_PEERS_SECRET && action !== 'keep';
       }),
   );
+}
+
+/** Whose certificates were renewed while they were disconnected: what was restored is from before. */
+function sayRenewed(
+  { progress }: Pick<Flow, 'progress'>,
+  partings: readonly Parting[],
+  renewed: readonly string[],
+): void {
+  for (const { snapshot } of partings) {
+    const { context } = snapshot;
+    const peers = partedAtHand(partings, context).filter((peer) => renewed.includes(peer));
+    if (peers.length === 0) continue;
+    const says = `the certificates of ${peers.join(', ')} were renewed meanwhile, and those that were restored for dialling may not be accepted any more`;
+    progress.warn(`context "${context}": ${says} → ${connectCommand(context, peers)}`);
+  }
 }
 
 /** What connects a cluster again; without the other side at hand only going on helps. */
