@@ -99,7 +99,7 @@ it.each<[argv: string[], input?: string]>([
   expect(standing, result.stderr).toBeDefined();
   expect([result.exitCode, clusters.objects()]).toEqual([1, standing]);
   expect(result.stderr.replaceAll(/\s+/g, ' ')).toMatch(
-    /context "mesh-1": requests from mesh-1 for shop\/api, shop\/web fail.*: that was not so when the plan was shown, and nobody has agreed to it → Run the same command again/,
+    /context "mesh-1": requests from mesh-1 for shop\/api, shop\/web fail.*: that was not so when the plan was shown and agreed to → Run the same command again/,
   );
 });
 

@@ -28,7 +28,7 @@ export function requireForeseen(agreed: readonly Hazard[], now: readonly Hazard[
   const unforeseen = now.filter((one) => !isAgreed(one));
   if (unforeseen.length === 0) return;
   const what = hazardWords(unforeseen).join('; ');
-  throw new MeshctlError('Conflict', `${what}: that was not so when the plan was shown, and nobody has agreed to it`, {
+  throw new MeshctlError('Conflict', `${what}: that was not so when the plan was shown and agreed to`, {
     hint: `Run the same command again, which shows the plan as it is now${begun ? '.' : '; nothing was changed.'}`,
     details: { hazards: unforeseen, stop: true },
   });
