@@ -231,6 +231,9 @@ it('what was taken stands in the result, and is said as it is done with --yes', 
 });
 
 it('what is as it was when it was agreed to is carried out', async () => {
+  // Those before have parted some of them.
+  const joined = await mesh('connect', '--all', '--connection-mode', 'mesh');
+  expect(joined.exitCode, joined.stderr).toBe(0);
   const input = meshText({ clusters: CONTEXTS.map((name) => ({ name })), topology: { type: 'hub', hubs: ['mesh-3'] } });
   const parted = await clusters.meshctl(['apply', '-f', '-', '--prune'], { input, answers: ['y', 'y'] });
   expect(parted.exitCode, parted.stderr).toBe(0);
