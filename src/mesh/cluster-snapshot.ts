@@ -1,4 +1,5 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificates/certificate.ts';
+import type { AddressPolicy } from './cilium/address-rules.ts';
 import type { CiliumVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 import type { ClusterServices } from './services/service-facts.ts';
@@ -100,6 +101,8 @@ export interface ClusterSnapshot {
    * order. Read as those are.
    */
   widePolicies?: readonly string[] | undefined;
+  /** The network policies that say by address, or by entity, whom they mean, in order. Read as those are. */
+  addressPolicies?: readonly AddressPolicy[] | undefined;
   /** How to be let read those, where that was refused. */
   policiesRefused?: string | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */

@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { orRefusal, readOr } from '../kube/unless-refused.ts';
+import { addressRulesOf } from '../mesh/cilium/address-rules.ts';
 import {
   ciliumPolicyFollowsDefault,
   networkPolicyFollowsDefault,
@@ -24,27 +25,37 @@ export async function readPolicies(client: ClusterClient, namespace: string): Pr
 }
 
 /**
- * The policies whose selectors may mean pods of other clusters too; where they may not be listed, nothing of it but the way to be let.
+ * The policies that may come to mean other pods by a first dial: whose selectors may mean those of other clusters too, and which mean
+ * them by address; where they may not be listed, nothing of it but the way to be let.
  * @throws MeshctlError what else the API server refuses
  */
-export async function readWidePolicies(
+export async function readChangingPolicies(
   client: ClusterClient,
   cluster: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>,
-): Promise<Pick<ClusterSnapshot, 'widePolicies' | 'policiesRefused'>> {
-  if (selectsLocalCluster(cluster) === true) return {};
-  const named = (apiVersion: string, kind: string, isWide: (policy: KubeObject) => boolean) =>
-    readOr(orRefusal(client.collect({ apiVersion, kind }, (policy) => (isWide(policy) ? [nameOf(policy)] : []))), {
+): Promise<Pick<ClusterSnapshot, 'widePolicies' | 'addressPolicies' | 'policiesRefused'>> {
+  const isLocal = selectsLocalCluster(cluster) === true;
+  const factsOf = (policy: KubeObject, isWide: (policy: KubeObject) => boolean) => {
+    const facts = { name: nameOf(policy), rules: addressRulesOf(policy), isWide: !isLocal && isWide(policy) };
+    return facts.isWide || facts.rules.length > 0 ? [facts] : [];
+  };
+  const listed = (apiVersion: string, kind: string, isWide: (policy: KubeObject) => boolean) =>
+    readOr(orRefusal(client.collect({ apiVersion, kind }, (policy) => factsOf({ ...policy, kind }, isWide))), {
       absent: [],
       forbidden: [],
     });
   const lists = await Promise.all([
-    named('networking.k8s.io/v1', 'NetworkPolicy', networkPolicyFollowsDefault),
-    named('cilium.io/v2', 'CiliumNetworkPolicy', ciliumPolicyFollowsDefault),
-    named('cilium.io/v2', 'CiliumClusterwideNetworkPolicy', ciliumPolicyFollowsDefault),
+    listed('networking.k8s.io/v1', 'NetworkPolicy', networkPolicyFollowsDefault),
+    listed('cilium.io/v2', 'CiliumNetworkPolicy', ciliumPolicyFollowsDefault),
+    listed('cilium.io/v2', 'CiliumClusterwideNetworkPolicy', ciliumPolicyFollowsDefault),
   ]);
   const refusal = lists.find((list) => list instanceof MeshctlError);
   if (refusal) return { policiesRefused: refusal.hint };
-  return { widePolicies: lists.flatMap((list) => (list instanceof MeshctlError ? [] : list)).sort() };
+  const policies = lists.flatMap((list) => (list instanceof MeshctlError ? [] : list));
+  const byName = policies.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    ...(isLocal ? {} : { widePolicies: byName.flatMap(({ name, isWide }) => (isWide ? [name] : [])) }),
+    addressPolicies: byName.flatMap(({ name, rules }) => (rules.length > 0 ? [{ name, rules }] : [])),
+  };
 }
 
 function nameOf({ metadata: { namespace, name } }: KubeObject): string {

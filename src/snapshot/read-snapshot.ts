@@ -30,7 +30,7 @@ import { agentFactsOf } from './agents.ts';
 import { readGlobalServices } from './global-services.ts';
 import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
-import { readWidePolicies } from './policies.ts';
+import { readChangingPolicies } from './policies.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
 import { readBundles, readTlsFacts } from './tls-facts.ts';
@@ -130,7 +130,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const [podAddresses, ipsecKeyDigest, policies] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,
-    options.services ? readWidePolicies(client, { ciliumConfig: config, agent }) : {},
+    options.services ? readChangingPolicies(client, { ciliumConfig: config, agent }) : {},
   ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {

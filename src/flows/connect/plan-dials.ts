@@ -2,6 +2,7 @@ import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibilit
 import { type Finding, runChecks } from '../../mesh/checks/shared/check.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { addressPolicyChanges } from '../../mesh/connect/address-policies.ts';
 import { planDial } from '../../mesh/connect/dial-plan.ts';
 import {
   type Direction,
@@ -45,7 +46,7 @@ export interface PreparedConnect {
   dial: Plan;
   /** What becomes of the connections that there are. */
   effects: readonly PeerEffect[];
-  /** What of global Services fails by dials that are one-way; absent where nobody is to be asked about it. */
+  /** What of global Services fails by dials that are one-way, and what policies allow or deny no longer; absent: nobody is to be asked. */
   hazards?: readonly Hazard[];
   warnings: readonly string[];
   /** What was left out of it. */
@@ -162,7 +163,11 @@ function refuseIncompatible(findings: readonly Finding[]): void {
 /** What comes of dials for global Services and network policies. @param bothDial what has both of two clusters dial */
 export function outcomeOfDials(dials: readonly DialOfSnapshots[], bothDial: HaveBothDial): UnansweredRequests {
   const { hazards, warnings } = unansweredRequests(dials, bothDial);
-  return { hazards, warnings: [...newlyShared(dials), ...warnings, ...widenedPolicies(dials)] };
+  const policies = addressPolicyChanges(dials);
+  return {
+    hazards: [...hazards, ...policies.hazards],
+    warnings: [...newlyShared(dials), ...warnings, ...widenedPolicies(dials), ...policies.warnings],
+  };
 }
 
 /** What is to be known of how clusters dial: with which certificates, whom, and whose pods are restarted for it. */

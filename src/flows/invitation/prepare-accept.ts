@@ -1,5 +1,6 @@
 import { trustedBy } from '../../mesh/certificates/trust.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
@@ -131,6 +132,7 @@ export async function prepareAccept(
     ...sharedWithStranger(own.snapshot, peer.identity.name, dial.length > 0),
     ...widenedByStranger(own.snapshot, peer.identity.name, dial.length > 0),
   ];
+  const policies = addressChangesByStranger(own.snapshot, peer.snapshot, dial.length > 0);
   const outgoing = directions.find(({ client }) => client === own);
   const issued = outgoing?.credential.issued?.facts.certificate;
   requireStaying(steps);
@@ -152,11 +154,13 @@ export async function prepareAccept(
       serve: { steps: serve },
       dial: { steps: dial },
       effects: connectEffects([own.snapshot], directions, steps),
+      hazards: policies.hazards,
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...directions.flatMap(({ credential }) => credential.warnings),
         ...foreignHomeNotes(steps),
         ...shared,
+        ...policies.warnings,
       ],
       spared: [],
     },

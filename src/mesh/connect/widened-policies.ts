@@ -22,13 +22,13 @@ export function widenedByStranger(own: ClusterSnapshot, peer: string, dialsPeer:
 
 function widenedIn(snapshot: ClusterSnapshot, peers: readonly string[]): string[] {
   const { context, widePolicies = [], policiesRefused } = snapshot;
-  const may = selectsLocalCluster(snapshot) === undefined ? 'may mean' : 'mean';
   const names = firstOf(peers);
   if (policiesRefused !== undefined) {
-    const says = `context "${context}": its network policies may not be listed; selectors that name no cluster ${may} pods of ${names} too`;
+    const says = `context "${context}": its network policies may not be listed, so it is not known what they come to allow or deny for ${names}`;
     return [`${says} → ${policiesRefused}`];
   }
   if (widePolicies.length === 0) return [];
+  const may = selectsLocalCluster(snapshot) === undefined ? 'may mean' : 'mean';
   const look = meshctlCommand('clustermesh inspect-policy-default-local-cluster', { context }, ['--all-namespaces']);
   const says = `context "${context}": selectors that name no cluster ${may} pods of ${names} too, in network policies ${firstOf(widePolicies)}`;
   return [`${says} → ${look}`];

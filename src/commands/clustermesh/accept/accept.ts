@@ -38,7 +38,8 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     requireFingerprint(prepared, flags.fingerprint);
     for (const warning of connect.warnings) context.progress.warn(warning);
     const effects = await withMendsNamed(context, flags, connect.effects);
-    const report = { steps: [...connect.serve.steps, ...connect.dial.steps], effects, warnings: connect.warnings };
+    const { hazards = [], warnings } = connect;
+    const report = { steps: [...connect.serve.steps, ...connect.dial.steps], effects, hazards, warnings };
     if (dryRun) {
       for (const line of fingerprintLines(prepared)) context.progress.info(line);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;

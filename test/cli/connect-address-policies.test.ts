@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { clusterAt, found } from '../support/sandbox-mesh.ts';
+import { good, mesh, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+
+/** mesh-1 allows pods of mesh-2 by address: not any more once it dials mesh-2. */
+let two: TwoOwners;
+
+const POLICY = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { namespace: 'default', name: 'from-east' },
+  spec: {
+    podSelector: {},
+    policyTypes: ['Ingress'],
+    ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } }] }],
+  },
+};
+const SAYS =
+  'network policies default/from-east allow traffic with pods of mesh-2 by address, and no longer do so once it is dialled';
+const ADVICE =
+  'context "mesh-1": rules by address do not mean pods and nodes of mesh-2 once dialled → In policies that';
+const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
+
+beforeAll(async () => {
+  two = await startTwoOwners(2);
+  clusterAt(two.clusters, 'mesh-1').store.create(POLICY);
+});
+
+afterAll(async () => {
+  expect(two?.clusters.errors).toEqual([]);
+  await two?.close();
+});
+
+type Planned = { clusters: { context: string; hazards?: string[] }[]; warnings?: string[] };
+
+it.each([[connect('mesh-1', 'mesh-2')], [['apply', '-f', '-']]])('%j tells it, and asks', async (argv) => {
+  const planned = await two.clusters.meshctl([...argv, '--dry-run', '-o', 'json'], { input });
+  const { clusters, warnings = [] } = jsonOf(planned) as unknown as Planned;
+  expect(clusters.flatMap(({ context, hazards = [] }) => hazards.map((says) => [context, says]))).toEqual([
+    ['mesh-1', SAYS],
+  ]);
+  expect(warnings.filter((words) => words.startsWith(ADVICE))).toHaveLength(1);
+  const ran = await two.clusters.meshctl(
+    argv.filter((word) => word !== '--yes' && word !== '-y'),
+    { input },
+  );
+  expect(ran.exitCode, ran.stderr).toBe(2);
+  expect(ran.stderr).toContain('--yes');
+});
+
+it('diff tells it', async () => {
+  const shown = await two.clusters.meshctl(['diff', '-f', '-'], { input });
+  expect(shown.stdout + shown.stderr).toContain(SAYS);
+});
+
+it('accept tells it where mesh-1 comes to dial mesh-2, and connect no more after that', async () => {
+  const [a, b] = ['mesh-1', 'mesh-2'].map((name) => found(two.owners[name], name));
+  if (!a || !b) throw new Error('there are two owners');
+  const invitation = await two.save('invitation.yaml', good(await a(mesh('invite'))));
+  const reply = await two.save('reply.yaml', good(await b(mesh('accept', invitation, '--yes'))));
+  const planned = await a(mesh('accept', reply, '--dry-run', '-o', 'json'));
+  expect(jsonOf(planned)).toMatchObject({ clusters: [{ context: 'mesh-1', hazards: [SAYS] }] });
+  const accepted = await a(mesh('accept', reply, '--yes'));
+  good(accepted);
+  expect(accepted.stderr).toContain(`context "mesh-1": ${SAYS}`);
+  const again = await two.clusters.meshctl([...connect('mesh-1', 'mesh-2'), '--dry-run', '-o', 'json']);
+  expect((jsonOf(again) as unknown as Planned).clusters.flatMap(({ hazards = [] }) => hazards)).toEqual([]);
+});
