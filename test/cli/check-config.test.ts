@@ -64,7 +64,8 @@ checkScenarios(
       differing('one cluster shares by name only', 'warn', { 'clustermesh-default-global-namespace': 'false' }),
     ],
     'mcs-api': [differing('one cluster has it on', 'warn', { 'clustermesh-enable-mcs-api': 'true' })],
-    'cluster-id-of-eni': [differing('a cluster of ENIs has the id 128', 'warn', { ipam: 'eni', 'cluster-id': '128' })],
+    'cluster-id-of-eni': [differing('a cluster of ENIs has the id 128', 'fail', { ipam: 'eni', 'cluster-id': '128' })],
+    ztunnel: [differing('a cluster encrypts with ztunnel', 'fail', { 'enable-ztunnel': 'true' })],
     'wireguard-of-nodes': [
       {
         when: 'agents dial by themselves, with all that makes their way back another',

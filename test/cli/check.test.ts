@@ -79,7 +79,15 @@ describe('check of a mesh that is well', () => {
     const passed = new Set(alone.filter(({ severity }) => severity === 'pass').map(({ id }) => id));
     expect([...passed]).toEqual([
       ...['cluster-identity', 'cluster-id-unique', 'max-connected-clusters-running', 'mesh-size', 'peer-secret-room'],
-      ...['agents-run', 'agents-placed', 'service-reachable', 'apiserver-schedulable', 'apiserver-policy', 'tls-ca'],
+      ...[
+        'agents-run',
+        'agents-placed',
+        'ztunnel',
+        'service-reachable',
+        'apiserver-schedulable',
+        'apiserver-policy',
+        'tls-ca',
+      ],
     ]);
     const { exitCode, stderr } = await check(BOTH, '--pre', '-n', 'default');
     expect(exitCode).toBe(2);

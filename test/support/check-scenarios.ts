@@ -15,7 +15,6 @@ const WARN_AT_WORST = [
   'policy-default-local-cluster',
   'global-namespaces',
   'mcs-api',
-  'cluster-id-of-eni',
   'wireguard-of-nodes',
   'service-reachable',
   'source-ranges',

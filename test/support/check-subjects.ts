@@ -271,6 +271,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
     settings: { 'cni-chaining-mode': 'aws-cni' },
     takeAway: setting('cni-chaining-mode').takeAway,
   },
+  ztunnel: noConfig,
   'wireguard-of-nodes': { settings: { 'enable-wireguard': 'true' }, takeAway: setting('enable-wireguard').takeAway },
   'ipsec-keys': each(() => ({ ipsecKeyDigest: undefined })),
   'ip-families': noConfig,

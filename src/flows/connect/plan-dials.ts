@@ -149,7 +149,9 @@ export function sentenceOf(finding: Finding): string {
 }
 
 function refuseIncompatible(findings: readonly Finding[]): void {
-  const failed = findings.filter(({ severity }) => severity === 'fail');
+  const all = findings.filter(({ severity }) => severity === 'fail');
+  // What another one says is said once.
+  const failed = all.filter(({ args }) => !all.some(({ id }) => id === args.foundBy));
   const [first] = failed;
   if (!first) return;
   const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));

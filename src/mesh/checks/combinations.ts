@@ -2,6 +2,14 @@ import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { type CiliumConfig, isOn, replacesKubeProxy, routingMode } from '../cilium/datapath.ts';
 import { identityOf } from '../cilium/identity.ts';
+import {
+  hasMarkedId,
+  markedIdRefusal,
+  marksByInterface,
+  UNMARKED_IDS,
+  WITHOUT_ZTUNNEL,
+  ztunnelRefusal,
+} from '../cilium/start-refusals.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
@@ -19,26 +27,39 @@ interface Combination {
   otherwise: string;
   /** What is wrong, as a clause; undefined where nothing is. */
   judge(config: CiliumConfig, cluster: ClusterSnapshot): string | undefined;
+  /** Whether agents or Cilium's chart refuse it, so that it is a failure. */
+  isRefused?(config: CiliumConfig): boolean;
   /** How it ends; with a command, if it is one. */
   hint(context: string): string;
 }
-
-/** The bit of an id that is in the mark, too (ValidateBuggyClusterID in Cilium's pkg/clustermesh/types/option.go). */
-const MARKED_BIT = 0x80;
 
 const COMBINATIONS: readonly Combination[] = [
   {
     id: 'cluster-id-of-eni',
     title: 'cluster ids do not clash with the packet mark of cloud interfaces',
     address: 'https://github.com/cilium/cilium/issues/21330',
-    applies: (config) =>
-      ['eni', 'alibabacloud'].includes(config.ipam ?? '') || config['cni-chaining-mode'] === 'aws-cni',
+    applies: marksByInterface,
     otherwise: 'it does not take addresses of cloud interfaces (ENI)',
     judge: (config) => {
       const { id } = identityOf(config);
-      return (id & MARKED_BIT) !== 0 ? `the id is ${id}; with it policies drop what they allow` : undefined;
+      const isMarked = hasMarkedId(config, id);
+      return (
+        markedIdRefusal(config, id)?.reason ??
+        (isMarked ? `the id is ${id}; with it policies drop what they allow` : undefined)
+      );
     },
-    hint: () => 'give the cluster an id below 128 (or, in a mesh of 511 clusters, of 256 to 383).',
+    isRefused: (config) => markedIdRefusal(config, identityOf(config).id) !== undefined,
+    hint: () => `give the cluster ${UNMARKED_IDS}.`,
+  },
+  {
+    id: 'ztunnel',
+    title: 'no cluster encrypts with ztunnel, which excludes Cluster Mesh',
+    address: 'https://docs.cilium.io/en/stable/security/network/encryption-ztunnel/',
+    applies: () => true,
+    otherwise: '',
+    judge: (_config, cluster) => ztunnelRefusal(cluster)?.reason,
+    isRefused: () => true,
+    hint: () => WITHOUT_ZTUNNEL,
   },
   {
     id: 'wireguard-of-nodes',
@@ -66,7 +87,7 @@ const COMBINATIONS: readonly Combination[] = [
 /** Settings that are known not to go together with Cluster Mesh, each with the address where that is described. */
 export const COMBINATION_CHECKS: readonly Check[] = [
   ...COMBINATIONS.map(
-    ({ id, title, address, applies, otherwise, judge, hint }): Check => ({
+    ({ id, title, address, applies, otherwise, judge, isRefused, hint }): Check => ({
       id,
       category: 'config',
       title,
@@ -82,7 +103,7 @@ export const COMBINATION_CHECKS: readonly Check[] = [
           return [
             {
               id,
-              severity: 'warn',
+              severity: isRefused?.(ciliumConfig) ? 'fail' : 'warn',
               cluster: context,
               args: { context, reason },
               hint: `See ${address}; ${hint(context)}`,

@@ -162,7 +162,13 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
         id: 'cluster-identity',
         severity: 'fail',
         cluster: cluster.context,
-        args: { reason: error.message },
+        args: {
+          reason: error.message,
+          // Another check has it for its own.
+          ...(typeof error.details.check === 'string'
+            ? { foundBy: error.details.check, foundIn: cluster.context }
+            : {}),
+        },
         hint: error.hint,
       },
     ];

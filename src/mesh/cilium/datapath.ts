@@ -10,7 +10,7 @@ interface Configured {
 }
 
 export type TunnelProtocol = 'vxlan' | 'geneve';
-export type Encryption = 'WireGuard' | 'IPsec' | 'none';
+export type Encryption = 'WireGuard' | 'IPsec' | 'ztunnel' | 'none';
 
 /** UDP ports of Cilium's pkg/defaults, `TunnelPortVXLAN` and `TunnelPortGeneve`. */
 const TUNNEL_PORTS: Readonly<Record<string, number>> = { vxlan: 8472, geneve: 6081 };
@@ -93,10 +93,11 @@ export function tunnelPort(config: CiliumConfig): number | undefined {
   return Number(config['tunnel-port'] ?? 0) || TUNNEL_PORTS[protocol] || TUNNEL_PORTS.vxlan;
 }
 
-/** How packets between pods of different nodes are encrypted. */
+/** How packets between pods of different nodes are encrypted (Cilium's chart sets one of these options; ztunnel from 1.19). */
 export function encryption(config: CiliumConfig): Encryption {
   if (isOn(config, 'enable-wireguard')) return 'WireGuard';
-  return isOn(config, 'enable-ipsec') ? 'IPsec' : 'none';
+  if (isOn(config, 'enable-ipsec')) return 'IPsec';
+  return isOn(config, 'enable-ztunnel') ? 'ztunnel' : 'none';
 }
 
 /**
@@ -108,7 +109,7 @@ export function encryption(config: CiliumConfig): Encryption {
  */
 export function encryptionLoses(from: CiliumConfig, to: CiliumConfig): boolean {
   if (encryption(from) !== 'WireGuard' || encryption(to) === 'WireGuard') return false;
-  return routingMode(from) !== 'native' || encryption(to) !== 'none';
+  return routingMode(from) !== 'native' || encryption(to) === 'IPsec';
 }
 
 /** Whether Cilium stands in for kube-proxy: `true`, or before 1.14 also `strict`, `partial`, `probe`. */

@@ -1,11 +1,13 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { ciliumMissing } from './cilium-missing.ts';
 import { checkClusterName, NAME_MAX_LENGTH } from './cluster-name.ts';
+import { markedIdRefusal, marksByInterface, UNMARKED_IDS, WITHOUT_ZTUNNEL, ztunnelRefusal } from './start-refusals.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
 export interface ClusterIdentity {
@@ -131,7 +133,8 @@ type Settings = Readonly<Record<string, string>>;
 
 /**
  * The identity of a cluster that can join a mesh.
- * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed.
+ * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed, and where
+ *   agents would not start.
  */
 export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const { context, namespace } = snapshot;
@@ -146,6 +149,15 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
     });
   };
 
+  // Before any advice to set an id: with one, no agent would start any more.
+  const ztunnel = ztunnelRefusal(snapshot);
+  if (ztunnel) {
+    const { reason, key, check } = ztunnel;
+    throw new MeshctlError('ClusterIdentity', `context "${context}": ${reason}`, {
+      hint: capital(WITHOUT_ZTUNNEL),
+      details: { context, object: where, key, check },
+    });
+  }
   const mode = ciliumConfig['identity-allocation-mode'] ?? 'crd';
   if (mode !== 'crd') {
     throw new MeshctlError(
@@ -167,8 +179,18 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const badName = checkClusterName(identity.name);
   if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', `cluster.name=${nameLike(context)}`);
   const badId = checkClusterId(identity.id, identity.maxConnectedClusters);
-  const anyId = `cluster.id=ID, with an ID from 1 to ${identity.maxConnectedClusters} that no other cluster has`;
+  const ids = marksByInterface(ciliumConfig) ? UNMARKED_IDS : `an ID from 1 to ${identity.maxConnectedClusters}`;
+  const anyId = `cluster.id=ID, with ${ids} that no other cluster has`;
   if (badId) refuse(`cluster id ${shownId(ciliumConfig)}`, badId, 'cluster-id', anyId);
+  const marked = markedIdRefusal(ciliumConfig, identity.id);
+  if (marked) {
+    const says = `context "${context}": ${marked.reason}`;
+    const anew = `Set cluster-id in ${where} (Helm: --set ${anyId}) and restart what reads it only at its start: ${restartCommand(snapshot)}`;
+    throw new MeshctlError('ClusterIdentity', says, {
+      hint: wayBack(snapshot) ?? anew,
+      details: { context, object: where, key: marked.key, check: marked.check },
+    });
+  }
   return identity;
 }
 

@@ -27,6 +27,8 @@ export const SETTINGS_OF_MESSAGES: readonly string[] = [
   'ipv6-native-routing-cidr',
   'enable-wireguard',
   'enable-ipsec',
+  'enable-ztunnel',
+  'allow-unsafe-policy-skb-usage',
   'encrypt-node',
   'enable-host-firewall',
   'kube-proxy-replacement',

@@ -18,7 +18,7 @@ export function tunnelOverhead(config: CiliumConfig, version?: CiliumVersion): n
   const isTunnel = tunnelProtocol(config) !== undefined;
   const tunnel = isTunnel ? TUNNEL[underlayFamily(config)] : 0;
   const wireguard = version && compareMinors(version, PADDED_SINCE) < 0 ? WIREGUARD.before : WIREGUARD.padded;
-  return tunnel + { WireGuard: wireguard, IPsec: IPSEC, none: 0 }[encryption(config)];
+  return tunnel + { WireGuard: wireguard, IPsec: IPSEC, ztunnel: 0, none: 0 }[encryption(config)];
 }
 
 /**
