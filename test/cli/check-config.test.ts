@@ -65,6 +65,7 @@ checkScenarios(
     ],
     'mcs-api': [differing('one cluster has it on', 'warn', { 'clustermesh-enable-mcs-api': 'true' })],
     'cluster-id-of-eni': [differing('a cluster of ENIs has the id 128', 'fail', { ipam: 'eni', 'cluster-id': '128' })],
+    'cilium-endpoints': [differing('a cluster writes no CiliumEndpoints', 'fail', { 'disable-endpoint-crd': 'true' })],
     ztunnel: [differing('a cluster encrypts with ztunnel', 'fail', { 'enable-ztunnel': 'true' })],
     'wireguard-of-nodes': [
       {

@@ -83,6 +83,7 @@ describe('check of a mesh that is well', () => {
         'agents-run',
         'agents-placed',
         'ztunnel',
+        'cilium-endpoints',
         'service-reachable',
         'apiserver-schedulable',
         'apiserver-policy',

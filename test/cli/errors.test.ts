@@ -280,6 +280,9 @@ describe('a cluster that cannot be meshed', () => {
       'an external kvstore',
       'identity-allocation-mode crd',
     ],
+    ['ztunnel', { 'enable-ztunnel': 'true' }, 'agents do not start', 'WireGuard or IPsec'],
+    ['ztunnel before it has an id', { 'enable-ztunnel': 'true', 'cluster-id': '0' }, 'ztunnel', 'WireGuard or IPsec'],
+    ['an id of cloud interfaces', { 'cluster-id': '130', ipam: 'eni' }, 'agents do not start', 'estore the id 1'],
   ])('because of %s', async (_what, values, words, hint) => {
     await withCiliumConfig(one, values, async () => {
       for (const argv of [enable('mesh-1'), connect('mesh-1', 'mesh-2')]) {
@@ -293,6 +296,18 @@ describe('a cluster that cannot be meshed', () => {
         code: 'ClusterIdentity',
         details: { context: 'mesh-1', object: 'ConfigMap kube-system/cilium-config' },
       });
+    });
+  });
+
+  it('because agents write no CiliumEndpoints, and the hint has them written', async () => {
+    await withCiliumConfig(one, { 'disable-endpoint-crd': 'true' }, async () => {
+      for (const argv of [enable('mesh-1'), connect('mesh-1', 'mesh-2')]) {
+        const { exitCode, says } = failureOf(await meshctl(argv));
+        expect(exitCode).toBe(1);
+        expect(says).toContain('agents write no CiliumEndpoints (disable-endpoint-crd)');
+        expect(says).toContain(`--patch '{"data":{"disable-endpoint-crd":"false"}}' && kubectl`);
+        expect(says).toContain('rollout restart daemonset/cilium');
+      }
     });
   });
 

@@ -272,6 +272,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
     takeAway: setting('cni-chaining-mode').takeAway,
   },
   ztunnel: noConfig,
+  'cilium-endpoints': noConfig,
   'wireguard-of-nodes': { settings: { 'enable-wireguard': 'true' }, takeAway: setting('enable-wireguard').takeAway },
   'ipsec-keys': each(() => ({ ipsecKeyDigest: undefined })),
   'ip-families': noConfig,

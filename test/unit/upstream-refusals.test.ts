@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { requireCiliumEndpoints } from '../../src/mesh/cilium/cilium-endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { NOW, snapshotOf } from '../support/snapshots.ts';
@@ -27,6 +28,7 @@ const REFUSED: [string, string, Record<string, string>][] = [
   ],
   ['an id from 128 on the AWS CNI', 'cluster-id-of-eni', { 'cluster-id': '128', 'cni-chaining-mode': 'aws-cni' }],
   ['ztunnel', 'ztunnel', { 'enable-ztunnel': 'true' }],
+  ['no CiliumEndpoints', 'cilium-endpoints', { 'disable-endpoint-crd': 'true' }],
 ];
 
 const clusterWith = (settings: Record<string, string>, image = 'quay.io/cilium/cilium:v1.20.0') =>
@@ -46,7 +48,11 @@ describe('what Cilium refuses', () => {
   });
 
   it.each(REFUSED)('%s is refused by enable and connect, and by nothing else beside the check', (_, id, settings) => {
-    expect(() => requireIdentity(clusterWith(settings))).toThrow(MeshctlError);
+    const enabled = () => {
+      requireIdentity(clusterWith(settings));
+      requireCiliumEndpoints(clusterWith(settings));
+    };
+    expect(enabled).toThrow(MeshctlError);
     expect(failing(settings).filter((one) => one !== 'cluster-identity')).toEqual(
       id === 'cluster-identity' ? [] : [id],
     );

@@ -17,6 +17,7 @@ import {
   replacementNotes,
 } from '../../mesh/certificates/plan-authority.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
+import { requireCiliumEndpoints } from '../../mesh/cilium/cilium-endpoints.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
@@ -161,6 +162,7 @@ export function draftFrom(
   const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
   const identity = requireIdentity(snapshot);
+  requireCiliumEndpoints(snapshot);
   requireDisabled(snapshot);
   requireOwnIdentity(snapshot, concernedPeers(snapshot, others), others);
   requireSize(snapshot, options.maxConnectedClusters);

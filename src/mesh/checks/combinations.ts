@@ -1,7 +1,8 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { endpointsHint, lackOfEndpoints } from '../cilium/cilium-endpoints.ts';
 import { type CiliumConfig, isOn, replacesKubeProxy, routingMode } from '../cilium/datapath.ts';
-import { identityOf } from '../cilium/identity.ts';
+import { identityOf, wayBack } from '../cilium/identity.ts';
 import {
   hasMarkedId,
   markedIdRefusal,
@@ -11,7 +12,7 @@ import {
   ztunnelRefusal,
 } from '../cilium/start-refusals.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
 import { comparedInVain, meantPairs } from './shared/meant-pairs.ts';
 import { NO_CONFIG } from './shared/subjects.ts';
@@ -30,7 +31,7 @@ interface Combination {
   /** Whether agents or Cilium's chart refuse it, so that it is a failure. */
   isRefused?(config: CiliumConfig): boolean;
   /** How it ends; with a command, if it is one. */
-  hint(context: string): string;
+  hint(cluster: ClusterSnapshot): string;
 }
 
 const COMBINATIONS: readonly Combination[] = [
@@ -49,7 +50,7 @@ const COMBINATIONS: readonly Combination[] = [
       );
     },
     isRefused: (config) => markedIdRefusal(config, identityOf(config).id) !== undefined,
-    hint: () => `give the cluster ${UNMARKED_IDS}.`,
+    hint: (cluster) => uncapital(wayBack(cluster) ?? `give the cluster ${UNMARKED_IDS}.`),
   },
   {
     id: 'ztunnel',
@@ -60,6 +61,21 @@ const COMBINATIONS: readonly Combination[] = [
     judge: (_config, cluster) => ztunnelRefusal(cluster)?.reason,
     isRefused: () => true,
     hint: () => WITHOUT_ZTUNNEL,
+  },
+  {
+    id: 'cilium-endpoints',
+    title: 'agents write the CiliumEndpoints by which peers know pods',
+    address: 'https://docs.cilium.io/en/stable/helm-reference/',
+    applies: () => true,
+    otherwise: '',
+    judge: lackOfEndpoints,
+    isRefused: () => true,
+    hint: (cluster) => {
+      const [theirs] = unnamedIn(shellWord(cluster.context));
+      // One of another owner, known by a message alone, has no context here.
+      if (theirs !== undefined) return `have the owner of "${theirs}" set disableEndpointCRD to false and start over.`;
+      return uncapital(endpointsHint(cluster));
+    },
   },
   {
     id: 'wireguard-of-nodes',
@@ -79,7 +95,7 @@ const COMBINATIONS: readonly Combination[] = [
         ? `agents dial peers themselves (no KVStoreMesh), with tunnels, kube-proxy replacement, WireGuard and ${ofHosts}: first connections to NodePorts may fail`
         : undefined;
     },
-    hint: (context) =>
+    hint: ({ context }) =>
       `let KVStoreMesh dial: ${meshctlCommand('clustermesh enable', { context }, ['--enable-kvstoremesh'])}`,
   },
 ];
@@ -106,7 +122,7 @@ export const COMBINATION_CHECKS: readonly Check[] = [
               severity: isRefused?.(ciliumConfig) ? 'fail' : 'warn',
               cluster: context,
               args: { context, reason },
-              hint: `See ${address}; ${hint(context)}`,
+              hint: `See ${address}; ${hint(cluster)}`,
             },
           ];
         }),
@@ -133,6 +149,11 @@ export const COMBINATION_CHECKS: readonly Check[] = [
     says: ({ args }) => `contexts ${listed(args.contexts)}: the keys in Secret cilium-ipsec-keys differ`,
   },
 ];
+
+/** The first letter as within a sentence. */
+function uncapital(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+}
 
 function ipsecKeyOf({ ciliumConfig, ipsecKeyDigest, refused }: ClusterSnapshot): Subject {
   const otherwise = !ciliumConfig

@@ -28,6 +28,7 @@ export const SETTINGS_OF_MESSAGES: readonly string[] = [
   'enable-wireguard',
   'enable-ipsec',
   'enable-ztunnel',
+  'disable-endpoint-crd',
   'allow-unsafe-policy-skb-usage',
   'encrypt-node',
   'enable-host-firewall',
