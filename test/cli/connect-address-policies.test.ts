@@ -24,9 +24,19 @@ const ADVICE =
   'context "mesh-1": rules by address do not mean pods and nodes of mesh-2 once dialled → In policies that';
 const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
 
+/** With the default of Cilium 1.20, by which selectors mean the own cluster only. */
+const OF_NODES = {
+  apiVersion: 'cilium.io/v2',
+  kind: 'CiliumClusterwideNetworkPolicy',
+  metadata: { name: 'from-nodes' },
+  spec: { endpointSelector: {}, ingress: [{ fromEntities: ['cluster'] }] },
+};
+const GAINED = 'context "mesh-1": entity cluster means nodes of mesh-2 too, in network policies from-nodes';
+
 beforeAll(async () => {
   two = await startTwoOwners(2);
   clusterAt(two.clusters, 'mesh-1').store.create(POLICY);
+  clusterAt(two.clusters, 'mesh-1').store.create(OF_NODES);
 });
 
 afterAll(async () => {
@@ -43,6 +53,7 @@ it.each([[connect('mesh-1', 'mesh-2')], [['apply', '-f', '-']]])('%j tells it, a
     ['mesh-1', SAYS],
   ]);
   expect(warnings.filter((words) => words.startsWith(ADVICE))).toHaveLength(1);
+  expect(warnings).toContain(GAINED);
   const ran = await two.clusters.meshctl(
     argv.filter((word) => word !== '--yes' && word !== '-y'),
     { input },

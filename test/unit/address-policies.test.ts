@@ -47,6 +47,55 @@ function told(policies: readonly KubeObject[], config: Record<string, string> = 
   );
 }
 
+/** What is told of whom rules come to mean. */
+function gained(policies: readonly KubeObject[], config: Record<string, string> = {}): string[] {
+  const changes = addressPolicyChanges([{ client: clientOf(policies, config), server: PEER }]);
+  return [...changes.hazards.map(({ says }) => says), ...changes.warnings].filter((words) => words.includes(' too'));
+}
+
+describe('whom a rule comes to mean by the first dial', () => {
+  const NODES = (entities: string) => `context "one": ${entities} nodes of mesh-2 too, in network policies default/a`;
+
+  it.each<[string, object, string[]]>([
+    ['fromEntities cluster', { ingress: [{ fromEntities: ['cluster'] }] }, [NODES('entity cluster means')]],
+    ['toEntities remote-node', { egress: [{ toEntities: ['remote-node'] }] }, [NODES('entity remote-node means')]],
+    [
+      'both',
+      { ingress: [{ fromEntities: ['remote-node'] }, { fromEntities: ['cluster'] }] },
+      [NODES('entities cluster and remote-node mean')],
+    ],
+    [
+      'the label of the entity',
+      { ingress: [{ fromEndpoints: [{ matchExpressions: [{ key: 'reserved:remote-node' }] }] }] },
+      [NODES('entity remote-node means')],
+    ],
+    [
+      'fromEntities cluster-mesh',
+      { ingress: [{ fromEntities: ['cluster-mesh'] }] },
+      ['context "one": entity cluster-mesh means pods and nodes of mesh-2 too, in network policies default/a'],
+    ],
+    [
+      'fromEntities ingress',
+      { ingress: [{ fromEntities: ['ingress'] }] },
+      ['context "one": entity ingress means Ingress proxies of mesh-2 too, in network policies default/a'],
+    ],
+    [
+      'what is denied',
+      { ingressDeny: [{ fromEntities: ['remote-node'] }] },
+      ['network policies default/a deny traffic with nodes of mesh-2, too, by entity remote-node'],
+    ],
+    ['fromEntities host', { ingress: [{ fromEntities: ['host'] }] }, []],
+    ['fromEntities all', { ingress: [{ fromEntities: ['all'] }] }, []],
+    ['fromEntities world', { ingress: [{ fromEntities: ['world'] }] }, []],
+    ['addresses', { ingress: [{ fromCIDR: ['172.18.2.11/32'] }] }, []],
+  ])('%s', (_, spec, wanted) => {
+    for (const local of ['true', 'false']) {
+      expect(gained([cilium(spec)], { 'policy-default-local-cluster': local })).toEqual(wanted);
+    }
+    expect(gained([cilium(spec)], { 'enable-policy': 'never' })).toEqual([]);
+  });
+});
+
 describe('what becomes of a policy by the first dial', () => {
   it.each<[string, KubeObject, string[]]>([
     [

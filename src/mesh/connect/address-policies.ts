@@ -12,7 +12,7 @@ import { type DialOfSnapshots, firstDials } from '../services/newly-shared.ts';
 
 /** What first dials make of network policies that say by address, or by entity, whom they mean. */
 export interface AddressPolicyChanges {
-  /** What they allow, or deny, no longer. */
+  /** What they allow, or deny, no longer, and what they come to deny. */
   hazards: readonly Hazard[];
   warnings: readonly string[];
 }
@@ -58,8 +58,57 @@ function changesIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[])
   });
   const advice = 'name pods by the label io.cilium.k8s.policy.cluster, and nodes by the entity remote-node';
   const names = firstOf([...new Set(changes.map(({ peer }) => peer))]);
+  const gained = gainsIn(client, servers);
   const warning = `context "${context}": rules by address do not mean pods and nodes of ${names} once dialled → In policies that are to mean them, ${advice}.`;
-  return { hazards, warnings: hazards.length > 0 ? [warning] : [] };
+  return {
+    hazards: [...hazards, ...gained.hazards],
+    warnings: [...(hazards.length > 0 ? [warning] : []), ...gained.warnings],
+  };
+}
+
+/**
+ * Whom of a peer entities mean once that is dialled, whatever `policy-default-local-cluster` says: nodes of all clusters are of
+ * `remote-node`, which is of `cluster`, too (Cilium's pkg/policy/api/entity.go, `clusterSelectors`; pkg/node/manager). `cluster-mesh` is
+ * from 1.20.
+ */
+const GAINED: Readonly<Record<string, string>> = {
+  cluster: 'nodes',
+  'remote-node': 'nodes',
+  ingress: 'Ingress proxies',
+  'cluster-mesh': 'pods and nodes',
+};
+
+/** Who has written such a rule to let through may mean that: it is named. What it keeps out is asked for. */
+function gainsIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): AddressPolicyChanges {
+  const { context, addressPolicies = [] } = client;
+  const names = firstOf(servers.map(clusterNameOf));
+  const gains = addressPolicies.flatMap(({ name, rules }) =>
+    rules.flatMap(({ entity = '', denies }) =>
+      GAINED[entity] ? [{ name, entity, denies, whom: GAINED[entity] }] : [],
+    ),
+  );
+  const alike = (denies: boolean) =>
+    [
+      ...groupBy(
+        gains.filter((one) => one.denies === denies),
+        ({ whom }) => whom,
+      ),
+    ].map(([whom, of]) => ({
+      whom,
+      entities: [...new Set(of.map(({ entity }) => entity))].sort(),
+      policies: firstOf([...new Set(of.map(({ name }) => name))].sort()),
+    }));
+  const entity = (of: readonly string[]) => `${of.length === 1 ? 'entity' : 'entities'} ${enumerated(of)}`;
+  return {
+    hazards: alike(true).map(({ whom, entities, policies }) => ({
+      cluster: context,
+      says: `network policies ${policies} deny traffic with ${whom} of ${names}, too, by ${entity(entities)}`,
+    })),
+    warnings: alike(false).map(
+      ({ whom, entities, policies }) =>
+        `context "${context}": ${entity(entities)} ${entities.length === 1 ? 'means' : 'mean'} ${whom} of ${names} too, in network policies ${policies}`,
+    ),
+  };
 }
 
 interface Change {
