@@ -4,7 +4,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type Hold, holdAnnotations, holdOf, noHold, otherRun, RENEW_MS, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
-import { isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
+import { heedsNamespaces, isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
 import { markedBy, type RunMark } from '../run-mark.ts';
@@ -64,7 +64,9 @@ function requireOwn({ member: { client }, namespace }: TestCluster, objects: rea
 /** A namespace that is made for the test is global; of one that was there, Cilium shares no Service else. */
 function requireGlobal(found: readonly { cluster: TestCluster; namespace: KubeObject | undefined }[]): void {
   const apart = found.flatMap(({ cluster: { member }, namespace }) =>
-    namespace && !isNamespaceGlobal(namespace.metadata.annotations, member.globalByDefault)
+    namespace &&
+    heedsNamespaces(member.image) &&
+    !isNamespaceGlobal(namespace.metadata.annotations, member.globalByDefault)
       ? [{ context: member.client.context, name: namespace.metadata.name }]
       : [],
   );

@@ -27,6 +27,8 @@ export interface ServiceCluster extends Target {
   /** Its name in the mesh. */
   cluster: string;
   globalByDefault: boolean;
+  /** Of its agents; undefined where they may not be read. */
+  image: string | undefined;
   /** Whether its agents heed the internalTrafficPolicy of Services. */
   heedsInternalPolicy: boolean;
   /** What else it is set to, as far as its Services hang on it. */
@@ -85,49 +87,39 @@ export async function orNone<T>(
 /** A cluster as its Services are read. @throws MeshctlError `CiliumMissing` */
 export async function readServiceCluster(target: Target): Promise<ServiceCluster> {
   const { client, namespace } = target;
-  const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
+  const [config, agents] = await Promise.all([
+    client.get(configMapRef(namespace, CILIUM_CONFIG)),
+    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+  ]);
   if (!config) {
-    const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
     const objects = new Map(agents ? [[keyOf(refOf(agents)), agents]] : []);
     throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
   }
   const data = dataOf(config);
+  const image = agents && agentFactsOf(agents).image;
   return {
     ...target,
     cluster: identityOf(data).name,
-    globalByDefault: isGlobalByDefault(data),
-    heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || !(await obeyOption(target)),
+    globalByDefault: isGlobalByDefault(data, image),
+    image,
+    // Agents that may not be read are taken to heed it.
+    heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || image === undefined || !obeysInternalPolicyOption(image),
     settings: {
       tunnels: isTunnel({ ciliumConfig: data }),
-      keptFor: await readKeptFor(target, data),
-      kubeProxyServes: leftToKubeProxy(data, isOn(data, 'enable-node-port') ? await readImage(target) : undefined),
-      heedsDistributions: heededDistributions(
-        data,
-        isOn(data, 'enable-service-topology') ? await readImage(target) : undefined,
-      ),
+      keptFor: await readKeptFor(target, data, image),
+      kubeProxyServes: leftToKubeProxy(data, image),
+      heedsDistributions: heededDistributions(data, image),
       ...(isOn(data, 'clustermesh-enable-endpoint-sync') ? { mirrors: true } : {}),
     },
   };
 }
 
 /** {@link keptFor}; it is looked at what dials only where that is set at all. */
-async function readKeptFor({ client, namespace }: Target, config: CiliumConfig): Promise<string | undefined> {
+async function readKeptFor(
+  { client, namespace }: Target,
+  config: CiliumConfig,
+  image: string | undefined,
+): Promise<string | undefined> {
   if (keptFor(config, undefined, undefined) === undefined) return undefined;
-  const [image, deployment] = await Promise.all([
-    readImage({ client, namespace }),
-    unlessForbidden(client.get(apiserverDeploymentRef(namespace))),
-  ]);
-  return keptFor(config, image, deployment);
-}
-
-/** Whether the agents let an option tell them to pass over the internalTrafficPolicy of Services; not where they may not be read. */
-async function obeyOption(target: Target): Promise<boolean> {
-  const image = await readImage(target);
-  return image !== undefined && obeysInternalPolicyOption(image);
-}
-
-/** The agents'; undefined where they are not there, or may not be read. */
-async function readImage({ client, namespace }: Target): Promise<string | undefined> {
-  const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
-  return agents && agentFactsOf(agents).image;
+  return keptFor(config, image, await unlessForbidden(client.get(apiserverDeploymentRef(namespace))));
 }

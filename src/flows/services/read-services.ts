@@ -5,7 +5,7 @@ import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { repels } from '../../mesh/objects/taints.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
-import { readSharing } from '../../mesh/services/annotations.ts';
+import { heededNamespaces, readSharing } from '../../mesh/services/annotations.ts';
 import { withAnswers } from '../../mesh/services/answers.ts';
 import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
@@ -136,12 +136,13 @@ function withBackends(
 
 /** One cluster's Services without their backends. */
 async function readDefinitions(member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
-  const { client, cluster, globalByDefault, settings } = member;
-  const [peers, namespaces, services] = await Promise.all([
+  const { client, cluster, globalByDefault, image, settings } = member;
+  const [peers, annotated, services] = await Promise.all([
     readPeers(member),
     readNamespaces(client, scope.namespace),
     readServiceFacts(member, scope),
   ]);
+  const namespaces = heededNamespaces(annotated, image);
   return { context: client.context, cluster, globalByDefault, ...settings, peers, namespaces, services };
 }
 

@@ -11,6 +11,7 @@ import {
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
+import { isGlobalByDefault } from '../services/annotations.ts';
 import {
   besideOthers,
   type Check,
@@ -95,8 +96,8 @@ const AGREEMENTS: readonly Agreement[] = [
     id: 'global-namespaces',
     title: 'namespaces are global everywhere or nowhere',
     severity: 'warn',
-    // Before Cilium 1.20 all are, and there is no setting.
-    read: (config) => String(isOn(config, 'clustermesh-default-global-namespace', true)),
+    // Before Cilium 1.19 all are, whatever is set.
+    read: (config, { agent }) => String(isGlobalByDefault(config, agent?.image)),
     consequence: 'clustermesh-default-global-namespace differs, so one side shares Services that the other does not',
     hint: 'Set clustermesh-default-global-namespace to the same value in ConfigMap cilium-config of all clusters.',
   },

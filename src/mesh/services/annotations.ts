@@ -3,6 +3,7 @@
  * Cilium 1.20's pkg/annotation (clustermesh.go, k8s.go).
  */
 
+import { type CiliumVersion, compareMinors, versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand } from '../command-line.ts';
 
 /** What the affinity can be. */
@@ -27,7 +28,7 @@ export const SERVICE_ANNOTATIONS = {
   affinity: { name: 'service.cilium.io/affinity', legacy: 'io.cilium/service-affinity' },
 } as const;
 
-/** On a Namespace; wins over `clustermesh-default-global-namespace` of cilium-config. */
+/** On a Namespace, from Cilium 1.19 on; wins over `clustermesh-default-global-namespace` of cilium-config. */
 export const NAMESPACE_ANNOTATION = 'clustermesh.cilium.io/global';
 
 type Annotations = Readonly<Record<string, string>> | undefined;
@@ -91,9 +92,26 @@ export function isMeantGlobal(annotations: Readonly<Record<string, string>>): bo
   return (annotationOf(annotations, 'global')?.value ?? 'false') !== 'false';
 }
 
-/** Whether namespaces that say nothing take part in the mesh; the option is absent before Cilium 1.20 (pkg/clustermesh). */
-export function isGlobalByDefault(ciliumConfig: Readonly<Record<string, string>>): boolean {
-  return ciliumConfig['clustermesh-default-global-namespace'] !== 'false';
+/** From here on Cilium knows of global namespaces (pkg/clustermesh/namespace); before, all take part, whatever they say. */
+const NAMESPACES_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
+
+/** Whether a Cilium heeds what namespaces say, and the option. @param image of its agents; one without a version is taken to */
+export function heedsNamespaces(image: string | undefined): boolean {
+  const version = versionOfImage(image ?? '');
+  return version === undefined || compareMinors(version, NAMESPACES_SINCE) >= 0;
+}
+
+/** Whether namespaces that say nothing take part in the mesh. @param image of the agents */
+export function isGlobalByDefault(ciliumConfig: Readonly<Record<string, string>>, image: string | undefined): boolean {
+  return !heedsNamespaces(image) || ciliumConfig['clustermesh-default-global-namespace'] !== 'false';
+}
+
+/** Namespaces with those of their annotations that count. @param image of the agents */
+export function heededNamespaces<T extends ReadonlyMap<string, Readonly<Record<string, string>>>>(
+  namespaces: T,
+  image: string | undefined,
+): T | Map<string, Record<string, string>> {
+  return heedsNamespaces(image) ? namespaces : new Map([...namespaces.keys()].map((name) => [name, {}]));
 }
 
 /** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */

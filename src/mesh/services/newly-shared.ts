@@ -4,7 +4,7 @@ import { firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
-import { isGlobalByDefault, readSharing } from './annotations.ts';
+import { heededNamespaces, isGlobalByDefault, readSharing } from './annotations.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { isOffered, usedOnceDialled } from './services.ts';
 
@@ -90,14 +90,15 @@ export function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
 
 /** The global Services of a cluster without their backends, as they were read with it; undefined where they may not be listed. */
 export function globalServicesIn(snapshot: ClusterSnapshot): ClusterServices | undefined {
-  const { context, ciliumConfig = {}, globalServices } = snapshot;
+  const { context, ciliumConfig = {}, agent, globalServices } = snapshot;
   return (
     globalServices && {
       context,
       cluster: clusterNameOf(snapshot),
-      globalByDefault: isGlobalByDefault(ciliumConfig),
+      globalByDefault: isGlobalByDefault(ciliumConfig, agent?.image),
       peers: configuredPeers(snapshot),
       ...globalServices,
+      namespaces: heededNamespaces(globalServices.namespaces, agent?.image),
     }
   );
 }

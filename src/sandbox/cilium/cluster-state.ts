@@ -1,5 +1,6 @@
 /** What a clustermesh-apiserver publishes about its cluster (Cilium's pkg/kvstore and clustermesh-apiserver/clustermesh). */
 
+import { type CiliumVersion, compareMinors } from '../../mesh/cilium/versions.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
@@ -10,6 +11,7 @@ import type { PublishedService } from './datapath.ts';
 import { includesExternal, isOffered, isShared, takesPart } from './load-balancing.ts';
 import { STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 import type { OwnCluster } from './peers.ts';
+import { agentVersion } from './underlay.ts';
 
 /** Whether a change of this kind changes the published state, or what may be read for it. */
 export function isPublished({ kind }: KubeObject): boolean {
@@ -118,10 +120,16 @@ function identitiesOf(pods: readonly Pod[], cluster: string): Map<string, number
   return new Map(sets.map((labels, index) => [labels, 256 + index]));
 }
 
+/** From here on namespaces can be kept out of a mesh (pkg/clustermesh/namespace). */
+const NAMESPACES_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
+
 /** The Services that other clusters may use (Cilium's operator/watchers/service_sync.go and pkg/clustermesh/store). */
 function globalServicesOf(store: Store, own: OwnCluster): [string, unknown][] {
   const globalByDefault = ciliumConfigOf(store)['clustermesh-default-global-namespace'] !== 'false';
+  const version = agentVersion(store);
+  const knowsNamespaces = version === undefined || compareMinors(version, NAMESPACES_SINCE) >= 0;
   const isGlobal = (namespace: string) =>
+    !knowsNamespaces ||
     takesPart(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);
   return (store.list(typeOf('Service')) as Service[])
     .filter(({ metadata }) => includesExternal(metadata.annotations) && isGlobal(metadata.namespace ?? ''))

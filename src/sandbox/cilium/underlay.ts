@@ -14,7 +14,7 @@ const WIREGUARD_PORT = 51871;
 const ESP_OUTSIDE_SINCE: CiliumVersion = { major: 1, minor: 18, patch: 0, suffix: '' };
 
 /** Of the agents, by their image; undefined where that does not tell. */
-function agentVersion(store: Store): CiliumVersion | undefined {
+export function agentVersion(store: Store): CiliumVersion | undefined {
   const agents = store.list(typeOf('DaemonSet')).find(({ metadata }) => metadata.name === 'cilium') as
     | DaemonSet
     | undefined;
