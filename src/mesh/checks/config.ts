@@ -9,6 +9,7 @@ import {
   tunnelProtocol,
 } from '../cilium/datapath.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
+import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
 import { isGlobalByDefault } from '../services/annotations.ts';
@@ -34,8 +35,8 @@ interface Agreement {
   otherwise?: string;
   /** What comes of a difference. */
   consequence: string;
-  /** Whether packets from one cluster to another that differs are lost, so that it is a failure; and what comes of it then. */
-  loss?: { between(from: CiliumConfig, to: CiliumConfig): boolean; consequence: string };
+  /** By what packets between one cluster and another that differs, and that it dials, are lost: a failure; and what comes of it then. */
+  losses?: readonly { by: string; between(from: ClusterSnapshot, to: ClusterSnapshot): boolean; consequence: string }[];
   hint: string;
 }
 
@@ -78,8 +79,19 @@ const AGREEMENTS: readonly Agreement[] = [
     title: 'all clusters use the same encryption',
     severity: 'warn',
     read: encryption,
-    consequence: 'encryption differs, so traffic between these clusters is not encrypted, and strict mode drops it',
-    loss: { between: encryptionLoses, consequence: 'encryption differs, so packets between these clusters are lost' },
+    consequence: 'encryption differs, so traffic between these clusters is not encrypted',
+    losses: [
+      {
+        by: 'encryption',
+        between: (from, to) => encryptionLoses(from.ciliumConfig ?? {}, to.ciliumConfig ?? {}),
+        consequence: 'encryption differs, so packets between these clusters are lost',
+      },
+      {
+        by: 'strict-mode',
+        between: strictModeDrops,
+        consequence: 'encryption differs, so traffic between these clusters is not encrypted, and strict mode drops it',
+      },
+    ],
     hint: 'Enable the same encryption (WireGuard or IPsec) in all clusters, or in none.',
   },
   {
@@ -121,7 +133,7 @@ export const CONFIG_CHECKS: readonly Check[] = [
       subject: besideOthers((cluster) => settingOf(cluster, agreement)),
       run: (input) => disagreement(input, agreement),
       says: ({ args }) =>
-        `${(args.isLoss && agreement.loss ? agreement.loss : agreement).consequence} (${listed(args.settings, '; ')})`,
+        `${(agreement.losses?.find(({ by }) => by === args.lostBy) ?? agreement).consequence} (${listed(args.settings, '; ')})`,
     }),
   ),
   {
@@ -195,7 +207,7 @@ function settingOf(cluster: ClusterSnapshot, { read, otherwise = '' }: Pick<Agre
 
 function disagreement(
   input: CheckInput,
-  { id, severity, read, hint, loss }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'loss'>,
+  { id, severity, read, hint, losses = [] }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'losses'>,
 ): Finding[] {
   const settingIn = (cluster: ClusterSnapshot) => cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
   const readable = input.clusters.filter((cluster) => settingIn(cluster) !== undefined);
@@ -204,8 +216,8 @@ function disagreement(
   const settings = [...groups].map(([setting, same]) => `${same.map(({ context }) => context).join(', ')}: ${setting}`);
   const meant = meantPairs(readable, input);
   if (!meant.some(([one, other]) => settingIn(one) !== settingIn(other))) return comparedInVain(id, readable, settings);
-  const isLost = (from: ClusterSnapshot, to: ClusterSnapshot) =>
-    isMeant(from, to, input) && loss?.between(from.ciliumConfig ?? {}, to.ciliumConfig ?? {});
-  const isLoss = meant.some(([one, other]) => isLost(one, other) || isLost(other, one));
-  return [{ id, severity: isLoss ? 'fail' : severity, args: { settings, ...(isLoss ? { isLoss } : {}) }, hint }];
+  const ways = meant.flatMap(([one, other]) => [[one, other] as const, [other, one] as const]);
+  const lost = losses.find(({ between }) => ways.some(([from, to]) => isMeant(from, to, input) && between(from, to)));
+  const args = { settings, ...(lost ? { isLoss: true, lostBy: lost.by } : {}) };
+  return [{ id, severity: lost ? 'fail' : severity, args, hint }];
 }
