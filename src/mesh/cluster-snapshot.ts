@@ -83,6 +83,10 @@ export interface ClusterSnapshot {
   ciliumPodCidrs?: readonly string[] | undefined;
   /** The subnets of the nodes' cloud interfaces, from the status of CiliumNodes; undefined as above. */
   podSubnets?: readonly PodSubnet[] | undefined;
+  /** The primary ranges of the networks (VPCs) that they are in, of IPv4; undefined as above. */
+  networkCidrs?: readonly string[] | undefined;
+  /** The addresses of pods by CiliumEndpoints; read where nothing else tells them (`ipam: delegated-plugin`), undefined as above. */
+  endpointAddresses?: readonly string[] | undefined;
   /** How to be let read those objects, where that was refused. */
   podRangesRefused?: string | undefined;
   /** The ranges of CiliumPodIPPools (`ipam: multi-pool`); undefined when they were not read, or may not be. */

@@ -5,7 +5,10 @@ import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
-type PodAddresses = Pick<ClusterSnapshot, 'ciliumPodCidrs' | 'podSubnets' | 'podPools' | 'podRangesRefused'>;
+type PodAddresses = Pick<
+  ClusterSnapshot,
+  'ciliumPodCidrs' | 'podSubnets' | 'podPools' | 'podRangesRefused' | 'networkCidrs' | 'endpointAddresses'
+>;
 
 /**
  * Where the pods of a cluster have their addresses from, as Cilium's own objects tell. Nothing of it where the user may
@@ -20,15 +23,36 @@ export async function readPodAddresses(
 ): Promise<PodAddresses> {
   const pools =
     ipam === 'multi-pool' ? await listOrRefusal(client, 'cilium.io/v2alpha1', 'CiliumPodIPPool') : undefined;
-  const podRangesRefused = [nodes, pools].flatMap((read) => (read instanceof MeshctlError ? (read.hint ?? []) : []))[0];
+  const endpoints = ipam === 'delegated-plugin' ? await readEndpointAddresses(client) : undefined;
+  const podRangesRefused = [nodes, pools, endpoints].flatMap((read) =>
+    read instanceof MeshctlError ? (read.hint ?? []) : [],
+  )[0];
   const podPools = found(pools)?.flatMap(({ spec }) => {
     const { ipv4, ipv6 } = (spec ?? {}) as { ipv4?: { cidrs?: string[] }; ipv6?: { cidrs?: string[] } };
     return [...(ipv4?.cidrs ?? []), ...(ipv6?.cidrs ?? [])];
   });
   const own = found(nodes);
-  if (!own) return { podPools, podRangesRefused };
-  const { podCidrs, addresses, subnets } = givenToNodes(own);
-  return { ciliumPodCidrs: ipam === 'crd' ? addresses : podCidrs, podSubnets: subnets, podPools, podRangesRefused };
+  const endpointAddresses = endpoints instanceof MeshctlError ? undefined : endpoints;
+  if (!own) return { podPools, endpointAddresses, podRangesRefused };
+  const { podCidrs, addresses, subnets, networks } = givenToNodes(own);
+  return {
+    ciliumPodCidrs: ipam === 'crd' ? addresses : podCidrs,
+    podSubnets: subnets,
+    networkCidrs: networks,
+    podPools,
+    endpointAddresses,
+    podRangesRefused,
+  };
+}
+
+/** The addresses of all pods that Cilium knows; undefined where there is no such kind, or the refusal where they may not be listed. */
+function readEndpointAddresses(client: ClusterClient): Promise<string[] | MeshctlError | undefined> {
+  const addressesOf = ({ status }: KubeObject) => {
+    const { networking } = (status ?? {}) as { networking?: { addressing?: { ipv4?: string; ipv6?: string }[] } };
+    return (networking?.addressing ?? []).flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((one) => one || []));
+  };
+  const read = client.collect({ apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint' }, addressesOf);
+  return readOr(orRefusal(read), { absent: undefined, forbidden: undefined });
 }
 
 function found(read: readonly KubeObject[] | MeshctlError | undefined): readonly KubeObject[] | undefined {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
-import { clusterAt, found } from '../support/sandbox-mesh.ts';
+import { clusterAt, found, refs } from '../support/sandbox-mesh.ts';
 import { good, mesh, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 /** mesh-1 allows pods of mesh-2 by address: not any more once it dials mesh-2. */
@@ -65,6 +65,28 @@ it.each([[connect('mesh-1', 'mesh-2')], [['apply', '-f', '-']]])('%j tells it, a
 it('diff tells it', async () => {
   const shown = await two.clusters.meshctl(['diff', '-f', '-'], { input });
   expect(shown.stdout + shown.stderr).toContain(SAYS);
+});
+
+it('a cluster whose pods have addresses of another plugin is judged by those that they have', async () => {
+  const { store } = clusterAt(two.clusters, 'mesh-2');
+  const setIpam = (ipam: string | undefined) =>
+    store.update(refs.configMap('cilium-config'), (config) => {
+      config.data = { ...(config.data as object), ...(ipam === undefined ? {} : { ipam }) };
+    });
+  const { ipam } = (store.get(refs.configMap('cilium-config'))?.data ?? {}) as { ipam?: string };
+  setIpam('delegated-plugin');
+  const endpoint = { apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint', namespace: 'default', name: 'shop' };
+  store.create({
+    apiVersion: endpoint.apiVersion,
+    kind: endpoint.kind,
+    metadata: { namespace: endpoint.namespace, name: endpoint.name },
+    status: { networking: { addressing: [{ ipv4: '10.1.0.77' }] } },
+  });
+  const refused = await two.clusters.meshctl([...connect('mesh-1', 'mesh-2'), '--dry-run']);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain('pods have the same addresses (10.1.0.0/24 and 10.1.0.77)');
+  store.delete(endpoint);
+  setIpam(ipam ?? 'cluster-pool');
 });
 
 it('accept tells it where mesh-1 comes to dial mesh-2, and connect no more after that', async () => {

@@ -16,6 +16,7 @@ import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { formerLetIn } from '../../mesh/connect/shut-out.ts';
+import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
 import { unknownVersionNotes } from '../../mesh/connect/unknown-version.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
@@ -111,6 +112,7 @@ export function planDials({
   requireStaying([...serve.steps, ...dial.steps]);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+    ...unknownRangeNotes(snapshots),
     ...unfinishedWarnings(snapshots),
     ...dialWarnings(directions),
     ...notes,

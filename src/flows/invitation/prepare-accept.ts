@@ -4,6 +4,7 @@ import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
+import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
 import { widenedByStranger } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { memberOf } from '../../mesh/invitation/described-cluster.ts';
@@ -157,6 +158,7 @@ export async function prepareAccept(
       hazards: policies.hazards,
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+        ...unknownRangeNotes([own.snapshot]),
         ...directions.flatMap(({ credential }) => credential.warnings),
         ...foreignHomeNotes(steps),
         ...shared,

@@ -1,8 +1,9 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { maskedFamilies, rangeOption, routingMode, unmaskedRanges } from '../cilium/datapath.ts';
+import { maskedFamilies, rangeOption, routingMode } from '../cilium/datapath.ts';
 import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
+  hasAddressesOnly,
   knownRanges,
   lacksNodeRanges,
   type NamedRange,
@@ -10,6 +11,7 @@ import {
   podRanges,
   rangesIn,
 } from '../cilium/pod-ranges.ts';
+import { type UnmaskedRange, unmaskedRangesOf } from '../cilium/unmasked-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MOST_NAMED } from '../counted.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -111,7 +113,7 @@ function podRangesOf(cluster: ClusterSnapshot): Subject {
   return {
     things: [...given, ...pools].map(({ text }) => text),
     otherwise,
-    unseen: unread.length > 0 ? unread : later,
+    unseen: unread.length > 0 ? unread : [...later, ...(hasAddressesOnly(cluster) ? [ADDRESSES_ONLY] : [])],
     isBlind: mayNotSeeRanges(cluster),
   };
 }
@@ -119,6 +121,9 @@ function podRangesOf(cluster: ClusterSnapshot): Subject {
 function mayNotSeeRanges({ podRangesRefused }: ClusterSnapshot): boolean {
   return podRangesRefused !== undefined;
 }
+
+const ADDRESSES_ONLY =
+  'another plugin gives its pods their addresses, of which only those that pods have now are known';
 
 function unreadRanges(cluster: ClusterSnapshot): string[] {
   if (!lacksNodeRanges(cluster)) return [];
@@ -239,7 +244,7 @@ function serviceRanges(cluster: ClusterSnapshot): { ranges: readonly NamedRange[
 
 /**
  * With native routing Cilium masquerades what leaves for an address outside this range (options ipv4-native-routing-cidr and
- * ipv6-native-routing-cidr), of each family that is on.
+ * ipv6-native-routing-cidr, or what its cloud has for it), of each family that is on.
  * @returns why that is not so here; undefined where it is
  */
 function notMasked(cluster: ClusterSnapshot): string | undefined {
@@ -249,19 +254,19 @@ function notMasked(cluster: ClusterSnapshot): string | undefined {
   if (config['enable-ip-masq-agent'] === 'true') return 'its ip-masq-agent says what is masqueraded';
   const masked = maskedFamilies(config);
   if (masked.length === 0) return 'it does not masquerade';
-  if (unmaskedRanges(config).length > 0) return undefined;
+  if (unmaskedRangesOf(cluster).length > 0) return undefined;
   return `it has no ${masked.map(rangeOption).join(' or ')}`;
 }
 
 function maskedPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) =>
-    unmaskedRanges(cluster.ciliumConfig ?? {}).flatMap((unmasked) => maskedPodsOf(cluster, unmasked, all)),
+    unmaskedRangesOf(cluster).flatMap((unmasked) => maskedPodsOf(cluster, unmasked, all)),
   );
 }
 
 function maskedPodsOf(
   cluster: ClusterSnapshot,
-  { option, cidr, range: own }: ReturnType<typeof unmaskedRanges>[number],
+  { option, name, cidr, range: own }: UnmaskedRange,
   all: readonly ClusterSnapshot[],
 ): Finding[] {
   const { context } = cluster;
@@ -277,7 +282,7 @@ function maskedPodsOf(
           id: 'native-routing-cidr',
           severity: 'warn',
           cluster: context,
-          args: { context, option, cidr, peer: other.context, ranges: shown(ranges), more: hidden(ranges) },
+          args: { context, option: name, cidr, peer: other.context, ranges: shown(ranges), more: hidden(ranges) },
           hint: `Policies see the node instead of the pod. Set ${option} to a range that holds the pods of all clusters.`,
         },
       ];

@@ -9,6 +9,8 @@ export interface GivenToNodes {
   addresses: string[];
   /** Of the node's cloud interfaces. */
   subnets: PodSubnet[];
+  /** The primary ranges of the networks (VPCs) that these are in, each once. */
+  networks: string[];
 }
 
 interface CiliumNode {
@@ -18,9 +20,10 @@ interface CiliumNode {
       pool?: Record<string, unknown>;
       pools?: { allocated?: { cidrs?: string[] }[] };
     };
+    'alibaba-cloud'?: { 'cidr-block'?: string };
   };
   status?: {
-    eni?: { enis?: Record<string, { subnet?: { cidr?: string }; vpc?: { id?: string } }> };
+    eni?: { enis?: Record<string, { subnet?: { cidr?: string }; vpc?: { id?: string; 'primary-cidr'?: string } }> };
     'alibaba-cloud'?: { enis?: Record<string, { vswitch?: { cidr?: string }; vpc?: { 'vpc-id'?: string } }> };
     azure?: { interfaces?: { cidr?: string; addresses?: { ip?: string; subnet?: string }[] }[] };
   };
@@ -37,7 +40,16 @@ export function givenToNodes(nodes: readonly KubeObject[]): GivenToNodes {
     ]),
     addresses: ipam.flatMap(({ pool = {} }) => Object.keys(pool)),
     subnets: known.flatMap(({ status = {} }) => subnetsOf(status)),
+    networks: [...new Set(known.flatMap((node) => networkOf(node) ?? []))],
   };
+}
+
+/** The range that an agent takes for that of its network (Cilium's pkg/ipam/crd.go, `deriveVpcCIDRs`). */
+function networkOf({ spec = {}, status = {} }: CiliumNode): string | undefined {
+  const ofEnis = Object.values(status.eni?.enis ?? {}).flatMap(({ vpc }) => vpc?.['primary-cidr'] || []);
+  const ofAzure = (status.azure?.interfaces ?? []).flatMap(({ cidr }) => cidr || []);
+  const hasAlibaba = Object.keys(status['alibaba-cloud']?.enis ?? {}).length > 0;
+  return ofEnis[0] ?? ofAzure[0] ?? (hasAlibaba ? spec['alibaba-cloud']?.['cidr-block'] || undefined : undefined);
 }
 
 function subnetsOf({ eni, azure, 'alibaba-cloud': alibaba }: NonNullable<CiliumNode['status']>): PodSubnet[] {

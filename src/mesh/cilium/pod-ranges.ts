@@ -26,7 +26,7 @@ const OF_SUBNETS: readonly string[] = ['eni', 'azure', 'alibabacloud'];
  * The one rule for pod ranges, by Cilium's option `ipam` (Documentation/network/concepts/ipam): `kubernetes` takes the
  * nodes' podCIDRs; `cluster-pool` (the default) and `multi-pool` cut ranges out of pools and write them into CiliumNodes,
  * whatever Kubernetes gave to the nodes; `eni`, `azure` and `alibabacloud` take single addresses of a cloud's subnets; with
- * `crd` someone else lists addresses in CiliumNodes; of a `delegated-plugin` Cilium knows nothing.
+ * `crd` someone else lists addresses in CiliumNodes; of a `delegated-plugin` Cilium knows nothing but the addresses that pods have.
  */
 export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   const { ciliumConfig: config, ciliumPodCidrs: own, nodes } = snapshot;
@@ -52,9 +52,9 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   }
   if (ipam === 'delegated-plugin') {
     return {
-      given: [],
+      given: rangesOfPlugin(rangesIn(ofNodes), rangesIn(snapshot.endpointAddresses ?? [])),
       pools: [],
-      otherwise: 'another plugin gives its pods their addresses (ipam: delegated-plugin)',
+      otherwise: `another plugin gives its pods their addresses (ipam: delegated-plugin), and neither its nodes nor CiliumEndpoints tell any`,
     };
   }
   const pools = [
@@ -73,6 +73,20 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
         ? `its CiliumNodes could not be read, so the pod ranges of its nodes are not known (ipam: ${ipam})`
         : `its nodes have no pod ranges yet (ipam: ${ipam})`,
   };
+}
+
+/** The nodes' podCIDRs, where a plugin goes by them; else, or besides, the addresses that pods have now. */
+function rangesOfPlugin(ofNodes: readonly NamedRange[], pods: readonly NamedRange[]): NamedRange[] {
+  const isIn = (one: AddressRange, ranges: readonly AddressRange[]) => ranges.some((range) => overlap(one, range));
+  const used = pods.length === 0 ? ofNodes : ofNodes.filter((range) => isIn(range, pods));
+  return inOrder([...used, ...pods.filter((one) => !isIn(one, used))]);
+}
+
+/** Whether of a cluster's pods nothing but addresses is known, which others may join at any time. */
+export function hasAddressesOnly({ ciliumConfig, nodes, endpointAddresses = [] }: ClusterSnapshot): boolean {
+  if (ciliumConfig?.ipam !== 'delegated-plugin') return false;
+  const ranges = rangesIn(nodes.flatMap(({ podCidrs }) => podCidrs));
+  return rangesIn(endpointAddresses).some((one) => !ranges.some((range) => overlap(one, range)));
 }
 
 /**

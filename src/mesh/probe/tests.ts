@@ -1,6 +1,7 @@
 import { type Endpoint, isIpAddress, listEndpoints } from '../apiserver/endpoints.ts';
 import { familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
-import { ipFamilies, isOn, isTunnel, maskedFamilies, unmaskedRanges } from '../cilium/datapath.ts';
+import { ipFamilies, isOn, isTunnel, maskedFamilies } from '../cilium/datapath.ts';
+import { unmaskedRangesOf } from '../cilium/unmasked-ranges.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
 import { addressOf, type ProbedCluster, type ProbePlace } from './places.ts';
@@ -209,7 +210,7 @@ function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
   const masked = maskedFamilies(config);
   const families = family === undefined ? ipFamilies(config) : [family];
   const to = parseCidr(host);
-  const mayStay = unmaskedRanges(config).some(({ range }) => !to || overlap(range, to));
+  const mayStay = unmaskedRangesOf(snapshot).some(({ range }) => !to || overlap(range, to));
   return !mayStay && families.every((one) => masked.includes(one));
 }
 
