@@ -93,6 +93,14 @@ checkScenarios(
         },
       },
     ],
+    'settings-running': [
+      {
+        ...differing('agents were started before a setting was set', 'warn', {
+          'policy-default-local-cluster': 'false',
+        }),
+        cluster: 'mesh-2',
+      },
+    ],
     'ipsec-keys': [
       {
         when: 'two clusters have different keys',

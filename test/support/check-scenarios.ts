@@ -24,6 +24,7 @@ const WARN_AT_WORST = [
   'bgp-pod-cidrs',
   'apiserver-private',
   'operator-running',
+  'settings-running',
   'tls-orphaned-users',
   'tls-rotation',
   'peers-itself',

@@ -135,7 +135,7 @@ const healthy = (context: string, id: number): StatusReport => ({
   faults: [],
 });
 
-function wellObservation(id: number, peer: number): ClusterObservation {
+function wellObservation(id: number, peer: number, startedWith: ClusterSnapshot['ciliumConfig']): ClusterObservation {
   return {
     containers: [{ pod: 'clustermesh-apiserver-1', container: 'etcd', ready: true, restarts: 0 }],
     nodes: [
@@ -144,6 +144,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
         cluster: `mesh-${id}`,
         maxConnectedClusters: 255,
         startedAt: NOW,
+        startedWith,
         health: [
           { node: `mesh-${id}/node-1`, probed: true, unprobed: [], problems: [] },
           ...['node-1', 'node-2'].map((node) => ({
@@ -165,16 +166,18 @@ function wellObservation(id: number, peer: number): ClusterObservation {
 }
 
 function wellMesh(settings: Record<string, string> = NATIVE): SubjectMesh {
+  const clusters = [wellCluster(1, 2, settings), wellCluster(2, 1, settings)];
+  const [one, two] = clusters.map(({ ciliumConfig }) => ciliumConfig);
   return {
-    clusters: [wellCluster(1, 2, settings), wellCluster(2, 1, settings)],
+    clusters,
     now: NOW,
     peerIds: new Map([
       ['one', new Map([['mesh-2', 2]])],
       ['two', new Map([['mesh-1', 1]])],
     ]),
     observed: new Map([
-      ['one', wellObservation(1, 2)],
-      ['two', wellObservation(2, 1)],
+      ['one', wellObservation(1, 2, one)],
+      ['two', wellObservation(2, 1, two)],
     ]),
   };
 }
@@ -251,6 +254,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
     takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
   },
   'peer-secret-room': noPeers,
+  'settings-running': nodesWithout('startedWith'),
   'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: new Map() })),
   'max-connected-clusters-agents': nodesWithout('maxConnectedClusters'),

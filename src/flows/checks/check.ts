@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
@@ -35,6 +36,7 @@ import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
+import { askStartedWith, STARTED_WITH } from './ask-settings.ts';
 import { withServicesUnanswered } from './read-answers.ts';
 import { apiserverContainers, operatorStarts } from './read-pods.ts';
 
@@ -247,11 +249,17 @@ async function observeNodes(
   const questions = {
     // With it come the name, the id and the max-connected-clusters that the agent has for its cluster.
     health: !pre && (network || categories.has('identity')),
+    settings: !pre && categories.has('config'),
     bgp: network && usesBgp(snapshot),
     routes: network && !isTunnel(snapshot),
   };
   if (!Object.values(questions).includes(true)) return { nodes: [] };
-  const { agents, running, silent } = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  const listing = listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  // For settings alone agents need not be asked: who may not, hears that they were not.
+  const { health, bgp, routes } = questions;
+  const listed = health || bgp || routes ? await listing : await unlessForbidden(listing);
+  if (!listed) return { nodes: [] };
+  const { agents, running, silent } = listed;
   const limit = pLimit(AGENTS_AT_A_TIME);
   const told = await Promise.all(
     agents.map((agent) => limit(() => observeNode(agent, snapshot, questions, target.client.now))),
@@ -269,13 +277,14 @@ function identityTold({ node, cluster: name, clusterId: id }: NodeObservation): 
 async function observeNode(
   agent: Agent,
   cluster: ClusterSnapshot,
-  asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
+  asked: Readonly<Record<'health' | 'settings' | 'bgp' | 'routes', boolean>>,
   now: () => Date,
 ): Promise<NodeObservation> {
-  const [health, id, size, sessions, advertised, routes] = await Promise.all([
+  const [health, id, size, settings, sessions, advertised, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
     asked.health ? agent.json(['cat', `${STARTED_WITH}/cluster-id`]) : undefined,
     asked.health ? agent.json(['cat', `${STARTED_WITH}/max-connected-clusters`]) : undefined,
+    asked.settings ? askStartedWith(agent) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
     asked.bgp ? askBgpAdvertised(agent, cluster) : undefined,
     asked.routes ? askRoutes(agent, cluster) : undefined,
@@ -287,6 +296,7 @@ async function observeNode(
     cluster: readOwnCluster(health),
     clusterId: typeof id === 'number' ? id : undefined,
     maxConnectedClusters: typeof size === 'number' ? size : undefined,
+    startedWith: settings,
     health: readHealth(health, now()),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpAdvertised: advertised,

@@ -1,3 +1,4 @@
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
 import { isPodRunning, nodeOf, startedAt } from '../../mesh/objects/pods.ts';
@@ -9,6 +10,8 @@ export interface Agent {
   startedAt: Date | undefined;
   /** The parsed JSON that a command in the agent's container prints; undefined when it prints none. */
   json(command: readonly string[]): Promise<unknown>;
+  /** What a command there prints, however it ends; undefined when it could not be run, or may not be. */
+  text(command: readonly string[]): Promise<string | undefined>;
 }
 
 /**
@@ -29,23 +32,26 @@ export async function listAgents(
       waiting.add(node);
       continue;
     }
+    const ask = async <T>(command: readonly string[], answerOf: (stdout: string, exitCode: number) => T) => {
+      try {
+        const { signal } = flow;
+        const run = { namespace, pod: name, container: AGENT_CONTAINER, command, timeoutMs, signal };
+        const { stdout, exitCode } = await client.exec(run);
+        return answerOf(stdout, exitCode);
+      } catch (error) {
+        flow.signal.throwIfAborted();
+        // What one agent cannot tell is left out; not being allowed to ask is an error.
+        if (error instanceof MeshctlError && ['Forbidden', 'Unauthenticated'].includes(error.code)) throw error;
+        return undefined;
+      }
+    };
     agents.push({
       node,
       pod: name,
       startedAt: startedAt(pod),
-      async json(command) {
-        try {
-          const { signal } = flow;
-          const run = { namespace, pod: name, container: AGENT_CONTAINER, command, timeoutMs, signal };
-          const { stdout, exitCode } = await client.exec(run);
-          return exitCode === 0 ? (JSON.parse(stdout) as unknown) : undefined;
-        } catch (error) {
-          flow.signal.throwIfAborted();
-          // What one agent cannot tell is left out; not being allowed to ask is an error.
-          if (error instanceof MeshctlError && ['Forbidden', 'Unauthenticated'].includes(error.code)) throw error;
-          return undefined;
-        }
-      },
+      json: (command) =>
+        ask(command, (stdout, exitCode) => (exitCode === 0 ? (JSON.parse(stdout) as unknown) : undefined)),
+      text: (command) => unlessForbidden(ask(command, (stdout) => stdout)),
     });
   }
   // One that is being replaced is on its node twice.

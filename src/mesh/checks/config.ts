@@ -8,9 +8,12 @@ import {
   routingMode,
   tunnelProtocol,
 } from '../cilium/datapath.ts';
+import { restartCommand } from '../cilium/identity.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { shellWord, unnamedIn } from '../command-line.ts';
+import { MOST_NAMED } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { isGlobalByDefault } from '../services/annotations.ts';
 import {
@@ -37,6 +40,7 @@ interface Agreement {
   consequence: string;
   /** By what packets between one cluster and another that differs, and that it dials, are lost: a failure; and what comes of it then. */
   losses?: readonly { by: string; between(from: ClusterSnapshot, to: ClusterSnapshot): boolean; consequence: string }[];
+  /** One sentence; how what runs gets it is added. */
   hint: string;
 }
 
@@ -47,7 +51,7 @@ const AGREEMENTS: readonly Agreement[] = [
     severity: 'fail',
     read: routingMode,
     consequence: 'the routing mode differs',
-    hint: 'All clusters of a mesh need the same routing-mode in ConfigMap cilium-config: tunnel or native.',
+    hint: 'All clusters of a mesh need the same routing-mode in ConfigMap cilium-config (Helm: routingMode): tunnel or native.',
   },
   {
     id: 'tunnel-protocol',
@@ -56,7 +60,7 @@ const AGREEMENTS: readonly Agreement[] = [
     read: tunnelProtocol,
     otherwise: 'it routes natively',
     consequence: 'the tunnel protocol differs',
-    hint: 'All clusters of a mesh need the same tunnel-protocol in ConfigMap cilium-config: vxlan or geneve.',
+    hint: 'All clusters of a mesh need the same tunnel-protocol in ConfigMap cilium-config (Helm: tunnelProtocol): vxlan or geneve.',
   },
   {
     // Each node sends to its own port (Cilium's option tunnel-port), so both sides must have the same.
@@ -72,7 +76,7 @@ const AGREEMENTS: readonly Agreement[] = [
     },
     otherwise: 'it routes natively',
     consequence: 'the UDP port of the tunnel differs',
-    hint: 'All clusters of a mesh need the same tunnel-port in ConfigMap cilium-config.',
+    hint: 'All clusters of a mesh need the same tunnel-port in ConfigMap cilium-config (Helm: tunnelPort).',
   },
   {
     id: 'encryption',
@@ -92,7 +96,7 @@ const AGREEMENTS: readonly Agreement[] = [
         consequence: 'encryption differs, so traffic between these clusters is not encrypted, and strict mode drops it',
       },
     ],
-    hint: 'Enable the same encryption (WireGuard or IPsec) in all clusters, or in none.',
+    hint: 'Enable the same encryption (WireGuard or IPsec; Helm: encryption.enabled and encryption.type) in all clusters, or in none.',
   },
   {
     id: 'policy-default-local-cluster',
@@ -102,7 +106,7 @@ const AGREEMENTS: readonly Agreement[] = [
     otherwise:
       "it does not set policy-default-local-cluster, and its default hangs on the agents' version, which is not known",
     consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
-    hint: 'Set policy-default-local-cluster to the same value in ConfigMap cilium-config of all clusters: where it is absent, Cilium before 1.19 takes false and later ones true.',
+    hint: 'Set policy-default-local-cluster to the same value in ConfigMap cilium-config of all clusters (Helm: clustermesh.policyDefaultLocalCluster); where it is absent, Cilium before 1.19 takes false and later ones true.',
   },
   {
     id: 'global-namespaces',
@@ -111,7 +115,7 @@ const AGREEMENTS: readonly Agreement[] = [
     // Before Cilium 1.19 all are, whatever is set.
     read: (config, { agent }) => String(isGlobalByDefault(config, agent?.image)),
     consequence: 'clustermesh-default-global-namespace differs, so one side shares Services that the other does not',
-    hint: 'Set clustermesh-default-global-namespace to the same value in ConfigMap cilium-config of all clusters.',
+    hint: 'Set clustermesh-default-global-namespace to the same value in ConfigMap cilium-config of all clusters (Helm: clustermesh.defaultGlobalNamespace).',
   },
   {
     id: 'mcs-api',
@@ -119,8 +123,27 @@ const AGREEMENTS: readonly Agreement[] = [
     severity: 'warn',
     read: (config) => (isOn(config, 'clustermesh-enable-mcs-api') ? 'on' : 'off'),
     consequence: 'clustermesh-enable-mcs-api differs, so exported Services are missing in some clusters',
-    hint: 'Set clustermesh-enable-mcs-api to the same value in ConfigMap cilium-config of all clusters.',
+    hint: 'Set clustermesh.mcsapi.enabled to the same value in the Helm values of all clusters: beside clustermesh-enable-mcs-api in ConfigMap cilium-config, the API takes CRDs and rights, which an upgrade by Helm brings.',
   },
+];
+
+/**
+ * The keys of cilium-config by which these are judged. Agents read them when they are started, and `settings-running` looks whether they
+ * have them.
+ */
+export const STARTED_SETTINGS: readonly string[] = [
+  'routing-mode',
+  'tunnel',
+  'tunnel-protocol',
+  'tunnel-port',
+  'enable-wireguard',
+  'enable-ipsec',
+  'enable-ztunnel',
+  'policy-default-local-cluster',
+  'clustermesh-default-global-namespace',
+  'clustermesh-enable-mcs-api',
+  'enable-ipv4',
+  'enable-ipv6',
 ];
 
 /** Settings in which clusters of one mesh must, or should, agree. */
@@ -147,6 +170,7 @@ export const CONFIG_CHECKS: readonly Check[] = [
         severity: 'warn',
         read: familiesOf,
         hint: FAMILY_HINT,
+        restarts: false,
       });
       const lacksCommon =
         found.length > 0 &&
@@ -207,7 +231,14 @@ function settingOf(cluster: ClusterSnapshot, { read, otherwise = '' }: Pick<Agre
 
 function disagreement(
   input: CheckInput,
-  { id, severity, read, hint, losses = [] }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'losses'>,
+  {
+    id,
+    severity,
+    read,
+    hint,
+    losses = [],
+    restarts = true,
+  }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint' | 'losses'> & { restarts?: boolean },
 ): Finding[] {
   const settingIn = (cluster: ClusterSnapshot) => cluster.ciliumConfig && read(cluster.ciliumConfig, cluster);
   const readable = input.clusters.filter((cluster) => settingIn(cluster) !== undefined);
@@ -219,5 +250,14 @@ function disagreement(
   const ways = meant.flatMap(([one, other]) => [[one, other] as const, [other, one] as const]);
   const lost = losses.find(({ between }) => ways.some(([from, to]) => isMeant(from, to, input) && between(from, to)));
   const args = { settings, ...(lost ? { isLoss: true, lostBy: lost.by } : {}) };
-  return [{ id, severity: lost ? 'fail' : severity, args, hint }];
+  return [{ id, severity: lost ? 'fail' : severity, args, hint: `${hint}${restarts ? restartHint(readable) : ''}` }];
+}
+
+/** What changes nothing that runs mends nothing: the programs read these settings only when they start. */
+function restartHint(clusters: readonly ClusterSnapshot[]): string {
+  // One of another owner, known by a message alone, has no context here.
+  const own = clusters.filter(({ context }) => unnamedIn(shellWord(context)).length === 0);
+  if (own.length === 0) return '';
+  const restarts = own.slice(0, MOST_NAMED).map(restartCommand);
+  return ` What runs reads it only at its start: restart it wherever it was set, as by ${restarts.join('; or ')}`;
 }

@@ -2,15 +2,16 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { settleAgentSize } from '../apiserver/mesh-size.ts';
 import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { podIdentity } from '../apiserver/recorded-identity.ts';
-import { identityOf } from '../cilium/identity.ts';
+import { identityOf, restartCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { APISERVER, localUserName } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
+import { STARTED_SETTINGS } from './config.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
-import { sampleOf, silentAgents } from './shared/subjects.ts';
+import { NO_CONFIG, sampleOf, silentAgents } from './shared/subjects.ts';
 
 /** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [
@@ -65,7 +66,47 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) =>
       `context "${args.context}": cilium-config says max-connected-clusters ${args.wanted}, but agents run with ${args.runs} (${args.nodes})`,
   },
+  {
+    id: 'settings-running',
+    category: 'config',
+    title: 'agents run with the settings of cilium-config',
+    subject(cluster, { observed }) {
+      const seen = observed.get(cluster.context);
+      const nodes = (seen?.nodes ?? []).flatMap(({ node, startedWith }) => (startedWith ? [node] : []));
+      return {
+        things: cluster.ciliumConfig ? nodes : [],
+        otherwise: cluster.ciliumConfig ? 'no agent reported the settings that it was started with' : NO_CONFIG,
+        unseen: silentAgents(seen, nodes),
+        sample: sampleOf(seen),
+      };
+    },
+    run: ({ clusters, observed }) => clusters.flatMap((cluster) => oldSettings(cluster, observed.get(cluster.context))),
+    says: ({ args }) =>
+      `context "${args.context}": cilium-config has ${listed(args.wanted)}, and agents were started with ${listed(args.runs)} (${args.nodes})`,
+  },
 ];
+
+/** What of the settings agents have not got yet, of the first that lack any. */
+function oldSettings(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): Finding[] {
+  const { context, ciliumConfig = {} } = cluster;
+  const lacking = (seen?.nodes ?? []).flatMap(({ node, startedWith }) => {
+    const keys = startedWith
+      ? STARTED_SETTINGS.filter((key) => (startedWith[key] ?? '').trim() !== (ciliumConfig[key] ?? '').trim())
+      : [];
+    return startedWith && keys.length > 0 ? [{ node, startedWith, keys }] : [];
+  });
+  const [first] = lacking;
+  if (!first) return [];
+  const words = (settings: Readonly<Record<string, string>>) =>
+    first.keys.map((key) => (settings[key] === undefined ? `no ${key}` : `${key} ${settings[key]}`));
+  const args = {
+    wanted: words(ciliumConfig),
+    runs: words(first.startedWith),
+    nodes: firstOf(lacking.map(({ node }) => node)),
+  };
+  const hint = `Restart what was started before: ${restartCommand(cluster)}`;
+  return [findingOf('settings-running', 'warn', context, args, hint)];
+}
 
 /** API servers tell times in seconds, and programs of one installation start one after the other. */
 const AT_ONCE_MS = 60_000;

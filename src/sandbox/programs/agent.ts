@@ -1,4 +1,5 @@
 import type { Store } from '../apiserver/storage/object-store.ts';
+import { ciliumConfigOf } from '../cilium/cilium-config.ts';
 import { createDatapath, type Datapath } from '../cilium/datapath.ts';
 import type { PeerState } from '../cilium/peer-state.ts';
 import { followPeers } from '../cilium/peers.ts';
@@ -53,6 +54,11 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     ['/tmp/cilium/config-map/max-connected-clusters', own.maxConnectedClusters],
   ]);
 
+  /** All of cilium-config as it was then. */
+  const settings = new Map(
+    Object.entries(ciliumConfigOf(options.store)).map(([key, value]) => [`/tmp/cilium/config-map/${key}`, value]),
+  );
+
   function statusDocument() {
     const clusters = peers.statuses();
     return {
@@ -92,6 +98,14 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
       if (told !== undefined) {
         await writeAll(stdout, String(told));
         return 0;
+      }
+      if (program === 'grep' && command === '-sH' && rest[0] === '') {
+        const lines = rest.slice(1).map((path) => ({ path, value: settings.get(path) }));
+        await writeAll(
+          stdout,
+          lines.map(({ path, value }) => (value === undefined ? '' : `${path}:${value}\n`)).join(''),
+        );
+        return lines.some(({ value }) => value === undefined) ? 2 : 0;
       }
       if (program === 'ip' && argv.some((word) => /^-j(son)?$/.test(word))) {
         const routes = ipRouteDocument(argv.slice(1), view(), options.routers);

@@ -48,6 +48,8 @@ export interface NodeObservation {
   clusterId?: number | undefined;
   /** The max-connected-clusters that it was started with. */
   maxConnectedClusters?: number | undefined;
+  /** What of {@link CheckInput}'s settings it was started with, by key; what was not set is absent. */
+  startedWith?: Readonly<Record<string, string>> | undefined;
   /** When the agent was started. */
   startedAt?: Date | undefined;
   health?: readonly NodeHealth[] | undefined;
