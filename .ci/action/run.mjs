@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errorOf } from './error-report.mjs';
 import { reportOf } from './report.mjs';
@@ -28,13 +29,27 @@ function clusterFlags(words) {
 }
 
 /**
+ * What a cancelled job sends to its step, SIGINT and 7.5 seconds later SIGTERM, is for meshctl, which takes back what it wrote; 2.5
+ * seconds after that all is killed (https://docs.github.com/en/actions/reference/workflow-cancellation-reference). This program
+ * outlives it, to tell what became of it. On Windows the console tells both, and a signal that is passed on would kill.
+ */
+let child;
+let isCancelled = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    isCancelled = true;
+    if (process.platform !== 'win32') child?.kill(signal);
+  });
+}
+
+/**
  * Runs meshctl.
  * @param {(chunk: Buffer) => void} onSaid gets what it says on stderr, as it says it
  * @returns {Promise<{ exitCode: number, output: string, said: string }>} what it printed on stdout, and on stderr
  */
 function meshctl(words, onSaid) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [entry, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child = spawn(process.execPath, [entry, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
     const chunks = { output: [], said: [] };
     child.stdout.on('data', (chunk) => chunks.output.push(chunk));
     child.stderr.on('data', (chunk) => {
@@ -43,8 +58,12 @@ function meshctl(words, onSaid) {
     });
     child.once('error', reject);
     const text = (list) => Buffer.concat(list).toString('utf8');
-    child.once('close', (code) =>
-      resolve({ exitCode: code ?? 1, output: text(chunks.output), said: text(chunks.said) }),
+    child.once('close', (code, signal) =>
+      resolve({
+        exitCode: code ?? 128 + constants.signals[signal],
+        output: text(chunks.output),
+        said: text(chunks.said),
+      }),
     );
   });
 }
@@ -81,8 +100,8 @@ const report = error ?? reportOf(output, yamlParser());
 for (const finding of report?.findings ?? []) process.stdout.write(`${annotationOf(finding)}\n`);
 if (env.MESHCTL_SUMMARY === 'true' && env.GITHUB_STEP_SUMMARY) {
   const flags = clusterFlags(words);
-  // Beside an error, a picture of a healthy mesh would be taken for what the command found.
-  const wanted = !error && env.MESHCTL_PICTURE === 'true' && (flags.length > 0 || env.MESHCTL_CONTEXT);
+  // Beside an error, a picture of a healthy mesh would be taken for what the command found; a cancelled job leaves no time for it.
+  const wanted = !error && !isCancelled && env.MESHCTL_PICTURE === 'true' && (flags.length > 0 || env.MESHCTL_CONTEXT);
   const graph = wanted && (await meshctl(['clustermesh', 'graph', ...flags, '-o', 'mermaid'], () => {}));
   const picture = graph ? graph.output : '';
   const line = `meshctl ${words.join(' ')}`;
