@@ -215,11 +215,15 @@ async function runCommand(
   await host.beforeCommand?.();
   const { run: runModule } = await command.load();
   const result = await sayingWhatIsAwaited(context, host.patienceMs, () => runModule(context, options));
-  if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
-    throw new MeshctlError('Interrupted', 'interrupted');
-  }
-  await writeResult(host, theme, options.output, resultWithRunFlags(result, addRunFlags), leftOut);
-  return result.exitCode ?? 0;
+  const isCut = host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined;
+  // What a command has read by then is a part that would be taken for the whole; what it has written, nothing else tells.
+  const hasWritten = options.dryRun === undefined && command.options.some(({ flags }) => flags.startsWith('--dry-run'));
+  if (isCut && !hasWritten) throw new MeshctlError('Interrupted', 'interrupted');
+  const shown = isCut ? { ...result, data: { ...result.data, interrupted: true } } : result;
+  await writeResult(host, theme, options.output, resultWithRunFlags(shown, addRunFlags), leftOut);
+  if (!isCut) return result.exitCode ?? 0;
+  host.stderr.write(`${theme.fail('✖')} interrupted\n`);
+  return exitCodeOf('Interrupted');
 }
 
 /** How much is shown and how, for a command line that another one runs. */

@@ -82,7 +82,7 @@ export interface MeshctlErrorOptions {
 /** The one error class. The message names the context, the object and what happened, in one sentence without a final stop. */
 export class MeshctlError extends Error {
   readonly code: ErrorCode;
-  /** Set anew only where a rollback takes away what it looks at. */
+  /** Set anew only where a rollback takes away what it looks at, and where an interrupted run knows the way on. */
   hint: string | undefined;
   readonly details: Record<string, unknown>;
 

@@ -11,7 +11,8 @@ export interface ErrorData {
 
 /** What an error says. API servers and programs in clusters word much of it, so nothing of it can act on a terminal. */
 export function errorData({ code, message, hint: given, details }: MeshctlError): ErrorData {
-  const hint = given ?? (code === 'Interrupted' ? stateAfter(details) : undefined);
+  const state = code === 'Interrupted' ? stateAfter(details) : undefined;
+  const hint = [state, given].filter(Boolean).join(' ');
   return {
     code,
     message: printableSentence(message),

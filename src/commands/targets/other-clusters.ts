@@ -77,10 +77,11 @@ async function withOthers<T>(
     },
   );
   return found.catch((error: unknown) => {
+    // Of what is interrupted at its work, the error says what it has left.
+    if (isFound || !(error instanceof MeshctlError)) throw error;
     context.signal.throwIfAborted();
     // Of clusters that files name the run may have no kubeconfig, or one that leads to no other cluster with Cilium.
-    if (!isFound && error instanceof MeshctlError) return work([], []);
-    throw error;
+    return work([], []);
   });
 }
 

@@ -1,8 +1,6 @@
 import { STARTED_SETTINGS } from '../../mesh/checks/config.ts';
 import type { Agent } from '../status/ask-agents.ts';
-
-/** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
-export const STARTED_WITH = '/tmp/cilium/config-map';
+import { STARTED_WITH } from '../status/ask-identity.ts';
 
 /** The settings that an agent was started with, of those that checks compare; undefined where it does not tell. */
 export async function askStartedWith(agent: Agent): Promise<Record<string, string> | undefined> {

@@ -36,7 +36,7 @@ import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
-import { askStartedWith, STARTED_WITH } from './ask-settings.ts';
+import { askStartedWith } from './ask-settings.ts';
 import { withServicesUnanswered } from './read-answers.ts';
 import { apiserverContainers, operatorStarts } from './read-pods.ts';
 

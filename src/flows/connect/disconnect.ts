@@ -118,7 +118,10 @@ async function awaitTaken(flow: Flow, prepared: PreparedDisconnect, options: Dis
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') {
       const asked = stands.length > 0 ? stands : prepared.partings.map(({ snapshot }) => snapshot);
       const look = meshctlCommand('clustermesh status', { context: asked.map(({ context }) => context) });
-      flow.progress.warn(`could not verify that it has taken effect everywhere → see what is still reported: ${look}`);
+      const wayOn = `See what is still reported: ${look}`;
+      const isStopped = error instanceof MeshctlError && error.code === 'Interrupted';
+      if (isStopped) error.hint ??= wayOn;
+      flow.progress.warn(`could not verify that it has taken effect everywhere${isStopped ? '' : ` → ${wayOn}`}`);
     }
     throw error;
   }

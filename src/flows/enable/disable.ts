@@ -21,6 +21,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
+import { tellChanged } from '../write/tell-changed.ts';
 import { awaitRemoved } from './await-removed.ts';
 
 export interface DisableOptions {
@@ -140,8 +141,24 @@ async function removeAll(
   );
   if (!isRemoved) return false;
   if (waitMs === undefined) return true;
+  try {
+    await awaitGone(flow, { client, namespace }, removals, waitMs);
+  } catch (error) {
+    tellChanged(error, removals);
+    throw error;
+  }
+  return true;
+}
+
+/** Waits until what was removed is gone, with the pods of its Deployment. */
+async function awaitGone(
+  flow: Flow,
+  { client, namespace }: Target,
+  removals: readonly Step[],
+  waitMs: number,
+): Promise<void> {
   await awaitRemoved(flow, client, removals, waitMs);
-  if (!removals.some(({ object }) => object.kind === 'Deployment')) return true;
+  if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
   await during(
     flow,
     {
@@ -156,5 +173,4 @@ async function removeAll(
         { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
       ),
   );
-  return true;
 }

@@ -10,6 +10,7 @@ import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '.
 import type { Flow, Target } from '../flow.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
+import { tellChanged } from '../write/tell-changed.ts';
 import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
 import { sayTurns, turnAccount } from './leaving-turns.ts';
 
@@ -124,7 +125,7 @@ export interface TurnWords {
 /**
  * Lets one cluster after the other leave. What is to be known of those that have left is said also where another one could not.
  * @throws MeshctlError why one could not; `details` names those that have left by then (`disabled`), it (`failed`), and those whose
- * turn has not come (`notBegun`)
+ * turn has not come (`notBegun`), and what was removed (`changed`)
  */
 export async function leaveInTurn(
   flow: Flow,
@@ -147,6 +148,10 @@ export async function leaveInTurn(
       );
       if (leaving.length > 1) sayTurns(flow, account, goOn(rest));
       if (error instanceof MeshctlError) Object.assign(error.details, account);
+      tellChanged(
+        error,
+        done.flatMap(({ steps }) => steps),
+      );
       throw error;
     }
   }
@@ -180,6 +185,7 @@ async function leaveMesh(
     const still = stillEnabled(final.snapshot, final.steps);
     return { context, name: draft.name, remaining: peers.remaining, verified, still, warnings: known, steps };
   } catch (error) {
+    if (isWritten) tellChanged(error, peers.prepared?.plan.steps ?? []);
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
     if (isWritten && parted.length > 0)
       flow.progress.warn(

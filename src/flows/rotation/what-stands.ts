@@ -10,6 +10,7 @@ import { rotateCommand } from '../../mesh/rotation/rotate-command.ts';
 import { partedPeers } from '../../mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Flow } from '../flow.ts';
+import { tellChanged } from '../write/tell-changed.ts';
 import { lookAgain } from './look-again.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
 
@@ -67,6 +68,7 @@ export async function sayWhatStands(
 ): Promise<void> {
   const renewed = renewedBy(steps);
   if (error instanceof MeshctlError) error.details.renewed = renewed;
+  tellChanged(error, steps);
   const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
   const began = steps.some(isChange);
   const isLeft = error instanceof MeshctlError && leftIn(error.details.rollback);
@@ -92,7 +94,11 @@ export async function sayWhatStands(
   const trusted = open.length > 0 && !isLeft ? [`The new CA and the former one are both trusted${where}`] : [];
   // An error that names who has to take part now says itself how it goes on.
   const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
-  const goOn = isSaid ? [] : [`${TO_CONTINUE}: ${resumeCommand(prepared, options, steps)}`];
+  const wayOn = `${TO_CONTINUE}: ${resumeCommand(prepared, options, steps)}`;
+  // Who stopped it gets that as the error's hint, and in its document.
+  const isStopped = error instanceof MeshctlError && error.code === 'Interrupted' && error.hint === undefined;
+  if (isStopped) error.hint = wayOn;
+  const goOn = isSaid || isStopped ? [] : [wayOn];
   if (trusted.length + goOn.length > 0) flow.progress.warn([...trusted, ...goOn].join('. '));
 }
 

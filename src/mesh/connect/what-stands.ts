@@ -1,4 +1,5 @@
 import { clusterNameOf } from '../cilium/identity.ts';
+import { changedObjects } from '../plan/changed-objects.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Parting } from './disconnect-plan.ts';
 
@@ -7,6 +8,8 @@ export interface WhatStands {
   context: string;
   undialled: readonly string[];
   unserved: readonly string[];
+  /** What was written or removed there. */
+  objects: readonly string[];
 }
 
 /**
@@ -24,16 +27,17 @@ export function whatStands({
 }): WhatStands[] {
   return partings.flatMap(({ snapshot }): WhatStands[] => {
     const { context } = snapshot;
-    if (!plan.steps.some(({ cluster, action }) => cluster === context && action !== 'keep')) return [];
+    const changed = changedObjects(plan.steps).find((one) => one.context === context);
+    if (!changed) return [];
     const name = clusterNameOf(snapshot);
     const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
     const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
-    return [{ context, undialled, unserved }];
+    return [{ context, undialled, unserved, objects: changed.objects }];
   });
 }
 
 /** The same for people. */
-export function saysWhatStands({ context, undialled, unserved }: WhatStands): string {
+export function saysWhatStands({ context, undialled, unserved }: Omit<WhatStands, 'objects'>): string {
   const parts = [
     ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
     ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),

@@ -45,6 +45,7 @@ import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
+import { withWayOn } from '../../way-on.ts';
 import { choicesForPeers, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
 
@@ -287,7 +288,7 @@ async function carryOut(
   const question = `Disable Cluster Mesh in ${names}?`;
   const planned = leaving.flatMap(clustersOfLeaving);
   await confirmPlan(context, report, { question, yes: flags.yes, planned, hazardsNow });
-  const done = await leaveInTurn(context, leaving, options);
+  const done = await withWayOn(context, () => leaveInTurn(context, leaving, options));
   const clusters = done.map(({ verified, ...one }) => {
     const missed = untold.get(one.context) ?? [];
     const shown = printable({ name: one.name, remaining: one.remaining, untold: missed });

@@ -29,6 +29,7 @@ import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-resul
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
+import { withWayOn } from '../../way-on.ts';
 import { broughtAuthority } from './brought-authority.ts';
 import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm } from './enable-via-helm.ts';
@@ -119,8 +120,11 @@ async function carryOut(
     // Helm writes its files also where nothing of the plan would be written.
     await confirmCuts(context, reportOf(asked), { ...agreement, doubtful, besides: flags.viaHelm });
   }
-  if (flags.viaHelm) return runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun);
-  return enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings });
+  return withWayOn(context, () =>
+    flags.viaHelm
+      ? runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun)
+      : enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings }),
+  );
 }
 
 /** Without the clusters that were to share a new CA, where the one that it is made for is not among them: they fail as well. */
@@ -281,26 +285,47 @@ async function enableAll(
       context,
       failures.map(({ error }) => error),
     );
-    throw errorOfAbort(context.signal);
+    throw interrupted(context, done, failures);
   }
   const [failure] = failures;
-  const outcomes = done.map(({ steps, peers, warnings: _said, ...outcome }) => ({
-    ...printable(outcome),
-    peers,
-    steps,
-  }));
+  const outcomes = done.map(shownOutcome);
   return {
     kind: 'EnableResult',
     data: {
-      clusters: outcomes.map(({ steps, peers, ...outcome }) => ({
-        ...outcome,
-        peers: peers.map(peerData),
-        steps: steps.map(stepData),
-      })),
+      clusters: outcomes.map(outcomeData),
       ...(failure ? { failures: failures.map(failureData) } : {}),
       warnings: printable([...warnings, ...done.flatMap((outcome) => outcome.warnings)]),
     },
     text: (theme) => enableText(outcomes, failures, theme),
     exitCode: exitOfAll(failures.map(({ error }) => error)),
   };
+}
+
+/** What Ctrl-C leaves in each cluster: those that are enabled by then, and what was written in the others. */
+function interrupted(
+  { signal, progress }: CommandContext,
+  done: readonly EnableOutcome[],
+  failures: readonly EnableFailure[],
+): MeshctlError {
+  const error = errorOfAbort(signal);
+  const rollback = failures.flatMap(({ error: { details } }) =>
+    Array.isArray(details.rollback) ? details.rollback : [],
+  );
+  const others = failures.filter((failure) => failure.error.code !== 'Interrupted');
+  if (done.length > 0) {
+    const contexts = printable(done.map(({ context }) => `context "${context}"`));
+    progress.warn(`Cluster Mesh is enabled by then, and stays so, in ${contexts.join(', ')}`);
+    error.details.enabled = done.map(shownOutcome).map(outcomeData);
+  }
+  if (rollback.length > 0) error.details.rollback = rollback;
+  if (others.length > 0) error.details.failures = others.map(failureData);
+  return error;
+}
+
+function shownOutcome({ steps, peers, warnings: _said, ...outcome }: EnableOutcome) {
+  return { ...printable(outcome), peers, steps };
+}
+
+function outcomeData({ steps, peers, ...outcome }: ReturnType<typeof shownOutcome>) {
+  return { ...outcome, peers: peers.map(peerData), steps: steps.map(stepData) };
 }
