@@ -1,6 +1,6 @@
 import { withoutVariables } from './cli/environment.ts';
 import { commandOf, withFlagsBehind } from './cli/flags-first.ts';
-import { inOwnSpelling } from './cli/other-spellings.ts';
+import { inOwnSpelling, withShortsApart } from './cli/other-spellings.ts';
 import { ownWords } from './cli/own-words.ts';
 import { type Invocation, parseCommandLine } from './cli/program.ts';
 import { asMeshctl, asTyped, typedHost } from './cli/program-name.ts';
@@ -52,9 +52,11 @@ export async function run(
   const command = commandOf(COMMANDS, COMMAND_ALIASES, behind);
   const words = inOwnSpelling(command, behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
-  const seen = {
-    format: valueIn(words, '--output', '-o'),
-    debug: words.includes('--debug'),
+  const typed = command ? words : withShortsApart(COMMANDS, words);
+  const seen: { format: unknown; color: unknown; debug: boolean; command: string | undefined } = {
+    format: valueIn(typed, '--output', '-o'),
+    color: valueIn(typed, '--color'),
+    debug: typed.includes('--debug'),
     command: command?.options.some(({ choices }) => choices?.includes('junit'))
       ? `meshctl ${command.path.join(' ')}`
       : undefined,
@@ -67,6 +69,8 @@ export async function run(
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
     const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
+    const { output, color, debug } = invocation.options;
+    Object.assign(seen, { format: output, color, debug: debug === true });
     failureStatus = invocation.command.failureStatus ?? failureStatus;
     const flags = runFlagsOf(invocation.options, invocation.command);
     const complete = runFlagsAdder(flags, COMMANDS);
@@ -86,7 +90,7 @@ export async function run(
       leftOut,
     });
   } catch (thrown) {
-    const theme = await createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
+    const theme = await createTheme(colourWanted(host.env, host.stderr, seen.color));
     const status = await reportError(host, theme, { ...seen, leftOut, addRunFlags }, thrown);
     return status === 1 ? failureStatus : status;
   }
@@ -247,14 +251,15 @@ async function progressFor(options: ParsedOptions, host: Host): Promise<CommandC
     : plainProgress(host.stderr, theme);
 }
 
-/** The value of a flag as it stands in a command line. */
+/** The value of a flag as it stands in a command line that is not parsed yet: the last one, as commander takes it. */
 function valueIn(argv: readonly string[], long: string, short?: string): string | undefined {
-  for (const [index, word] of argv.entries()) {
-    if (word === short || word === long) return argv[index + 1];
-    if (word.startsWith(`${long}=`)) return word.slice(long.length + 1);
-    if (short !== undefined && word.startsWith(short)) return word.slice(short.length);
-  }
-  return undefined;
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const values = argv.slice(0, end).flatMap((word, index) => {
+    if (word === short || word === long) return argv.slice(index + 1, index + 2);
+    if (word.startsWith(`${long}=`)) return [word.slice(long.length + 1)];
+    return [];
+  });
+  return values.at(-1);
 }
 
 async function packageVersion({ installation }: Host): Promise<string> {

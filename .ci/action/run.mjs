@@ -17,13 +17,17 @@ const { env } = process;
 
 /** The flags by which a command reaches clusters: the picture is of the same. The first ones take a value. */
 const VALUES = ['--context', '--kubeconfig', '--as', '--as-group', '--cilium-namespace'];
-const SWITCHES = ['--all'];
+const SWITCHES = ['--all', '--all=true'];
+/** The commands whose `-n` is another namespace than Cilium's, which has `--cilium-namespace` there. */
+const HAS_NAMESPACE = /^(service|connectivity|demo|\S+ (inspect-policy|render))/;
 
 function clusterFlags(words) {
-  return words.flatMap((word, index) => {
+  const values = HAS_NAMESPACE.test(words.join(' ')) ? VALUES : [...VALUES, '--namespace', '-n'];
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  return words.slice(0, end).flatMap((word, index) => {
     const [name] = word.split('=');
-    if (SWITCHES.includes(word)) return [word];
-    if (!VALUES.includes(name)) return [];
+    if (SWITCHES.includes(word)) return ['--all'];
+    if (!values.includes(name)) return [];
     return word.includes('=') ? [word] : words.slice(index, index + 2);
   });
 }

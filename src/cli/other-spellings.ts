@@ -10,8 +10,42 @@ import { MeshctlError } from '../mesh/errors.ts';
 export function inOwnSpelling(command: CommandSpec | undefined, argv: readonly string[]): string[] {
   if (!command) return [...argv];
   const options = [...optionsOf(command), HELP_FLAG];
+  return shortsApart(options, argv, (word) => respelt(options, inFull(options, word)));
+}
+
+/** The same for a line that names no command: its letters apart, as far as some command has them. */
+export function withShortsApart(commands: readonly CommandSpec[], argv: readonly string[]): string[] {
+  const options = commands.flatMap(optionsOf);
+  return shortsApart(options, argv, (word) => [inFull(options, word)]);
+}
+
+/** Several flags of one letter in one word, as `-qo json` and `-qojson`, each by itself. What follows `--` stays as it is. */
+function shortsApart(
+  options: readonly OptionSpec[],
+  argv: readonly string[],
+  read: (word: string) => string[],
+): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  return argv.flatMap((word, index) => (index < end ? respelt(options, inFull(options, word)) : [word]));
+  const takesNext = (word: string | undefined) =>
+    options.some((option) => option.flags.includes('<') && flagNamesOf(option).includes(word ?? ''));
+  return argv.flatMap((word, index) => {
+    if (index >= end) return [word];
+    return takesNext(argv[index - 1]) ? read(word) : lettersOf(options, word).flatMap(read);
+  });
+}
+
+function lettersOf(options: readonly OptionSpec[], word: string): string[] {
+  if (!/^-[A-Za-z][^=]/.test(word)) return [word];
+  const apart: string[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const meant = options.find((option) => flagNamesOf(option).includes(`-${word[at]}`));
+    // Commander tells of it, by the word as it was typed.
+    if (!meant) return [word];
+    const value = word.slice(at + 1).replace(/^=/, '');
+    if (/[<[]/.test(meant.flags) && value !== '') return [...apart, `${flagNameOf(meant)}=${value}`];
+    apart.push(`-${word[at]}`);
+  }
+  return apart;
 }
 
 /** A flag of one letter that has its value behind `=`, by its name: the letter alone would take the `=` along. */

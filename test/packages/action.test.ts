@@ -115,6 +115,15 @@ ${(await recorded('graph.mmd')).trimEnd()}
 `);
   });
 
+  it.each([
+    ['clustermesh status --all -n cilium', ['--all', '-n', 'cilium']],
+    ['clustermesh status --all=true --context=a', ['--all', '--context=a']],
+    ['service list --context a -n shop', ['--context', 'a']],
+  ])('the picture of the clusters of %s', async (command, flags) => {
+    const { asked } = await act(command, 'status.txt', 0);
+    expect(asked[1]).toEqual(['clustermesh', 'graph', ...flags, '-o', 'mermaid']);
+  });
+
   it('each reason for which one is not, as an error with its next step', async () => {
     const { exitCode, annotations, summary } = await act('clustermesh status --all -o json', 'status-broken.json', 1);
     expect(exitCode).toBe(1);

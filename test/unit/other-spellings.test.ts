@@ -28,7 +28,11 @@ it.each([
   ['clustermesh status -h=true --help=false', 'clustermesh status --help'],
   ['clustermesh status -v=12 -v=x', 'clustermesh status --verbose=12 --verbose=x'],
   ['apply -f=mesh.yaml -o=json', 'apply --filename=mesh.yaml --output=json'],
-  ['clustermesh status -x=1 -ojson -- -o=json', 'clustermesh status -x=1 -ojson -- -o=json'],
+  ['clustermesh status -x=1 -ojson -- -o=json', 'clustermesh status -x=1 --output=json -- -o=json'],
+  ['clustermesh status -qo json -qvojson', 'clustermesh status -q -o json -q -v --output=json'],
+  ['clustermesh status -qo=json -vvv -qx', 'clustermesh status -q --output=json -v -v -v -qx'],
+  ['clustermesh status --as -qv -- -qv', 'clustermesh status --as -qv -- -qv'],
+  ['service list -Aojson', 'service list -A --output=json'],
 ])('%s', (line, expected) => {
   const words = line.split(' ');
   expect(inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, words), words).join(' ')).toBe(expected);
