@@ -145,10 +145,7 @@ async function carryOut(
   await agree(context, report, agreement, prune, prepared);
   const told: string[] = [];
   const tellCuts = (effects: readonly PeerEffect[]) => {
-    const words = cutSentences(effects);
-    told.push(...words);
-    // Whoever is asked is shown them.
-    if (flags.yes) for (const says of words) context.progress.warn(says);
+    told.push(...cutSentences(effects));
   };
   tellCuts(concernsOf(prepared).effects);
   const applied = await applyMesh(context, prepared, prune, {

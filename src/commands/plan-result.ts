@@ -2,11 +2,11 @@ import { stringify } from 'yaml';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { enumerated } from '../mesh/counted.ts';
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
-import { agreementClauses, type Hazard, hazardWords, requireForeseen } from '../mesh/plan/agreement.ts';
+import { agreementClauses, type Hazard, requireForeseen } from '../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../mesh/plan/plan.ts';
 import { errorData } from '../views/error-data.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
-import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
+import { agreedWords, type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { FlagsIn } from './options/flags-of.ts';
@@ -146,7 +146,7 @@ export async function confirmPlan(
 ): Promise<void> {
   if (!besides && !report.steps.some(isChange)) return;
   if (yes) {
-    for (const words of hazardWords(report.hazards ?? [])) context.progress.warn(words);
+    for (const words of agreedWords(report)) context.progress.warn(words);
     return;
   }
   const agreed = await context.confirm(question, shown ?? planText(report, context.theme));

@@ -2,7 +2,7 @@ import { capital } from '../../mesh/counted.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import type { Hazard } from '../../mesh/plan/agreement.ts';
+import { type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import { endangeredEffects, type PeerEffect, type PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
 import { numberOfPhase } from '../../mesh/rotation/phases.ts';
@@ -145,6 +145,16 @@ export function cutSentences(effects: readonly PeerEffect[]): string[] {
     const { cluster, mend } = effect;
     return `${cluster}: ${peerSentence(effect)}${mend === undefined ? '' : ` → ${mend}`}`;
   });
+}
+
+/** All that whoever carries a plan out agrees to by that, as sentences: for a run that nobody is asked about, and for its result. */
+export function agreedWords({ effects = [], hazards = [] }: Pick<PlanReport, 'effects' | 'hazards'>): string[] {
+  return [...cutSentences(effects), ...hazardWords(hazards)];
+}
+
+/** What has become of connections by a run, as data; nothing where it changes nothing about any. */
+export function peersData(effects: readonly PeerEffect[]): { peers?: Record<string, unknown>[] } {
+  return effects.length > 0 ? { peers: effects.map((one) => ({ cluster: one.cluster, ...peerData(one) })) } : {};
 }
 
 /** What becomes of one connection, for people. */

@@ -9,7 +9,7 @@ import { parseMessage } from '../../../mesh/invitation/parse-message.ts';
 import { isChange } from '../../../mesh/plan/plan.ts';
 import { acceptText } from '../../../views/invitation/accept-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
-import { planText } from '../../../views/plan/plan-view.ts';
+import { agreedWords, peersData, planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -75,7 +75,12 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     });
     return {
       kind: 'AcceptResult',
-      data: { ...joined, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
+      data: {
+        ...joined,
+        ...peersData(effects),
+        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        warnings: printable([...connect.warnings, ...agreedWords(report)]),
+      },
       text: (theme) => acceptText({ ...joined, steps }, theme),
       exitCode,
     };

@@ -20,7 +20,7 @@ import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { silentContexts } from '../../../mesh/status/mesh-status.ts';
-import { planText } from '../../../views/plan/plan-view.ts';
+import { agreedWords, peersData, planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { leftLines, rotationText, unsignedLines } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
@@ -85,8 +85,9 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     const data = {
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
+      ...peersData(prepared.effects),
       ...stayingData(prepared.scope),
-      warnings: printable(warnings),
+      warnings: printable([...warnings, ...agreedWords(prepared)]),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
     const exitCode = unsigned.length + unissued.length + midway.length > 0 || isInVain ? 1 : 0;

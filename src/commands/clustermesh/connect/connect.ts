@@ -9,11 +9,11 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { unprovedDials } from '../../../mesh/connect/unproved.ts';
-import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import type { ProbeExtent } from '../../../mesh/probe/report.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
+import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -98,7 +98,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable({
       ...outcome,
-      warnings: [...outcome.warnings, ...hazardWords(hazards)],
+      warnings: [...outcome.warnings, ...agreedWords(report)],
     });
     const unproved = printable(unprovedDials(prepared.directions));
     return {
@@ -108,6 +108,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         connections,
         ...(unproved.length > 0 ? { unproved } : {}),
         ...(probed.length > 0 ? { probed } : {}),
+        ...peersData(effects),
         steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
         warnings,
       },

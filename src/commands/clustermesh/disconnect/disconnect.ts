@@ -19,9 +19,9 @@ import { MeshctlError } from '../../../mesh/errors.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
-import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
+import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -141,7 +141,7 @@ async function carryOut(
   };
   await confirmPlan(context, report, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
-  const { parted, warnings } = printable({ ...outcome, warnings: [...outcome.warnings, ...hazardWords(hazards)] });
+  const { parted, warnings } = printable({ ...outcome, warnings: [...outcome.warnings, ...agreedWords(report)] });
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
   const told = prepared.partings.map(({ snapshot }) => clusterNameOf(snapshot));
@@ -151,6 +151,7 @@ async function carryOut(
     data: {
       disconnected: parted,
       ...(unreached.length > 0 ? { unreached } : {}),
+      ...peersData(effects),
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
       verified,

@@ -12,11 +12,10 @@ import { requireSamePeersSince } from '../../../flows/write/require-none-joined.
 import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
 import { exitOfAll, MeshctlError, warningOf } from '../../../mesh/errors.ts';
-import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { failureData } from '../../../views/enable/enable-view.ts';
 import { helmText } from '../../../views/enable/helm-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
-import { cutSentences, peerData, planBlocks } from '../../../views/plan/plan-view.ts';
+import { agreedWords, peerData, planBlocks } from '../../../views/plan/plan-view.ts';
 import { printable, printableLines } from '../../../views/printable.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -154,7 +153,7 @@ export async function runViaHelm(
   if (dryRun) {
     // Who runs it is asked about these.
     for (const { draft } of planned) {
-      for (const words of [...cutSentences(draft.effects), ...hazardWords(draft.hazards)]) context.progress.warn(words);
+      for (const words of agreedWords(draft)) context.progress.warn(words);
     }
   }
   if (dryRun === 'client') {

@@ -14,12 +14,11 @@ import { sayOthers } from '../../../flows/parallel.ts';
 import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
-import { errorOfAbort, exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
+import { exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
-import { type PlanReport, peerData } from '../../../views/plan/plan-view.ts';
+import { agreedWords, type PlanReport } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
@@ -31,6 +30,7 @@ import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
 import { withWayOn } from '../../way-on.ts';
 import { broughtAuthority } from './brought-authority.ts';
+import { interruptedEnable, outcomeData, shownOutcome } from './enable-outcome.ts';
 import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm } from './enable-via-helm.ts';
 
@@ -285,7 +285,7 @@ async function enableAll(
       context,
       failures.map(({ error }) => error),
     );
-    throw interrupted(context, done, failures);
+    throw interruptedEnable(context, done, failures);
   }
   const [failure] = failures;
   const outcomes = done.map(shownOutcome);
@@ -294,38 +294,13 @@ async function enableAll(
     data: {
       clusters: outcomes.map(outcomeData),
       ...(failure ? { failures: failures.map(failureData) } : {}),
-      warnings: printable([...warnings, ...done.flatMap((outcome) => outcome.warnings)]),
+      warnings: printable([
+        ...warnings,
+        ...agreedWords(reportOf(planned)),
+        ...done.flatMap((outcome) => outcome.warnings),
+      ]),
     },
     text: (theme) => enableText(outcomes, failures, theme),
     exitCode: exitOfAll(failures.map(({ error }) => error)),
   };
-}
-
-/** What Ctrl-C leaves in each cluster: those that are enabled by then, and what was written in the others. */
-function interrupted(
-  { signal, progress }: CommandContext,
-  done: readonly EnableOutcome[],
-  failures: readonly EnableFailure[],
-): MeshctlError {
-  const error = errorOfAbort(signal);
-  const rollback = failures.flatMap(({ error: { details } }) =>
-    Array.isArray(details.rollback) ? details.rollback : [],
-  );
-  const others = failures.filter((failure) => failure.error.code !== 'Interrupted');
-  if (done.length > 0) {
-    const contexts = printable(done.map(({ context }) => `context "${context}"`));
-    progress.warn(`Cluster Mesh is enabled by then, and stays so, in ${contexts.join(', ')}`);
-    error.details.enabled = done.map(shownOutcome).map(outcomeData);
-  }
-  if (rollback.length > 0) error.details.rollback = rollback;
-  if (others.length > 0) error.details.failures = others.map(failureData);
-  return error;
-}
-
-function shownOutcome({ steps, peers, warnings: _said, ...outcome }: EnableOutcome) {
-  return { ...printable(outcome), peers, steps };
-}
-
-function outcomeData({ steps, peers, ...outcome }: ReturnType<typeof shownOutcome>) {
-  return { ...outcome, peers: peers.map(peerData), steps: steps.map(stepData) };
 }

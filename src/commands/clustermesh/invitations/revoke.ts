@@ -4,9 +4,9 @@ import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
 import { readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { revokeCommand } from '../../../mesh/invitation/record.ts';
-import { hazardWords } from '../../../mesh/plan/agreement.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
+import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -44,13 +44,17 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
       },
     );
-    const warnings = [...outcome.warnings, ...hazardWords(hazards)];
+    const warnings = [...outcome.warnings, ...agreedWords(report)];
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
     const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
     const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings, verified });
     return {
       kind: 'RevokeResult',
-      data: { ...data, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
+      data: {
+        ...data,
+        ...peersData(effects),
+        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      },
       text: (theme) => revokeText(data, theme),
       exitCode: verified ? 0 : 1,
     };
