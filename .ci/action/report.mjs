@@ -215,7 +215,8 @@ function ofStatus(clusters, unreachable) {
       peers.map(({ name, agents }) => `${name} ${agents.connected}/${agents.total}`).join(', '),
     ]),
     findings: [
-      ...clusters.flatMap(({ context, unread = [], problems, faults = [] }) => [
+      ...clusters.flatMap(({ context, unread = [], reasons = [], problems, faults = [] }) => [
+        ...reasons.map(({ says, hint }) => ({ level: 'error', where: context, says, hint })),
         ...(unread.length > 0
           ? [{ level: 'warning', where: context, says: `may not be read: ${unread.join(', ')}` }]
           : []),

@@ -2,6 +2,7 @@ import { CLUSTER_ANSWERS, MESH_CHECKS, NOTHING_CHECKED } from './checks/catalogu
 import { FAULT_IDS } from './faults/fault-advice.ts';
 import { PROBE_FAILURES } from './probe/verdict.ts';
 import { ADVICE } from './status/failure-reason.ts';
+import { LACK_IDS } from './status/lacks.ts';
 
 /** The page that has a section for each id, below the package's root: read in a browser, and by `meshctl explain`. */
 export const EXPLANATIONS_PAGE = 'docs/troubleshoot.md';
@@ -22,7 +23,7 @@ export interface ExplainableId {
 /** Every id that a result of meshctl can show, each once: of the reasons and faults of `status`, of the checks, and of what a probe finds. */
 export function explainableIds(): ExplainableId[] {
   const titles = new Map(MESH_CHECKS.map(({ id, title }) => [id, title]));
-  const reasons = [...Object.keys(ADVICE), ...FAULT_IDS, ...PROBE_FAILURES];
+  const reasons = [...Object.keys(ADVICE), ...LACK_IDS, ...FAULT_IDS, ...PROBE_FAILURES];
   const ids = new Set([...reasons, CLUSTER_ANSWERS, NOTHING_CHECKED, ...titles.keys()]);
   return [...ids].map((id) => ({ id, title: titles.get(id) }));
 }

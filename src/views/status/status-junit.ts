@@ -1,6 +1,6 @@
 import { saysLeftOut } from '../../mesh/cilium/agents.ts';
-import { sinceDisable } from '../../mesh/enable/unfinished-disable.ts';
 import { describeFault, endsByRefresh, type Fault } from '../../mesh/faults/fault.ts';
+import { lacksOf } from '../../mesh/status/lacks.ts';
 import { isOfUndialled, silentContexts, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import {
   areAllConnected,
@@ -48,11 +48,9 @@ type Outcome = Pick<JunitCase, 'failure' | 'output'>;
 function casesOf(report: StatusReport, next: string | undefined): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
-  if (!enabled || isAlone(report)) {
-    const message = enabled
-      ? 'the cluster is connected to no cluster'
-      : `Cluster Mesh is not enabled${sinceDisable(report.unfinished)}`;
-    const type = enabled ? 'no-peers' : 'not-enabled';
+  const [lack] = lacksOf(report);
+  if (lack && (!enabled || isAlone(report))) {
+    const { id: type, says: message } = lack;
     return [{ name: 'has peers', className, failure: { type, message, text: withNextStep(message, next) } }];
   }
   const undialled = report.faults.filter((fault) => isOfUndialled(report, fault));

@@ -14,9 +14,11 @@ import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
 import { remembered } from '../../../mesh/remembered.ts';
+import { lacksOf } from '../../../mesh/status/lacks.ts';
 import { evaluateMesh, type MeshStatusReport } from '../../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
+import { howToBegin } from '../../../mesh/status/whom-to-join.ts';
 import { printable } from '../../../views/printable.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
 import { statusJunit } from '../../../views/status/status-junit.ts';
@@ -202,6 +204,13 @@ function statusResult(
   const advised = adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts);
   const mesh = printable(unanswered.length > 0 ? { ...advised, unanswered } : advised);
   const [single] = mesh.clusters;
+  // The text has them as its headlines.
+  const withReasons = (report: StatusReport) => {
+    const lacks = lacksOf(report);
+    if (lacks.length === 0) return { ...report };
+    const hint = howToBegin(report, mesh.clusters, { contexts, others, silent: mesh.unreachable });
+    return { ...report, reasons: lacks.map((lack) => ({ ...lack, ...(hint === undefined ? {} : { hint }) })) };
+  };
   const junit = () => statusJunit(mesh.clusters, mesh.unreachable, { contexts, others });
   if (several || !single) {
     const text = (theme: Theme) =>
@@ -211,9 +220,10 @@ function statusResult(
             ...mesh.clusters.map((cluster) => statusDetailsText(cluster, theme)),
           ].join('\n\n')
         : meshStatusText(mesh, theme, contexts);
-    return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
+    const data = { ...mesh, clusters: mesh.clusters.map(withReasons) };
+    return { kind: 'MeshStatusReport', data, text: output === 'junit' ? junit : text, exitCode };
   }
   const text = (theme: Theme) =>
     output === 'wide' ? statusWideText(single, theme, contexts, others) : statusText(single, theme, contexts, others);
-  return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
+  return { kind: 'StatusReport', data: withReasons(single), text: output === 'junit' ? junit : text, exitCode };
 }
