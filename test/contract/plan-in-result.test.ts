@@ -56,3 +56,19 @@ it.each<[what: string, argv: string[], isSaid: boolean]>([
   for (const words of concerns) expect(text).toContain(quoted(words));
   if (isSaid) expect(run.stderr).toMatch(/^⚠ .*(cut off|0\.0\.0\.0\/0|may dial|let in)/m);
 });
+
+it.each([
+  ['disconnect', 'clustermesh disconnect --context mesh-1 --destination-context mesh-2 --yes'],
+  ['disable', 'clustermesh disable --context mesh-1,mesh-2 --disconnect --yes'],
+])('%s --no-wait says that nobody has looked', async (_what, line) => {
+  const run = await clusters.meshctl([...line.split(' '), '--no-wait', '-o', 'json']);
+  expect(run.exitCode, run.stderr).toBe(0);
+  const document = jsonOf(run);
+  expect(document).toMatchObject({
+    looked: false,
+    warnings: expect.arrayContaining([
+      expect.stringMatching(/not looked at .* → meshctl clustermesh status --context /),
+    ]),
+  });
+  expect(document).not.toHaveProperty('verified');
+});

@@ -32,10 +32,12 @@ import { isPeersNamesake, peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
 import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { isRefusedHere, maybeSilent, type SilentContext } from '../../../mesh/peers/silent-peers.ts';
-import { type Hazard, hazardWords } from '../../../mesh/plan/agreement.ts';
+import type { Hazard } from '../../../mesh/plan/agreement.ts';
 import { silentContexts, unreachableWords } from '../../../mesh/status/mesh-status.ts';
+import { seenData } from '../../../views/connect/seen-data.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
+import { agreedWords } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
@@ -302,12 +304,21 @@ async function carryOut(
     steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
   }));
   const verified = clusters.every((one) => one.verified);
+  const contexts = leavingTargets(leaving).map(({ client }) => client.context);
+  const { seen, unlooked } = seenData(
+    verified,
+    flags.wait,
+    meshctlCommand('clustermesh status', { context: contexts }),
+  );
+  for (const words of unlooked) context.progress.warn(words);
   return {
     kind: 'DisableResult',
     data: {
       ...(data.length === 1 ? data[0] : { clusters: data }),
-      warnings: printable([...new Set([...warnings, ...done.flatMap((one) => one.warnings), ...hazardWords(hazards)])]),
-      verified,
+      warnings: printable([
+        ...new Set([...warnings, ...done.flatMap((one) => one.warnings), ...agreedWords(report), ...unlooked]),
+      ]),
+      ...seen,
     },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
     exitCode: verified && clusters.every(({ still }) => still === undefined) ? 0 : 1,

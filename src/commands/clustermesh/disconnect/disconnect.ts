@@ -13,13 +13,14 @@ import { type OtherClusters, readLostBackends } from '../../../flows/services/re
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { unnamedContext } from '../../../mesh/command-line.ts';
+import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
+import { seenData } from '../../../views/connect/seen-data.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -141,7 +142,13 @@ async function carryOut(
   };
   await confirmPlan(context, report, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
-  const { parted, warnings } = printable({ ...outcome, warnings: [...outcome.warnings, ...agreedWords(report)] });
+  const look = meshctlCommand('clustermesh status', { context: prepared.targets.map(({ client }) => client.context) });
+  const { seen, unlooked } = seenData(verified, flags.wait, look);
+  for (const words of unlooked) context.progress.warn(words);
+  const { parted, warnings } = printable({
+    ...outcome,
+    warnings: [...outcome.warnings, ...agreedWords(report), ...unlooked],
+  });
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
   const told = prepared.partings.map(({ snapshot }) => clusterNameOf(snapshot));
@@ -154,7 +161,7 @@ async function carryOut(
       ...peersData(effects),
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
-      verified,
+      ...seen,
     },
     text: (theme) => disconnectText({ parted, steps, verified, looked: flags.wait, unreached, untold }, theme),
     exitCode: verified ? 0 : 1,
