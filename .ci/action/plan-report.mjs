@@ -1,20 +1,19 @@
-import { errorsIn, failuresIn, objectName, pairWords, rowOf, unsignedIn, warningsIn } from './findings.mjs';
+import { objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
+import { shortfallsIn } from './shortfalls.mjs';
 
 /**
  * A plan: why it is refused, what it takes from whom, and what it writes.
  * @returns {import('./report.mjs').Report}
  */
 export function ofPlan(plan) {
-  const { summary, clusters, unconnected = [], unsigned, refused, failures = [], warnings = [], unreachable } = plan;
+  const { summary, clusters, unconnected = [], refused, failures = [], warnings = [] } = plan;
   const errors = [
     // Of enable a failure says it too.
     ...(refused && failures.length === 0
       ? [{ level: 'error', where: refused.code, says: refused.message, hint: refused.hint }]
       : []),
-    ...failuresIn(failures),
     ...clusters.flatMap(({ context, steps }) => steps.flatMap((step) => verdictIn(context, step))),
-    ...unsignedIn(unsigned),
-    ...errorsIn(unreachable),
+    ...shortfallsIn({ ...plan, kind: 'Plan', clusters: [] }),
   ];
   const concerns = [
     ...clusters.flatMap(({ context, peers = [], hazards = [] }) => [

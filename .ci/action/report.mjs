@@ -1,7 +1,8 @@
 import { ofError } from './error-report.mjs';
-import { errorsIn, failuresIn, markOf, objectName, pairWords, rowOf, unsignedIn, warningsIn } from './findings.mjs';
+import { errorsIn, markOf, objectName, pairWords, rowOf, warningsIn } from './findings.mjs';
 import { readJunit } from './junit.mjs';
 import { ofPlan } from './plan-report.mjs';
+import { shortfallsIn } from './shortfalls.mjs';
 
 /**
  * @typedef {{ file: string, line: number, col: number }} Place within a file of the repository
@@ -36,7 +37,7 @@ function parsed(output, parse) {
 const BY_KIND = {
   Error: ofError,
 
-  CheckReport({ checks, unreachable }) {
+  CheckReport({ checks, unreachable, oneSided, untried }) {
     const count = (severity) => checks.filter((check) => check.severity === severity).length;
     // What rights are lacking for was not looked at, and may well be wrong.
     const found = checks.filter(({ severity, blind }) => severity === 'fail' || severity === 'warn' || blind);
@@ -52,6 +53,26 @@ const BY_KIND = {
           says: message ?? title,
           hint,
         })),
+        ...(oneSided
+          ? [
+              {
+                level: 'warning',
+                where: 'check',
+                says: `judged by one side: ${oneSided.peers.join(', ')}`,
+                hint: oneSided.hint,
+              },
+            ]
+          : []),
+        ...(untried
+          ? [
+              {
+                level: 'warning',
+                where: 'check',
+                says: `no packet was sent for ${untried.checks.join(', ')}`,
+                hint: untried.hint,
+              },
+            ]
+          : []),
         ...errorsIn(unreachable),
       ],
     };
@@ -80,7 +101,16 @@ const BY_KIND = {
     };
   },
 
-  MeshDiff({ clusters, unconnected, missingServices, notEnabled = [], notInFile, unreachable, warnings }) {
+  MeshDiff({
+    clusters,
+    unconnected,
+    missingServices,
+    notEnabled = [],
+    notInFile,
+    agreement = [],
+    unreachable,
+    warnings,
+  }) {
     const found = [
       ...clusters.flatMap(({ name, steps }) =>
         steps.map(({ action, object, why }) => [name, `${action} ${objectName(object)}: ${why}`]),
@@ -101,7 +131,8 @@ const BY_KIND = {
         `global Service ${service} in ${of.join(', ')}`,
       ]),
     ].map(([where, says, hint]) => ({ level: 'error', where, says, hint }));
-    const beside = warningsIn(warnings);
+    const asked = agreement.map((says) => ({ level: 'warning', where: 'apply asks', says }));
+    const beside = [...asked, ...warningsIn(warnings)];
     return {
       headline:
         clusters.length === 0
@@ -215,6 +246,7 @@ function ofStatus(clusters, unreachable) {
       peers.map(({ name, agents }) => `${name} ${agents.connected}/${agents.total}`).join(', '),
     ]),
     findings: [
+      ...clusters.flatMap(besideReasons),
       ...clusters.flatMap(({ context, unread = [], reasons = [], problems, faults = [] }) => [
         ...reasons.map(({ says, hint }) => ({ level: 'error', where: context, says, hint })),
         ...(unread.length > 0
@@ -233,16 +265,20 @@ function ofStatus(clusters, unreachable) {
   };
 }
 
+/** What a status leaves out, or could not see. */
+function besideReasons({ context, leftOut = [], unaddressed, invitationsUnread }) {
+  return [
+    ...leftOut.map(({ by, nodes }) => `no agent runs on ${nodes.join(', ')} (${by})`),
+    ...(unaddressed ? ['its Service has no address yet'] : []),
+    ...(invitationsUnread ? ['its invitations could not be read'] : []),
+  ].map((says) => ({ level: 'warning', where: context, says }));
+}
+
 /** Of a result that has no words of its own here, what was left undone, and what is to be known besides. */
-function ofOther({ kind, failures, unsigned, unreachable, warnings }) {
-  const findings = [
-    ...failuresIn(failures),
-    ...unsignedIn(unsigned),
-    ...errorsIn(unreachable),
-    ...warningsIn(warnings),
-  ];
+function ofOther(document) {
+  const findings = [...shortfallsIn(document), ...warningsIn(document.warnings)];
   if (findings.length === 0) return undefined;
-  return { headline: kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
+  return { headline: document.kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
 }
 
 function ofJunit(xml) {

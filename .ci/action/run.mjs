@@ -101,7 +101,10 @@ setOutput('output', file);
 // What says nothing on stdout has failed before there was anything to tell, and says why on stderr.
 const error = exitCode !== 0 && output.trim() === '' ? errorOf(said, words) : undefined;
 const report = error ?? reportOf(output, yamlParser());
-for (const finding of report?.findings ?? []) process.stdout.write(`${annotationOf(finding)}\n`);
+// Whatever it is that it ended for, nothing here has words for it.
+const unsaid = { level: 'error', where: 'meshctl', says: `it ended with exit status ${exitCode}: see what it printed` };
+const findings = report?.findings.length || exitCode === 0 ? (report?.findings ?? []) : [unsaid];
+for (const finding of findings) process.stdout.write(`${annotationOf(finding)}\n`);
 if (env.MESHCTL_SUMMARY === 'true' && env.GITHUB_STEP_SUMMARY) {
   const flags = clusterFlags(words);
   // Beside an error, a picture of a healthy mesh would be taken for what the command found; a cancelled job leaves no time for it.

@@ -1,0 +1,76 @@
+import { errorsIn, failuresIn, unsignedIn } from './findings.mjs';
+
+/** @typedef {import('./report.mjs').Finding} Finding */
+
+/** @returns {Finding} */
+const error = (where, says, hint) => ({ level: 'error', where, says, hint });
+/** @returns {Finding} */
+const warning = (where, says, hint) => ({ level: 'warning', where, says, hint });
+
+/**
+ * What decides the exit status of a command beside what its warnings say, by the fields in which results have it.
+ * @param {object} document
+ * @returns {Finding[]}
+ */
+export function shortfallsIn(document) {
+  const { kind, failures, unsigned, unissued = [], left = [], faults = [], unreachable } = document;
+  return [
+    ...failuresIn(failures),
+    ...unsignedIn(unsigned),
+    ...unissued.map(({ context, says, hint }) => error(context, says, hint)),
+    ...left.map(({ context, says, hint }) => warning(context, says, hint)),
+    ...faults.map(({ context, says, hint }) => error(context, says, hint)),
+    ...unreadIn(document),
+    ...findingsIn(document),
+    ...stillEnabledIn(document),
+    ...unprovedDialsIn(document),
+    ...(Array.isArray(document.unknown) ? document.unknown : []).map((one) => error(one.context, one.why, one.hint)),
+    ...(document.untold ?? []).map(({ from, node }) =>
+      error(from, `node ${node} could not be asked for all its routes`),
+    ),
+    ...(document.invitations ?? [])
+      .filter(({ state }) => state === 'unreadable')
+      .map(({ context, id }) => error(context, `what is kept of invitation ${id} cannot be read`)),
+    ...VERDICTS.flatMap(([field, bad, says]) => (document[field] === bad ? [error(kind, says)] : [])),
+    ...errorsIn(unreachable),
+  ];
+}
+
+/** Each with the value by which it is a failure. */
+const VERDICTS = [
+  ['verified', false, 'it could not be verified that it has taken effect'],
+  ['survivable', false, 'not each service survives the loss of each cluster'],
+  ['supported', false, 'what runs does not all go together'],
+  ['complete', false, 'not all routes are known'],
+  ['interrupted', true, 'it was interrupted'],
+];
+
+/** Of `certs list`. */
+function unreadIn({ unread = [] }) {
+  return unread.map(({ context, secrets }) => error(context, `may not be read: ${secrets.join(', ')}`));
+}
+
+/** Of `version`. */
+function findingsIn({ findings = [] }) {
+  return findings.map(({ severity, contexts, message, hint }) => {
+    const finding = severity === 'fail' ? error : warning;
+    return finding(contexts.join(', '), message, hint);
+  });
+}
+
+/** Of `disable`, of one cluster and of several, and of `apply`. */
+function stillEnabledIn({ context, stillEnabled, clusters = [] }) {
+  const own = Array.isArray(stillEnabled) ? stillEnabled : stillEnabled ? [{ cluster: context, ...stillEnabled }] : [];
+  const each = clusters.flatMap((one) => (one.stillEnabled ? [{ cluster: one.context, ...one.stillEnabled }] : []));
+  return [...own, ...each].map(({ cluster, says, hint }) => error(cluster, `still enabled: ${says}`, hint));
+}
+
+/** Of `accept` what could not be seen, of `connect` addresses at which nobody knows who answers. */
+function unprovedDialsIn({ kind, unproved = [] }) {
+  if (!Array.isArray(unproved)) return [];
+  return unproved.map((one) =>
+    typeof one === 'string'
+      ? error(kind, one)
+      : warning(`${one.from} to ${one.to}`, `it is not known who answers at ${one.addresses.join(', ')}`),
+  );
+}
