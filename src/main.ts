@@ -70,7 +70,9 @@ export async function run(
     const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
     const { output, color, debug } = invocation.options;
-    Object.assign(seen, { format: output, color, debug: debug === true });
+    // Who has not asked for a document is told in words, also by commands that print nothing else.
+    const format = seen.format === undefined ? undefined : output;
+    Object.assign(seen, { format, color, debug: debug === true });
     failureStatus = invocation.command.failureStatus ?? failureStatus;
     const flags = runFlagsOf(invocation.options, invocation.command);
     const complete = runFlagsAdder(flags, COMMANDS);

@@ -33,6 +33,11 @@ describe.each(FAILING)('a command that fails %s', (_what, words, code) => {
   });
 });
 
+it('one that is not asked for is none, also of a command that prints nothing else', async () => {
+  const { stdout, stderr } = await runCli(['export', '--kubeconfig', '/no/such/file'], { env: {} });
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: expect.stringMatching(/^✖ /) });
+});
+
 it('a value of another flag, and what stands behind --, ask for no document', async () => {
   for (const line of ['clustermesh status --as -o -- -o json', 'clustermesh status -o json -o text --nope']) {
     const { stdout, exitCode } = await runCli(line.split(' '), { env: {} });
