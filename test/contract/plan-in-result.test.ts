@@ -67,7 +67,7 @@ it.each([
   expect(document).toMatchObject({
     looked: false,
     warnings: expect.arrayContaining([
-      expect.stringMatching(/not looked at .* → meshctl clustermesh status --context /),
+      expect.stringMatching(/not known whether it has taken effect → meshctl clustermesh status --context /),
     ]),
   });
   expect(document).not.toHaveProperty('verified');

@@ -320,12 +320,16 @@ describe('what becomes of peers', () => {
     ['asks nobody when all stay', effects.filter(({ becomes }) => !['cut', 'unknown'].includes(becomes)), false, []],
   ])('%s', async (_words, of, yes, asked) => {
     const questions: string[] = [];
+    const said: string[] = [];
     const context = {
       theme: plain,
+      progress: { warn: (words: string) => said.push(words) },
       confirm: async (question: string) => questions.push(question) > 0,
     } as unknown as CommandContext;
     await confirmCuts(context, { steps, effects: of }, { yes, planned: [] });
     expect(questions).toEqual(asked);
+    // Whoever is asked is shown the plan.
+    expect(said).toEqual(yes ? [expect.stringContaining('mesh-2'), expect.stringContaining('mesh-1')] : []);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What a result of --no-wait is told by, beside what it has written. */
-const NOT_LOOKED = 'whether it has taken effect was not looked at (--no-wait)';
+const NOT_LOOKED = 'it was not waited for (--no-wait), so that it is not known whether it has taken effect';
 
 /**
  * Whether a run that ends connections was seen to have taken effect, as data. Of one that was not to look nobody says that it was.
