@@ -37,7 +37,7 @@ function parsed(output, parse) {
 const BY_KIND = {
   Error: ofError,
 
-  CheckReport({ checks, unreachable, oneSided, untried }) {
+  CheckReport({ checks, unreachable, oneSided, untried, warnings }) {
     const count = (severity) => checks.filter((check) => check.severity === severity).length;
     // What rights are lacking for was not looked at, and may well be wrong.
     const found = checks.filter(({ severity, blind }) => severity === 'fail' || severity === 'warn' || blind);
@@ -74,6 +74,7 @@ const BY_KIND = {
             ]
           : []),
         ...errorsIn(unreachable),
+        ...warningsIn(warnings),
       ],
     };
   },

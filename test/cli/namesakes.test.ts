@@ -45,6 +45,17 @@ it('disable --disconnect plans nothing in the clusters of another mesh', async (
   expect(stdout + stderr).not.toMatch(/\bs[13]\b/);
 });
 
+it('check says how it has judged clusters of two meshes, also in its document, and what it cannot of one cluster', async () => {
+  const text = await clusters.meshctl(mesh('check', '--context', 's1,s3,p1,p2,p3'));
+  const [, says = 'it does not say it'] = /^ℹ (.*)$/m.exec(text.stderr) ?? [];
+  const document = jsonOf(await clusters.meshctl(mesh('check', '--context', 's1,s3,p1,p2,p3', '-o', 'json')));
+  expect(document.warnings).toEqual([expect.stringContaining(says)]);
+  const one = jsonOf(await clusters.meshctl(mesh('check', '--context', 's1', '--pre', '-o', 'json')));
+  expect(one.warnings).toEqual([expect.stringMatching(/^with one cluster nothing is compared/)]);
+  const none = jsonOf(await clusters.meshctl(mesh('check', '--context', 's1,s3', '-o', 'json')));
+  expect(none).not.toHaveProperty('warnings');
+});
+
 it('export writes a file of one mesh, and names the clusters of each', async () => {
   const refused = await clusters.meshctl(['export', '--all']);
   expect([refused.exitCode, refused.stdout]).toEqual([2, '']);

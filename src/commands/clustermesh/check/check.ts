@@ -45,9 +45,11 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    const notes: string[] = [];
     if (flags.pre && targets.length + silent.length === 1) {
       const one = 'with one cluster nothing is compared, so nothing tells whether it can join others';
-      context.progress.warn(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
+      notes.push(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
+      context.progress.warn(notes.join());
     }
     const {
       entries: found,
@@ -56,7 +58,11 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       meshes,
       alone,
     } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
-    if (meshes.length > 1) context.progress.info(meshesWords(meshes));
+    if (meshes.length > 1) {
+      const words = meshesWords(meshes);
+      notes.push(words);
+      context.progress.info(words);
+    }
     const answered = targets.length - failed.length;
     const isBlind = found.some(({ blind }) => blind);
     const entries = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
@@ -67,7 +73,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       oneSidedBy(context, flags, outside, asked),
     ]);
     const beside = { untried: untriedBy(targets, entries, flags), oneSided };
-    return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside });
+    return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside, notes: printable(notes) });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs });
 }
@@ -158,12 +164,14 @@ interface Outcome {
   /** Not every cluster answers, or may be read as far as checks hang on it. */
   incomplete: boolean;
   beside: Beside;
+  /** What of it is only to be known: how clusters were judged. */
+  notes: readonly string[];
 }
 
 function resultOf(
   entries: readonly CheckEntry[],
   flags: CheckFlags,
-  { incomplete, beside: unprinted }: Outcome,
+  { incomplete, beside: unprinted, notes }: Outcome,
 ): CommandResult {
   const shown = printable(entries);
   const beside = printable(unprinted);
@@ -178,6 +186,7 @@ function resultOf(
       checks: shown,
       ...(untried ? { untried } : {}),
       ...(oneSided ? { oneSided } : {}),
+      ...(notes.length > 0 ? { warnings: notes } : {}),
     },
     text: (theme) => (flags.output === 'junit' ? junit() : checkText(shown, { short, ...beside }, theme)),
     exitCode: exitOf({ failed: isFailed(entries, flags, incomplete), unseen: incomplete }),
