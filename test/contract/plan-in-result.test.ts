@@ -57,6 +57,11 @@ it.each<[what: string, argv: string[], isSaid: boolean]>([
   if (isSaid) expect(run.stderr).toMatch(/^⚠ .*(cut off|0\.0\.0\.0\/0|may dial|let in)/m);
 });
 
+it('a rotation of CAs says where it has come to its end', async () => {
+  const rotate = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2', '--ca', '--yes', '-o', 'json'];
+  expect(jsonOf(await clusters.meshctl(rotate))).toMatchObject({ replaced: ['mesh-1', 'mesh-2'] });
+});
+
 it.each([
   ['disconnect', 'clustermesh disconnect --context mesh-1 --destination-context mesh-2 --yes'],
   ['disable', 'clustermesh disable --context mesh-1,mesh-2 --disconnect --yes'],

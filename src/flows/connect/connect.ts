@@ -70,7 +70,7 @@ export async function connectClusters(
   prepared: PreparedConnect,
   options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
-  const { steps, held } = await carryOut(flow, prepared, options);
+  const { steps, held, switched } = await carryOut(flow, prepared, options);
   const found = [...held, ...(options.proof === false ? [UNPROVED] : [])];
   for (const warning of found) flow.progress.warn(warning);
   return {
@@ -89,7 +89,7 @@ export async function connectClusters(
       ...(endpoint.alias ? { hostname: meshHostname(server.identity.name) } : {}),
     })),
     steps,
-    warnings: [...prepared.warnings, ...found],
+    warnings: [...prepared.warnings, ...switched, ...found],
   };
 }
 
@@ -103,7 +103,7 @@ async function carryOut(
   flow: Flow,
   prepared: PreparedConnect,
   options: ConnectRunOptions,
-): Promise<{ steps: readonly Step[]; held: readonly string[] }> {
+): Promise<{ steps: readonly Step[]; held: readonly string[]; switched: readonly string[] }> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
   const authorities = await readAuthorities(targets, steps, options.parallel);
@@ -134,9 +134,9 @@ async function carryOut(
       ),
     );
     await requireStanding(targets, directions, options.parallel);
-    await warnOfSwitched(flow, prepared, options.parallel);
+    const switched = await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();
-    return { steps: writer.steps, held };
+    return { steps: writer.steps, held, switched };
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;

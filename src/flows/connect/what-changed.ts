@@ -40,17 +40,18 @@ export async function warnOfSwitched(
   flow: Flow,
   { targets, members, directions }: PreparedConnect,
   parallel: number,
-): Promise<void> {
+): Promise<string[]> {
   const limit = pLimit(parallel);
   const snapshots = members.map(({ snapshot }) => snapshot);
   const dialling = [...new Set(directions.map(({ client }) => client.snapshot))];
   const looks = dialling.map((snapshot) =>
-    limit(async () => {
-      if (dialsThroughKvstoremesh(snapshot)) return;
+    limit(async (): Promise<string[]> => {
+      if (dialsThroughKvstoremesh(snapshot)) return [];
       const target = targets.find(({ client }) => client.context === snapshot.context);
       const deployment = target && (await target.client.get(apiserverDeploymentRef(target.namespace)));
-      if (target && deployment && runsKvstoremesh(deployment)) await warnOfUnmoved(flow, target, snapshots);
+      const isSwitched = target && deployment && runsKvstoremesh(deployment);
+      return isSwitched ? warnOfUnmoved(flow, target, snapshots) : [];
     }),
   );
-  await Promise.all(looks);
+  return (await Promise.all(looks)).flat();
 }

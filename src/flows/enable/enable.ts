@@ -175,7 +175,7 @@ async function enableIn(
   await awaitRollout(flow, target, options.waitMs);
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
-    await warnOfUnmoved(flow, target, options.others ?? []);
+    warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));
 
   const service = serviceEndpoints(final.snapshot);
   const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];

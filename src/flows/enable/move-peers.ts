@@ -140,9 +140,11 @@ export async function warnOfUnmoved(
   { progress }: Flow,
   { client, namespace }: Target,
   others: readonly ClusterSnapshot[],
-): Promise<void> {
+): Promise<string[]> {
   const note = noteOfUnmoved(await readForParting(client, namespace), others);
-  if (note !== undefined) progress.warn(note);
+  if (note === undefined) return [];
+  progress.warn(note);
+  return [note];
 }
 
 interface Arrival {

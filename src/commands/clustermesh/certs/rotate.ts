@@ -86,6 +86,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       certificates,
       ...(parted.length > 0 ? { parted } : {}),
       ...peersData(prepared.effects),
+      ...endData(end),
       ...stayingData(prepared.scope),
       warnings: printable([...warnings, ...agreedWords(prepared)]),
     };
@@ -105,6 +106,11 @@ function isLeftAltogether(
   steps: readonly Step[],
 ): boolean {
   return olderThanMs === undefined && scope.left.length > 0 && !steps.some(isChange);
+}
+
+/** What a rotation of CAs has come to, by contexts. */
+function endData(end: Record<'replaced' | 'staying' | 'switched', readonly string[]>) {
+  return Object.fromEntries(Object.entries(end).filter(([, contexts]) => contexts.length > 0));
 }
 
 type Staying = Pick<PreparedRotation['scope'], 'unsigned' | 'left' | 'unissued' | 'midway'>;

@@ -18,7 +18,7 @@ import { type OtherClusters, readLostBackends } from '../../../flows/services/re
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { contextList } from '../../../mesh/command-line.ts';
+import { contextList, meshctlCommand } from '../../../mesh/command-line.ts';
 import {
   type LeavingName,
   type LeftBehind,
@@ -304,12 +304,8 @@ async function carryOut(
     steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
   }));
   const verified = clusters.every((one) => one.verified);
-  const contexts = leavingTargets(leaving).map(({ client }) => client.context);
-  const { seen, unlooked } = seenData(
-    verified,
-    flags.wait,
-    meshctlCommand('clustermesh status', { context: contexts }),
-  );
+  const all = leavingTargets(leaving).map(({ client }) => client.context);
+  const { seen, unlooked } = seenData(verified, flags.wait, meshctlCommand('clustermesh status', { context: all }));
   for (const words of unlooked) context.progress.warn(words);
   return {
     kind: 'DisableResult',
