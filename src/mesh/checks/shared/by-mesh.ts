@@ -75,13 +75,9 @@ function joined(found: readonly Finding[]): Finding[] {
 }
 
 function isAboutTheSame(one: Finding, other: Finding): boolean {
-  if (
-    one.severity !== other.severity ||
-    one.blind !== other.blind ||
-    one.cluster !== other.cluster ||
-    one.hint !== other.hint
-  )
-    return false;
+  if (one.severity !== other.severity || one.blind !== other.blind || one.cluster !== other.cluster) return false;
+  // Of settings that differ, hints tell the clusters of each mesh apart.
+  if (one.hint !== other.hint && one.args.settings === undefined) return false;
   const keys = ({ args }: Finding) => Object.keys(args).sort().join();
   if (keys(one) !== keys(other)) return false;
   if (one.severity === 'skip') return one.cluster !== undefined && typeof one.args.reason === 'string';
