@@ -178,8 +178,8 @@ function unansweredBy({ snapshot, changed, dialledBy = [] }: Loser, read: readon
   const server = read.find(({ context }) => context === snapshot.context);
   return dialledBy.flatMap((peer) => {
     const client = read.find(({ context }) => context === peer.context);
-    const says = client && server && unansweredBetween(client, server);
-    return says === undefined ? [] : [{ cluster: changed, says }];
+    const unanswered = client && server && unansweredBetween(client, server);
+    return unanswered === undefined ? [] : [{ cluster: changed, ...unanswered }];
   });
 }
 

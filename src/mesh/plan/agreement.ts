@@ -1,3 +1,4 @@
+import { enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
 import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
@@ -11,11 +12,37 @@ export interface Hazard {
   cluster: string;
   /** One clause, without the cluster. */
   says: string;
+  /** Of one that several clusters may have alike: the name of whom it befalls, and the clause of several, with % for their names. */
+  befalls?: { name: string; several: string } | undefined;
+}
+
+/** What is one and the same of several clusters, told once. */
+export interface AlikeHazards {
+  /** The contexts of the clusters that the plan changes. */
+  clusters: readonly string[];
+  says: string;
+}
+
+/** From so many on, equal things of several clusters are told as one: what two of them have stays with each. */
+export const MANY_ALIKE = 3;
+
+/** Hazards that are the same but for which cluster they befall, each told once, in the order of their first appearance. */
+export function alikeHazards(hazards: readonly Hazard[]): AlikeHazards[] {
+  return [...groupBy(hazards, ({ says, befalls }) => befalls?.several ?? says)].flatMap(([several, alike]) => {
+    const clusters = [...new Set(alike.map(({ cluster }) => cluster))];
+    const names = [...new Set(alike.flatMap(({ befalls }) => befalls?.name ?? []))];
+    if (alike.length < MANY_ALIKE) return alike.map(({ cluster, says }) => ({ clusters: [cluster], says }));
+    if (names.length < 2) return alike.slice(0, 1).map(({ says }) => ({ clusters, says }));
+    return [{ clusters, says: several.replace('%', () => enumerated(names)) }];
+  });
 }
 
 /** Hazards as sentences that stand for themselves. */
 export function hazardWords(hazards: readonly Hazard[]): string[] {
-  return hazards.map(({ cluster, says }) => `context "${cluster}": ${says}`);
+  return alikeHazards(hazards).map(({ clusters, says }) => {
+    const named = clusters.map((cluster) => `"${cluster}"`).join(', ');
+    return `context${clusters.length === 1 ? '' : 's'} ${named}: ${says}`;
+  });
 }
 
 /**
@@ -30,7 +57,7 @@ export function requireForeseen(agreed: readonly Hazard[], now: readonly Hazard[
   const what = hazardWords(unforeseen).join('; ');
   throw new MeshctlError('Conflict', `${what}: that was not so when the plan was shown and agreed to`, {
     hint: `Run the same command again, which shows the plan as it is now${begun ? '.' : '; nothing was changed.'}`,
-    details: { hazards: unforeseen, stop: true },
+    details: { hazards: unforeseen.map(({ cluster, says }) => ({ cluster, says })), stop: true },
   });
 }
 
@@ -60,13 +87,13 @@ export function agreementClauses({ effects = [], hazards = [], doubtful = false 
       ? []
       : `the ${peer} that context "${cluster}" dials is cut off if it is another cluster than that of context "${replacedBy}"`,
   );
-  const bySays = groupBy(hazards, ({ says }) => says);
+  const bySays = groupBy(alikeHazards(hazards), ({ says }) => says);
   return [
     ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
     ...replaced,
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
     ...perhapsReplaced,
-    ...[...bySays].map(([says, of]) => `${says} (${[...new Set(of.map(({ cluster }) => cluster))].join(', ')})`),
+    ...[...bySays].map(([says, of]) => `${says} (${[...new Set(of.flatMap(({ clusters }) => clusters))].join(', ')})`),
     ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
   ];
 }

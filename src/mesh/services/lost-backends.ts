@@ -22,8 +22,8 @@ export interface LosingCluster {
   changed: string;
 }
 
-/** Part of a clause about Services: before their names, and behind them. */
-type Words = readonly [before: string, behind: string];
+/** Part of a clause about Services: before their names, the same of several clusters with % for theirs, and behind the Services' names. */
+type Words = readonly [before: string, several: string, behind: string];
 
 /** What becomes of one Service. */
 interface Loss {
@@ -50,9 +50,10 @@ export function lostBackends(losing: LosingCluster): Hazard[] {
       alike.map(({ service }) => service),
       MOST_SERVICES,
     );
-    return alike.slice(0, 1).map(({ words: [before, behind] }) => ({
+    return alike.slice(0, 1).map(({ words: [before, several, behind] }) => ({
       cluster: losing.changed,
       says: `${before} ${keys}${behind}`,
+      befalls: { name: losing.of.cluster, several: `${several} ${keys}${behind}` },
     }));
   });
 }
@@ -88,7 +89,7 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
   const [was, has] = unread.length === 1 ? ['was', 'has'] : ['were', 'have'];
   const which = `${enumerated(unread)}, which ${was} not read`;
   const stale = untold.filter((peer) => used.includes(peer) && !loses.includes(peer));
-  const straying = stale.map((peer): Words => [`requests from ${cluster} for`, ` go on to what backends ${peer} had`]);
+  const straying = stale.map((peer): Words => [...requestsFrom(cluster), ` go on to what backends ${peer} had`]);
   // One that is served at some of its ports only goes on at these.
   if (isServed(of) ? !isServed(after) : usedBy(after).length === 0 && unread.length > 0) {
     const left = unreadPeers(after, others);
@@ -96,16 +97,22 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
       ? ' fail, which no other backends serve'
       : ` fail: only ${which}, may have backends for them`;
     const doubt = left.length > 0 ? `, as far as is known without ${enumerated(left)}` : '';
-    const says: Words[] = [[`requests from ${cluster} for`, `${why}${doubt}`], ...straying];
+    const says: Words[] = [[...requestsFrom(cluster), `${why}${doubt}`], ...straying];
     return [{ service, fails: true, says, unread: [...unread, ...left] }];
   }
   const says: Words[] = [
-    ...(gone.length > 0 ? [[`${cluster} loses the backends of ${enumerated(gone)} for`, ''] as const] : []),
-    ...(standby.length > 0
-      ? [[`${cluster} loses the backends of ${enumerated(standby)} that stand by for`, ''] as const]
-      : []),
-    ...(unread.length > 0 ? [[`${cluster} loses what backends ${which}, ${has} for`, ''] as const] : []),
+    ...(gone.length > 0 ? [losesOf(cluster, `the backends of ${enumerated(gone)} for`)] : []),
+    ...(standby.length > 0 ? [losesOf(cluster, `the backends of ${enumerated(standby)} that stand by for`)] : []),
+    ...(unread.length > 0 ? [losesOf(cluster, `what backends ${which}, ${has} for`)] : []),
     ...straying,
   ];
   return says.length > 0 ? [{ service, fails: false, says, unread }] : [];
+}
+
+function requestsFrom(cluster: string): [before: string, several: string] {
+  return [`requests from ${cluster} for`, 'requests from % for'];
+}
+
+function losesOf(cluster: string, what: string): Words {
+  return [`${cluster} loses ${what}`, `% lose ${what}`, ''];
 }

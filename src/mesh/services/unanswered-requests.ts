@@ -36,7 +36,7 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
   const standing = unanswered.filter((dial) => !isFirst(dial));
   return {
     hazards: starting.flatMap(({ client, servers }) =>
-      failing(client, servers).map(({ says }) => ({ cluster: client.context, says })),
+      failing(client, servers).map(({ says, befalls }) => ({ cluster: client.context, says, befalls })),
     ),
     warnings: [
       ...starting.map(({ client, servers }) => {
@@ -57,10 +57,24 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
   };
 }
 
-/** The same of one dial that stands when the one back has ended, as a clause; undefined where it concerns no Service. */
-export function unansweredBetween(client: ClusterServices, server: ClusterServices): string | undefined {
+/** The same of one dial that stands when the one back has ended; undefined where it concerns no Service. */
+export function unansweredBetween(
+  client: ClusterServices,
+  server: ClusterServices,
+): Pick<Hazard, 'says' | 'befalls'> | undefined {
   const keys = usedOnceDialled(client, server);
-  return keys.length > 0 ? clauseOf(client.cluster, keys, [server.cluster]) : undefined;
+  return keys.length > 0 ? unansweredOf(client.cluster, keys, [server.cluster]) : undefined;
+}
+
+function unansweredOf(
+  client: string,
+  services: readonly string[],
+  servers: readonly string[],
+): Required<Pick<Hazard, 'says' | 'befalls'>> {
+  return {
+    says: clauseOf(client, services, servers),
+    befalls: { name: client, several: clauseOf('%', services, servers) },
+  };
 }
 
 function clauseOf(client: string, services: readonly string[], servers: readonly string[]): string {
@@ -99,9 +113,9 @@ function why(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): stri
 function failing(
   client: ClusterSnapshot,
   servers: readonly ClusterSnapshot[],
-): { says: string; servers: readonly ClusterSnapshot[] }[] {
+): (Pick<Hazard, 'says' | 'befalls'> & { servers: readonly ClusterSnapshot[] })[] {
   return usedOf(client, servers).map(({ services, servers: of }) => ({
-    says: clauseOf(clusterNameOf(client), services, of.map(clusterNameOf)),
+    ...unansweredOf(clusterNameOf(client), services, of.map(clusterNameOf)),
     servers: of,
   }));
 }

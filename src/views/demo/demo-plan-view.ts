@@ -2,7 +2,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Disturbance } from '../../mesh/demo/disturbance.ts';
 import { type DemoCluster, type DemoPair, type DemoPlan, hasConnected, hasEnabled } from '../../mesh/demo/plan-demo.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { peerSentence } from '../plan/plan-view.ts';
+import { peerSentence } from '../plan/peer-lines.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 

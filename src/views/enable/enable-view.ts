@@ -2,8 +2,9 @@ import type { MeshctlError } from '../../mesh/errors.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { errorData } from '../error-data.ts';
 import { hintLines } from '../hint-lines.ts';
+import { peerLines } from '../plan/peer-lines.ts';
 import { type CountedStep, countActions } from '../plan/plan-data.ts';
-import { peerLines, summariseActions } from '../plan/plan-view.ts';
+import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
 /** What one cluster's enable shows. */
@@ -38,7 +39,10 @@ export function enableText(
       ...service.evidence.map((seen) => `    ${theme.dim(seen)}`),
       `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
       `  • Objects: ${summariseActions(countActions(steps), theme)}`,
-      ...peers.filter(({ becomes }) => becomes !== 'kept').flatMap((effect) => peerLines(effect, theme)),
+      ...peerLines(
+        peers.filter(({ becomes }) => becomes !== 'kept'),
+        theme,
+      ),
     ].join('\n'),
   );
   const failed = failures.map(({ context, error }) => {

@@ -1,8 +1,8 @@
 import { shellWord } from '../../mesh/command-line.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { peerLines } from '../plan/peer-lines.ts';
 import type { StepData } from '../plan/plan-data.ts';
-import { peerLines } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import type { EnableFailure } from './enable-view.ts';
@@ -45,9 +45,10 @@ export function helmText(
           ].join('\n')
         : [
             `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
-            ...endangeredEffects(effects)
-              .filter((effect) => effect.cluster === context)
-              .flatMap((effect) => peerLines(effect, theme)),
+            ...peerLines(
+              endangeredEffects(effects).filter((effect) => effect.cluster === context),
+              theme,
+            ),
           ].join('\n'),
     ),
     ...refused.map(({ error }) => `✗ ${printable(error.message)}`),

@@ -9,7 +9,7 @@ import { shellWord } from '../../../mesh/command-line.ts';
 import { chartApplier } from '../../../mesh/enable/helm/chart-issuing.ts';
 import { requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
-import { cutSentences } from '../../../views/plan/plan-view.ts';
+import { cutSentences } from '../../../views/plan/peer-lines.ts';
 import { printable, printableLines, printableSentence } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
