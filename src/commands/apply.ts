@@ -9,6 +9,7 @@ import { changedDrafts, requireApplicable } from '../flows/file/require-applicab
 import type { Target } from '../flows/flow.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../mesh/alike-warnings.ts';
 import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
 import { warningOf } from '../mesh/errors.ts';
@@ -206,7 +207,7 @@ async function reportOf(
     ...(flags.prune ? [] : staying(context, flags, prepared)),
   ];
   const named = await namingContexts(context, flags, [...new Set(warnings)], astray);
-  for (const warning of named) context.progress.warn(warning);
+  for (const warning of alikeWarnings(named)) context.progress.warn(warning);
   return {
     steps,
     warnings: named,

@@ -1,6 +1,7 @@
 import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf } from '../flows/file/differences-of.ts';
 import { meshWarnings, prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { alikeWarnings } from '../mesh/alike-warnings.ts';
 import { exitOf } from '../mesh/errors.ts';
 import { countDifferences } from '../mesh/file/differences.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
@@ -32,7 +33,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
     });
     const missing = [...silent, ...prepared.unanswered];
     const warnings = await namingContexts(context, flags, meshWarnings(prepared));
-    for (const words of warnings) context.progress.warn(words);
+    for (const words of alikeWarnings(warnings)) context.progress.warn(words);
     const report: DiffReport = {
       warnings,
       files: flags.filename,

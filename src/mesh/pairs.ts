@@ -14,3 +14,13 @@ export function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map
   }
   return groups;
 }
+
+/** From so many on, what is the same of several is told as one: what two have stays with each. */
+export const MANY_ALIKE = 3;
+
+/** The values in groups of equal keys where many are alike; of fewer, each by itself. In the order of their first appearance. */
+export function foldAlike<K, V>(values: readonly V[], keyOf: (value: V) => K): V[][] {
+  return [...groupBy(values, keyOf).values()].flatMap((alike) =>
+    alike.length < MANY_ALIKE ? alike.map((one) => [one]) : [alike],
+  );
+}

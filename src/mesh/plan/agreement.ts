@@ -1,6 +1,6 @@
 import { enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
-import { groupBy } from '../pairs.ts';
+import { foldAlike, groupBy } from '../pairs.ts';
 import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
 
 /**
@@ -23,17 +23,15 @@ export interface AlikeHazards {
   says: string;
 }
 
-/** From so many on, equal things of several clusters are told as one: what two of them have stays with each. */
-export const MANY_ALIKE = 3;
-
 /** Hazards that are the same but for which cluster they befall, each told once, in the order of their first appearance. */
 export function alikeHazards(hazards: readonly Hazard[]): AlikeHazards[] {
-  return [...groupBy(hazards, ({ says, befalls }) => befalls?.several ?? says)].flatMap(([several, alike]) => {
+  return foldAlike(hazards, ({ says, befalls }) => befalls?.several ?? says).flatMap((alike) => {
     const clusters = [...new Set(alike.map(({ cluster }) => cluster))];
     const names = [...new Set(alike.flatMap(({ befalls }) => befalls?.name ?? []))];
-    if (alike.length < MANY_ALIKE) return alike.map(({ cluster, says }) => ({ clusters: [cluster], says }));
-    if (names.length < 2) return alike.slice(0, 1).map(({ says }) => ({ clusters, says }));
-    return [{ clusters, says: several.replace('%', () => enumerated(names)) }];
+    return alike.slice(0, 1).map(({ says, befalls }) => {
+      const several = names.length > 1 ? befalls?.several.replace('%', () => enumerated(names)) : undefined;
+      return { clusters, says: several ?? says };
+    });
   });
 }
 

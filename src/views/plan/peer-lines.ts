@@ -1,6 +1,5 @@
 import { enumerated } from '../../mesh/counted.ts';
-import { groupBy } from '../../mesh/pairs.ts';
-import { MANY_ALIKE } from '../../mesh/plan/agreement.ts';
+import { foldAlike } from '../../mesh/pairs.ts';
 import { endangeredEffects, type PeerEffect, type PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import { hintLines } from '../hint-lines.ts';
 import { printable } from '../printable.ts';
@@ -56,8 +55,7 @@ export function cutSentences(effects: readonly PeerEffect[]): string[] {
 
 /** What becomes of connections, for people: those that have the same become of them, for the same reason, as one from three on. */
 export function peerLines(effects: readonly PeerEffect[], theme: Theme): string[] {
-  const alike = groupBy(printable(effects), ({ becomes, why }) => JSON.stringify([becomes, why]));
-  const told = [...alike.values()].flatMap((same) => (same.length < MANY_ALIKE ? same.map((one) => [one]) : [same]));
+  const told = foldAlike(printable(effects), ({ becomes, why }) => JSON.stringify([becomes, why]));
   return told.flatMap((same) =>
     same.slice(0, 1).flatMap(({ becomes, why }) => [
       peersLine(

@@ -1,6 +1,6 @@
 import { capital, enumerated } from '../../mesh/counted.ts';
-import { groupBy } from '../../mesh/pairs.ts';
-import { alikeHazards, type Hazard, hazardWords, MANY_ALIKE } from '../../mesh/plan/agreement.ts';
+import { foldAlike, groupBy } from '../../mesh/pairs.ts';
+import { alikeHazards, type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step, StepAction } from '../../mesh/plan/plan.ts';
 import { numberOfPhase } from '../../mesh/rotation/phases.ts';
@@ -79,19 +79,13 @@ export function planBlocks(report: PlanReport, theme: Theme): string[] {
   const contexts = contextsOf(report);
   const isMany = contexts.length >= MANY_CLUSTERS;
   const linesOf = (context: string) => stepsAndPeers(context, report, !isMany, theme);
-  const single = (context: string) => block([context], linesOf(context), report, theme);
-  if (!isMany) return contexts.map(single);
-  const alike = groupBy(contexts, (context) =>
+  const doneTo = (context: string) =>
     JSON.stringify([
       linesOf(context),
       hazardsIn([context], report).map(({ says, befalls }) => befalls?.several ?? says),
-    ]),
-  );
-  return [...alike.values()].flatMap((same) => {
-    const [first] = same;
-    if (first === undefined || same.length < MANY_ALIKE) return same.map(single);
-    return [block(same, linesOf(first), report, theme)];
-  });
+    ]);
+  const blocks = isMany ? foldAlike(contexts, doneTo) : contexts.map((context) => [context]);
+  return blocks.map((same) => block(same, same.slice(0, 1).flatMap(linesOf), report, theme));
 }
 
 function block(contexts: readonly string[], lines: readonly string[], report: PlanReport, theme: Theme): string {

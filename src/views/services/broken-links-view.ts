@@ -1,6 +1,6 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
-import { pairsOf } from '../../mesh/pairs.ts';
+import { foldAlike, MANY_ALIKE, pairsOf } from '../../mesh/pairs.ts';
 import type { BrokenLink } from '../../mesh/status/broken-link.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -16,17 +16,30 @@ function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
     const words = `${clusters.length === 2 ? 'These clusters are not' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
     return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
   }
-  const words = apart.map(([one, other]) => `${one.cluster} and ${other.cluster}`).join('; ');
+  const words = pairWords(apart.map(([one, other]) => [one.cluster, other.cluster])).join('; ');
   return [theme.dim(`not connected, so neither uses the other's backends: ${words}`), ...oneWay];
+}
+
+/** `a and b; a and c`; whoever is in many of the pairs is named once: `a and each of b, c and d`. */
+function pairWords(pairs: readonly (readonly [string, string])[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of pairs.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const [name, count = 0] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+  if (count < MANY_ALIKE) return pairs.map(([one, other]) => `${one} and ${other}`);
+  const others = pairs.filter((pair) => pair.includes(name)).map(([one, other]) => (one === name ? other : one));
+  return [`${name} and each of ${enumerated(others)}`, ...pairWords(pairs.filter((pair) => !pair.includes(name)))];
 }
 
 /** Of clusters that are dialled and do not dial back, by choice or not: that is why backends there do not count for them. */
 function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
-  const lines = clusters.flatMap((one) => {
+  const oneWay = clusters.flatMap((one) => {
     const peers = clusters.filter((other) => other !== one && isApart(one, other) && !isApart(other, one));
-    if (peers.length === 0) return [];
-    const names = enumerated(peers.map(({ cluster }) => cluster));
-    return [theme.dim(`${one.cluster} does not dial ${names}, so backends there do not count for it`)];
+    return peers.length === 0 ? [] : [{ cluster: one.cluster, peers: enumerated(peers.map(({ cluster }) => cluster)) }];
+  });
+  const lines = foldAlike(oneWay, ({ peers }) => peers).map((same) => {
+    const [dial, it] = same.length === 1 ? ['does not dial', 'it'] : ['do not dial', 'them'];
+    const names = enumerated(same.map(({ cluster }) => cluster));
+    return theme.dim(`${names} ${dial} ${same[0]?.peers}, so backends there do not count for ${it}`);
   });
   if (lines.length === 0) return [];
   const bothWays = clusters.flatMap((one) =>
@@ -60,22 +73,46 @@ export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, th
   ];
 }
 
-/** The same, a clause each. */
+/** The same, a clause each: those to one cluster, or from one, of which the same is to be said, as one. */
 export function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
-  return clusters.flatMap(({ cluster, keptFor, brokenLinks = [] }) =>
-    brokenLinks.map((link) => `${brokenLinkWords(cluster, link, keptFor)}: ${link.reason}`),
+  const links = clusters.flatMap(({ cluster, keptFor, brokenLinks = [] }) =>
+    brokenLinks.map(({ peer, ...link }) => ({ cluster, peer, keptFor, link })),
+  );
+  const saysOf = ({ keptFor, link }: (typeof links)[number]) => JSON.stringify([keptFor, link]);
+  const toOne = foldAlike(links, (one) => `${one.peer} ${saysOf(one)}`);
+  const single = toOne.filter(({ length }) => length === 1).flat();
+  const fromOne = foldAlike(single, (one) => `${one.cluster} ${saysOf(one)}`);
+  return [...toOne.filter(({ length }) => length > 1), ...fromOne].flatMap((same) =>
+    same.slice(0, 1).map(({ keptFor, link }) => {
+      const from = [...new Set(same.map(({ cluster }) => cluster))];
+      const to = enumerated([...new Set(same.map(({ peer }) => peer))]);
+      return `${brokenLinkWords(from, to, link, keptFor)}: ${link.reason}`;
+    }),
   );
 }
 
-function brokenLinkWords(cluster: string, { peer, state, using }: BrokenLink, keptFor: string | undefined): string {
+/** @param from several where it is the same of all of them */
+function brokenLinkWords(
+  from: readonly string[],
+  peer: string,
+  { state, using }: Omit<BrokenLink, 'peer'>,
+  keptFor: string | undefined,
+): string {
+  const names = enumerated(from);
+  const [is, it, its, goes, cannot] =
+    from.length === 1
+      ? ['is', 'it', 'its', 'goes on sending', 'it cannot count']
+      : ['are', 'them', 'their', 'go on sending', 'they cannot count'];
+  const heard = from.length === 1 ? 'it last heard' : 'they last heard';
   if (state === 'unknown')
-    return `whether ${cluster} is connected to ${peer} is not known, so it cannot count on the backends there`;
-  if (state === 'at-risk') return `${cluster} is connected to ${peer}, but cannot count on the backends there`;
+    return `whether ${names} ${is} connected to ${peer} is not known, so ${cannot} on the backends there`;
+  if (state === 'at-risk') return `${names} ${is} connected to ${peer}, but cannot count on the backends there`;
   if (state === 'lost') {
-    return `${cluster} is not connected to ${peer}, and goes on sending requests to the backends there that it last heard of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until its agents restart`;
+    return `${names} ${is} not connected to ${peer}, and ${goes} requests to the backends there that ${heard} of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until ${its} agents restart`;
   }
-  if (using === undefined) return `${cluster} is not connected to ${peer}, so backends there do not count for it`;
-  return `${cluster} is not connected to ${peer} on all nodes, so backends there do not count for it, although requests from ${counted(using, 'node')} go there`;
+  if (using === undefined) return `${names} ${is} not connected to ${peer}, so backends there do not count for ${it}`;
+  const nodes = `${counted(using, 'node')}${from.length === 1 ? '' : ' of each'}`;
+  return `${names} ${is} not connected to ${peer} on all nodes, so backends there do not count for ${it}, although requests from ${nodes} go there`;
 }
 
 /** Where they are told in full. */

@@ -1,4 +1,5 @@
-import { counted, enumerated } from '../../mesh/counted.ts';
+import { counted, enumerated, firstOf } from '../../mesh/counted.ts';
+import { foldAlike, groupBy } from '../../mesh/pairs.ts';
 import { doubtsOf } from '../../mesh/services/assumptions.ts';
 import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -47,6 +48,9 @@ export function failoverData({ unreachable, doubts = [], ...report }: FailoverRe
   };
 }
 
+/** In a mesh of so many clusters the verdict comes first, and a loss that changes nothing has no row of its own. */
+const MANY_CLUSTERS = 6;
+
 /**
  * `service failover`: a row for each Service and cluster lost, then those that would fail. That is what was asked for, and
  * nothing has failed yet: only where each is required to survive it is a failure.
@@ -64,23 +68,66 @@ export function failoverText(
     style: theme.bold,
   }));
   const others = isPartial(report) ? 'no other cluster that was read' : 'no other cluster';
+  const isMany = report.clusters.length >= MANY_CLUSTERS;
+  const silentOf = (loss: ClusterLoss) => (report.drainedOnly ? [] : [silentCell(loss, theme)]);
   const rows = services.flatMap((service) =>
-    service.losses.map((loss): (Cell | string)[] => {
-      const [left, servers] = servedCells(service, loss, others, theme);
-      const { without, survives } = loss;
-      const silent = report.drainedOnly ? [] : [silentCell(loss, theme)];
-      return [service.namespace, service.name, without, yesNo(survives, theme), ...silent, left, servers];
-    }),
+    (isMany ? byEffect(service, silentOf) : service.losses.map((loss) => [loss])).flatMap((alike) =>
+      alike.slice(0, 1).map((loss): (Cell | string)[] => {
+        const isOne = alike.length === 1;
+        const [left, servers] = isOne ? servedCells(service, loss, others, theme) : alikeCells(service, loss, theme);
+        const without = isOne ? loss.without : withoutAny(service, alike);
+        return [
+          service.namespace,
+          service.name,
+          without,
+          yesNo(loss.survives, theme),
+          ...silentOf(loss),
+          left,
+          servers,
+        ];
+      }),
+    ),
   );
-  return [
-    ...tableLines([head, ...rows]),
-    '',
+  const table = tableLines([head, ...rows]);
+  const notes = [
     ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
     ...assumedLines(report.clusters, theme, true),
-    ...summaryLines(report, theme, isRequired),
-    ...unreachableLines(unreachable, theme),
-  ].join('\n');
+  ];
+  const verdict = [...summaryLines(report, theme, isRequired), ...unreachableLines(unreachable, theme)];
+  return (isMany ? [...verdict, '', ...table, '', ...notes] : [...table, '', ...notes, ...verdict])
+    .join('\n')
+    .trimEnd();
+}
+
+/** The losses of a Service: what it fails by first, and last those that leave as many backends, all of them as one. */
+function byEffect({ now, losses }: ServiceSurvival, silentOf: (loss: ClusterLoss) => Cell[]): ClusterLoss[][] {
+  const [failing, survived] = [losses.filter((one) => !one.survives), losses.filter(({ survives }) => survives)];
+  const alike = foldAlike(survived, (loss) => JSON.stringify([loss.left, silentOf(loss).map(({ text }) => text)]));
+  const isHarmless = ([first]: readonly ClusterLoss[]) => first?.left === now;
+  return [
+    ...failing.map((loss) => [loss]),
+    ...alike.filter((of) => !isHarmless(of)),
+    ...alike.filter((of) => isHarmless(of)),
+  ];
+}
+
+/** Of losses that are alike, which ones they are. */
+function withoutAny({ now, losses }: ServiceSurvival, alike: readonly ClusterLoss[]): string {
+  if (alike.length === losses.length) return `any of ${alike.length}`;
+  const isRest =
+    alike.every(({ left }) => left === now) && losses.every((one) => one.left !== now || alike.includes(one));
+  return isRest ? `the other ${alike.length}` : firstOf(alike.map(({ without }) => without));
+}
+
+/** Of losses that leave as many backends, by which all others are served. */
+function alikeCells({ now }: ServiceSurvival, { left }: ClusterLoss, theme: Theme): [string, Cell] {
+  const text = left === now ? 'no effect' : 'all others by what is left';
+  return [shareOf(left, now), { text, style: theme.dim }];
+}
+
+function shareOf(left: number, now: number): string {
+  return now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
 }
 
 /** Whether clusters that may serve were not read. */
@@ -94,18 +141,36 @@ function servedCells(
   others: string,
   theme: Theme,
 ): [share: string, servers: Cell | string] {
-  const share = now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
   return [
-    share,
-    served.length === 0 ? { text: `${others} has the service`, style: theme.fail } : served.map(servedBy).join('; '),
+    shareOf(left, now),
+    served.length === 0 ? { text: `${others} has the service`, style: theme.fail } : servedWords(served),
   ];
 }
 
-/** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
-function servedBy({ cluster, uses, unserved, unconnected }: Survivor): string {
-  if (uses.length === 0) return `${cluster} by none${withoutConnection(unconnected)}`;
-  const servers = uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ');
-  return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody${withoutConnection(unconnected)}` : ''}`;
+/** Who is served by whom; those that are served by the same clusters, or by none, as one where they are many. */
+function servedWords(served: readonly Survivor[]): string {
+  if (served.length < MANY_CLUSTERS) return served.map((one) => servedBy([one])).join('; ');
+  const serversOf = ({ uses, unserved, unconnected }: Survivor) =>
+    JSON.stringify([uses.map((use) => `${use.cluster} ${use.backends}`).sort(), unserved, unconnected]);
+  // Whoever is not served is not to be looked for.
+  const ordered = [...served.filter((one) => !isServed(one)), ...served.filter(isServed)];
+  return [...groupBy(ordered, serversOf).values()].map(servedBy).join('; ');
+}
+
+/** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`, `mesh-1, mesh-2, mesh-4 and 5 more by mesh-3 (1)`. */
+function servedBy(alike: readonly Survivor[]): string {
+  const [first, ...more] = alike;
+  if (!first) return '';
+  const { cluster, uses, unserved, unconnected } = first;
+  // Who gets nothing is named, however many they are.
+  const names = alike.map((one) => one.cluster);
+  const who = isServed(first) ? firstOf(names) : enumerated(names);
+  if (uses.length === 0) return `${who} by none${withoutConnection(unconnected)}`;
+  const servers = uses.map(
+    (use) => `${more.length === 0 && use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`,
+  );
+  const by = servers.length < MANY_CLUSTERS ? servers.join(', ') : firstOf(servers);
+  return `${who} by ${by}${unserved ? `, but its port ${unserved.join(', ')} by nobody${withoutConnection(unconnected)}` : ''}`;
 }
 
 /** ` (no connection to mesh-2)`; nothing where that is not what is missing. */

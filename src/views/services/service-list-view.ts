@@ -1,4 +1,5 @@
 import { counted, enumerated } from '../../mesh/counted.ts';
+import { foldAlike, MANY_ALIKE } from '../../mesh/pairs.ts';
 import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
@@ -197,11 +198,18 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
     unreachable.length === 0
       ? 'of which no context was given'
       : `which may be ${unreachable.length === 1 ? 'context' : 'among the contexts'} ${silent} (could not be read)`;
-  return clusters
-    .filter(({ unread }) => unread.length > 0)
-    .map(({ cluster, unread }) =>
-      theme.dim(`${cluster} is also connected to ${unread.join(', ')}, ${why}: not counted`),
+  const lacking = clusters.filter(({ unread }) => unread.length > 0);
+  const alike = foldAlike(lacking, ({ unread }) => unread.join(', '));
+  // Each may lack others than the next one, when clusters have no peer in common: which ones all of them lack is told once.
+  const isScattered = alike.length > MANY_ALIKE;
+  return (isScattered ? [lacking] : alike).map((of) => {
+    const names = enumerated(of.map(({ cluster }) => cluster));
+    const unread = [...new Set(of.flatMap((one) => one.unread))].join(', ');
+    const some = isScattered ? 'some of ' : '';
+    return theme.dim(
+      `${names} ${of.length === 1 ? 'is' : 'are'} also connected to ${some}${unread}, ${why}: not counted`,
     );
+  });
 }
 
 /** ` in mesh-1 (mesh-2 was not read)`, behind what was found; nothing where all that they are connected to was read. */

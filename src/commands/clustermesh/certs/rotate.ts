@@ -12,6 +12,7 @@ import {
 import { rotateCertificates } from '../../../flows/rotation/rotate-certificates.ts';
 import { forcingCommand } from '../../../flows/rotation/what-stands.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
@@ -65,7 +66,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       ...usersLeft([...replace]),
       ...notesOnTools(prepared, options),
     ];
-    for (const warning of warnings) context.progress.warn(warning);
+    for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
     if (dryRun)
       return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun, warnings }), missing);
     if (replace.size > 0 && !flags.yes) await confirmNewAuthorities(context, prepared);

@@ -6,6 +6,7 @@ import { requireOpenNetwork } from '../../../flows/probe/require-open.ts';
 import { isInaccessible, type Unanswered } from '../../../flows/where-it-succeeds.ts';
 import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { unprovedDials } from '../../../mesh/connect/unproved.ts';
@@ -84,7 +85,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         missing.filter(({ error }) => isInaccessible(error)),
       ),
     };
-    for (const warning of prepared.warnings) context.progress.warn(warning);
+    for (const warning of alikeWarnings(prepared.warnings)) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
     const { effects, hazards = [], warnings: known } = prepared;
     const report = { steps: planned, effects, hazards, warnings: known };

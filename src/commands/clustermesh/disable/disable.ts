@@ -17,6 +17,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { contextList, meshctlCommand } from '../../../mesh/command-line.ts';
 import {
@@ -285,7 +286,7 @@ async function carryOut(
   }
   const contexts = leaving.map(({ target }) => target.client.context);
   await requireRemovable(context, leavingTargets(leaving), steps, contexts, options.goOn);
-  for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
+  for (const note of alikeWarnings(leaving.flatMap(({ draft }) => draft.notes))) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   const planned = leaving.flatMap(clustersOfLeaving);

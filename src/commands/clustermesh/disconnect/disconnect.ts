@@ -11,6 +11,7 @@ import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
@@ -129,7 +130,7 @@ async function carryOut(
   const { effects } = prepared;
   const { steps: planned } = prepared.plan;
   const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
-  for (const warning of known) context.progress.warn(warning);
+  for (const warning of alikeWarnings(known)) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
     return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);

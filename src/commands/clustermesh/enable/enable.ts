@@ -13,6 +13,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
@@ -87,7 +88,7 @@ async function carryOut(
     ),
     ...(flags.viaHelm ? [] : foreignObjectNotes(report.steps)),
   ];
-  for (const warning of warnings) context.progress.warn(warning);
+  for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
   const startable = async (isOnly: boolean) => {
     const judged = await eachCluster(planned, isOnly, async (one) => {
       await requireStartable(context, one.target, one.draft, options);
