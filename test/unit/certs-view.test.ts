@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { listCertificates } from '../../src/mesh/certificates/inventory.ts';
+import { type CertificateFault, listCertificates } from '../../src/mesh/certificates/inventory.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
 import { expiry } from '../../src/mesh/checks/tls.ts';
 import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../src/mesh/objects/names.ts';
@@ -43,6 +43,50 @@ it.each([
   const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, theme);
   expect(text.includes(`<${left} d`)).toBe(isMarked);
   expect(expiry(facts.certificate, NOW)?.severity).toBe(isMarked ? 'warn' : undefined);
+});
+
+it('the worst of hundreds is among the first rows, and those of peers that are well are one', () => {
+  const names = Array.from({ length: 20 }, (_, index) => `mesh-${index + 1}`);
+  const left = (days: number) => tlsFacts('ca', { notAfter: new Date(NOW.getTime() + days * DAY_MS), notBefore: NOW });
+  const certificates = names.flatMap((name) =>
+    listCertificates(
+      {
+        ...snapshotOf({
+          ca: undefined,
+          tlsSecrets: new Map([[SERVER_CERT_SECRET, left(1094)]]),
+          peerCertificates: new Map(
+            names.flatMap((peer) =>
+              peer === name ? [] : [[peer, left(name === 'mesh-16' && peer === 'mesh-19' ? -3 : 1094)] as const],
+            ),
+          ),
+        }),
+        context: name,
+      },
+      NOW,
+    ),
+  );
+  const fault: CertificateFault = {
+    ...{ context: 'mesh-18', cluster: 'mesh-18', secret: 'gone', role: 'admin', id: 'certificate-missing' },
+    ...{ says: 'Secret gone is missing', hint: 'meshctl clustermesh enable --context mesh-18' },
+  };
+  const report = { certificates, faults: [fault], rotations: [], unread: [], read: true };
+  const lines = certificatesText(report, PLAIN).split('\n');
+  expect(lines[1]).toContain('not there');
+  expect(lines[2]).toContain('expired 3 d');
+  expect(lines.length).toBeLessThan(60);
+  expect(lines).toContainEqual(expect.stringMatching(/^mesh-1 +19 peers .* 1094 d$/));
+  expect(lines).toContainEqual(expect.stringMatching(/^mesh-16 +18 peers .* 1094 d$/));
+  expect(lines.at(-1)).toBe('400 certificates in 20 clusters: 1 expired, 1 missing or unreadable');
+  const wide = certificatesText(report, PLAIN, { headers: true, wide: true }).split('\n');
+  expect(wide.length).toBeGreaterThan(400);
+  expect(wide[2]).toContain('expired 3 d');
+  const rows = certificatesText(report, PLAIN, { headers: false }).split('\n');
+  expect(rows).toHaveLength(401);
+  const well = certificates.filter(({ expiresInDays }) => expiresInDays > 0);
+  const last = certificatesText({ ...report, certificates: well, faults: [] }, PLAIN)
+    .split('\n')
+    .at(-1);
+  expect(last).toBe('399 certificates in 20 clusters: the first expires in 1094 d');
 });
 
 it('a reason that names its context already is not given it twice', () => {

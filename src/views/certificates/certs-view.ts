@@ -1,5 +1,6 @@
 import type { CertificateEntry, CertificateFault } from '../../mesh/certificates/inventory.ts';
-import { groupBy } from '../../mesh/pairs.ts';
+import { counted } from '../../mesh/counted.ts';
+import { groupBy, MANY_ALIKE } from '../../mesh/pairs.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -11,6 +12,9 @@ const SERIAL_DIGITS = 8;
 const FINGERPRINT_DIGITS = 6;
 /** The widest columns: the table fits 100 of a terminal's. */
 const WIDEST = { context: 20, role: 15, subject: 22, issuer: 12 };
+
+/** In a list of so many rows, those of peers that are well are one for each cluster, and the last line counts. */
+const MANY_ROWS = 40;
 
 /** Secrets of a cluster that may not be read, in words. */
 export interface UnreadSecrets {
@@ -28,14 +32,25 @@ interface CertificatesReport {
   read: boolean;
 }
 
+/** A row of the table, and how bad it is. */
+interface Row {
+  context: string;
+  cells: (Cell | string)[];
+  /** Days that are left of what ends soon, has ended or is of no use, none of what is not there; undefined where all is well. */
+  trouble?: number | undefined;
+  /** Of the certificate with which a peer is dialled. */
+  ofPeer?: CertificateEntry | undefined;
+}
+
 /**
- * A table of certificates by cluster, with a row for each one that is not there or cannot be read; below it what is wrong.
- * Names, users and whole serial numbers are in the data.
+ * A table of certificates: first a row for each that is not there, cannot be read or ends soon, then the others by cluster; below
+ * it what is wrong. Names, users and whole serial numbers are in the data.
+ * @param wide a row for each of them, however many there are
  */
 export function certificatesText(
   { certificates: entries, faults, rotations, unread, read }: CertificatesReport,
   theme: Theme,
-  { headers }: { headers: boolean } = { headers: true },
+  { headers, wide = false }: { headers: boolean; wide?: boolean } = { headers: true },
 ): string {
   if (entries.length === 0 && faults.length === 0) {
     if (!headers) return '';
@@ -47,17 +62,32 @@ export function certificatesText(
     style: theme.bold,
   }));
   const namesakes = namesOfSeveral(entries);
-  const isListed = ({ context, secret, peer }: CertificateFault) =>
-    entries.some((entry) => entry.context === context && entry.secret === secret && entry.peer === peer);
-  const rows = [
-    ...entries.map((entry) => ({ context: entry.context, cells: entryCells(entry, namesakes, theme) })),
+  const isOf = (entry: CertificateEntry) => (fault: CertificateFault) =>
+    entry.context === fault.context && entry.secret === fault.secret && entry.peer === fault.peer;
+  const isWrong = (entry: CertificateEntry) => entry.expiresInDays < 0 || entry.endsSoon || faults.some(isOf(entry));
+  const rows: Row[] = [
+    ...entries.map((entry) => ({
+      context: entry.context,
+      cells: entryCells(entry, namesakes, theme),
+      trouble: isWrong(entry) ? entry.expiresInDays : undefined,
+      ofPeer: entry.role === 'peer' ? entry : undefined,
+    })),
     ...faults
-      .filter((fault) => !isListed(fault))
-      .map((fault) => ({ context: fault.context, cells: lackCells(fault, theme) })),
+      .filter((fault) => !entries.some((entry) => isOf(entry)(fault)))
+      .map((fault) => ({ context: fault.context, cells: lackCells(fault, theme), trouble: -Infinity })),
   ];
+  const troubled = rows.filter(({ trouble }) => trouble !== undefined);
+  const well = rows.filter((row) => !troubled.includes(row));
   const contexts = [...new Set(rows.map(({ context }) => context))];
-  const ordered = contexts.flatMap((context) => rows.filter((row) => row.context === context));
-  const cells = ordered.map((row) => row.cells);
+  const isMany = rows.length >= MANY_ROWS;
+  const cells = [
+    ...troubled.sort(({ trouble: one = 0 }, { trouble: other = 0 }) => (one === other ? 0 : one - other)),
+    ...contexts.flatMap((context) => {
+      const own = well.filter((row) => row.context === context);
+      // What a program reads has a row for each.
+      return isMany && headers && !wide ? withPeersAsOne(context, own) : own;
+    }),
+  ].map((row) => row.cells);
   if (!headers) return tableLines(cells).join('\n');
   const lines = tableLines([head, ...cells]);
   for (const { context, says, hint } of faults) {
@@ -66,7 +96,36 @@ export function certificatesText(
   for (const { context, says, hint } of rotations) {
     lines.push(`${theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
+  if (isMany) lines.push(countLine(entries, rows.length - entries.length, contexts.length));
   return lines.join('\n');
+}
+
+/** Certificates for peers in one row, with the time that is left of the first that ends. */
+function withPeersAsOne(context: string, rows: readonly Row[]): Row[] {
+  const ofPeers = rows.flatMap(({ ofPeer }) => ofPeer ?? []);
+  if (ofPeers.length < MANY_ALIKE) return [...rows];
+  const days = ofPeers.map(({ expiresInDays }) => expiresInDays);
+  const [first, last] = [Math.min(...days), Math.max(...days)];
+  const left = first === last ? `${first} d` : `${first} d to ${last} d`;
+  const place = [shortened(context, WIDEST.context), `${ofPeers.length} peers`];
+  return [
+    ...rows.filter(({ ofPeer }) => !ofPeer),
+    { context, cells: [...place, '(each with -o wide)', '-', '-', left] },
+  ];
+}
+
+/** `423 certificates in 20 clusters: 1 expired, 2 end soon, 1 missing or unreadable`. */
+function countLine(entries: readonly CertificateEntry[], lacking: number, clusters: number): string {
+  const expired = entries.filter(({ expiresInDays }) => expiresInDays < 0).length;
+  const ending = entries.filter((entry) => entry.expiresInDays >= 0 && entry.endsSoon).length;
+  const parts = [
+    ...(expired > 0 ? [`${expired} expired`] : []),
+    ...(ending > 0 ? [`${ending} to be renewed soon`] : []),
+    ...(lacking > 0 ? [`${lacking} missing or unreadable`] : []),
+  ];
+  const soonest = Math.min(...entries.map(({ expiresInDays }) => expiresInDays));
+  const state = parts.length > 0 ? parts.join(', ') : `the first expires in ${soonest} d`;
+  return `${counted(entries.length, 'certificate')} in ${counted(clusters, 'cluster')}: ${state}`;
 }
 
 /** What is not in the table, and may be in the cluster. */

@@ -6,7 +6,7 @@ export const CERTS_LIST = {
   summary: 'List every certificate of the mesh',
   description:
     'Shows roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses ' +
-    'them. Private keys are never shown. Exits 1 when a certificate is missing or unusable, 3 when some may not be read.',
+    'them. What is missing, unusable or about to expire comes first. Private keys are never shown. Exits 1 when a certificate is missing or unusable, 3 when some may not be read.',
   examples: [{ line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' }],
   reachesClusters: true,
   options: [
@@ -14,8 +14,8 @@ export const CERTS_LIST = {
     {
       ...RESULT_FORMAT,
       description:
-        'format of the result; name: secret/NAME of each Secret that holds one, as kubectl takes it; of several clusters CONTEXT secret/NAME',
-      choices: ['text', 'name', 'json', 'yaml'],
+        'format of the result; wide: a row for each certificate, however many there are; name: secret/NAME of each Secret that holds one, as kubectl takes it; of several clusters CONTEXT secret/NAME',
+      choices: ['text', 'wide', 'name', 'json', 'yaml'],
     },
     NO_HEADERS,
   ],

@@ -60,11 +60,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
       text: (theme) => {
         if (flags.output === 'name')
           return certificateSecrets({ certificates }, flags.all || targets.length + silent.length > 1);
-        const table = certificatesText(
-          { certificates, faults, rotations, unread, read: done.length > 0 },
-          theme,
-          flags,
-        );
+        const table = certificatesText({ certificates, faults, rotations, unread, read: done.length > 0 }, theme, {
+          headers: flags.headers,
+          wide: flags.output === 'wide',
+        });
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
       exitCode: exitOf({ failed: faults.length > 0, unseen: unreachable.length + unread.length > 0 }),
