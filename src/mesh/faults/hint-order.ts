@@ -1,4 +1,5 @@
 import { COMMAND_LINES } from '../command-line.ts';
+import { MANY_ALIKE } from '../pairs.ts';
 
 /**
  * What must be there before the next can be done, by the command that makes it: what pods, Services and rights is are under all
@@ -82,4 +83,43 @@ export function inOrderOfHints<T>(things: readonly T[], hintOf: (thing: T) => st
     .sort((a, b) => (a.stage ?? 0) - (b.stage ?? 0))
     .map(({ thing }) => thing);
   return [...things.filter((_, index) => !isPutOff[index]), ...putOff];
+}
+
+/** How far something reaches: whether it is an outage now, and of how many clusters. */
+export interface Reach {
+  isOutage: boolean;
+  clusters: number;
+}
+
+/** Contexts in a command line, as they are typed. */
+const CONTEXTS = /--(?:destination-)?context ((?:\\'|[^\s']|'[^']*')+)/g;
+
+/**
+ * Of things in an order of hints, those that reach many clusters first, an outage before what is none yet, and the larger before the
+ * smaller. Before each of them stays what must be there before its hint can be typed: an earlier stage in one of its clusters.
+ */
+export function largestFirst<T>(things: readonly T[], hintOf: (thing: T) => string, reachOf: (thing: T) => Reach): T[] {
+  const known = things.map((thing) => ({
+    thing,
+    reach: reachOf(thing),
+    stage: stageOf(hintOf(thing)),
+    contexts: [...hintOf(thing).matchAll(CONTEXTS)].flatMap(([, names = '']) => names.split(',')),
+  }));
+  const ordered: typeof known = [];
+  const place = (one: (typeof known)[number]): void => {
+    if (ordered.includes(one)) return;
+    const { stage, contexts } = one;
+    if (stage !== undefined) {
+      const before = known.filter((other) => other.stage !== undefined && other.stage < stage);
+      for (const other of before) if (other.contexts.some((name) => contexts.includes(name))) place(other);
+    }
+    if (!ordered.includes(one)) ordered.push(one);
+  };
+  const large = known.filter(({ reach }) => reach.clusters >= MANY_ALIKE);
+  for (const one of large.sort(
+    ({ reach: a }, { reach: b }) => Number(b.isOutage) - Number(a.isOutage) || b.clusters - a.clusters,
+  )) {
+    place(one);
+  }
+  return [...ordered, ...known.filter((one) => !ordered.includes(one))].map(({ thing }) => thing);
 }

@@ -3,13 +3,14 @@ import { meshctlCommand } from '../command-line.ts';
 import { enabledFirst, type NotReady, notReadyIn } from '../faults/enable-first.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
-import { inOrderOfHints } from '../faults/hint-order.ts';
+import { inOrderOfHints, largestFirst, type Reach } from '../faults/hint-order.ts';
 import { unreadyIn } from '../faults/unready.ts';
 import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { groupBy } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
+import { joinIsolated, type LackedPeer } from './isolated-cluster.ts';
 import { leadOf } from './leads.ts';
 import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
 import { isUntried, labelsOf, mayBePeersOf, peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
@@ -128,7 +129,8 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   const around = aroundIn(mesh, known, isCheck);
   const labelOf = labelsOf(mesh.clusters);
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
-  const reasons = [...groupBy(held, (one) => keyOf(one, around)).values()].map((group): StatusReason => {
+  const groups = joinIsolated([...groupBy(held, (one) => keyOf(one, around)).values()], lackOf);
+  const reasons = groups.map(({ held: group, isolated, own = [] }): StatusReason => {
     const [first] = group as [Held, ...Held[]];
     const { cause, message } = first.problem;
     // Some may have lost what others still have: for the reason and the next step that is one.
@@ -138,14 +140,14 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       id: cause?.id ?? first.problem.class,
       about: isOfAll(first, around)
         ? [...new Set(group.map(({ report }) => labelOf(report)))]
-        : [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined].flatMap(
-            (name) => name ?? peers,
-          ),
+        : [
+            isolated ?? (isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined),
+          ].flatMap((name) => name ?? peers),
       ...wordsOf(group, around),
       ...(heldOver
         ? { lead: isUntried(first.problem) ? 'a new connection could not be tried' : 'a new connection fails' }
         : {}),
-      places: placesOf(group, labelOf),
+      places: placesOf([...group, ...own], labelOf),
       cause,
       ...(message ? { message } : {}),
     };
@@ -153,7 +155,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   const told = new Set(held.flatMap(({ problem: { cause } }) => (cause ? [identityOf(cause)] : [])));
   const silent = mesh.clusters.flatMap((report) =>
     report.faults
-      .filter((fault) => !told.has(identityOf(fault)))
+      .filter((fault) => !told.has(identityOf(fault)) && !isOfExpiry(fault, report))
       .map(
         (fault): StatusReason => ({
           id: fault.id,
@@ -166,7 +168,20 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         }),
       ),
   );
-  return inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
+  const all = inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
+  return largestFirst(all, ({ hint }) => hint, reachOf);
+}
+
+/** How many clusters have it now; of what only shows in objects there is no outage yet. */
+function reachOf({ places, cause }: StatusReason): Reach {
+  const clusters = new Set(places.map(({ context }) => context)).size;
+  const isOutage = places.some(({ problem }) => !problem.heldOver);
+  return { isOutage, clusters: clusters > 0 ? clusters : (cause?.peers?.length ?? 1) };
+}
+
+/** New pods that do not come up where the certificate has expired by which their programs go: one reason, one next step. */
+function isOfExpiry({ id }: Fault, { faults }: StatusReport): boolean {
+  return id === 'apiserver-rollout' && faults.some((fault) => fault.id === 'certificate-expired');
 }
 
 /** @param group problems that are one */
@@ -280,6 +295,13 @@ function keyOf({ report, problem }: Held, around: Around): string {
 /** Whether it is most likely not the cluster's, but of the way to all of them. */
 function isOfAll({ report, problem }: Held, { isSlow }: Around): boolean {
   return isSlow && problem.unasked === true && ruleAgainstAsking(report, problem) === undefined;
+}
+
+/** Of a connection whose packets are lost: what else fails is mended at each peer by itself. */
+function lackOf({ report, problem }: Held): LackedPeer | undefined {
+  const { cause, class: kind, peer } = problem;
+  const isLost = cause === undefined && kind === 'timed-out' && !dialsOwnServer(placeOf({ report, problem }));
+  return isLost && peer !== undefined ? { context: report.context, cluster: report.cluster.name, peer } : undefined;
 }
 
 /** What is looked at in the cluster that has it. */
