@@ -155,7 +155,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   const told = new Set(held.flatMap(({ problem: { cause } }) => (cause ? [identityOf(cause)] : [])));
   const silent = mesh.clusters.flatMap((report) =>
     report.faults
-      .filter((fault) => !told.has(identityOf(fault)) && !isOfExpiry(fault, report))
+      .filter((fault) => !told.has(identityOf(fault)) && (isCheck || !isOfExpiry(fault, report)))
       .map(
         (fault): StatusReason => ({
           id: fault.id,
@@ -180,8 +180,9 @@ function reachOf({ places, cause }: StatusReason): Reach {
 }
 
 /** New pods that do not come up where the certificate has expired by which their programs go: one reason, one next step. */
-function isOfExpiry({ id }: Fault, { faults }: StatusReport): boolean {
-  return id === 'apiserver-rollout' && faults.some((fault) => fault.id === 'certificate-expired');
+function isOfExpiry({ id, component }: Fault, { faults }: StatusReport): boolean {
+  const isExpired = (fault: Fault) => fault.id === 'certificate-expired' && fault.component === component;
+  return id === 'apiserver-rollout' && component === 'apiserver' && faults.some(isExpired);
 }
 
 /** @param group problems that are one */
