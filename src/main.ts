@@ -19,7 +19,7 @@ import { sayingWhatIsAwaited } from './cli/terminal/interruption.ts';
 import { isDocumentFormat, writeResult } from './cli/terminal/output.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/terminal/progress.ts';
 import { reportError } from './cli/terminal/report-error.ts';
-import { colourWanted, createTheme } from './cli/terminal/theme.ts';
+import { colourWanted, columnsOf, createTheme } from './cli/terminal/theme.ts';
 import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';
@@ -169,7 +169,8 @@ async function runCommand(
     'leaveUnnamed' | 'reachBy' | 'kubeconfigs' | 'leftOut'
   >,
 ): Promise<number> {
-  const theme = await createTheme(colourWanted(host.env, host.stdout, options.color));
+  const styles = await createTheme(colourWanted(host.env, host.stdout, options.color));
+  const theme = { ...styles, columns: columnsOf(host.env, host.stdout) };
   // A hint that names Cilium's namespace does not know by which flag the command takes it.
   const asNamespaceFlag = (word: string) => (word === '-n' ? (namespaceOptionOf(command) ?? word) : word);
   const againWithout = (flags: readonly string[], ...words: readonly string[]) =>
@@ -194,6 +195,7 @@ async function runCommand(
     readInput: async () => (await host.input?.(host.signal)) ?? '',
     theme,
     interactive: host.stdout.isTty,
+    screenRows: () => host.stdout.rows,
     env: host.env,
     cwd: host.cwd,
     kubeconfigs,

@@ -84,6 +84,8 @@ export interface CommandContext extends Flow {
   theme: Theme;
   /** Whether stdout is a terminal, on which a text can be redrawn in place. */
   interactive: boolean;
+  /** How many lines that terminal has by now; undefined where there is none, or nobody knows. */
+  screenRows(): number | undefined;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** Those that this run has read, by `--kubeconfig`. */

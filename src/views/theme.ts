@@ -5,4 +5,6 @@ export interface Theme {
   ok(text: string): string;
   warn(text: string): string;
   fail(text: string): string;
+  /** How many characters a line of the terminal has; absent where there is none, or nobody knows. */
+  columns?: number | undefined;
 }

@@ -28,6 +28,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     again: () => '',
     againWithout: () => '',
     interactive: false,
+    screenRows: () => undefined,
     print(text) {
       output += text;
       if (output.includes('Ctrl-C')) up();

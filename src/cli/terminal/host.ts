@@ -39,6 +39,8 @@ export interface TextSink {
   isTty: boolean;
   /** Width of the terminal in characters; undefined for a pipe. */
   columns?: number | undefined;
+  /** Its height in lines. */
+  rows?: number | undefined;
   /** The terminal itself, for lines that are drawn anew; undefined for a pipe. */
   terminal?: NodeJS.WriteStream | undefined;
 }
@@ -148,6 +150,9 @@ function sinkOf(stream: NodeJS.WriteStream, onFailure: (error: NodeJS.ErrnoExcep
     },
     get columns() {
       return stream.columns;
+    },
+    get rows() {
+      return stream.rows;
     },
     terminal: stream.isTTY ? stream : undefined,
   };

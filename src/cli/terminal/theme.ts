@@ -13,6 +13,12 @@ export function colourWanted(env: Host['env'], sink: TextSink, when: unknown = '
   return sink.isTty && env.TERM !== 'dumb';
 }
 
+/** How wide the lines of a sink are: a terminal knows it, elsewhere COLUMNS may say it, as `watch` does. */
+export function columnsOf(env: Host['env'], sink: TextSink): number | undefined {
+  const columns = sink.isTty && sink.columns ? sink.columns : Number(env.COLUMNS);
+  return Number.isInteger(columns) && columns > 0 ? columns : undefined;
+}
+
 const asItIs = (text: string): string => text;
 const WITHOUT_COLOUR: Theme = { bold: asItIs, dim: asItIs, ok: asItIs, warn: asItIs, fail: asItIs };
 

@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { firstOf, MOST_NAMED } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverServiceRef } from '../../mesh/objects/names.ts';
@@ -39,7 +40,13 @@ export function standstills({ reports }: Looked): Standstill[] {
 /** What is waited for, in words. */
 export function waitingFor({ reports, unreachable }: Looked): string {
   const words = [...reports.filter(isUnwell).map(lackOf), ...unreachable.map(({ context }) => `${context} to answer`)];
-  return `Waiting for ${words.join('; ')}`;
+  return `Waiting for ${firstWords(words)}`;
+}
+
+/** Clauses for one line: of a large mesh the first ones, and how many there are besides. */
+export function firstWords(clauses: readonly string[]): string {
+  const rest = clauses.length - MOST_NAMED;
+  return rest > 1 ? `${clauses.slice(0, MOST_NAMED).join('; ')}; and ${rest} more` : clauses.join('; ');
 }
 
 function lackOf(report: StatusReport): string {
@@ -50,7 +57,7 @@ function lackOf(report: StatusReport): string {
   if (standstill) return `${context} to be fixed: ${standstill.says}`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
-    const what = peers.length === 0 ? 'answer' : `connect to ${lacking.join(', ') || 'all clusters'}`;
+    const what = peers.length === 0 ? 'answer' : `connect to ${firstOf(lacking) || 'all clusters'}`;
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to ${what}`;
   }
   const [heldOver] = problems.filter((problem) => problem.heldOver);

@@ -1,3 +1,4 @@
+import { firstOf } from '../../mesh/counted.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -13,7 +14,7 @@ import { type KnownIdentities, withIdentities } from './ask-identity.ts';
 import { explainProblems } from './explain-status.ts';
 import { isPassing, type Poll, pollAll, watchful } from './poll-clusters.ts';
 import type { PollOptions } from './poll-status.ts';
-import { forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
+import { firstWords, forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
 
 export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 
@@ -74,14 +75,14 @@ function judged(flow: Flow, { polled, unreachable }: Poll): Look {
 }
 
 function namesOf(targets: readonly Target[]): string {
-  return targets.map(({ client }) => client.context).join(', ');
+  return firstOf(targets.map(({ client }) => client.context));
 }
 
 /** @param task is told what is known already: a connection that fails takes seconds, in which nobody else would say it */
 async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?: Pick<Task, 'update'>): Promise<Look> {
   const { polled, unreachable } = await identified(flow, targets, poll);
   const sought = polled.flatMap(({ report }) => soughtIn(report));
-  if (sought.length > 0) task?.update(`Not connected: ${sought.join('; ')}; finding out why`);
+  if (sought.length > 0) task?.update(`Not connected: ${firstWords(sought)}; finding out why`);
   const explained = await Promise.all(
     polled.map(async (one): Promise<PolledCluster> => {
       const { report } = one;
@@ -95,7 +96,7 @@ async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?
 /** For whom `troubleshoot` is run, in words. */
 function soughtIn(report: StatusReport): string[] {
   const peers = new Set(report.healthy ? [] : vagueProblems(report).map(({ peer }) => peer));
-  return peers.size === 0 ? [] : [`${report.context} to ${[...peers].join(', ')}`];
+  return peers.size === 0 ? [] : [`${report.context} to ${firstOf([...peers].flatMap((peer) => peer ?? []))}`];
 }
 
 /**

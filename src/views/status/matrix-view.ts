@@ -19,9 +19,9 @@ import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
-import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
+import { isLargeMesh, matrixLines, withinColumns } from './matrix-lines.ts';
 import {
   AS_FAR_AS_READ,
   beginningLines,
@@ -35,21 +35,41 @@ import {
 } from './status-view.ts';
 
 /**
- * The status of several clusters: a matrix of who is connected to whom, then what is wrong, each thing once.
+ * The status of several clusters: a matrix of who is connected to whom, then what is wrong, each thing once. Of a mesh that is too large
+ * for the terminal only what is wrong of the matrix, and lines that fit.
  * @param contexts of clusters that were not asked, as far as they are known
+ * @param whole all of the matrix, however large
  */
-export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?: Contexts): string {
+export function meshStatusText(
+  report: MeshStatusReport,
+  theme: Theme,
+  contexts?: Contexts,
+  { whole = false }: { whole?: boolean } = {},
+): string {
+  const isCut = !whole && isLargeMesh(report, theme);
+  const lines = meshLines(report, theme, contexts, isCut);
+  return (isCut ? withinColumns(lines, theme) : lines).join('\n');
+}
+
+function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | undefined, isCut: boolean): string[] {
   const lines = [headline(report, theme)];
   if (report.clusters.length > 0) {
-    lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
-    lines.push(...matrixLines(report, theme));
+    lines.push(`🔌 Cluster Connections${isCut ? '' : ' (nodes of the row connected to the column)'}:`);
+    lines.push(...matrixLines(report, theme, !isCut));
   }
   lines.push(...unansweredLines(report, theme));
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
   const reasons = reasonsOf(report, contexts);
+  const labelOf = labelsOf(report.clusters);
+  const replicas = report.clusters.map((cluster) => {
+    const name = labelOf(cluster);
+    // The same fault again, without a next step of its own.
+    const isTold = reasons.some(({ about, places }) => about.includes(name) && places.length > 0);
+    return { lines: replicaLines(cluster, reasons, theme, report.clusters), isTold };
+  });
   const wrong = [
-    ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme, report.clusters)),
-    ...reasons.flatMap((reason) => reasonLines(reason, theme, { isOfMany: true })),
+    ...replicas.flatMap(({ lines: own, isTold }) => (isTold ? [] : own)),
+    ...reasons.flatMap((reason) => reasonLines(reason, theme, { isOfMany: true, isCut })),
     ...explainLines(reasons, theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);
@@ -73,11 +93,9 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
     const contexts = apart.map(({ context }) => context);
     const connect = onceAddressed(joining, contexts, report.clusters);
-    if (off.length > 0)
-      lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme, labelsOf(report.clusters)(cluster))));
-    return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)].join('\n');
+    if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme, labelOf(cluster))));
+    return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)];
   }
-  const labelOf = labelsOf(report.clusters);
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = silentContexts(report.unreachable);
   for (const cluster of apart) {
@@ -86,7 +104,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     const next = beginningLines(cluster, theme, report.clusters, { contexts, silent });
     lines.push('', ownHeadline(cluster, theme, labelOf(cluster)), ...namesakeLines(cluster, report), ...next);
   }
-  return lines.join('\n');
+  return lines;
 }
 
 /** Of connections that are one-way, as chosen: which requests have no answer by that. */
@@ -133,10 +151,10 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const oneWay = served.flatMap(({ dial, isSeen }) => (isSeen ? [dial] : []));
     const onRecord = served.flatMap(({ dial, isSeen }) => (isSeen ? [] : [dial]));
     const exceptions = [
-      ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
+      ...(apart.length > 0 ? [`not peers of each other: ${fewOf(apart)}`] : []),
       ...(clusters.some(({ ofOtherMeshes }) => ofOtherMeshes) ? ['clusters of other meshes have the same names'] : []),
-      ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
-      ...(onRecord.length > 0 ? [`to be one-way, as chosen, and not read: ${onRecord.join('; ')}`] : []),
+      ...(oneWay.length > 0 ? [`one-way, as chosen: ${fewOf(oneWay)}`] : []),
+      ...(onRecord.length > 0 ? [`to be one-way, as chosen, and not read: ${fewOf(onRecord)}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     const says = `All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}`;
@@ -179,6 +197,14 @@ function inFull(unasked: readonly StatusReport[]): string {
   return unasked.some(({ nodes }) => nodes.connected > 0) ? ' in full' : '';
 }
 
+/** So many pairs are named in the first line. */
+const MOST_PAIRS = 6;
+
+function fewOf(pairs: readonly string[]): string {
+  const rest = pairs.length - MOST_PAIRS;
+  return rest > 1 ? `${pairs.slice(0, MOST_PAIRS).join('; ')}; and ${rest} more pairs` : pairs.join('; ');
+}
+
 /** Clusters that were asked and do not dial each other, each pair once. Those of two meshes of the same names are none. */
 function pairsApart(mesh: MeshStatusReport): [StatusReport, StatusReport][] {
   const { clusters } = mesh;
@@ -193,33 +219,4 @@ function apartIn(mesh: MeshStatusReport): (from: StatusReport, to: StatusReport)
   const rows = new Map(rowsOf(mesh).map(({ report, cells }) => [report, cells]));
   return (from, to) =>
     rows.get(from)?.some((cell) => cell.to === peerNameOf(to) && cell.state === 'not-configured') ?? false;
-}
-
-function matrixLines(mesh: MeshStatusReport, theme: Theme): string[] {
-  const { clusters, matrix } = mesh;
-  const columns = [...new Set(matrix.map(({ to }) => to))];
-  const named = clusters.some(({ context, cluster }) => context !== cluster.name);
-  const head = [named ? 'FROM (CONTEXT) \\ TO' : 'FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
-  const rows = rowsOf(mesh).map(({ report: { context, cluster, servesUnseen }, cells }): (Cell | string)[] => [
-    { text: context === cluster.name ? cluster.name : `${cluster.name} (${context})`, style: theme.bold },
-    ...columns.map((to) =>
-      cellFor(
-        cells.find((cell) => cell.to === to),
-        theme,
-        servesUnseen,
-      ),
-    ),
-  ]);
-  return tableLines([head, ...rows], '  ');
-}
-
-/** @param unseen peers of the row of which it is only on record that they dial it */
-function cellFor(cell: MatrixCell | undefined, theme: Theme, unseen: readonly string[] = []): Cell {
-  if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
-  if (cell.state === 'one-way') return { text: unseen.includes(cell.to) ? '← ?' : '← only', style: theme.dim };
-  if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
-  if (cell.state === 'unknown') return { text: `? ${cell.connected || '–'}/${cell.total ?? 0}`, style: theme.warn };
-  const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
-  if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };
-  return cell.state === 'connected' ? { text: `✓ ${text}`, style: theme.ok } : { text: `✗ ${text}`, style: theme.fail };
 }

@@ -7,6 +7,7 @@ import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
+import { MANY_ALIKE } from '../../mesh/pairs.ts';
 import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
@@ -246,25 +247,36 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
   return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}${silent}`;
 }
 
+/** So many clusters are named, and not their pods, which would stand between what is wrong and what to do. */
+const MANY_CLUSTERS = 6;
+
 /**
  * A reason with an example of whom it holds for, the agent's own words and the next step.
  * @param isOfMany several clusters are looked at: pods do not tell by their names of which one they are
+ * @param isCut they are so many that where it is so is told by clusters, and by pods only where these are few
  */
 export function reasonLines(
   { id, about, lead, says, places, message, hint }: StatusReason,
   theme: Theme,
-  { isOfMany = false } = {},
+  { isOfMany = false, isCut = false } = {},
 ): string[] {
   const clusters = new Set(places.map(({ cluster }) => cluster));
-  const where = places.map(({ cluster, problem }) =>
+  const each = places.map(({ cluster, problem }) =>
     isOfMany || clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
   );
+  const isMany = clusters.size >= (isCut ? MANY_ALIKE : MANY_CLUSTERS);
+  const where = isMany ? [inClusters([...clusters])] : each;
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [
     `${theme.warn('⚠️ ')} ${firstOf(about)}: ${words}${where.length > 0 ? ` — ${(about.length > 1 && id === 'agent-unreachable' ? [firstOf(where)] : where).join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
     ...(message ? [`     ${theme.dim(message)}`] : []),
     ...hintLines(hint, theme),
   ];
+}
+
+/** `in 16 clusters: mesh-1, mesh-2, mesh-3 and 13 more`. */
+function inClusters(names: readonly string[]): string {
+  return `in ${names.length} clusters: ${firstOf(names)}`;
 }
 
 /** `node-1, node-2, node-3 and 2 more`, `KVStoreMesh (pod-1), for which 2 nodes wait`. */

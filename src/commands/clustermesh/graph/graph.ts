@@ -30,7 +30,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
   return {
     kind: 'MeshGraph',
     data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
-    text: (theme) => drawing ?? meshStatusText(mesh, theme),
+    text: (theme) => drawing ?? meshStatusText(mesh, theme, undefined, { whole: true }),
     exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };
 }

@@ -8,7 +8,8 @@ export const STATUS = {
   description:
     'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are ' +
     'configured. Each problem is shown once for all nodes that have it, with the next command to run and an id for ' +
-    '"meshctl explain". With several contexts, a matrix of all clusters. Exits 0 only when every node is ' +
+    '"meshctl explain". With several contexts, a matrix of all clusters, or where that is wider than the terminal, what of it ' +
+    'is not connected. Exits 0 only when every node is ' +
     'connected to every configured peer, each cluster that dials another one is dialled back or was chosen not to be, and ' +
     'nothing of it is broken; 3 when all that was seen is well, and a cluster does not answer or not all of it may be read.',
   examples: [
@@ -21,7 +22,11 @@ export const STATUS = {
     ...CLUSTERS,
     { flags: '--wait', group: 'run', description: 'wait until every node is connected', default: false },
     waitDuration('with --wait', '5m'),
-    { flags: '--watch', description: 'refresh the status until Ctrl-C', default: false },
+    {
+      flags: '--watch',
+      description: 'refresh the status until Ctrl-C, as far as the screen has room for it',
+      default: false,
+    },
     PARALLEL_AGENTS,
     NODE_TIMEOUT,
     {
@@ -32,7 +37,8 @@ export const STATUS = {
     {
       flags: '-o, --output <format>',
       group: 'output',
-      description: 'format of the result',
+      description:
+        'format of the result; wide: the whole matrix too, however large, and what each node and replica says',
       choices: ['summary', 'wide', 'json', 'yaml', 'junit'],
       default: 'summary',
     },

@@ -29,13 +29,8 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import type { SilentCluster } from '../../targets/find-clusters.ts';
 import { unreachableData, withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
+import { screenOf } from './screen.ts';
 import type { STATUS } from './status-spec.ts';
-
-/** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
-const EMPTY_SCREEN = '\u001b[2J\u001b[H';
-const TO_TOP = '\u001b[H';
-const EMPTY_LINE = '\u001b[K';
-const EMPTY_BELOW = '\u001b[J';
 
 type StatusFlags = FlagsOf<typeof STATUS>;
 
@@ -71,7 +66,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     });
     if (flags.watch) {
       const show = screenOf(context);
-      const next = async (look: Look) => show((await resultOf(look)).text(context.theme));
+      const next = async (look: Look) => show((await resultOf(look)).text(context.theme), context.now());
       await watchStatus(context, asked, options, next, unreachableData(silent));
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
@@ -111,24 +106,6 @@ async function readAllInvitations(context: CommandContext, targets: readonly Tar
 function withAllInvitations(look: Look, invitations: Invitations, now: Date): Look {
   const withOwn = (report: StatusReport) => withInvitations(report, invitations.get(report.context), now);
   return { ...look, reports: look.reports.map(withOwn) };
-}
-
-/**
- * Shows texts one after the other: on a terminal each one in the place of the former, line by line, so that nothing
- * flickers and nothing is left over; elsewhere each one that differs, below the former.
- */
-function screenOf({ print, interactive, env }: CommandContext): (text: string) => void {
-  const redraws = interactive && env.TERM !== 'dumb';
-  let shown: string | undefined;
-  return (text) => {
-    if (text === shown) return;
-    if (!redraws) print(shown === undefined ? `${text}\n` : `\n${text}\n`);
-    else {
-      const lines = text.split('\n').map((line) => `${line}${EMPTY_LINE}\n`);
-      print(`${shown === undefined ? EMPTY_SCREEN : TO_TOP}${lines.join('')}${EMPTY_BELOW}`);
-    }
-    shown = text;
-  };
 }
 
 /** The contexts of peers that were not asked, where a next step would name them: each name is looked for once. */
@@ -216,7 +193,7 @@ function statusResult(
     const text = (theme: Theme) =>
       output === 'wide'
         ? [
-            meshStatusText(mesh, theme, contexts),
+            meshStatusText(mesh, theme, contexts, { whole: true }),
             ...mesh.clusters.map((cluster) => statusDetailsText(cluster, theme)),
           ].join('\n\n')
         : meshStatusText(mesh, theme, contexts);
