@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type CiliumConfig, isOn } from './datapath.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
+import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {
@@ -23,7 +23,7 @@ export function ztunnelRefusal({
   ciliumConfig = {},
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): StartRefusal | undefined {
-  const version = versionOfImage(agent?.image ?? '');
+  const version = versionOfAgents(agent);
   const isKnown = version === undefined || compareMinors(version, ZTUNNEL_SINCE) >= 0;
   if (!isOn(ciliumConfig, 'enable-ztunnel') || !isKnown) return undefined;
   return {
