@@ -315,11 +315,15 @@ describe('a cluster that cannot be meshed', () => {
     [
       'the same name',
       { 'cluster-name': 'mesh-2' },
-      'the clusters are all named "mesh-2"',
+      'cilium-config says "mesh-2" with the id 1, which is the name of context "mesh-2"',
       'Restore the name "mesh-1"',
-      'cluster-name-unique',
     ],
-    ['the same id', { 'cluster-id': '2' }, 'both clusters have the id 2', 'Restore the id 1', 'cluster-id-unique'],
+    [
+      'the same id',
+      { 'cluster-id': '2' },
+      'cilium-config says "mesh-1" with the id 2, which is the id of context "mesh-2"',
+      'Restore the id 1',
+    ],
     [
       'another size of the mesh',
       { 'max-connected-clusters': '511' },
@@ -327,15 +331,19 @@ describe('a cluster that cannot be meshed', () => {
       '{"data":{"max-connected-clusters":"255"}}',
       'max-connected-clusters-equal',
     ],
-  ])('with another because of %s', async (_what, values, words, hint, check) => {
+  ])('with another because of %s', async (_what, values, words, hint, check?: string) => {
     await withCiliumConfig(one, values, async () => {
       const argv = connect('mesh-1', 'mesh-2');
       const { exitCode, says } = failureOf(await meshctl(argv));
       expect(exitCode).toBe(1);
       for (const part of [words, 'mesh-1', 'mesh-2', hint]) expect(says).toContain(part);
       expect(await failureAsData(argv)).toMatchObject({
-        code: 'Incompatible',
-        details: { findings: expect.arrayContaining([expect.objectContaining({ id: check, severity: 'fail' })]) },
+        ...(check === undefined
+          ? { code: 'ClusterIdentity' }
+          : {
+              code: 'Incompatible',
+              details: { findings: expect.arrayContaining([expect.objectContaining({ id: check, severity: 'fail' })]) },
+            }),
       });
     });
   });

@@ -8,7 +8,7 @@ import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { objectSet } from '../support/e2e-objects.ts';
-import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let one: SandboxCluster;
@@ -101,9 +101,12 @@ describe('Ctrl-C', () => {
 
   it('says why enable has failed in another cluster by then', async () => {
     two.setLoadBalancersPending(true);
-    intercept = (context, { verb }) => {
-      if (context === 'mesh-1' && verb === 'patch') throw new ApiError(422, 'Invalid', 'a webhook said no');
-      return undefined;
+    // Where nothing was written at all, there is nothing to go on with.
+    const isBegun = () => Promise.resolve(two.store.get(refs.service('clustermesh-apiserver')) !== undefined);
+    intercept = async (context, { verb }) => {
+      if (context !== 'mesh-1' || verb !== 'patch') return undefined;
+      await eventually(isBegun, Boolean, 'mesh-2 is being enabled', { pollMs: 10 });
+      throw new ApiError(422, 'Invalid', 'a webhook said no');
     };
     const result = await interruptAtWords(enable('mesh-1,mesh-2'), '✖ mesh-1: applying');
     intercept = undefined;
@@ -118,8 +121,8 @@ describe('Ctrl-C', () => {
     const said = new Promise<undefined>((resolve) => {
       release = () => resolve(undefined);
     });
-    intercept = (_context, { verb }) => {
-      if (verb !== 'patch') return undefined;
+    intercept = (context, { verb }) => {
+      if (context !== 'mesh-1' || verb !== 'patch') return undefined;
       ctrlC.abort();
       return said;
     };

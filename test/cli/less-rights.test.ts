@@ -24,7 +24,7 @@ const LINES: readonly string[] = [
   'service list',
   'service describe default/web',
   'service failover',
-  'service failover --require-survivable',
+  'service failover --require-survivable --drained',
   'export',
   'version',
 ];

@@ -157,8 +157,8 @@ describe('mesh files in a folder', () => {
     );
     const { says } = failureOf(await meshctl('apply', '-f', 'a.yaml'));
     expect(says).toContain(
-      `kubectl --kubeconfig ${paths[0]} --context mesh-1 -n kube-system rollout restart daemonset/cilium deployment/cilium-operator && ` +
-        `meshctl clustermesh enable --kubeconfig ${paths[0]} --context mesh-1`,
+      `kubectl --kubeconfig ${paths[1]} --context mesh-2 -n kube-system patch configmap cilium-config --type merge ` +
+        `--patch '{"data":{"cluster-id":"2"}}'`,
     );
   });
 

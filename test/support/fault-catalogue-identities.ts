@@ -5,7 +5,7 @@ import { eventually } from './sandbox-mesh.ts';
 import { restartAgents } from './wrong-identity.ts';
 
 const COMMON = {
-  connect: 'Incompatible',
+  connect: 'ClusterIdentity',
   /** An operator would know a name and an id that nobody has. */
   fill: { '<name>': 'mesh-2', '<id>': '2' },
 } satisfies Partial<FaultEntry>;
@@ -22,7 +22,7 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
       const status = ['clustermesh', 'status', '--context', ONE, '-o', 'json'];
       await eventually(
         () => mesh.meshctl(status),
-        ({ stdout }) => !stdout.includes('mesh-2'),
+        ({ stdout }) => !stdout.includes('"name": "mesh-2"'),
         'mesh-1 speaks of no peer',
         { pollMs: 100 },
       );
@@ -76,6 +76,7 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
   {
     ...COMMON,
     id: 'another-size-while-connected',
+    connect: 'Incompatible',
     what: 'a connected cluster was made for another size of the mesh than its peer',
     arrange: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
     status: ['max-connected-clusters-running'],

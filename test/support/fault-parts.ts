@@ -119,6 +119,23 @@ export function restartApiserver(cluster: SandboxCluster): void {
 /** A further node, like the first one. */
 export function addNode({ store }: SandboxCluster, name: string, address: string): void {
   const [first] = store.list({ apiVersion: 'v1', kind: 'Node' });
+  const [, , network, host] = address.split('.');
+  const podAddress = (last: string) => `10.${network}.${host}.${last}`;
+  // As Cilium's agent does on a node that is new to it.
+  store.create({
+    apiVersion: 'cilium.io/v2',
+    kind: 'CiliumNode',
+    metadata: { name },
+    spec: {
+      addresses: [
+        { type: 'InternalIP', ip: address },
+        { type: 'CiliumInternalIP', ip: podAddress('1') },
+      ],
+      health: { ipv4: podAddress('2') },
+      ipam: { podCIDRs: [podAddress('0/24')] },
+    },
+    status: {},
+  });
   store.create({
     apiVersion: 'v1',
     kind: 'Node',

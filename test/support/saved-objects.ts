@@ -12,7 +12,7 @@ const KINDS = [
   ...['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'].map(
     (kind) => ['rbac.authorization.k8s.io/v1', kind] as const,
   ),
-  ['cilium.io/v2', 'CiliumNetworkPolicy'] as const,
+  ...['CiliumNetworkPolicy', 'CiliumNode'].map((kind) => ['cilium.io/v2', kind] as const),
   ['networking.k8s.io/v1', 'NetworkPolicy'] as const,
 ];
 

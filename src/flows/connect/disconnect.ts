@@ -45,7 +45,7 @@ export async function disconnectClusters(
     };
   }
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
-  const shown = await readServerCertificates(targets);
+  const shown = await readServerCertificates(targets, options.parallel);
   try {
     const what = prepared.partings.length > 0 ? 'the peers' : 'what is left';
     await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
@@ -65,7 +65,8 @@ export async function disconnectClusters(
       resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
     });
     const isRestored = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
-    if (isRestored) sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets)));
+    if (isRestored)
+      sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets, options.parallel)));
     throw error;
   }
   options.onWritten?.();

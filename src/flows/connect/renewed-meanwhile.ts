@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
@@ -11,9 +12,13 @@ export type ServerCertificates = ReadonlyMap<string, string>;
 const LOOK_TIMEOUT_MS = 30_000;
 
 /** Reads the server's certificate of each cluster with the CAs beside it. Never throws; goes on after Ctrl-C. */
-export async function readServerCertificates(targets: readonly Target[]): Promise<ServerCertificates> {
+export async function readServerCertificates(
+  targets: readonly Target[],
+  parallel: number,
+): Promise<ServerCertificates> {
+  const limit = pLimit(parallel);
   const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const read = targets.map(async ({ client, namespace }): Promise<[string, string][]> => {
+  const readOne = async ({ client, namespace }: Target): Promise<[string, string][]> => {
     try {
       const secret = await client.get(secretRef(namespace, SERVER_CERT_SECRET), { signal });
       if (!secret) return [];
@@ -23,8 +28,9 @@ export async function readServerCertificates(targets: readonly Target[]): Promis
       if (error instanceof MeshctlError) return [];
       throw error;
     }
-  });
-  return new Map((await Promise.all(read)).flat());
+  };
+  const read = await Promise.all(targets.map((target) => limit(() => readOne(target))));
+  return new Map(read.flat());
 }
 
 /**
