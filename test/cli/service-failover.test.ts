@@ -149,6 +149,7 @@ describe('service failover', () => {
   it.each([
     [['--context', 'one'], 2, 'a failover needs at least two clusters'],
     [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is neither a cluster nor a context here'],
+    [['--context', 'one,two', '--without', 'mesh-3'], 2, 'without mesh-3 is not known, as it was not read: name its'],
     [['default/absent', ...ALL], 1, 'no Service default/absent'],
     [[...ALL, '-n', 'nope', '--require-survivable'], 1, 'nothing was checked: no service in namespace nope is global'],
   ])('refuses %j', async (argv, exitCode, message) => {
@@ -156,6 +157,12 @@ describe('service failover', () => {
     expect(result).toMatchObject({ exitCode, stdout: '' });
     expect(result.stderr).toContain(message);
   });
+});
+
+it('of a cluster that was not read says what ends the requests that are sent there', async () => {
+  const { stderr } = await failover('--context', 'one,two', '--without', 'mesh-3');
+  const forget = ['one', 'two'].map((name) => `meshctl clustermesh disconnect --context ${name} --peer mesh-3`);
+  expect(stderr).toContain(`this ends it: ${forget.join(' && ')}\n`);
 });
 
 describe('what the clusters are set to', () => {

@@ -172,6 +172,10 @@ describe('who serves whom is what requests get', () => {
     scaleApiserver(mesh.one, 0);
     mesh.shutDown(mesh.one);
     expect(await answering(mesh.two)).toEqual(['mesh-1', 'mesh-2']);
+    // Who asks only now is told the same.
+    const late = await service('failover', 'default/echo', '--without', 'mesh-1');
+    expect(late.exitCode, late.stderr).toBe(3);
+    expect(printedCommands(late).at(-1)?.line).toBe(forget.line);
     const done = await mesh.run([...forget.argv, '--yes']);
     expect(done.exitCode, forget.line + done.stderr).toBe(0);
     await eventually(

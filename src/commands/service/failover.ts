@@ -24,6 +24,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
   const scope = named ?? { namespace: namespaceOf(flags) };
   const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);
+  if (flags.without !== undefined) requireHeard(clusters, unreachable, flags.without);
   requireRead(clusters, unreachable, 2);
   if (clusters.length < 2) {
     throw new MeshctlError('Usage', 'a failover needs at least two clusters', {
@@ -70,6 +71,34 @@ function requireGlobal(clusters: readonly ClusterServices[], namespace: string |
   throw new MeshctlError('NotFound', `nothing was checked: no service${within} is global in ${where}`, {
     hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
     details: { contexts, ...(namespace === undefined ? {} : { namespace }) },
+  });
+}
+
+/**
+ * Of a cluster that is silent by now nobody can tell what would be served without it; what its peers still send there, and what ends
+ * that, they tell.
+ * @param text its name in the mesh, or its context
+ * @throws MeshctlError why it could not be read; `Usage` where it was not asked at all
+ */
+function requireHeard(
+  clusters: readonly ClusterServices[],
+  unreachable: readonly UnreachableCluster[],
+  text: string,
+): void {
+  const isRead = (name: string) => clusters.some(({ cluster }) => cluster === name);
+  const unheard = [...new Set(clusters.flatMap(({ peers = [] }) => peers))].filter((name) => !isRead(name));
+  const silent = unreachable.find(({ context }) => context === text);
+  // Nobody knows which cluster it is that did not answer, but where only one can be.
+  const name = unheard.find((one) => one === text) ?? (silent && unheard.length === 1 ? unheard[0] : undefined);
+  if (name === undefined) return;
+  const forget = clusters
+    .filter(({ peers }) => peers?.includes(name))
+    .map(({ context }) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]));
+  const why = silent ?? unreachable[0];
+  const says = `what would be served without ${name} is not known, as it was not read`;
+  throw new MeshctlError(why?.code ?? 'Usage', why ? `${says}: ${why.message}` : `${says}: name its context, too`, {
+    hint: `A cluster that is silent is still sent its share of requests, which are lost. Once ${name} is gone for good, this ends it: ${forget.join(' && ')}`,
+    details: { peer: name, ...(unreachable.length > 0 ? { unreachable } : {}) },
   });
 }
 
