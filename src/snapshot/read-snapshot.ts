@@ -21,7 +21,7 @@ import {
   secretRef,
 } from '../mesh/objects/names.ts';
 import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
-import { USERS_FILE, usersLetIn } from '../mesh/peers/remote-users.ts';
+import { USERS_FILE, usersLetIn } from '../mesh/peers/users/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';

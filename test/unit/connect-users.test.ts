@@ -12,7 +12,7 @@ import {
   userNames,
   userRole,
   usersLetIn,
-} from '../../src/mesh/peers/remote-users.ts';
+} from '../../src/mesh/peers/users/remote-users.ts';
 
 const EMPTY = 'users:\n';
 const ONE = 'users:\n- name: remote-a\n  role: remote\n';

@@ -25,7 +25,7 @@ import {
 import { dataOf, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peerCertificateKeys } from '../../src/mesh/peers/file/peer-config.ts';
 import { PEER_SECRETS } from '../../src/mesh/peers/peers.ts';
-import { removeUsersEdit } from '../../src/mesh/peers/remote-users.ts';
+import { removeUsersEdit } from '../../src/mesh/peers/users/remote-users.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import {
   finishedBy,

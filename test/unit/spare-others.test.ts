@@ -6,7 +6,7 @@ import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { addAliasesStep } from '../../src/mesh/peers/file/host-aliases.ts';
-import { rollbackAddUsers } from '../../src/mesh/peers/remote-users.ts';
+import { rollbackAddUsers } from '../../src/mesh/peers/users/remote-users.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
 /** A run that has connected cluster `a` with `b`, and `a` with `c`, and takes its work back. */

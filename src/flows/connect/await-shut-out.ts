@@ -18,7 +18,7 @@ import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { ownUser } from '../../mesh/peers/peers.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
+import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import { withServerCertificate } from '../../snapshot/read-for-parting.ts';
 import {

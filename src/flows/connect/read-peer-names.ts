@@ -3,7 +3,7 @@ import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { knownPeers, PEER_SECRETS } from '../../mesh/peers/peers.ts';
-import { USERS_FILE, userNames } from '../../mesh/peers/remote-users.ts';
+import { USERS_FILE, userNames } from '../../mesh/peers/users/remote-users.ts';
 
 /**
  * The clusters that one dials or lets in, by their names alone; it itself may be among them.

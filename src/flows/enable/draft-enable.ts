@@ -61,7 +61,7 @@ import {
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
-import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
+import { addUsersEdit } from '../../mesh/peers/users/remote-users.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';

@@ -17,7 +17,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
+import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readClusterConfigs } from './read-own-keys.ts';
 

@@ -19,7 +19,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { startedAt } from '../../mesh/objects/pods.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
+import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';

@@ -5,7 +5,7 @@ import { CILIUM_VALIDITY_MS, type TlsSecretFacts } from '../../mesh/certificates
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
-import { usersFile, usersLetIn } from '../../mesh/peers/remote-users.ts';
+import { usersFile, usersLetIn } from '../../mesh/peers/users/remote-users.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { EnableDraft } from '../enable/draft-enable.ts';
 

@@ -14,7 +14,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { joinedPeers } from '../../mesh/peers/joined-peers.ts';
 import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
-import { userNames, usersFile } from '../../mesh/peers/remote-users.ts';
+import { userNames, usersFile } from '../../mesh/peers/users/remote-users.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { spareOthers } from '../write/spare-others.ts';

@@ -7,7 +7,7 @@ import {
   REMOTE_USERS_CONFIGMAP,
 } from '../../mesh/objects/names.ts';
 import { peerOfUser } from '../../mesh/peers/file/peer-config.ts';
-import { usersFile, usersLetIn } from '../../mesh/peers/remote-users.ts';
+import { usersFile, usersLetIn } from '../../mesh/peers/users/remote-users.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { serviceKey } from '../../mesh/services/services.ts';

@@ -9,7 +9,7 @@ import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../../mes
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
-import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/remote-users.ts';
+import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/users/remote-users.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
+import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Target } from '../flow.ts';

@@ -23,7 +23,7 @@ import type { GivenEndpoints } from '../peers/endpoint-overrides.ts';
 import type { PeerEndpoint } from '../peers/file/peer-config.ts';
 import { type Marks, marksFor } from '../peers/peer-choices.ts';
 import { configuredPeers, kvstoremeshDials } from '../peers/peers.ts';
-import { lackOfUsers } from '../peers/remote-users.ts';
+import { lackOfUsers } from '../peers/users/remote-users.ts';
 import { type Credential, chooseCredential } from './credentials.ts';
 import { dialledEndpoint } from './dialled-endpoint.ts';
 import type { Member } from './member.ts';

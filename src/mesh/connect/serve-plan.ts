@@ -14,7 +14,7 @@ import {
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
-import { addUsersEdit, rollbackAddUsers } from '../peers/remote-users.ts';
+import { addUsersEdit, rollbackAddUsers } from '../peers/users/remote-users.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime } from '../rotation/lifetime.ts';
 import { canSign, managesUsers } from './credentials.ts';

@@ -10,7 +10,7 @@ import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
 import { peersIn } from '../peers/file/peer-config.ts';
 import { ownUser } from '../peers/peers.ts';
-import { lackOfUsers, USERS_FILE, userNames } from '../peers/remote-users.ts';
+import { lackOfUsers, USERS_FILE, userNames } from '../peers/users/remote-users.ts';
 import { applyChanges, asLive } from '../plan/diff.ts';
 import { disputes, FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';

@@ -23,8 +23,8 @@ import { clusterKnownAs } from '../peers/concerned-peers.ts';
 import { missingFiles, namedPlaces } from '../peers/file/named-files.ts';
 import { COMMON_PREFIX, isTakenForPeer, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
-import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { expectedPeers } from '../peers/peers.ts';
+import { foreignOwnerOf } from '../peers/users/foreign-user.ts';
 import type { DialFaultId, Fault, FaultsInput } from './fault.ts';
 import { servesFromElsewhere } from './server-issuer.ts';
 

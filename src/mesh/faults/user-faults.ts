@@ -25,7 +25,7 @@ import {
   ownUser,
   sharesLogin,
 } from '../peers/peers.ts';
-import { lackOfUsers } from '../peers/remote-users.ts';
+import { lackOfUsers } from '../peers/users/remote-users.ts';
 import type { Fault, FaultsInput } from './fault.ts';
 
 /** What is wrong with the list of users by which a cluster lets its peers in. */

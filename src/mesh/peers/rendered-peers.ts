@@ -1,7 +1,7 @@
 import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { peerCertificateKeys, remoteUserName } from './file/peer-config.ts';
-import { USERS_FILE, usersLetIn } from './remote-users.ts';
+import { USERS_FILE, usersLetIn } from './users/remote-users.ts';
 
 /** How the source of an object has the peers that are in it. */
 export interface RenderedPeers {

@@ -10,10 +10,10 @@ import { keyOf } from '../objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { secretText } from '../objects/secret-data.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
-import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { hasPartedWith } from '../peers/parted.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { knownPeers } from '../peers/peers.ts';
+import { foreignOwnerOf } from '../peers/users/foreign-user.ts';
 import { type CertificateKeys, TLS_KEYS } from '../plan/plan.ts';
 
 /** A certificate of a cluster's CA, wherever it is, with the CAs that are beside it. */

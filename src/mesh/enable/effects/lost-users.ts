@@ -8,7 +8,7 @@ import { namesOf } from '../../peers/concerned-peers.ts';
 import { peerOfUser, remoteUserName } from '../../peers/file/peer-config.ts';
 import { choicesFor, peersLetIn } from '../../peers/peer-choices.ts';
 import { configuredPeers, knownPeers, loginCertificate, ownUser } from '../../peers/peers.ts';
-import { lackOfUsers, namesInUnreadable, usersFile } from '../../peers/remote-users.ts';
+import { lackOfUsers, namesInUnreadable, usersFile } from '../../peers/users/remote-users.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 
 /**

@@ -1,10 +1,10 @@
-import type { RemoteUser } from '../cluster-snapshot.ts';
-import { MeshctlError } from '../errors.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
-import { REMOTE_ROLE } from '../objects/names.ts';
-import { dataOf } from '../objects/secret-data.ts';
-import type { Edit } from '../plan/plan.ts';
-import { remoteUsersFile } from './file/peer-config.ts';
+import type { RemoteUser } from '../../cluster-snapshot.ts';
+import { MeshctlError } from '../../errors.ts';
+import type { KubeObject } from '../../objects/kube-object.ts';
+import { REMOTE_ROLE } from '../../objects/names.ts';
+import { dataOf } from '../../objects/secret-data.ts';
+import type { Edit } from '../../plan/plan.ts';
+import { remoteUsersFile } from '../file/peer-config.ts';
 import {
   addToDocument,
   type ListedUser,

@@ -1,7 +1,7 @@
 import { Document, isAlias, isMap, isSeq, parseAllDocuments, type ToStringOptions, visit, YAMLSeq } from 'yaml';
-import { MeshctlError } from '../errors.ts';
-import { isRecord } from '../record.ts';
-import { remembered } from '../remembered.ts';
+import { MeshctlError } from '../../errors.ts';
+import { isRecord } from '../../record.ts';
+import { remembered } from '../../remembered.ts';
 
 /**
  * `users.yaml` in any other style than the one in which lines can be edited (remote-users.ts): in brackets, with further

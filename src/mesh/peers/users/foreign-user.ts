@@ -1,8 +1,8 @@
-import { recordedIdentity } from '../apiserver/recorded-identity.ts';
-import { checkClusterName } from '../cilium/cluster-name.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { peerOfUser } from './file/peer-config.ts';
+import { recordedIdentity } from '../../apiserver/recorded-identity.ts';
+import { checkClusterName } from '../../cilium/cluster-name.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { peerOfUser } from '../file/peer-config.ts';
 
 type Holder = Pick<ClusterSnapshot, 'ciliumConfig' | 'objects' | 'namespace' | 'tlsSecrets'>;
 
