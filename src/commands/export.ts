@@ -11,7 +11,7 @@ import type { EXPORT } from './export-spec.ts';
 import { MESH_SCHEMA } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
-import { sayLeftOut } from './targets/find-clusters.ts';
+import { sayLeftOut } from './targets/each-cluster.ts';
 import { unreachableData, withChosenClusters } from './targets/several-clusters.ts';
 
 /** `meshctl export`: the file of a mesh as it is. */

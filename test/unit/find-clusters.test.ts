@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/command.ts';
-import { awaitAnswers, type Found } from '../../src/commands/targets/find-clusters.ts';
+import type { Found } from '../../src/commands/targets/each-cluster.ts';
+import { awaitAnswers } from '../../src/commands/targets/find-clusters.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { briskClock } from '../support/brisk-clock.ts';

@@ -7,7 +7,7 @@ import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { sayLeftOut } from '../targets/find-clusters.ts';
+import { sayLeftOut } from '../targets/each-cluster.ts';
 import { openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 

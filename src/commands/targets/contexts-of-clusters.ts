@@ -7,7 +7,8 @@ import { silentContexts } from '../../mesh/status/mesh-status.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf } from './cluster-flags.ts';
-import { quietly, withFoundClusters } from './find-clusters.ts';
+import { quietly } from './each-cluster.ts';
+import { withFoundClusters } from './find-clusters.ts';
 import { unreachableData } from './several-clusters.ts';
 
 /** Contexts that hang are not worth a longer wait: it is only for a name in a next step. Milliseconds. */

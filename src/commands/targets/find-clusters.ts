@@ -1,25 +1,18 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
 import { firstOfErrors } from '../../flows/parallel.ts';
-import {
-  expectedNamespace,
-  type FirstLook,
-  isSameCluster,
-  lookAtCluster,
-  sameButForLogin,
-} from '../../flows/targets/first-look.ts';
+import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
 import { untilQuiet } from '../../flows/until-quiet.ts';
-import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import { ciliumGone, partLost } from '../../mesh/cilium/cilium-missing.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
-import { absenceOf, noCilium, wrongNamespace } from './absent-cilium.ts';
+import { noCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf, opener, serverOf } from './cluster-flags.ts';
 import { isGlob, matchesAny } from './context-patterns.ts';
+import { eachOnce, type Found, isNone, type SilentCluster } from './each-cluster.ts';
 
 /** Which contexts a command is about. */
 export interface Choice {
@@ -35,22 +28,6 @@ export interface Choice {
   besides?: boolean | undefined;
   /** One that is late is taken for silent, and is asked again: for whoever watches. */
   isWatched?: boolean | undefined;
-}
-
-/** A cluster that could not be asked, with why. */
-export interface SilentCluster {
-  context: string;
-  error: MeshctlError;
-  /** Its API server, as far as the kubeconfig says. */
-  server: string | undefined;
-  /** Open, with the namespace that was given, else the usual one; absent where the kubeconfig does not say how to open it. */
-  target?: FirstLook | undefined;
-}
-
-/** The clusters of a choice, each of them once. */
-export interface Found {
-  answered: readonly FirstLook[];
-  silent: readonly SilentCluster[];
 }
 
 /**
@@ -91,7 +68,7 @@ export async function withFoundClusters<T>(
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
     const looking = clients.map((client) => limit(() => look(context, flags, client, alone)));
     const looks = choice.isWatched ? await lookWatched(context, flags, clients, looking) : await Promise.all(looking);
-    const found = each(context, [...looks, ...torn], choice.all === true);
+    const found = eachOnce(context, [...looks, ...torn], choice.all === true);
     if (isNone(found)) throw noCilium(kubeconfig, looks);
     looked.push(...found.answered);
     return await work(found);
@@ -159,7 +136,7 @@ export async function awaitAnswers(
     return Promise.all(clients.map((client) => look(context, flags, client)));
   });
   const before = { answered: found.answered, silent: found.silent.filter((one) => !isPassing(one)) };
-  const now = each(context, next, flags.all === true, before);
+  const now = eachOnce(context, next, flags.all === true, before);
   if (isNone(now)) throw noCilium(await kubeconfigOf(context, flags), next);
   return awaitAnswers(context, flags, now, deadline);
 }
@@ -250,105 +227,4 @@ function silentCluster(
   const namespace = expectedNamespace(namespacesOf(flags), client.context);
   const target = { client, namespace, cluster: undefined, uid: undefined };
   return { context: client.context, error, server: client.server, target };
-}
-
-/** Whether all that there is was left out, or no cluster has Cilium in the namespace that was given. */
-function isNone({ answered, silent }: Found): boolean {
-  return answered.length === 0 && silent.every(isElsewhere);
-}
-
-/** Whether a cluster is not asked only since a namespace was given in which it has no Cilium: it answers. */
-export function isElsewhere({ target }: Pick<SilentCluster, 'target'>): boolean {
-  return target?.elsewhere !== undefined;
-}
-
-/**
- * Each cluster once; with `all`, those that run Cilium. One of which that is not known, that has lost its configuration, or that has
- * Cilium in another namespace than the one that was given, is there as one that cannot be asked.
- * @param before what was seen at earlier looks
- * @throws MeshctlError `Usage` where Cilium is not in the namespace that was given
- */
-function each(
-  context: CommandContext,
-  fresh: readonly (FirstLook | SilentCluster)[],
-  all: boolean,
-  before: Found = { answered: [], silent: [] },
-): Found {
-  const answered = [...before.answered];
-  const vain: SilentCluster[] = [];
-  const same = (look: FirstLook) =>
-    [...answered, ...vain.flatMap(({ target = [] }) => target)].find((other) => isSameCluster(other, look));
-  const looks = fresh.flatMap((look) => ('error' in look ? [] : [look]));
-  const inVain = (look: FirstLook) => (all ? askedInVain(context, look) : undefined);
-  // Another context of the cluster may see more.
-  for (const look of [...looks.filter((one) => !inVain(one)), ...looks.filter(inVain)]) {
-    const name = look.client.context;
-    const first = same(look);
-    const silent = inVain(look);
-    if (first) {
-      const used = `"${first.client.context}"`;
-      context.progress.warn(`contexts ${used} and "${name}" are the same cluster: ${used} is used`);
-      if (all) context.leftOut.set(name, `${used} is the same cluster`);
-    } else if (silent) vain.push(silent);
-    else if (all && look.cluster === undefined) leaveOut(context, name, absenceOf(look));
-    else answered.push(look);
-  }
-  const unnamed = answered.filter(
-    (look) => looks.includes(look) && look.uid === undefined && look.config?.metadata.uid === undefined,
-  );
-  if (before.answered.length + fresh.length > 1 && unnamed.length > 0) {
-    const names = unnamed.map(({ client }) => `"${client.context}"`).join(', ');
-    context.progress.warn(
-      `context ${names}: namespace kube-system may not be read, so contexts of the same cluster are recognised by its address only`,
-    );
-  }
-  const seen = [...before.answered, ...looks];
-  const silent = fresh.flatMap((look) => {
-    if (!('error' in look)) return [];
-    const other = all ? sameButForLogin(look, seen) : undefined;
-    if (!other || !answered.includes(other)) return [look];
-    leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
-    return [];
-  });
-  const astray = all ? [] : answered.filter(({ elsewhere }) => elsewhere !== undefined);
-  if (astray.length > 0) throw wrongNamespace(context, astray);
-  return { answered, silent: [...before.silent, ...silent, ...vain] };
-}
-
-/** The same look, where there is a cluster that cannot be asked, or may be; undefined where it tells what there is. */
-function askedInVain(run: CommandContext, look: FirstLook): SilentCluster | undefined {
-  if (look.cluster !== undefined && !look.elsewhere) return undefined;
-  const { context, server } = look.client;
-  const error = whyInVain(run, look);
-  return error && { context, error, server, target: look };
-}
-
-function whyInVain(run: CommandContext, look: FirstLook): MeshctlError | undefined {
-  const { client, namespace, isConfigLost, unseen, elsewhere, remains } = look;
-  const { context } = client;
-  if (elsewhere) return wrongNamespace(run, [look]);
-  if (isConfigLost) return partLost({ context, namespace });
-  return remains ? ciliumGone(context, remains) : unseen;
-}
-
-/** For commands that are not about the clusters that are left out. */
-export function quietly(context: CommandContext): CommandContext {
-  return { ...context, leftOut: new Map(), progress: { ...context.progress, warn: () => undefined } };
-}
-
-/** Says that a context is not part of a run, and is missing from nothing by that: the document has it too. */
-function leaveOut(context: CommandContext, name: string, why: string): void {
-  context.leftOut.set(name, sayLeaving(context, name, why));
-}
-
-/** @returns the reason as a clause about the context */
-function sayLeaving({ progress }: CommandContext, name: string, why: string): string {
-  const sentence = why.replace(`context "${name}": `, '').replace(`context "${name}" names`, 'it names');
-  progress.warn(`context "${name}" is left out: ${sentence}`);
-  return sentence;
-}
-
-/** Says of clusters that were found and cannot be asked that they are not part of a run, and why: its result names them. */
-export function sayLeftOut(context: CommandContext, clusters: readonly Unanswered[]): void {
-  for (const { context: name, error } of clusters) sayLeaving(context, name, error.message);
 }

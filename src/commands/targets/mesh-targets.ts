@@ -8,7 +8,8 @@ import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { meshOptions } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { type Found, quietly, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { type Found, quietly, type SilentCluster, sayLeftOut } from './each-cluster.ts';
+import { withFoundClusters } from './find-clusters.ts';
 import { requireNamed } from './require-named.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */

@@ -6,7 +6,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { quietly, withFoundClusters } from './find-clusters.ts';
+import { quietly } from './each-cluster.ts';
+import { withFoundClusters } from './find-clusters.ts';
 import { withinWait } from './several-clusters.ts';
 
 /** A cluster that is not what the command is about, but stands on it. */

@@ -10,7 +10,8 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { isElsewhere, quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+import { isElsewhere, quietly, type SilentCluster } from './each-cluster.ts';
+import { withFoundClusters } from './find-clusters.ts';
 
 /** The clusters of a kubeconfig that are the peers of others. */
 export interface PeerClusters {

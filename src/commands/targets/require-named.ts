@@ -2,7 +2,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf } from './cluster-flags.ts';
-import { type Found, namespacesOf, quietly, withFoundClusters } from './find-clusters.ts';
+import { type Found, quietly } from './each-cluster.ts';
+import { namespacesOf, withFoundClusters } from './find-clusters.ts';
 
 /**
  * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer, or for

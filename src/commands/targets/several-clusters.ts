@@ -9,7 +9,8 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import type { CLUSTERS } from '../options/shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { awaitAnswers, type Choice, type SilentCluster, sayLeftOut, withFoundClusters } from './find-clusters.ts';
+import { type SilentCluster, sayLeftOut } from './each-cluster.ts';
+import { awaitAnswers, type Choice, withFoundClusters } from './find-clusters.ts';
 import { requireNamed } from './require-named.ts';
 
 /** The flags of commands that take several clusters, as parsed. */

@@ -30,7 +30,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { bitsOf } from '../../options/shared-options.ts';
 import { type DryRun, dryRunOf, type PlanFlags, PROOF, planResult, refusalBy } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
-import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { unreachableData, withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import { inviteOwner } from '../invitations/invite-owner.ts';

@@ -17,7 +17,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
 import { contextsFor, withContextsNamed } from '../../targets/contexts-of-clusters.ts';
-import type { SilentCluster } from '../../targets/find-clusters.ts';
+import type { SilentCluster } from '../../targets/each-cluster.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { CHECK } from './check-spec.ts';

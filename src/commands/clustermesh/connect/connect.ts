@@ -21,7 +21,7 @@ import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
 import { confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
-import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
 import { withUnanswered } from '../../targets/several-clusters.ts';
 import type { CONNECT } from './connect-spec.ts';

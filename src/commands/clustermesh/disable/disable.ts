@@ -44,7 +44,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseSwitch } from '../../options/option-values.ts';
 import { confirmPlan, dryRunOf, planResult, refusalBy } from '../../plan-result.ts';
-import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';

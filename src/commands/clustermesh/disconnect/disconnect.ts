@@ -29,7 +29,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts } from '../../targets/contexts-of-clusters.ts';
-import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
 import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';

@@ -27,7 +27,7 @@ import { statusDetailsText, statusWideText } from '../../../views/status/status-
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import type { SilentCluster } from '../../targets/find-clusters.ts';
+import type { SilentCluster } from '../../targets/each-cluster.ts';
 import { unreachableData, withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import { screenOf } from './screen.ts';
 import type { STATUS } from './status-spec.ts';
