@@ -31,6 +31,11 @@ export function enumerated(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
+/** The first letter as within a sentence. */
+export function uncapital(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
 /** The first letter as a sentence has it. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

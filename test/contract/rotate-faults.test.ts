@@ -185,6 +185,18 @@ describe('a rotation of the CAs that is cut', () => {
   });
 });
 
+/** A rotation of the CAs that is interrupted as soon as it says these words. */
+async function stopRotation(words: string): Promise<void> {
+  const interrupt = new AbortController();
+  const stopped = await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], {
+    signal: interrupt.signal,
+    onOutput: (text) => {
+      if (text.includes(words)) interrupt.abort();
+    },
+  });
+  expect(stopped.exitCode).toBe(130);
+}
+
 describe('an etcd that has not read what its pods are marked by', () => {
   it('is started anew by the run that goes on, which comes to its end', async () => {
     const server = refs.secret('clustermesh-apiserver-server-cert');
@@ -194,14 +206,7 @@ describe('an etcd that has not read what its pods are marked by', () => {
         secret.data = { ...(secret.data as object), 'ca.crt': text };
       });
     const former = (cluster.store.get(server)?.data as Record<string, string> | undefined)?.['ca.crt'];
-    const interrupt = new AbortController();
-    const stopped = await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], {
-      signal: interrupt.signal,
-      onOutput: (text) => {
-        if (text.includes('Phase 3 of 5')) interrupt.abort();
-      },
-    });
-    expect(stopped.exitCode).toBe(130);
+    await stopRotation('Phase 3 of 5');
     const both = (cluster.store.get(server)?.data as Record<string, string> | undefined)?.['ca.crt'];
     setTrusted(former);
     cluster.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: apiserverPod('mesh-1') });
@@ -378,14 +383,7 @@ describe('a rotation beside other operators', () => {
   });
 
   it('is not taken back by one that renews what is old: how it goes on is said, and the exit status is 1', async () => {
-    const interrupt = new AbortController();
-    const stopped = await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], {
-      signal: interrupt.signal,
-      onOutput: (text) => {
-        if (text.includes('Phase 2 of 5')) interrupt.abort();
-      },
-    });
-    expect(stopped.exitCode).toBe(130);
+    await stopRotation('Phase 2 of 5');
     const before = clusters.objects();
     const old = ['--older-than', '60d'];
     const plan = await rotate(...old, '--dry-run');

@@ -13,6 +13,7 @@ import {
 } from '../cilium/start-refusals.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
+import { uncapital } from '../counted.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
 import { comparedInVain, meantPairs } from './shared/meant-pairs.ts';
 import { NO_CONFIG } from './shared/subjects.ts';
@@ -149,11 +150,6 @@ export const COMBINATION_CHECKS: readonly Check[] = [
     says: ({ args }) => `contexts ${listed(args.contexts)}: the keys in Secret cilium-ipsec-keys differ`,
   },
 ];
-
-/** The first letter as within a sentence. */
-function uncapital(text: string): string {
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
-}
 
 function ipsecKeyOf({ ciliumConfig, ipsecKeyDigest, refused }: ClusterSnapshot): Subject {
   const otherwise = !ciliumConfig

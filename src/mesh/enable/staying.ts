@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
+import { uncapital } from '../counted.ts';
 import { describeRef, type ObjectRef } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET } from '../objects/names.ts';
 import { foreignOwner, toolOf } from '../objects/ownership.ts';
@@ -20,7 +21,7 @@ export interface StillEnabled {
 export function stayingNotes(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
   return [...byOwner(keptByOthers(steps))].map(([owner, alike]) => {
     const objects = alike.map(({ object }) => describeRef(object)).join(', ');
-    return `${objects} stay: made by ${owner}, ${lowered(removalThere(snapshot, steps, alike))}`;
+    return `${objects} stay: made by ${owner}, ${uncapital(removalThere(snapshot, steps, alike))}`;
   });
 }
 
@@ -71,8 +72,4 @@ function removalThere(snapshot: ClusterSnapshot, steps: readonly Step[], kept: r
   const needed = steps.filter(({ why }) => why === STILL_NEEDED).map(({ object }) => describeRef(object));
   const again = needed.length > 0 ? ` (then disable again, which removes ${needed.join(', ')} too)` : '';
   return `Remove them there${again}: ${without}`;
-}
-
-function lowered(hint: string): string {
-  return `${hint.slice(0, 1).toLowerCase()}${hint.slice(1)}`;
 }

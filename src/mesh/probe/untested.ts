@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { uncapital } from '../counted.ts';
 import { unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
 import { isUntriedByPods, type PathCell, type ProbedPath, unprovedCells, variantWords } from './paths.ts';
@@ -48,7 +49,7 @@ export function tryAll(
   const command = meshctlCommand('connectivity probe', { context }, [...viaPods, ...flags]);
   const grants = [...new Set(byAgents.flatMap(({ grant }) => grant?.replace(/\.$/, '') ?? []))];
   if (grants.length > 0) {
-    const then = `then ${lead.charAt(0).toLowerCase()}${lead.slice(1)}`.trim();
+    const then = `then ${uncapital(lead)}`.trim();
     return `${[...grants, then].join('; ')}: ${command}`;
   }
   return lead === '' ? command : `${lead}: ${command}`;
