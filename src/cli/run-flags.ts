@@ -1,7 +1,7 @@
 import type { CommandContext, CommandResult, ParsedOptions } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
-import { contextList, contextsNamedBy, shellWord } from '../mesh/command-line.ts';
+import { contextList, contextsNamedBy, flagWord, shellWord } from '../mesh/command-line.ts';
 
 /** By what this run reached its clusters, and went past their checks: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
@@ -179,8 +179,6 @@ function linesFor(command: string, rest: string, destination: Destination | unde
 /** Whether a line says itself what the run would add. */
 const has = (rest: string, flag: string) => new RegExp(` --${flag}[ =]`).test(rest);
 
-const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`);
-
 /** The contexts that a flag names. */
 function contextsAfter(flag: string, { command, rest }: Pick<Line, 'command' | 'rest'>): string[] {
   return contextsNamedBy(flag, command + rest);
@@ -199,7 +197,7 @@ function withContexts(
   contexts: readonly string[],
 ): string {
   const word = command === 'kubectl' ? contexts.join() : contextList(contexts);
-  return rest.replace(flagPattern(flag), () => shellWord(word));
+  return rest.replace(flagWord(flag), () => shellWord(word));
 }
 
 /** The flag by which a command takes Cilium's namespace; undefined where it needs none. */

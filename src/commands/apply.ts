@@ -18,12 +18,12 @@ import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/diffe
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
-import { mergeEffects, type PeerEffect } from '../mesh/plan/peer-effects.ts';
+import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
 import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
 import { cutSentences } from '../views/plan/peer-lines.ts';
-import type { PlanReport } from '../views/plan/plan-view.ts';
+import { agreedWords, type PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -145,11 +145,7 @@ async function carryOut(
   const { hazardsNow } = prune;
   const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune), hazardsNow };
   await agree(context, report, agreement, prune, prepared);
-  const told: string[] = [];
-  const tellCuts = (effects: readonly PeerEffect[]) => {
-    told.push(...cutSentences(effects));
-  };
-  tellCuts(concernsOf(prepared).effects);
+  const told = cutSentences(concernsOf(prepared).effects);
   const applied = await applyMesh(context, prepared, prune, {
     ...options,
     proof: flags.proof,
@@ -157,8 +153,7 @@ async function carryOut(
     rollback: flags.rollback,
     goOn: againOf(context, flags, ['--dry-run']),
     agree: (unforeseen, planned) => {
-      tellCuts(unforeseen.effects);
-      told.push(...hazardWords(unforeseen.hazards));
+      told.push(...agreedWords(unforeseen));
       const { steps, effects, hazards } = unforeseen;
       return confirmCuts(context, { steps, effects, hazards }, { yes: flags.yes, planned, begun: true });
     },

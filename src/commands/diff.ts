@@ -48,7 +48,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       data: diffData(report),
       text: (theme) => diffText(report, theme),
       // 1 says that all was compared and something differs, as with kubectl: what is less than that is another status.
-      exitCode: exitOf({ failed: differences + notInFile > 0 && missing.length === 0, unseen: missing.length > 0 }),
+      exitCode: exitOf({ unseen: missing.length > 0, unproved: differences + notInFile > 0 }),
     };
     if (flags.output !== 'junit') return withUnanswered(result, missing);
     return { ...withUnanswered(result, missing), text: () => diffJunit(report) };

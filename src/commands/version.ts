@@ -39,7 +39,7 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
       const unseen = unreachable.length > 0 || lacksRights;
       // Where there is no Cilium, nothing has to go together.
       const isJudged = clusters.some(({ cluster, agents }) => cluster !== undefined || agents?.length !== 0);
-      const exitCode = exitOf({ failed: supported === false || (isJudged && !supported && !unseen), unseen });
+      const exitCode = exitOf({ failed: supported === false, unseen, unproved: isJudged && !supported });
       return resultOf({ client, clusters, findings, supported, unreachable }, exitCode);
     });
   } catch (error) {

@@ -4,6 +4,9 @@ import type { Flow } from './flow.ts';
 const GRACE_MS = 3000;
 const TICK_MS = 100;
 
+/** What is said of one that is late. */
+export const lateWords = (context: string): string => `context "${context}": no answer yet; it is still being asked`;
+
 /**
  * Waits for work that goes on in several clusters at once, and not for one that hangs: when a few seconds have gone by since the last
  * one answered, the others are late. Their work goes on, and its failure is then whoever's who keeps it. Until any has answered, all

@@ -45,9 +45,12 @@ export function entriesOfList(text: string): string[] {
   return text.split(/(?<!\\),/).map((entry) => entry.replaceAll('\\,', ','));
 }
 
+/** The word that a flag takes in a command line, with the shell's quotes. */
+export const flagWord = (flag: string): RegExp => new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`);
+
 /** The contexts that a flag of a command line names, without the shell's quotes: kubectl takes one, whatever is in its name. */
 export function contextsNamedBy(flag: string, line: string): string[] {
-  const [word] = new RegExp(`(?<= --${flag} )(?:\\\\'|[^\\s']|'[^']*')+`).exec(line) ?? [];
+  const [word] = flagWord(flag).exec(line) ?? [];
   const text = word?.replaceAll(
     /'([^']*)'|\\(')/g,
     (_all, quoted: string | undefined, quote: string) => quoted ?? quote,

@@ -59,10 +59,20 @@ export function exitCodeOf(code: ErrorCode): number {
  * The exit status of what a command has found, by one rule for all that judge: what is proved to be wrong is so whatever could not be
  * seen, so that who puts up with a cluster that is down still hears of a mesh that is broken.
  * @param unseen a cluster did not answer, or the user may not read all that the answer hangs on
+ * @param unproved it is not known to be well, which is a failure only where all was seen
  */
-export function exitOf({ failed = false, unseen = false }: { failed?: boolean; unseen?: boolean }): number {
+export function exitOf({
+  failed = false,
+  unseen = false,
+  unproved = false,
+}: {
+  failed?: boolean;
+  unseen?: boolean;
+  unproved?: boolean;
+}): number {
   if (failed) return 1;
-  return unseen ? exitCodeOf('ClusterUnreachable') : 0;
+  if (unseen) return exitCodeOf('ClusterUnreachable');
+  return unproved ? 1 : 0;
 }
 
 /** The same of several failures of one run: a cluster that cannot be asked does not hide what has failed in another one. 0 for none. */

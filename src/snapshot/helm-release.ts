@@ -3,6 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
 import { type KubeObject, keyOf, refOf } from '../mesh/objects/kube-object.ts';
+import { RELEASE_NAME, RELEASE_NAMESPACE } from '../mesh/objects/ownership.ts';
 import { secretTexts } from '../mesh/objects/secret-data.ts';
 
 /** More than etcd takes of one Secret, however well it is packed. */
@@ -35,10 +36,10 @@ export async function readRenderedByHelm(
   client: Lister,
   made: readonly KubeObject[],
 ): Promise<ReadonlyMap<string, KubeObject> | undefined> {
-  const metadata = made.find((object) => releaseOf(object) !== undefined)?.metadata;
-  const release = metadata?.annotations?.['meta.helm.sh/release-name'];
+  const metadata = made.find((object) => object.metadata.annotations?.[RELEASE_NAME] !== undefined)?.metadata;
+  const release = metadata?.annotations?.[RELEASE_NAME];
   if (release === undefined) return undefined;
-  const namespace = metadata?.annotations?.['meta.helm.sh/release-namespace'] ?? metadata?.namespace;
+  const namespace = metadata?.annotations?.[RELEASE_NAMESPACE] ?? metadata?.namespace;
   const manifest = (await readRelease(client, namespace, release))?.manifest;
   if (typeof manifest !== 'string') return undefined;
   const wanted = new Set(made.map((object) => keyOf(refOf(object))));
@@ -61,10 +62,6 @@ async function readRelease(
   );
   const [newest] = (revisions ?? []).toSorted((a, b) => revisionOf(b) - revisionOf(a));
   return newest && unpacked(secretTexts(newest).release ?? '');
-}
-
-function releaseOf({ metadata }: KubeObject): string | undefined {
-  return metadata.annotations?.['meta.helm.sh/release-name'];
 }
 
 function revisionOf({ metadata }: KubeObject): number {

@@ -7,6 +7,8 @@ describe('the exit status of what was found', () => {
     [{ unseen: true }, 3],
     [{ failed: true }, 1],
     [{ failed: true, unseen: true }, 1],
+    [{ unproved: true }, 1],
+    [{ unproved: true, unseen: true }, 3],
   ])('of %j is %d: what is proved comes before what was not seen', (found, status) => {
     expect(exitOf(found)).toBe(status);
   });

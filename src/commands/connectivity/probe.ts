@@ -31,7 +31,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       kind: 'ProbeReport',
       data: { ...report },
       text: (theme) => probeText(report, theme, flags.output === 'wide'),
-      exitCode: exitOf({ failed: isBlocked || left.length > 0 || (!report.passed && !unseen), unseen }),
+      exitCode: exitOf({ failed: isBlocked || left.length > 0, unseen, unproved: !report.passed }),
       ...(flags.output === 'junit' && { raw: probeJunit(report) }),
     };
   });

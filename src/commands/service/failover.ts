@@ -1,7 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
-import { globalKeys } from '../../mesh/services/services.ts';
+import { globalKeys, unreadPeers } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
 import { survivalDoubts } from '../../mesh/services/survival-doubts.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -35,7 +35,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
   const services = survivalOf(named ? clusters : globalOnly(clusters), without);
-  const unseen = unreachable.length > 0;
   const report = printable({
     clusters: readClusters(clusters),
     services,
@@ -52,7 +51,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
         isRequired: flags.requireSurvivable,
       }),
     // What a cluster that did not answer serves, or needs, nobody knows: without it nothing is proved.
-    exitCode: exitOf({ failed: flags.requireSurvivable && !unseen && !isSurvivable(report), unseen }),
+    exitCode: exitOf({ unseen: unreachable.length > 0, unproved: flags.requireSurvivable && !isSurvivable(report) }),
   };
 }
 
@@ -85,8 +84,7 @@ function requireHeard(
   unreachable: readonly UnreachableCluster[],
   text: string,
 ): void {
-  const isRead = (name: string) => clusters.some(({ cluster }) => cluster === name);
-  const unheard = [...new Set(clusters.flatMap(({ peers = [] }) => peers))].filter((name) => !isRead(name));
+  const unheard = [...new Set(clusters.flatMap((of) => unreadPeers(of, clusters)))];
   const silent = unreachable.find(({ context }) => context === text);
   // Nobody knows which cluster it is that did not answer, but where only one can be.
   const name = unheard.find((one) => one === text) ?? (silent && unheard.length === 1 ? unheard[0] : undefined);

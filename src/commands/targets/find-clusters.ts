@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
 import { firstOfErrors } from '../../flows/parallel.ts';
 import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
-import { untilQuiet } from '../../flows/until-quiet.ts';
+import { lateWords, untilQuiet } from '../../flows/until-quiet.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
@@ -210,10 +210,10 @@ async function lookWatched(
   looking: readonly Promise<FirstLook | SilentCluster>[],
 ): Promise<(FirstLook | SilentCluster)[]> {
   const looks = await untilQuiet(context, looking, (one) => !('error' in one));
-  return clients.map((client, index) => {
-    const message = `context "${client.context}": no answer yet; it is still being asked`;
-    return looks[index] ?? silentCluster(context, flags, client, new MeshctlError('Timeout', message));
-  });
+  return clients.map(
+    (client, index) =>
+      looks[index] ?? silentCluster(context, flags, client, new MeshctlError('Timeout', lateWords(client.context))),
+  );
 }
 
 /** One that gave no answer is not waited for as long where it is asked again in this run. */

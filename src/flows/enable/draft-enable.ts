@@ -31,7 +31,7 @@ import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts'
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
-import { ciliumRelease } from '../../mesh/enable/helm/hand-over.ts';
+import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
 import { peersOfRelease, type ReleasePeer } from '../../mesh/enable/helm/release-peers.ts';
 import { replacedCredentials } from '../../mesh/enable/helm/replaced-credentials.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
@@ -144,7 +144,7 @@ export async function draftEnable(
   const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
   const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs });
-  const release = options.handsTo && (options.handsTo.release ?? ciliumRelease(snapshot) ?? 'cilium');
+  const release = options.handsTo && releaseOf(snapshot, options.handsTo.release);
   const releasePeers = release ? peersOfRelease(await readReleaseValues(client, namespace, release)) : [];
   return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now(), releasePeers);
 }

@@ -3,9 +3,8 @@ import { stringify } from 'yaml';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
-import { ciliumRelease } from '../../mesh/enable/helm/hand-over.ts';
+import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
 import { helmPeers } from '../../mesh/enable/helm/peers.ts';
 import { withReleasePeers } from '../../mesh/enable/helm/release-peers.ts';
 import { type HelmValues, helmValues } from '../../mesh/enable/helm/values.ts';
@@ -78,10 +77,6 @@ export function helmCommand(
     ...(dryRun ? ['--dry-run=server', '--hide-secret'] : []),
     ...['--values', '-'],
   ];
-}
-
-function releaseOf(snapshot: ClusterSnapshot, given: string | undefined): string {
-  return given ?? ciliumRelease(snapshot) ?? 'cilium';
 }
 
 /**

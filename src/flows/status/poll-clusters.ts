@@ -2,7 +2,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { Flow, Target } from '../flow.ts';
-import { untilQuiet } from '../until-quiet.ts';
+import { lateWords, untilQuiet } from '../until-quiet.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 
 /** What the agents of several clusters said, before it is judged by what is configured. */
@@ -101,7 +101,7 @@ export function watchful(
 }
 
 function noAnswerYet(context: string): UnreachableCluster {
-  return { context, code: 'Timeout', message: `context "${context}": no answer yet; it is still being asked` };
+  return { context, code: 'Timeout', message: lateWords(context) };
 }
 
 /** Whether a cluster may answer at the next look. */

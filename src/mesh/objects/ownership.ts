@@ -4,6 +4,9 @@ import { describeRef, type KubeObject, type ManagedFieldsEntry, type ObjectRef }
 
 /** The label by which tools mark what they made. */
 export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+/** The annotations by which Helm knows an object of a release again. */
+export const RELEASE_NAME = 'meta.helm.sh/release-name';
+export const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';
 /** The label for which part of meshctl an object is. */
 export const COMPONENT = 'app.kubernetes.io/component';
 
@@ -63,7 +66,7 @@ export function toolOf(object: KubeObject | undefined): Tool | undefined {
   const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
   if (helmRelease !== undefined)
     return { kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease };
-  const release = annotations['meta.helm.sh/release-name'];
+  const release = annotations[RELEASE_NAME];
   if (release !== undefined) return { kind: 'helm', says: `Helm release ${release}`, name: release };
   const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
   if (kustomization !== undefined) return { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };

@@ -189,7 +189,7 @@ function resultOf(
       ...(notes.length > 0 ? { warnings: notes } : {}),
     },
     text: (theme) => (flags.output === 'junit' ? junit() : checkText(shown, { short, ...beside }, theme)),
-    exitCode: exitOf({ failed: isFailed(entries, flags, incomplete), unseen: incomplete }),
+    exitCode: exitOf({ failed: isProvedBad(entries, flags), unseen: incomplete, unproved: !isPassed(entries, flags) }),
   };
 }
 
@@ -233,8 +233,7 @@ function isInVain({ entries, failed, alone }: Checked, flags: CheckFlags): boole
 }
 
 /** Whether something is proved to be bad: that a cluster did not answer, or that nothing else could be looked at, is no proof. */
-function isFailed(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): boolean {
-  if (!incomplete) return !isPassed(entries, flags);
+function isProvedBad(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
   return entries.some((entry) => !UNPROVED.includes(entry.id) && isBad(entry, flags));
 }
 

@@ -34,6 +34,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
     kind: 'RoutesReport',
     data: { ...shown },
     text: (theme) => drawing ?? (flags.headers ? routesText(shown, theme) : routesRows(shown, theme)),
-    exitCode: exitOf({ failed: hasGap(report) || (!report.complete && !unseen), unseen }),
+    exitCode: exitOf({ failed: hasGap(report), unseen, unproved: !report.complete }),
   };
 }

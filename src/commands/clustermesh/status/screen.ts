@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { CommandContext } from '../../command.ts';
 
 /** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
@@ -5,8 +6,6 @@ const EMPTY_SCREEN = '\u001b[2J\u001b[H';
 const TO_TOP = '\u001b[H';
 const EMPTY_LINE = '\u001b[K';
 const EMPTY_BELOW = '\u001b[J';
-/** Styles, which take no room. */
-const STYLES = new RegExp(`${'\u001b'}\\[[0-9;]*m`, 'g');
 
 /**
  * Shows texts one after the other, each with the time of its look behind its first line, which is the verdict: on a terminal each one
@@ -39,10 +38,11 @@ export function screenOf({
 /** The first lines, with a last one that counts those for which a screen has no room; a line that is too long takes several rows. */
 export function withinRows(lines: readonly string[], rows: number | undefined, columns = Infinity): readonly string[] {
   if (rows === undefined || rows < 1) return lines;
-  const rowsOf = (line: string) => Math.max(1, Math.ceil([...line.replaceAll(STYLES, '')].length / columns));
+  const rowsOf = (line: string) => Math.max(1, Math.ceil([...stripVTControlCharacters(line)].length / columns));
   // The cursor stands on a row of its own below.
   const room = rows - 1;
-  const sums = lines.map((_, index) => lines.slice(0, index + 1).reduce((sum, line) => sum + rowsOf(line), 0));
+  const sums: number[] = [];
+  for (const line of lines) sums.push((sums.at(-1) ?? 0) + rowsOf(line));
   if ((sums.at(-1) ?? 0) <= room) return lines;
   const fitting = sums.filter((sum) => sum <= room - 1).length;
   return [...lines.slice(0, fitting), `… ${lines.length - fitting} more lines: without --watch`];

@@ -56,8 +56,9 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const look = withAllInvitations(seen, invitations, context.now());
       const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
       const others = lone ? await othersOf(lone) : [];
-      const unanswered = several ? await unansweredIn(context, look, asked) : [];
-      return statusResult(look, flags, { several, others, contexts: await contexts(look), unanswered });
+      const mesh = evaluateMesh(look.reports, look.unreachable);
+      const unanswered = several ? await unansweredIn(context, mesh, asked) : [];
+      return statusResult(look, mesh, flags, { several, others, contexts: await contexts(mesh), unanswered });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
@@ -109,11 +110,11 @@ function withAllInvitations(look: Look, invitations: Invitations, now: Date): Lo
 }
 
 /** The contexts of peers that were not asked, where a next step would name them: each name is looked for once. */
-function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look) => Promise<Contexts> {
+function knownContexts(context: CommandContext, flags: StatusFlags): (mesh: MeshStatusReport) => Promise<Contexts> {
   const known = new Map<string, string>();
   const sought = new Set<string>();
-  return async ({ reports, unreachable }) => {
-    const names = unknownContexts(evaluateMesh(reports, unreachable)).filter((name) => !sought.has(name));
+  return async (mesh) => {
+    const names = unknownContexts(mesh).filter((name) => !sought.has(name));
     if (names.length === 0) return known;
     const { contextsFor } = await import('../../targets/contexts-of-clusters.ts');
     for (const [name, found] of await contextsFor(context, flags)(names)) known.set(name, found);
@@ -137,11 +138,11 @@ function otherContexts(context: CommandContext, flags: StatusFlags): (report: St
 /** Where clusters are one-way, as chosen, which requests get no answer by that. */
 async function unansweredIn(
   context: CommandContext,
-  { reports, unreachable }: Look,
+  mesh: MeshStatusReport,
   asked: readonly Target[],
 ): Promise<Surroundings['unanswered']> {
-  const names = oneWayIn(evaluateMesh(reports, unreachable));
-  const concerned = reports.flatMap((report) => (names.includes(report.cluster.name) ? [report.context] : []));
+  const names = oneWayIn(mesh);
+  const concerned = mesh.clusters.flatMap((report) => (names.includes(report.cluster.name) ? [report.context] : []));
   if (concerned.length === 0) return [];
   const targets = asked.filter(({ client }) => concerned.includes(client.context));
   const found = await readUnanswered(context, targets);
@@ -174,11 +175,12 @@ interface Surroundings {
 /** A report of one cluster, or of a mesh where several were asked for. */
 function statusResult(
   look: Look,
+  evaluated: MeshStatusReport,
   { output }: StatusFlags,
   { several, others, contexts, unanswered }: Surroundings,
 ): CommandResult {
   const exitCode = exitOf({ failed: isSeenBroken(look), unseen: !isHealthy(look) });
-  const advised = adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts);
+  const advised = adviseMesh(evaluated, contexts);
   const mesh = printable(unanswered.length > 0 ? { ...advised, unanswered } : advised);
   const [single] = mesh.clusters;
   // The text has them as its headlines.

@@ -4,12 +4,9 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { kubectlCommand, shellWord } from '../../command-line.ts';
 import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
 import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../objects/names.ts';
-import { MANAGED_BY, toolOf } from '../../objects/ownership.ts';
+import { MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE, toolOf } from '../../objects/ownership.ts';
 import { PEER_SECRETS } from '../../peers/peers.ts';
 import { FIELD_MANAGER } from '../../plan/plan.ts';
-
-const RELEASE_NAME = 'meta.helm.sh/release-name';
-const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';
 
 const CERTIFICATES: readonly string[] = [CA_SECRET, ...CERTIFICATE_SECRETS];
 
@@ -28,9 +25,13 @@ function isRendered({ kind, metadata: { name } }: KubeObject, makes: ChartMakes)
   return CERTIFICATES.includes(name) ? makes.certificates : makes.peers || !isPeerSecret(name);
 }
 
-/** The release that Cilium's DaemonSet is of; undefined where nothing tells. */
-export function ciliumRelease({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>) {
-  return objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata.annotations?.[RELEASE_NAME];
+/** The release that Helm upgrades: the one that was named, else the one that Cilium's DaemonSet is of, else by its usual name. */
+export function releaseOf(
+  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  given: string | undefined,
+): string {
+  const told = objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata.annotations?.[RELEASE_NAME];
+  return given ?? told ?? 'cilium';
 }
 
 /**
