@@ -29,6 +29,11 @@ export async function orRefusal<T>(reading: Promise<T>): Promise<T | MeshctlErro
   }
 }
 
+/** What {@link orRefusal} gave, or undefined where that is the refusal. */
+export function unlessRefused<T>(read: T | MeshctlError): T | undefined {
+  return read instanceof MeshctlError ? undefined : read;
+}
+
 /** What was read, or undefined where it may not be. @throws MeshctlError whatever else fails */
 export async function unlessForbidden<T>(reading: Promise<T>): Promise<T | undefined> {
   try {

@@ -24,3 +24,13 @@ export function foldAlike<K, V>(values: readonly V[], keyOf: (value: V) => K): V
     alike.length < MANY_ALIKE ? alike.map((one) => [one]) : [alike],
   );
 }
+
+/** The name that is there most often, the first of several, and how often; none of none. */
+export function mostOften(names: readonly string[]): { name: string; count: number } {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].reduce((most, [name, count]) => (count > most.count ? { name, count } : most), {
+    name: '',
+    count: 0,
+  });
+}

@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { orRefusal, readOr } from '../kube/unless-refused.ts';
+import { orRefusal, readOr, unlessRefused } from '../kube/unless-refused.ts';
 import { givenToNodes } from '../mesh/cilium/nodes.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -27,12 +27,12 @@ export async function readPodAddresses(
   const podRangesRefused = [nodes, pools, endpoints].flatMap((read) =>
     read instanceof MeshctlError ? (read.hint ?? []) : [],
   )[0];
-  const podPools = found(pools)?.flatMap(({ spec }) => {
+  const podPools = unlessRefused(pools)?.flatMap(({ spec }) => {
     const { ipv4, ipv6 } = (spec ?? {}) as { ipv4?: { cidrs?: string[] }; ipv6?: { cidrs?: string[] } };
     return [...(ipv4?.cidrs ?? []), ...(ipv6?.cidrs ?? [])];
   });
-  const own = found(nodes);
-  const endpointAddresses = endpoints instanceof MeshctlError ? undefined : endpoints;
+  const own = unlessRefused(nodes);
+  const endpointAddresses = unlessRefused(endpoints);
   if (!own) return { podPools, endpointAddresses, podRangesRefused };
   const { podCidrs, addresses, subnets, networks } = givenToNodes(own);
   return {
@@ -53,10 +53,6 @@ function readEndpointAddresses(client: ClusterClient): Promise<string[] | Meshct
   };
   const read = client.collect({ apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint' }, addressesOf);
   return readOr(orRefusal(read), { absent: undefined, forbidden: undefined });
-}
-
-function found(read: readonly KubeObject[] | MeshctlError | undefined): readonly KubeObject[] | undefined {
-  return read instanceof MeshctlError ? undefined : read;
 }
 
 /** All CiliumNodes; undefined where there is no such kind, or the refusal where they may not be listed. */

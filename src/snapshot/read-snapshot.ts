@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { orRefusal, unlessForbidden } from '../kube/unless-refused.ts';
+import { orRefusal, unlessForbidden, unlessRefused } from '../kube/unless-refused.ts';
 import { authorityOfMesh } from '../mesh/certificates/authority.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type { CaFacts, ClusterSnapshot, Refused } from '../mesh/cluster-snapshot.ts';
@@ -175,10 +175,6 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     missingAccess,
     unread,
   };
-}
-
-function unlessRefused<T>(read: T | MeshctlError): T | undefined {
-  return read instanceof MeshctlError ? undefined : read;
 }
 
 function refusedOf(read: Readonly<Record<Refused, unknown>>): ReadonlySet<Refused> | undefined {

@@ -1,8 +1,6 @@
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { apiserverService } from '../../mesh/apiserver/live.ts';
 import { firstOf, MOST_NAMED } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverServiceRef } from '../../mesh/objects/names.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, isUnwell, type StatusReport } from '../../mesh/status/status.ts';
@@ -88,7 +86,7 @@ export async function forlornAmong(
 ): Promise<Standstill[]> {
   if (unreachable.length > 0) return [];
   const isBeingEnabled = ({ context, enabled }: StatusReport) =>
-    !enabled && polled.some(({ snapshot }) => snapshot.context === context && hasService(snapshot));
+    !enabled && polled.some(({ snapshot }) => snapshot.context === context && apiserverService(snapshot) !== undefined);
   const alone = reports.filter((report) => awaitsNobody(report) && !isBeingEnabled(report));
   const told = await Promise.all(alone.map(async (report) => (withInvitations ? withInvitations(report) : report)));
   return told.filter(awaitsNobody).flatMap((report) => {
@@ -99,8 +97,4 @@ export async function forlornAmong(
       : 'Cluster Mesh is not enabled';
     return hint === undefined ? [] : [{ context, says, hint }];
   });
-}
-
-function hasService({ objects, namespace }: ClusterSnapshot): boolean {
-  return objects.has(keyOf(apiserverServiceRef(namespace)));
 }

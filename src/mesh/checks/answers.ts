@@ -1,10 +1,10 @@
 import { isTunnel } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
-import { dialsAnother } from '../peers/namesakes.ts';
-import { configuredPeers, mayDialUnseen } from '../peers/peers.ts';
+import { pairsOf } from '../pairs.ts';
+import { dialsThis } from '../peers/namesakes.ts';
+import { mayDialUnseen } from '../peers/peers.ts';
 import { unansweredServices } from '../services/answers.ts';
 import { globalServicesIn } from '../services/newly-shared.ts';
 import type { ClusterServices } from '../services/service-facts.ts';
@@ -25,16 +25,14 @@ export const ANSWER_CHECKS: readonly MeshCheck[] = [
 
 /** Clusters of which the Services have to be read, with their backends, for what {@link ANSWER_CHECKS} ask: of most meshes none. */
 export function withUnansweredPeers(clusters: readonly ClusterSnapshot[]): ClusterSnapshot[] {
-  const isConcerned = (one: ClusterSnapshot) =>
-    clusters.some((other) => other !== one && (isUnanswered(one, other) || isUnanswered(other, one)));
-  return clusters.filter(isConcerned);
+  const pairs = pairsOf(clusters).filter(([one, other]) => isUnanswered(one, other) || isUnanswered(other, one));
+  const concerned = new Set(pairs.flat());
+  return clusters.filter((one) => concerned.has(one));
 }
 
 /** Whether one cluster dials another one through a tunnel, and that does not dial back, as far as may be read. */
 function isUnanswered(from: ClusterSnapshot, to: ClusterSnapshot): boolean {
-  const [client, server] = [from, to].map(clusterNameOf) as [string, string];
-  if (!isTunnel(to) || !configuredPeers(from).includes(server) || dialsAnother(from, server, to)) return false;
-  return !configuredPeers(to).includes(client) || dialsAnother(to, client, from);
+  return isTunnel(to) && dialsThis(from, to) && !dialsThis(to, from);
 }
 
 function judge(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | undefined {

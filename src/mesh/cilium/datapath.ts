@@ -1,5 +1,5 @@
 import { type AddressRange, parseCidr } from './cidr.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from './versions.ts';
+import { type CiliumVersion, compareMinors, isSince, versionOfImage } from './versions.ts';
 
 /** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
 export type CiliumConfig = Readonly<Record<string, string>>;
@@ -150,8 +150,7 @@ const PREFERENCES_FROM: CiliumVersion = { major: 1, minor: 20, patch: 0, suffix:
 export function heededDistributions(config: CiliumConfig, image?: string): string[] {
   if (!isOn(config, 'enable-service-topology')) return [];
   const version = image === undefined ? undefined : versionOfImage(image);
-  const isOlder = version !== undefined && compareMinors(version, PREFERENCES_FROM) < 0;
-  return isOlder ? ['PreferClose'] : ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
+  return isSince(version, PREFERENCES_FROM) ? ['PreferClose', 'PreferSameZone', 'PreferSameNode'] : ['PreferClose'];
 }
 
 /** The option by which agents are told to pass over the internalTrafficPolicy of Services; on by default. */
@@ -162,6 +161,5 @@ const HEEDED_FROM: CiliumVersion = { major: 1, minor: 18, patch: 0, suffix: '' }
 
 /** Whether agents of an image obey {@link INTERNAL_POLICY} (pkg/k8s/service.go of 1.17). One without a version is taken not to. */
 export function obeysInternalPolicyOption(image: string): boolean {
-  const version = versionOfImage(image);
-  return version !== undefined && compareMinors(version, HEEDED_FROM) < 0;
+  return !isSince(versionOfImage(image), HEEDED_FROM);
 }

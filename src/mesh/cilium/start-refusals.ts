@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type CiliumConfig, isOn } from './datapath.ts';
-import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {
@@ -24,7 +24,7 @@ export function ztunnelRefusal({
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): StartRefusal | undefined {
   const version = versionOfAgents(agent);
-  const isKnown = version === undefined || compareMinors(version, ZTUNNEL_SINCE) >= 0;
+  const isKnown = isSince(version, ZTUNNEL_SINCE);
   if (!isOn(ciliumConfig, 'enable-ztunnel') || !isKnown) return undefined;
   return {
     check: 'ztunnel',

@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { overlap, parseCidr } from './cidr.ts';
 import { encryption, isOn } from './datapath.ts';
 import { knownRanges } from './pod-ranges.ts';
-import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
 
 /** The options for each way are from 1.19; the one before, for what is sent, is gone from 1.20 on (pkg/option/config.go). */
 const BY_WAY_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
@@ -37,9 +37,8 @@ export function strictModeOf({ ciliumConfig: config = {}, agent }: Pick<ClusterS
   ingress: boolean;
 } {
   const version = versionOfAgents(agent);
-  const isSince = (since: CiliumVersion) => version === undefined || compareMinors(version, since) >= 0;
-  const byWay = isSince(BY_WAY_SINCE);
-  const former = version === undefined || !isSince(BY_WAY_ONLY_SINCE);
+  const byWay = isSince(version, BY_WAY_SINCE);
+  const former = version === undefined || !isSince(version, BY_WAY_ONLY_SINCE);
   const egress =
     byWay && isOn(config, 'enable-encryption-strict-mode-egress')
       ? config['encryption-strict-egress-cidr']

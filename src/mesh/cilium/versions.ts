@@ -58,6 +58,11 @@ export function compareMinors(a: CiliumVersion, b: CiliumVersion): number {
   return a.major - b.major || a.minor - b.minor;
 }
 
+/** Whether a Cilium has what came with a version. One that is not known is taken to: nothing is decided as if it were an old one. */
+export function isSince(version: CiliumVersion | undefined, since: CiliumVersion): boolean {
+  return version === undefined || compareMinors(version, since) >= 0;
+}
+
 /** Of pre.0, pre.1, …, rc.0, rc.1, …, release: pre.N count up from 0, rc.N from a thousand on. */
 function preReleaseRank({ suffix }: CiliumVersion): number {
   const [, phase, number] = PRE_RELEASE.exec(suffix) ?? [];

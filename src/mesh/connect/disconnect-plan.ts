@@ -189,12 +189,13 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
           why: keptBecause([...new Set([...peers, ...oneWay])], stillDialled),
         },
       ];
+    const differing = differingMarks(before, merged);
     return [
       {
         ...base,
         action: wanted === 'delete' ? 'delete' : 'update',
-        changes: wanted === 'delete' ? [] : markChanges(before, differingMarks(before, merged)),
-        why: whyChanged(gone, differingMarks(before, merged)),
+        changes: wanted === 'delete' ? [] : markChanges(before, differing),
+        why: whyChanged(gone, differing),
         write: { method: 'edit', edit },
       },
     ];

@@ -1,13 +1,14 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
-
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
+import { rememberedOf } from '../remembered.ts';
 import { concernedPeers, holdOn, knownAs, mayBeOfMesh, namesOf } from './concerned-peers.ts';
 import { dialledAddresses } from './file/dialled-addresses.ts';
 import { choicesFor } from './peer-choices.ts';
-import { dialingFile } from './peers.ts';
+import { configuredPeers, dialingFile } from './peers.ts';
 
 /**
  * Whether two clusters are connected with each other, and not each with a namesake of the other: names are given in each mesh
@@ -150,6 +151,15 @@ export function isDoubtfulPeer(client: ClusterSnapshot, server: ClusterSnapshot)
  */
 export function dialsAnother(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean {
   return isDialledAt(client, peer, server) === false && trustsItsCa(client, peer, server) === false;
+}
+
+/** Whoever compares each cluster with every other one asks it as often. */
+const namesDialled = rememberedOf((client: ClusterSnapshot) => new Set(configuredPeers(client)));
+
+/** Whether a cluster is configured to dial this one, and not for certain another one of its name. */
+export function dialsThis(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+  const name = clusterNameOf(server);
+  return namesDialled(client).has(name) && !dialsAnother(client, name, server);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { describeRef } from '../objects/kube-object.ts';
+import { groupBy } from '../pairs.ts';
 import { isChange, type Step } from './plan.ts';
 
 /** What was written or removed in one cluster; data for `-o json`. */
@@ -10,11 +11,8 @@ export interface ChangedObjects {
 
 /** What steps that were done have changed, by cluster. Clusters of which everything was kept are left out. */
 export function changedObjects(steps: readonly Step[]): ChangedObjects[] {
-  const changed = steps.filter(isChange);
-  return [...new Set(changed.map(({ cluster }) => cluster))].map((context) => ({
+  return [...groupBy(steps.filter(isChange), ({ cluster }) => cluster)].map(([context, own]) => ({
     context,
-    objects: [
-      ...new Set(changed.filter(({ cluster }) => cluster === context).map(({ object }) => describeRef(object))),
-    ],
+    objects: [...new Set(own.map(({ object }) => describeRef(object)))],
   }));
 }

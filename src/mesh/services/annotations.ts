@@ -3,7 +3,7 @@
  * Cilium 1.20's pkg/annotation (clustermesh.go, k8s.go).
  */
 
-import { type CiliumVersion, compareMinors, versionOfImage } from '../cilium/versions.ts';
+import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand } from '../command-line.ts';
 
 /** What the affinity can be. */
@@ -97,8 +97,7 @@ const NAMESPACES_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix:
 
 /** Whether a Cilium heeds what namespaces say, and the option. @param image of its agents; one without a version is taken to */
 export function heedsNamespaces(image: string | undefined): boolean {
-  const version = versionOfImage(image ?? '');
-  return version === undefined || compareMinors(version, NAMESPACES_SINCE) >= 0;
+  return isSince(versionOfImage(image ?? ''), NAMESPACES_SINCE);
 }
 
 /** Whether namespaces that say nothing take part in the mesh. @param image of the agents */

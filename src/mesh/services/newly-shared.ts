@@ -2,7 +2,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
-import { dialsAnother } from '../peers/namesakes.ts';
+import { dialsThis } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
 import { heededNamespaces, isGlobalByDefault, readSharing } from './annotations.ts';
 import type { ClusterServices } from './service-facts.ts';
@@ -79,11 +79,7 @@ export interface FirstDials {
 /** By who dials: those that it does not dial yet. */
 export function firstDials(dials: readonly DialOfSnapshots[]): FirstDials[] {
   return [...groupBy(dials, ({ client }) => client)].flatMap(([client, own]) => {
-    const dialled = new Set(configuredPeers(client));
-    const servers = own.flatMap(({ server }) => {
-      const name = clusterNameOf(server);
-      return dialled.has(name) && !dialsAnother(client, name, server) ? [] : [server];
-    });
+    const servers = own.map(({ server }) => server).filter((server) => !dialsThis(client, server));
     return servers.length > 0 ? [{ client, servers }] : [];
   });
 }

@@ -1,6 +1,6 @@
 import { cacheTtlOf, containerOf } from '../apiserver/deployment.ts';
 import { ciliumSettingsOf } from '../cilium/install.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from '../cilium/versions.ts';
+import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import type { ClusterService } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
@@ -37,31 +37,41 @@ export function keptFor(
   deployment: KubeObject | undefined,
 ): string | undefined {
   const version = image === undefined ? undefined : versionOfImage(image);
-  const ofAgents = version && compareMinors(version, TTL_FROM) < 0 ? undefined : ciliumSettingsOf(config).cacheTtl;
+  const ofAgents = isSince(version, TTL_FROM) ? ciliumSettingsOf(config).cacheTtl : undefined;
   const ttl = containerOf(deployment, 'kvstoremesh') ? cacheTtlOf(deployment) : ofAgents;
   // 0s, 0m0s: it is off.
   return ttl !== undefined && /[1-9]/.test(ttl) ? ttl : undefined;
 }
 
+/** Where requests of a cluster go, be it from some of its nodes. */
+interface Requests {
+  of: ClusterServices;
+  /** The clusters whose backends they go to. */
+  to: readonly string[];
+}
+
+/** Of each cluster that has a Service, where requests for it go. @param inputs of all clusters */
+export function requestsFor(clusters: readonly ClusterServices[], inputs: readonly ClusterService[]): Requests[] {
+  return clusters
+    .filter((of) => inputs.some(({ cluster }) => cluster === of.cluster))
+    .map((of) => ({
+      of,
+      to: [...usesIn(of, inputs).map(({ cluster }) => cluster), ...usedBySome(of, unconnectedFor(of, inputs))],
+    }));
+}
+
 /**
  * What comes of a Service if a cluster falls silent, as by a power cut or a broken network: its backends are used on as agents last
  * heard of them, since nothing tells that they are gone.
- * @param inputs of all clusters, the silent one too
+ * @param requests of all clusters, the silent one too
  * @param survives whether the others are served once nobody sends requests there
  */
-export function silentLoss(
-  clusters: readonly ClusterServices[],
-  inputs: readonly ClusterService[],
-  silent: string,
-  survives: boolean,
-): SilentLoss {
-  const stray = clusters
-    .filter((of) => of.cluster !== silent && inputs.some(({ cluster }) => cluster === of.cluster))
-    .filter((of) => {
-      const uses = usesIn(of, inputs).map(({ cluster }) => cluster);
-      return uses.includes(silent) || usedBySome(of, unconnectedFor(of, inputs)).includes(silent);
-    })
-    .map(({ cluster, keptFor: span }): StraySender => (span === undefined ? { cluster } : { cluster, for: span }));
+export function silentLoss(requests: readonly Requests[], silent: string, survives: boolean): SilentLoss {
+  const stray = requests
+    .filter(({ of, to }) => of.cluster !== silent && to.includes(silent))
+    .map(
+      ({ of: { cluster, keptFor: span } }): StraySender => (span === undefined ? { cluster } : { cluster, for: span }),
+    );
   return {
     survives: survives && stray.every((one) => one.for !== undefined),
     ...(stray.length > 0 ? { stray } : {}),

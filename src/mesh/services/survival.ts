@@ -1,7 +1,7 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import { joinServices, type MeshService, serviceKey } from './services.ts';
-import { type SilentLoss, silentLoss } from './silence.ts';
+import { requestsFor, type SilentLoss, silentLoss } from './silence.ts';
 import { afterRestart, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
@@ -49,7 +49,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
   const lost = without === undefined ? clusters.map(({ cluster }) => cluster) : [without];
   return joinServices(clusters).map((service) => {
     const present = survivors(clusters, service);
-    const inputs = selectionInputs(clusters, serviceKey(service));
+    const requests = requestsFor(clusters, selectionInputs(clusters, serviceKey(service)));
     const failing = present.filter((survivor) => !isServed(survivor));
     const unconnected = failing.flatMap(({ cluster, unconnected: to }) => (to ? [[cluster, to] as const] : []));
     return {
@@ -61,7 +61,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
       losses: lost.map((cluster) => {
         const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
         const survives = served.length > 0 && served.every(isServed);
-        const silent = silentLoss(clusters, inputs, cluster, survives);
+        const silent = silentLoss(requests, cluster, survives);
         return { without: cluster, survives, served, left: capacity(served), silent };
       }),
     };

@@ -4,8 +4,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { enumerated, firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
-import { dialsAnother } from '../peers/namesakes.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { dialsThis } from '../peers/namesakes.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import { type DialOfSnapshots, firstDials, usedOf } from './newly-shared.ts';
 import type { ClusterServices } from './service-facts.ts';
@@ -95,11 +94,7 @@ export const bothDialByFile: HaveBothDial = (client, servers) => {
 };
 
 function isDialledBack({ client, server }: DialOfSnapshots, dials: readonly DialOfSnapshots[]): boolean {
-  const name = clusterNameOf(client);
-  return (
-    dials.some((dial) => dial.client === server && dial.server === client) ||
-    (configuredPeers(server).includes(name) && !dialsAnother(server, name, client))
-  );
+  return dials.some((dial) => dial.client === server && dial.server === client) || dialsThis(server, client);
 }
 
 function why(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): string {

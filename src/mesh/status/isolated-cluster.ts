@@ -36,15 +36,14 @@ export function joinIsolated<T>(
     isMany(of, ({ peer }) => peer),
   );
   const joined = new Map<T, LackGroup<T>>();
+  const groupOf = new Map(groups.flatMap((group) => group.map((one) => [one, group] as const)));
   for (const of of outgoing) {
     const [first] = of;
     if (!first) continue;
     const { cluster } = first.lack;
     const incoming = lacks.filter(({ lack }) => lack.peer === cluster);
     const isIsolated = isMany(incoming, ({ context }) => context);
-    const alone = of.filter(({ one }) =>
-      groups.some((group) => group.includes(one) && onlyOf(group, first.lack, lackOf)),
-    );
+    const alone = isIsolated ? [] : of.filter(({ one }) => onlyOf(groupOf.get(one) ?? [], first.lack, lackOf));
     if (!isIsolated && !isMany(alone, ({ peer }) => peer)) continue;
     const group: LackGroup<T> = isIsolated
       ? { held: incoming.map(({ one }) => one), isolated: cluster, own: of.map(({ one }) => one) }

@@ -71,6 +71,8 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const unread = unreadIn(report, snapshot);
     const span = keptFor(snapshot.ciliumConfig ?? {}, snapshot.agent?.image, apiserverDeployment(snapshot));
     const addresses = report.problems.length > 0 ? addressFaults(snapshot, others) : [];
+    const misnamed =
+      report.problems.length > 0 ? lackedByName({ ...seen, snapshot, report }, others, faults) : undefined;
     return {
       ...report,
       ...verdictOf(report, { faults, ...unread }),
@@ -85,7 +87,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
         return explained(problem, report, {
           own: faults,
           peer: peer?.faults ?? [],
-          misnamed: lackedByName({ ...seen, snapshot, report }, others, faults),
+          misnamed,
           addresses: addresses.map(({ fault, explains }) => ({
             fault: peer ? withFormerForgotten(fault, { ...seen, snapshot }, [peer]) : fault,
             explains,

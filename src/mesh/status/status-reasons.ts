@@ -1,5 +1,6 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { uncapital } from '../counted.ts';
 import { enabledFirst, type NotReady, notReadyIn } from '../faults/enable-first.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
@@ -141,7 +142,8 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
       about: isOfAll(first, around)
         ? [...new Set(group.map(({ report }) => labelOf(report)))]
         : [
-            isolated ?? (isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : labelOf(first.report)) : undefined),
+            isolated ??
+              (isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause, labelOf) : labelOf(first.report)) : undefined),
           ].flatMap((name) => name ?? peers),
       ...wordsOf(group, around),
       ...(heldOver
@@ -263,7 +265,7 @@ function mendOrCheck(fault: Fault, { clusters, seenBy, notReady, silent, isCheck
 function causeFirst(what: FailureClass | FaultId, hint: string, contexts: readonly string[]): string {
   if (!CAUSED_ELSEWHERE.has(what)) return hint;
   const check = meshctlCommand('clustermesh check', { context: contexts });
-  const otherwise = /^kubectl /.test(hint) ? `check by hand: ${hint}` : hint[0]?.toLowerCase() + hint.slice(1);
+  const otherwise = /^kubectl /.test(hint) ? `check by hand: ${hint}` : uncapital(hint);
   return `Find the cause: ${check}; or ${otherwise}`;
 }
 
@@ -322,9 +324,13 @@ function placesOf(group: readonly Held[], labelOf: ReturnType<typeof labelsOf>):
   );
 }
 
-function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefined {
+function clusterOf(
+  { clusters }: Clusters,
+  { context }: Fault,
+  labelOf: ReturnType<typeof labelsOf>,
+): string | undefined {
   const found = clusters.find((report) => report.context === context);
-  return found && labelsOf(clusters)(found);
+  return found && labelOf(found);
 }
 
 /** A cluster that was asked and those that may be its peers; of a name that is its own, too, it is the one that is meant. */

@@ -1,6 +1,6 @@
 /** What a clustermesh-apiserver publishes about its cluster (Cilium's pkg/kvstore and clustermesh-apiserver/clustermesh). */
 
-import { type CiliumVersion, compareMinors } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, isSince } from '../../mesh/cilium/versions.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { ofFamily } from '../fixtures/addresses.ts';
@@ -127,7 +127,7 @@ const NAMESPACES_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix:
 function globalServicesOf(store: Store, own: OwnCluster): [string, unknown][] {
   const globalByDefault = ciliumConfigOf(store)['clustermesh-default-global-namespace'] !== 'false';
   const version = agentVersion(store);
-  const knowsNamespaces = version === undefined || compareMinors(version, NAMESPACES_SINCE) >= 0;
+  const knowsNamespaces = isSince(version, NAMESPACES_SINCE);
   const isGlobal = (namespace: string) =>
     !knowsNamespaces ||
     takesPart(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);

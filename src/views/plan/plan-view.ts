@@ -78,7 +78,9 @@ const MANY_CLUSTERS = 6;
 export function planBlocks(report: PlanReport, theme: Theme): string[] {
   const contexts = contextsOf(report);
   const isMany = contexts.length >= MANY_CLUSTERS;
-  const linesOf = (context: string) => stepsAndPeers(context, report, !isMany, theme);
+  const phases = phasesOf(report.steps);
+  const lines = new Map(contexts.map((one) => [one, stepsAndPeers(one, report, { phases, digests: !isMany }, theme)]));
+  const linesOf = (context: string) => lines.get(context) ?? [];
   const doneTo = (context: string) =>
     JSON.stringify([
       linesOf(context),
@@ -98,12 +100,17 @@ function block(contexts: readonly string[], lines: readonly string[], report: Pl
 }
 
 /** @param digests also of what is in keys, by which each cluster differs from all others */
-function stepsAndPeers(context: string, report: PlanReport, digests: boolean, theme: Theme): string[] {
+function stepsAndPeers(
+  context: string,
+  report: PlanReport,
+  { phases, digests }: { phases: readonly string[]; digests: boolean },
+  theme: Theme,
+): string[] {
   const { steps, notes = {}, effects = [], verdicts } = report;
   const own = steps.filter(({ cluster }) => cluster === context);
   return [
     ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
-    ...phasedLines(own, phasesOf(steps), { verdicts, digests }, theme),
+    ...phasedLines(own, phases, { verdicts, digests }, theme),
     ...peerLines(
       effects.filter(({ cluster }) => cluster === context),
       theme,

@@ -1,6 +1,6 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
-import { foldAlike, MANY_ALIKE, pairsOf } from '../../mesh/pairs.ts';
+import { foldAlike, MANY_ALIKE, mostOften, pairsOf } from '../../mesh/pairs.ts';
 import type { BrokenLink } from '../../mesh/status/broken-link.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -22,9 +22,7 @@ function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
 
 /** `a and b; a and c`; whoever is in many of the pairs is named once: `a and each of b, c and d`. */
 function pairWords(pairs: readonly (readonly [string, string])[]): string[] {
-  const counts = new Map<string, number>();
-  for (const name of pairs.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const [name, count = 0] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+  const { name, count } = mostOften(pairs.flat());
   if (count < MANY_ALIKE) return pairs.map(([one, other]) => `${one} and ${other}`);
   const others = pairs.filter((pair) => pair.includes(name)).map(([one, other]) => (one === name ? other : one));
   return [`${name} and each of ${enumerated(others)}`, ...pairWords(pairs.filter((pair) => !pair.includes(name)))];

@@ -1,5 +1,5 @@
 import { counted, enumerated } from '../../mesh/counted.ts';
-import { MANY_ALIKE } from '../../mesh/pairs.ts';
+import { MANY_ALIKE, mostOften } from '../../mesh/pairs.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from '../../mesh/status/mesh-status.ts';
 import { peerNameOf } from '../../mesh/status/status.ts';
 import { wrapped } from '../hint-lines.ts';
@@ -11,26 +11,20 @@ const MOST_CLUSTERS = 10;
 /** Where nobody knows it. */
 const USUAL_COLUMNS = 100;
 
-/**
- * Who is connected to whom: as a table where that fits the terminal, else what is not connected, by the clusters that are in most of it.
- * @param whole as a table, however wide
- */
-export function matrixLines(mesh: MeshStatusReport, theme: Theme, whole: boolean): string[] {
-  const table = tableOf(mesh, theme);
-  return whole || isWithin(mesh, table.plain, theme) ? table.styled : shortcomings(mesh, theme);
+/** Who is connected to whom, as a table or, where that is cut, what is not connected, by the clusters that are in most of it. */
+export function matrixLines(mesh: MeshStatusReport, theme: Theme, isCut: boolean): string[] {
+  return isCut ? shortcomings(mesh, theme) : tableLines(cellsOf(mesh, theme), '  ');
 }
 
 /** Whether a mesh is too large for its table: what is said of it has to keep to lines, too. */
 export function isLargeMesh(mesh: MeshStatusReport, theme: Theme): boolean {
-  return !isWithin(mesh, tableOf(mesh, theme).plain, theme);
+  const { columns } = theme;
+  if (columns === undefined) return mesh.clusters.length > MOST_CLUSTERS;
+  const plain = cellsOf(mesh, theme).map((row) => row.map(({ text }) => text));
+  return tableLines(plain, '  ').some((line) => [...line].length > columns);
 }
 
-function isWithin({ clusters }: MeshStatusReport, lines: readonly string[], { columns }: Theme): boolean {
-  if (columns === undefined) return clusters.length <= MOST_CLUSTERS;
-  return lines.every((line) => [...line].length <= columns);
-}
-
-function tableOf(mesh: MeshStatusReport, theme: Theme): { plain: string[]; styled: string[] } {
+function cellsOf(mesh: MeshStatusReport, theme: Theme): Cell[][] {
   const { clusters, matrix } = mesh;
   const columns = [...new Set(matrix.map(({ to }) => to))];
   const named = clusters.some(({ context, cluster }) => context !== cluster.name);
@@ -42,9 +36,7 @@ function tableOf(mesh: MeshStatusReport, theme: Theme): { plain: string[]; style
       ...columns.map((to) => cellFor(cellTo.get(to), theme, servesUnseen)),
     ];
   });
-  const cells: Cell[][] = [head, ...rows];
-  const plain = cells.map((row) => row.map(({ text }) => text));
-  return { plain: tableLines(plain, '  '), styled: tableLines(cells, '  ') };
+  return [head, ...rows];
 }
 
 /** @param unseen peers of the row of which it is only on record that they dial it */
@@ -115,15 +107,6 @@ function byCluster(cells: readonly MatrixCell[], others: number): ConnectionGrou
     ...groups,
     ...left.map(({ from, to, connected = 0, total = 0 }) => ({ says: `${from} to ${to} (${connected}/${total}):` })),
   ];
-}
-
-function mostOften(names: readonly string[]): { name: string; count: number } {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts].reduce((most, [name, count]) => (count > most.count ? { name, count } : most), {
-    name: '',
-    count: 0,
-  });
 }
 
 /** Of what is so because somebody wanted it, how much there is. */

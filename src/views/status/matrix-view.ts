@@ -55,7 +55,7 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   const lines = [headline(report, theme)];
   if (report.clusters.length > 0) {
     lines.push(`🔌 Cluster Connections${isCut ? '' : ' (nodes of the row connected to the column)'}:`);
-    lines.push(...matrixLines(report, theme, !isCut));
+    lines.push(...matrixLines(report, theme, isCut));
   }
   lines.push(...unansweredLines(report, theme));
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
