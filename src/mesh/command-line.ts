@@ -59,6 +59,10 @@ export function contextsNamedBy(flag: string, line: string): string[] {
   return line.startsWith('kubectl ') ? [text] : entriesOfList(text);
 }
 
+/** All contexts that a command line names, those that it connects to among them. */
+export const contextsIn = (line: string): string[] =>
+  ['context', 'destination-context'].flatMap((flag) => contextsNamedBy(flag, line));
+
 /**
  * `meshctl clustermesh enable --context a,b --replicas 2`.
  * @param command its path, e.g. `clustermesh enable`
@@ -130,6 +134,11 @@ export function unnamedContext(cluster: string): string {
 
 const UNNAMED = /'[^']*<context of [^>']+>[^']*'/g;
 const UNNAMED_PEER = /<context of ([^>']+)>/g;
+
+/** The cluster of another owner that stands in for a context, known by a message alone: it has none here. */
+export function ownedElsewhere(context: string): string | undefined {
+  return unnamedIn(shellWord(context))[0];
+}
 
 /** The clusters whose context a command line in a text leaves to the operator, by name. */
 export function unnamedIn(text: string): string[] {

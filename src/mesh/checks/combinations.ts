@@ -12,7 +12,7 @@ import {
   ztunnelRefusal,
 } from '../cilium/start-refusals.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
+import { meshctlCommand, ownedElsewhere } from '../command-line.ts';
 import { uncapital } from '../counted.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './shared/check.ts';
 import { comparedInVain, meantPairs } from './shared/meant-pairs.ts';
@@ -72,8 +72,7 @@ const COMBINATIONS: readonly Combination[] = [
     judge: lackOfEndpoints,
     isRefused: () => true,
     hint: (cluster) => {
-      const [theirs] = unnamedIn(shellWord(cluster.context));
-      // One of another owner, known by a message alone, has no context here.
+      const theirs = ownedElsewhere(cluster.context);
       if (theirs !== undefined) return `have the owner of "${theirs}" set disableEndpointCRD to false and start over.`;
       return uncapital(endpointsHint(cluster));
     },

@@ -12,7 +12,7 @@ import { restartCommand } from '../cilium/identity.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { shellWord, unnamedIn } from '../command-line.ts';
+import { ownedElsewhere } from '../command-line.ts';
 import { MOST_NAMED } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { isGlobalByDefault } from '../services/annotations.ts';
@@ -255,8 +255,7 @@ function disagreement(
 
 /** What changes nothing that runs mends nothing: the programs read these settings only when they start. */
 function restartHint(clusters: readonly ClusterSnapshot[]): string {
-  // One of another owner, known by a message alone, has no context here.
-  const own = clusters.filter(({ context }) => unnamedIn(shellWord(context)).length === 0);
+  const own = clusters.filter(({ context }) => ownedElsewhere(context) === undefined);
   if (own.length === 0) return '';
   const restarts = own.slice(0, MOST_NAMED).map(restartCommand);
   return ` What runs reads it only at its start: restart it wherever it was set, as by ${restarts.join('; or ')}`;

@@ -10,7 +10,7 @@ import {
   wayBack,
 } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { shellWord, unnamedIn } from '../command-line.ts';
+import { ownedElsewhere } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
@@ -40,8 +40,7 @@ function ownValue(
   const cluster = alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
   if (!cluster) return needs;
-  // One of another owner, known by a message alone, has no context here.
-  const [theirs] = unnamedIn(shellWord(cluster.context));
+  const theirs = ownedElsewhere(cluster.context);
   if (theirs !== undefined) return `${needs}; have the owner of "${theirs}" see to it and start over.`;
   return `${needs}: ${configureCommand(cluster, { [key]: value })} && ${restartCommand(cluster)}`;
 }

@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type AddressRange, overlap, parseCidr } from './cidr.ts';
-import { ipFamilies } from './datapath.ts';
+import { type CiliumConfig, ipFamilies } from './datapath.ts';
 
 /** A range of addresses as it is written. */
 export interface NamedRange extends AddressRange {
@@ -19,8 +19,12 @@ export interface PodRanges {
   otherwise: string;
 }
 
-/** Modes in which pods have addresses of a cloud's subnets, which CiliumNodes name in their status. */
 const OF_SUBNETS: readonly string[] = ['eni', 'azure', 'alibabacloud'];
+
+/** Whether pods have addresses of a cloud's subnets, which CiliumNodes name in their status (option `ipam`). */
+export function hasAddressesOfCloud({ ipam = '' }: CiliumConfig): boolean {
+  return OF_SUBNETS.includes(ipam);
+}
 
 /**
  * The one rule for pod ranges, by Cilium's option `ipam` (Documentation/network/concepts/ipam): `kubernetes` takes the
@@ -42,7 +46,7 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   if (ipam === 'kubernetes') {
     return { given: rangesIn(own?.length ? own : ofNodes), pools: [], otherwise: 'its nodes have no podCIDRs' };
   }
-  if (OF_SUBNETS.includes(ipam)) {
+  if (hasAddressesOfCloud(config)) {
     const given = (snapshot.podSubnets ?? []).flatMap(({ network, cidr }) => rangesIn([cidr], network));
     return {
       given: inOrder(given),

@@ -1,6 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type AddressRange, parseCidr } from './cidr.ts';
 import { maskedFamilies, rangeOption, unmaskedRanges } from './datapath.ts';
+import { hasAddressesOfCloud } from './pod-ranges.ts';
 
 /** A range for whose addresses a cluster's pods keep their own. */
 export interface UnmaskedRange {
@@ -12,9 +13,6 @@ export interface UnmaskedRange {
   range: AddressRange;
 }
 
-/** Modes in which an agent takes the primary range of its network (VPC) where the option is not set (Cilium's pkg/ipam/crd.go, pkg/ipam/eni.go). */
-const BY_NETWORK: readonly string[] = ['eni', 'azure', 'alibabacloud'];
-
 /** For which addresses a cluster's pods keep their own, by what is set, and else by its cloud's network; that is of IPv4 only. */
 export function unmaskedRangesOf({
   ciliumConfig: config = {},
@@ -22,8 +20,8 @@ export function unmaskedRangesOf({
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'networkCidrs'>): UnmaskedRange[] {
   const set = unmaskedRanges(config).map((one) => ({ ...one, name: one.option }));
   const option = rangeOption(4);
-  const isDetected =
-    BY_NETWORK.includes(config.ipam ?? '') && maskedFamilies(config).includes(4) && config[option] === undefined;
+  // There an agent takes the primary range of its network (VPC) where the option is not set (Cilium's pkg/ipam/crd.go, pkg/ipam/eni.go).
+  const isDetected = hasAddressesOfCloud(config) && maskedFamilies(config).includes(4) && config[option] === undefined;
   if (!isDetected) return set;
   const detected = networkCidrs.flatMap((cidr) => {
     const range = parseCidr(cidr);

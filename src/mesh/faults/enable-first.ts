@@ -1,6 +1,6 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { COMMAND_LINES, contextsNamedBy, meshctlCommand } from '../command-line.ts';
+import { COMMAND_LINES, contextsIn, contextsNamedBy, meshctlCommand } from '../command-line.ts';
 import type { Fault } from './fault.ts';
 import { enableObstacles } from './serve-faults.ts';
 import { isHalfEnabled, isRefusedByConnect } from './unready.ts';
@@ -44,8 +44,9 @@ export function enabledFirst(hint: string, notReady: NotReady): string {
     if (!line.startsWith(CONNECT)) return line;
     const before = hint.slice(0, offset).split(NEXT_WAY).at(-1)?.match(COMMAND_LINES) ?? [];
     const enabled = before.filter((one) => one.startsWith(ENABLE)).flatMap((one) => contextsNamedBy('context', one));
-    const named = [...contextsNamedBy('context', line), ...contextsNamedBy('destination-context', line)];
-    const lacking = [...new Set(named)].filter((context) => notReady.has(context) && !enabled.includes(context));
+    const lacking = [...new Set(contextsIn(line))].filter(
+      (context) => notReady.has(context) && !enabled.includes(context),
+    );
     const isObstructed = (context: string) => {
       const { unsigned, caExpired } = notReady.get(context) ?? {};
       return unsigned === true || caExpired === true;

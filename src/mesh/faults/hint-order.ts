@@ -1,4 +1,4 @@
-import { COMMAND_LINES } from '../command-line.ts';
+import { COMMAND_LINES, contextsIn } from '../command-line.ts';
 import { MANY_ALIKE } from '../pairs.ts';
 
 /**
@@ -91,9 +91,6 @@ export interface Reach {
   clusters: number;
 }
 
-/** Contexts in a command line, as they are typed. */
-const CONTEXTS = /--(?:destination-)?context ((?:\\'|[^\s']|'[^']*')+)/g;
-
 /**
  * Of things in an order of hints, those that reach many clusters first, an outage before what is none yet, and the larger before the
  * smaller. Before each of them stays what must be there before its hint can be typed: an earlier stage in one of its clusters.
@@ -103,7 +100,7 @@ export function largestFirst<T>(things: readonly T[], hintOf: (thing: T) => stri
     thing,
     reach: reachOf(thing),
     stage: stageOf(hintOf(thing)),
-    contexts: [...hintOf(thing).matchAll(CONTEXTS)].flatMap(([, names = '']) => names.split(',')),
+    contexts: (hintOf(thing).match(COMMAND_LINES) ?? []).flatMap(contextsIn),
   }));
   const ordered: typeof known = [];
   const place = (one: (typeof known)[number]): void => {

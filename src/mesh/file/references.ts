@@ -1,4 +1,5 @@
 import { probablyMeant } from '../nearest.ts';
+import { fieldsOf } from '../record.ts';
 import type { Topology } from './document.ts';
 import { enableFaults } from './enable-faults.ts';
 import { endpointFault } from './endpoint.ts';
@@ -10,13 +11,13 @@ import { connectionsOf, dialKey } from './topology.ts';
  * schema has it is passed over: that is told already.
  */
 export function referenceFaults(document: unknown): ValueFault[] {
-  const spec = recordOf(recordOf(document).spec);
+  const spec = fieldsOf(fieldsOf(document).spec);
   const clusters = recordsOf(spec.clusters);
   const names = clusters.flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
   const known = knownNames(names);
   return [
     ...clusterFaults(spec, known),
-    ...topologyFaults(recordOf(spec.topology), known, names),
+    ...topologyFaults(fieldsOf(spec.topology), known, names),
     ...endpointFaults(spec, known, names),
     ...serviceFaults(spec, known),
     ...textsOf(spec.external).flatMap(({ text, index }): ValueFault[] =>
@@ -45,7 +46,7 @@ function knownNames(names: readonly string[]): Known {
 }
 
 function clusterFaults(spec: Fields, known: Known): ValueFault[] {
-  const defaults = recordOf(spec.defaults);
+  const defaults = fieldsOf(spec.defaults);
   const clusters = recordsOf(spec.clusters);
   const own = clusters.flatMap((cluster, index): ValueFault[] => {
     const path = ['spec', 'clusters', index];
@@ -70,27 +71,27 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
       ...(connectOnly === true && cluster.enable !== undefined
         ? [{ path: [...path, 'enable'], message: 'cannot be used with connectOnly, which leaves all of that alone' }]
         : []),
-      ...known(recordOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
-      ...enableFaults(recordOf(cluster.enable), recordOf(defaults.enable)).map((fault) => ({
+      ...known(fieldsOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
+      ...enableFaults(fieldsOf(cluster.enable), fieldsOf(defaults.enable)).map((fault) => ({
         ...fault,
         path: [...path, 'enable', ...fault.path],
       })),
     ];
   });
-  const general = enableFaults(recordOf(defaults.enable), {}).map((fault) => ({
+  const general = enableFaults(fieldsOf(defaults.enable), {}).map((fault) => ({
     ...fault,
     path: ['spec', 'defaults', 'enable', ...fault.path],
   }));
-  const source = known(recordOf(defaults.enable).caFrom, ['spec', 'defaults', 'enable', 'caFrom']);
+  const source = known(fieldsOf(defaults.enable).caFrom, ['spec', 'defaults', 'enable', 'caFrom']);
   return [...general, ...source, ...own, ...circleFaults(clusters, defaults)];
 }
 
 /** Clusters that get their CA from each other, so that none of them makes it: each circle once, where it can be opened. */
 function circleFaults(clusters: readonly Fields[], defaults: Fields): ValueFault[] {
-  const { caFrom: general } = recordOf(defaults.enable);
+  const { caFrom: general } = fieldsOf(defaults.enable);
   const sources = new Map(
     clusters.flatMap(({ name, enable, connectOnly = defaults.connectOnly }): [unknown, unknown][] => {
-      const { caFrom: own } = recordOf(enable);
+      const { caFrom: own } = fieldsOf(enable);
       // The one whose CA all are to have makes it.
       const source = own ?? (general === name ? undefined : general);
       return connectOnly === true || source === undefined ? [] : [[name, source]];
@@ -133,7 +134,7 @@ function topologyFaults(topology: Fields, known: Known, names: readonly string[]
   const seen = new Map<string, number>();
   const pairs = listOf(topology.pairs).flatMap((pair, index): ValueFault[] => {
     const at = [...path, 'pairs', index];
-    const [one, other] = Array.isArray(pair) ? (pair as unknown[]) : [recordOf(pair).from, recordOf(pair).to];
+    const [one, other] = Array.isArray(pair) ? (pair as unknown[]) : [fieldsOf(pair).from, fieldsOf(pair).to];
     const parts: FieldPath[] = Array.isArray(pair)
       ? [
           [...at, 0],
@@ -204,7 +205,7 @@ function regionFaults(topology: Fields, known: Known, names: readonly string[]):
 }
 
 function endpointFaults(spec: Fields, known: Known, names: readonly string[]): ValueFault[] {
-  const dials = new Set(dialsIn(recordOf(spec.topology), names));
+  const dials = new Set(dialsIn(fieldsOf(spec.topology), names));
   const taken = new Map<string, number>();
   return recordsOf(spec.endpoints).flatMap((entry, index): ValueFault[] => {
     const path = ['spec', 'endpoints', index];
@@ -272,16 +273,12 @@ function serviceFaults(spec: Fields, known: Known): ValueFault[] {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function recordOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-}
-
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
 function recordsOf(value: unknown): Fields[] {
-  return listOf(value).map(recordOf);
+  return listOf(value).map(fieldsOf);
 }
 
 function textsOf(value: unknown): { text: string; index: number }[] {

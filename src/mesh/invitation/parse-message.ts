@@ -5,6 +5,7 @@ import { checkClusterName } from '../cilium/cluster-name.ts';
 import { parseVersion } from '../cilium/versions.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseEndpoint } from '../peers/endpoint-overrides.ts';
+import { isRecord } from '../record.ts';
 import { SETTINGS_OF_MESSAGES } from './described-cluster.ts';
 import {
   type Answered,
@@ -150,9 +151,7 @@ function refuseUnknown(
 }
 
 function recordOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
+  return isRecord(value) ? value : undefined;
 }
 
 function stepOf(value: unknown): MessageStep | undefined {

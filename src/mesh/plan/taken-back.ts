@@ -1,4 +1,4 @@
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { COMMAND_LINES, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import type { ObjectRef } from '../objects/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
 
@@ -11,9 +11,6 @@ export interface TakenBack {
   restored: readonly ObjectRef[];
 }
 
-/** A command, as a shell reads it. */
-const COMMAND = /(?:kubectl|meshctl)(?: (?:\\'|[^\s';]|'[^']*')+)+/g;
-
 /**
  * A hint without the commands that would look at, or take back, what is no more there: an object that a rollback has removed, or pods of the
  * clustermesh-apiserver, which went with their Deployment as the run had it. What stands before them stays, as far as it is whole
@@ -21,7 +18,7 @@ const COMMAND = /(?:kubectl|meshctl)(?: (?:\\'|[^\s';]|'[^']*')+)+/g;
  * @param canStay whether the command leaves with --no-rollback what it has made
  */
 export function hintAfterRollback(hint: string, taken: readonly TakenBack[], canStay: boolean): string {
-  const commands = [...hint.matchAll(COMMAND)];
+  const commands = [...hint.matchAll(COMMAND_LINES)];
   const vain = commands.find(([command]) => taken.some((one) => looksAt(command, one) || takesBackAgain(command, one)));
   if (!vain) return hint;
   const before = hint.slice(0, vain.index);

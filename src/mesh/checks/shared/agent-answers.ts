@@ -1,3 +1,4 @@
+import { fieldsOf } from '../../record.ts';
 import type { BgpSession, HealthProblem, NodeHealth } from './mesh-input.ts';
 
 const MOST_NODES = 10_000;
@@ -14,16 +15,16 @@ const LONGEST_SENTENCE = 512;
  * @param now the cluster's time; without it nothing is too old
  */
 export function readHealth(document: unknown, now?: Date): NodeHealth[] | undefined {
-  const { nodes, probeInterval, timestamp } = recordOf(document);
+  const { nodes, probeInterval, timestamp } = fieldsOf(document);
   // Before its first round it has none.
   if (nodes === null) return [];
   if (!Array.isArray(nodes)) return undefined;
   const clocks = { intervalMs: spanOf(probeInterval), newest: newestOf(nodes, timestamp), now };
   return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
-    const node = recordOf(entry);
+    const node = fieldsOf(entry);
     const ofEndpoint = pathsOf(node['health-endpoint']);
     // Before they had several addresses.
-    const endpoint = ofEndpoint.length > 0 ? ofEndpoint : [recordOf(node.endpoint)];
+    const endpoint = ofEndpoint.length > 0 ? ofEndpoint : [fieldsOf(node.endpoint)];
     const host = pathsOf(node.host);
     const isProbed = (path: Record<string, unknown>) => isTold(path) && !isOutdated(path, clocks);
     const problems = [
@@ -38,9 +39,9 @@ export function readHealth(document: unknown, now?: Date): NodeHealth[] | undefi
 
 /** Of a HostStatus or an EndpointStatus: with both families, IPv4 is the primary address and IPv6 among the secondary ones. */
 function pathsOf(status: unknown): Record<string, unknown>[] {
-  const { 'primary-address': primary, 'secondary-addresses': others } = recordOf(status);
+  const { 'primary-address': primary, 'secondary-addresses': others } = fieldsOf(status);
   const all: unknown[] = [primary, ...(Array.isArray(others) ? others.slice(0, MOST_ADDRESSES) : [])];
-  return all.map(recordOf).filter((path) => Object.keys(path).length > 0);
+  return all.map(fieldsOf).filter((path) => Object.keys(path).length > 0);
 }
 
 function isTold(path: Record<string, unknown>): boolean {
@@ -75,15 +76,15 @@ function isOutdated(path: Record<string, unknown>, { intervalMs, newest, now }: 
 
 function newestOf(nodes: readonly unknown[], timestamp: unknown): number {
   const paths = nodes.slice(0, MOST_NODES).flatMap((entry) => {
-    const { host, endpoint, 'health-endpoint': ofEndpoint } = recordOf(entry);
-    return [...pathsOf(host), ...pathsOf(ofEndpoint), recordOf(endpoint)];
+    const { host, endpoint, 'health-endpoint': ofEndpoint } = fieldsOf(entry);
+    return [...pathsOf(host), ...pathsOf(ofEndpoint), fieldsOf(endpoint)];
   });
   const times = paths.flatMap((path) => PROBES.flatMap((probe) => probedAt(path, probe)?.getTime() ?? []));
   return [...times, timeOf(timestamp)?.getTime() ?? 0].reduce((newest, time) => Math.max(newest, time), 0);
 }
 
 function probedAt(path: Record<string, unknown>, probe: HealthProblem['probe']): Date | undefined {
-  return timeOf(recordOf(path[probe]).lastProbed);
+  return timeOf(fieldsOf(path[probe]).lastProbed);
 }
 
 function timeOf(value: unknown): Date | undefined {
@@ -102,7 +103,7 @@ function spanOf(value: unknown): number | undefined {
 
 /** The name under which the agent's cluster runs, in the same answer: its own node is `<cluster>/<node>`. */
 export function readOwnCluster(document: unknown): string | undefined {
-  const [, cluster] = /^([^/]+)\//.exec(wordOf(recordOf(recordOf(document).local).name)) ?? [];
+  const [, cluster] = /^([^/]+)\//.exec(wordOf(fieldsOf(fieldsOf(document).local).name)) ?? [];
   return cluster;
 }
 
@@ -110,7 +111,7 @@ const PROBES = ['icmp', 'http'] as const;
 
 function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>, now?: Date): HealthProblem[] {
   return PROBES.flatMap((probe) => {
-    const status = recordOf(path[probe]).status;
+    const status = fieldsOf(path[probe]).status;
     const address = wordOf(path.ip);
     if (typeof status !== 'string' || status === '') return [];
     const at = probedAt(path, probe);
@@ -125,7 +126,7 @@ export function readBgpSessions(document: unknown): BgpSession[] | undefined {
   if (document === null) return [];
   if (!Array.isArray(document)) return undefined;
   return document.slice(0, MOST_NODES).map((entry: unknown) => {
-    const peer = recordOf(entry);
+    const peer = fieldsOf(entry);
     return { peer: wordOf(peer['peer-address']), state: wordOf(peer['session-state']) || 'unknown' };
   });
 }
@@ -135,13 +136,9 @@ export function readBgpPrefixes(document: unknown): string[] | undefined {
   if (document === null) return [];
   if (!Array.isArray(document)) return undefined;
   return document.slice(0, MOST_PREFIXES).flatMap((entry: unknown) => {
-    const { prefix } = recordOf(entry);
+    const { prefix } = fieldsOf(entry);
     return typeof prefix === 'string' ? [wordOf(prefix)] : [];
   });
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
 function wordOf(value: unknown, longest = LONGEST_WORD): string {

@@ -4,6 +4,7 @@ import { secretRef } from '../../objects/names.ts';
 import { secretTexts } from '../../objects/secret-data.ts';
 import { peerCertificateKeys } from '../../peers/file/peer-config.ts';
 import { PEER_SECRETS } from '../../peers/peers.ts';
+import { fieldsOf } from '../../record.ts';
 
 /** A peer among a release's own values that has a certificate there; each field base64 of PEM. Never for output: it has the key. */
 export interface ReleasePeer {
@@ -60,8 +61,4 @@ export function isKeptByRelease(
     const isSame = (key: string, field: string) => texts[key]?.trim() === textOf(field).trim();
     return isSame(names.certificate, 'cert') && isSame(names.privateKey, 'key') && isSame(names.ca, 'caCert');
   });
-}
-
-function fieldsOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
