@@ -223,7 +223,7 @@ describe('an etcd that has not read what its pods are marked by', () => {
       )
       .toEqual([true]);
     setTrusted(both);
-    const goesOn = await rotate();
+    const goesOn = await rotate('--wait-duration', '30s');
     expectOk(goesOn);
     expect(goesOn.stderr).toContain(
       'context "mesh-1": its etcd refuses certificates of the CA that its pods are marked',
