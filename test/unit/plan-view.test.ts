@@ -84,6 +84,28 @@ describe('a plan', () => {
     `);
   });
 
+  it('tells of many objects that stay as they are only how many, and shows those that are spared for a reason', () => {
+    const kept = ['a', 'b', 'c', 'd'].map((name) => step('keep', object('ConfigMap', name)));
+    const spared = step('keep', object('ConfigMap', 'e'), { why: 'made by Argo CD', isSpared: true });
+    // What one step finds as it should be, another changes.
+    const changed = step('update', object('ConfigMap', 'a'));
+    expect(planResult({ steps: [...kept, spared, changed] }, 'client', 'text').text(plain)).toMatchInlineSnapshot(`
+      "Context one:
+        = keep ConfigMap kube-system/e (made by Argo CD)
+        ~ update ConfigMap kube-system/a (because)
+        = keep 3 objects as they are (-o json names them)
+      Plan: 1 to update, 4 to keep.
+      Nothing was changed (--dry-run)."
+    `);
+    expect(
+      planResult({ steps: kept.slice(1) }, 'client', 'text')
+        .text(plain)
+        .match(/= keep ConfigMap/g),
+    ).toHaveLength(3);
+    const { data } = planResult({ steps: kept }, 'client', 'json');
+    expect(JSON.stringify(data)).toMatch(/"name":"a".*"name":"d"/);
+  });
+
   it('holds no secret bytes, in no format', () => {
     for (const output of ['text', 'json', 'yaml', 'manifests'] as const) {
       const result = planResult({ steps }, 'client', output);

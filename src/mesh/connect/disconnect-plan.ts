@@ -186,6 +186,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
           ...base,
           action: 'keep',
           changes: [],
+          isSpared: true,
           why: keptBecause([...new Set([...peers, ...oneWay])], stillDialled),
         },
       ];

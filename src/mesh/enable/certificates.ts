@@ -72,10 +72,12 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   if (!reason) {
     const why = owner ? `${until}, made by ${owner}` : until;
     const perhaps = mayMove && secret === SERVER_CERT_SECRET && owner === undefined;
-    return { ...base, action: 'keep', changes: [], why: perhaps ? `${why}; ${ifMoved(snapshot)}` : why };
+    const kept = { ...base, action: 'keep', changes: [] } as const;
+    if (perhaps) return { ...kept, why: `${why}; ${ifMoved(snapshot)}`, isSpared: true };
+    return owner ? { ...kept, why, isSpared: true } : { ...kept, why };
   }
   if (!authority.makes && isUsable(present, spec, input.now) && !canIssue(snapshot)) {
-    return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}` };
+    return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}`, isSpared: true };
   }
   if (!authority.makes) requireSigner(snapshot, `certificate ${spec.commonName}`, input.now);
   const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;

@@ -53,7 +53,7 @@ export function planDisable({ snapshot, possible, keepCertificates }: DisableInp
 function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertificates: boolean): Step {
   const base = { cluster: snapshot.context, object: refOf(object), changes: [], before: object };
   const reason = reasonToKeep(object, keepCertificates);
-  if (reason) return { ...base, action: 'keep', why: reason };
+  if (reason) return { ...base, action: 'keep', why: reason, isSpared: true };
   const why = isGoing(object) ? `is being deleted already${heldBy(object)}` : 'meshctl made it';
   const write = deletionOf(object);
   return { ...base, action: 'delete', why, write };
@@ -67,7 +67,7 @@ function sparingWhatStays(steps: readonly Step[]): Step[] {
   return steps.map((step) => {
     const { write: _write, ...base } = step;
     const isNeeded = needed.some(({ kind, name }) => kind === step.object.kind && name === step.object.name);
-    return step.action === 'delete' && isNeeded ? { ...base, action: 'keep', why: STILL_NEEDED } : step;
+    return step.action === 'delete' && isNeeded ? { ...base, action: 'keep', why: STILL_NEEDED, isSpared: true } : step;
   });
 }
 
@@ -94,7 +94,7 @@ function authorityStep(
   const reason =
     reasonToKeep(live, false) ??
     (keepCertificates ? '--keep-certificates' : users.length > 0 ? `it signed ${users.join(', ')}` : undefined);
-  if (reason) return { ...base, action: 'keep', why: reason };
+  if (reason) return { ...base, action: 'keep', why: reason, isSpared: true };
   // The key is not read, and goes all the same.
   const changes = snapshot.ca?.hasKey === false ? [] : [{ path: 'data.ca.key' }];
   return { ...base, action: 'delete', changes, why: 'meshctl put the CA there', write: { method: 'delete' } };

@@ -135,7 +135,10 @@ function applyStep({ snapshot, force, overruleHands }: EnableInput, object: Kube
   const base = { cluster: snapshot.context, object: ref, before, wanted };
   const write = { method: 'apply', object: wanted } as const;
   const changes = applyChanges(before, wanted, FIELD_MANAGER);
-  if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
+  if (changes.length === 0) {
+    const kept = { ...base, action: 'keep', changes } as const;
+    return owner ? { ...kept, why: `made by ${owner}`, isSpared: true } : { ...kept, why: 'as wanted' };
+  }
   const replacing = reasonToReplacePods(changes);
   const why = purpose || (replacing ? `differs; ${replacing}` : 'differs');
   const disputed = disputes(conflictsOf(before, changes), force);
@@ -186,7 +189,7 @@ function leftoverSteps(input: EnableInput): Step[] {
       if (!before || !isOurs(before)) return [];
       const base = { cluster: snapshot.context, object: ref, changes: [], before };
       const peers = isPeersSecret(ref) ? peersIn(secretTexts(before)) : [];
-      if (peers.length > 0) return [{ ...base, action: 'keep', why: `holds ${peers.join(', ')}` }];
+      if (peers.length > 0) return [{ ...base, action: 'keep', why: `holds ${peers.join(', ')}`, isSpared: true }];
       return [{ ...base, action: 'delete', why: 'these options do not need it', write: deletionOf(before) }];
     });
 }

@@ -162,6 +162,8 @@ export interface Step {
   conflicts?: readonly { path: string; manager: string }[] | undefined;
   /** Fields that are overwritten although another manager has set them, by --force-conflicts. */
   takenFrom?: readonly { path: string; manager: string }[] | undefined;
+  /** Of a `keep`: the command would have changed or removed it, but for `why`, which whoever agrees to the plan is to see. */
+  isSpared?: true | undefined;
   /** The part of a plan that is carried out in several parts, one after the other. */
   phase?: string | undefined;
   /** The live object, for rolling back; absent when it does not exist. */

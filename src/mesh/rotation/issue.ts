@@ -178,11 +178,12 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
   const ref = secretRef(holder.snapshot.namespace, secret);
   const base = stepBase(holder, ref);
   const keep = (why: string): Step => ({ ...base, action: 'keep', changes: [], why });
+  const spare = (why: string): Step => ({ ...keep(why), isSpared: true });
   const validity = all.map(({ one }) => validityOf(one)).join('; ');
   if (wanted.length === 0) return keep(validity);
-  if (keeper !== undefined) return keep(`${validity}; made by ${keeper}, to whom a new one is left`);
+  if (keeper !== undefined) return spare(`${validity}; made by ${keeper}, to whom a new one is left`);
   const due = wanted.filter((issue) => isSigned(input, issue));
-  if (due.length === 0) return keep(`${validity}, and nothing can sign`);
+  if (due.length === 0) return spare(`${validity}, and nothing can sign`);
   const owned = ownedKeys(
     input,
     holder,

@@ -1,4 +1,4 @@
-import { capital, enumerated } from '../../mesh/counted.ts';
+import { capital, counted, enumerated } from '../../mesh/counted.ts';
 import { foldAlike, groupBy } from '../../mesh/pairs.ts';
 import { alikeHazards, type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -122,8 +122,29 @@ function stepsAndPeers(
 function phasedLines(steps: readonly Step[], planned: readonly string[], shown: StepsShown, theme: Theme): string[] {
   return [...groupBy(steps, ({ phase }) => phase)].flatMap(([phase, own]) => [
     ...(phase === undefined ? [] : [`  ${phaseTitle(phase, planned, theme)}`]),
-    ...own.flatMap((step) => stepLines(step, shown, theme)),
+    ...foldedLines(own, shown, theme),
   ]);
+}
+
+/** Of more objects than these that stay as they are only the number is told: a plan is read for what it changes. */
+const MOST_KEPT = 3;
+
+/** Steps in their order, and below them how many objects stay as they are; those that are spared for a reason are shown with it. */
+function foldedLines(steps: readonly Step[], shown: StepsShown, theme: Theme): string[] {
+  const asTheyAre = steps.filter(({ action, isSpared }) => action === 'keep' && !isSpared);
+  if (asTheyAre.length <= MOST_KEPT) return steps.flatMap((step) => stepLines(step, shown, theme));
+  const told = steps.filter((step) => !asTheyAre.includes(step));
+  // What one step finds as it should be another may change.
+  const objects = objectsOf(told);
+  const kept = [...objectsOf(asTheyAre)].filter((object) => !objects.has(object)).length;
+  return [
+    ...told.flatMap((step) => stepLines(step, shown, theme)),
+    ...(kept > 0
+      ? [
+          `  ${theme.dim(`= keep ${counted(kept, 'object')} as ${kept === 1 ? 'it is' : 'they are'} (-o json names them)`)}`,
+        ]
+      : []),
+  ];
 }
 
 function phaseTitle(phase: string, planned: readonly string[], theme: Theme): string {
