@@ -158,6 +158,7 @@ function wellObservation(id: number, peer: number, startedWith: ClusterSnapshot[
     ],
     status: healthy(['one', 'two'][id - 1] ?? '', id),
     drift: [],
+    contested: [],
     policies: [],
     published: new Map([[`mesh-${id}`, id]]),
     operators: [NOW],
@@ -344,5 +345,5 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'users-unreadable': without('clustermesh-apiserver'),
   'ownership-drift': observing(() => ({ drift: undefined })),
   'ownership-peers': each(() => ({ objects: new Map() })),
-  'ownership-managers': each(() => ({ objects: new Map() })),
+  'ownership-managers': observing(() => ({ contested: undefined })),
 };

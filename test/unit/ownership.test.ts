@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
-import {
-  conflictsOf,
-  fieldOwner,
-  foreignOwner,
-  isOurs,
-  managersOfData,
-  rivalsOf,
-} from '../../src/mesh/objects/ownership.ts';
+import { conflictsOf, fieldOwner, foreignOwner, isOurs, managersOfData } from '../../src/mesh/objects/ownership.ts';
 import { foreignObjectNotes } from '../../src/mesh/peers/foreign-homes.ts';
 
 const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
@@ -21,6 +14,8 @@ const by = (manager: string, fieldsV1: Record<string, unknown> = { 'f:spec': {} 
   operation: 'Update',
   fieldsV1,
 });
+
+const at = (manager: string, minute: number) => ({ ...by(manager), time: `2026-01-01T00:0${minute}:00Z` });
 
 const OURS = { labels: { 'app.kubernetes.io/managed-by': 'meshctl' } };
 
@@ -51,6 +46,24 @@ describe('foreignOwner', () => {
   ])('is %s', (owner, metadata) => {
     expect(foreignOwner(object(metadata))).toBe(owner);
     expect(isOurs(object(metadata))).toBe(false);
+  });
+
+  it.each<[string, string, Partial<ObjectMeta>]>([
+    ['who took it over from Helm', 'Argo CD', { managedFields: [at('helm', 1), at('argocd-controller', 2)] }],
+    [
+      'Helm, once it is Helm’s again',
+      'Helm release cilium',
+      { managedFields: [at('argocd-controller', 1), at('helm', 2)] },
+    ],
+    ['who writes it by itself, where nothing tells who wrote last', 'Argo CD', {}],
+    [
+      'that one too, where others wrote last',
+      'Argo CD',
+      { managedFields: [at('argocd-controller', 1), at('keda', 2)] },
+    ],
+  ])('of two tools whose marks it has is %s', (_, owner, metadata) => {
+    const annotations = { 'meta.helm.sh/release-name': 'cilium', 'argocd.argoproj.io/tracking-id': 'a' };
+    expect(foreignOwner(object({ annotations, ...metadata }))).toBe(owner);
   });
 
   it('is nobody for what meshctl made, also where others have touched it', () => {
@@ -122,26 +135,6 @@ describe('fieldOwner', () => {
   it('is the program, not who made the object, where no tool has marked it', () => {
     const live = object({ managedFields: [by('kubectl-create'), by('kubectl-client-side-apply')] });
     expect(fieldOwner(live, 'kubectl-client-side-apply')).toBe('kubectl-client-side-apply');
-  });
-});
-
-describe('rivalsOf', () => {
-  const applied = { ...by('meshctl', { 'f:spec': { 'f:replicas': {}, 'f:type': {} } }), operation: 'Apply' as const };
-  const annotation = (name: string) => ({ 'f:metadata': { 'f:annotations': { '.': {}, [`f:${name}`]: {} } } });
-  const restarted = { 'f:spec': { 'f:template': annotation('kubectl.kubernetes.io/restartedAt') } };
-
-  it.each([
-    ['kubectl rollout restart', by('kubectl-rollout', restarted)],
-    ['kubectl annotate', by('kubectl-annotate', annotation('team'))],
-    ['a controller’s status', { ...by('x', { 'f:spec': { 'f:replicas': {} } }), subresource: 'scale' }],
-    ['what meshctl itself has patched', by('meshctl', { 'f:spec': { 'f:type': {} } })],
-  ])('are none after %s', (_, entry) => {
-    expect(rivalsOf(object({ managedFields: [applied, entry] }))).toEqual([]);
-  });
-
-  it('are those who set what meshctl has applied', () => {
-    const managedFields = [applied, by('argocd-controller', { 'f:spec': { 'f:type': {} } })];
-    expect(rivalsOf(object({ managedFields }))).toEqual(['argocd-controller']);
   });
 });
 

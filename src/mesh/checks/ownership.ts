@@ -1,7 +1,6 @@
 import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
-import { rivalsOf } from '../objects/ownership.ts';
 import { foreignHomes, foreignServer, peerObjects } from '../peers/foreign-homes.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -34,27 +33,26 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   {
     id: 'ownership-managers',
     category: 'ownership',
-    title: 'no one else writes the fields that meshctl manages',
-    subject: ({ objects }) => ({
-      things: [...objects.values()].filter(isApplied).map((object) => describeRef(refOf(object))),
-      otherwise: 'there is nothing that meshctl applied',
-    }),
+    title: 'no one else has set what enable would write otherwise',
+    // Who sets a field to the very value that it has shares it (server-side apply): neither undoes what the other wants.
+    subject: ({ context, objects }, { observed }) => {
+      const applied = [...objects.values()].filter(isApplied).map((object) => describeRef(refOf(object)));
+      const { contested, driftUnknown, refused } = observed.get(context) ?? {};
+      if (contested !== undefined) return { things: applied, otherwise: 'there is nothing that meshctl applied' };
+      return { things: [], otherwise: driftUnknown ?? 'it was not planned', isBlind: refused?.has('plan') };
+    },
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context, objects }) => {
-        const shared = [...objects.values()].flatMap((object) => {
-          const rivals = rivalsOf(object);
-          return rivals.length > 0 ? [`${describeRef(refOf(object))} (${rivals.join(', ')})`] : [];
-        });
+      clusters.flatMap(({ context }) => {
         const { contested = [], contestedIn } = observed.get(context) ?? {};
-        const disputed = [...new Set([...shared, ...contested])];
         const take = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']);
         const there = contestedIn === undefined ? 'Let only one of them manage the object' : `Change ${contestedIn}`;
         const hint = `Two writers overwrite each other. ${there}, or take the fields over: ${take}`;
-        return disputed.length > 0
-          ? [findingOf('ownership-managers', 'warn', context, { objects: disputed }, hint)]
+        return contested.length > 0
+          ? [findingOf('ownership-managers', 'warn', context, { objects: contested }, hint)]
           : [];
       }),
-    says: ({ args }) => `context "${args.context}": others write the same fields of ${listed(args.objects)}`,
+    says: ({ args }) =>
+      `context "${args.context}": others have set otherwise what enable would write: ${listed(args.objects)}`,
   },
   {
     id: 'ownership-peers',

@@ -49,6 +49,7 @@ export interface Tool {
 
 /** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
 const WRITERS: readonly [manager: RegExp, tool: Tool][] = [
+  [/^(helm|terraform-provider-helm.*)$/, { kind: 'helm', says: 'Helm' }],
   [/^argocd(-|$)/, { kind: 'argo-cd', says: 'Argo CD' }],
   [/^helm-controller$/, { kind: 'flux-helm', says: 'Flux' }],
   [/^kustomize-controller$/, { kind: 'flux', says: 'Flux' }],
@@ -61,25 +62,51 @@ const WRITERS: readonly [manager: RegExp, tool: Tool][] = [
 /** The tool that makes an object, by its marks, else by who writes it. */
 export function toolOf(object: KubeObject | undefined): Tool | undefined {
   if (!object) return undefined;
-  const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
-  // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's.
-  const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
-  if (helmRelease !== undefined)
-    return { kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease };
-  const release = annotations[RELEASE_NAME];
-  if (release !== undefined) return { kind: 'helm', says: `Helm release ${release}`, name: release };
-  const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
-  if (kustomization !== undefined) return { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
-  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
-  const isTracked = annotations['argocd.argoproj.io/tracking-id'] ?? labels['argocd.argoproj.io/instance'];
-  if (isTracked !== undefined) return { kind: 'argo-cd', says: 'Argo CD' };
-  const writers = managedFields.filter(({ subresource }) => subresource === undefined);
-  const writer = WRITERS.find(([pattern]) => writers.some(({ manager = '' }) => pattern.test(manager)));
-  if (writer) return writer[1];
+  const { labels = {}, annotations = {} } = object.metadata;
+  const marks = marksOf(object);
+  const written = toolsThatWrote(object);
+  const last = written.find(({ kind }) => marks.some((mark) => mark.kind === kind));
+  const mark = marks.find(({ kind }) => kind === last?.kind) ?? marks[0];
+  if (mark) return mark;
+  // By Helm's own name others write too: what is Helm's has a mark.
+  const writer = written.find(({ kind }) => kind !== 'helm');
+  if (writer) return writer;
   if (labels[MANAGED_BY] === 'Helm') return { kind: 'helm', says: 'Helm' };
   const certificate = annotations['cert-manager.io/certificate-name'];
   if (certificate === undefined) return undefined;
   return { kind: 'cert-manager', says: `cert-manager Certificate ${certificate}`, name: certificate };
+}
+
+/**
+ * Tools by their marks. A tool that takes an object over leaves the marks of the former one there: then both are, and who wrote
+ * last has it, or where that is not told, who writes it again by itself.
+ */
+function marksOf({ metadata: { labels = {}, annotations = {} } }: KubeObject): Tool[] {
+  const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
+  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
+  const tracked = annotations['argocd.argoproj.io/tracking-id'] ?? labels['argocd.argoproj.io/instance'];
+  // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's.
+  const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
+  const release = annotations[RELEASE_NAME];
+  const ofFlux: Tool = { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
+  const ofChart: Tool[] =
+    helmRelease !== undefined
+      ? [{ kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease }]
+      : release !== undefined
+        ? [{ kind: 'helm', says: `Helm release ${release}`, name: release }]
+        : [];
+  return [
+    ...(kustomization === undefined ? [] : [ofFlux]),
+    ...(tracked === undefined ? [] : [{ kind: 'argo-cd', says: 'Argo CD' } as const]),
+    ...ofChart,
+  ];
+}
+
+/** The tools among the managers of an object's fields, whoever wrote last first. */
+function toolsThatWrote({ metadata: { managedFields = [] } }: KubeObject): Tool[] {
+  const writers = managedFields.filter(({ subresource }) => subresource === undefined);
+  const lastFirst = [...writers].sort((a, b) => Date.parse(b.time ?? '') - Date.parse(a.time ?? '') || 0);
+  return lastFirst.flatMap(({ manager = '' }) => WRITERS.find(([pattern]) => pattern.test(manager))?.[1] ?? []);
 }
 
 /** The tool that makes an object, in words; undefined as for {@link toolOf}. */
@@ -150,19 +177,6 @@ export function managersOfField({ metadata }: KubeObject, path: string): string[
     ownedPaths(entry).some((field) => overlaps(field, path)),
   );
   return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
-}
-
-/** The managers besides meshctl that have set a field which meshctl has applied too: they would undo each other. */
-export function rivalsOf({ metadata }: KubeObject): string[] {
-  const entries = (metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined);
-  const applied = entries
-    .filter(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply')
-    .flatMap(ownedPaths);
-  const rivals = entries.filter(
-    (entry) =>
-      entry.manager !== FIELD_MANAGER && ownedPaths(entry).some((path) => applied.some((own) => overlaps(own, path))),
-  );
-  return [...new Set(rivals.map(({ manager }) => manager ?? 'another manager'))];
 }
 
 /** Paths of the fields that an entry of managedFields sets itself, written as in changes. */
