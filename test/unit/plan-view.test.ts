@@ -106,6 +106,17 @@ describe('a plan', () => {
     expect(JSON.stringify(data)).toMatch(/"name":"a".*"name":"d"/);
   });
 
+  it('shows of long values that begin alike where they differ', () => {
+    const flags = (last: string) => [...Array(40).keys()].map((n) => `--flag-${n}=true`).concat(last);
+    const changes = [{ path: 'args', from: flags('--debug=false'), to: flags('--debug=true') }];
+    const [line = ''] = planResult({ steps: [step('update', service, { changes })] }, 'client', 'text')
+      .text(plain)
+      .split('\n')
+      .filter((text) => text.includes('args:'));
+    expect(line).toMatch(/args: ….*--debug=false.* → ….*--debug=true/);
+    expect(line.length).toBeLessThan(400);
+  });
+
   it('holds no secret bytes, in no format', () => {
     for (const output of ['text', 'json', 'yaml', 'manifests'] as const) {
       const result = planResult({ steps }, 'client', output);

@@ -84,7 +84,9 @@ function describedKeyLine(change: Change, digests: SecretKeyChange): string {
 /** An added field shows what it gets, a removed one that it goes. */
 function changeLine({ path, from, to }: Change): string {
   if (to === undefined) return from === undefined ? path : `${path}: ${shown(from)} → (removed)`;
-  return from === undefined ? `${path}: ${shown(to)}` : `${path}: ${shown(from)} → ${shown(to)}`;
+  if (from === undefined) return `${path}: ${shown(to)}`;
+  const alike = alikeFirst(from, to);
+  return `${path}: ${shown(from, alike)} → ${shown(to, alike)}`;
 }
 
 function secretKeyLine({ key, from, to }: SecretKeyChange): string {
@@ -99,12 +101,28 @@ function secretWords(value: SecretDigest | string): string {
 }
 
 const MOST_CHARACTERS = 160;
+/** Of what two long values have alike before they differ, so much is shown. */
+const BEFORE_DIFFERENCE = 40;
 
-function shown(value: unknown): string {
+/** A value on one line, cut at its end where it is long. @param skipped characters that are left out at its beginning */
+function shown(value: unknown, skipped = 0): string {
+  const line = charactersOf(value);
+  const end = skipped + MOST_CHARACTERS;
+  return [skipped > 0 ? '…' : '', ...line.slice(skipped, end), line.length > end ? '…' : ''].join('');
+}
+
+/** How many characters of two values can be left out: those that both begin with, where a cut would leave nothing else to see. */
+function alikeFirst(from: unknown, to: unknown): number {
+  const [former, next] = [charactersOf(from), charactersOf(to)];
+  const differs = former.findIndex((character, index) => character !== next[index]);
+  const first = differs === -1 ? former.length : differs;
+  return first < MOST_CHARACTERS - BEFORE_DIFFERENCE ? 0 : first - BEFORE_DIFFERENCE;
+}
+
+/** As characters: half of a surrogate pair is nothing to print. */
+function charactersOf(value: unknown): string[] {
   const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value);
-  // As characters: half of a surrogate pair is nothing to print.
-  const line = [...text.replaceAll('\n', '⏎')];
-  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).join('')}…` : line.join('');
+  return [...text.replaceAll('\n', '⏎')];
 }
 
 function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
