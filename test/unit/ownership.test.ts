@@ -173,6 +173,7 @@ it('tells once of each owner whose objects are written although their fields are
     step('z', { action: 'keep' }),
     step('v', disputed),
     step('u', { before: undefined }),
+    step('t', { changes: [{ path: 'spec.template.metadata.annotations.meshctl.io/ca', to: 'a' }] }),
   ];
   expect(foreignObjectNotes(steps)).toEqual([
     'context "a": Helm release cilium makes Secret kube-system/x, Secret kube-system/y, and its next sync may undo this → ' +

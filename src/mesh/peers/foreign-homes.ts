@@ -132,6 +132,9 @@ export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<st
   });
 }
 
+/** An annotation of meshctl's own, also on pods, as in the path of a change. */
+const OWN_MARK = /\.annotations\.meshctl\.io\//;
+
 /**
  * What to tell of other objects that a tool makes and whose fields are meshctl's all the same: one note for each owner. Fields
  * that are the tool's are conflicts, which are told by themselves.
@@ -140,6 +143,8 @@ export function foreignObjectNotes(steps: readonly Step[]): string[] {
   const written = steps.flatMap(({ cluster, action, before, changes, conflicts = [] }) => {
     const owner = toolOwner(before);
     if (action === 'keep' || !before || owner === undefined || conflicts.length > 0) return [];
+    // No source has them, and a sync leaves what it does not have.
+    if (changes.length > 0 && changes.every(({ path }) => OWN_MARK.test(path))) return [];
     const values = changes.flatMap(({ path }) => chartValueOf(refOf(before), path) ?? []);
     return [{ cluster, owner, object: describeRef(refOf(before)), values }];
   });
