@@ -83,6 +83,19 @@ const isLost = ({ context }: SandboxCluster) =>
     `agents of ${context} are not connected`,
   );
 
+/** KVStoreMesh of mesh-2 has noticed; its agents go on reading what it keeps. */
+const isLostByCache = () =>
+  eventually(
+    async () => {
+      const { peers } = jsonOf(await mesh.meshctl(['clustermesh', 'status', '--context', TWO, '-o', 'json'])) as {
+        peers: { kvstoremesh: { connected: number } }[];
+      };
+      return peers[0]?.kvstoremesh.connected;
+    },
+    (connected) => connected === 0,
+    'KVStoreMesh of mesh-2 is not connected',
+  );
+
 async function restartAgents({ store, namespace, settled }: SandboxCluster): Promise<void> {
   for (const { metadata } of store.list({
     apiVersion: 'v1',
@@ -122,7 +135,14 @@ const BREAKS: readonly (readonly [string, () => Promise<unknown>, lastHeard: tru
     },
     true,
   ],
-  ['the clustermesh-apiserver of the other one is gone', async () => scaleApiserver(mesh.one, 0), undefined],
+  [
+    'the clustermesh-apiserver of the other one is gone',
+    async () => {
+      scaleApiserver(mesh.one, 0);
+      await isLostByCache();
+    },
+    true,
+  ],
 ];
 
 describe('who serves whom is what requests get', () => {
@@ -141,7 +161,7 @@ describe('who serves whom is what requests get', () => {
     scaleApiserver(mesh.two, 0);
     await isLost(mesh.two);
     const described = (await service('describe', 'default/echo')).stdout;
-    expect(described).toMatch(/Uses now: +mesh-1 \(2, as last heard\)/);
+    expect(described).toMatch(/Uses now: +mesh-1 \(as last heard, 2 now\)/);
     expect(described).not.toContain('requests from mesh-2 fail');
     expect(described).toMatch(
       /⚠️ {2}mesh-2 is not connected to mesh-1, and goes on sending requests to the backends there that it last heard of, until its agents restart: 0 of 1 nodes connected/,
@@ -156,6 +176,35 @@ describe('who serves whom is what requests get', () => {
     expect(await answering(mesh.two)).toEqual([]);
     expect((await service('describe', 'default/echo')).stdout).toContain('requests from mesh-2 fail');
     scaleApiserver(mesh.two, 1);
+    await eventually(mesh.isConnected, (connected) => connected, 'all are connected');
+  });
+
+  it('and it is no tick where KVStoreMesh has lost the other cluster, whatever backends that has by now', async () => {
+    setBackends(mesh.two, 1);
+    await eventually(
+      () => answering(mesh.two),
+      (from) => from.join() === 'mesh-1,mesh-2',
+      'mesh-2 serves too',
+    );
+    const drained = ['failover', 'default/echo', '--drained', '--require-survivable'];
+    expect(await service(...drained, '--without', 'mesh-1')).toMatchObject({ exitCode: 0 });
+    scaleApiserver(mesh.one, 0);
+    await isLostByCache();
+    for (const replicas of [1, 0]) {
+      setBackends(mesh.one, replicas);
+      await mesh.one.settled();
+      const described = (await service('describe', 'default/echo')).stdout;
+      const now = replicas === 0 ? 'none' : String(replicas);
+      expect(described).toMatch(new RegExp(`Uses now: .*mesh-1 \\(as last heard, ${now} now\\)`));
+      expect(described).toContain('mesh-2 may hear nothing of mesh-1 any more, and goes on sending requests');
+      expect(described).not.toContain('✅');
+      const gate = await service(...drained);
+      expect(gate, gate.stdout).toMatchObject({ exitCode: 1 });
+      expect(gate.stdout).not.toContain('✅');
+    }
+    scaleApiserver(mesh.one, 1);
+    setBackends(mesh.one, 2);
+    setBackends(mesh.two, 0);
     await eventually(mesh.isConnected, (connected) => connected, 'all are connected');
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { linksByContext } from '../../src/mesh/status/links.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { type RemoteClusterReport, remoteClusters } from '../../src/mesh/status/remote-cluster-report.ts';
+import type { FailureReason } from '../../src/mesh/status/status.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
 
 /** As agents have it in JSON: nothing is left out that is not judged by. */
@@ -14,14 +15,28 @@ const UNREAD = { ...HOLDING, connected: true, config: { required: true } };
 const EMPTY = { name: 'mesh-2' };
 const SILENT = undefined;
 
-function brokenLinks(agents: readonly (object | undefined)[]) {
+/** What a program says of its peer, and what came of a new connection that it was to make. */
+interface Answer {
+  says: object | undefined;
+  anew?: FailureReason;
+}
+
+function brokenLinks(agents: readonly (object | undefined)[], replicas?: readonly Answer[], anew?: FailureReason) {
   const tally = createTally({
     ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
-    ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: false },
+    ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: replicas !== undefined },
+  });
+  replicas?.forEach(({ says, anew: failure }, index) => {
+    tally.add('kvstoremesh', {
+      name: `replica-${index}`,
+      ...(says ? { clusters: remoteClusters([says]) } : { error: 'no answer in time', unasked: true }),
+      failingDials: new Map(failure ? [['mesh-2', failure]] : []),
+    });
   });
   agents.forEach((agent, index) => {
     const clusters: readonly RemoteClusterReport[] | undefined = agent && remoteClusters([agent]);
-    tally.add('agent', { name: `node-${index}`, clusters, ...(clusters ? {} : { error: 'no answer' }) });
+    const failingDials = new Map(anew && index === 0 ? [['mesh-2', anew]] : []);
+    tally.add('agent', { name: `node-${index}`, clusters, failingDials, ...(clusters ? {} : { error: 'no answer' }) });
   });
   return linksByContext(evaluateMesh([tally.report()], [])).get('one')?.broken;
 }
@@ -31,12 +46,38 @@ describe('a connection by what the agents of a cluster say', () => {
     ['all are connected', [CONNECTED, CONNECTED], []],
     ['none is, and each goes on with what it last heard', [HOLDING, UNREAD], [{ state: 'lost' }]],
     ['one is not, and goes on', [CONNECTED, HOLDING], [{ state: 'lost' }]],
-    ['one was restarted since', [HOLDING, EMPTY], [{ state: 'disconnected', using: 1 }]],
+    ['one was restarted since', [HOLDING, EMPTY], [{ state: 'disconnected', using: 1, unheard: true }]],
     ['one is connected, and one knows nothing', [CONNECTED, EMPTY], [{ state: 'disconnected', using: 1 }]],
-    ['one says nothing', [HOLDING, SILENT], [{ state: 'disconnected', using: 1 }]],
+    ['one says nothing', [HOLDING, SILENT], [{ state: 'disconnected', using: 1, unheard: true }]],
     ['all were restarted since', [EMPTY, EMPTY], [{ state: 'disconnected' }]],
   ])('%s', (_, agents, links) => {
     const found = brokenLinks(agents)?.map(({ peer: _peer, reason: _reason, ...link }) => link);
     expect(found).toEqual(links);
+  });
+});
+
+// Agents are connected to their own cache, and say so whatever becomes of the peer.
+describe('a connection of which all agents say that it is there', () => {
+  const FAILS = { class: 'timed-out' as const, message: 'i/o timeout' };
+  const DENIED = { class: 'permission-denied' as const, message: 'permission denied' };
+  const UNTRIED = { class: 'agent-unreachable' as const, message: 'no answer in time' };
+  const WELL: Answer = { says: CONNECTED };
+  it.each<[string, replicas: Answer[] | undefined, anew: FailureReason | undefined, unheard: true | undefined]>([
+    ['KVStoreMesh has lost the peer', [{ says: EMPTY }], undefined, true],
+    ['one of two replicas has lost it', [WELL, { says: HOLDING }], undefined, true],
+    ['no replica runs', [], undefined, true],
+    ['KVStoreMesh has not noticed, and gets no new connection', [{ ...WELL, anew: FAILS }], undefined, true],
+    ['an agent has not noticed', undefined, FAILS, true],
+    ['KVStoreMesh would not be let in again, and is connected', [{ ...WELL, anew: DENIED }], undefined, undefined],
+    ['KVStoreMesh could not try', [{ ...WELL, anew: UNTRIED }], undefined, undefined],
+    ['nobody knows of KVStoreMesh', [{ says: undefined }], undefined, undefined],
+  ])('%s', (_, replicas, anew, unheard) => {
+    const [link] = brokenLinks([CONNECTED, CONNECTED], replicas, anew) ?? [];
+    expect(link?.state).toBe('at-risk');
+    expect(link?.unheard).toBe(unheard);
+  });
+
+  it('is sound where KVStoreMesh is connected', () => {
+    expect(brokenLinks([CONNECTED], [WELL, WELL])).toEqual([]);
   });
 });

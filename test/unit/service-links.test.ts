@@ -4,6 +4,7 @@ import type { IpFamily } from '../../src/mesh/services/backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices, serviceFacts, sharedOnceConnected } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
+import { survivalDoubts } from '../../src/mesh/services/survival-doubts.ts';
 import type { BrokenLink } from '../../src/mesh/status/broken-link.ts';
 import { usesNowText } from '../../src/views/services/service-list-view.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
@@ -37,6 +38,7 @@ function cluster(
 }
 
 const link = (peer: string, state: BrokenLink['state']): BrokenLink => ({ peer, state, reason: 'why' });
+const unheard = (peer: string): BrokenLink => ({ ...link(peer, 'at-risk'), unheard: true });
 
 // mesh-3 has no backend of its own: without mesh-2 it lives on those of mesh-1.
 describe('a service when a cluster goes, and a connection of the others is broken', () => {
@@ -65,6 +67,12 @@ describe('a service whose answers come through a tunnel', () => {
     ['nobody knows whom the other dials', {}, { peers: undefined, broken: undefined }, undefined],
     ['the way back is broken', {}, { ...both, broken: [link('mesh-1', 'disconnected')] }, /may get no answer/],
     ['the way back is lost', {}, { ...both, broken: [link('mesh-1', 'lost')] }, /may get no answer/],
+    [
+      'the way back is not followed',
+      {},
+      { ...both, broken: [unheard('mesh-1')] },
+      /may .* mesh-2 hears nothing of mesh-1/,
+    ],
     ['the way back is at risk', {}, { ...both, broken: [link('mesh-1', 'at-risk')] }, undefined],
     ['no agent could be asked', { broken: undefined }, { peers: [], broken: [] }, undefined],
   ])('%s', (_, of, peer, reason) => {
@@ -92,11 +100,37 @@ describe('a service behind a connection that is lost', () => {
     return { service, definition: service.clusters[0].definition };
   };
 
-  it('is used as agents last heard of it: nothing fails yet', () => {
-    const { service, definition } = described(link('mesh-2', 'lost'));
-    expect(usesNowText(definition)).toBe('mesh-2 (2, as last heard)');
-    expect(definition.uses).toEqual([{ cluster: 'mesh-2', backends: 2, atRisk: true, lastHeard: true }]);
-    expect(service.warnings).toEqual([]);
+  it.each([link('mesh-2', 'lost'), unheard('mesh-2')])(
+    'is used as agents last heard of it: nothing fails yet',
+    (lost) => {
+      const { service, definition } = described(lost);
+      expect(usesNowText(definition)).toBe('mesh-2 (as last heard, 2 now)');
+      expect(definition.uses).toEqual([{ cluster: 'mesh-2', backends: 2, atRisk: true, lastHeard: true }]);
+      expect(service.warnings).toEqual([]);
+    },
+  );
+
+  it.each<[affinity: string, own: number, text: string]>([
+    ['none', 1, 'mesh-1 (1), perhaps mesh-2 (as last heard, none now)'],
+    ['remote', 1, 'perhaps mesh-2 (as last heard, none now), else mesh-1 (1)'],
+    ['local', 0, 'perhaps mesh-2 (as last heard, none now)'],
+    ['local', 1, 'mesh-1 (1)'],
+  ])('may still be used where no backend is left there, with affinity %s and %d own ones', (affinity, count, text) => {
+    const own = cluster('mesh-1', count, [unheard('mesh-2')]);
+    const facts = own.services.get('default/shared');
+    if (!facts) throw new Error('a Service');
+    const annotations = { ...facts.annotations, 'service.cilium.io/affinity': affinity };
+    const clusters = [
+      { ...own, services: new Map([['default/shared', { ...facts, annotations }]]) },
+      cluster('mesh-2', 0, []),
+    ];
+    const definition = joinServices(clusters)[0]?.clusters[0]?.definition;
+    expect(definition && usesNowText(definition)).toBe(text);
+    const doubts = survivalDoubts(clusters, survivalOf(clusters));
+    const isUsed = text.includes('last heard');
+    expect(doubts).toEqual(
+      isUsed ? [expect.stringMatching(/^the backends of mesh-2 for default\/shared are still/)] : [],
+    );
   });
 
   it('is used by some nodes, where others know nothing of it', () => {

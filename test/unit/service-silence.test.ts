@@ -53,6 +53,8 @@ const link = (state: 'lost' | 'at-risk' | 'disconnected', using?: number) => ({
   ...(using === undefined ? {} : { using }),
 });
 
+const UNHEARD = { ...link('at-risk'), unheard: true as const };
+
 describe('a Service when a cluster falls silent, as by a power cut: its backends are used on, since nothing tells that they are gone', () => {
   test.each<[string, Case, survives: boolean, ifSilent: string]>([
     ['affinity none: a share of the requests is lost', {}, true, 'NO'],
@@ -64,7 +66,10 @@ describe('a Service when a cluster falls silent, as by a power cut: its backends
     ['nobody dials it', { others: { peers: [] } }, true, 'yes'],
     ['what it published goes after a time', { others: { keptFor: '15m' } }, true, 'after 15m'],
     ['after which nobody serves', { backends: [1, 0, 0], others: { keptFor: '15m' } }, false, 'NO'],
-    ['it is lost already, and used as last heard', { others: { broken: [link('lost')] } }, true, 'NO'],
+    ['it is lost already, and used as last heard', { others: { broken: [link('lost')] } }, false, 'NO'],
+    ['it is not heard of', { others: { broken: [UNHEARD] } }, false, 'NO'],
+    ['it is not heard of, and not used', { affinity: 'local', others: { broken: [UNHEARD] } }, true, 'yes'],
+    ['it would not come back', { others: { broken: [link('at-risk')] } }, true, 'NO'],
     ['agents have forgotten it', { others: { broken: [link('disconnected')] } }, true, 'yes'],
     ['some nodes have forgotten it', { others: { broken: [link('disconnected', 1)] } }, true, 'NO'],
   ])('%s', (_, given, survives, ifSilent) => {
@@ -86,6 +91,20 @@ describe('a Service when a cluster falls silent, as by a power cut: its backends
       /disconnect --context ctx-2 --peer mesh-1 &&\n +meshctl clustermesh disconnect --context ctx-3 --peer mesh-1$/,
     );
     expect(tell({}, true).text).toMatch(/✅ 1 global service: none would fail$/);
+  });
+
+  it('is drained in vain where others do not hear of it, or for as long as what they heard is kept', () => {
+    const { loss, text } = tell({ others: { broken: [UNHEARD] } }, true);
+    expect(loss).toMatchObject({ survives: false, untold: [{ cluster: 'mesh-2' }, { cluster: 'mesh-3' }] });
+    expect(text).toContain(
+      'shop/web: without mesh-1 (mesh-2 and mesh-3 would not hear of it, and go on sending requests there)',
+    );
+    expect(text).toContain(
+      'mesh-2 may hear nothing of mesh-1 any more, and goes on sending requests to the backends there that it last heard of: why',
+    );
+    const kept = tell({ others: { broken: [UNHEARD], keptFor: '15m' } }, true);
+    expect(kept.loss?.survives).toBe(true);
+    expect(kept.text).toMatch(/^shop +web +mesh-1 +after 15m +2 of 3/m);
   });
 
   it('is told for how long what is lost already is used', () => {

@@ -1,4 +1,4 @@
-import { type BrokenLink, isUnconnected } from '../status/broken-link.ts';
+import { type BrokenLink, isUnconnected, isUnheard } from '../status/broken-link.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { usedOnceDialled } from './services.ts';
 import { selectionInputs, usesIn } from './uses.ts';
@@ -30,11 +30,12 @@ function whyUnanswered(
     const reason = `requests that go there get no answer, as ${cluster} does not dial ${client} and wraps packets only for pods of clusters that it dials`;
     return { reason, unanswered: true };
   }
-  if (broken.some((link) => link.peer === client && isUnconnected(link))) {
-    const reason = `requests that go there may get no answer, as ${cluster} is not connected to ${client} and wraps packets only for pods that it hears of`;
-    return { reason };
-  }
-  return undefined;
+  const back = broken.find((link) => link.peer === client && (isUnconnected(link) || isUnheard(link)));
+  if (!back) return undefined;
+  const lacks = isUnconnected(back) ? `is not connected to ${client}` : `hears nothing of ${client}`;
+  return {
+    reason: `requests that go there may get no answer, as ${cluster} ${lacks} and wraps packets only for pods that it hears of`,
+  };
 }
 
 /** Global Services of which one cluster's requests get no answer from another one, as things are. */

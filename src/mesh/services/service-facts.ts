@@ -86,7 +86,7 @@ export interface Use {
   backends: number;
   /** The connection to that cluster would not come back, what changes there is not noticed, or its answers may not arrive. */
   atRisk?: true | undefined;
-  /** That connection is lost: agents use what they last heard of there, which may be others by now. */
+  /** Nothing is heard of that cluster: agents use what they last heard of there, which may be others by now. The count is that of now. */
   lastHeard?: true | undefined;
 }
 
@@ -119,6 +119,8 @@ export interface ServiceDefinition extends Sharing {
   usesDisconnected: readonly string[];
   /** Those of them to which requests from some of its nodes go all the same; absent where there is none. */
   usesFromSome?: readonly string[] | undefined;
+  /** Clusters without a backend to use by now, of which nothing is heard: what they last had may still be used; absent where there is none. */
+  usesLastHeard?: readonly string[] | undefined;
   /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
   usesUnread: readonly string[];
 }

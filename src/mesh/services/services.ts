@@ -7,7 +7,7 @@ import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, ServiceDefinition, ServiceFacts, ServiceInCluster } from './service-facts.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
 import { nearestFirst, servedByKubeProxy } from './unbalanced.ts';
-import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usedBySome, usesIn } from './uses.ts';
+import { inputOf, selectionInputs, unconnectedFor, unservedPorts, usedBySome, usedUnheard, usesIn } from './uses.ts';
 
 /** A Service over all the clusters that were read. */
 export interface MeshService {
@@ -111,6 +111,9 @@ function define(
   const unserved = uses.length > 0 ? unservedPorts(of, inputs) : [];
   const usesDisconnected = unconnectedFor(of, inputs);
   const usesFromSome = usedBySome(of, usesDisconnected);
+  const usesLastHeard = usedUnheard(of, facts).filter(
+    (peer) => !usesDisconnected.includes(peer) && !uses.some(({ cluster }) => cluster === peer),
+  );
   const input = inputOf(of, facts);
   const ownBackendsFor = servedByKubeProxy(of, facts);
   const nearest = nearestFirst(of, facts);
@@ -134,6 +137,7 @@ function define(
     ...(unserved.length > 0 ? { unserved } : {}),
     usesDisconnected,
     ...(usesFromSome.length > 0 ? { usesFromSome } : {}),
+    ...(usesLastHeard.length > 0 ? { usesLastHeard } : {}),
     usesUnread: usesOthers(input) ? unread : [],
   };
 }

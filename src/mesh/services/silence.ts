@@ -2,6 +2,7 @@ import { cacheTtlOf, containerOf } from '../apiserver/deployment.ts';
 import { ciliumSettingsOf } from '../cilium/install.ts';
 import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { isUnheard } from '../status/broken-link.ts';
 import type { ClusterService } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
 import { unconnectedFor, usedBySome, usesIn } from './uses.ts';
@@ -50,6 +51,31 @@ interface Requests {
   to: readonly string[];
 }
 
+/** Whether none of them goes on for good. */
+export function endsByItself(stray: readonly StraySender[]): boolean {
+  return stray.every((one) => one.for !== undefined);
+}
+
+/** Requests that go on to a cluster when it is gone. */
+function strayTo(requests: readonly Requests[], gone: string): StraySender[] {
+  return requests
+    .filter(({ of, to }) => of.cluster !== gone && to.includes(gone))
+    .map(
+      ({ of: { cluster, keptFor: span } }): StraySender => (span === undefined ? { cluster } : { cluster, for: span }),
+    );
+}
+
+/**
+ * Who keeps sending requests to a cluster that is drained, since it hears nothing of that one any more (see {@link isUnheard}).
+ * @param requests of all clusters, the drained one too
+ */
+export function untoldSenders(requests: readonly Requests[], drained: string): StraySender[] {
+  const untold = requests.filter(({ of: { broken = [] } }) =>
+    broken.some((link) => link.peer === drained && isUnheard(link)),
+  );
+  return strayTo(untold, drained);
+}
+
 /** Of each cluster that has a Service, where requests for it go. @param inputs of all clusters */
 export function requestsFor(clusters: readonly ClusterServices[], inputs: readonly ClusterService[]): Requests[] {
   return clusters
@@ -67,13 +93,9 @@ export function requestsFor(clusters: readonly ClusterServices[], inputs: readon
  * @param survives whether the others are served once nobody sends requests there
  */
 export function silentLoss(requests: readonly Requests[], silent: string, survives: boolean): SilentLoss {
-  const stray = requests
-    .filter(({ of, to }) => of.cluster !== silent && to.includes(silent))
-    .map(
-      ({ of: { cluster, keptFor: span } }): StraySender => (span === undefined ? { cluster } : { cluster, for: span }),
-    );
+  const stray = strayTo(requests, silent);
   return {
-    survives: survives && stray.every((one) => one.for !== undefined),
+    survives: survives && endsByItself(stray),
     ...(stray.length > 0 ? { stray } : {}),
   };
 }

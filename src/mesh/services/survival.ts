@@ -1,7 +1,7 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import { joinServices, type MeshService, serviceKey } from './services.ts';
-import { requestsFor, type SilentLoss, silentLoss } from './silence.ts';
+import { endsByItself, requestsFor, type SilentLoss, type StraySender, silentLoss, untoldSenders } from './silence.ts';
 import { afterRestart, selectionInputs, unconnectedFor, unservedPorts, usesIn } from './uses.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
@@ -18,8 +18,10 @@ export interface Survivor {
 export interface ClusterLoss {
   /** The cluster that is gone. */
   without: string;
-  /** Every other cluster that has the Service still has a ready backend to use, for each of its ports. */
+  /** Every other cluster that has the Service still has a ready backend to use, for each of its ports, and none goes on for good with those that go. */
   survives: boolean;
+  /** Those that do not hear that it is drained, and keep sending requests there; absent where there is none. */
+  untold?: readonly StraySender[] | undefined;
   /** The other clusters that have the Service. */
   served: readonly Survivor[];
   /** Backends that new connections from the other clusters can go to, each counted once. */
@@ -60,9 +62,17 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
       ...(unconnected.length > 0 ? { unconnected: Object.fromEntries(unconnected) } : {}),
       losses: lost.map((cluster) => {
         const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
-        const survives = served.length > 0 && served.every(isServed);
-        const silent = silentLoss(requests, cluster, survives);
-        return { without: cluster, survives, served, left: capacity(served), silent };
+        const isLeft = served.length > 0 && served.every(isServed);
+        const silent = silentLoss(requests, cluster, isLeft);
+        const untold = untoldSenders(requests, cluster);
+        return {
+          without: cluster,
+          survives: isLeft && endsByItself(untold),
+          ...(untold.length > 0 ? { untold } : {}),
+          served,
+          left: capacity(served),
+          silent,
+        };
       }),
     };
   });

@@ -1,5 +1,6 @@
 import { firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
+import { isUnheard } from '../status/broken-link.ts';
 import { isNamespaceGlobal, readSharing } from './annotations.ts';
 import {
   type ClusterService,
@@ -8,6 +9,7 @@ import {
   type IpFamily,
   type SelectedBackend,
   selectBackends,
+  usesOthers,
 } from './backends.ts';
 import type { ClusterServices, ServiceFacts, Use } from './service-facts.ts';
 
@@ -36,8 +38,9 @@ export function inputOf(of: ClusterServices, facts: ServiceFacts): ClusterServic
 }
 
 /**
- * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters. Behind a connection that
- * is lost these are the ones of now, where agents go on with what they last heard of; none where some agents know of none.
+ * What the agents of a cluster use of a Service for any of its frontends, counted by the backends' clusters. Behind a connection by which
+ * nothing is heard these are the ones of now, where agents go on with what they last heard of (`lastHeard`, {@link usedUnheard});
+ * none where some agents know of none.
  */
 export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
   const { broken = [] } = of;
@@ -50,7 +53,7 @@ export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): 
     cluster: name,
     backends: countBackends(selected.map(([backend]) => backend)),
     ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
-    ...(broken.some(({ peer, state }) => peer === name && state === 'lost') ? { lastHeard: true } : {}),
+    ...(broken.some((link) => link.peer === name && isUnheard(link)) ? { lastHeard: true } : {}),
   }));
 }
 
@@ -119,6 +122,15 @@ function isDisconnected({ broken = [] }: ClusterServices, cluster: string): bool
 /** The same cluster when all have been restarted: what is at risk, or lost, did not come back. */
 export function afterRestart(of: ClusterServices): ClusterServices {
   return { ...of, broken: of.broken?.map(({ peer, reason }) => ({ peer, reason, state: 'disconnected' })) };
+}
+
+/**
+ * The clusters of which a cluster hears nothing any more, and whose backends it may use for a Service as it last heard of them, be it from
+ * some of its nodes: whatever they have by now.
+ */
+export function usedUnheard(of: ClusterServices, facts: ServiceFacts): string[] {
+  if (!usesOthers(inputOf(of, facts))) return [];
+  return (of.broken ?? []).filter(isUnheard).map(({ peer }) => peer);
 }
 
 /** Those of these clusters to which some nodes only are connected, or know of: their requests go there, and those of the others do not. */

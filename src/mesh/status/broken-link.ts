@@ -12,8 +12,18 @@ export interface BrokenLink {
   using?: number | undefined;
   /** Why, in one clause. */
   reason: string;
+  /**
+   * Nodes are connected to what hears nothing of the peer any more, as the cache of a KVStoreMesh that has lost it, or go on by
+   * themselves: they use the backends that were last heard of. Always so of a `lost` one.
+   */
+  unheard?: true | undefined;
   /** Of one at risk: no request that goes over it is answered, as things are. */
   unanswered?: true | undefined;
+}
+
+/** Whether nodes use the backends that they last heard of, which may be others by now. */
+export function isUnheard({ state, unheard }: Pick<BrokenLink, 'state' | 'unheard'>): boolean {
+  return state === 'lost' || unheard === true;
 }
 
 /** Whether nodes are not connected, whatever they still use. */

@@ -1,6 +1,8 @@
 import { describeFault } from '../faults/fault.ts';
 import type { BrokenLink } from './broken-link.ts';
+import type { FailureClass } from './failure-reason.ts';
 import { faultsBetween, type MeshStatusReport, rowsOf } from './mesh-status.ts';
+import { isUntried, type StatusProblem, type StatusReport } from './status.ts';
 import { adviseMesh } from './status-reasons.ts';
 
 /** Whom the agents of a cluster dial, and which of these connections are broken. */
@@ -26,16 +28,47 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           const [problem] = report.problems.filter((one) => one.peer === peer);
           const [fault] = faultsBetween(report, peer, advised.clusters);
           const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
-          if (state === 'at-risk') return [{ peer, state, reason: why }];
-          const reason = `${connected} of ${total} nodes connected: ${why}`;
-          if (state === 'unknown') return [{ peer, state, reason }];
           const holding = report.peers.find(({ name }) => name === peer)?.agents.holding ?? 0;
+          const unheard =
+            holding > 0 || (connected > 0 && isUnfollowed(report, peer)) ? { unheard: true as const } : {};
+          if (state === 'at-risk') return [{ peer, state, reason: why, ...unheard }];
+          const reason = `${connected} of ${total} nodes connected: ${why}`;
+          if (state === 'unknown') return [{ peer, state, reason, ...unheard }];
           const using = connected + holding;
           if (holding > 0 && using === total) return [{ peer, state: 'lost', reason }];
-          return [{ peer, state, reason, ...(using > 0 ? { using } : {}) }];
+          return [{ peer, state, reason, ...(using > 0 ? { using } : {}), ...unheard }];
         });
         const peers = report.peers.map(({ name }) => name);
         return [report.context, { peers, broken, ...(report.unread ? { unseen: report.unread } : {}) }];
       }),
   );
+}
+
+/**
+ * Whether agents that are connected may hear nothing of a peer all the same. With KVStoreMesh they are connected to its cache, which goes
+ * on with what it has of a peer that is lost (Cilium's pkg/clustermesh/kvstoremesh; it is emptied when the peer is removed or
+ * `clustermesh-cache-ttl` is over), and agents read that of any replica; and what does not look at its peers again says that it is
+ * connected to one that is gone, where only a new connection fails.
+ */
+function isUnfollowed({ peers, problems }: Pick<StatusReport, 'peers' | 'problems'>, peer: string): boolean {
+  const cache = peers.find(({ name }) => name === peer)?.kvstoremesh;
+  const isLostByCache = cache !== undefined && cache.connected + (cache.unasked ?? 0) < Math.max(cache.total, 1);
+  return isLostByCache || problems.some((one) => one.peer === peer && isCutOff(one));
+}
+
+/** What a server, or who names it, says to a new connection: one that stands is let be, until it ends. */
+const OF_NEW_CONNECTIONS: readonly FailureClass[] = [
+  'cannot-resolve',
+  'tls-unknown-ca',
+  'tls-expired',
+  'tls-name',
+  'tls-usage',
+  'tls-client-rejected',
+  'permission-denied',
+  'config-invalid',
+];
+
+/** Whether a connection that is said to stand may lead nowhere by now. */
+function isCutOff(problem: StatusProblem): boolean {
+  return problem.heldOver === true && !isUntried(problem) && !OF_NEW_CONNECTIONS.includes(problem.class);
 }

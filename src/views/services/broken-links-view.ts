@@ -93,7 +93,7 @@ export function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
 function brokenLinkWords(
   from: readonly string[],
   peer: string,
-  { state, using }: Omit<BrokenLink, 'peer'>,
+  { state, using, unheard }: Omit<BrokenLink, 'peer'>,
   keptFor: string | undefined,
 ): string {
   const names = enumerated(from);
@@ -104,6 +104,9 @@ function brokenLinkWords(
   const heard = from.length === 1 ? 'it last heard' : 'they last heard';
   if (state === 'unknown')
     return `whether ${names} ${is} connected to ${peer} is not known, so ${cannot} on the backends there`;
+  if (state === 'at-risk' && unheard) {
+    return `${names} may hear nothing of ${peer} any more, and ${goes} requests to the backends there that ${heard} of${keptFor === undefined ? '' : `, for ${keptFor}`}`;
+  }
   if (state === 'at-risk') return `${names} ${is} connected to ${peer}, but cannot count on the backends there`;
   if (state === 'lost') {
     return `${names} ${is} not connected to ${peer}, and ${goes} requests to the backends there that ${heard} of, ${keptFor === undefined ? '' : `for ${keptFor}, or `}until ${its} agents restart`;

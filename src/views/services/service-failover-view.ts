@@ -1,6 +1,7 @@
 import { counted, enumerated, firstOf } from '../../mesh/counted.ts';
 import { foldAlike, groupBy } from '../../mesh/pairs.ts';
 import { doubtsOf } from '../../mesh/services/assumptions.ts';
+import { endsByItself } from '../../mesh/services/silence.ts';
 import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -8,7 +9,7 @@ import { unreachableLines } from '../unreachable-view.ts';
 import { brokenLinkLines } from './broken-links-view.ts';
 import type { ReadClusters } from './read-clusters.ts';
 import { assumedData, assumedLines, noneLines, unreadLines, withoutUnread } from './service-list-view.ts';
-import { silentCell, silentLossLines, yesNo } from './silent-loss-view.ts';
+import { drainedCell, silentCell, silentLossLines } from './silent-loss-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
@@ -76,15 +77,7 @@ export function failoverText(
         const isOne = alike.length === 1;
         const [left, servers] = isOne ? servedCells(service, loss, others, theme) : alikeCells(service, loss, theme);
         const without = isOne ? loss.without : withoutAny(service, alike);
-        return [
-          service.namespace,
-          service.name,
-          without,
-          yesNo(loss.survives, theme),
-          ...silentOf(loss),
-          left,
-          servers,
-        ];
+        return [service.namespace, service.name, without, drainedCell(loss, theme), ...silentOf(loss), left, servers];
       }),
     ),
   );
@@ -103,7 +96,9 @@ export function failoverText(
 /** The losses of a Service: what it fails by first, and last those that leave as many backends, all of them as one. */
 function byEffect({ now, losses }: ServiceSurvival, silentOf: (loss: ClusterLoss) => Cell[]): ClusterLoss[][] {
   const [failing, survived] = [losses.filter((one) => !one.survives), losses.filter(({ survives }) => survives)];
-  const alike = foldAlike(survived, (loss) => JSON.stringify([loss.left, silentOf(loss).map(({ text }) => text)]));
+  const alike = foldAlike(survived, (loss) =>
+    JSON.stringify([loss.left, loss.untold, silentOf(loss).map(({ text }) => text)]),
+  );
   const isHarmless = ([first]: readonly ClusterLoss[]) => first?.left === now;
   return [
     ...failing.map((loss) => [loss]),
@@ -190,14 +185,22 @@ function whenFailing(service: ServiceSurvival): string {
   ].join('; ');
 }
 
-/** The clusters whose loss would be what a Service fails by, for some cluster that it serves now. */
+/** The clusters whose loss would be what a Service fails by, for some cluster that it serves now, in words. */
 function lossesToCome({ now, failing = [], losses }: ServiceSurvival): string[] {
   if (now === 0) return [];
   return losses
     .filter(
-      ({ served }) => served.length === 0 || served.some((one) => !isServed(one) && !failing.includes(one.cluster)),
+      ({ served, untold = [] }) =>
+        served.length === 0 ||
+        !endsByItself(untold) ||
+        served.some((one) => !isServed(one) && !failing.includes(one.cluster)),
     )
-    .map(({ without }) => without);
+    .map(({ without, untold = [] }) => {
+      const senders = untold.filter((one) => one.for === undefined).map(({ cluster }) => cluster);
+      return senders.length === 0
+        ? without
+        : `${without} (${enumerated(senders)} would not hear of it, and ${senders.length === 1 ? 'goes' : 'go'} on sending requests there)`;
+    });
 }
 
 /** `would fail`, `fails already`, or both. */

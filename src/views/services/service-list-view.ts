@@ -156,10 +156,13 @@ function usesCell(definition: ServiceDefinition, theme: Theme, assumedOf: string
  * @param assumedOf the cluster that uses them, where it is only taken to be connected to others
  */
 export function usesNowText(
-  { uses, usesUnread, usesDisconnected, usesFromSome = [], affinity }: ServiceDefinition,
+  { uses, usesUnread, usesDisconnected, usesFromSome = [], usesLastHeard = [], affinity }: ServiceDefinition,
   assumedOf?: string,
 ): string {
-  const unread = usesUnread.map((cluster) => `perhaps ${cluster} (not read)`).join(', ');
+  const unread = [
+    ...usesLastHeard.map((cluster) => `perhaps ${cluster} (as last heard, none now)`),
+    ...usesUnread.map((cluster) => `perhaps ${cluster} (not read)`),
+  ].join(', ');
   const parts = [usesText(uses, assumedOf), unread].filter((part) => part !== '');
   const used = affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
   const lost = usesDisconnected.map(
@@ -169,14 +172,14 @@ export function usesNowText(
   return [used || nothing, ...lost].filter((part) => part !== '').join(', ');
 }
 
-/** `mesh-1 (2), mesh-2 (1, at risk)`, `mesh-2 (1, as last heard)`, `mesh-2 (1, not verified)`; nothing for none. */
+/** `mesh-1 (2), mesh-2 (1, at risk)`, `mesh-2 (as last heard, 1 now)`, `mesh-2 (1, not verified)`; nothing for none. */
 function usesText(uses: readonly Use[], assumedOf: string | undefined): string {
-  const doubt = ({ cluster, atRisk, lastHeard }: Use): string => {
-    if (lastHeard) return ', as last heard';
-    if (atRisk) return ', at risk';
-    return assumedOf === undefined || cluster === assumedOf ? '' : ', not verified';
+  const howMany = ({ cluster, backends, atRisk, lastHeard }: Use): string => {
+    if (lastHeard) return `as last heard, ${backends} now`;
+    if (atRisk) return `${backends}, at risk`;
+    return `${backends}${assumedOf === undefined || cluster === assumedOf ? '' : ', not verified'}`;
   };
-  return uses.map((use) => `${use.cluster} (${use.backends}${doubt(use)})`).join(', ');
+  return uses.map((use) => `${use.cluster} (${howMany(use)})`).join(', ');
 }
 
 /** What a report without any Service says. Where no cluster could be read, it says nothing of Services. */

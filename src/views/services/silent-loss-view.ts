@@ -8,15 +8,22 @@ import type { Theme } from '../theme.ts';
 import type { ReadClusters } from './read-clusters.ts';
 
 /** Whether a loss is survived, as a cell. */
-export function yesNo(survives: boolean, theme: Theme): Cell {
-  return survives ? { text: 'yes', style: theme.ok } : { text: 'NO', style: theme.fail };
+function survivalCell(survives: boolean, stray: readonly StraySender[], theme: Theme): Cell {
+  const spans = [...new Set(stray.flatMap((one) => one.for ?? []))];
+  if (!survives) return { text: 'NO', style: theme.fail };
+  return spans.length === 0
+    ? { text: 'yes', style: theme.ok }
+    : { text: `after ${spans.join(', ')}`, style: theme.warn };
 }
 
-/** The same of a cluster that falls silent: `after 15m` where requests go there for so long. */
+/** The loss of a cluster that is drained: `after 15m` where requests of others, which are not told of it, go there for so long. */
+export function drainedCell({ survives, untold = [] }: ClusterLoss, theme: Theme): Cell {
+  return survivalCell(survives, untold, theme);
+}
+
+/** The same of a cluster that falls silent. */
 export function silentCell({ silent: { survives, stray = [] } }: ClusterLoss, theme: Theme): Cell {
-  const spans = [...new Set(stray.flatMap((one) => one.for ?? []))];
-  if (!survives || spans.length === 0) return yesNo(survives, theme);
-  return { text: `after ${spans.join(', ')}`, style: theme.warn };
+  return survivalCell(survives, stray, theme);
 }
 
 interface Silence extends Pick<ReadClusters, 'clusters'> {
