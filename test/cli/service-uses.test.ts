@@ -190,6 +190,11 @@ describe('who serves whom is what requests get', () => {
     expect(await service(...drained, '--without', 'mesh-1')).toMatchObject({ exitCode: 0 });
     scaleApiserver(mesh.one, 0);
     await isLostByCache();
+    const { checks } = jsonOf(
+      await mesh.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'peers', '-o', 'json']),
+    ) as { checks: { id: string; severity: string; cluster?: string }[] };
+    const answers = checks.filter(({ id }) => id === 'peers-answers');
+    expect(answers.map(({ severity }) => severity)).toEqual(['skip', 'skip']);
     for (const replicas of [1, 0]) {
       setBackends(mesh.one, replicas);
       await mesh.one.settled();

@@ -8,6 +8,8 @@ import type { NodeObservation } from '../../src/mesh/checks/shared/mesh-input.ts
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { serviceFacts } from '../../src/mesh/services/services.ts';
+import type { StatusComponent, StatusReport } from '../../src/mesh/status/status.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const ONE_AGENT = { image: 'quay.io/cilium/cilium:v1.20.0', desired: 1, ready: 1 };
@@ -34,10 +36,15 @@ function cluster(id: number, dialled: string[], chosen: Record<string, Mode>, se
 const NATIVE = { 'routing-mode': 'native', 'enable-bgp-control-plane': 'true' };
 
 /** The severities of a check, `<context>: <severity>`. */
-function outcome(id: string, clusters: ClusterSnapshot[], seen: Record<string, Partial<NodeObservation>>): string[] {
-  const observed = Object.entries(seen).map(([context, said]) => [
+function outcome(
+  id: string,
+  clusters: ClusterSnapshot[],
+  seen: Record<string, Partial<NodeObservation>>,
+  statuses: Record<string, StatusReport> = {},
+): string[] {
+  const observed = clusters.map(({ context }) => [
     context,
-    { containers: [], nodes: [{ node: 'n1', ...said }] },
+    { containers: [], nodes: seen[context] ? [{ node: 'n1', ...seen[context] }] : [], status: statuses[context] },
   ]);
   const check = MESH_CHECKS.filter((one) => one.id === id);
   const input = { clusters, now: NOW, observed: new Map(observed as never) };
@@ -161,6 +168,26 @@ describe('clusters of one mesh that are not to be connected with each other', ()
   });
 });
 
+const WELL = { ready: true, connected: true };
+const NOT = { ready: false };
+
+/** The status of mesh-1 or mesh-2, by what its agents and its KVStoreMesh say of the other one; of who says nothing, undefined. */
+function status(id: 1 | 2, agents: (object | undefined)[], replicas?: (object | undefined)[]): StatusReport {
+  const peer = `mesh-${3 - id}`;
+  const tally = createTally({
+    ...{ context: `c${id}`, namespace: 'kube-system', clusterName: `mesh-${id}`, clusterId: id },
+    ...{ peers: [peer], enabled: true, kvstoremesh: replicas !== undefined },
+  });
+  const add = (component: StatusComponent, said: readonly (object | undefined)[]) =>
+    said.forEach((says, index) => {
+      const clusters = says && [{ name: peer, ...says }];
+      tally.add(component, { name: `n${index}`, ...(clusters ? { clusters } : { error: 'no answer', unasked: true }) });
+    });
+  add('agent', agents);
+  add('kvstoremesh', replicas ?? []);
+  return tally.report();
+}
+
 describe('requests for global Services of a cluster that dials another one, which is not to dial back', () => {
   const share = (snapshot: ClusterSnapshot, backends: number, affinity = 'none'): ClusterSnapshot => {
     const annotations = { 'service.cilium.io/global': 'true', 'service.cilium.io/affinity': affinity };
@@ -190,7 +217,29 @@ describe('requests for global Services of a cluster that dials another one, whic
     ['both dial', [share(cluster(1, ['mesh-2'], {}), 1), share(back, 1)], 'all: pass'],
     ['Services may not be listed', [client(), share(server(), 1)], 'c1: skip'],
   ])('%s', (_what, clusters, expected) => {
-    const found = outcome('peers-answers', clusters, {});
+    const found = outcome('peers-answers', clusters, {}, { c1: status(1, [WELL]), c2: status(2, [WELL]) });
     expect(found.filter((one) => one.startsWith(expected.slice(0, 3)))).toEqual([expected]);
+  });
+
+  // Peering files say that both dial: whether they are connected, only agents and KVStoreMesh tell.
+  describe.each([
+    ['tunnel', {}],
+    ['native', NATIVE],
+  ])('is not called well where clusters are not connected as they are to be (%s)', (routing, settings) => {
+    const both = [share(cluster(1, ['mesh-2'], {}, settings), 1), share(cluster(2, ['mesh-1'], {}, settings), 1)];
+    it.each<[string, StatusReport | undefined, isWell: boolean]>([
+      ['all are', status(2, [WELL, WELL], [WELL]), true],
+      ['no agent is', status(2, [NOT]), false],
+      ['one of two agents is not', status(2, [WELL, NOT]), false],
+      ['one goes on with what it last heard', status(2, [{ 'num-shared-services': 1 }]), false],
+      ['agents are, and their KVStoreMesh is not', status(2, [WELL], [NOT]), false],
+      ['an agent gave no answer', status(2, [WELL, undefined]), false],
+      ['nobody was asked', undefined, false],
+    ])('%s', (_what, ofTwo, isWell) => {
+      const found = outcome('peers-answers', both, {}, { c1: status(1, [WELL]), ...(ofTwo ? { c2: ofTwo } : {}) });
+      // Natively an answer finds back whoever hears of whom: the other one's own requests do not get there.
+      const passes = routing === 'native' ? 'c1: pass' : 'c1: skip';
+      expect(found.sort()).toEqual(isWell ? ['all: pass'] : [passes, 'c2: skip']);
+    });
   });
 });

@@ -3,17 +3,20 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { pairsOf } from '../pairs.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { dialsThis } from '../peers/namesakes.ts';
 import { mayDialUnseen } from '../peers/peers.ts';
 import { unansweredServices } from '../services/answers.ts';
 import { globalServicesIn } from '../services/newly-shared.ts';
 import type { ClusterServices } from '../services/service-facts.ts';
-import type { MeshCheck } from './shared/mesh-input.ts';
+import { hearsOf } from '../status/links.ts';
+import type { MeshCheck, MeshCheckInput } from './shared/mesh-input.ts';
 import { type Lack, ofBoth, type PeerVerdict, perPeer } from './shared/per-peer.ts';
 
 /**
  * Whether requests for global Services that go to a peer are answered. That only one of two clusters dials may be chosen, and is no
- * fault by itself; through a tunnel, requests that go to the other one's backends get no answer all the same.
+ * fault by itself; through a tunnel, requests that go to the other one's backends get no answer all the same. Of clusters that are not
+ * connected as they are to be, `peers-connected` says why: nobody calls that well here.
  */
 export const ANSWER_CHECKS: readonly MeshCheck[] = [
   perPeer({
@@ -55,9 +58,31 @@ function withPeers(cluster: ClusterSnapshot): ClusterServices | undefined {
   return services && { ...services, tunnels: isTunnel(cluster) };
 }
 
-function lack(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
-  if (!isUnanswered(from, to)) return undefined;
+function lack(from: ClusterSnapshot, to: ClusterSnapshot, observed: MeshCheckInput['observed']): Lack | undefined {
+  if (!isUnanswered(from, to)) return lackOfConnection(from, to, observed);
   if (mayDialUnseen(to)) return { says: `a Secret in which ${to.context} may name it may not be read`, isUnseen: true };
   const unread = [from, to].find(({ globalServices }) => !globalServices);
   return unread && { says: `the Services of ${unread.context} may not be listed`, isUnseen: true };
+}
+
+/** What peering files say is no connection: requests go to what was last heard of where there is none, and in a tunnel no answer finds back. */
+function lackOfConnection(
+  from: ClusterSnapshot,
+  to: ClusterSnapshot,
+  observed: MeshCheckInput['observed'],
+): Lack | undefined {
+  const hears = (one: ClusterSnapshot, other: ClusterSnapshot) => {
+    const status = observed.get(one.context)?.status;
+    return status && hearsOf(status, knownAs(other));
+  };
+  const [out, back] = [hears(from, to), isTunnel(to) && dialsThis(to, from) ? hears(to, from) : true];
+  if (out && back) return undefined;
+  const [client, server] = [from, to].map(knownAs);
+  const lacks = out === false || back === false ? 'is not connected' : 'may not be connected';
+  return {
+    says: out
+      ? `it ${lacks} to ${client}, and wraps packets only for pods that it hears of`
+      : `${client} ${lacks} to ${server}`,
+    isUnseen: true,
+  };
 }

@@ -2,8 +2,9 @@ import { describeFault } from '../faults/fault.ts';
 import type { BrokenLink } from './broken-link.ts';
 import type { FailureClass } from './failure-reason.ts';
 import { faultsBetween, type MeshStatusReport, rowsOf } from './mesh-status.ts';
-import { isUntried, type StatusProblem, type StatusReport } from './status.ts';
+import { areAllConnected, isUntried, type StatusProblem, type StatusReport } from './status.ts';
 import { adviseMesh } from './status-reasons.ts';
+import { areSomeUnasked } from './unasked.ts';
 
 /** Whom the agents of a cluster dial, and which of these connections are broken. */
 export interface Links {
@@ -42,6 +43,16 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
         return [report.context, { peers, broken, ...(report.unread ? { unseen: report.unread } : {}) }];
       }),
   );
+}
+
+/**
+ * Whether a cluster hears of a peer: all its agents are connected, and so is what they are connected to; undefined where some gave no
+ * answer in time, and nothing is known to be wrong.
+ */
+export function hearsOf(report: StatusReport, peer: string): boolean | undefined {
+  const agents = report.peers.find(({ name }) => name === peer)?.agents;
+  if (!agents || isUnfollowed(report, peer)) return false;
+  return areSomeUnasked(agents) ? undefined : areAllConnected(agents);
 }
 
 /**

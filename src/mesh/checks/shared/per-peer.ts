@@ -10,7 +10,7 @@ import { configuredPeers } from '../../peers/peers.ts';
 import { forOtherOwners } from '../../peers/peers-of-others.ts';
 import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
 import type { Finding, Severity } from './check.ts';
-import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { findingOf, type MeshCheck, type MeshCheckInput } from './mesh-input.ts';
 import { NOT_COMPARED } from './subjects.ts';
 
 /** What is wrong with a peer. */
@@ -43,7 +43,7 @@ export interface PeerQuestion {
   title: string;
   judge(from: ClusterSnapshot, peer: Peer, now: Date): PeerVerdict | undefined;
   /** Undefined where there is something to judge. */
-  lack(from: ClusterSnapshot, peer: Peer): Lack | undefined;
+  lack(from: ClusterSnapshot, peer: Peer, observed: MeshCheckInput['observed']): Lack | undefined;
   /** Peers that the cluster does not dial; default: none. */
   also?(from: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[];
 }
@@ -53,11 +53,12 @@ const NOT_AMONG: Lack = { says: NOT_COMPARED, isUnseen: true };
 /** What a question about two clusters that were read is to all peers of one. */
 export function ofBoth(
   judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => PeerVerdict | undefined,
-  lack: (from: ClusterSnapshot, to: ClusterSnapshot) => Lack | undefined = () => undefined,
+  lack: (from: ClusterSnapshot, to: ClusterSnapshot, observed: MeshCheckInput['observed']) => Lack | undefined = () =>
+    undefined,
 ): Pick<PeerQuestion, 'judge' | 'lack'> {
   return {
     judge: (from, { cluster }, now) => cluster && judge(from, cluster, now),
-    lack: (from, { cluster }) => (cluster ? lack(from, cluster) : NOT_AMONG),
+    lack: (from, { cluster }, observed) => (cluster ? lack(from, cluster, observed) : NOT_AMONG),
   };
 }
 
@@ -73,8 +74,8 @@ export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestio
     title,
     // Files and users are named for clusters.
     saidBy: IDENTITY_OF_CLUSTERS,
-    subject(from, { clusters }) {
-      const peers = peersOf(from, clusters).map((peer) => ({ name: peer.name, lack: lack(from, peer) }));
+    subject(from, { clusters, observed }) {
+      const peers = peersOf(from, clusters).map((peer) => ({ name: peer.name, lack: lack(from, peer, observed) }));
       const [reason = withoutPeers(from)] = peers.flatMap((one) =>
         one.lack === NOT_AMONG ? [] : (one.lack?.says ?? []),
       );
@@ -88,10 +89,10 @@ export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestio
         unseen: [...unseen].map(([says, same]) => `${namesOf(same)}: ${says}`),
       };
     },
-    run: ({ clusters, now }, all) =>
+    run: ({ clusters, now, observed }, all) =>
       clusters.flatMap((from) =>
         peersOf(from, all).flatMap((peer): Finding[] => {
-          const found = lack(from, peer) === undefined ? judge(from, peer, now) : undefined;
+          const found = lack(from, peer, observed) === undefined ? judge(from, peer, now) : undefined;
           if (!found) return [];
           const { severity, reason, hint = reconnect(from, peer), cause = {} } = found;
           return [findingOf(id, severity, from.context, { peer: peer.name, reason, ...cause }, hint)];
