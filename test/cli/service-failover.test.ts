@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliResult, jsonOf, runCli } from '../support/cli.ts';
 import { addService, type ServiceClusters, startServiceClusters } from '../support/service-clusters.ts';
 
@@ -33,6 +34,7 @@ beforeAll(async () => {
   addService(two, 'hidden', { ready: 0 });
   addService(three, 'hidden');
   addService(one, 'only');
+  for (const store of [one, two, three]) addService(store, 'own', { mesh: {} });
 });
 afterAll(() => clusters.close());
 
@@ -146,16 +148,54 @@ describe('service failover', () => {
     expect(jsonOf(result)).toMatchObject({ survivable: false, services: [] });
   });
 
+  it('gives no tick to a service that is not global, however many clusters have it', async () => {
+    const own = ['default/own', ...ALL, '--drained'];
+    const { exitCode, stdout } = await failover(...own);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      '⚠️  default/own is not global in mesh-1, mesh-2 and mesh-3: no cluster serves it for another one',
+    );
+    expect(stdout).not.toMatch(/✅|global service/);
+    expect(jsonOf(await failover(...own, '-o', 'json'))).toMatchObject({ survivable: false, notGlobal: true });
+    // Global in one of them, it is that.
+    expect(jsonOf(await failover('default/only', ...ALL, '-o', 'json'))).not.toHaveProperty('notGlobal');
+  });
+
   it.each([
     [['--context', 'one'], 2, 'a failover needs at least two clusters'],
     [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is neither a cluster nor a context here'],
     [['--context', 'one,two', '--without', 'mesh-3'], 2, 'without mesh-3 is not known, as it was not read: name its'],
     [['default/absent', ...ALL], 1, 'no Service default/absent'],
+    [['default/own', ...ALL, '--require-survivable'], 1, 'nothing was checked: default/own is not global in context'],
+    [['default/absent', ...ALL, '--require-survivable'], 1, 'no Service default/absent'],
     [[...ALL, '-n', 'nope', '--require-survivable'], 1, 'nothing was checked: no service in namespace nope is global'],
   ])('refuses %j', async (argv, exitCode, message) => {
     const result = await failover(...argv);
     expect(result).toMatchObject({ exitCode, stdout: '' });
     expect(result.stderr).toContain(message);
+  });
+});
+
+describe('a gate where a cluster could not be read', () => {
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+  let removed: KubeObject | undefined;
+  beforeAll(() => {
+    removed = clusters.stores.three?.get(config);
+    clusters.stores.three?.delete(config);
+  });
+  afterAll(() => removed && clusters.stores.three?.create(removed));
+
+  it.each<[string, string[], exitCode: number]>([
+    ['requests are lost whatever that one has', ['default/spread'], 1],
+    ['none that was seen would fail', ['default/spread', '--drained'], 3],
+    ['that one may serve it', ['default/only', '--drained'], 3],
+    ['that one may have it global', ['default/own'], 3],
+    ['one of all is lost whatever that one has', [], 1],
+  ])('stays shut: %s', async (_what, argv, exitCode) => {
+    const result = await failover(...argv, ...ALL, '--require-survivable');
+    expect(result, result.stdout + result.stderr).toMatchObject({ exitCode });
+    expect(result.stdout).toContain('❌');
+    expect(result.stdout).not.toContain('✅');
   });
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createTheme } from '../../src/cli/terminal/theme.ts';
+import { readClusters } from '../../src/commands/service/service-clusters.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices } from '../../src/mesh/services/services.ts';
 import { survivalOf } from '../../src/mesh/services/survival.ts';
 import { serviceDescribeText } from '../../src/views/services/service-describe-view.ts';
-import { failoverText } from '../../src/views/services/service-failover-view.ts';
+import { failoverText, isProvedToFail, isSurvivable } from '../../src/views/services/service-failover-view.ts';
 import { noneLines, unreadLines, usesNowText } from '../../src/views/services/service-list-view.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
@@ -133,6 +134,22 @@ test('one that fails in a cluster already, and would in others, is told of both'
   expect(text).toContain(
     '❌ 1 of 1 global service fails already or would fail:\n   shop/cart: already now for mesh-5 (no connection to mesh-4); without mesh-4',
   );
+});
+
+// mesh-1 has no backend, mesh-4 has one, mesh-3 gave no answer.
+test.each<[string, peers: string[] | undefined, isProved: boolean]>([
+  ['it dials only clusters that were read', ['mesh-4'], true],
+  ['it dials one that gave no answer, which may serve it', ['mesh-4', 'mesh-3'], false],
+  ['nothing tells whom it dials', undefined, false],
+])('a cluster is proved not to be served without another one where %s', (_what, peers, isProved) => {
+  const services = [
+    { ...oneCluster('none', false), peers },
+    { ...oneCluster('local', true), context: 'four', cluster: 'mesh-4', peers: ['mesh-1'] },
+  ];
+  const unreachable = [{ context: 'three', code: 'Timeout' as const, message: 'context "three": no answer' }];
+  const report = { clusters: readClusters(services), services: survivalOf(services, 'mesh-4'), unreachable };
+  expect(isProvedToFail({ ...report, drainedOnly: true })).toBe(isProved);
+  expect(isSurvivable({ ...report, drainedOnly: true })).toBe(false);
 });
 
 describe('clusters that could not be read', () => {

@@ -40,7 +40,11 @@ export const SERVICE_FAILOVER = {
       description: 'only the loss of a cluster that is drained, not of one that falls silent',
       default: false,
     },
-    { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
+    {
+      flags: '--require-survivable',
+      description: 'exit 1 unless every service is global and survives',
+      default: false,
+    },
     ALL_NAMESPACES,
     NAMESPACE,
     CILIUM_NAMESPACE_APART,

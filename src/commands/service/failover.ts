@@ -1,3 +1,4 @@
+import type { ServiceScope } from '../../flows/services/read-services.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { exitOf, MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
@@ -6,7 +7,12 @@ import { survivalOf } from '../../mesh/services/survival.ts';
 import { survivalDoubts } from '../../mesh/services/survival-doubts.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
-import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
+import {
+  failoverData,
+  failoverText,
+  isProvedToFail,
+  isSurvivable,
+} from '../../views/services/service-failover-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import type { SERVICE_FAILOVER } from './failover-spec.ts';
@@ -22,7 +28,7 @@ import {
 /** `meshctl service failover`: who would serve if a cluster went. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_FAILOVER>): Promise<CommandResult> {
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
-  const scope = named ?? { namespace: namespaceOf(flags) };
+  const scope: ServiceScope = named ?? { namespace: namespaceOf(flags) };
   const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);
   if (flags.without !== undefined) requireHeard(clusters, unreachable, flags.without);
   requireRead(clusters, unreachable, 2);
@@ -32,7 +38,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     });
   }
   if (named) requireDefined(clusters, named, unreachable);
-  if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
+  const isGlobal = globalKeys(clusters).size > 0;
+  // One that could not be read may have it global: then nothing is proved either.
+  if (flags.requireSurvivable && !isGlobal && unreachable.length === 0) throw nothingGlobal(clusters, scope);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
   const services = survivalOf(named ? clusters : globalOnly(clusters), without);
   const report = printable({
@@ -41,6 +49,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     doubts: survivalDoubts(clusters, services),
     unreachable,
     ...(flags.drained ? { drainedOnly: true as const } : {}),
+    ...(named && !isGlobal ? { notGlobal: true as const } : {}),
   });
   return {
     kind: 'FailoverReport',
@@ -51,7 +60,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
         isRequired: flags.requireSurvivable,
       }),
     // What a cluster that did not answer serves, or needs, nobody knows: without it nothing is proved.
-    exitCode: exitOf({ unseen: unreachable.length > 0, unproved: flags.requireSurvivable && !isSurvivable(report) }),
+    exitCode: exitOf({
+      failed: flags.requireSurvivable && isProvedToFail(report),
+      unseen: unreachable.length > 0,
+      unproved: flags.requireSurvivable && !isSurvivable(report),
+    }),
   };
 }
 
@@ -61,15 +74,16 @@ function globalOnly(clusters: readonly ClusterServices[]): ClusterServices[] {
   return clusters.map((of) => ({ ...of, services: new Map([...of.services].filter(([key]) => global.has(key))) }));
 }
 
-/** @throws MeshctlError `NotFound` where there is nothing that could survive: that is no pass */
-function requireGlobal(clusters: readonly ClusterServices[], namespace: string | undefined): void {
-  if (globalKeys(clusters).size > 0) return;
+/** `NotFound` where there is nothing that others could serve: that is no pass. */
+function nothingGlobal(clusters: readonly ClusterServices[], { namespace, name }: ServiceScope): MeshctlError {
   const contexts = clusters.map(({ context }) => context);
-  const where = contexts.map((name) => `context "${name}"`).join(', ');
+  const where = contexts.map((context) => `context "${context}"`).join(', ');
   const within = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  throw new MeshctlError('NotFound', `nothing was checked: no service${within} is global in ${where}`, {
+  const says =
+    name === undefined ? `no service${within} is global in ${where}` : `${namespace}/${name} is not global in ${where}`;
+  return new MeshctlError('NotFound', `nothing was checked: ${says}`, {
     hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
-    details: { contexts, ...(namespace === undefined ? {} : { namespace }) },
+    details: { contexts, ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) },
   });
 }
 

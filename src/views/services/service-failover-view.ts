@@ -17,18 +17,35 @@ export interface FailoverReport extends ReadClusters {
   doubts?: readonly string[] | undefined;
   /** It is only asked for clusters that are drained, and not for such as fall silent. */
   drainedOnly?: true | undefined;
+  /** The one Service that was asked for is global in none of the clusters that were read: none of them serves another one. */
+  notGlobal?: true | undefined;
 }
 
 /**
- * Whether there are Services, each of them survives every loss that was looked at, of the kinds that were asked for, no cluster is
+ * Whether there are global Services, each of them survives every loss that was looked at, of the kinds that were asked for, no cluster is
  * missing, and of each it was seen to whom it is connected, and would be after a restart. Peers that nobody named are no part of the question: what they have
  * could only serve more.
  */
 export function isSurvivable(report: FailoverReport): boolean {
-  const { services, unreachable } = report;
-  if (services.length === 0 || unreachable.length > 0 || allDoubts(report).length > 0) return false;
+  const { services, unreachable, notGlobal } = report;
+  if (notGlobal || services.length === 0 || unreachable.length > 0 || allDoubts(report).length > 0) return false;
   return services.every(({ losses }) =>
     losses.every(({ survives, silent }) => (report.drainedOnly ? survives : silent.survives)),
+  );
+}
+
+/**
+ * Whether a Service is known not to survive a loss that was asked for, whatever clusters hold that were not read: requests go on to one
+ * that is gone, or a cluster is not served of which each peer was read.
+ */
+export function isProvedToFail({ services, clusters, drainedOnly }: FailoverReport): boolean {
+  const whole = clusters.filter(({ peers, unread }) => peers !== undefined && unread.length === 0);
+  const isUnserved = (one: Survivor) => !isServed(one) && whole.some(({ cluster }) => cluster === one.cluster);
+  return services.some(({ losses }) =>
+    losses.some(
+      ({ served, untold = [], silent }) =>
+        served.some(isUnserved) || !endsByItself((drainedOnly ? untold : silent.stray) ?? []),
+    ),
   );
 }
 
@@ -83,6 +100,7 @@ export function failoverText(
   );
   const table = tableLines([head, ...rows]);
   const notes = [
+    ...notGlobalLines(report, theme),
     ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
     ...assumedLines(report.clusters, theme, true),
@@ -211,23 +229,31 @@ function failingVerb(services: readonly ServiceSurvival[]): string {
   return `${services.length === 1 ? 'fails' : 'fail'} already${isToCome ? ' or would fail' : ''}`;
 }
 
+function notGlobalLines({ notGlobal, services, clusters }: FailoverReport, theme: Theme): string[] {
+  if (!notGlobal) return [];
+  const names = services.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
+  const where = enumerated(clusters.map(({ cluster }) => cluster));
+  return [`⚠️  ${theme.warn(`${names} is not global in ${where}: no cluster serves it for another one`)}`];
+}
+
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const { services, clusters, unreachable } = report;
   const doubts = allDoubts(report);
   const missing = unreachable.length > 0 ? 'did not answer' : 'was not read';
   const failing = services.filter(({ losses }) => losses.some(({ survives }) => !survives));
-  const total = counted(services.length, 'global service');
+  const total = counted(services.length, report.notGlobal ? 'service' : 'global service');
   const silent = report.drainedOnly ? [] : silentLossLines(report, theme, isRequired);
   if (failing.length === 0 && unreachable.length > 0) {
     const words = `${total}: none would fail${whenDrained(silent)}, as far as the clusters that answered tell`;
-    return [`⚠️  ${theme.warn(words)}`, ...silent];
+    return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...silent];
   }
   if (failing.length === 0 && doubts.length > 0) {
     const words = `${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}, if ${doubts.join('; and if ')}`;
     return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...silent];
   }
   if (failing.length === 0) {
-    return [`✅ ${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}`, ...silent];
+    const words = `${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}`;
+    return [report.notGlobal ? `⚠️  ${theme.warn(words)}` : `✅ ${words}`, ...silent];
   }
   const others = isPartial(report) ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
