@@ -12,7 +12,7 @@ import { MESH_SCHEMA } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
 import { sayLeftOut } from './targets/each-cluster.ts';
-import { unreachableData, withChosenClusters } from './targets/several-clusters.ts';
+import { exitOfMissing, unreachableData, withChosenClusters } from './targets/several-clusters.ts';
 
 /** `meshctl export`: the file of a mesh as it is. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
@@ -38,7 +38,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>
       text: () => text,
       isFile: true,
       ...(flags.output === 'yaml' ? { raw: text } : {}),
-      exitCode: exitOf({ failed: lacking.length > 0, unseen: silent.length > 0 }),
+      exitCode: exitOf({ failed: lacking.length > 0 }) || exitOfMissing(silent),
     };
   });
 }

@@ -7,6 +7,8 @@ import { firstOfErrors } from './parallel.ts';
 export interface Unanswered {
   context: string;
   error: MeshctlError;
+  /** It does answer, and what was read of it keeps it from taking part: that is known to be wrong. */
+  isUnusable?: boolean;
 }
 
 /**

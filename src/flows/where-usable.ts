@@ -24,7 +24,7 @@ export function whereUsable(
       return true;
     } catch (error) {
       if (!(error instanceof MeshctlError)) throw error;
-      failed.push({ context: snapshot.context, error });
+      failed.push({ context: snapshot.context, error, isUnusable: true });
       return false;
     }
   });

@@ -59,8 +59,8 @@ export async function withWritableClusters<T>(
 }
 
 /**
- * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3, unless
- * it is a failure by itself (see {@link exitOf}). What was done in the others stands.
+ * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3, or 1 where
+ * one of them answers and cannot be used as it is, unless it is a failure by itself. What was done in the others stands.
  */
 export function withUnanswered(result: CommandResult, silent: readonly Unanswered[]): CommandResult {
   if (silent.length === 0) return result;
@@ -69,8 +69,13 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
     ...result,
     data: { ...result.data, unreachable },
     text: (theme) => [result.text(theme), ...unreachableLines(unreachable, theme)].join('\n'),
-    exitCode: result.exitCode || exitOf({ unseen: true }),
+    exitCode: result.exitCode || exitOfMissing(silent),
   };
+}
+
+/** The exit status of a run that went on without clusters: what keeps one from it, as it was read, is proved (see {@link exitOf}). */
+export function exitOfMissing(missing: readonly Unanswered[]): number {
+  return exitOf({ failed: missing.some(({ isUnusable }) => isUnusable), unseen: missing.length > 0 });
 }
 
 /**
