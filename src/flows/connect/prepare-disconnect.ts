@@ -1,4 +1,4 @@
-import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
+import { hasTakenIdentity, requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -27,6 +27,7 @@ import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
 import { firstFailure, isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
+import { whereUsable } from '../where-usable.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import type { MeshRequest } from './prepare-connect.ts';
@@ -99,15 +100,21 @@ export async function prepareDisconnect(
     { doing: `Reading ${counted(asked.length, 'cluster')}`, done: `Read ${counted(asked.length, 'cluster')}` },
     () => readParting(asked, options.parallel),
   );
-  const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
+  const read = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
   const refused = snapshots.flatMap((result, index) => {
     const target = asked[index];
     return result instanceof MeshctlError && target ? [{ target, context: target.client.context, error: result }] : [];
   });
-  const mayGo = options.spare === true && !options.force && alive.length > 1;
-  const spared = refused.filter(({ target, error }) => mayGo && target !== source && isInaccessible(error));
-  const failed = refused.filter((one) => !spared.includes(one));
-  const targets = asked.filter((target) => !spared.some((one) => one.target === target));
+  const mayGo = options.spare === true && !options.force && read.length > 1;
+  const silent = refused.filter(({ target, error }) => mayGo && target !== source && isInaccessible(error));
+  // By the name of another one it may be taken for that: who is whose peer is to be settled first.
+  for (const snapshot of read) if (mayGo && hasTakenIdentity(snapshot, read)) requireSettledName(snapshot, read);
+  const { usable: alive, failed: unusable } = mayGo
+    ? whereUsable(flow, read, judgePartible(read), { least: 2, needed: source?.client.context })
+    : { usable: read, failed: [] };
+  const spared: Unanswered[] = [...silent, ...unusable];
+  const failed = refused.filter((one) => !silent.includes(one));
+  const targets = asked.filter(({ client }) => !spared.some(({ context }) => context === client.context));
   const dead = failed.filter(({ target, error }) => target !== source && maybeDead(error));
   const left = source && { context: source.client.context, alive };
   const blocking = (options.force ? failed.filter((one) => !dead.includes(one)) : failed).map((one) =>
@@ -126,14 +133,17 @@ export async function prepareDisconnect(
   const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));
   const others = [...asDestinations, ...untold.map((name): DisconnectedCluster => ({ context: name, name }))];
   const named = dialsOf(mode, source ? members[0] : undefined, others);
-  requireListOfUsers(serversOf(named));
-  const concerned = await readConcerned(named, options.readOthers);
+  const { leaving = [] } = options;
+  // The etcd of one that leaves goes, whatever list it has.
+  requireListOfUsers(serversOf(named.filter(([, server]) => !leaving.includes(server.context))));
+  // Those that have no part in it go on as they are.
+  const beside = read.filter((snapshot) => !alive.includes(snapshot));
+  const concerned = [...beside, ...(await readConcerned(named, options.readOthers))];
   // By another name than it had, a cluster would be taken for a namesake.
   requireSettledNames(named, concerned);
   const strangers = notPeersAmong(named, concerned);
   if (!options.spare) requirePeers(strangers, concerned);
   const dials = named.filter((dial) => !isOfNotPeers(dial, strangers));
-  const { leaving } = options;
   const prepared = prepareParting(targets, dials, { others: concerned, leaving });
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
@@ -142,6 +152,15 @@ export async function prepareDisconnect(
   const invited = await invitationsEnding(flow, prepared, leaving);
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
   return { ...prepared, warnings, spared };
+}
+
+/** What keeps a cluster from parting from any other. @param all those that it may part from */
+function judgePartible(all: readonly ClusterSnapshot[]): (snapshot: ClusterSnapshot) => void {
+  return (snapshot) => {
+    requireListOfUsers([snapshot]);
+    requireUsersFile([snapshot]);
+    requireSettledName(snapshot, all);
+  };
 }
 
 /** `[client, server]` of a dial that ends. */

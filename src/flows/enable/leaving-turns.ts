@@ -1,9 +1,9 @@
 import { enumerated } from '../../mesh/counted.ts';
-import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
+import type { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
-import { firstFailure, isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
-import { tryOnServer } from '../write/try-on-server.ts';
+import { firstFailure, type Unanswered } from '../where-it-succeeds.ts';
+import { refusedWrites } from '../write/refused-writes.ts';
 
 /** How far a run has come that disables one cluster after the other: each is in one of these. Contexts. */
 export interface TurnAccount {
@@ -42,20 +42,20 @@ export async function requireRemovable(
   leaving: readonly string[],
   without?: (contexts: readonly string[]) => string,
 ): Promise<void> {
-  const refused = new Map<string, Unanswered>();
-  for (const [{ cluster }, verdict] of await tryOnServer(flow, targets, steps)) {
-    if (refused.has(cluster) || !(verdict instanceof MeshctlError)) continue;
-    // What has changed since it was read is planned anew in its turn.
-    if (isRefusal(verdict) || isInaccessible(verdict)) refused.set(cluster, { context: cluster, error: verdict });
-  }
-  if (refused.size === 0) return;
-  const failed = [...refused.keys()];
-  const able = leaving.filter((context) => !refused.has(context));
+  const refused = await refusedWrites(flow, targets, steps);
+  if (refused.length === 0) return;
+  const failed = refused.map(({ context }) => context);
+  const able = leaving.filter((context) => !failed.includes(context));
   const isForOwnAlone = failed.every((context) => leaving.includes(context));
   if (without && able.length > 0 && isForOwnAlone)
     flow.progress.warn(`Nothing was removed. Without ${enumerated(failed)} → ${without(able)}`);
-  const error = firstFailure(flow, [...refused.values()]);
-  throw Object.assign(error, {
-    details: { ...error.details, ...({ disabled: [], failed, notBegun: able } satisfies TurnAccount) },
-  });
+  throw notBegun(flow, refused, able);
+}
+
+/** Why nothing is removed anywhere: `details` is a {@link TurnAccount}. @param able contexts of the clusters that could leave */
+export function notBegun(flow: Flow, refused: readonly Unanswered[], able: readonly string[]): MeshctlError {
+  const error = firstFailure(flow, refused);
+  const failed = refused.map(({ context }) => context);
+  const account: TurnAccount = { disabled: [], failed, notBegun: able };
+  return Object.assign(error, { details: { ...error.details, ...account } });
 }

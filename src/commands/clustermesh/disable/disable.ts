@@ -51,6 +51,7 @@ import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } f
 import { withWayOn } from '../../way-on.ts';
 import { choicesForPeers, type DisableFlags, isUnasked, offerDisconnect, requireAgreed } from './agree-on-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
+import { requireLeftAlone, unableAmong } from './unable-clusters.ts';
 
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
 export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE>): Promise<CommandResult> {
@@ -67,12 +68,20 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       read.map(({ target }) => target),
     );
     const all = await withDiallers(flags, read, others);
-    const drafts = all.length > 0 ? read.map((one) => withPeersAmong(one, all)) : read;
-    sayLeftOut(context, failed);
-    const missing = [...silent, ...failed];
-    const about = { leaving: drafts.map((one) => one.draft), all, silent: silentContexts(unreachableData(missing)) };
+    const unable = await unableAmong(context, flags, read);
+    const able = read.filter(({ target }) => !unable.some((one) => one.context === target.client.context));
+    const drafts = all.length > 0 ? able.map((one) => withPeersAmong(one, all)) : able;
+    sayLeftOut(context, [...failed, ...unable]);
+    const about: Surroundings = {
+      leaving: drafts.map((one) => one.draft),
+      all,
+      silent: silentContexts(unreachableData([...silent, ...failed])),
+      unable: unable.map((one) => one.context),
+    };
+    const missing = [...silent, ...failed, ...unable];
     const leavers: Leaver[] = [];
     for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
+    requireLeftAlone(context, flags, leavers, unable);
     const isAnyKnown = leavers.some(({ forgettingIn }) => forgettingIn.length > 0);
     const [unanswered] = leavers.flatMap((one) => one.refused ?? []);
     const refused =
@@ -135,6 +144,8 @@ interface Surroundings {
   all: readonly ClusterSnapshot[];
   /** Contexts that the operator meant too, and that did not answer, or may not be read. */
   silent: readonly SilentContext[];
+  /** Those that were read, and in which nothing may be removed: they stay, and cannot be told either. */
+  unable: readonly string[];
 }
 
 /** A cluster that is to leave, with the contexts of the peers that are to forget it. */
@@ -166,7 +177,7 @@ async function askAboutPeers(
   context: CommandContext,
   flags: DisableFlags,
   { target, draft }: Omit<LeavingCluster, 'peers'>,
-  { leaving, all, silent }: Surroundings,
+  { leaving, all, silent, unable }: Surroundings,
 ): Promise<Leaver> {
   const isLeaving = (peer: string) =>
     leaving.some(({ name, snapshot }) => name === peer && !isPeersNamesake(draft.snapshot, snapshot, all));
@@ -192,7 +203,8 @@ async function askAboutPeers(
   };
   const dialling = staying.filter((peer) => holdOf(peer) === 'dials');
   const holding = staying.filter((peer) => holdOf(peer) !== undefined);
-  const reached = (peers: readonly string[]) => peers.filter((peer) => known.has(peer));
+  const canTell = (peer: string) => known.has(peer) && !unable.includes(known.get(peer) ?? '');
+  const reached = (peers: readonly string[]) => peers.filter(canTell);
   const unread = dialling.filter((peer) => !known.has(peer));
   const { ofOthers } = draft;
   const beyond = outOfReach(unread, { ofOthers, silent: unanswering, all: flags.all });
@@ -201,9 +213,10 @@ async function askAboutPeers(
     requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave peers alone: ${leave}`);
   });
   if (refused && !dryRunOf(flags)) throw refused;
+  const told = [...known].flatMap(([peer, there]) => (canTell(peer) ? [there] : []));
   const wanted =
-    known.size > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
-  const staysUntold = holding.filter((peer) => !wanted || !known.has(peer));
+    told.length > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
+  const staysUntold = holding.filter((peer) => !wanted || !canTell(peer));
   const remaining = staysUntold.filter((peer) => dialling.includes(peer));
   const standing = staysUntold.map((peer): StandingPeer => {
     const dials = dialling.includes(peer);
@@ -226,7 +239,7 @@ async function askAboutPeers(
     standing,
     grants,
     refused,
-    forgettingIn: wanted ? [...known.values()] : [],
+    forgettingIn: wanted ? told : [],
     dialling: reached(dialling),
     beyond,
     ofOthers,

@@ -7,6 +7,7 @@ import {
   prepareDisconnect,
 } from '../../../flows/connect/prepare-disconnect.ts';
 import { prepareForgetting } from '../../../flows/connect/prepare-forgetting.ts';
+import { prepareSparing } from '../../../flows/connect/prepare-sparing.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
@@ -50,7 +51,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     if (flags.ignoreNotFound) throw new MeshctlError('Usage', '--ignore-not-found is for names of clusters (--peer)');
     return withMesh(context, flags, 'disconnect', async (request, silent) => {
       const others = otherClustersOf(context, flags, targetsOf(request));
-      const prepared = await prepareDisconnect(context, request, { ...options, readOthers: others.read });
+      // A dry run that asks no API server does not know what they would refuse.
+      const prepare = flags.all && !force && dryRunOf(flags) !== 'client' ? prepareSparing : prepareDisconnect;
+      const prepared = await prepare(context, request, { ...options, readOthers: others.read });
       sayLeftOut(context, prepared.spared);
       return withUnanswered(await carryOut(context, flags, prepared, options, others), [...silent, ...prepared.spared]);
     });
