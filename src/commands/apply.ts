@@ -55,7 +55,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       parallel: flags.parallel,
       skipChecks: flags.skipChecks,
       force: flags.forceConflicts,
-      forcing: context.again('--force-conflicts'),
+      forcing: () => context.again('--force-conflicts'),
       waitMs: flags.waitDuration,
       readOthers: othersOf(context, flags, members),
       withOthers: withOthersOf(context, flags, members),

@@ -242,7 +242,7 @@ describe('enable', () => {
     });
     const text = await meshctl('enable', '--context', 'mesh-1,mesh-3');
     expect(text.stdout).toContain('✅ Cluster Mesh is enabled in mesh-1');
-    expect(text.stdout).toContain('❌ Cluster Mesh is not enabled in context mesh-3');
+    expect(text.stdout).toContain('❌ enable has failed in context mesh-3');
   });
 
   it.each<[string[], RegExp]>([

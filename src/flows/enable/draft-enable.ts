@@ -97,10 +97,10 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   handsTo?: { release?: string | undefined } | undefined;
   /** Other clusters, as far as they were read: who dials this one, and as whom. */
   others?: readonly ClusterSnapshot[] | undefined;
-  /** This run's command line with --force-conflicts, for hints. */
-  forcing?: string | undefined;
-  /** This run's command line with more words, for hints. */
-  again?: ((...words: readonly string[]) => string) | undefined;
+  /** This run's command line with --force-conflicts, for hints about one cluster, by its context: the others have no part in it. */
+  forcing?: ((context: string) => string) | undefined;
+  /** The same with more words. */
+  again?: ((context: string, ...words: readonly string[]) => string) | undefined;
   /** For the load balancer's address and for the pods, each. */
   waitMs: number;
 }
@@ -207,7 +207,8 @@ export function draftFrom(
     context: snapshot.context,
     of: (object: KubeObject) => liveOf(object) ?? objectIn(lost ? [lost] : [], refOf(object)),
   };
-  refuseHiddenChoices(rendered, options, live, options.again);
+  const { again } = options;
+  refuseHiddenChoices(rendered, options, live, again && ((...words) => again(snapshot.context, ...words)));
   const set = withReplicasNoted(
     withServiceNoted(
       applySettings(rendered, options, live),

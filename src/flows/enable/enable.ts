@@ -110,7 +110,7 @@ export async function requireStartable(
   { snapshot, plan, move }: EnableDraft,
   { force, forcing }: Pick<EnableOptions, 'force' | 'forcing'>,
 ): Promise<void> {
-  if (!force) requireNoConflicts(snapshot, plan.steps, forcing);
+  if (!force) requireNoConflicts(snapshot, plan.steps, forcing?.(snapshot.context));
   if (move) await requireDiallersConnected(flow, target, move);
 }
 
@@ -145,7 +145,7 @@ async function enableIn(
   { journals, onFoundation }: { journals: Journal[]; onFoundation: (() => void) | undefined },
 ): Promise<EnableOutcome> {
   const { context } = target.client;
-  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
+  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing?.(context));
 
   const foundation = draft.plan.steps.filter(isFoundation);
   const isFounded = foundation.some(isChange);
@@ -295,7 +295,7 @@ async function applyAll(
       signal: flow.signal,
     });
     journals.push(journal);
-    if (error) throw forcing ? withForcingHint(withNodePortHint(error), forcing) : withNodePortHint(error);
+    if (error) throw withForcingHint(withNodePortHint(error), forcing?.(client.context));
   };
   const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
   await during(
@@ -306,9 +306,9 @@ async function applyAll(
 }
 
 /** A field that somebody has set since it was read, or that managedFields did not tell of. */
-function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
+function withForcingHint(error: MeshctlError, forcing: string | undefined): MeshctlError {
   const { code, message, details, cause } = error;
-  if (code !== 'Conflict' || details.conflicts === undefined) return error;
+  if (forcing === undefined || code !== 'Conflict' || details.conflicts === undefined) return error;
   return new MeshctlError(code, message, { hint: `Take the fields over: ${forcing}`, details, cause });
 }
 

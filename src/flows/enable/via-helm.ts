@@ -98,7 +98,13 @@ export async function enableViaHelm(
     const args = helmCommand(target, draft, helm);
     const says = `${target.client.context}: helm ${args.join(' ')}`;
     await during(flow, { doing: says, done: says }, () =>
-      runHelm(flow, args, stringify(withReleasePeers(values, draft.releasePeers)), helm, options.forcing),
+      runHelm(
+        flow,
+        args,
+        stringify(withReleasePeers(values, draft.releasePeers)),
+        helm,
+        options.forcing?.(target.client.context),
+      ),
     );
     if (helm.dryRun) return;
     if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {

@@ -43,7 +43,7 @@ export interface FileOptions {
   /** Take over fields that other managers own. */
   force?: boolean | undefined;
   /** This run's command line with --force-conflicts, for hints. */
-  forcing?: string | undefined;
+  forcing?: EnableOptions['forcing'];
   /** For the load balancers and for the pods, each. */
   waitMs: number;
   /** Clusters that cannot be read are left out, and told. */

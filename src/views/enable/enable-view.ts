@@ -24,6 +24,8 @@ export interface EnabledCluster {
 export interface EnableFailure {
   context: string;
   error: MeshctlError;
+  /** It could not be read, so that nobody knows whether it is enabled. */
+  isUnread?: boolean;
 }
 
 /** The result of `clustermesh enable`, a paragraph for each cluster. */
@@ -45,10 +47,12 @@ export function enableText(
       ),
     ].join('\n'),
   );
-  const failed = failures.map(({ context, error }) => {
+  const failed = failures.map(({ context, error, isUnread }) => {
     const { message, hint } = errorData(error);
     return [
-      `❌ Cluster Mesh is not enabled in context ${theme.bold(context)}`,
+      isUnread
+        ? `❌ Context ${theme.bold(context)} was left out: whether Cluster Mesh is enabled there is not known`
+        : `❌ enable has failed in context ${theme.bold(context)}`,
       `  • ${message}`,
       ...(hint ? hintLines(hint, theme, 2, Infinity) : []),
     ].join('\n');

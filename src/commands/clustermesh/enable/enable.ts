@@ -11,10 +11,11 @@ import {
 import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
-import { firstFailure } from '../../../flows/where-it-succeeds.ts';
+import { firstFailure, isInaccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
+import { contextList } from '../../../mesh/command-line.ts';
 import { exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
@@ -49,15 +50,25 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
   dryRunOf(flags);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
-    const complete = { ...options, forcing: context.again('--force-conflicts'), again: context.again, givenAuthority };
-    if (flags.viaHelm) checkHelmOptions(complete, flags);
     const isOnly = targets.length + silent.length === 1;
+    // What is to be done about one of several clusters is not to be done to the others.
+    const again = (name: string, ...words: readonly string[]) =>
+      isOnly
+        ? context.again(...words)
+        : context.againWithout(['--context', '--all'], '--context', contextList([name]), ...words);
+    const forcing = (name: string) => again(name, '--force-conflicts');
+    const complete = { ...options, forcing, again, givenAuthority };
+    if (flags.viaHelm) checkHelmOptions(complete, flags);
     const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
       target,
       draft: await draftEnableCluster(context, target, complete),
     }));
+    const unread: EnableFailure[] = [
+      ...silent.map((one) => ({ ...one, isUnread: true })),
+      ...unplanned.map((one) => ({ ...one, isUnread: isInaccessible(one.error) })),
+    ];
     const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
-      carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
+      carryOut(context, flags, final, { planned, failures: [...unread, ...refused] });
     if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
     const own = first.map(({ draft }) => draft.snapshot);
     return withOtherClusters(context, flags, targets, async (read) => {
