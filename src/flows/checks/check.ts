@@ -12,6 +12,7 @@ import type { AgentIdentity } from '../../mesh/cilium/agent-identity.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { enabledByForce } from '../../mesh/faults/contested-enable.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
@@ -27,6 +28,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
 import { draftEnable } from '../enable/draft-enable.ts';
+import { readContested } from '../enable/read-contested.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
@@ -139,13 +141,27 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       // Before they are connected, of whatever mesh, the question is whether they can be one.
       const run = pre ? runChecks : runChecksByMesh;
       // What a check needs can be of a category that was not asked for.
-      const entries = describeFindings(checks, run(all, input, options.suppress));
+      const found = describeFindings(checks, run(all, input, options.suppress));
+      const entries = await withForce(
+        flow,
+        clusters.map(({ remembered }) => remembered),
+        found,
+      );
       const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
       return { entries, failed, outside: [...new Set(outside)].sort(), meshes, alone };
     },
+  );
+}
+
+/** Where an enable that is a next step would be refused for what others have set, it takes that over. */
+async function withForce(flow: Flow, targets: readonly Target[], entries: CheckEntry[]): Promise<CheckEntry[]> {
+  const hints = entries.flatMap(({ severity, hint = [] }) => (severity === 'skip' ? [] : hint));
+  const contested = await readContested(flow, targets, hints);
+  return entries.map((entry) =>
+    entry.hint === undefined ? entry : { ...entry, hint: enabledByForce(entry.hint, contested) },
   );
 }
 
@@ -226,9 +242,10 @@ async function planDrift(flow: Flow, target: Target): Promise<PlannedDrift> {
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
     return {
       drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),
-      contested: changes.flatMap(({ object, conflicts = [] }) =>
-        conflicts.length > 0 ? [describeConflicts(object, conflicts)] : [],
-      ),
+      contested: changes.flatMap(({ object, conflicts = [], takenFrom = [] }) => {
+        const ofOthers = [...conflicts, ...takenFrom];
+        return ofOthers.length > 0 ? [describeConflicts(object, ofOthers)] : [];
+      }),
       contestedIn: sourceEdits(changes),
     };
   } catch (error) {

@@ -3,11 +3,12 @@ import type { Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isUnwell, peerNameOf, type StatusReport } from '../../mesh/status/status.ts';
-import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
+import { reasonsOf, ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
+import { readContested } from '../enable/read-contested.ts';
 import type { Flow, Target, Task } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { type KnownIdentities, withIdentities } from './ask-identity.ts';
@@ -90,7 +91,19 @@ async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?
       return target && !report.healthy ? { ...one, report: await explainProblems(flow, target, report) } : one;
     }),
   );
-  return judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
+  const look = judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
+  return { ...look, reports: await withContested(flow, targets, look) };
+}
+
+/** With what keeps an enable from its work that is a next step: what others have set, only its plan tells. */
+async function withContested(flow: Flow, targets: readonly Target[], look: Look): Promise<StatusReport[]> {
+  const { reports: clusters, unreachable } = look;
+  const hints = reasonsOf({ clusters, unreachable }).map(({ hint }) => hint);
+  const contested = await readContested(flow, targets, hints);
+  return clusters.map((report) => {
+    const taking = contested.get(report.context);
+    return taking === undefined ? report : { ...report, contested: taking };
+  });
 }
 
 /** For whom `troubleshoot` is run, in words. */

@@ -152,6 +152,8 @@ export interface EnableObstacles {
   caBundle?: Pick<TrustBundle, 'object'> | undefined;
   /** A disable has deleted what is not gone yet. */
   unfinished?: UnfinishedDisable | undefined;
+  /** Others have set fields that it would change: what it takes from whom with --force-conflicts, as a clause. Known where it was planned. */
+  contested?: string | undefined;
 }
 
 /**

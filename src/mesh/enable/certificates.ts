@@ -105,7 +105,8 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
     },
-    ...(ours ? {} : disputes(disputed, force)),
+    // Keys of meshctl's own that somebody has written over meanwhile are taken back, asked or not.
+    ...(ours ? disputes(isUnfilled(before) ? [] : disputed, true) : disputes(disputed, force)),
   };
 }
 

@@ -160,7 +160,7 @@ export interface Step {
   wanted?: KubeObject | undefined;
   /** Fields that would be overwritten although another manager has set them; not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[] | undefined;
-  /** Fields that are overwritten although another manager has set them, by --force-conflicts. */
+  /** Fields that are overwritten although another manager has set them, by --force-conflicts, or because they are meshctl's to fill. */
   takenFrom?: readonly { path: string; manager: string }[] | undefined;
   /** Of a `keep`: the command would have changed or removed it, but for `why`, which whoever agrees to the plan is to see. */
   isSpared?: true | undefined;

@@ -1,6 +1,7 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { uncapital } from '../counted.ts';
+import { type Contested, contestedIn, enabledByForce } from '../faults/contested-enable.ts';
 import { enabledFirst, type NotReady, notReadyIn } from '../faults/enable-first.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
@@ -45,6 +46,8 @@ interface Around extends Pick<Clusters, 'clusters'> {
   obstacles: ReadonlyMap<string, EnableObstacles>;
   /** Clusters that have to be enabled before anyone is connected to them. */
   notReady: NotReady;
+  /** What an enable has to take from others. */
+  contested: Contested;
   /** Contexts that did not answer. */
   silent: readonly SilentContext[];
   /** Whether `check` asks, which need not be the next step itself. */
@@ -81,6 +84,7 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
       ]),
     ),
     notReady: notReadyIn(clusters),
+    contested: contestedIn(clusters),
     silent: silentContexts(unreachable),
     isCheck,
     isSlow: isSlowFromHere(clusters),
@@ -190,7 +194,7 @@ function isOfExpiry({ id, component }: Fault, { faults }: StatusReport): boolean
 /** @param group problems that are one */
 function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
   const words = wordsAsIs(group, around);
-  return { ...words, hint: enabledFirst(words.hint, around.notReady) };
+  return { ...words, hint: enabledByForce(enabledFirst(words.hint, around.notReady), around.contested) };
 }
 
 function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
@@ -252,11 +256,12 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
   'apiserver-rollout',
 ]);
 
-function mendOrCheck(fault: Fault, { clusters, seenBy, notReady, silent, isCheck }: Around): string {
+function mendOrCheck(fault: Fault, { clusters, seenBy, notReady, contested, silent, isCheck }: Around): string {
   const own = clusters.find(({ context }) => context === fault.context);
   const { contexts, unready } = seenBy(own);
   const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
-  const mend = enabledFirst(forgetIfSilent(known, [fault.context], silent), notReady);
+  const whole = enabledFirst(forgetIfSilent(known, [fault.context], silent), notReady);
+  const mend = enabledByForce(whole, contested);
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }

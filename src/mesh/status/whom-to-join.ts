@@ -1,5 +1,6 @@
 import { enableAdvice } from '../certificates/authority.ts';
 import { connectCommand, everyPairFlag } from '../command-line.ts';
+import { contestedIn, enabledByForce } from '../faults/contested-enable.ts';
 import { enabledFirst, notReadyIn } from '../faults/enable-first.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
 import { onceAddressed, unreadyIn } from '../faults/unready.ts';
@@ -70,7 +71,7 @@ export function howToBegin(
   reports: readonly StatusReport[],
   { contexts, others = [], silent = [] }: KnownAround = {},
 ): string | undefined {
-  if (!report.enabled) return enableAdvice(report);
+  if (!report.enabled) return enabledByForce(enableAdvice(report), contestedIn(reports));
   if (!isAlone(report) || report.onRecord?.length === 0) return undefined;
   const { context, invitations = [], ofOthers } = report;
   const pending = invitations.find(({ state }) => state !== 'unreadable');
@@ -83,5 +84,5 @@ export function howToBegin(
   const all = (isWhole ? joinAll([report, ...joined]) : undefined) ?? connectCommand(context, destinations);
   const connect = onceAddressed(all, [context, ...destinations], reports);
   const known = forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
-  return enabledFirst(known, notReadyIn(reports));
+  return enabledByForce(enabledFirst(known, notReadyIn(reports)), contestedIn(reports));
 }
