@@ -23,14 +23,16 @@ const LOOK_UPS_AT_ONCE = 64;
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells, for hints: briefly, since
  * nothing but a name hangs on it. Names that no context leads to, or several to different clusters, are absent. Who is to change
  * something there asks `findPeerClusters`.
+ * @param asked contexts of clusters that are none of those that are looked for, whatever their names
  */
 export function contextsFor(
   context: CommandContext,
   flags: ClusterFlags,
+  asked: readonly string[] = [],
 ): (names: readonly string[]) => Promise<Map<string, string>> {
   return async (names) => {
     if (names.length === 0) return new Map();
-    const known = await clustersOfKubeconfig(context, flags);
+    const known = await clustersOfKubeconfig(context, flags, { first: asked, without: asked });
     return new Map([...known].filter(([cluster]) => names.includes(cluster)));
   };
 }
@@ -43,7 +45,7 @@ export function contextsFor(
 export async function onlyOther(context: CommandContext, flags: ClusterFlags, own: string): Promise<string[]> {
   const { contexts } = await kubeconfigOf(context, flags);
   if (contexts.length !== 2) return [];
-  const known = await clustersOfKubeconfig(context, flags, [own]);
+  const known = await clustersOfKubeconfig(context, flags, { first: [own] });
   return [...known.values()].filter((name) => name !== own);
 }
 
@@ -117,17 +119,19 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
  * @param first contexts that are named rather than others of the same clusters
+ * @param without contexts whose clusters are left out
  */
 async function clustersOfKubeconfig(
   context: CommandContext,
   flags: ClusterFlags,
-  first: readonly string[] = [],
+  { first = [], without = [] }: { first?: readonly string[]; without?: readonly string[] } = {},
 ): Promise<Map<string, string>> {
   const requestTimeout = Math.min(flags.requestTimeout || LONGEST_LOOK_UP_MS, LONGEST_LOOK_UP_MS);
   const briefly = { ...flags, requestTimeout, parallel: LOOK_UPS_AT_ONCE };
   try {
     return await withFoundClusters(quietly(context), briefly, { all: true, first }, async ({ answered }) => {
-      const byName = groupBy(answered, ({ cluster = '' }) => cluster);
+      const sought = answered.filter(({ client }) => !without.includes(client.context));
+      const byName = groupBy(sought, ({ cluster = '' }) => cluster);
       // Two clusters of one name are of two meshes: which of them is meant, a name does not tell.
       const known = [...byName].flatMap(([name, [one, ...more]]): [string, string][] =>
         name !== '' && one && more.length === 0 ? [[name, one.client.context]] : [],

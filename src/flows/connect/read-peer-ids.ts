@@ -47,7 +47,8 @@ export async function readDescribed(
     const name = identityOf(snapshot?.ciliumConfig ?? {}).name;
     const ids = [...(configs instanceof Map ? configs : [])].flatMap(([cluster, config]) => {
       const id = clusterIdIn(config);
-      return id === undefined ? [] : [{ cluster, id, isOwn: cluster === name || !isCached(config) }];
+      // By its name alone it may be a peer, whose name the cluster is to have next.
+      return id === undefined ? [] : [{ cluster, id, isOwn: !isCached(config) }];
     });
     const mapOf = (list: typeof ids) => new Map(list.map(({ cluster, id }) => [cluster, id]));
     return [

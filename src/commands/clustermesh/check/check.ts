@@ -152,7 +152,7 @@ async function oneSidedBy(
   asked: readonly string[],
 ): Promise<OneSided | undefined> {
   // With all contexts there is none left that could lead to one.
-  const contexts = flags.all ? new Map<string, string>() : await contextsFor(context, flags)(outside);
+  const contexts = flags.all ? new Map<string, string>() : await contextsFor(context, flags, asked)(outside);
   const peers = outside.filter((peer) => !asked.includes(contexts.get(peer) ?? ''));
   const more = peers.flatMap((peer) => contexts.get(peer) ?? []);
   if (peers.length === 0) return undefined;

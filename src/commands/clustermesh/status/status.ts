@@ -117,7 +117,8 @@ function knownContexts(context: CommandContext, flags: StatusFlags): (mesh: Mesh
     const names = unknownContexts(mesh).filter((name) => !sought.has(name));
     if (names.length === 0) return known;
     const { contextsFor } = await import('../../targets/contexts-of-clusters.ts');
-    for (const [name, found] of await contextsFor(context, flags)(names)) known.set(name, found);
+    const asked = mesh.clusters.map((report) => report.context);
+    for (const [name, found] of await contextsFor(context, flags, asked)(names)) known.set(name, found);
     for (const name of names) sought.add(name);
     return known;
   };
