@@ -1,6 +1,8 @@
 import type { ServiceScope } from '../../flows/services/read-services.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { capital } from '../../mesh/counted.ts';
 import { exitOf, MeshctlError } from '../../mesh/errors.ts';
+import { forgetCommands, stillSent } from '../../mesh/peers/silent-peers.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { globalKeys, unreadPeers } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
@@ -103,13 +105,15 @@ function requireHeard(
   // Nobody knows which cluster it is that did not answer, but where only one can be.
   const name = unheard.find((one) => one === text) ?? (silent && unheard.length === 1 ? unheard[0] : undefined);
   if (name === undefined) return;
-  const forget = clusters
-    .filter(({ peers }) => peers?.includes(name))
-    .map(({ context }) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', name]));
+  const holders = clusters.filter(({ peers }) => peers?.includes(name));
+  const forget = forgetCommands(
+    name,
+    holders.map(({ context }) => context),
+  );
   const why = silent ?? unreachable[0];
   const says = `what would be served without ${name} is not known, as it was not read`;
   throw new MeshctlError(why?.code ?? 'Usage', why ? `${says}: ${why.message}` : `${says}: name its context, too`, {
-    hint: `A cluster that is silent is still sent its share of requests, which are lost. Once ${name} is gone for good, this ends it: ${forget.join(' && ')}`,
+    hint: `${capital(stillSent(holders))}. Once ${name} is gone for good, this ends it: ${forget}`,
     details: { peer: name, ...(unreachable.length > 0 ? { unreachable } : {}) },
   });
 }

@@ -20,13 +20,27 @@ export interface SilentContext {
 export function forgetIfSilent(hint: string, holders: readonly string[], silent: readonly SilentContext[]): string {
   const peers = unnamedIn(hint);
   if (peers.length === 0 || holders.length === 0 || silent.length === 0) return hint;
-  const forget = holders.map((context) =>
-    meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(',')]),
-  );
+  const forget = forgetCommands(peers.join(','), holders);
   const gone = peers.length === 1 ? 'it is gone for good, forget it' : 'they are gone for good, forget them';
   const grant = grantFor(silent);
-  if (grant !== undefined) return `${maybeSilent(peers, silent)}. ${grant}; or if ${gone}: ${forget.join(' && ')}`;
-  return `${maybeSilent(peers, silent)}. If ${gone}: ${forget.join(' && ')}`;
+  if (grant !== undefined) return `${maybeSilent(peers, silent)}. ${grant}; or if ${gone}: ${forget}`;
+  return `${maybeSilent(peers, silent)}. If ${gone}: ${forget}`;
+}
+
+/**
+ * What a cluster that has fallen silent costs: agents go on using what they last heard of it, since nothing tells them that it is gone
+ * (Cilium's docs, "Handling Unreachable Clusters").
+ * @param senders who use it: for how long is a Go duration (`clustermesh-cache-ttl`), absent where it is until agents restart
+ */
+export function stillSent(senders: readonly { readonly keptFor?: string | undefined }[]): string {
+  const spans = [...new Set(senders.flatMap(({ keptFor }) => keptFor ?? []))];
+  const until = spans.length > 0 && senders.every(({ keptFor }) => keptFor) ? ` for ${spans.join(' or ')}` : '';
+  return `a cluster that is silent is still sent its share of requests${until}, which are lost`;
+}
+
+/** The command lines that end it, by which clusters forget a peer. @param holders contexts of those that have it */
+export function forgetCommands(peer: string, holders: readonly string[]): string {
+  return holders.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer])).join(' && ');
 }
 
 /** `"mesh-2" may be the cluster of context "two", which does not answer`. @param peers names of clusters */

@@ -15,6 +15,7 @@ import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace 
 import { joinIsolated, type LackedPeer } from './isolated-cluster.ts';
 import { leadOf } from './leads.ts';
 import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
+import { endOfRequests } from './silent-peer.ts';
 import { isUntried, labelsOf, mayBePeersOf, peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
 import { isSlowFromHere, slowFromHere } from './unasked.ts';
 
@@ -226,7 +227,9 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
   const forget = forgetIfSilent(advice.hint, holders, silent);
-  if (forget !== advice.hint) return { ...advice, hint: forget };
+  const toPeer = group.filter((one) => !dialsOwnServer(placeOf(one)));
+  const ended = endOfRequests(forget, toPeer, clusters);
+  if (ended !== advice.hint) return { ...advice, hint: ended };
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
   return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };

@@ -1,0 +1,44 @@
+/** What is said of a cluster that has gone silent: Cilium keeps sending it requests, and tells nobody that these are lost. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { type FaultMesh, ONE, startFaultMesh, TWO } from '../support/fault-mesh.ts';
+import { printedCommands } from '../support/printed-commands.ts';
+
+const FORGET = ['clustermesh', 'disconnect', '--context', ONE, '--peer', 'mesh-2'];
+
+let mesh: FaultMesh;
+beforeAll(async () => {
+  mesh = await startFaultMesh();
+});
+afterAll(() => mesh.close());
+
+const status = (context: string) => mesh.meshctl(['clustermesh', 'status', '--context', context]);
+const isForget = ({ argv }: { argv: readonly string[] }) =>
+  FORGET.every((word) => argv.includes(word)) && argv.includes('--peer');
+
+it('status names what ends the requests that a silent cluster is sent, and that does', async () => {
+  mesh.sandbox.network.cutLink(mesh.one.name, mesh.two.name);
+  // As long as the peer answers here, it is no silent cluster but a broken network.
+  const both = await status(`${ONE},${TWO}`);
+  expect(both.stdout).toContain('(timed-out)');
+  expect(printedCommands(both).filter(isForget)).toEqual([]);
+
+  mesh.shutDown(mesh.two);
+  for (const contexts of [ONE, `${ONE},${TWO}`]) {
+    const silent = await status(contexts);
+    expect(silent.exitCode).toBe(1);
+    expect(silent.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'or once mesh-2 is gone for good, as a cluster that is silent is still sent its share of requests, which are lost: meshctl',
+    );
+    expect(printedCommands(silent).filter(isForget)).toHaveLength(1);
+  }
+  const [forget] = printedCommands(await status(ONE)).filter(isForget);
+  const done = await mesh.run(forget?.argv ?? []);
+  expect(done.exitCode, done.stderr).toBe(0);
+  expect((await status(ONE)).stdout).not.toContain('mesh-2');
+});
+
+it('and so does explain', async () => {
+  const { stdout } = await runCli(['explain', 'timed-out']);
+  expect(stdout).toMatch(/silent is still sent[\s\S]*meshctl clustermesh disconnect --context gke --peer mesh-2/);
+});
