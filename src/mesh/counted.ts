@@ -3,13 +3,17 @@ export function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
+/** A part of a whole: `1 of 3 nodes`, `the only node`. */
+export function shareOf(part: number, whole: number, word: string): string {
+  return part === 1 && whole === 1 ? `the only ${word}` : `${part} of ${counted(whole, word)}`;
+}
+
 /**
  * A part of a whole, with the verb that goes with the part: `1 of 3 nodes is`, `2 of 3 nodes are`, `the only node is`.
  * @param verb for one and for several
  */
 export function partOf(part: number, whole: number, word: string, verb: readonly [string, string]): string {
-  if (part === 1 && whole === 1) return `the only ${word} ${verb[0]}`;
-  return `${part} of ${counted(whole, word)} ${part === 1 ? verb[0] : verb[1]}`;
+  return `${shareOf(part, whole, word)} ${part === 1 ? verb[0] : verb[1]}`;
 }
 
 /** All of something, with the verb: `all 2 nodes are`, `the only node is`. @param verb for one and for several */

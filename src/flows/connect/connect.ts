@@ -71,7 +71,10 @@ export async function connectClusters(
   options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
   const { steps, held, switched } = await carryOut(flow, prepared, options);
-  const found = [...held, ...(options.proof === false ? [UNPROVED] : [])];
+  // What was so when it was planned has been said.
+  const found = [...held, ...(options.proof === false ? [UNPROVED] : [])].filter(
+    (one) => !prepared.warnings.includes(one),
+  );
   for (const warning of found) flow.progress.warn(warning);
   return {
     clusters: prepared.members.map(({ snapshot, identity, endpoints }) => ({
@@ -125,7 +128,8 @@ async function carryOut(
     if (options.oneSided) await options.oneSided.served();
     else if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
     // It asks as the proof does, and where that is not to be done neither is this.
-    const held = options.proof === false ? [] : await awaitDrained(flow, targets, directions, options.parallel);
+    const held =
+      options.proof === false ? [] : await awaitDrained(flow, targets, directions, options.parallel, prepared.held);
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writeUnchanged(
         dial.steps,

@@ -35,6 +35,7 @@ import {
 } from '../../mesh/services/unanswered-requests.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
+import type { HeldPeers } from './await-drained.ts';
 import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 /** A connect that has been thought through; nothing is written yet. */
@@ -50,6 +51,8 @@ export interface PreparedConnect {
   /** What of global Services fails by dials that are one-way, and what policies allow or deny no longer; absent: nobody is to be asked. */
   hazards?: readonly Hazard[];
   warnings: readonly string[];
+  /** Whom clusters hold on to that are to dial them anew, as it was when this was planned; absent where nobody looked. */
+  held?: HeldPeers | undefined;
   /** What was left out of it. */
   spared: readonly Unanswered[];
 }

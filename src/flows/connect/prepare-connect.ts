@@ -14,6 +14,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
+import { drainingNotes, readHeld } from './await-drained.ts';
 import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
@@ -42,6 +43,8 @@ export interface ConnectOptions {
   rollback?: boolean | undefined;
   /** This very run with all its flags, for hints: as it is, or in another mode. */
   again?: ((mode?: ConnectionMode) => string) | undefined;
+  /** No run follows: a dry run. */
+  planOnly?: boolean | undefined;
   /** Destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
 }
@@ -99,7 +102,14 @@ export async function prepareConnect(
   });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
   const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
-  return { targets, ...planned, hazards, warnings: [...planned.warnings, ...warnings], spared };
+  // It asks as the proof does, and where that is not to be done neither is this.
+  const { proof, parallel, planOnly = false } = options;
+  const held = proof === false ? undefined : await readHeld(flow, targets, planned.directions, parallel);
+  const draining = held ? drainingNotes(held, planOnly) : [];
+  return {
+    ...{ targets, ...planned, hazards, held, spared },
+    warnings: [...planned.warnings, ...warnings, ...draining],
+  };
 }
 
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */

@@ -1,9 +1,16 @@
 import { apiserverService } from '../../mesh/apiserver/live.ts';
-import { firstOf, MOST_NAMED } from '../../mesh/counted.ts';
+import { firstOf, MOST_NAMED, shareOf } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
+import { RETAKES } from '../../mesh/status/failure-reason.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import { isAlone, isUnwell, type StatusReport } from '../../mesh/status/status.ts';
+import {
+  isAlone,
+  isUnwell,
+  type StatusComponent,
+  type StatusProblem,
+  type StatusReport,
+} from '../../mesh/status/status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { awaitsNobody, howToBegin } from '../../mesh/status/whom-to-join.ts';
 
@@ -35,11 +42,22 @@ export function standstills({ reports }: Looked): Standstill[] {
   });
 }
 
-/** What is waited for, in words. */
-export function waitingFor({ reports, unreachable }: Looked): string {
-  const words = [...reports.filter(isUnwell).map(lackOf), ...unreachable.map(({ context }) => `${context} to answer`)];
+/**
+ * What is waited for, in words.
+ * @param waitedMs for so long by now: what takes minutes is said once it does
+ */
+export function waitingFor({ reports, unreachable }: Looked, waitedMs = 0): string {
+  const isLong = waitedMs > PASSES_WITHIN_MS;
+  const lacking = reports.filter(isUnwell);
+  const words = [
+    ...lacking.map((report) => lackOf(report, isLong)),
+    ...unreachable.map(({ context }) => `${context} to answer`),
+  ];
   return `Waiting for ${firstWords(words)}`;
 }
+
+/** Kubelets that were nudged bring a new peering file within seconds. */
+const PASSES_WITHIN_MS = 20_000;
 
 /** Clauses for one line: of a large mesh the first ones, and how many there are besides. */
 export function firstWords(clauses: readonly string[]): string {
@@ -47,22 +65,49 @@ export function firstWords(clauses: readonly string[]): string {
   return rest > 1 ? `${clauses.slice(0, MOST_NAMED).join('; ')}; and ${rest} more` : clauses.join('; ');
 }
 
-function lackOf(report: StatusReport): string {
+function lackOf(report: StatusReport, isLong: boolean): string {
   const { context, nodes, kvstoremesh, peers, enabled, problems, faults } = report;
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
   if (isAlone(report)) return `${context} to be connected to a cluster`;
   const [standstill] = standstills({ reports: [report], unreachable: [] });
   if (standstill) return `${context} to be fixed: ${standstill.says}`;
-  if (nodes.connected < nodes.total || nodes.total === 0) {
-    const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
-    const what = peers.length === 0 ? 'answer' : `connect to ${firstOf(lacking) || 'all clusters'}`;
-    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to ${what}`;
+  if (nodes.total === 0) return `an agent of ${context} to run`;
+  const isHeld = problems.some((one) => one.component === 'kvstoremesh' && one.class === 'not-configured');
+  const why = isLong && isHeld ? `, where ${RETAKES}` : '';
+  if (nodes.connected < nodes.total) {
+    const lacking = peers.filter(({ agents }) => agents.connected + (agents.unasked ?? 0) < agents.total);
+    const to = firstOf(lacking.map(({ name }) => name)) || 'all clusters';
+    return `${sharesOf(report, 'agent', `to connect to ${to}`)}${why}`;
   }
   const [heldOver] = problems.filter((problem) => problem.heldOver);
   if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
   const fault = faults.find(({ outage }) => outage);
   if (fault) return `${context} to be fixed: ${describeFault(fault)}`;
-  return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
+  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `a KVStoreMesh replica of ${context} to run`;
+  if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
+    return `${sharesOf(report, 'kvstoremesh', 'to connect')}${why}`;
+  }
+  return `${context} to be well`;
+}
+
+/** Those that are not connected, apart from those that could not be asked: of them nobody knows whether they are. */
+function sharesOf(
+  { context, nodes, kvstoremesh, problems }: StatusReport,
+  component: StatusComponent,
+  what: string,
+): string {
+  const [all, connected, word] =
+    component === 'agent'
+      ? [nodes.total, nodes.connected, 'node']
+      : [kvstoremesh.replicas, kvstoremesh.connected, 'KVStoreMesh replica'];
+  const isSilent = (one: StatusProblem) =>
+    one.component === component && one.class === 'agent-unreachable' && !one.heldOver;
+  const silent = Math.min(new Set(problems.filter(isSilent).flatMap((one) => one.nodes)).size, all - connected);
+  const lacking = all - connected - silent;
+  return [
+    ...(lacking > 0 ? [`${shareOf(lacking, all, word)} of ${context} ${what}`] : []),
+    ...(silent > 0 ? [`${shareOf(silent, all, word)} of ${context} to answer, which could not be asked`] : []),
+  ].join(', and for ');
 }
 
 /** Replicas and agents come up, or are scaled up again. */

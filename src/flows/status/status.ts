@@ -149,7 +149,8 @@ export async function waitForHealth(
   { withInvitations, ...options }: HealthWaitOptions,
   waitMs: number,
 ): Promise<Look> {
-  const deadline = flow.clock.ms() + waitMs;
+  const begunAt = flow.clock.ms();
+  const deadline = begunAt + waitMs;
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
   const known: KnownIdentities = new Map();
@@ -182,7 +183,7 @@ export async function waitForHealth(
         const last = isSure ? poll : await look({ redial: true });
         return await explain(flow, targets, last, task);
       }
-      task.update(waitingFor(seen));
+      task.update(waitingFor(seen, flow.clock.ms() - begunAt));
       await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
     }
   } finally {

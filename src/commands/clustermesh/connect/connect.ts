@@ -45,6 +45,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     rollback: flags.rollback,
     again: (mode) =>
       mode === undefined ? context.again() : context.againWithout(['--connection-mode'], '--connection-mode', mode),
+    planOnly: dryRun !== undefined,
     spare: flags.all,
   };
   if (flags.allowMismatchingCa) {
