@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { HOLD_MS, type Hold } from '../mesh/hold.ts';
+import { setTimeout } from 'node:timers/promises';
+import { MeshctlError } from '../mesh/errors.ts';
+import { HOLD_MS, type Hold, RENEW_MS } from '../mesh/hold.ts';
 import type { Flow, Target } from './flow.ts';
 
 /** What a run marks by where it is at work. */
@@ -18,4 +20,44 @@ export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
 /** The mark for a cluster, by its own clock: good until it has to be said anew. */
 export function markedBy({ run, host, since }: RunMark, { client }: Pick<Target, 'client'>): Hold {
   return { run, host, since, until: new Date(client.now().getTime() + HOLD_MS) };
+}
+
+/** Of marking what changes just then. */
+const TRIES = 5;
+
+/**
+ * Tries to mark anew where it came too late: Kubernetes writes a status, or another run takes, makes or removes what is marked.
+ * @throws MeshctlError `Conflict` or `NotFound` where that goes on; what is refused for another reason, at once
+ */
+export async function whileOthersWrite(mark: () => Promise<void>): Promise<void> {
+  for (let triesLeft = TRIES; ; triesLeft -= 1) {
+    try {
+      return await mark();
+    } catch (error) {
+      // What is there already is a conflict too; who holds it does not become another by asking again.
+      const isLate = error instanceof MeshctlError && ['Conflict', 'NotFound'].includes(error.code);
+      if (!isLate || error.details.heldBy !== undefined || triesLeft === 0) throw error;
+    }
+  }
+}
+
+/**
+ * From now on marks ever anew, so that the mark stands for as long as the run lives, whatever it waits for, and no longer. A mark that
+ * fails is no failure of the run.
+ * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves
+ * @returns what ends it; afterwards nothing is written any more
+ */
+export function markAnew(mark: (signal: AbortSignal) => Promise<void>, everyMs = RENEW_MS): () => Promise<void> {
+  const ending = new AbortController();
+  const marking = (async () => {
+    for (;;) {
+      await setTimeout(everyMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      if (ending.signal.aborted) return;
+      await mark(AbortSignal.any([ending.signal, AbortSignal.timeout(RENEW_MS)])).catch(() => undefined);
+    }
+  })();
+  return () => {
+    ending.abort();
+    return marking;
+  };
 }

@@ -1,19 +1,15 @@
 /** One test at a time in a namespace: two would scale each other's servers, and both would find a mesh that fails. */
-import { setTimeout } from 'node:timers/promises';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type Hold, holdAnnotations, holdOf, noHold, otherRun, RENEW_MS, withHold } from '../../mesh/hold.ts';
+import { type Hold, holdAnnotations, holdOf, noHold, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import { heedsNamespaces, isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
-import { markedBy, type RunMark } from '../run-mark.ts';
+import { markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './connectivity-clusters.ts';
 
 const TEST_RUN = 'connectivity-test';
-
-/** Of marking what changes just then. */
-const TRIES = 5;
 
 /**
  * Sees that no other run is at work in the namespaces of a test, that nobody else has objects of its names there, which would
@@ -109,25 +105,12 @@ export async function keepNamespaces(clusters: readonly TestCluster[], mark: Run
 }
 
 /**
- * From now on says ever anew that a run is at work in a cluster, so that its mark stands for as long as the run lives, whatever
- * it waits for, and no longer. Where that fails, {@link keepNamespaces} tells.
- * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves
- * @returns what ends it; afterwards nothing is written any more
+ * From now on says ever anew that a run is at work in a cluster. Where that fails, {@link keepNamespaces} tells.
+ * @param everyMs as of {@link markAnew}
+ * @returns what ends it
  */
-export function stayInNamespace(cluster: TestCluster, mark: RunMark, everyMs = RENEW_MS): () => Promise<void> {
-  const ending = new AbortController();
-  const staying = (async () => {
-    for (;;) {
-      await setTimeout(everyMs, undefined, { signal: ending.signal }).catch(() => undefined);
-      if (ending.signal.aborted) return;
-      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(RENEW_MS)]);
-      await renewMark(cluster, mark, signal).catch(() => undefined);
-    }
-  })();
-  return () => {
-    ending.abort();
-    return staying;
-  };
+export function stayInNamespace(cluster: TestCluster, mark: RunMark, everyMs?: number): () => Promise<void> {
+  return markAnew((signal) => renewMark(cluster, mark, signal), everyMs);
 }
 
 async function renewMark(cluster: TestCluster, mark: RunMark, signal?: AbortSignal): Promise<void> {
@@ -168,18 +151,6 @@ async function writeMark(cluster: TestCluster, live: KubeObject, mark: RunMark, 
   const annotations = holdAnnotations(TEST_RUN, markedBy(mark, cluster.member));
   const { resourceVersion } = live.metadata;
   await cluster.member.client.patch(refOf(live), { metadata: { annotations } }, { resourceVersion, signal });
-}
-
-/** Tries anew where it came too late: Kubernetes writes a status, or another run takes, makes or removes the client. */
-async function whileOthersWrite(work: () => Promise<void>): Promise<void> {
-  for (let triesLeft = TRIES; ; triesLeft -= 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const isLate = error instanceof MeshctlError && ['Conflict', 'NotFound'].includes(error.code);
-      if (!isLate || triesLeft === 0) throw error;
-    }
-  }
 }
 
 /** Takes the mark of a run away, which leaves its objects for the next. Goes on after Ctrl-C. */

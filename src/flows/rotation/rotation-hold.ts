@@ -1,18 +1,15 @@
 /** One rotation at a time in a cluster: what one has written and not proved yet, another would take back. */
-import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { alreadyExists, MeshctlError } from '../../mesh/errors.ts';
-import { HOLD_MS, type Hold, holdOf, otherRun, RENEW_MS, withHold } from '../../mesh/hold.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { HOLD_MS, type Hold, holdOf, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { beginRun, markedBy, type RunMark } from '../run-mark.ts';
+import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 
-/** Of marking what changes just then. */
-const TRIES = 5;
 /** For taking the mark away, whatever the command's own signal says: it may be why it ends. */
 const LEAVE_TIMEOUT_MS = 30_000;
 
@@ -27,7 +24,7 @@ export interface HeldClusters {
 
 /**
  * Takes clusters for a rotation while it works, by a Lease in Cilium's namespace that is marked anew again and again; the mark of a run that has died is taken over after a minute. Where it cannot be written, that is said, and the run goes on.
- * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves
+ * @param everyMs as of {@link markAnew}
  * @throws MeshctlError `Conflict` where another rotation is at work: nothing is written then
  */
 export async function whileHeld<T>(
@@ -35,7 +32,7 @@ export async function whileHeld<T>(
   targets: readonly Target[],
   parallel: number,
   work: (held: HeldClusters) => Promise<T>,
-  everyMs = RENEW_MS,
+  everyMs?: number,
 ): Promise<T> {
   const mark = beginRun(flow);
   const held: Target[] = [];
@@ -45,15 +42,14 @@ export async function whileHeld<T>(
   };
   // Of two that begin at once, one gets the first of them, and the other no further.
   const [first, ...others] = [...targets].sort((a, b) => compare(a.client.server, b.client.server));
-  const ending = new AbortController();
-  let staying: Promise<unknown> | undefined;
+  const leaving: (() => Promise<void>)[] = [];
   try {
     if (first) await take(first);
     await allOrFirstError(
       others.map((target) => limit(() => take(target))),
       flow.progress,
     );
-    staying = Promise.all(held.map((target) => stayInCluster(target, mark, ending.signal, everyMs)));
+    leaving.push(...held.map((target) => markAnew((signal) => markCluster(target, mark, signal), everyMs)));
     return await work({
       requireHeld: async () => {
         await allOrFirstError(
@@ -63,8 +59,7 @@ export async function whileHeld<T>(
       },
     });
   } finally {
-    ending.abort();
-    await staying;
+    await Promise.all(leaving.map((end) => end()));
     await Promise.all(held.map((target) => limit(() => leaveCluster(target, mark))));
   }
 }
@@ -86,28 +81,23 @@ async function takeCluster(flow: Flow, target: Target, mark: RunMark): Promise<b
   }
 }
 
-/** Marks only what was looked at: another run may take it at the same time. Tries anew where it came too late. */
+/** Marks only what was looked at: another run may take it at the same time. */
 async function markCluster(target: Target, mark: RunMark, signal?: AbortSignal): Promise<void> {
   const { client, namespace } = target;
   const ref = rotationLeaseRef(namespace);
-  for (let triesLeft = TRIES; ; triesLeft -= 1) {
+  await whileOthersWrite(async () => {
     const live = await client.get(ref, { signal });
     const other = otherRun('rotation', live, mark.run, client.now());
     if (other) throw atWork(target, other);
     const lease = leaseOf(target, mark);
-    try {
-      if (!live) await client.create(lease, { signal });
-      else {
-        const { metadata, spec } = lease;
-        const patch = { metadata: { annotations: metadata.annotations }, spec };
-        await client.patch(ref, patch, { resourceVersion: live.metadata.resourceVersion, signal });
-      }
+    if (!live) {
+      await client.create(lease, { signal });
       return;
-    } catch (error) {
-      const isLate = error instanceof MeshctlError && ['Conflict', 'NotFound'].includes(error.code);
-      if (!(isLate || alreadyExists(error)) || triesLeft === 0) throw error;
     }
-  }
+    const { metadata, spec } = lease;
+    const patch = { metadata: { annotations: metadata.annotations }, spec };
+    await client.patch(ref, patch, { resourceVersion: live.metadata.resourceVersion, signal });
+  });
 }
 
 /** `kubectl get leases` shows its holder (coordination.k8s.io/v1). */
@@ -120,14 +110,6 @@ function leaseOf(target: Target, mark: RunMark): KubeObject {
     spec: { holderIdentity: `${mark.host}_${mark.run}`, leaseDurationSeconds: HOLD_MS / 1000 },
   };
   return withHold('rotation', lease, markedBy(mark, target));
-}
-
-async function stayInCluster(target: Target, mark: RunMark, end: AbortSignal, everyMs: number): Promise<void> {
-  for (;;) {
-    await setTimeout(everyMs, undefined, { signal: end }).catch(() => undefined);
-    if (end.aborted) return;
-    await markCluster(target, mark, AbortSignal.any([end, AbortSignal.timeout(RENEW_MS)])).catch(() => undefined);
-  }
 }
 
 async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
