@@ -143,7 +143,12 @@ async function carryOut(
   }
   await requireApplicable(context, prepared, judged);
   const { hazardsNow } = prune;
-  const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune), hazardsNow };
+  const agreement = {
+    yes: flags.yes,
+    targets: targetsOf(prepared, prune),
+    planned: clustersOfMesh(prepared, prune),
+    hazardsNow,
+  };
   await agree(context, report, agreement, prune, prepared);
   const told = cutSentences(concernsOf(prepared).effects);
   const applied = await applyMesh(context, prepared, prune, {
@@ -155,7 +160,7 @@ async function carryOut(
     agree: (unforeseen, planned) => {
       told.push(...agreedWords(unforeseen));
       const { steps, effects, hazards } = unforeseen;
-      return confirmCuts(context, { steps, effects, hazards }, { yes: flags.yes, planned, begun: true });
+      return confirmCuts(context, { steps, effects, hazards }, { yes: flags.yes, targets: [], planned, begun: true });
     },
   });
   const warnings = [

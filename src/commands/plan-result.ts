@@ -1,4 +1,6 @@
 import { stringify } from 'yaml';
+import type { Target } from '../flows/flow.ts';
+import { requireNoRotation } from '../flows/rotation/rotation-hold.ts';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { enumerated } from '../mesh/counted.ts';
 import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
@@ -119,6 +121,8 @@ function manifestsOf(steps: readonly Step[]): { raw: string; exitCode?: number }
 /** What an agreement to a plan hangs on. */
 export interface Agreement {
   yes: boolean;
+  /** Those of which it has steps that a rotation of certificates stands on: it is not to be at work in one that is written to. */
+  targets: readonly Target[];
   /** The clusters whose peers the plan speaks of, as they were read for it; empty where it is about nobody's connections. */
   planned: readonly PlannedCluster[];
   /** What is shown before the question, where that is not the plan: who carries it out does it by other steps. */
@@ -137,14 +141,26 @@ export interface Agreement {
  * than what was agreed to.
  * @param question one sentence that ends with a question mark
  * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no, `Conflict` when peers have come, or
- * another hazard has
+ * another hazard has, and before any question where a rotation is at work
  */
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes, planned, shown, besides = false, begun = false, hazardsNow }: Agreement & { question: string },
+  {
+    question,
+    yes,
+    planned,
+    shown,
+    besides = false,
+    begun = false,
+    hazardsNow,
+    ...agreement
+  }: Agreement & {
+    question: string;
+  },
 ): Promise<void> {
   if (!besides && !report.steps.some(isChange)) return;
+  await requireUnheld(context, report, { besides, ...agreement });
   if (yes) {
     for (const words of agreedWords(report)) context.progress.warn(words);
     return;
@@ -155,6 +171,15 @@ export async function confirmPlan(
   }
   await requireNoneJoinedSince(planned);
   if (hazardsNow) requireForeseen(report.hazards ?? [], await hazardsNow(), begun);
+}
+
+/** What is refused anyway is not worth a question; whoever carries it out looks again, as an answer takes its time. */
+function requireUnheld(
+  context: CommandContext,
+  { steps }: PlanReport,
+  { targets, besides }: Pick<Agreement, 'targets' | 'besides'>,
+): Promise<void> {
+  return requireNoRotation(context, targets, besides ? undefined : steps, (words) => context.progress.warn(words));
 }
 
 /**
@@ -169,6 +194,6 @@ export async function confirmCuts(
   { doubtful = false, ...agreement }: Agreement & { doubtful?: boolean },
 ): Promise<void> {
   const clauses = printable(agreementClauses({ ...report, doubtful }));
-  if (clauses.length === 0) return;
+  if (clauses.length === 0) return requireUnheld(context, report, agreement);
   await confirmPlan(context, report, { ...agreement, question: `Continue, although ${clauses.join(', and ')}?` });
 }

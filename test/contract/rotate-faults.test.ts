@@ -103,7 +103,7 @@ const LEASE = {
   name: 'meshctl-certs-rotate',
 };
 
-/** The mark of a run that has died is good no longer. */
+/** The mark of a run that has died is good no longer; so it is with that of one which lives, for whoever may not read it. */
 function minuteLater(): void {
   for (const { store } of clusters.clusters) if (store.get(LEASE)) store.delete(LEASE);
 }
@@ -263,6 +263,7 @@ describe('a rotation beside other operators', () => {
     let connecting: Promise<CliResult> | undefined;
     // In the middle of the third phase, with what was read before the first one.
     atWrite(10, () => {
+      minuteLater();
       connecting = clusters.meshctl([
         'clustermesh',
         'connect',
@@ -299,6 +300,7 @@ describe('a rotation beside other operators', () => {
     let seen = 0;
     clusters.fault = async (request) => {
       if (!isMeshWrite(request) || ++seen !== 2) return undefined;
+      minuteLater();
       const joined = ['--context', 'mesh-3', '--destination-context', 'mesh-1'];
       expectOk(await clusters.meshctl(['clustermesh', 'connect', ...joined]));
       return undefined;
@@ -375,7 +377,7 @@ describe('a rotation beside other operators', () => {
     expect(other).toMatchObject({ exitCode: 1, stdout: '' });
     expect(other?.stderr).toMatch(
       new RegExp(
-        `another certs rotate, on ${hostname()}, is at work there at the same time, since 20.*\\n {2}→ Wait until`,
+        `another run, certs rotate on ${hostname()}, is at work there at the same time, since 20.*\\n {2}→ Wait until`,
       ),
     );
     for (const context of ['mesh-1', 'mesh-2']) expect(clusterOf(context).store.get(LEASE)).toBeUndefined();

@@ -38,7 +38,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
       return planResult({ ...report, ...verdicts }, dryRun, flags.output);
     }
-    const agreement = { yes: flags.yes, planned: [] };
+    // A rotation does not stand on Services.
+    const agreement = { yes: flags.yes, targets: [], planned: [] };
     if (intent === 'not-global') {
       const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
       await confirmPlan(context, report, { ...agreement, question });

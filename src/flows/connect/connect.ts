@@ -15,6 +15,7 @@ import { isChange, type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { type ClusterWriter, createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
@@ -109,6 +110,7 @@ async function carryOut(
 ): Promise<{ steps: readonly Step[]; held: readonly string[]; switched: readonly string[] }> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
+  await requireNoRotation(flow, targets, steps);
   const authorities = await readAuthorities(targets, steps, options.parallel);
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
   const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);

@@ -7,6 +7,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
@@ -44,6 +45,7 @@ export async function disconnectClusters(
       verified: unseen.length === 0,
     };
   }
+  await requireNoRotation(flow, targets, plan.steps);
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   const shown = await readServerCertificates(targets, options.parallel);
   try {

@@ -20,6 +20,7 @@ import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { tellChanged } from '../write/tell-changed.ts';
 import { awaitRemoved } from './await-removed.ts';
@@ -87,6 +88,7 @@ export async function disableCluster(
 ): Promise<DisableDraft> {
   for (let round = 1; ; round++) {
     const final = await draftAsAgreed(flow, target, agreed, options);
+    await requireNoRotation(flow, [target], final.steps);
     if (await removeAll(flow, target, final, { ...options, isLast: round === MOST_ROUNDS })) return final;
   }
 }

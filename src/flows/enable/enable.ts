@@ -23,6 +23,7 @@ import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -149,6 +150,7 @@ async function enableIn(
 
   const foundation = draft.plan.steps.filter(isFoundation);
   const isFounded = foundation.some(isChange);
+  await requireNoRotation(flow, [target], draft.plan.steps);
   await requireTakeable(flow, target, draft.plan.steps, options.force === true);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   onFoundation?.();

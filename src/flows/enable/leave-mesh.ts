@@ -8,6 +8,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
 import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { tellChanged } from '../write/tell-changed.ts';
@@ -132,6 +133,7 @@ export async function leaveInTurn(
   leaving: readonly LeavingCluster[],
   { goOn, standing, ...options }: DisableOptions & TurnWords,
 ): Promise<LeaveOutcome[]> {
+  await requireNoRotation(flow, leavingTargets(leaving), leaving.flatMap(leavingSteps));
   const done: LeaveOutcome[] = [];
   const sayStanding = () => {
     for (const words of standing(done.map(({ context }) => context))) flow.progress.warn(words);

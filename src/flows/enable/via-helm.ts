@@ -14,6 +14,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import type { EnableDraft, EnableOptions } from './draft-enable.ts';
@@ -91,6 +92,7 @@ export async function enableViaHelm(
   { waitMs, ...options }: EnableOptions,
   helm: HelmOptions,
 ): Promise<void> {
+  if (!helm.dryRun) await requireNoRotation(flow, [target]);
   const { values, notes } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
   const journal = helm.dryRun ? undefined : await makeUsers(flow, target, draft);

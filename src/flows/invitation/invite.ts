@@ -18,6 +18,7 @@ import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';
 import { newHeldKey, randomId } from '../../pki/signed-text.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { addressesOf, readOwnMember, requireSettled } from './own-member.ts';
@@ -115,6 +116,7 @@ export function spentSteps({ client: { context } }: Target, kept: readonly KeptI
 
 /** Writes the Secret of an invitation, or nothing. */
 export async function writeInvite(flow: Flow, { target, steps }: PreparedInvite): Promise<void> {
+  await requireNoRotation(flow, [target], steps, (words) => flow.progress.warn(words));
   const writer = createClusterWriter(flow, [target], 1);
   try {
     await during(flow, { doing: 'Keeping the key', done: 'The key is kept in this cluster' }, () =>

@@ -1,11 +1,15 @@
-/** One rotation at a time in a cluster: what one has written and not proved yet, another would take back. */
+/**
+ * One rotation at a time in a cluster: what one has written and not proved yet, another would take back. Nor does anything else write
+ * there meanwhile that a rotation stands on: CAs, certificates, peers, their users, and the clustermesh-apiserver.
+ */
 import pLimit from 'p-limit';
+import { orRefusal } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { HOLD_MS, type Hold, holdOf, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
-import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
+import { FIELD_MANAGER, isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
@@ -132,13 +136,48 @@ async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Pr
   }
 }
 
+/** Clusters looked at at a time. */
+const PARALLEL = 8;
+
+/**
+ * Sees, before a run writes what a rotation stands on, that none is at work in a cluster that it writes to. A mark that is good no longer
+ * is no obstacle.
+ * @param steps of the plan; absent where it writes to each of the targets, whatever its plan
+ * @param onUnseen hears of clusters where marks may not be read, which are no obstacle either; absent where that was said before
+ * @throws MeshctlError `Conflict`, as a second rotation does, of the first that is held; the others are said
+ */
+export async function requireNoRotation(
+  flow: Pick<Flow, 'progress'>,
+  targets: readonly Target[],
+  steps?: readonly Pick<Step, 'cluster' | 'action'>[],
+  onUnseen: (words: string) => void = () => {},
+): Promise<void> {
+  const written = steps && new Set(steps.filter(isChange).map(({ cluster }) => cluster));
+  const limit = pLimit(PARALLEL);
+  const looks = targets
+    .filter(({ client }) => !written || written.has(client.context))
+    .map((target) => limit(() => requireUnheld(target, onUnseen)));
+  await allOrFirstError(looks, flow.progress);
+}
+
+async function requireUnheld(target: Target, onUnseen: (words: string) => void): Promise<void> {
+  const { client, namespace } = target;
+  const live = await orRefusal(client.get(rotationLeaseRef(namespace)));
+  if (live instanceof MeshctlError) {
+    onUnseen(`${live.message}: whether certs rotate is at work in context "${client.context}" is not known`);
+    return;
+  }
+  const other = otherRun('rotation', live, '', client.now());
+  if (other) throw atWork(target, other);
+}
+
 function atWork({ client: { context }, namespace }: Target, { host, since, until }: Hold): MeshctlError {
   const object = describeRef(rotationLeaseRef(namespace));
   return new MeshctlError(
     'Conflict',
-    `context "${context}": another certs rotate, on ${host}, is at work there at the same time, since ${since.toISOString()}`,
+    `context "${context}": another run, certs rotate on ${host}, is at work there at the same time, since ${since.toISOString()}`,
     {
-      hint: 'Wait until it has ended, then run the same command again; one that was killed is taken over after a minute.',
+      hint: `Wait until it has ended, then run the same command again; one that was killed holds the cluster until ${until.toISOString()} at most.`,
       details: {
         context,
         object,

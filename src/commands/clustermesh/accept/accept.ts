@@ -1,5 +1,6 @@
 import { acceptMessage } from '../../../flows/invitation/accept.ts';
 import { type PreparedAccept, prepareAccept } from '../../../flows/invitation/prepare-accept.ts';
+import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
@@ -46,8 +47,11 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       const onlyInRun = flags.proof !== false && report.steps.some(isChange) ? [PROOF] : [];
       return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
+    // Also before the question about the fingerprints.
+    await requireNoRotation(context, [target], report.steps);
     await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
-    await confirmCuts(context, report, { yes: flags.yes, planned: [{ target, snapshot: prepared.own.snapshot }] });
+    const planned = [{ target, snapshot: prepared.own.snapshot }];
+    await confirmCuts(context, report, { yes: flags.yes, targets: [target], planned });
     const { steps, unproved } = await acceptMessage(context, prepared, {
       proof: flags.proof,
       proofMs: flags.waitDuration,

@@ -96,7 +96,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
-    await confirmCuts(context, report, { yes: flags.yes, planned: plannedClusters(prepared.targets, snapshots) });
+    const { targets } = prepared;
+    await confirmCuts(context, report, { yes: flags.yes, targets, planned: plannedClusters(targets, snapshots) });
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable({
       ...outcome,

@@ -303,7 +303,13 @@ async function carryOut(
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   const planned = leaving.flatMap(clustersOfLeaving);
-  await confirmPlan(context, report, { question, yes: flags.yes, planned, hazardsNow });
+  await confirmPlan(context, report, {
+    question,
+    yes: flags.yes,
+    targets: leavingTargets(leaving),
+    planned,
+    hazardsNow,
+  });
   const done = await withWayOn(context, () => leaveInTurn(context, leaving, options));
   const clusters = done.map(({ verified, ...one }) => {
     const missed = untold.get(one.context) ?? [];

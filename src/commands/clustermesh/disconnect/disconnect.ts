@@ -141,6 +141,7 @@ async function carryOut(
   const agreement = {
     question: 'Disconnect these clusters?',
     yes: flags.yes,
+    targets: prepared.targets,
     planned: clustersOfParting(prepared),
     hazardsNow: async () => (await readLost()).hazards,
   };

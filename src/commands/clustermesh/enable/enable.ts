@@ -11,6 +11,7 @@ import {
 import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
+import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { firstFailure, isInaccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
@@ -103,6 +104,8 @@ async function carryOut(
   const startable = async (isOnly: boolean) => {
     const judged = await eachCluster(planned, isOnly, async (one) => {
       await requireStartable(context, one.target, one.draft, options);
+      if (!dryRun)
+        await requireNoRotation(context, [one.target], one.draft.plan.steps, (words) => context.progress.warn(words));
       return one;
     });
     return withSource(options, judged);
@@ -120,6 +123,8 @@ async function carryOut(
   if (!dryRun) {
     const agreement = {
       yes: flags.yes,
+      // Of the others each has been looked at, and those that are held are left out.
+      targets: flags.viaHelm ? ready.map(({ target }) => target) : [],
       planned: ready.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
       shown: flags.viaHelm
         ? helmPlanText(ready, options, helmOptionsOf(context, flags, options), context.theme)

@@ -33,7 +33,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     const hazardsNow = async () => (await readLost()).hazards;
-    await confirmCuts(context, report, { yes: flags.yes, planned: clustersOfParting(prepared), hazardsNow });
+    await confirmCuts(context, report, {
+      yes: flags.yes,
+      targets: [target],
+      planned: clustersOfParting(prepared),
+      hazardsNow,
+    });
     const { steps, verified, parted, ...outcome } = await disconnectClusters(
       context,
       { ...prepared, warnings: known },

@@ -1,0 +1,197 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/commands/registry.ts';
+import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
+import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { found } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are connected, mesh-3 has invited somebody; in one of them a rotation of certificates is at work, or was. */
+let clusters: ConnectClusters;
+let invitation: string;
+let id: string;
+
+const LEASE = rotationLeaseRef('kube-system');
+const mesh = (...argv: string[]) => ['clustermesh', ...argv];
+const PAIR = meshText({
+  clusters: [{ name: 'mesh-1', enable: { replicas: 2 } }, { name: 'mesh-2' }],
+  topology: { type: 'mesh' },
+});
+/** What is in no file goes. */
+const ALONE = meshText({ clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } });
+
+interface Writing {
+  command: string;
+  argv: () => string[];
+  /** The clusters that it writes to. */
+  to: readonly string[];
+  input?: () => string;
+}
+
+/** Whatever writes what a rotation stands on. */
+const WRITING: readonly Writing[] = [
+  {
+    command: 'clustermesh enable',
+    argv: () => mesh('enable', '--context', 'mesh-1', '--replicas', '2'),
+    to: ['mesh-1'],
+  },
+  {
+    command: 'clustermesh enable',
+    argv: () => mesh('enable', '--context', 'mesh-1', '--replicas', '2', '--via-helm', '--yes'),
+    to: ['mesh-1'],
+  },
+  {
+    command: 'clustermesh disable',
+    argv: () => mesh('disable', '--context', 'mesh-1', '--disconnect', '--yes'),
+    to: ['mesh-1', 'mesh-2'],
+  },
+  { command: 'clustermesh connect', argv: () => connect('mesh-1', 'mesh-3'), to: ['mesh-1', 'mesh-3'] },
+  {
+    command: 'clustermesh disconnect',
+    argv: () => mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'),
+    to: ['mesh-1', 'mesh-2'],
+  },
+  {
+    command: 'clustermesh disconnect',
+    argv: () => mesh('disconnect', '--context', 'mesh-1', '--peer', 'mesh-2', '--yes'),
+    to: ['mesh-1'],
+  },
+  { command: 'apply', argv: () => ['apply', '-f', '-'], to: ['mesh-1'], input: () => PAIR },
+  {
+    command: 'apply',
+    argv: () => ['apply', '-f', '-', '--prune', '--yes'],
+    to: ['mesh-1', 'mesh-2'],
+    input: () => ALONE,
+  },
+  { command: 'clustermesh invite', argv: () => mesh('invite', '--context', 'mesh-3'), to: ['mesh-3'] },
+  {
+    command: 'clustermesh accept',
+    argv: () => mesh('accept', '-', '--context', 'mesh-1', '--yes'),
+    to: ['mesh-1'],
+    input: () => invitation,
+  },
+  {
+    command: 'clustermesh invitations revoke',
+    argv: () => mesh('invitations', 'revoke', id, '--context', 'mesh-3', '--yes'),
+    to: ['mesh-3'],
+  },
+  {
+    command: 'clustermesh certs rotate',
+    argv: () => mesh('certs', 'rotate', '--context', 'mesh-1,mesh-2'),
+    to: ['mesh-1', 'mesh-2'],
+  },
+];
+
+/** Of the others that have a plan: what they write, in namespaces of others or of their own, no rotation stands on. */
+const UNCONCERNED = ['service global', 'demo'];
+
+const clusterOf = (context: string) =>
+  found(
+    clusters.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+
+/** @param forMs how long the mark is still good */
+function hold(context: string, forMs = HOLD_MS): void {
+  const { apiVersion, kind, name, namespace = '' } = LEASE;
+  const since = new Date();
+  const until = new Date(since.getTime() + forMs);
+  const mark = { run: 'abc', host: 'jumphost', since, until };
+  clusterOf(context).store.create(withHold('rotation', { apiVersion, kind, metadata: { name, namespace } }, mark));
+}
+
+/** Writes that were asked for, but for those that only ask or try. */
+const written = () =>
+  clusters.requests.filter(
+    ({ verb, resource, dryRun }) =>
+      !dryRun &&
+      ['create', 'patch', 'update', 'delete'].includes(verb) &&
+      !/review|leases|portforward|exec/.test(resource),
+  );
+
+beforeAll(async () => {
+  clusters = await startConnectClusters(3);
+  const invited = await clusters.meshctl(mesh('invite', '--context', 'mesh-3'));
+  invitation = invited.stdout;
+  id = found(/^ *id: *"?([\w-]+)/m.exec(invitation)?.[1], 'the id');
+  const connected = await clusters.meshctl(connect('mesh-1', 'mesh-2'));
+  expect([invited.exitCode, connected.exitCode], invited.stderr + connected.stderr).toEqual([0, 0]);
+});
+
+afterEach(() => {
+  clusters.fault = undefined;
+  for (const { store } of clusters.clusters) if (store.get(LEASE)) store.delete(LEASE);
+});
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+it('each command that has a plan either heeds a rotation that is at work, or is known not to concern it', () => {
+  const planning = COMMANDS.filter(({ options }) => options.some(({ flags }) => flags.startsWith('--dry-run')));
+  const names = planning.map(({ path }) => path.join(' '));
+  expect(new Set([...WRITING.map(({ command }) => command), ...UNCONCERNED])).toEqual(new Set(names));
+});
+
+const HELD = WRITING.flatMap((one) => one.to.map((context) => ({ ...one, context })));
+
+it.each(HELD)('$command writes nothing where a rotation is at work in $context', async ({ argv, input, context }) => {
+  hold(context);
+  const before = clusters.objects();
+  clusters.requests.length = 0;
+  const { exitCode, stdout, stderr } = await clusters.meshctl(argv(), input && { input: input() });
+  expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
+    new RegExp(
+      `context "${context}": another run, certs rotate on jumphost, is at work there at the same time, since 20.* → Wait until it has ended, then run the same command again; one that was killed holds the cluster until 20`,
+    ),
+  );
+  expect(written()).toEqual([]);
+  expect(clusters.objects()).toEqual(before);
+});
+
+it.each(HELD)('$command goes by no mark of a run that has died: $context', async ({ argv, input, context }) => {
+  hold(context, -1);
+  // The first write ends it.
+  let begun = false;
+  clusters.fault = async ({ verb, resource, dryRun }) => {
+    const isWrite = ['create', 'patch', 'update', 'delete'].includes(verb) && !/review|portforward|exec/.test(resource);
+    if (dryRun || !isWrite || resource === 'leases') return undefined;
+    begun = true;
+    throw new ApiError(422, 'Invalid', 'admission webhook said no');
+  };
+  const { stderr } = await clusters.meshctl(argv(), input && { input: input() });
+  if (!argv().includes('--via-helm')) expect(begun, stderr).toBe(true);
+  expect(stderr).not.toContain('is at work');
+});
+
+it.each([
+  ['disable', mesh('disable', '--context', 'mesh-1', '--disconnect'), undefined],
+  ['disconnect', mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2'), undefined],
+  ['enable', mesh('enable', '--context', 'mesh-1', '--replace-ca'), undefined],
+  ['apply', ['apply', '-f', '-', '--prune'], ALONE],
+])('%s looks again once a question was answered', async (_name, argv, input) => {
+  const before = clusters.objects();
+  const begin = async () => {
+    hold('mesh-1');
+    return 'y';
+  };
+  const { exitCode, stderr } = await clusters.meshctl(argv, { answers: [begin], ...(input ? { input } : {}) });
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toContain('certs rotate on jumphost, is at work there');
+  expect(clusters.objects()).toEqual(before);
+});
+
+it('says that it is not known where marks may not be read, once, and goes on', async () => {
+  clusters.fault = async ({ resource, context }) => {
+    if (resource === 'leases' && context === 'mesh-1') throw new ApiError(403, 'Forbidden', 'leases is forbidden');
+    return undefined;
+  };
+  const parting = mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes');
+  const { exitCode, stderr } = await clusters.meshctl(parting);
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr.match(/whether certs rotate is at work in context "mesh-1" is not\s+known/g)).toHaveLength(1);
+});
