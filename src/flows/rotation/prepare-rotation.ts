@@ -8,7 +8,7 @@ import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { requireAskable, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
+import { idleAmong, requireAskable, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
 import { rotationEffects } from '../../mesh/rotation/effects.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
 import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
@@ -19,7 +19,7 @@ import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts'
 import { silentContexts, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import type { Unanswered } from '../where-it-succeeds.ts';
+import { firstFailure, type Unanswered } from '../where-it-succeeds.ts';
 import { type Authorities, generateAuthority } from '../write/materialise.ts';
 
 export interface RotateOptions extends RotationChoice {
@@ -70,24 +70,81 @@ export async function prepareRotation(
     ...(options.silent ?? []),
     ...silentContexts(found.failed.map(({ context, error }) => unreachableCluster(context, error))),
   ];
+  const all = { ...found, members };
+  const planned = await planFor(flow, all, { ...options, silent });
+  const idle = idleAmong(members, stepsOf(planned));
+  if (idle.length === 0) return planned;
+  if (!options.spare) {
+    requireAskable(members, stepsOf(planned));
+    const { scope } = planned;
+    return {
+      ...planned,
+      scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, stepsOf(planned))] },
+    };
+  }
+  return withoutIdle(flow, all, idle, { ...options, silent });
+}
+
+/** Clusters as they were read, and what was left out of them. */
+interface ReadClusters {
+  targets: readonly Target[];
+  members: readonly Member[];
+  failed: readonly Unanswered[];
+  unusable: readonly Unanswered[];
+}
+
+const stepsOf = ({ phases }: Pick<PreparedRotation, 'phases'>) => phases.flatMap(({ steps }) => steps);
+
+/**
+ * Plans without the clusters in which the rotation would have to wait for pods, as far as the others can do without them: who takes what
+ * there is need not wait for what may never come.
+ * @throws MeshctlError what is wrong in these, where the others cannot
+ */
+async function withoutIdle(
+  flow: Flow,
+  { targets, members, failed, unusable }: ReadClusters,
+  idle: readonly Unanswered[],
+  options: RotateOptions,
+): Promise<PreparedRotation> {
+  const isIdle = (context: string) => idle.some((one) => one.context === context);
+  const rest: ReadClusters = {
+    targets: targets.filter(({ client }) => !isIdle(client.context)),
+    members: members.filter(({ snapshot }) => !isIdle(snapshot.context)),
+    failed,
+    unusable: [...unusable, ...idle],
+  };
+  if (rest.members.length === 0) throw firstFailure(flow, idle);
+  try {
+    return await planFor(flow, rest, options);
+  } catch (error) {
+    // It lacks them, and says that they are to be named; what keeps them from it is the reason.
+    if (error instanceof MeshctlError && error.code === 'Usage') throw firstFailure(flow, idle);
+    throw error;
+  }
+}
+
+async function planFor(
+  flow: Flow,
+  { targets, members, failed, unusable }: ReadClusters,
+  options: RotateOptions,
+): Promise<PreparedRotation> {
   const snapshots = members.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const isRefused = strangers.length > 0 && (options.ca || unfinishedRotations(snapshots).length > 0);
   const others = isRefused ? await options.readOthers?.(targets) : undefined;
-  const scope = scopeRotation(members, { ...options, silent, others }, flow.now(), contexts);
+  const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = phases.flatMap((phase) => phase.steps);
   requireStaying(steps);
-  requireAskable(members, steps);
   return {
-    targets: found.targets,
-    spared: [...found.failed, ...found.unusable],
+    targets,
+    spared: [...failed, ...unusable],
     members,
-    scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, steps)] },
+    scope,
     phases: phases.filter((phase) => phase.steps.length > 0),
-    effects: rotationEffects(members, steps, contexts, silent),
+    effects: rotationEffects(members, steps, contexts, options.silent ?? []),
   };
 }
 

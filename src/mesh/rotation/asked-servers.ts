@@ -3,6 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
 import { idleServer, noReplicas } from '../connect/provable.ts';
+import { MeshctlError } from '../errors.ts';
 import type { Step } from '../plan/plan.ts';
 
 /** The contexts whose etcd a rotation asks before it writes. */
@@ -39,6 +40,20 @@ export function waitWarnings(members: readonly Member[], steps: readonly Step[])
   return asked(members, steps)
     .flatMap((snapshot) => idleServer(snapshot) ?? [])
     .map(({ says, hint }) => `${says}, and nothing is written before one is → ${hint}`);
+}
+
+/** Whom the steps make a rotation ask, and where no pod is ready to answer: by context, with what brings one up. */
+export function idleAmong(
+  members: readonly Member[],
+  steps: readonly Step[],
+): { context: string; error: MeshctlError }[] {
+  return asked(members, steps).flatMap((snapshot) => {
+    const idle = idleServer(snapshot);
+    if (!idle) return [];
+    const { context, says, hint } = idle;
+    const error = new MeshctlError('CredentialRefused', says, { hint, details: { context, reason: 'no-ready-pod' } });
+    return [{ context, error }];
+  });
 }
 
 function asked(members: readonly Member[], steps: readonly Step[]): ClusterSnapshot[] {
