@@ -69,7 +69,11 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
             others: otherClustersOf(context, flags, [...members.map(({ target }) => target), ...outside]),
           })
         : NO_PRUNE;
-      return carryOut(context, flags, options, { prepared, prune, members, astray });
+      const hazardsNow = async () => [
+        ...concernsOf(await prepareMesh(context, members, spec, options)).hazards,
+        ...(await prune.hazardsNow()),
+      ];
+      return carryOut(context, flags, options, { prepared, prune, members, astray, hazardsNow });
     });
   });
 }
@@ -111,13 +115,14 @@ interface Planned {
   members: readonly FileMember[];
   /** Names of clusters that have gone from the files, and to which no context leads. */
   astray: readonly string[];
+  hazardsNow: Agreement['hazardsNow'];
 }
 
 async function carryOut(
   context: CommandContext,
   flags: ApplyFlags,
   options: FileOptions,
-  { prepared, prune, members, astray }: Planned,
+  { prepared, prune, members, astray, hazardsNow }: Planned,
 ): Promise<CommandResult> {
   const report = await reportOf(context, flags, { prepared, prune, astray });
   const later = pairsOfDials(prepared.connections.later);
@@ -142,7 +147,6 @@ async function carryOut(
     return { ...result, data };
   }
   await requireApplicable(context, prepared, judged);
-  const { hazardsNow } = prune;
   const agreement = {
     yes: flags.yes,
     targets: targetsOf(prepared, prune),
@@ -157,10 +161,14 @@ async function carryOut(
     proofMs: PROOF_MS,
     rollback: flags.rollback,
     goOn: againOf(context, flags, ['--dry-run']),
-    agree: (unforeseen, planned) => {
+    agree: (unforeseen, planned, unforeseenNow) => {
       told.push(...agreedWords(unforeseen));
       const { steps, effects, hazards } = unforeseen;
-      return confirmCuts(context, { steps, effects, hazards }, { yes: flags.yes, targets: [], planned, begun: true });
+      return confirmCuts(
+        context,
+        { steps, effects, hazards },
+        { yes: flags.yes, targets: [], planned, hazardsNow: unforeseenNow, begun: true },
+      );
     },
   });
   const warnings = [
@@ -178,7 +186,7 @@ async function carryOut(
 async function reportOf(
   context: CommandContext,
   flags: ApplyFlags,
-  { prepared, prune, astray }: Omit<Planned, 'members'>,
+  { prepared, prune, astray }: Omit<Planned, 'members' | 'hazardsNow'>,
 ): Promise<PlanReport> {
   const { drafts, connections, services } = prepared;
   const { serve, dial } = connections.now;

@@ -129,8 +129,8 @@ export interface Agreement {
   shown?: string | undefined;
   /** Whoever carries it out writes also where each step keeps what is there. */
   besides?: boolean | undefined;
-  /** Reads once more what the plan does beside ending connections; absent: nothing of that hangs on anything but the plan. */
-  hazardsNow?: (() => Promise<readonly Hazard[]>) | undefined;
+  /** Reads once more what the plan does beside ending connections, by what is there now. */
+  hazardsNow: () => Promise<readonly Hazard[]>;
   /** Something was written before: then a no leaves that to the rollback. */
   begun?: boolean | undefined;
 }
@@ -146,21 +146,11 @@ export interface Agreement {
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  {
-    question,
-    yes,
-    planned,
-    shown,
-    besides = false,
-    begun = false,
-    hazardsNow,
-    ...agreement
-  }: Agreement & {
-    question: string;
-  },
+  { question, ...agreement }: Agreement & { question: string },
 ): Promise<void> {
+  const { yes, shown, besides = false, begun = false } = agreement;
   if (!besides && !report.steps.some(isChange)) return;
-  await requireUnheld(context, report, { besides, ...agreement });
+  await requireUnheld(context, report, agreement);
   if (yes) {
     for (const words of agreedWords(report)) context.progress.warn(words);
     return;
@@ -169,8 +159,19 @@ export async function confirmPlan(
   if (!agreed) {
     throw new MeshctlError('Declined', `${begun ? 'stopped' : 'nothing was changed'}: the plan was not confirmed`);
   }
+  await requireAsAgreed(report, agreement);
+}
+
+/**
+ * Looks again, after an answer that took its time: at who the peers are, and at what the plan does beside ending connections.
+ * @throws MeshctlError `Conflict` when peers have come, or another hazard has
+ */
+export async function requireAsAgreed(
+  { hazards = [] }: Pick<PlanReport, 'hazards'>,
+  { planned, hazardsNow, begun }: Pick<Agreement, 'planned' | 'hazardsNow' | 'begun'>,
+): Promise<void> {
   await requireNoneJoinedSince(planned);
-  if (hazardsNow) requireForeseen(report.hazards ?? [], await hazardsNow(), begun);
+  requireForeseen(hazards, await hazardsNow(), begun);
 }
 
 /** What is refused anyway is not worth a question; whoever carries it out looks again, as an answer takes its time. */

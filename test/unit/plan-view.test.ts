@@ -359,7 +359,7 @@ describe('what becomes of peers', () => {
       progress: { warn: (words: string) => said.push(words) },
       confirm: async (question: string) => questions.push(question) > 0,
     } as unknown as CommandContext;
-    await confirmCuts(context, { steps, effects: of }, { yes, targets: [], planned: [] });
+    await confirmCuts(context, { steps, effects: of }, { yes, targets: [], planned: [], hazardsNow: async () => [] });
     expect(questions).toEqual(asked);
     // Whoever is asked is shown the plan.
     expect(said).toEqual(yes ? [expect.stringContaining('mesh-2'), expect.stringContaining('mesh-1')] : []);

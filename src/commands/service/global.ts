@@ -27,9 +27,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const dryRun = dryRunOf(flags);
   return withMembers(context, flags, async (members) => {
     const steps = await planGlobalServiceIn(context, members, service, intent);
-    const { hazards, unseen } = await readWithdrawals(context, members, steps, (work) =>
-      withOtherTargets(context, openingOf(flags), members, work),
-    );
+    const readLost = () =>
+      readWithdrawals(context, members, steps, (work) => withOtherTargets(context, openingOf(flags), members, work));
+    const { hazards, unseen } = await readLost();
     const remarks = intent === 'not-global' ? [] : await remarksOn(context, flags, members, { service, steps });
     const warnings = [...unseen, ...remarkWords(remarks)];
     for (const warning of warnings) context.progress.warn(warning);
@@ -39,7 +39,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       return planResult({ ...report, ...verdicts }, dryRun, flags.output);
     }
     // A rotation does not stand on Services.
-    const agreement = { yes: flags.yes, targets: [], planned: [] };
+    const hazardsNow = async () => (await readLost()).hazards;
+    const agreement = { yes: flags.yes, targets: [], planned: [], hazardsNow };
     if (intent === 'not-global') {
       const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
       await confirmPlan(context, report, { ...agreement, question });

@@ -6,6 +6,7 @@ import { stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
@@ -36,8 +37,13 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
   /**
    * Asks for what becomes of connections and pods, of which the plan that was agreed to could not know: at what address a load
    * balancer is, say, is known once it is there.
+   * @param hazardsNow reads once more what of that is no end of connections, after an answer
    */
-  agree(unforeseen: Unforeseen, planned: readonly PlannedCluster[]): Promise<void>;
+  agree(
+    unforeseen: Unforeseen,
+    planned: readonly PlannedCluster[],
+    hazardsNow: () => Promise<readonly Hazard[]>,
+  ): Promise<void>;
 }
 
 /**
@@ -227,22 +233,22 @@ async function connectAll(
   { state, ...options }: RunOptions,
 ) {
   const limit = pLimit(options.parallel);
-  const read = await during(flow, { doing: 'Reading the clusters again', done: 'Read the clusters again' }, () =>
-    Promise.all(
-      members.map((member) =>
-        limit(async () => {
-          const { client, namespace } = member.target;
-          return { ...member, snapshot: await readSnapshot(client, { namespace, purpose: 'connect' }) };
-        }),
+  const planNow = async () => {
+    const read = await during(flow, { doing: 'Reading the clusters again', done: 'Read the clusters again' }, () =>
+      Promise.all(
+        members.map((member) =>
+          limit(async () => {
+            const { client, namespace } = member.target;
+            return { ...member, snapshot: await readSnapshot(client, { namespace, purpose: 'connect' }) };
+          }),
+        ),
       ),
-    ),
-  );
-  const { now } = await planConnections(flow, spec, read, {
-    ...options,
-    proof: options.proof !== false,
-    enabled: true,
-  });
-  const unforeseen = unforeseenOf(connections.now, now);
+    );
+    const ways = { ...options, proof: options.proof !== false, enabled: true };
+    const { now } = await planConnections(flow, spec, read, ways);
+    return { read, now, unforeseen: unforeseenOf(connections.now, now) };
+  };
+  const { read, now, unforeseen } = await planNow();
   if (!unforeseen.steps.some(isChange)) return undefined;
   for (const words of unforeseen.warnings) flow.progress.warn(words);
   requireNoneEndangered(
@@ -252,7 +258,7 @@ async function connectAll(
     }),
     unforeseen.effects,
   );
-  await options.agree(unforeseen, read);
+  await options.agree(unforeseen, read, async () => (await planNow()).unforeseen.hazards);
   state.directions = now.directions;
   return connectClusters(flow, now, options);
 }

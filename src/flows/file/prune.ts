@@ -36,8 +36,8 @@ export interface PreparedPrune {
   effects: readonly PeerEffect[];
   /** What clusters lose of global Services with their peers. */
   hazards: readonly Hazard[];
-  /** The same, read once more; absent where nobody loses any. */
-  hazardsNow?: (() => Promise<readonly Hazard[]>) | undefined;
+  /** The same, read once more. */
+  hazardsNow: () => Promise<readonly Hazard[]>;
   warnings: readonly string[];
 }
 
@@ -47,6 +47,7 @@ export const NO_PRUNE: PreparedPrune = {
   leaving: [],
   effects: [],
   hazards: [],
+  hazardsNow: async () => [],
   warnings: [],
 };
 

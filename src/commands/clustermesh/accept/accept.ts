@@ -14,7 +14,7 @@ import { agreedWords, peersData, planText } from '../../../views/plan/plan-view.
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
+import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult, requireAsAgreed } from '../../plan-result.ts';
 import { withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
@@ -49,9 +49,16 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     }
     // Also before the question about the fingerprints.
     await requireNoRotation(context, [target], report.steps);
-    await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
-    const planned = [{ target, snapshot: prepared.own.snapshot }];
-    await confirmCuts(context, report, { yes: flags.yes, targets: [target], planned });
+    const agreement: Agreement = {
+      yes: flags.yes,
+      targets: [target],
+      planned: [{ target, snapshot: prepared.own.snapshot }],
+      hazardsNow: async () =>
+        (await prepareAccept(context, target, message, { ...options, readOthers })).connect.hazards ?? [],
+    };
+    const isAsked = await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
+    if (isAsked) await requireAsAgreed(report, agreement);
+    await confirmCuts(context, report, agreement);
     const { steps, unproved } = await acceptMessage(context, prepared, {
       proof: flags.proof,
       proofMs: flags.waitDuration,
@@ -119,15 +126,18 @@ function requireFingerprint({ peer, fingerprints }: PreparedAccept, wanted: stri
   );
 }
 
-/** Shows both fingerprints, and asks; a CA that was agreed to before, or is named by its fingerprint, is not asked about. */
+/**
+ * Shows both fingerprints, and asks; a CA that was agreed to before, or is named by its fingerprint, is not asked about.
+ * @returns whether somebody was asked
+ */
 async function confirmPeer(
   context: CommandContext,
   prepared: PreparedAccept,
   { yes, fingerprint, plan }: Pick<AcceptFlags, 'yes' | 'fingerprint'> & { plan: string },
-): Promise<void> {
+): Promise<boolean> {
   if (yes || fingerprint !== undefined || prepared.isKnownCa) {
     for (const line of fingerprintLines(prepared)) context.progress.info(line);
-    return;
+    return false;
   }
   const { name } = prepared.peer.identity;
   const about = [
@@ -143,4 +153,5 @@ async function confirmPeer(
       context.again('--fingerprint', '<SHA256:…>'),
   );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);
+  return true;
 }

@@ -11,6 +11,7 @@ import {
 } from '../../../flows/rotation/prepare-rotation.ts';
 import { rotateCertificates } from '../../../flows/rotation/rotate-certificates.ts';
 import { forcingCommand } from '../../../flows/rotation/what-stands.ts';
+import { plannedClusters, requireNoneJoinedSince } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
@@ -255,4 +256,6 @@ async function confirmNewAuthorities(context: CommandContext, prepared: Prepared
   ].join('\n');
   const agreed = await context.confirm('Replace the CAs?', about);
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');
+  const snapshots = prepared.members.map(({ snapshot }) => snapshot);
+  await requireNoneJoinedSince(plannedClusters(prepared.targets, snapshots));
 }

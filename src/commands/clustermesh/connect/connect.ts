@@ -19,7 +19,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
-import { confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
+import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
@@ -55,6 +55,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, 'connect', async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
+    const hazardsNow = async () => (await prepareConnect(context, request, options)).hazards ?? [];
     const probed: ProbeExtent[] = [];
     if (flags.probe && dryRun) {
       const contexts = plan.targets.map(({ client }) => client.context);
@@ -67,14 +68,23 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     }
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];
-    return withUnanswered(await join(request, plan, probed, missing), missing);
+    const joining = { plan, probed, missing, hazardsNow };
+    return withUnanswered(await join(request, joining), missing);
   });
 
   async function join(
     request: MeshRequest,
-    plan: PreparedConnect,
-    probed: readonly ProbeExtent[],
-    missing: readonly Unanswered[],
+    {
+      plan,
+      probed,
+      missing,
+      hazardsNow,
+    }: {
+      plan: PreparedConnect;
+      probed: readonly ProbeExtent[];
+      missing: readonly Unanswered[];
+      hazardsNow: Agreement['hazardsNow'];
+    },
   ): Promise<CommandResult> {
     const prepared = {
       ...plan,
@@ -97,7 +107,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     }
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
     const { targets } = prepared;
-    await confirmCuts(context, report, { yes: flags.yes, targets, planned: plannedClusters(targets, snapshots) });
+    const agreement = { yes: flags.yes, targets, planned: plannedClusters(targets, snapshots), hazardsNow };
+    await confirmCuts(context, report, agreement);
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable({
       ...outcome,

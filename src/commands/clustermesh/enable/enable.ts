@@ -12,13 +12,14 @@ import { afterSource, lackOfSource } from '../../../flows/enable/given-authority
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
-import { firstFailure, isInaccessible } from '../../../flows/where-it-succeeds.ts';
+import { firstFailure, isInaccessible, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { contextList } from '../../../mesh/command-line.ts';
 import { exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import type { Hazard } from '../../../mesh/plan/agreement.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
 import { agreedWords, type PlanReport } from '../../../views/plan/plan-view.ts';
@@ -27,7 +28,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { bitsOf } from '../../options/shared-options.ts';
-import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
@@ -121,21 +122,23 @@ async function carryOut(
     ? { done: planned, failures: [] }
     : await startable(planned.length + failures.length === 1);
   if (!dryRun) {
-    const agreement = {
+    const agreementOn = (of: readonly Planned[]): Agreement => ({
       yes: flags.yes,
       // Of the others each has been looked at, and those that are held are left out.
-      targets: flags.viaHelm ? ready.map(({ target }) => target) : [],
-      planned: ready.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
+      targets: flags.viaHelm ? of.map(({ target }) => target) : [],
+      planned: of.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
+      hazardsNow: () => hazardsOf(context, of, options),
       shown: flags.viaHelm
-        ? helmPlanText(ready, options, helmOptionsOf(context, flags, options), context.theme)
+        ? helmPlanText(of, options, helmOptionsOf(context, flags, options), context.theme)
         : undefined,
-    };
-    const replaced = onlyReplacements(ready);
-    await confirmPlan(context, replaced, { ...agreement, question: replacementQuestion(replaced) });
+    });
+    const replacing = ready.filter(({ draft }) => draft.authority.replaces);
+    const replaced = reportOf(replacing);
+    await confirmPlan(context, replaced, { ...agreementOn(replacing), question: replacementQuestion(replaced) });
     const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
     // Helm writes its files also where nothing of the plan would be written.
-    await confirmCuts(context, reportOf(asked), { ...agreement, doubtful, besides: flags.viaHelm });
+    await confirmCuts(context, reportOf(asked), { ...agreementOn(asked), doubtful, besides: flags.viaHelm });
   }
   return withWayOn(context, () =>
     flags.viaHelm
@@ -228,9 +231,15 @@ function reportOf(planned: readonly Planned[]): PlanReport {
   };
 }
 
-/** What has to be confirmed; nothing where no CA is replaced. */
-function onlyReplacements(planned: readonly Planned[]): PlanReport {
-  return reportOf(planned.filter(({ draft }) => draft.authority.replaces));
+/** What enable does beside ending connections, by what is there now; what cannot be read any more fails in its own turn. */
+async function hazardsOf(
+  context: CommandContext,
+  planned: readonly Planned[],
+  options: EnableOptions,
+): Promise<readonly Hazard[]> {
+  const targets = planned.map(({ target }) => target);
+  const { done } = await whereItSucceeds(context, targets, (target) => draftEnableCluster(context, target, options));
+  return done.flatMap(({ hazards }) => hazards);
 }
 
 function replacementQuestion({ steps, effects = [] }: PlanReport): string {
