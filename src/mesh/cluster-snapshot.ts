@@ -1,5 +1,6 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificates/certificate.ts';
 import type { AddressPolicy } from './cilium/address-rules.ts';
+import type { CiliumConfig } from './cilium/known-keys.ts';
 import type { CiliumVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 import type { ClusterServices } from './services/service-facts.ts';
@@ -61,7 +62,7 @@ export interface ClusterSnapshot {
   /** Of the API server, e.g. `v1.36.1`. */
   kubernetesVersion?: string | undefined;
   /** `data` of ConfigMap cilium-config; undefined when there is none. */
-  ciliumConfig?: Readonly<Record<string, string>> | undefined;
+  ciliumConfig?: CiliumConfig | undefined;
   /**
    * When `cluster-name` or `cluster-id` in it was last set at the latest, by its managedFields: the manager that set them
    * may have changed other keys since. Programs that started before may run with the former ones.

@@ -6,6 +6,7 @@ import { MASTERS } from './apiserver/auth/authentication.ts';
 import { ApiError } from './apiserver/errors.ts';
 import { startApiServer } from './apiserver/server.ts';
 import type { Store, StoreEvent } from './apiserver/storage/object-store.ts';
+import { ciliumConfigOf } from './cilium/cilium-config.ts';
 import { isPublished } from './cilium/cluster-state.ts';
 import type { Datapath } from './cilium/datapath.ts';
 import { allowsOutside } from './cilium/outside-policy.ts';
@@ -268,7 +269,7 @@ function startProgram(
   if (file === 'etcd')
     return runEtcd(context, {
       site: profile.site,
-      clusterName: configuredName(store) ?? profile.name,
+      clusterName: ciliumConfigOf(store)['cluster-name'] ?? profile.name,
       network,
       now,
     });
@@ -293,12 +294,6 @@ function ownCluster({ argv, files }: ContainerContext, profile: ClusterProfile):
     id: Number(told('cluster-id') ?? profile.id),
     maxConnectedClusters: Number(told('max-connected-clusters') ?? profile.maxConnectedClusters),
   };
-}
-
-/** What etcd-init is told by its environment. */
-function configuredName(store: Store): string | undefined {
-  const config = store.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' });
-  return (config?.data as Record<string, string> | undefined)?.['cluster-name'];
 }
 
 function imageVersion({ container }: ContainerContext): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClusterClient } from '../kube/client.ts';
 import { orRefusal } from '../kube/unless-refused.ts';
+import type { CiliumConfig } from '../mesh/cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { secretRef } from '../mesh/objects/names.ts';
@@ -22,7 +23,7 @@ export async function readNamespaceLabels(
 export async function readIpsecKeyDigest(
   client: ClusterClient,
   namespace: string,
-  config: Readonly<Record<string, string>>,
+  config: CiliumConfig,
 ): Promise<string | MeshctlError | undefined> {
   if (config['enable-ipsec'] !== 'true') return undefined;
   const read = await orRefusal(client.get(secretRef(namespace, IPSEC_KEYS_SECRET)));

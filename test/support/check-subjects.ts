@@ -1,6 +1,7 @@
 /** A mesh of two clusters in which every check passes, and for each check how to take away what it looks at. */
 import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/shared/mesh-input.ts';
+import type { CiliumConfigKey } from '../../src/mesh/cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import {
@@ -214,7 +215,7 @@ const alone: Removal = {
 
 const noCluster: Removal = { takeAway: (mesh) => withClusters(mesh, () => []) };
 
-const setting = (key: string, value?: string): Removal =>
+const setting = (key: CiliumConfigKey, value?: string): Removal =>
   each(({ ciliumConfig = {} }) => {
     const { [key]: _taken, ...rest } = ciliumConfig;
     return { ciliumConfig: value === undefined ? rest : { ...rest, [key]: value } };

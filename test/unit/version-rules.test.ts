@@ -14,11 +14,18 @@ const imageOf = (version: string) => `quay.io/cilium/cilium:v${version}`;
 const agentOf = (image: string) => ({ image, desired: 1, ready: 1 });
 const OFF = { 'clustermesh-default-global-namespace': 'false' };
 
+const LOCAL = { 'policy-default-local-cluster': 'true' };
+
 const RULES: [string, (image: string) => unknown, unknown[]][] = [
   [
     'policies that name no cluster mean the own one',
     (image) => selectsLocalCluster({ ciliumConfig: {}, agent: agentOf(image) }),
     [false, false, false, true, true],
+  ],
+  [
+    'the setting by which they mean the own one is obeyed',
+    (image) => selectsLocalCluster({ ciliumConfig: LOCAL, agent: agentOf(image) }),
+    [false, false, true, true, true],
   ],
   ['namespaces can be kept out of the mesh', heedsNamespaces, [false, false, false, true, true]],
   ['all of them are global by default', (image) => isGlobalByDefault(OFF, image), [true, true, true, false, false]],

@@ -1,7 +1,6 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import {
-  type CiliumConfig,
   heededDistributions,
   INTERNAL_POLICY,
   isOn,
@@ -10,6 +9,7 @@ import {
   obeysInternalPolicyOption,
 } from '../../mesh/cilium/datapath.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
+import type { CiliumConfig } from '../../mesh/cilium/known-keys.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';

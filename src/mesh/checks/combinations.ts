@@ -1,8 +1,9 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { endpointsHint, lackOfEndpoints } from '../cilium/cilium-endpoints.ts';
-import { type CiliumConfig, isOn, replacesKubeProxy, routingMode } from '../cilium/datapath.ts';
+import { isOn, replacesKubeProxy, routingMode } from '../cilium/datapath.ts';
 import { identityOf, wayBack } from '../cilium/identity.ts';
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import {
   hasMarkedId,
   markedIdRefusal,

@@ -1,14 +1,7 @@
 import { parseCidr } from '../cilium/cidr.ts';
-import {
-  type CiliumConfig,
-  encryption,
-  encryptionLoses,
-  ipFamilies,
-  isOn,
-  routingMode,
-  tunnelProtocol,
-} from '../cilium/datapath.ts';
+import { encryption, encryptionLoses, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
 import { restartCommand } from '../cilium/identity.ts';
+import type { CiliumConfig, CiliumConfigKey } from '../cilium/known-keys.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -131,9 +124,8 @@ const AGREEMENTS: readonly Agreement[] = [
  * The keys of cilium-config by which these are judged. Agents read them when they are started, and `settings-running` looks whether they
  * have them.
  */
-export const STARTED_SETTINGS: readonly string[] = [
+export const STARTED_SETTINGS: readonly CiliumConfigKey[] = [
   'routing-mode',
-  'tunnel',
   'tunnel-protocol',
   'tunnel-port',
   'enable-wireguard',

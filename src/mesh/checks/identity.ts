@@ -9,6 +9,7 @@ import {
   restartCommand,
   wayBack,
 } from '../cilium/identity.ts';
+import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { ownedElsewhere } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
@@ -35,7 +36,7 @@ export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 
 /** How a cluster gets a value of its own that only the operator knows. Of all that are alike one may keep what it has. */
 function ownValue(
   alike: readonly ClusterSnapshot[],
-  { key, helm, value }: Record<'key' | 'helm' | 'value', string>,
+  { key, helm, value }: { key: CiliumConfigKey } & Record<'helm' | 'value', string>,
 ): string {
   const cluster = alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;

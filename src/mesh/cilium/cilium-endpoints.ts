@@ -1,7 +1,8 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
-import { type CiliumConfig, isOn } from './datapath.ts';
+import { isOn } from './datapath.ts';
 import { configureCommand, restartCommand } from './identity.ts';
+import type { CiliumConfig } from './known-keys.ts';
 
 /** The option by which agents write no CiliumEndpoints (Cilium's pkg/option, `DisableCiliumEndpointCRDName`). */
 export const NO_ENDPOINTS = 'disable-endpoint-crd';

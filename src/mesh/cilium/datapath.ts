@@ -1,8 +1,6 @@
 import { type AddressRange, parseCidr } from './cidr.ts';
+import type { CiliumConfig, CiliumConfigKey } from './known-keys.ts';
 import { type CiliumVersion, compareMinors, isSince, versionOfImage } from './versions.ts';
-
-/** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
-export type CiliumConfig = Readonly<Record<string, string>>;
 
 /** A cluster, as far as cilium-config was read. */
 interface Configured {
@@ -16,7 +14,7 @@ export type Encryption = 'WireGuard' | 'IPsec' | 'ztunnel' | 'none';
 const TUNNEL_PORTS: Readonly<Record<string, number>> = { vxlan: 8472, geneve: 6081 };
 
 /** Whether a switch of cilium-config is on. @param absent what its absence means */
-export function isOn(config: CiliumConfig, key: string, absent = false): boolean {
+export function isOn(config: CiliumConfig, key: CiliumConfigKey, absent = false): boolean {
   return (config[key] ?? String(absent)) === 'true';
 }
 
@@ -34,7 +32,7 @@ export function maskedFamilies(config: CiliumConfig): (4 | 6)[] {
 }
 
 /** The option with the range in which pods of a family keep their own address. */
-export const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr`;
+export const rangeOption = (family: 4 | 6) => `ipv${family}-native-routing-cidr` as const;
 
 /** For which addresses of each family a cluster's pods keep their own, as far as that is set. */
 export function unmaskedRanges(config: CiliumConfig): { option: string; cidr: string; range: AddressRange }[] {
@@ -62,9 +60,9 @@ export function underlayFamily(config: CiliumConfig): 4 | 6 {
   return isOn(config, 'enable-ipv4', true) ? 4 : 6;
 }
 
-/** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
+/** `tunnel` or `native`. The former option `tunnel`, which said this and the protocol, is gone from 1.15 on. */
 export function routingMode(config: CiliumConfig): string {
-  return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
+  return config['routing-mode'] ?? 'tunnel';
 }
 
 /** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
@@ -80,7 +78,7 @@ export function usesBgp({ ciliumConfig }: Configured): boolean {
 /** What packets to other nodes are wrapped in; undefined where they are routed natively. */
 export function tunnelProtocol(config: CiliumConfig): string | undefined {
   if (routingMode(config) !== 'tunnel') return undefined;
-  return config['tunnel-protocol'] ?? (config.tunnel && config.tunnel !== 'disabled' ? config.tunnel : 'vxlan');
+  return config['tunnel-protocol'] ?? 'vxlan';
 }
 
 /**

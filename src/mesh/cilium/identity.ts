@@ -7,6 +7,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { ciliumMissing } from './cilium-missing.ts';
 import { checkClusterName, NAME_MAX_LENGTH } from './cluster-name.ts';
+import type { CiliumConfig } from './known-keys.ts';
 import { markedIdRefusal, marksByInterface, UNMARKED_IDS, WITHOUT_ZTUNNEL, ztunnelRefusal } from './start-refusals.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
@@ -33,7 +34,7 @@ function checkMaxConnectedClusters(max: number): string | undefined {
 }
 
 /** The identity as cilium-config states it, with Cilium's defaults for absent keys; not checked. */
-export function identityOf(ciliumConfig: Readonly<Record<string, string>>): ClusterIdentity {
+export function identityOf(ciliumConfig: CiliumConfig): ClusterIdentity {
   return {
     name: ciliumConfig['cluster-name'] ?? 'default',
     id: wholeNumber(ciliumConfig['cluster-id'] ?? '0'),
@@ -59,7 +60,7 @@ export function clusterNameOf({ ciliumConfig }: Pick<ClusterSnapshot, 'ciliumCon
  * @returns its cilium-config
  * @throws MeshctlError `CiliumMissing`
  */
-export function requireCilium(snapshot: ClusterSnapshot): Readonly<Record<string, string>> {
+export function requireCilium(snapshot: ClusterSnapshot): CiliumConfig {
   const { ciliumConfig, agent } = snapshot;
   if (ciliumConfig && agent) return ciliumConfig;
   throw ciliumMissing(snapshot);
@@ -85,7 +86,7 @@ export function restartAgentsCommand(place: { context: string; namespace: string
 }
 
 /** Whether name and id can be used in a mesh. */
-export function isUsable(ciliumConfig: Readonly<Record<string, string>> = {}): boolean {
+export function isUsable(ciliumConfig: CiliumConfig = {}): boolean {
   const { name, id, maxConnectedClusters } = identityOf(ciliumConfig);
   return checkClusterName(name) === undefined && checkClusterId(id, maxConnectedClusters) === undefined;
 }
@@ -115,7 +116,7 @@ export function wayBack(
 }
 
 /** The command line that sets keys of a cluster's cilium-config. */
-export function configureCommand(place: { context: string; namespace: string }, settings: Settings): string {
+export function configureCommand(place: { context: string; namespace: string }, settings: CiliumConfig): string {
   const { context, namespace } = place;
   const patch = JSON.stringify({ data: settings });
   return kubectlCommand({ context, namespace }, [
@@ -128,8 +129,6 @@ export function configureCommand(place: { context: string; namespace: string }, 
     patch,
   ]);
 }
-
-type Settings = Readonly<Record<string, string>>;
 
 /**
  * The identity of a cluster that can join a mesh.
@@ -195,7 +194,7 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
 }
 
 /** The id as cilium-config has it, in quotes where blanks in it would not be seen. */
-export function shownId({ 'cluster-id': id = '0' }: Settings): string {
+export function shownId({ 'cluster-id': id = '0' }: CiliumConfig): string {
   return /^\d+$/.test(id) ? id : JSON.stringify(id);
 }
 

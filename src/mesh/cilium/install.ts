@@ -2,6 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { ciliumMissing } from './cilium-missing.ts';
+import type { CiliumConfig, CiliumConfigKey } from './known-keys.ts';
 import {
   apiserverImageFor,
   type CiliumVersion,
@@ -46,8 +47,8 @@ export const DEFAULT_SETTINGS: CiliumSettings = {
 };
 
 /** The settings in ConfigMap cilium-config, with the chart's defaults for absent keys. */
-export function ciliumSettingsOf(ciliumConfig: Readonly<Record<string, string>>): CiliumSettings {
-  const flag = (key: string, absent: boolean) => (ciliumConfig[key] ?? String(absent)) === 'true';
+export function ciliumSettingsOf(ciliumConfig: CiliumConfig): CiliumSettings {
+  const flag = (key: CiliumConfigKey, absent: boolean) => (ciliumConfig[key] ?? String(absent)) === 'true';
   return {
     debug: flag('debug', DEFAULT_SETTINGS.debug),
     mcsApi: flag('clustermesh-enable-mcs-api', DEFAULT_SETTINGS.mcsApi),

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { obeysKey } from './known-keys.ts';
 import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
 
 /**
@@ -7,7 +8,7 @@ import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.t
  * that names no cluster means the pods of the local cluster, without it those of every cluster of the mesh.
  */
 
-/** From here on Cilium takes it for true where nobody sets it (the agent's flag; before 1.18 there is none). */
+/** From here on Cilium takes it for true where nobody sets it (the agent's flag; before 1.18 there is none, and all are meant). */
 const LOCAL_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
 
 /**
@@ -19,8 +20,9 @@ export function selectsLocalCluster({
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): boolean | undefined {
   const set = ciliumConfig['policy-default-local-cluster'];
-  if (set !== undefined) return set === 'true';
   const version = versionOfAgents(agent);
+  const isObeyed = !version || obeysKey(version, 'policy-default-local-cluster');
+  if (set !== undefined && isObeyed) return set === 'true';
   return version && compareMinors(version, LOCAL_SINCE) >= 0;
 }
 

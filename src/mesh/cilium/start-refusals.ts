@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type CiliumConfig, isOn } from './datapath.ts';
+import { isOn } from './datapath.ts';
+import type { CiliumConfig } from './known-keys.ts';
 import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */

@@ -1,7 +1,8 @@
 import type { AddressRule } from '../cilium/address-rules.ts';
 import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
-import { type CiliumConfig, ipFamilies } from '../cilium/datapath.ts';
+import { ipFamilies } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { knownRanges, lacksNodeRanges, podRanges, rangesIn } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { enumerated, firstOf } from '../counted.ts';

@@ -1,5 +1,6 @@
 import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import { internalAddresses } from '../cilium/node-addresses.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
 import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
@@ -9,11 +10,10 @@ import type { Member } from '../connect/member.ts';
 import type { DescribedCluster } from './message.ts';
 
 /** The keys of cilium-config that the checks of clusters which are to be of one mesh look at; nothing else is told. */
-export const SETTINGS_OF_MESSAGES: readonly string[] = [
+export const SETTINGS_OF_MESSAGES: readonly CiliumConfigKey[] = [
   'max-connected-clusters',
   'identity-allocation-mode',
   'routing-mode',
-  'tunnel',
   'tunnel-protocol',
   'tunnel-port',
   'underlay-protocol',

@@ -201,7 +201,7 @@ function endpointOf(value: unknown): string | undefined {
 function settingsOf(value: unknown): Record<string, string> | undefined {
   const record = recordOf(value);
   const isKnown = ([key, text]: [string, unknown]) =>
-    SETTINGS_OF_MESSAGES.includes(key) &&
+    SETTINGS_OF_MESSAGES.some((known) => known === key) &&
     typeof text === 'string' &&
     text.length <= LONGEST_SETTING &&
     /^[\w.,:/ -]*$/.test(text);

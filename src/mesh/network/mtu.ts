@@ -1,4 +1,5 @@
-import { type CiliumConfig, encryption, tunnelProtocol, underlayFamily } from '../cilium/datapath.ts';
+import { encryption, tunnelProtocol, underlayFamily } from '../cilium/datapath.ts';
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { type CiliumVersion, compareMinors } from '../cilium/versions.ts';
 
 /** Bytes around a packet, from Cilium's pkg/mtu/mtu.go: outer IP and UDP, the tunnel's header, the inner Ethernet's. */

@@ -2,7 +2,6 @@ import { addressLack, type Endpoint, listEndpoints, splitHostPort } from '../api
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { IP_FAMILIES } from '../cilium/cidr.ts';
 import {
-  type CiliumConfig,
   encryption,
   ipFamilies,
   isOn,
@@ -11,6 +10,7 @@ import {
   tunnelProtocol,
   underlayFamily,
 } from '../cilium/datapath.ts';
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
 import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';

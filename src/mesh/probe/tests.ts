@@ -205,7 +205,8 @@ const EGRESS_GATEWAY = ['enable-egress-gateway', 'enable-ipv4-egress-gateway'] a
  */
 function leavesAsNode({ snapshot }: ProbedCluster, host: string): boolean {
   const config = snapshot.ciliumConfig ?? {};
-  if (!isTunnel(snapshot) || ['enable-ip-masq-agent', ...EGRESS_GATEWAY].some((key) => isOn(config, key))) return false;
+  if (!isTunnel(snapshot) || (['enable-ip-masq-agent', ...EGRESS_GATEWAY] as const).some((key) => isOn(config, key)))
+    return false;
   const family = familyOfHost(host);
   const masked = maskedFamilies(config);
   const families = family === undefined ? ipFamilies(config) : [family];

@@ -3,6 +3,7 @@
  * Cilium 1.20's pkg/annotation (clustermesh.go, k8s.go).
  */
 
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand } from '../command-line.ts';
 
@@ -101,7 +102,7 @@ export function heedsNamespaces(image: string | undefined): boolean {
 }
 
 /** Whether namespaces that say nothing take part in the mesh. @param image of the agents */
-export function isGlobalByDefault(ciliumConfig: Readonly<Record<string, string>>, image: string | undefined): boolean {
+export function isGlobalByDefault(ciliumConfig: CiliumConfig, image: string | undefined): boolean {
   return !heedsNamespaces(image) || ciliumConfig['clustermesh-default-global-namespace'] !== 'false';
 }
 

@@ -1,5 +1,6 @@
 import { cacheTtlOf, containerOf } from '../apiserver/deployment.ts';
 import { ciliumSettingsOf } from '../cilium/install.ts';
+import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { isUnheard } from '../status/broken-link.ts';
@@ -33,7 +34,7 @@ const TTL_FROM: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };
  * @returns a Go duration; undefined: for good, as `0s` means and as Cilium before 1.19 does it
  */
 export function keptFor(
-  config: Readonly<Record<string, string>>,
+  config: CiliumConfig,
   image: string | undefined,
   deployment: KubeObject | undefined,
 ): string | undefined {
