@@ -51,13 +51,7 @@ checkScenarios(
         },
       },
     ],
-    'datapath-mode': [
-      differing('one cluster routes natively', 'fail', { 'routing-mode': 'native' }),
-      differing('one cluster says so in the words before 1.14', 'fail', {
-        'routing-mode': undefined,
-        tunnel: 'disabled',
-      }),
-    ],
+    'datapath-mode': [differing('one cluster routes natively', 'fail', { 'routing-mode': 'native' })],
     'tunnel-protocol': [differing('one cluster uses Geneve', 'fail', { 'tunnel-protocol': 'geneve' })],
     'tunnel-port': [differing('one cluster uses another port', 'fail', { 'tunnel-port': '8473' })],
     'global-namespaces': [
