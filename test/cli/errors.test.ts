@@ -278,7 +278,7 @@ describe('a cluster that cannot be meshed', () => {
       'an external kvstore',
       { 'identity-allocation-mode': 'kvstore' },
       'an external kvstore',
-      'identity-allocation-mode crd',
+      'explain cluster-identity',
     ],
     ['ztunnel', { 'enable-ztunnel': 'true' }, 'agents do not start', 'WireGuard or IPsec'],
     ['ztunnel before it has an id', { 'enable-ztunnel': 'true', 'cluster-id': '0' }, 'ztunnel', 'WireGuard or IPsec'],

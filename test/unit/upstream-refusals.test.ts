@@ -9,7 +9,7 @@ import { NOW, snapshotOf } from '../support/snapshots.ts';
 /**
  * What Cilium's chart (templates/validate.yaml, each `fail` that is about cluster.name, cluster.id or the clustermesh-apiserver) and
  * its agents (pkg/clustermesh, pkg/ztunnel) refuse, as far as a cluster's settings show it: meshctl refuses it, too. What is left out
- * is about values of the chart alone, which no cluster has: issuers, certificates given as values, kvstoreMode, authMode.
+ * is about values of the chart alone, which no cluster has: issuers, certificates given as values, authMode. Of kvstoreMode: kvstore.test.ts.
  */
 const REFUSED: [string, string, Record<string, string>][] = [
   ['an empty name', 'cluster-identity', { 'cluster-name': '' }],

@@ -1,4 +1,5 @@
 import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
+import { requireStateInCrds } from '../../mesh/cilium/kvstore.ts';
 import { connectCommand, everyPairFlag, meshctlCommand } from '../../mesh/command-line.ts';
 import { enableOnceGone } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -89,6 +90,7 @@ async function enableAdvice(members: readonly ServiceCluster[]): Promise<string>
     unlessForbidden(readSnapshot(client, { namespace, purpose: 'health' })),
   );
   const snapshots = (await Promise.all(read)).flatMap((snapshot) => snapshot ?? []);
+  for (const snapshot of snapshots) requireStateInCrds(snapshot);
   return snapshots.length === members.length
     ? enableOnceGone(snapshots)
     : meshctlCommand('clustermesh enable', { context: members.map(({ client }) => client.context) });

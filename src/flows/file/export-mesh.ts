@@ -2,6 +2,7 @@ import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import { requireStateInCrds } from '../../mesh/cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { enableOnceGone, leftOut, sinceDisable, unfinishedDisable } from '../../mesh/enable/unfinished-disable.ts';
@@ -36,6 +37,7 @@ export async function exportClusters(
   const bare = read.filter(({ snapshot }) => apiserverDeployment(snapshot) === undefined);
   const contexts = bare.map(({ snapshot }) => snapshot.context);
   if (bare.length === read.length) {
+    for (const { snapshot } of bare) requireStateInCrds(snapshot);
     const named = contexts.map((context) => `"${context}"`).join(', ');
     const since = bare.map(({ snapshot }) => sinceDisable(unfinishedDisable(snapshot))).join('');
     throw new MeshctlError(

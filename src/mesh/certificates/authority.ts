@@ -1,8 +1,10 @@
 import { availableReplicasOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { podCaMark } from '../apiserver/pod-marks.ts';
+import type { KvstoreRefusal } from '../cilium/kvstore.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { type UnfinishedDisable, waysOn } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -150,6 +152,8 @@ export interface EnableObstacles {
   caExpired?: boolean | undefined;
   /** Its programs go by a bundle of CAs: `--replace-ca` is refused too. */
   caBundle?: Pick<TrustBundle, 'object'> | undefined;
+  /** It cannot be a member at all, for where Cilium keeps its state. */
+  kvstore?: KvstoreRefusal | undefined;
   /** A disable has deleted what is not gone yet. */
   unfinished?: UnfinishedDisable | undefined;
   /** Others have set fields that it would change: what it takes from whom with --force-conflicts, as a clause. Known where it was planned. */
@@ -161,9 +165,10 @@ export interface EnableObstacles {
  * finished or taken back: of that cluster nothing is left that would need the CA.
  */
 export function enableAdvice(
-  { unsigned = false, caExpired = false, unfinished, ...place }: Place & EnableObstacles,
+  { unsigned = false, caExpired = false, kvstore, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
+  if (kvstore) return `${capital(kvstore.says)}. ${kvstore.hint}`;
   if (unfinished) return waysOn(place, unfinished);
   if (caExpired) {
     if (place.caBundle) return replaceInBundle(place.caBundle);

@@ -8,6 +8,7 @@ import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { ciliumMissing } from './cilium-missing.ts';
 import { checkClusterName, NAME_MAX_LENGTH } from './cluster-name.ts';
 import type { CiliumConfig } from './known-keys.ts';
+import { requireStateInCrds } from './kvstore.ts';
 import { markedIdRefusal, marksByInterface, UNMARKED_IDS, WITHOUT_ZTUNNEL, ztunnelRefusal } from './start-refusals.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
@@ -157,19 +158,7 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
       details: { context, object: where, key, check },
     });
   }
-  const mode = ciliumConfig['identity-allocation-mode'] ?? 'crd';
-  if (mode !== 'crd') {
-    throw new MeshctlError(
-      'ClusterIdentity',
-      `context "${context}": Cilium keeps its state in an external kvstore (identity-allocation-mode: ${mode})`,
-      {
-        hint:
-          'The clustermesh-apiserver serves clusters in CRD mode only. Peers can be pointed at the external kvstore by hand, ' +
-          'or the cluster moved to identity-allocation-mode crd.',
-        details: { context, object: where, key: 'identity-allocation-mode' },
-      },
-    );
-  }
+  requireStateInCrds(snapshot);
   const badMax = checkMaxConnectedClusters(identity.maxConnectedClusters);
   if (badMax) {
     const value = ciliumConfig['max-connected-clusters'];

@@ -1,6 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type AddressRange, overlap, parseCidr } from './cidr.ts';
-import { type CiliumConfig, ipFamilies } from './datapath.ts';
+import { ipFamilies } from './datapath.ts';
+import type { CiliumConfig } from './known-keys.ts';
 
 /** A range of addresses as it is written. */
 export interface NamedRange extends AddressRange {

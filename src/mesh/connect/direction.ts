@@ -1,6 +1,7 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { type Endpoint, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { requireStateInCrds } from '../cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { OptionPlace } from '../enable/option-name.ts';
@@ -69,6 +70,7 @@ export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
     const missing = missingOf(snapshot);
     return missing.length > 0 ? [{ snapshot, missing }] : [];
   });
+  for (const { snapshot } of lacking) requireStateInCrds(snapshot);
   requireUsersFile(snapshots);
   if (lacking.length === 0) return;
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {

@@ -48,8 +48,8 @@ export function enabledFirst(hint: string, notReady: NotReady): string {
       (context) => notReady.has(context) && !enabled.includes(context),
     );
     const isObstructed = (context: string) => {
-      const { unsigned, caExpired } = notReady.get(context) ?? {};
-      return unsigned === true || caExpired === true;
+      const { unsigned, caExpired, kvstore } = notReady.get(context) ?? {};
+      return unsigned === true || caExpired === true || kvstore !== undefined;
     };
     for (const context of lacking.filter(isObstructed)) obstructed.add(context);
     const first = lacking.filter((context) => !isObstructed(context));

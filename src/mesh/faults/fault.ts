@@ -1,5 +1,6 @@
 import type { MisfitId } from '../apiserver/misfits.ts';
 import type { AgentIdentity } from '../cilium/agent-identity.ts';
+import type { KvstoreRefusal } from '../cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
 
@@ -80,6 +81,8 @@ export interface Fault {
   caExpired?: boolean | undefined;
   /** What the programs of the cluster that has it go by instead of the CAs beside their certificates. */
   caBundle?: { object: string } | undefined;
+  /** It cannot be a member at all, for where Cilium keeps its state. */
+  kvstore?: KvstoreRefusal | undefined;
   /** It has no server since a disable, which is not finished. */
   unfinished?: UnfinishedDisable | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */

@@ -21,6 +21,7 @@ import { isForeignAuthority, signingFault } from '../certificates/foreign-author
 import { handOn, reissueAdvice } from '../certificates/reissue.ts';
 import { misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
+import { kvstoreRefusal, servesFromKvstore } from '../cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -48,6 +49,8 @@ import { userFaults } from './user-faults.ts';
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   const deployment = apiserverDeployment(snapshot);
+  // Its peers dial the kvstore itself.
+  if (servesFromKvstore(snapshot)) return [];
   const obstacles = enableObstacles(snapshot, input.now);
   const faults = !deployment
     ? absenceFaults(snapshot, input)
@@ -68,11 +71,13 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
 export function enableObstacles(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
   const { caBundle } = snapshot;
   const unfinished = unfinishedDisable(snapshot);
+  const kvstore = kvstoreRefusal(snapshot);
   const needsOne = () => certificateFaults(snapshot, apiserverDeployment(snapshot), { now }).length > 0;
   return {
     ...(hasLostSigner(snapshot) && needsOne() ? { unsigned: true } : {}),
     ...(expiredAuthority(snapshot, now) !== undefined && needsOne() ? { caExpired: true } : {}),
     ...(caBundle ? { caBundle: { object: caBundle.object } } : {}),
+    ...(kvstore ? { kvstore } : {}),
     ...(unfinished ? { unfinished } : {}),
   };
 }

@@ -79,9 +79,9 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     clusters,
     seenBy: (report) => (report?.ofOtherMeshes ? seen(ofItsMesh(report, clusters)) : byAll),
     obstacles: new Map(
-      clusters.map(({ context, unsigned, caExpired, caBundle, unfinished }) => [
+      clusters.map(({ context, unsigned, caExpired, caBundle, kvstore, unfinished }) => [
         context,
-        { unsigned, caExpired, caBundle, unfinished },
+        { unsigned, caExpired, caBundle, kvstore, unfinished },
       ]),
     ),
     notReady: notReadyIn(clusters),

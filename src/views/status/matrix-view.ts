@@ -87,7 +87,7 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   const joining = isAll ? joinAll(apart) : undefined;
   if (
     joining !== undefined &&
-    !off.some(({ unsigned, caExpired, unfinished }) => unsigned || caExpired || unfinished)
+    !off.some(({ unsigned, caExpired, kvstore, unfinished }) => unsigned || caExpired || kvstore || unfinished)
   ) {
     // Nobody is connected to anybody: one command for all.
     const enable = meshctlCommand('clustermesh enable', { context: off.map(({ context }) => context) });
