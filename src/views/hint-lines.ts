@@ -32,6 +32,11 @@ export function hintLines(hint: string, theme: Theme, indent = 3, columns = COLU
   return lines.map((line, index) => (index === 0 ? `${arrow}${line}` : `${margin}  ${line}`));
 }
 
+/** Things one below the other, of which several in a row have the same next step: it stands once, below the last of them. */
+export function withHintsOnce<T extends { hint: string }>(things: readonly T[]): T[] {
+  return things.map((thing, index) => (thing.hint === things[index + 1]?.hint ? { ...thing, hint: '' } : thing));
+}
+
 /** A command somewhere, or a whole sentence: what a next step is. */
 const NEXT_STEP = /(?:^|[ (])(?:meshctl|kubectl|helm|echo) |^[A-Z].*[.?!]$/s;
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { allOf, counted, partOf } from '../../src/mesh/counted.ts';
-import { hintLines, splitNote } from '../../src/views/hint-lines.ts';
+import { hintLines, splitNote, withHintsOnce } from '../../src/views/hint-lines.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
 const SENTENCE = 'check routes, VPN and firewalls from the nodes to the address of mesh-2 (TCP 2379), which this shows';
@@ -23,6 +23,11 @@ describe('a note', () => {
   ])('%s', (text, says, next) => {
     expect(splitNote(text)).toEqual({ says, ...(next === undefined ? {} : { next }) });
   });
+});
+
+it('a next step that several things in a row have alike stands below the last of them', () => {
+  const hints = (...all: string[]) => withHintsOnce(all.map((hint) => ({ hint }))).map(({ hint }) => hint);
+  expect(hints('a', 'a', 'a', 'b', 'a')).toEqual(['', '', 'a', 'b', 'a']);
 });
 
 describe('hintLines', () => {

@@ -1,7 +1,7 @@
 import type { CertificateEntry, CertificateFault } from '../../mesh/certificates/inventory.ts';
 import { counted } from '../../mesh/counted.ts';
 import { groupBy, MANY_ALIKE } from '../../mesh/pairs.ts';
-import { hintLines } from '../hint-lines.ts';
+import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { NOTHING_READ } from '../unreachable-view.ts';
@@ -90,10 +90,10 @@ export function certificatesText(
   ].map((row) => row.cells);
   if (!headers) return tableLines(cells).join('\n');
   const lines = tableLines([head, ...cells]);
-  for (const { context, says, hint } of faults) {
+  for (const { context, says, hint } of withHintsOnce(faults)) {
     lines.push(`${theme.fail('✗')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
-  for (const { context, says, hint } of rotations) {
+  for (const { context, says, hint } of withHintsOnce(rotations)) {
     lines.push(`${theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
   if (isMany) lines.push(countLine(entries, rows.length - entries.length, contexts.length));

@@ -18,7 +18,7 @@ import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
-import { hintLines } from '../hint-lines.ts';
+import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
 import { isLargeMesh, matrixLines, withinColumns } from './matrix-lines.ts';
@@ -69,7 +69,7 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   });
   const wrong = [
     ...replicas.flatMap(({ lines: own, isTold }) => (isTold ? [] : own)),
-    ...reasons.flatMap((reason) => reasonLines(reason, theme, { isOfMany: true, isCut })),
+    ...withHintsOnce(reasons).flatMap((reason) => reasonLines(reason, theme, { isOfMany: true, isCut })),
     ...explainLines(reasons, theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);

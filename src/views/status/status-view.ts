@@ -21,7 +21,7 @@ import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.t
 import { areSomeUnasked } from '../../mesh/status/unasked.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
-import { hintLines } from '../hint-lines.ts';
+import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
 /**
@@ -42,7 +42,7 @@ export function statusText(
     lines.push(...report.serves.map((name) => `  • ${theme.bold(name)}: ${saysServed(name, report)}`));
   }
   lines.push(
-    ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...withHintsOnce(reasons).flatMap((reason) => reasonLines(reason, theme)),
     ...beginningLines(report, theme, [report], { contexts, others }),
     ...leftOutLines(report, theme),
     ...unseenLines(report, theme),
