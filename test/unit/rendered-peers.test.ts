@@ -87,6 +87,17 @@ describe('the peers that a source must name', () => {
     ]);
   });
 
+  it('are not those that were taken out since, which it brings back: that is said', async () => {
+    const without = `its values must not name three ${PLACE}`;
+    expect(await told([secretOf({ two: TWO })], [secretOf({ two: TWO, three: THREE })], [])).toEqual([without]);
+    expect(await told([usersOf('two')], [usersOf('two', 'three')], ['two'])).toEqual([without]);
+    const both = await told([secretOf({ two: TWO })], [secretOf({ three: THREE })], []);
+    expect(both).toEqual([without, `${NAMED} two ${PLACE}`]);
+    // Whom it dials it may have chosen not to let in.
+    const dials = [secretOf({ two: TWO, three: THREE }), usersOf('two')];
+    expect(await told(dials, [secretOf({ two: TWO, three: THREE }), usersOf('two', 'three')], ['two'])).toEqual([]);
+  });
+
   it('are all where the release cannot be read', async () => {
     expect(await told([secretOf({ two: TWO })], 'unread', [])).toEqual([`${NAMED} two ${PLACE}`]);
   });

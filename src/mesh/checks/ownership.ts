@@ -70,18 +70,24 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
         const { context } = snapshot;
         const server = foreignServer(snapshot, all);
         return [...foreignHomes(snapshot, observed.get(context)?.rendered), ...(server ? [server] : [])].map(
-          ({ object, owner, keys, lasting }) =>
+          ({ object, owner, keys, broughtBack, lasting }) =>
             findingOf(
               'ownership-peers',
               'warn',
               context,
-              { object: describeRef(refOf(object)), owner, keys },
-              `${owner} may undo it at its next sync; ${lasting}`,
+              { object: describeRef(refOf(object)), owner, keys, broughtBack },
+              broughtBack.length > 0
+                ? `The next sync connects them again; ${lasting}`
+                : `${owner} may undo it at its next sync; ${lasting}`,
             ),
         );
       }),
-    says: ({ args }) =>
-      `context "${args.context}": ${args.object} is made by ${args.owner}, and meshctl has written ${listed(args.keys)} into it`,
+    says: ({ args }) => {
+      const object = `context "${args.context}": ${args.object} is made by ${args.owner}`;
+      return (args.broughtBack as readonly string[]).length > 0
+        ? `${object}, whose source still has ${listed(args.broughtBack)}, taken out of it`
+        : `${object}, and meshctl has written ${listed(args.keys)} into it`;
+    },
   },
 ];
 

@@ -12,8 +12,8 @@ import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { peerCertificateKeys, peerOfUser, peersIn } from './file/peer-config.ts';
 import { hostsDialled } from './hosts-dialled.ts';
-import { PEER_SECRETS } from './peers.ts';
-import { comparePeers } from './rendered-peers.ts';
+import { configuredPeers, PEER_SECRETS } from './peers.ts';
+import { comparePeers, peersBroughtBack } from './rendered-peers.ts';
 
 /**
  * Objects of peers that a tool (Helm, Argo CD, Flux) makes from a source of its own: what connect writes into them lasts
@@ -27,7 +27,9 @@ export interface ForeignHome {
   owner: string;
   /** Keys that meshctl has written last. */
   keys: readonly string[];
-  /** What its source must have, as the end of a sentence. */
+  /** Peers that were taken out of it, and that its source still has. */
+  broughtBack: readonly string[];
+  /** What its source must have, or must not, as the end of a sentence. */
   lasting: string;
 }
 
@@ -39,7 +41,7 @@ export function peerObjects({ objects, namespace }: ClusterSnapshot): KubeObject
 }
 
 /**
- * Those of a cluster that meshctl has written into. Of one whose source is known to have all peers as they are there, nothing is to be
+ * Those of a cluster that meshctl has written into, or taken peers out of. Of one whose source is known to have all peers as they are there, nothing is to be
  * told: its next sync changes nothing of them.
  * @param rendered what a tool makes of its source, where that was read
  */
@@ -48,24 +50,35 @@ export function foreignHomes(
   rendered?: ReadonlyMap<string, KubeObject> | undefined,
 ): ForeignHome[] {
   const letIn = (snapshot.remoteUsers ?? []).flatMap(({ name }) => peerOfUser(name) ?? []);
-  return peerObjects(snapshot).flatMap((object) => {
+  return peerObjects(snapshot).flatMap((object): ForeignHome[] => {
     const owner = toolOwner(object);
     if (owner === undefined) return [];
+    const broughtBack = peersBroughtBack(object, rendered).filter((peer) => isParted(snapshot, object, peer));
+    const parted = { object, owner, keys: [], broughtBack };
+    const without =
+      broughtBack.length > 0
+        ? [{ ...parted, lasting: lastingPeers(snapshot.context, object, broughtBack, 'without') }]
+        : [];
     const all = dataKeys(object);
     const keys = all.filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
-    if (keys.length === 0) return [];
+    if (keys.length === 0) return without;
     const peers =
       object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
     const isRendered = rendered?.has(keyOf(refOf(object))) ?? false;
     const { missing, different } = comparePeers(object, peers, rendered);
-    if (isRendered && missing.length + different.length === 0) return [];
+    if (isRendered && missing.length + different.length === 0) return without;
     const lacking = [...missing, ...different];
     const own = lacking.some((peer) => keys.includes(peerCertificateKeys(peer).certificate));
     const isOfCredentials = isRendered ? own : keys.some(isCertificate);
     const lasting = lastingPeers(snapshot.context, object, lacking, isOfCredentials ? 'with-credentials' : 'with');
     const otherwise = different.length > 0 ? `its source has ${different.join(', ')} otherwise than it is there; ` : '';
-    return [{ object, owner, keys, lasting: `${otherwise}${lasting}` }];
+    return [...without, { object, owner, keys, broughtBack: [], lasting: `${otherwise}${lasting}` }];
   });
+}
+
+/** Whether a peer is not meant to be in an object: who is dialled may be one that is not let in, by choice. */
+function isParted(snapshot: ClusterSnapshot, object: KubeObject, peer: string): boolean {
+  return object.kind !== 'ConfigMap' || !configuredPeers(snapshot).includes(peer);
 }
 
 /**
@@ -85,7 +98,7 @@ export function foreignServer(snapshot: ClusterSnapshot, all: readonly ClusterSn
   const names = namesBeside(certificate, namespace).filter((name) => unknown.length > 0 || isDialled(name));
   const lasting =
     names.length > 0 ? lastingNames({ context, agents: versionOfAgents(snapshot.agent) }, object, names) : undefined;
-  return lasting === undefined ? undefined : { object, owner, keys: [TLS_KEYS.certificate], lasting };
+  return lasting === undefined ? undefined : { object, owner, keys: [TLS_KEYS.certificate], broughtBack: [], lasting };
 }
 
 const isCertificate = (key: string) => key.endsWith(peerCertificateKeys('').certificate);

@@ -1,6 +1,6 @@
 import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
-import { peerCertificateKeys, remoteUserName } from './file/peer-config.ts';
+import { peerCertificateKeys, peerOfUser, peersIn, remoteUserName } from './file/peer-config.ts';
 import { USERS_FILE, usersLetIn } from './users/remote-users.ts';
 
 /** How the source of an object has the peers that are in it. */
@@ -31,6 +31,23 @@ export function comparePeers(
   const differs = (peer: string) =>
     [peer, ...Object.values(peerCertificateKeys(peer))].some((key) => is[key]?.trim() !== shall[key]?.trim());
   return { missing, different: peers.filter((peer) => !missing.includes(peer) && differs(peer)) };
+}
+
+/**
+ * Peers that the source of an object has, and the object has not any more: its next sync brings them back.
+ * @param rendered as in {@link comparePeers}; where it cannot be read, none are known
+ */
+export function peersBroughtBack(live: KubeObject, rendered: ReadonlyMap<string, KubeObject> | undefined): string[] {
+  const made = rendered?.get(keyOf(refOf(live)));
+  if (!made) return [];
+  if (live.kind === 'ConfigMap') {
+    const namesIn = (object: KubeObject) =>
+      usersLetIn(dataOf(object)[USERS_FILE] ?? '').flatMap(({ name }) => peerOfUser(name) ?? []);
+    const there = namesIn(live);
+    return namesIn(made).filter((peer) => !there.includes(peer));
+  }
+  const there = peersIn(secretTexts(live));
+  return peersIn({ ...secretTexts(made), ...textsOf(made) }).filter((peer) => !there.includes(peer));
 }
 
 function textsOf({ stringData }: KubeObject): Record<string, string> {

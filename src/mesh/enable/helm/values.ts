@@ -64,7 +64,8 @@ export function helmValues(input: HelmInput): HelmValues {
         maxConnectedClusters: identity.maxConnectedClusters,
         config: {
           enabled: peers.areMade,
-          ...(peers.clusters.length > 0 ? { clusters: peers.clusters } : {}),
+          // Also where there are none: an upgrade that reuses a release's values keeps those that it had.
+          clusters: peers.clusters,
         },
         apiserver: apiserverValues(input),
       },
