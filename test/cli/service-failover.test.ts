@@ -113,6 +113,50 @@ describe('service failover', () => {
     ]);
   });
 
+  it('of a headless one, whose DNS has the backends of other clusters too where Cilium mirrors EndpointSlices', async () => {
+    const stores = Object.values(clusters.stores);
+    const setMirrors = (on: string) => {
+      const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+      for (const store of stores)
+        store.update(ref, ({ data }) => void Object.assign(data as object, { 'clustermesh-enable-endpoint-sync': on }));
+    };
+    const headless = { namespace: 'dns', spec: { clusterIP: 'None' } };
+    stores.forEach((store, index) => {
+      addService(store, 'named', { ...headless, ready: index });
+      addService(store, 'kept', {
+        ...{ ...headless, ready: index },
+        annotations: { 'service.cilium.io/global-sync-endpoint-slices': 'false' },
+      });
+    });
+    const losses = async (name: string) => {
+      const { services } = jsonOf(await failover(`dns/${name}`, ...ALL, '-o', 'json')) as { services?: Survival[] };
+      return services?.[0]?.losses.map(({ without, survives, left }) => [without, survives, left]);
+    };
+    const byOwn = [
+      ['mesh-1', true, 3],
+      ['mesh-2', false, 2],
+      ['mesh-3', false, 1],
+    ];
+    expect(await losses('named')).toEqual(byOwn);
+    setMirrors('true');
+    // mesh-1 has none of its own.
+    expect(await losses('named')).toEqual([
+      ['mesh-1', true, 3],
+      ['mesh-2', true, 2],
+      ['mesh-3', true, 1],
+    ]);
+    expect(await losses('kept')).toEqual(byOwn);
+    const list = await runCli(['service', 'list', ...ALL, '-n', 'dns'], {
+      env: { KUBECONFIG: clusters.kubeconfigPath },
+    });
+    expect(list.stdout).toMatch(/named +mesh-1 .* by DNS mesh-2 \(1, not verified\), mesh-3 \(2, not verified\)/);
+    expect(list.stdout).toMatch(/kept +mesh-1 .* DNS only/);
+    expect(list.stdout).not.toMatch(/dns\/named is headless/);
+    // What is gone without a word is still in DNS.
+    expect((await failover('dns/named', ...ALL, '--without', 'two')).stdout).toMatch(/named +mesh-2 +yes +NO /);
+    setMirrors('false');
+  });
+
   it('of one that falls silent: others keep sending requests there, unless they use none of its backends', async () => {
     const required = ['--require-survivable', '-o', 'json'];
     const service = async (name: string, ...argv: string[]) => {

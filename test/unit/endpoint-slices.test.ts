@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { backendsIn } from '../../src/mesh/services/endpoint-slices.ts';
@@ -75,4 +77,13 @@ describe('the backends in EndpointSlices', () => {
   it('are addresses, and no hostnames', () => {
     expect(backendsIn([slice({ addressType: 'FQDN' })])).toEqual([]);
   });
+});
+
+it('those that Cilium writes of other clusters are left out wherever a Service is asked for its own backends', () => {
+  const flows = readdirSync('src/flows', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const listing = flows
+    .map((file) => ({ file, text: readFileSync(join('src/flows', file), 'utf8') }))
+    .filter(({ text }) => /kind: 'EndpointSlice'/.test(text));
+  expect(listing.length).toBeGreaterThan(1);
+  expect(listing.filter(({ text }) => !/labelSelector\b.*NOT_MIRRORED/.test(text)).map(({ file }) => file)).toEqual([]);
 });

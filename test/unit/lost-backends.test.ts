@@ -15,9 +15,18 @@ interface Made {
   shared?: boolean;
   global?: boolean;
   headless?: boolean;
+  /** Its EndpointSlices are mirrored, where the cluster does that. */
+  mirrored?: true;
 }
 
-function service({ at = ['http', 'grpc'], affinity, shared, global = true, headless = false }: Made): ServiceFacts {
+function service({
+  at = ['http', 'grpc'],
+  affinity,
+  shared,
+  global = true,
+  headless = false,
+  mirrored,
+}: Made): ServiceFacts {
   const ports = PORTS.filter(({ name }) => at.includes(name));
   const backend = { address: '10.0.0.1', ready: true, serving: true, terminating: false, ports };
   return {
@@ -27,13 +36,22 @@ function service({ at = ['http', 'grpc'], affinity, shared, global = true, headl
       ...(affinity ? { 'service.cilium.io/affinity': affinity } : {}),
       ...(shared === false ? { 'service.cilium.io/shared': 'false' } : {}),
     },
+    ...(mirrored ? { mirrored } : {}),
     backends: at.length > 0 ? [backend] : [],
   };
 }
 
 function cluster(name: string, made: Made | undefined, peers: readonly string[] = []): ClusterServices {
   const services = new Map(made ? [['shop/web', service(made)]] : []);
-  return { context: `of-${name}`, cluster: name, globalByDefault: true, peers, namespaces: new Map(), services };
+  return {
+    context: `of-${name}`,
+    cluster: name,
+    globalByDefault: true,
+    peers,
+    namespaces: new Map(),
+    services,
+    mirrors: true,
+  };
 }
 
 /** `a` dials these, and does not dial `b` any more. */
@@ -74,6 +92,13 @@ describe('what a cluster loses with a peer', () => {
     ['nothing: the peer keeps them', losing({}, { b: { shared: false }, c: undefined }), [], []],
     ['nothing: it is not global here', losing({ global: false }, { b: {}, c: undefined }), [], []],
     ['nothing: nothing balances a headless one', losing({ headless: true }, { b: {}, c: undefined }), [], []],
+    ['what DNS had of a headless one', losing({ headless: true, mirrored: true }, { b: {}, c: {} }), [LOSES], []],
+    [
+      'all that DNS had of a headless one',
+      losing({ headless: true, mirrored: true, at: [] }, { b: { headless: true }, c: undefined }),
+      [FAIL],
+      [],
+    ],
     ['nothing more: it failed before', losing(NONE, { b: NONE, c: undefined }), [], []],
     ['nothing: it does not dial it', losing(NONE, { b: {}, c: undefined, d: {} }, { loses: ['d'] }), [], []],
     ['perhaps its only backends, of one that was not read', losing(NONE, { c: NONE }), [UNREAD], ['b']],

@@ -15,9 +15,14 @@ interface Of {
   dials?: readonly string[];
   letsIn?: readonly string[];
   namespace?: Record<string, string>;
+  /** Cilium's operator mirrors EndpointSlices. */
+  mirrors?: boolean;
 }
 
-function cluster(number: number, { services = {}, dials = [], letsIn = [], namespace = {} }: Of): ClusterSnapshot {
+function cluster(
+  number: number,
+  { services = {}, dials = [], letsIn = [], namespace = {}, mirrors }: Of,
+): ClusterSnapshot {
   const files = Object.fromEntries(dials.map((peer) => [peer, 'endpoints:\n- https://192.0.2.1:2379\n']));
   const facts = Object.entries(services).map(([name, annotations]) => {
     const metadata = { namespace: 'shop', name, annotations };
@@ -33,7 +38,10 @@ function cluster(number: number, { services = {}, dials = [], letsIn = [], names
   });
   return snapshotOf({
     context: `context-${number}`,
-    ciliumConfig: { 'cluster-name': `mesh-${number}`, 'cluster-id': String(number) },
+    ciliumConfig: {
+      ...{ 'cluster-name': `mesh-${number}`, 'cluster-id': String(number) },
+      ...(mirrors ? { 'clustermesh-enable-endpoint-sync': 'true' } : {}),
+    },
     live: [secretObject('cilium-clustermesh', files)],
     remoteUsers: letsIn.map((peer) => ({ name: `remote-${peer}`, role: 'remote' })),
     globalServices: { services: new Map(facts), namespaces: new Map([['shop', namespace]]) },
@@ -67,6 +75,18 @@ describe('clusters that are connected for the first time', () => {
     [
       'it is headless in one',
       { services: { cart: HEADLESS } },
+      { services: cart },
+      [first('requests for shop/cart may go to mesh-1 too', 2)],
+    ],
+    [
+      'it is headless in one, whose DNS has what others have',
+      { services: { cart: HEADLESS }, mirrors: true },
+      { services: cart },
+      [first('requests for shop/cart may go to mesh-2 too'), first('requests for shop/cart may go to mesh-1 too', 2)],
+    ],
+    [
+      'it is headless in one, and not to be mirrored',
+      { services: { cart: { ...HEADLESS, 'service.cilium.io/global-sync-endpoint-slices': 'false' } }, mirrors: true },
       { services: cart },
       [first('requests for shop/cart may go to mesh-1 too', 2)],
     ],

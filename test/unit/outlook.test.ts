@@ -120,6 +120,32 @@ it('a copy without a clusterIP balances nothing', () => {
   expect(remark).toMatchObject({ isInVain: true, says: expect.stringContaining('shop/web is headless there') });
 });
 
+it.each<[what: string, seen: Partial<ClusterServices>, annotations: Record<string, string>, isMirrored: boolean]>([
+  ['Cilium mirrors EndpointSlices', { mirrors: true }, {}, true],
+  ['it does not', {}, {}, false],
+  [
+    'it does, and not of this one',
+    { mirrors: true },
+    { 'service.cilium.io/global-sync-endpoint-slices': 'false' },
+    false,
+  ],
+])('a headless one has what DNS gives where %s', (_what, seen, annotations, isMirrored) => {
+  const before = { ...cluster('one', {}, { ...seen, peers: ['mesh-far'] }) };
+  const wanted = service(GLOBAL, { clusterIP: 'None' });
+  const made = {
+    ...wanted,
+    metadata: { ...wanted.metadata, annotations: { ...wanted.metadata.annotations, ...annotations } },
+  };
+  const remarks = outlook(
+    [step('create', undefined, made)],
+    [{ ...before, services: new Map() }],
+    [cluster('far', GLOBAL)],
+  );
+  const says = remarks.map((remark) => remark.says);
+  expect(says.includes('requests for shop/web may go to mesh-far too')).toBe(isMirrored);
+  expect(remarks.some(({ isInVain }) => isInVain)).toBe(!isMirrored);
+});
+
 it('asks only for peers of those that become global, which were not named', () => {
   const own = [
     cluster('one', {}, { peers: ['mesh-two', 'mesh-far'] }),

@@ -8,7 +8,7 @@ import {
 } from '../../mesh/connectivity/connectivity.ts';
 import type { TestedFamily } from '../../mesh/connectivity/tested-families.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
+import { NOT_MIRRORED, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { Flow } from '../flow.ts';
 import { ask, ECHO_SERVICE, replicasOfEcho, scaleEcho, type TestCluster } from './connectivity-clusters.ts';
 import { type Destination, inFamily, serviceAt, TIMEOUT_MS, withoutFamily } from './connectivity-judge.ts';
@@ -96,7 +96,7 @@ async function endpointsGone(flow: Flow, { member, namespace }: TestCluster): Pr
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     namespace,
-    labelSelector: `${SERVICE_NAME_LABEL}=${ECHO_SERVICE}`,
+    labelSelector: `${SERVICE_NAME_LABEL}=${ECHO_SERVICE},${NOT_MIRRORED}`,
   };
   const isReady = (slice: unknown) =>
     ((slice as { endpoints?: { conditions?: { ready?: boolean } }[] | null }).endpoints ?? []).some(

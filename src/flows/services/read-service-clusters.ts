@@ -14,7 +14,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
-import { isGlobalByDefault } from '../../mesh/services/annotations.ts';
+import { isGlobalByDefault, mirrorsOthers } from '../../mesh/services/annotations.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { keptFor } from '../../mesh/services/silence.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
@@ -109,7 +109,7 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
       keptFor: await readKeptFor(target, data, image),
       kubeProxyServes: leftToKubeProxy(data, image),
       heedsDistributions: heededDistributions(data, image),
-      ...(isOn(data, 'clustermesh-enable-endpoint-sync') ? { mirrors: true } : {}),
+      ...(mirrorsOthers(data) ? { mirrors: true } : {}),
     },
   };
 }

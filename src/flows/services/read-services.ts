@@ -7,7 +7,7 @@ import { groupBy } from '../../mesh/pairs.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import { heededNamespaces, readSharing } from '../../mesh/services/annotations.ts';
 import { withAnswers } from '../../mesh/services/answers.ts';
-import { backendsIn, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
+import { backendsIn, NOT_MIRRORED, SERVICE_NAME_LABEL } from '../../mesh/services/endpoint-slices.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
@@ -21,9 +21,6 @@ export interface ServiceScope {
   namespace?: string | undefined;
   name?: string | undefined;
 }
-
-/** Set by Cilium's operator on slices that mirror another cluster's backends; agents pass over them. */
-const NOT_MIRRORED = 'endpointslice.kubernetes.io/managed-by!=endpointslice-mesh-controller.cilium.io';
 
 /** Service names in one label selector: a URL of some kilobytes, which every proxy takes. */
 const NAMES_PER_LIST = 60;

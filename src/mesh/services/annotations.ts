@@ -3,6 +3,7 @@
  * Cilium 1.20's pkg/annotation (clustermesh.go, k8s.go).
  */
 
+import { isOn } from '../cilium/datapath.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand } from '../command-line.ts';
@@ -104,6 +105,11 @@ export function heedsNamespaces(image: string | undefined): boolean {
 /** Whether namespaces that say nothing take part in the mesh. @param image of the agents */
 export function isGlobalByDefault(ciliumConfig: CiliumConfig, image: string | undefined): boolean {
   return !heedsNamespaces(image) || ciliumConfig['clustermesh-default-global-namespace'] !== 'false';
+}
+
+/** Whether Cilium's operator writes EndpointSlices of what other clusters have, for Services that are to have them. */
+export function mirrorsOthers(ciliumConfig: Readonly<Record<string, string>>): boolean {
+  return isOn(ciliumConfig, 'clustermesh-enable-endpoint-sync');
 }
 
 /** Namespaces with those of their annotations that count. @param image of the agents */

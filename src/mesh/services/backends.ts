@@ -47,6 +47,11 @@ export interface ClusterService<B extends Backend = Backend> {
   sharing: Sharing;
   /** Without frontends: agents balance nothing. */
   headless: boolean;
+  /**
+   * Of a headless one: DNS gives the backends of other clusters too, as Cilium's operator writes EndpointSlices of them
+   * (pkg/clustermesh/endpointslicesync); agents pass over these.
+   */
+  mirrored?: boolean | undefined;
   /** `internalTrafficPolicy: Local`: its cluster's pods use no backends of other nodes of their cluster. */
   nodeLocal?: boolean | undefined;
   /** Whether its namespace takes part in the mesh: see {@link isNamespaceGlobal}. Decides what is published only. */
@@ -87,7 +92,8 @@ export function publishedBackends<B extends Backend>(service: ClusterService<B>)
 /**
  * The backends that new connections go to from a pod in `localCluster`.
  * @param services of the clusters that the local agents read, itself included; those without the Service are absent
- * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend
+ * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend, and clients get all
+ * that DNS gives them; that is told where it has backends of other clusters too ({@link ClusterService.mirrored})
  */
 export function selectBackends<B extends Backend>(
   services: readonly ClusterService<B>[],
@@ -95,7 +101,7 @@ export function selectBackends<B extends Backend>(
   { port, family, node }: Frontend = {},
 ): SelectedBackend<B>[] {
   const local = services.find(({ cluster }) => cluster === localCluster);
-  if (!local || local.headless) return [];
+  if (!local || (local.headless && !local.mirrored)) return [];
   const isNear = (backend: B) => !local.nodeLocal || node === undefined || (backend.node ?? node) === node;
   const own = local.backends.filter((backend) => isBehind(backend, { port, family }) && isNear(backend));
   const localActive = ofState(local, own, 'active');
@@ -107,8 +113,9 @@ export function selectBackends<B extends Backend>(
         .flatMap((service) => publishedBackends(service).map((backend) => ({ cluster: service.cluster, backend })))
         .filter(({ backend }) => !backend.unhealthy && isBehind(backend, { port, family }))
     : [];
-  const active = preferred(local.sharing.affinity, localActive, remote);
-  return active.length > 0 ? active : localTerminating;
+  // What DNS gives has no order.
+  const active = preferred(local.headless ? 'none' : local.sharing.affinity, localActive, remote);
+  return active.length > 0 || local.headless ? active : localTerminating;
 }
 
 /**
@@ -127,14 +134,15 @@ function isBehind(backend: Backend, { port, family }: Pick<Frontend, 'port' | 'f
 
 /** Whether a cluster's agents use what other clusters have of this Service, if they have any. */
 export function usesOthers(service: ClusterService): boolean {
-  const { sharing, headless, nodeLocal, backends } = service;
+  const { sharing, headless, mirrored, nodeLocal, backends } = service;
+  if (headless) return sharing.global && mirrored === true;
   const active = backends.filter((backend) => stateOf(service, backend) === 'active');
   const [families, ports] = [service.families ?? [undefined], service.ports ?? [undefined]];
   const isServed = (frontend: Frontend) => active.some((backend) => isBehind(backend, frontend));
   const isWhole = families.every((family) => ports.every((port) => isServed({ family, port })));
   // Where pods keep to their own node, one without a backend asks the others.
   const nearEnough = sharing.affinity === 'local' && !nodeLocal && active.length > 0 && isWhole;
-  return sharing.global && !headless && !nearEnough;
+  return sharing.global && !nearEnough;
 }
 
 function preferred<T>(affinity: Affinity, local: readonly T[], remote: readonly T[]): T[] {

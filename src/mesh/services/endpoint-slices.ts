@@ -24,6 +24,12 @@ interface SlicePort {
 /** On an EndpointSlice: of which Service. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
+/**
+ * Selects the EndpointSlices of a cluster's own backends: Cilium's operator sets this label on those in which it writes down what other
+ * clusters have (pkg/clustermesh/endpointslicesync), which agents pass over (pkg/k8s/utils, GetEndpointSliceListOptionsModifier).
+ */
+export const NOT_MIRRORED = 'endpointslice.kubernetes.io/managed-by!=endpointslice-mesh-controller.cilium.io';
+
 /** Weight 0 takes a slice's endpoints out of use in their own cluster. */
 const WEIGHT_ANNOTATION = 'service.cilium.io/weight';
 

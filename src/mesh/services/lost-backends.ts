@@ -3,7 +3,7 @@ import { groupBy } from '../pairs.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import { usesOthers } from './backends.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { unreadPeers } from './services.ts';
+import { isBalanced, unreadPeers } from './services.ts';
 import { inputOf, selectionInputs, unservedPorts, usesIn } from './uses.ts';
 
 /** A cluster of which dials end, or whose peer leaves without telling it. */
@@ -73,7 +73,7 @@ function lossesOf(losing: LosingCluster): Loss[] {
 function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string): Loss[] {
   const facts = of.services.get(key);
   const own = facts && inputOf(of, facts);
-  if (!own?.sharing.global || own.headless) return [];
+  if (!own || !isBalanced(own)) return [];
   const service = facts?.serviceImport === undefined ? key : `${key} (ServiceImport ${facts.serviceImport})`;
   const { cluster, peers = others.map((other) => other.cluster) } = of;
   const inputs = selectionInputs([of, ...others], key);

@@ -4,9 +4,10 @@ import { firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { dialsThis } from '../peers/namesakes.ts';
 import { configuredPeers, isLetIn } from '../peers/peers.ts';
-import { heededNamespaces, isGlobalByDefault, readSharing } from './annotations.ts';
+import { heededNamespaces, isGlobalByDefault, mirrorsOthers, readSharing } from './annotations.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { isOffered, usedOnceDialled } from './services.ts';
+import { isBalanced, isOffered, usedOnceDialled } from './services.ts';
+import { inputOf } from './uses.ts';
 
 /** One cluster dials another one. */
 export interface DialOfSnapshots {
@@ -60,7 +61,7 @@ export function sharedWithStranger(own: ClusterSnapshot, peer: string, dialsPeer
   const services = globalServicesIn(own);
   if (!services) return unseenIn(own);
   const global = [...services.services].filter(([, { annotations }]) => readSharing(annotations).global).sort();
-  const balanced = global.filter(([, { headless }]) => !headless);
+  const balanced = global.filter(([, facts]) => isBalanced(inputOf(services, facts)));
   const offered = global.filter(([, facts]) => isOffered(services, facts));
   const clause = (is: boolean, of: typeof global, says: (services: string) => string): string[] =>
     is && of.length > 0 ? [`context "${own.context}": ${says(firstOf(of.map(([key]) => key)))}`] : [];
@@ -92,6 +93,7 @@ export function globalServicesIn(snapshot: ClusterSnapshot): ClusterServices | u
       context,
       cluster: clusterNameOf(snapshot),
       globalByDefault: isGlobalByDefault(ciliumConfig, agent?.image),
+      ...(mirrorsOthers(ciliumConfig) ? { mirrors: true } : {}),
       peers: configuredPeers(snapshot),
       ...globalServices,
       namespaces: heededNamespaces(globalServices.namespaces, agent?.image),

@@ -85,7 +85,8 @@ function withStep(of: ClusterServices, { wanted }: Step): ClusterServices {
   const key = serviceKey(facts);
   const present = of.services.get(key);
   const services = new Map(of.services);
-  services.set(key, present ? { ...present, annotations: facts.annotations } : facts);
+  const { annotations, mirrored } = facts;
+  services.set(key, present ? { ...present, annotations, mirrored } : facts);
   return { ...of, services };
 }
 
@@ -120,8 +121,10 @@ function vainIn(of: ClusterServices, key: string): Remark[] {
       ? [
           {
             context,
-            says: `${key} is headless there, so that Cilium balances nothing: clients see what DNS gives them`,
-            isInVain: true,
+            says: own.mirrored
+              ? `${key} is headless there: clients see what DNS gives them, with the backends of other clusters`
+              : `${key} is headless there, so that Cilium balances nothing: clients see what DNS gives them`,
+            isInVain: !own.mirrored,
           },
         ]
       : []),
@@ -137,7 +140,7 @@ function joining(
 ): Remark[] {
   const facts = of.services.get(key);
   const own = facts && inputOf(of, facts);
-  if (!own || own.headless) return [];
+  if (!own || (own.headless && !own.mirrored)) return [];
   const peers = unreadPeers(of, named);
   const read = (peer: string) => known.find(({ cluster }) => cluster === peer);
   const serving = peers.filter((peer) => {

@@ -33,7 +33,10 @@ export interface ServiceFacts {
   distribution?: string | undefined;
   /** The annotation that asks for backends in the client's zone, as it is written. */
   zoneHints?: string | undefined;
-  /** Cilium is to write EndpointSlices of other clusters' backends for it, by which kube-proxy knows them too. */
+  /**
+   * Cilium is to write EndpointSlices of other clusters' backends for it, by which kube-proxy and DNS know them too: it has the
+   * annotation, or is headless and says nothing of it (pkg/clustermesh/endpointslicesync/service_informer.go).
+   */
   mirrored?: true | undefined;
   /** Of its addresses, the first one first; absent where the API server has set none. */
   families?: readonly IpFamily[] | undefined;
@@ -94,6 +97,8 @@ export interface Use {
 export interface ServiceDefinition extends Sharing {
   type: string;
   headless: boolean;
+  /** Of a headless one: its DNS has backends of other clusters too. */
+  mirrored?: true | undefined;
   /** `internalTrafficPolicy: Local`. */
   nodeLocal?: true | undefined;
   /** Of its addresses; absent where that is not known. */

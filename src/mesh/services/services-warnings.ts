@@ -158,7 +158,7 @@ const RULES: readonly Rule[] = [
     const global = defined.filter(({ definition }) => definition.global);
     return global.every(({ definition }) => !definition.shared) ? [about('not-shared', global)] : [];
   },
-  (defined) => someGlobal('headless', defined, ({ headless }) => headless),
+  (defined) => someGlobal('headless', defined, ({ headless, mirrored }) => headless && !mirrored),
   (defined) => {
     const local = defined.filter(({ definition: { global, headless, nodeLocal } }) => global && !headless && nodeLocal);
     const fails = local.flatMap(({ cluster, definition: { unserved } }) =>
@@ -200,7 +200,11 @@ const RULES: readonly Rule[] = [
   },
   (defined) => {
     if (defined.every(({ definition }) => definition.ready === 0)) return [about('no-ready-backend', defined)];
-    return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless).map((warning) => {
+    return someGlobal(
+      'unserved',
+      defined,
+      ({ uses, headless, mirrored }) => uses.length === 0 && (!headless || mirrored === true),
+    ).map((warning) => {
       const missing = defined
         .filter(
           ({ cluster, definition }) => warning.clusters.includes(cluster) && definition.usesDisconnected.length > 0,

@@ -50,15 +50,20 @@ export function sharedOnceConnected(one: ClusterServices, other: ClusterServices
 }
 
 /**
- * The keys of the Services for which one cluster comes to use the other's backends as soon as it dials it: Cilium balances nothing for
- * one that is headless there.
+ * The keys of the Services for which one cluster comes to use the other's backends as soon as it dials it: for one that is headless there
+ * where its DNS comes to have them.
  */
 export function usedOnceDialled(client: ClusterServices, server: ClusterServices): string[] {
   return [...client.services.keys()].sort().filter((key) => {
     const [own, offered] = selectionInputs([client, server], key);
     const theirs = server.services.get(key);
-    return own?.sharing.global && !own.headless && offered?.sharing.global && theirs && isOffered(server, theirs);
+    return own && isBalanced(own) && offered?.sharing.global && theirs && isOffered(server, theirs);
   });
+}
+
+/** Whether the backends of other clusters are given to clients, by agents or by DNS, if there are any. */
+export function isBalanced({ sharing, headless, mirrored }: ClusterService): boolean {
+  return sharing.global && (!headless || mirrored === true);
 }
 
 /** Whether others may use the backends that a cluster has for a Service: an ExternalName has none. */
@@ -123,6 +128,7 @@ function define(
     ...input.sharing,
     type,
     headless,
+    ...(input.mirrored ? { mirrored: true } : {}),
     ...(nodeLocal ? { nodeLocal } : {}),
     published: isPublished(input),
     namespaceGlobal: input.namespaceGlobal,
@@ -157,8 +163,13 @@ const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
 /** Makes a Service headless for Cilium whatever its clusterIP (Kubernetes sets it on the Endpoints of headless ones). */
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
-/** Has Cilium's operator write EndpointSlices of other clusters' backends (pkg/clustermesh/endpointslicesync). */
+/** Has Cilium's operator write EndpointSlices of other clusters' backends, of a headless Service unless it says otherwise. */
 const MIRRORED = 'service.cilium.io/global-sync-endpoint-slices';
+
+function isMirrored(annotations: Readonly<Record<string, string>> = {}, clusterIP: string | undefined): boolean {
+  const value = annotations[MIRRORED];
+  return value === undefined ? clusterIP === 'None' : value.toLowerCase() === 'true';
+}
 
 /** The former one has precedence (pkg/loadbalancer/reflectors, `getAnnotationTopologyAwareHints`). */
 const ZONE_HINTS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'];
@@ -193,7 +204,7 @@ export function serviceFacts(service: KubeObject, heeded = true): ServiceFacts {
     ...(spec.trafficDistribution === undefined ? {} : { distribution: spec.trafficDistribution }),
     ...zoneHintsOf(metadata.annotations),
     ...(isAskedFromOutside(type, spec) ? { fromOutside: true } : {}),
-    ...(metadata.annotations?.[MIRRORED]?.toLowerCase() === 'true' ? { mirrored: true } : {}),
+    ...(isMirrored(metadata.annotations, clusterIP) ? { mirrored: true } : {}),
     families: ipFamilies?.filter(isFamily),
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,

@@ -89,7 +89,7 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
   return clusters
     .filter(({ services }) => services.has(key))
     .map((of) => {
-      const headless = inputs.find((one) => one.headless && one.cluster === of.cluster);
+      const headless = inputs.find((one) => one.headless && !one.mirrored && one.cluster === of.cluster);
       if (headless) return { cluster: of.cluster, uses: usesByName(headless) };
       const uses = usesIn(of, inputs).filter((use) => !isUnanswered(of, use.cluster));
       const unserved = unservedPorts(of, inputs);

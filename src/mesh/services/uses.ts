@@ -29,6 +29,7 @@ export function inputOf(of: ClusterServices, facts: ServiceFacts): ClusterServic
     cluster: of.cluster,
     sharing: readSharing(annotations),
     headless,
+    ...(headless && of.mirrors && facts.mirrored ? { mirrored: true } : {}),
     nodeLocal,
     namespaceGlobal,
     ports,
@@ -71,7 +72,10 @@ export function unconnectedFor(of: ClusterServices, inputs: readonly ClusterServ
  */
 export function unservedPorts(of: ClusterServices, inputs: readonly ClusterService[]): string[] {
   const byPort = groupBy(frontendsIn(of, inputs), ({ port }) => port);
-  return [...byPort].flatMap(([{ name, protocol }, frontends]) => {
+  return [...byPort].flatMap(([port, frontends]) => {
+    // DNS gives pods, whatever they listen at.
+    if (!port) return [];
+    const { name, protocol } = port;
     const words = name || protocol;
     const unserved = frontends.filter((one) => selectionFor(of, inputs, one).length === 0);
     if (unserved.length === frontends.length) return [words];
@@ -87,12 +91,13 @@ export function unservedPorts(of: ClusterServices, inputs: readonly ClusterServi
   });
 }
 
-function frontendsIn(of: ClusterServices, inputs: readonly ClusterService[]) {
+function frontendsIn(of: ClusterServices, inputs: readonly ClusterService[]): Frontend[] {
   const own = inputs.find((input) => input.cluster === of.cluster);
   const families: readonly (IpFamily | undefined)[] = own?.families ?? [undefined];
+  if (own?.headless) return families.map((family) => ({ family }));
   const nodes = own?.nodeLocal ? nodesOf(of, own) : [undefined];
   return (own?.ports ?? []).flatMap((port) =>
-    families.flatMap((family) => nodes.map((node) => ({ port, family, node }) satisfies Frontend)),
+    families.flatMap((family) => nodes.map((node) => ({ port, family, node }))),
   );
 }
 

@@ -77,7 +77,7 @@ function clusterLines(
 ): string[] {
   const head = `${theme.bold(cluster)} (context ${context})`;
   if (!definition) return [`${head}: ${namespaceExists ? 'not defined' : 'has no such namespace'}`];
-  const { type, headless, nodeLocal, ports, selector, backends, ready } = definition;
+  const { type, headless, mirrored, nodeLocal, ports, selector, backends, ready } = definition;
   const facts: [string, string][] = [
     ['Sharing', sharingText(definition)],
     [
@@ -93,7 +93,9 @@ function clusterLines(
     ],
     [
       'Uses now',
-      headless ? 'what DNS gives' : servedText(definition, theme, assumed.has(cluster) ? cluster : undefined),
+      headless && !mirrored
+        ? 'what DNS gives'
+        : `${headless ? 'what DNS gives: ' : ''}${servedText(definition, theme, assumed.has(cluster) ? cluster : undefined)}`,
     ],
     ['Backends', `${ready} of ${backends.length} ready`],
   ];

@@ -146,8 +146,9 @@ function definitionCells(
 }
 
 function usesCell(definition: ServiceDefinition, theme: Theme, assumedOf: string | undefined): Cell {
-  if (definition.headless) return { text: 'DNS only', style: theme.dim };
+  if (definition.headless && !definition.mirrored) return { text: 'DNS only', style: theme.dim };
   const text = usesNowText(definition, assumedOf);
+  if (text && definition.mirrored) return { text: `by DNS ${text}` };
   return text ? { text } : { text: 'nothing', style: theme.fail };
 }
 
