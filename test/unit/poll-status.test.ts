@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
+import { readLinks } from '../../src/flows/services/read-links.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { lookAtClusters, waitForHealth, watchStatus } from '../../src/flows/status/status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
@@ -56,6 +57,8 @@ interface Cluster {
   containers?: readonly string[];
   /** What each pod says of its peers. */
   peers?: readonly object[];
+  /** How many agents there are; default: 1. The last one of several says that it is not connected. */
+  agents?: number;
   /** Ends before an object is read. */
   reading?: (asked: readonly string[]) => Promise<void>;
   /** Ends before a program does. */
@@ -66,11 +69,12 @@ interface Cluster {
   uidOf?: (pod: string) => string | undefined;
 }
 
-/** A cluster of one agent and one clustermesh-apiserver, and what is run in them. */
+/** A cluster of agents and one clustermesh-apiserver, and what is run in them. */
 function clusterOf({
   objects,
   containers = ['kvstoremesh'],
   peers = [connected],
+  agents = 1,
   reading,
   running,
   dialling,
@@ -96,14 +100,16 @@ function clusterOf({
     collect: async () => [],
     async *listPages({ labelSelector }: { labelSelector: string }) {
       const isAgents = labelSelector.endsWith('=cilium');
-      yield { items: [isAgents ? pod('cilium', 'cilium-agent') : pod('apiserver', ...containers)] };
+      const named = Array.from({ length: agents }, (_, index) => (index === 0 ? 'cilium' : `cilium-${index + 1}`));
+      yield { items: isAgents ? named.map((name) => pod(name, 'cilium-agent')) : [pod('apiserver', ...containers)] };
     },
     async exec(run: ExecOptions) {
       const command = run.command.join(' ');
       asked.push(command);
       await running?.(run, asked);
       if (command.includes('troubleshoot')) return { ...DIALLED, ...(await dialling?.(command)) };
-      const answer = command === AGENT ? { 'cluster-mesh': { clusters: peers } } : peers;
+      const said = run.pod === `cilium-${agents}` ? [{ name: 'mesh-2' }] : peers;
+      const answer = command === AGENT ? { 'cluster-mesh': { clusters: said } } : peers;
       return { stdout: JSON.stringify(answer), stderr: '', exitCode: 0 };
     },
   };
@@ -362,6 +368,19 @@ test('a node on which the DaemonSet wants an agent, and has no pod, counts, and 
   expect(report.problems).toMatchObject([{ class: 'agent-unreachable', nodes: ['node-2'] }]);
   const sampled = await pollStatus(flow, target, { ...options, mostNodes: 1 });
   expect(sampled.report).toMatchObject({ healthy: true, nodes: { total: 1 } });
+});
+
+test.each([
+  ['a hundred of them, which is told', 150, false, { nodes: 100, of: 150 }, undefined],
+  ['all but one of them, which is told', 101, false, { nodes: 100, of: 101 }, undefined],
+  ['all of them, where these are a hundred', 100, false, undefined, 'disconnected'],
+  ['all of them, where that is asked for', 150, true, undefined, 'disconnected'],
+])('links are those that agents have: %s', async (_what, agents, everyNode, asked, state) => {
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON, agents });
+  const links = (await readLinks(flow, [target], everyNode)).get('one');
+  expect(links?.asked).toEqual(asked);
+  // The last one is not connected.
+  expect(links?.broken[0]?.state).toBe(state);
 });
 
 test('agents whose DaemonSet is gone run until they are ended, and one that may not be read is told', async () => {

@@ -120,3 +120,15 @@ describe('what holds for the clusters that were named is said of them', () => {
     expect(told.survivable).toBe(true);
   });
 });
+
+test('of a large cluster it is told by how many of its nodes its connections were seen, and what asks all', () => {
+  const [one, two] = pair({});
+  if (!one || !two) throw new Error('two clusters');
+  const told = tell([{ ...one, asked: { nodes: 100, of: 240 } }, two]);
+  for (const text of [told.list, told.describe]) {
+    expect(text).toContain(
+      '100 of 240 nodes of mesh-1 were asked whom they are connected to; all of them: meshctl clustermesh status --context ctx-1',
+    );
+  }
+  expect(tell(pair({})).list).not.toContain('were asked');
+});

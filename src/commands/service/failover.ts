@@ -31,7 +31,7 @@ import {
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_FAILOVER>): Promise<CommandResult> {
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
   const scope: ServiceScope = named ?? { namespace: namespaceOf(flags) };
-  const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, scope, { everyNode: true });
   if (flags.without !== undefined) requireHeard(clusters, unreachable, flags.without);
   requireRead(clusters, unreachable, 2);
   if (clusters.length < 2) {

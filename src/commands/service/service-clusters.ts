@@ -69,11 +69,15 @@ export async function withMembers(
   );
 }
 
-/** Reads what is in scope from the clusters of `--context` or `--all` that can be read, and names those that cannot. */
+/**
+ * Reads what is in scope from the clusters of `--context` or `--all` that can be read, and names those that cannot.
+ * @param everyNode asks the agents of all nodes whom they are connected to, however many there are
+ */
 export async function readAnsweringServices(
   context: CommandContext,
   flags: ServiceFlags,
   scope: ServiceScope,
+  { everyNode = false } = {},
 ): Promise<{ clusters: ClusterServices[]; unreachable: UnreachableCluster[] }> {
   const task = context.progress.start('Reading the services');
   try {
@@ -84,7 +88,8 @@ export async function readAnsweringServices(
         missing.push({ context: name, error });
       };
       const several = targets.length > 1 ? onFailure : undefined;
-      const clusters = await readServices(context, await readServiceClusters(targets, several), scope, several);
+      const members = await readServiceClusters(targets, several);
+      const clusters = await readServices(context, members, scope, { onFailure: several, everyNode });
       return { clusters, unreachable: printable(unreachableData(missing)) };
     });
   } finally {
@@ -101,6 +106,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     ...(of.peers ? { peers: of.peers } : {}),
     ...(of.broken ? { brokenLinks: of.broken } : {}),
     ...(of.unseen ? { unseen: of.unseen } : {}),
+    ...(of.asked ? { asked: of.asked } : {}),
     ...(of.keptFor === undefined ? {} : { keptFor: of.keptFor }),
     ...(of.nodesUnseen ? { nodesUnseen: of.nodesUnseen } : {}),
   }));

@@ -4,16 +4,23 @@ import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { lookAtClusters } from '../status/status.ts';
 
+const OPTIONS = { parallel: 50, nodeTimeoutMs: 10_000 };
 /** What a node has wrong for itself, `status` tells; who is connected at all, some of them do. */
-const OPTIONS = { parallel: 50, nodeTimeoutMs: 10_000, mostNodes: 100 };
+const MOST_NODES = 100;
 
 /**
  * Whom the agents of each cluster dial, and which connections are broken, judged as `status` does; by context. A cluster whose
  * agents may not or cannot be asked is left out.
+ * @param everyNode asks those of all nodes, not only of some in a large cluster
  */
-export async function readLinks(flow: Flow, targets: readonly Target[]): Promise<Map<string, Links>> {
+export async function readLinks(
+  flow: Flow,
+  targets: readonly Target[],
+  everyNode: boolean,
+): Promise<Map<string, Links>> {
+  const mostNodes = everyNode ? Number.POSITIVE_INFINITY : MOST_NODES;
   try {
-    const { reports, unreachable } = await lookAtClusters(flow, targets, OPTIONS);
+    const { reports, unreachable } = await lookAtClusters(flow, targets, { ...OPTIONS, mostNodes });
     return linksByContext(evaluateMesh(reports, unreachable));
   } catch (error) {
     flow.signal.throwIfAborted();

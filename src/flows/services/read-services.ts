@@ -29,18 +29,20 @@ const NAMES_PER_LIST = 60;
  * Reads the Services in scope from all clusters in parallel, their backends only for those that matter; their agents are asked
  * whom they are connected to.
  * @param onFailure hears of a cluster that cannot be read and is left out then; without it the error is thrown
+ * @param everyNode as {@link readLinks} has it
  */
 export async function readServices(
   flow: Flow,
   members: readonly ServiceCluster[],
   scope: ServiceScope,
-  onFailure?: OnFailure,
+  { onFailure, everyNode = false }: { onFailure?: OnFailure | undefined; everyNode?: boolean } = {},
 ): Promise<ClusterServices[]> {
   const read = await readAllDefinitions(members, scope, onFailure);
   // Of clusters that could be read: the others would only be waited for again.
   const links = await readLinks(
     flow,
     read.map(({ member }) => member),
+    everyNode,
   );
   const linked = withAnswers(read.map(({ member, cluster }) => ({ ...cluster, ...links.get(member.client.context) })));
   const found = read.map(({ member, cluster }, index) => ({ member, cluster: linked[index] ?? cluster }));

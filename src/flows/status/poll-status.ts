@@ -60,7 +60,8 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
     const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
     const [snapshot, { nodes, pods, on }, found] = await Promise.all([completing, asking, finding]);
-    const isSample = percent !== undefined && percent < 100;
+    const isCut = mostNodes !== undefined && nodes > mostNodes;
+    const share = isCut ? Math.max(1, Math.floor((100 * mostNodes) / nodes)) : percent;
     const {
       missing = [],
       known = snapshot,
@@ -70,8 +71,8 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     for (const name of missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
     const seen = tally.seen();
-    if (!isSample) return { report, snapshot: known, ...seen };
-    const sample = { percent, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
+    if (share === undefined || share === 100) return { report, snapshot: known, ...seen };
+    const sample = { percent: share, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
     return { report: { ...report, sample }, snapshot: known, ...seen };
   } catch (error) {
     poll.abort(error);

@@ -63,6 +63,8 @@ export interface ClusterServices {
   broken?: readonly BrokenLink[] | undefined;
   /** What of the cluster may not be read, in words: one of its connections may be at risk without a word of it. */
   unseen?: readonly string[] | undefined;
+  /** By how many of its nodes its connections were seen; absent where that is all of them, or nobody was asked. */
+  asked?: { nodes: number; of: number } | undefined;
   /** That any pod may be on; absent where none of its Services keeps to nodes, or they may not be listed. */
   nodes?: readonly string[] | undefined;
   /** They may not be listed, and it hangs on them. */

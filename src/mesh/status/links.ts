@@ -12,6 +12,8 @@ export interface Links {
   broken: readonly BrokenLink[];
   /** What of the cluster may not be read, in words: whether they would come back hangs on it too; absent where all was read. */
   unseen?: readonly string[] | undefined;
+  /** How many nodes it was seen by, where these are not all. */
+  asked?: { nodes: number; of: number } | undefined;
 }
 
 /**
@@ -40,7 +42,16 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           return [{ peer, state, reason, ...(using > 0 ? { using } : {}), ...unheard }];
         });
         const peers = report.peers.map(({ name }) => name);
-        return [report.context, { peers, broken, ...(report.unread ? { unseen: report.unread } : {}) }];
+        const { sample } = report;
+        return [
+          report.context,
+          {
+            peers,
+            broken,
+            ...(report.unread ? { unseen: report.unread } : {}),
+            ...(sample && sample.asked < sample.nodes ? { asked: { nodes: sample.asked, of: sample.nodes } } : {}),
+          },
+        ];
       }),
   );
 }

@@ -13,6 +13,8 @@ export interface ReadCluster {
   brokenLinks?: readonly BrokenLink[] | undefined;
   /** What of it may not be read: whether its connections would come back hangs on it too; absent where all was read. */
   unseen?: readonly string[] | undefined;
+  /** By how many of its nodes its connections were seen; absent where that is all of them. */
+  asked?: { nodes: number; of: number } | undefined;
   /** For how long it uses what a lost peer has published, a Go duration; absent: until its agents restart. */
   keptFor?: string | undefined;
   /** Its nodes may not be listed, and one of its Services keeps to nodes. */

@@ -7,7 +7,15 @@ import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
 import { brokenLinkLines } from './broken-links-view.ts';
 import type { ReadClusters } from './read-clusters.ts';
-import { assumedData, assumedIn, assumedLines, unreadLines, usesNowText, withoutUnread } from './service-list-view.ts';
+import {
+  askedLines,
+  assumedData,
+  assumedIn,
+  assumedLines,
+  unreadLines,
+  usesNowText,
+  withoutUnread,
+} from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 
 export interface ServiceDescription extends ReadClusters {
@@ -58,6 +66,7 @@ export function serviceDescribeText(description: ServiceDescription, theme: Them
     ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme, assumed)]),
     '',
     ...unreadLines(description, theme),
+    ...askedLines(clusters, theme),
     ...assumedLines(clusters, theme, wrong.length === 0),
     ...(wrong.length > 0 ? wrong : [noWarningsLine(description, theme)]),
   ].join('\n');

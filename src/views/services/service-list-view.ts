@@ -104,6 +104,7 @@ export function serviceListText(
     ...warned.flatMap((service) => warningLines(service, theme)),
     ...brokenLinkLines(listing, theme),
     ...unreadLines(listing, theme),
+    ...askedLines(clusters, theme),
     ...assumedLines(clusters, theme),
     `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
     ...unreachableLines(listing.unreachable, theme),
@@ -214,6 +215,16 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
       `${names} ${of.length === 1 ? 'is' : 'are'} also connected to ${some}${unread}, ${why}: not counted`,
     );
   });
+}
+
+/** Of large clusters by how many nodes their connections were seen, and what looks at all of them. */
+export function askedLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+  const some = clusters.flatMap(({ cluster, asked }) =>
+    asked ? [`${asked.nodes} of ${asked.of} nodes of ${cluster}`] : [],
+  );
+  if (some.length === 0) return [];
+  const words = `${enumerated(some)} were asked whom they are connected to; all of them: ${statusCommand(clusters.filter(({ asked }) => asked))}`;
+  return [theme.dim(words)];
 }
 
 /** ` in mesh-1 (mesh-2 was not read)`, behind what was found; nothing where all that they are connected to was read. */
