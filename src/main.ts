@@ -201,6 +201,11 @@ async function runCommand(
     kubeconfigs,
     leftOut,
     silentServers: new Set(),
+    inFull: async (target, error) => {
+      if (error.code !== 'Forbidden') return error;
+      const { inFull } = await import('./commands/targets/lacking-rights.ts');
+      return inFull(context, target, error, options);
+    },
     leaveUnnamed,
     reachBy,
     client,

@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import type { Clock } from '../mesh/clock.ts';
+import type { MeshctlError } from '../mesh/errors.ts';
 import type { Installation } from '../mesh/installation.ts';
 
 /** What a workflow needs of the world; a command's context is one. */
@@ -12,6 +13,11 @@ export interface Flow {
   signal: AbortSignal;
   /** Has templates/. */
   installation: Installation;
+  /**
+   * A refusal of one of several clusters, with all rights that the user lacks there: who grants one after the other runs the command as
+   * often. Any other error stays as it is. Absent where nobody tells.
+   */
+  inFull?: ((target: Target, error: MeshctlError) => Promise<MeshctlError>) | undefined;
 }
 
 /** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */

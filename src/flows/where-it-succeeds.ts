@@ -17,7 +17,7 @@ export interface Unanswered {
  * @returns in the order of the targets
  */
 export async function whereItSucceeds<T>(
-  { signal }: Pick<Flow, 'signal'>,
+  { signal, inFull }: Pick<Flow, 'signal' | 'inFull'>,
   targets: readonly Target[],
   work: (target: Target) => Promise<T>,
   parallel = Number.POSITIVE_INFINITY,
@@ -32,7 +32,7 @@ export async function whereItSucceeds<T>(
         } catch (error) {
           signal.throwIfAborted();
           if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-          failed.push({ context: target.client.context, error });
+          failed.push({ context: target.client.context, error: (await inFull?.(target, error)) ?? error });
           return [];
         }
       }),
@@ -82,7 +82,7 @@ export function isInaccessible({ code }: MeshctlError): boolean {
  * @param least so many must be left
  */
 export async function whereAccessible<T>(
-  flow: Pick<Flow, 'signal' | 'progress'>,
+  flow: Pick<Flow, 'signal' | 'progress' | 'inFull'>,
   targets: readonly Target[],
   work: (target: Target) => Promise<T>,
   { parallel, least }: { parallel?: number | undefined; least: number },

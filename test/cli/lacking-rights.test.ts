@@ -33,8 +33,25 @@ function bind(text: string, [kind, role]: readonly [string, string], namespace?:
   });
 }
 
+/** As whoever is named, who may read as little in each cluster. */
+const few = (argv: readonly string[]) => runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+
+/** Cleo may read ConfigMaps of kube-system in both clusters, so that each is one of the mesh for her, and nothing else. */
+function letCleoLook(): void {
+  const metadata = { name: 'few', namespace: 'kube-system' };
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'few' };
+  for (const { store } of sandbox.clusters) {
+    const objects = [
+      { kind: 'Role', metadata, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }] },
+      { kind: 'RoleBinding', metadata, roleRef, subjects: [{ kind: 'User', name: 'cleo' }] },
+    ];
+    for (const object of objects) store.create({ apiVersion: RBAC, ...object } as unknown as KubeObject);
+  }
+}
+
 beforeAll(async () => {
   sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  letCleoLook();
   const metadata = { name: 'some', namespace: 'kube-system' };
   create({
     kind: 'Role',
@@ -177,5 +194,33 @@ describe('a user with roles of their own, which lack what the clustermesh-apiser
     bind(says, ['ClusterRoleBinding', 'ClusterRole']);
     expect(await as('clustermesh', 'enable', '--context', 'mesh-1', '--dry-run=server')).toMatchObject({ exitCode: 0 });
     expect(await as('clustermesh', 'enable', '--context', 'mesh-1')).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('--all', () => {
+  // Each reads more of a cluster than Ann may.
+  it.each([
+    'clustermesh status',
+    'clustermesh status --wait --wait-duration 1s',
+    'clustermesh check',
+    'clustermesh certs list',
+    'clustermesh certs rotate --dry-run',
+    'clustermesh routes',
+    'clustermesh firewall',
+    'clustermesh graph',
+    'clustermesh enable --dry-run',
+    'clustermesh disable --dry-run',
+    'clustermesh connect --dry-run',
+    'clustermesh disconnect --dry-run',
+    'service list',
+    'service failover',
+    'connectivity probe',
+    'export',
+  ])('names all that is lacking in every cluster at once: %s', async (line) => {
+    const { exitCode, stdout, stderr } = await few([...line.split(' '), '--all', '--as', 'cleo']);
+    const says = `${stdout}${stderr}`.replaceAll(/\s+/g, ' ');
+    expect(exitCode, says).toBe(3);
+    for (const context of ['mesh-1', 'mesh-2']) expect(says).toContain(`kubectl --context ${context} apply -f`);
+    expect(says).not.toContain('this right alone');
   });
 });

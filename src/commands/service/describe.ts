@@ -11,7 +11,7 @@ import { readAnsweringServices, readClusters, requireDefined, serviceNamed } fro
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_DESCRIBE>): Promise<CommandResult> {
   const named = serviceNamed(flags.service, flags);
   const { clusters, unreachable } = await readAnsweringServices(context, flags, named);
-  requireDefined(clusters, named, unreachable);
+  requireDefined(context, clusters, named, unreachable);
   const [service] = joinServices(clusters);
   if (!service) throw new MeshctlError('Bug', 'a Service that was read is missing');
   const description = printable({ clusters: readClusters(clusters), service, unreachable });

@@ -33,17 +33,17 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const scope: ServiceScope = named ?? { namespace: namespaceOf(flags) };
   const { clusters, unreachable } = await readAnsweringServices(context, flags, scope, { everyNode: true });
   if (flags.without !== undefined) requireHeard(clusters, unreachable, flags.without);
-  requireRead(clusters, unreachable, 2);
+  requireRead(context, clusters, unreachable, 2);
   if (clusters.length < 2) {
     throw new MeshctlError('Usage', 'a failover needs at least two clusters', {
       hint: 'Name them with --context a,b, or take all with --all.',
     });
   }
-  if (named) requireDefined(clusters, named, unreachable);
+  if (named) requireDefined(context, clusters, named, unreachable);
   const isGlobal = globalKeys(clusters).size > 0;
   // One that could not be read may have it global: then nothing is proved either.
   if (flags.requireSurvivable && !isGlobal && unreachable.length === 0) throw nothingGlobal(clusters, scope);
-  const without = flags.without === undefined ? undefined : lostCluster(clusters, unreachable, flags.without);
+  const without = flags.without === undefined ? undefined : lostCluster(context, clusters, unreachable, flags.without);
   const services = survivalOf(named ? clusters : globalOnly(clusters), without);
   const report = printable({
     clusters: readClusters(clusters),
@@ -123,14 +123,15 @@ function requireHeard(
  * @throws MeshctlError why a cluster that it may be could not be read; `Usage` where there is none of that name
  */
 function lostCluster(
+  context: CommandContext,
   clusters: readonly ClusterServices[],
   unreachable: readonly UnreachableCluster[],
   text: string,
 ): string {
-  const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find(({ context }) => context === text);
+  const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find((one) => one.context === text);
   if (found) return found.cluster;
-  const named = unreachable.filter(({ context }) => context === text);
-  requireRead([], named.length > 0 ? named : unreachable, 1);
+  const named = unreachable.filter((one) => one.context === text);
+  requireRead(context, [], named.length > 0 ? named : unreachable, 1);
   throw new MeshctlError('Usage', `--without "${text}" is neither a cluster nor a context here: it takes one of them`, {
     hint: `They are ${clusters.map(({ cluster }) => cluster).join(', ')}.`,
   });

@@ -16,6 +16,7 @@ import {
   openingOf,
   type SeveralClustersFlags,
   unreachableData,
+  warnOfMissing,
   withAnsweringClusters,
   withChosenClusters,
   withUnanswered,
@@ -90,7 +91,11 @@ export async function readAnsweringServices(
       const several = targets.length > 1 ? onFailure : undefined;
       const members = await readServiceClusters(targets, several);
       const clusters = await readServices(context, members, scope, { onFailure: several, everyNode });
-      return { clusters, unreachable: printable(unreachableData(missing)) };
+      const inFull = async ({ context: name, error }: Unanswered): Promise<Unanswered> => {
+        const target = targets.find(({ client }) => client.context === name);
+        return { context: name, error: (target && (await context.inFull?.(target, error))) ?? error };
+      };
+      return { clusters, unreachable: printable(unreachableData(await Promise.all(missing.map(inFull)))) };
     });
   } finally {
     task.stop();
@@ -114,12 +119,13 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
 
 /** Sees that a Service is there. @throws MeshctlError `NotFound` when none of the clusters has the Service */
 export function requireDefined(
+  context: CommandContext,
   clusters: readonly ClusterServices[],
   service: { namespace: string; name: string },
   unreachable: readonly UnreachableCluster[],
 ): void {
   if (clusters.some(({ services }) => services.size > 0)) return;
-  requireRead(clusters, unreachable, 1);
+  requireRead(context, clusters, unreachable, 1);
   const contexts = clusters.map(({ context }) => context);
   const unseen = unreachable.map(({ context }) => `; context "${context}" could not be read`).join('');
   throw new MeshctlError(
@@ -133,13 +139,19 @@ export function requireDefined(
   );
 }
 
-/** Sees that enough clusters could be read. @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs */
+/**
+ * Sees that enough clusters could be read.
+ * @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs; of the rest
+ * warnings
+ */
 export function requireRead(
+  context: CommandContext,
   clusters: readonly ClusterServices[],
   unreachable: readonly UnreachableCluster[],
   count: number,
 ): void {
-  const [first] = unreachable;
+  const [first, ...others] = unreachable;
   if (clusters.length >= count || !first) return;
+  warnOfMissing(context, others);
   throw new MeshctlError(first.code, first.message, { hint: first.hint, details: { unreachable } });
 }

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { during } from '../../flows/flow.ts';
+import { during, type Target } from '../../flows/flow.ts';
 import { firstOfErrors } from '../../flows/parallel.ts';
 import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
 import { lateWords, untilQuiet } from '../../flows/until-quiet.ts';
@@ -91,20 +91,12 @@ async function withRights(
   if (!client) return error;
   const found = looked.find((look) => look.client === client)?.namespace;
   const namespace = found ?? expectedNamespace(namespacesOf(flags), client.context);
-  return inFull(context, flags, error, { client, namespace });
+  return inFull(context, error, { client, namespace });
 }
 
 /** The same of one cluster that has refused something. */
-async function inFull(
-  context: CommandContext,
-  flags: ClusterFlags,
-  error: MeshctlError,
-  place: { client: ClusterClient; namespace: string },
-): Promise<MeshctlError> {
-  if (error.code !== 'Forbidden' || error.details.missing || context.signal.aborted) return error;
-  const { withAllLacking } = await import('./lacking-rights.ts');
-  // Whatever writes can be agreed to.
-  return withAllLacking(context, error, { ...place, reads: !('yes' in flags) });
+async function inFull({ inFull: complete }: CommandContext, error: MeshctlError, place: Target): Promise<MeshctlError> {
+  return (await complete?.(place, error)) ?? error;
 }
 
 /** Clusters that are looked at at a time, where the command has no flag for it. */
@@ -197,7 +189,7 @@ async function look(
     if (!(cause instanceof MeshctlError)) throw cause;
     const namespace = expectedNamespace(given, client.context);
     // Of several clusters each is told of all that is lacking there.
-    const error = await inFull(context, flags, cause, { client, namespace });
+    const error = await inFull(context, cause, { client, namespace });
     return silentCluster(context, flags, client, error);
   }
 }

@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import type { Target } from '../../flows/flow.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { grantCommand, kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -18,11 +19,25 @@ const ROLE_NAMESPACE = 'kube-system';
 const ROLES = ['templates/rbac/role.yaml', 'templates/rbac/cluster-role.yaml'];
 
 /**
+ * A refusal by a cluster in full (`Flow.inFull`); what is no refusal, or is in full already, stays as it is.
+ * @param options of the command: whatever writes can be agreed to
+ */
+export async function inFull(
+  context: CommandContext,
+  { client, namespace }: Target,
+  error: MeshctlError,
+  options: object,
+): Promise<MeshctlError> {
+  if (error.code !== 'Forbidden' || error.details.missing || context.signal.aborted) return error;
+  return withAllLacking(context, error, { client, namespace, reads: !('yes' in options) });
+}
+
+/**
  * A refusal for one right, with all others that the user lacks of those that meshctl needs: who grants one after the other runs
  * the command as often. Unchanged where nobody can list what the user may do, and for rights that are not among those.
  * @param reads whether the command only looks
  */
-export async function withAllLacking(
+async function withAllLacking(
   context: CommandContext,
   error: MeshctlError,
   { client, namespace, reads }: { client: ClusterClient; namespace: string; reads: boolean },

@@ -141,7 +141,10 @@ export function unreachableData(clusters: readonly Unanswered[]): UnreachableClu
 
 /** Says of a result that has no words for it, a picture or bare rows, which clusters are missing and why. */
 export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
-  for (const cluster of unreachable) progress.warn(unreachableWords(cluster));
+  for (const cluster of unreachable) {
+    const { hint } = cluster;
+    progress.warn(`${unreachableWords(cluster)}${hint === undefined ? '' : ` → ${hint}`}`);
+  }
 }
 
 /** So long any answer may take, however short the wait. Milliseconds. */

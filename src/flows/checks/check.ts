@@ -109,10 +109,11 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const looks = await Promise.all(
         clusters.map(async (cluster) => {
           const { context } = cluster.snapshot;
-          const seen = await observe(flow, cluster, categories, { ...options, peers }).catch((error: unknown) => {
+          const seen = await observe(flow, cluster, categories, { ...options, peers }).catch(async (error: unknown) => {
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-            unseen.push({ context, error });
+            const target = targets.find(({ client }) => client.context === context);
+            unseen.push({ context, error: (target && (await flow.inFull?.(target, error))) ?? error });
             return { containers: [], nodes: [], polled: undefined, refused: undefined };
           });
           const { own: published, isOfAnother, isRefused } = described.get(context) ?? {};

@@ -41,13 +41,14 @@ export async function readMeshRoutes(
 ): Promise<RoutesReport> {
   const unreachable = [...silent];
   const alone = targets.length + silent.length === 1;
-  const attempt = async <T>({ client: { context } }: Target, work: () => Promise<T>): Promise<T[]> => {
+  const attempt = async <T>(target: Target, work: () => Promise<T>): Promise<T[]> => {
     try {
       return [await work()];
     } catch (error) {
       flow.signal.throwIfAborted();
       if (!(error instanceof MeshctlError) || alone) throw error;
-      unreachable.push(unreachableCluster(context, error));
+      const { context } = target.client;
+      unreachable.push(unreachableCluster(context, (await flow.inFull?.(target, error)) ?? error));
       return [];
     }
   };

@@ -98,7 +98,7 @@ export async function prepareDisconnect(
   const snapshots = await during(
     flow,
     { doing: `Reading ${counted(asked.length, 'cluster')}`, done: `Read ${counted(asked.length, 'cluster')}` },
-    () => readParting(asked, options.parallel),
+    () => readParting(flow, asked, options.parallel),
   );
   const read = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
   const refused = snapshots.flatMap((result, index) => {

@@ -4,19 +4,29 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { readForParting, withWhatTellsApart } from '../../snapshot/read-for-parting.ts';
-import type { Target } from '../flow.ts';
+import type { Flow, Target } from '../flow.ts';
 
 /**
  * Reads clusters that are to part: with more where no address tells that one is the peer that another one dials, and not a namesake.
  * @returns of each, in their order, what was read or why not
  */
 export async function readParting(
+  { inFull }: Pick<Flow, 'inFull'>,
   targets: readonly Target[],
   parallel: number,
 ): Promise<(ClusterSnapshot | MeshctlError)[]> {
   const limit = pLimit(parallel);
   const each = (read: (target: Target, index: number) => Promise<ClusterSnapshot | MeshctlError>) =>
-    Promise.all(targets.map((target, index) => limit(() => orError(read(target, index)))));
+    Promise.all(
+      targets.map((target, index) =>
+        limit(async () => {
+          const result = await orError(read(target, index));
+          return result instanceof MeshctlError && targets.length > 1
+            ? ((await inFull?.(target, result)) ?? result)
+            : result;
+        }),
+      ),
+    );
   const read = await each(readCluster);
   const clients = read.flatMap((one) => (one instanceof MeshctlError ? [] : [one]));
   return each(async ({ client }, index) => {

@@ -55,7 +55,7 @@ async function pollOne(
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError) || !isPart(error)) throw error;
-    return unreachableCluster(target.client.context, error);
+    return unreachableCluster(target.client.context, (await flow.inFull?.(target, error)) ?? error);
   }
 }
 

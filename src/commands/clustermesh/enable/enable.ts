@@ -61,10 +61,11 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
     const forcing = (name: string) => again(name, '--force-conflicts');
     const complete = { ...options, forcing, again, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete, flags);
-    const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
+    const { done: first, failures: refusals } = await eachCluster(targets, isOnly, async (target) => ({
       target,
       draft: await draftEnableCluster(context, target, complete),
     }));
+    const unplanned = await Promise.all(refusals.map((one) => inFull(context, targets, one)));
     const unread: EnableFailure[] = [
       ...silent.map((one) => ({ ...one, isUnread: true })),
       ...unplanned.map((one) => ({ ...one, isUnread: isInaccessible(one.error) })),
@@ -198,6 +199,12 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     handsTo: flags.viaHelm ? { release: flags.helmRelease } : undefined,
     waitMs: flags.waitDuration,
   };
+}
+
+/** A refusal with all rights that are lacking there. */
+async function inFull(run: CommandContext, targets: readonly Target[], failure: EnableFailure): Promise<EnableFailure> {
+  const target = targets.find(({ client }) => client.context === failure.context);
+  return { ...failure, error: (target && (await run.inFull?.(target, failure.error))) ?? failure.error };
 }
 
 /** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
