@@ -22,8 +22,11 @@ export interface Flow {
 
 /** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */
 interface Progress {
-  /** Starts a task. Each task ends with exactly one of done, fail or stop. */
-  start(text: string): Task;
+  /**
+   * Starts a task. Each task ends with exactly one of done, fail or stop.
+   * @param onlyLong it is mostly over at once: it has a line only on a terminal, and only once it has lasted a second
+   */
+  start(text: string, onlyLong?: 'only-long'): Task;
   /** A note that stays, e.g. a warning. */
   warn(text: string): void;
   info(text: string): void;

@@ -56,6 +56,20 @@ it('status --watch shows the others at once', async () => {
   expect(frames[0]).toBeLessThan(60_000);
 });
 
+it('several that hang cost one wait together, however many are looked at at a time', async () => {
+  const config = parse(await readFile(kubeconfig, 'utf8')) as { contexts: { name: string; context: object }[] };
+  const { context } = config.contexts.find(({ name }) => name === 'hanging') ?? {};
+  for (const name of ['hanging-2', 'hanging-3']) config.contexts.unshift({ name, context: context ?? {} });
+  const several = join(dirname(kubeconfig), 'several.yaml');
+  await writeFile(several, stringify(config));
+  hanging.most = 0;
+  const argv = ['clustermesh', 'check', '--all', '--category', 'config', '--request-timeout', '5s'];
+  const { stdout } = await runCli([...argv, '--parallel', '1'], { env: { KUBECONFIG: several } });
+  for (const name of ['hanging', 'hanging-2', 'hanging-3']) expect(stdout).toContain(`context "${name}": `);
+  // Each sends two requests, and none of them has ended before the last one is asked.
+  expect(hanging.most).toBe(6);
+});
+
 it.each([
   ['not silent', 30_000, 'https://other', 30_000],
   ['silent', 30_000, 'https://one', 3000],

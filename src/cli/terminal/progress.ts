@@ -42,12 +42,22 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
   };
 }
 
+const nothing = (): void => undefined;
+const UNSEEN: ReturnType<Progress['start']> = {
+  update: nothing,
+  tick: nothing,
+  done: nothing,
+  fail: nothing,
+  stop: nothing,
+};
+
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
   const line = (mark: string, text: string): void => sink.write(`${mark} ${printableSentence(text)}\n`);
   const note = (mark: string, text: string): void => sink.write(`${mark} ${noteOf(text, theme)}\n`);
   return {
-    start(text) {
+    start(text, onlyLong) {
+      if (onlyLong) return UNSEEN;
       line(theme.dim('…'), text);
       let current = text;
       return {
@@ -66,6 +76,9 @@ export function plainProgress(sink: TextSink, theme: Theme): Progress {
   };
 }
 
+/** What is mostly over at once is said after so long. Milliseconds. */
+const LONG_MS = 1000;
+
 /** A spinner per terminal line would fight for the cursor: one spinner shows the newest task, ended ones stay as lines. */
 export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, colour: boolean): Promise<Progress> {
   const { default: ora } = await import('ora');
@@ -83,32 +96,39 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
     stream.write(`${symbol} ${text}\n`);
     show();
   };
-  const end = (text: string): void => {
-    running.splice(running.lastIndexOf(text), 1);
-  };
   return {
-    start(text) {
+    start(text, onlyLong) {
       let current = text;
-      running.push(current);
-      show();
-      const update = (next: string): void => {
-        running[running.lastIndexOf(current)] = next;
-        current = next;
+      let isShown = false;
+      const begin = (): void => {
+        isShown = true;
+        running.push(current);
         show();
+      };
+      const timer = onlyLong && setTimeout(begin, LONG_MS);
+      if (!timer) begin();
+      const update = (next: string): void => {
+        if (isShown) running[running.lastIndexOf(current)] = next;
+        current = next;
+        if (isShown) show();
+      };
+      const end = (): void => {
+        if (timer) clearTimeout(timer);
+        if (isShown) running.splice(running.lastIndexOf(current), 1);
       };
       return {
         update,
         tick: update,
         done(last = current) {
-          end(current);
+          end();
           leave(theme.ok('✔'), printableSentence(last));
         },
         fail(last = current) {
-          end(current);
+          end();
           leave(theme.fail('✖'), printableSentence(last));
         },
         stop() {
-          end(current);
+          end();
           show();
         },
       };

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { createAdaptiveLimit } from '../../flows/adaptive-limit.ts';
 import { during, type Target } from '../../flows/flow.ts';
 import { firstOfErrors } from '../../flows/parallel.ts';
 import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
@@ -7,6 +7,7 @@ import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
+import { firstOf } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { noCilium } from './absent-cilium.ts';
@@ -65,9 +66,15 @@ export async function withFoundClusters<T>(
     const unusable = torn.find(({ error }) => error.code === 'Usage');
     if (unusable && clients.length === 0) throw unusable.error;
     const alone = clients.length === 1 && !choice.all && !choice.besides;
-    const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
+    const limit = createAdaptiveLimit({
+      most: flags.parallel ?? LOOKS_AT_A_TIME,
+      slowAfterMs: SLOW_LOOK_MS,
+      isOverload: () => false,
+    });
     const looking = clients.map((client) => limit(() => look(context, flags, client, alone)));
-    const looks = choice.isWatched ? await lookWatched(context, flags, clients, looking) : await Promise.all(looking);
+    const looks = choice.isWatched
+      ? await lookWatched(context, flags, clients, looking)
+      : await awaitLooks(context, clients, looking);
     const found = eachOnce(context, [...looks, ...torn], choice.all === true);
     if (isNone(found)) throw noCilium(kubeconfig, looks);
     looked.push(...found.answered);
@@ -101,6 +108,8 @@ async function inFull({ inFull: complete }: CommandContext, error: MeshctlError,
 
 /** Clusters that are looked at at a time, where the command has no flag for it. */
 const LOOKS_AT_A_TIME = 16;
+/** One that takes longer gives its place to others, so that those that hang cost one wait together. Milliseconds. */
+const SLOW_LOOK_MS = 2000;
 
 /** What may be gone at the next attempt. */
 const PASSING: readonly string[] = ['ClusterUnreachable', 'ApiFailure', 'Timeout'];
@@ -191,6 +200,28 @@ async function look(
     // Of several clusters each is told of all that is lacking there.
     const error = await inFull(context, cause, { client, namespace });
     return silentCluster(context, flags, client, error);
+  }
+}
+
+/** All looks. Whoever sits at a terminal and waits for one that hangs is told for which. */
+async function awaitLooks<T>(
+  { progress }: Pick<CommandContext, 'progress'>,
+  clients: readonly ClusterClient[],
+  looking: readonly Promise<T>[],
+): Promise<T[]> {
+  const awaited = new Set(clients.map((client) => client.context));
+  const words = () => `Waiting for an answer of ${firstOf([...awaited])}`;
+  const task = progress.start(words(), 'only-long');
+  const tellingWhenDone = looking.map(async (one, index) => {
+    const look = await one;
+    awaited.delete(clients[index]?.context ?? '');
+    if (awaited.size > 0) task.update(words());
+    return look;
+  });
+  try {
+    return await Promise.all(tellingWhenDone);
+  } finally {
+    task.stop();
   }
 }
 
