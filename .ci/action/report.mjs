@@ -283,11 +283,14 @@ function ofOther(document) {
 }
 
 function ofJunit(xml) {
-  const { tests, skipped, failures } = readJunit(xml);
+  const { tests, skipped, failures, warnings } = readJunit(xml);
   return {
     headline: `${tests} checked: ${failures.length} failed, ${skipped} skipped`,
     head: ['', 'what', '', ''],
     rows: failures.map(({ name, group, text }) => [markOf('fail'), name, group, text]),
-    findings: failures.map(({ name, text }) => ({ level: 'error', where: name, says: text })),
+    findings: [
+      ...failures.map(({ name, text }) => ({ level: 'error', where: name, says: text })),
+      ...warningsIn(warnings),
+    ],
   };
 }

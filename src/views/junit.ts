@@ -13,11 +13,20 @@ export interface JunitCase {
   output?: string | undefined;
 }
 
+/** Cases that belong together. */
+export interface JunitSuite {
+  name: string;
+  cases: readonly JunitCase[];
+  /** What is to be known of all of them, each a text of its own. */
+  warnings?: readonly string[] | undefined;
+}
+
 /** A JUnit report (the format of Jenkins and GitLab). Texts must be printable already: XML allows no control characters. */
-export function junitXml(suites: readonly { name: string; cases: readonly JunitCase[] }[]): string {
-  const body = suites.flatMap(({ name, cases }) => [
+export function junitXml(suites: readonly JunitSuite[]): string {
+  const body = suites.flatMap(({ name, cases, warnings = [] }) => [
     `  <testsuite name="${escapedXml(name)}" ${countsOf(cases)}>`,
     ...cases.flatMap(caseLines),
+    ...(warnings.length > 0 ? [`    <system-out>${warnings.map(escapedXml).join('\n')}</system-out>`] : []),
     '  </testsuite>',
   ]);
   return [

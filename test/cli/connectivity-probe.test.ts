@@ -246,6 +246,14 @@ describe('what goes by the probe', () => {
       expect((await there.ok([...connect('mesh-1', 'mesh-2'), '--probe'])).stderr).toMatch(
         /mtu-too-small: mesh-2 to mesh-1: large packets: .*\n {2}→ What fixes it: meshctl connectivity probe --context mesh-1,mesh-2\n/,
       );
+      // So has the document, and that a dry run probes nothing.
+      const json = [...connect('mesh-1', 'mesh-2'), '--probe', '-o', 'json'];
+      expect(jsonOf(await there.ok(json)).warnings).toContainEqual(
+        expect.stringMatching(/^mtu-too-small: mesh-2 to mesh-1: .* → What fixes it: meshctl connectivity probe /),
+      );
+      expect(jsonOf(await there.ok([...json, '--dry-run'])).warnings).toContainEqual(
+        expect.stringContaining('--probe has probed nothing → by itself: meshctl connectivity probe '),
+      );
     } finally {
       await clouds.close();
     }

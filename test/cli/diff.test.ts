@@ -6,6 +6,7 @@ import { startConnectedMesh } from '../support/connected-mesh.ts';
 import type { Meshctl } from '../support/e2e-cli.ts';
 import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
 import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
 import { serviceObjects } from '../support/service-clusters.ts';
 
 let sandbox: TestSandbox;
@@ -74,9 +75,15 @@ describe('diff', () => {
     store(0).delete(ref);
     const told = await diff(BOTH);
     const document = jsonOf(await diff(BOTH, '-o', 'json'));
+    const junit = (await diff(BOTH, '-o', 'junit')).stdout;
     if (before) store(0).create({ ...before, metadata });
     expect(told).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('cilium-ca is missing') });
     expect(document.warnings).toEqual([expect.stringContaining('cilium-ca is missing')]);
+    expect(junit).toMatch(/\/>\n {4}<system-out>.*cilium-ca is missing.*<\/system-out>\n {2}<\/testsuite>/);
+    const { reportOf } = await import(new URL('.ci/action/report.mjs', PACKAGE_ROOT).href);
+    expect(reportOf(junit).findings).toEqual([
+      { level: 'warning', where: 'warning', says: expect.stringContaining('cilium-ca is missing') },
+    ]);
     expect((await diff(BOTH)).stderr).not.toContain('⚠');
   });
 

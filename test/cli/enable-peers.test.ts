@@ -278,10 +278,11 @@ describe('an address that peers dial', () => {
     await bothConnected();
 
     const waits = ['--wait-duration', '3s', '--yes'];
-    const given = await meshctl.ok(enable('mesh-2', '--load-balancer-ip', taken, ...waits));
-    expect(given.stderr.replaceAll(/\s+/g, ' ')).toMatch(
-      /the load balancer has [\d.]+, not [\d.]+, which it was asked for/,
-    );
+    const given = await meshctl.ok(enable('mesh-2', '--load-balancer-ip', taken, ...waits, '-o', 'json'));
+    const says = /mesh-2: the load balancer has [\d.]+, not [\d.]+, which it was asked for/;
+    expect(given.stderr.replaceAll(/\s+/g, ' ')).toMatch(says);
+    const { warnings } = jsonOf(given) as { warnings: string[] };
+    expect(warnings.filter((words) => says.test(words))).toHaveLength(1);
     expect((await meshctl.ok(enable('mesh-2', '--dry-run'))).stderr).toContain(`not ${taken}, which it was asked for`);
     await meshctl.ok(enable('mesh-2', '--load-balancer-ip', former, '--yes'));
     two.store.delete({ ...refs.service('shop'), namespace: 'default' });

@@ -33,14 +33,17 @@ async function waited(wished: string | undefined, waitMs: number, ...services: K
   const said: string[] = [];
   const task = { done: (text: string) => said.push(text), fail: () => undefined };
   const flow = {
-    progress: { start: () => task, warn: (text: string) => said.push(text) },
+    progress: { start: () => task },
     signal: new AbortController().signal,
   };
   const asked = { wished, former: ['10.0.0.1'] };
   const target = { client, namespace: 'kube-system' };
-  const error = await awaitOtherAddress(flow as unknown as Flow, target as unknown as Target, asked, waitMs).catch(
-    (thrown: Error) => thrown.message,
-  );
+  let error: string | undefined;
+  try {
+    said.push(...(await awaitOtherAddress(flow as unknown as Flow, target as unknown as Target, asked, waitMs)));
+  } catch (thrown) {
+    error = (thrown as Error).message;
+  }
   return { spans, said, error };
 }
 

@@ -77,9 +77,9 @@ async function noAddress({ client, namespace }: Target, waitMs: number, cause: M
 const OTHER_ADDRESS_MS = 60_000;
 
 /**
- * Waits until the load balancer has the address that it was asked for, or, where none was, another than before; says what
- * it has at last. A provider that gives another one is no error: peers can dial that. One that has withdrawn the former address
+ * Waits until the load balancer has the address that it was asked for, or, where none was, another than before. A provider that gives another one is no error: peers can dial that. One that has withdrawn the former address
  * has all the time that there is: a load balancer that is made anew takes minutes.
+ * @returns what is to be known of the one that it has at last
  * @throws MeshctlError as {@link awaitAddress} does
  */
 export async function awaitOtherAddress(
@@ -87,7 +87,7 @@ export async function awaitOtherAddress(
   target: Target,
   { wished, former }: { wished?: string | undefined; former: readonly string[] },
   waitMs: number,
-): Promise<void> {
+): Promise<string[]> {
   const { client, namespace } = target;
   const { context } = client;
   const ref = apiserverServiceRef(namespace);
@@ -114,9 +114,9 @@ export async function awaitOtherAddress(
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
     const given = last.length > 0 ? last : await awaitAddress(flow, target, waitMs, longestMs);
-    if (wished === undefined || given.includes(wished)) return;
-    flow.progress.warn(`${context}: ${givenAnother({ wished, given })}`);
+    if (wished !== undefined && !given.includes(wished)) return [givenAnother({ wished, given })];
   }
+  return [];
 }
 
 /** What a run has made, and waits for. @throws MeshctlError `Conflict` where it is gone, as by a disable at the same time */

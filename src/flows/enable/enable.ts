@@ -158,11 +158,12 @@ async function enableIn(
   if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
 
   const asked = otherAddress(draft, foundation);
-  if (asked) await awaitOtherAddress(flow, target, asked, options.waitMs);
+  const ofAddress = asked ? await awaitOtherAddress(flow, target, asked, options.waitMs) : [];
 
   const changed = pending || isFounded;
   const final = changed ? await draftAgain(flow, target, options, draft) : draft;
-  const warnings = final.ofAddress
+  // Of one thing the plan may have said it, what has come of it, and the plan that was made anew.
+  const warnings = [...new Set([...ofAddress, ...final.ofAddress])]
     .filter((words) => !draft.ofAddress.includes(words))
     .map((words) => `${context}: ${words}`);
   for (const words of warnings) flow.progress.warn(words);

@@ -14,7 +14,7 @@ const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_0
 /**
  * Probes the network between clusters that are to be joined. What was not tested is told, whatever came of the rest.
  * @param directions who is to dial whom, and where
- * @returns between how many nodes of each cluster it was probed
+ * @returns between how many nodes of each cluster it was probed, and what was said of what the mesh works without, and was not tested
  * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nobody could see whether it does
  */
 export async function requireOpenNetwork(
@@ -22,7 +22,7 @@ export async function requireOpenNetwork(
   targets: readonly Target[],
   directions: readonly Direction[],
   parallel: number,
-): Promise<ProbeExtent[]> {
+): Promise<{ probed: ProbeExtent[]; warnings: string[] }> {
   const dials = directions.map((direction) => ({
     client: direction.client.snapshot.context,
     server: direction.server.snapshot.context,
@@ -32,19 +32,21 @@ export async function requireOpenNetwork(
   const { paths, failures, untested, unreachable } = report;
   const context = targets.map(({ client }) => client.context);
   const look = meshctlCommand('connectivity probe', { context });
-  for (const failure of failures.filter(({ required }) => !required)) {
+  const optional = failures.filter(({ required }) => !required);
+  const warnings = optional.map((failure) => {
     // An arrow in a note leads to its next step.
     const title = failureTitle(failure, failure.isMutual ? undefined : 'to');
-    flow.progress.warn(`${title}: ${failure.likely} → What fixes it: ${look}`);
-  }
+    return `${title}: ${failure.likely} → What fixes it: ${look}`;
+  });
   const blocked = failures.filter(({ required }) => required);
   const isWhy = (one: (typeof untested)[number]) =>
     blocked.length === 0 && paths.some((path) => !isProved(path) && isWhyUnproved(one, path));
   const more = untested.filter((one) => !isWhy(one)).map(notTested);
   const lead = 'Try it by itself';
-  if (more.length > 0) flow.progress.warn(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
+  if (more.length > 0) warnings.push(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
+  for (const words of warnings) flow.progress.warn(words);
   // What is left of the probe, of which it has warned, says nothing against the network.
-  if (isOpen(report)) return report.clusters.map(extentOf);
+  if (isOpen(report)) return { probed: report.clusters.map(extentOf), warnings };
   const says =
     blocked.length > 0
       ? blocked.map((failure) => failureTitle(failure))

@@ -62,14 +62,7 @@ export function checkText(
   }
   lines.push(summary(together(entries), theme));
   if (entries.some(({ blind }) => blind)) lines.push(...hintLines(LACKING, theme));
-  if (untried) {
-    lines.push(`   Network checks that read, but sent no packet: ${untried.checks.join(', ')}`);
-    lines.push(...hintLines(untried.hint, theme));
-  }
-  if (oneSided) {
-    lines.push(`   Connections to these peers were read on one side only: ${oneSided.peers.join(', ')}`);
-    lines.push(...hintLines(oneSided.hint ?? '', theme));
-  }
+  for (const { says, hint } of besideParts({ untried, oneSided })) lines.push(`   ${says}`, ...hintLines(hint, theme));
   lines.push(
     ...explainLines(
       entries.filter(({ severity }) => SHORT.includes(severity)),
@@ -77,6 +70,23 @@ export function checkText(
     ),
   );
   return lines.join('\n');
+}
+
+/** What is said beside the entries. */
+function besideParts({ untried, oneSided }: Beside): { says: string; hint: string }[] {
+  return [
+    ...(untried
+      ? [{ says: `Network checks that read, but sent no packet: ${untried.checks.join(', ')}`, hint: untried.hint }]
+      : []),
+    ...(oneSided
+      ? [
+          {
+            says: `Connections to these peers were read on one side only: ${oneSided.peers.join(', ')}`,
+            hint: oneSided.hint ?? '',
+          },
+        ]
+      : []),
+  ];
 }
 
 function hintToType({ severity, hint }: CheckEntry): string | undefined {
@@ -156,11 +166,17 @@ function summary(entries: readonly Shown[], theme: Theme): string {
  * about all the same.
  * @param isBad whether a finding counts for the exit status: a report without failures stands for success
  */
-export function checkJunit(entries: readonly CheckEntry[], isBad: (entry: CheckEntry) => boolean): string {
+export function checkJunit(
+  entries: readonly CheckEntry[],
+  isBad: (entry: CheckEntry) => boolean,
+  { notes = [], ...beside }: Beside & { notes?: readonly string[] } = {},
+): string {
   const categories = [...new Set(entries.map(({ category }) => category))];
+  const warnings = [...notes, ...besideParts(beside).map(({ says, hint }) => withNextStep(says, hint))];
   return junitXml(
-    categories.map((category) => ({
+    categories.map((category, index) => ({
       name: category,
+      ...(index === 0 ? { warnings } : {}),
       cases: entries
         .filter((entry) => entry.category === category)
         .map((entry) => ({ className: `${category}.${entry.id}`, ...caseOf(entry, isBad(entry)) })),

@@ -1,3 +1,4 @@
+import { alikeWarnings } from '../../mesh/alike-warnings.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
@@ -272,7 +273,7 @@ export function diffJunit(report: DiffReport): string {
     listCase('what is there, the file has', extraLines(differences, plain), [...halves, ...prune]),
     ...(asked.length > 0 ? [listCase('apply asks for nothing before it makes it so', asked)] : []),
   ];
-  return junitXml([{ name: 'meshctl diff', cases }]);
+  return junitXml([{ name: 'meshctl diff', cases, warnings: printable(alikeWarnings(report.warnings)) }]);
 }
 
 function withNextSteps(message: string, hints: readonly string[]): string {

@@ -178,7 +178,8 @@ function resultOf(
   const { untried, oneSided } = beside;
   const short = flags.output === 'short';
   // A report without failures is taken for success.
-  const junit = () => checkJunit(shown, (entry) => isBad(entry, flags) || entry.blind === true);
+  const isFailure = (entry: CheckEntry) => isBad(entry, flags) || entry.blind === true;
+  const junit = () => checkJunit(shown, isFailure, { ...beside, notes });
   return {
     kind: 'CheckReport',
     data: {

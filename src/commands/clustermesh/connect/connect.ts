@@ -57,18 +57,20 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const plan = await prepareConnect(context, request, options);
     const hazardsNow = async () => (await prepareConnect(context, request, options)).hazards ?? [];
     const probed: ProbeExtent[] = [];
+    const notes: string[] = [];
     if (flags.probe && dryRun) {
       const contexts = plan.targets.map(({ client }) => client.context);
       const probe = meshctlCommand('connectivity probe', { context: contexts });
-      context.progress.warn(
-        `a dry run puts no pods into clusters, so --probe has probed nothing → by itself: ${probe}`,
-      );
+      notes.push(`a dry run puts no pods into clusters, so --probe has probed nothing → by itself: ${probe}`);
+      for (const words of notes) context.progress.warn(words);
     } else if (flags.probe) {
-      probed.push(...(await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel)));
+      const open = await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
+      probed.push(...open.probed);
+      notes.push(...open.warnings);
     }
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];
-    const joining = { plan, probed, missing, hazardsNow };
+    const joining = { plan, probed, notes, missing, hazardsNow };
     return withUnanswered(await join(request, joining), missing);
   });
 
@@ -77,11 +79,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     {
       plan,
       probed,
+      notes,
       missing,
       hazardsNow,
     }: {
       plan: PreparedConnect;
       probed: readonly ProbeExtent[];
+      notes: readonly string[];
       missing: readonly Unanswered[];
       hazardsNow: Agreement['hazardsNow'];
     },
@@ -99,7 +103,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     for (const warning of alikeWarnings(prepared.warnings)) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
     const { effects, hazards = [], warnings: known } = prepared;
-    const report = { steps: planned, effects, hazards, warnings: known };
+    const report = { steps: planned, effects, hazards, warnings: [...notes, ...known] };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       const onlyInRun = flags.proof && planned.some(isChange) ? [PROOF] : [];
@@ -112,7 +116,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable({
       ...outcome,
-      warnings: [...outcome.warnings, ...agreedWords(report)],
+      warnings: [...notes, ...outcome.warnings, ...agreedWords(report)],
     });
     const unproved = printable(unprovedDials(prepared.directions));
     return {
