@@ -23,8 +23,14 @@ export function reportOf(output, parseYaml) {
     ? parsed(output, parseYaml)
     : parsed(output, JSON.parse);
   if (!document?.apiVersion?.startsWith('meshctl.io/')) return undefined;
-  return (BY_KIND[document.kind] ?? ofOther)(document);
+  const report = (BY_KIND[document.kind] ?? ofOther)(document);
+  // Nothing that has words is wrong, and it is not well all the same, as where nothing was tested.
+  if (document.passed !== false && document.healthy !== false) return report;
+  return report.findings.length > 0 ? report : { ...report, findings: [NOT_WELL] };
 }
+
+/** @type {Finding} */
+const NOT_WELL = { level: 'error', where: 'meshctl', says: 'it is not all well, as far as could be seen' };
 
 function parsed(output, parse) {
   try {

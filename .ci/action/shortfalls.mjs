@@ -13,14 +13,17 @@ const warning = (where, says, hint) => ({ level: 'warning', where, says, hint })
  * @returns {Finding[]}
  */
 export function shortfallsIn(document) {
-  const { kind, failures, unsigned, unissued = [], left = [], faults = [], unreachable } = document;
+  const { kind, failures, unsigned, unissued = [], midway = [], left = [], faults = [], unreachable } = document;
   return [
     ...failuresIn(failures),
     ...unsignedIn(unsigned),
-    ...unissued.map(({ context, says, hint }) => error(context, says, hint)),
+    ...[...unissued, ...midway].map(({ context, says, hint }) => error(context, says, hint)),
     ...left.map(({ context, says, hint }) => warning(context, says, hint)),
     ...faults.map(({ context, says, hint }) => error(context, says, hint)),
     ...unreadIn(document),
+    ...missingIn(document),
+    ...routesIn(document),
+    ...versionsIn(document),
     ...findingsIn(document),
     ...stillEnabledIn(document),
     ...unprovedDialsIn(document),
@@ -48,6 +51,34 @@ const VERDICTS = [
 /** Of `certs list`. */
 function unreadIn({ unread = [] }) {
   return unread.map(({ context, secrets }) => error(context, `may not be read: ${secrets.join(', ')}`));
+}
+
+/** Of `export`: the file tells of clusters that it has nothing of. */
+function missingIn({ kind, metadata }) {
+  const missing = metadata?.annotations?.['meshctl.io/missing'];
+  return missing ? missing.split('\n').map((words) => error(kind, `missing in the file: ${words}`)) : [];
+}
+
+/** Of `routes`: routes that there are not, and pod ranges that may not be read. */
+function routesIn({ kind, routes = [], clusters = [] }) {
+  if (kind !== 'RoutesReport') return [];
+  return [
+    ...routes
+      .filter(({ source }) => source === undefined)
+      .map(({ from, node, to, podCidr }) => error(from, `node ${node} has no route to ${podCidr} of ${to}`)),
+    ...clusters
+      .filter(({ hint }) => hint !== undefined)
+      .map(({ context, hint }) => error(context, 'its pod ranges may not be read', hint)),
+  ];
+}
+
+/** Of `version`: what it does not know for want of rights. */
+function versionsIn({ kind, clusters = [] }) {
+  if (kind !== 'VersionReport') return [];
+  return clusters.flatMap(({ context, agents, unread = [] }) => [
+    ...(agents === undefined ? [error(context, 'its agents may not be read')] : []),
+    ...(unread.length > 0 ? [error(context, `may not be read: ${unread.join(', ')}`)] : []),
+  ]);
 }
 
 /** Of `version`. */

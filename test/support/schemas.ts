@@ -18,6 +18,13 @@ const FILES: ReadonlyMap<string, string> = addSchemas();
 /** The kinds that have a schema. */
 export const SCHEMA_KINDS: readonly string[] = [...FILES.keys()];
 
+/** The file in templates/schemas of a kind. */
+export function schemaFileOf(kind: string): string {
+  const file = FILES.get(kind);
+  if (file === undefined) throw new Error(`there is no schema for kind ${kind}`);
+  return file;
+}
+
 function addSchemas(): Map<string, string> {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith(SUFFIX));
   return new Map(

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { fieldSamples, requiredFields } from '../support/schema-samples.ts';
+import { PACKAGE_ROOT, SCHEMA_KINDS } from '../support/schemas.ts';
+
+/**
+ * Every field of every kind of documents is one of two: the GitHub Action finds something in it, or no command ends with another exit
+ * status than 0 by it, which is said here. A field that comes new has to be made one of them.
+ */
+const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps'];
+const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
+  AcceptResult: ['peer', 'user', 'peers'],
+  ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'disabled'],
+  CertificateList: ['certificates', 'rotations'],
+  CheckReport: [],
+  ClusterMeshInvitation: [
+    'step',
+    'id',
+    'issued',
+    'expires',
+    'invited',
+    'answers',
+    'request',
+    'certificate',
+    'signature',
+  ],
+  ConnectResult: ['connections', 'probed', 'peers'],
+  ConnectivityReport: ['namespace', 'image'],
+  DisableResult: ['stillPointingHere', 'looked'],
+  DisconnectResult: ['disconnected', 'unreached', 'peers', 'looked'],
+  EnableResult: [],
+  Error: [],
+  ExplanationList: ['explanations'],
+  FailoverReport: ['drainedOnly', 'services', 'assumed'],
+  FirewallRules: ['rules'],
+  GlobalServiceResult: ['namespace', 'name', 'global'],
+  HelmResult: ['dryRun'],
+  InvitationList: [],
+  Mesh: ['spec'],
+  MeshDiff: ['summary'],
+  MeshGraph: ['title', 'nodes', 'edges'],
+  MeshStatusReport: ['matrix', 'unanswered'],
+  Plan: ['dryRun', 'summary', 'untried', 'unconnected'],
+  // What was not tested fails by its path.
+  ProbeReport: ['tests', 'untested'],
+  RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],
+  RotationResult: ['certificates', 'replaced', 'staying', 'switched', 'parted', 'peers'],
+  RoutesReport: ['unpaired', 'bgpPeers'],
+  ServiceDescription: ['service', 'assumed'],
+  ServiceList: ['services', 'assumed'],
+  // What is wrong with these is a problem, a fault or a reason as well.
+  StatusReport: [
+    ...[
+      'namespace',
+      'unproved',
+      'enabled',
+      'nodes',
+      'kvstoremesh',
+      'peers',
+      'sample',
+      'serves',
+      'servesUnseen',
+      'runsAs',
+    ],
+    ...[
+      'ofOtherMeshes',
+      'onRecord',
+      'admits',
+      'ofOthers',
+      'keptFor',
+      'unsigned',
+      'caExpired',
+      'caBundle',
+      'unfinished',
+    ],
+    'invitations',
+  ],
+  VersionReport: ['client'],
+};
+
+type Document = Record<string, unknown>;
+
+/** What is found in a document, as text. */
+async function reader(): Promise<(document: Document) => string> {
+  const { reportOf } = await import(new URL('.ci/action/report.mjs', PACKAGE_ROOT).href);
+  return (document) => JSON.stringify(reportOf(JSON.stringify(document))?.findings ?? []);
+}
+
+/** One with what each of its kind has, in which nothing is found. */
+function wellDocument(kind: string, fields: ReadonlyMap<string, readonly unknown[]>): Document {
+  const required = requiredFields(kind);
+  const value = (name: string) => {
+    const [first] = fields.get(name) ?? [];
+    return Array.isArray(first) ? [] : first;
+  };
+  return Object.fromEntries(required.map((name) => [name, value(name)]));
+}
+
+describe.each(SCHEMA_KINDS)('%s', (kind) => {
+  it('has no field that decides the exit status and that the Action does not know', async () => {
+    const findingsIn = await reader();
+    const fields = fieldSamples(kind);
+    const well = wellDocument(kind, fields);
+    const known = [...fields].filter(([name, values]) => {
+      const found = values.map((value) => findingsIn({ ...well, [name]: value }));
+      return new Set([...found, findingsIn(well)]).size > 1;
+    });
+    const unknown = [...fields.keys()].filter(
+      (name) => !known.some(([one]) => one === name) && !IN_EACH.includes(name),
+    );
+    expect(unknown.sort()).toEqual([...(DECIDES_NOTHING[kind] ?? [])].sort());
+  });
+});
+
+it('a document of a run that is not well has a finding, whatever else it says', async () => {
+  const findingsIn = await reader();
+  for (const kind of SCHEMA_KINDS) {
+    const fields = fieldSamples(kind);
+    const verdicts = ['passed', 'healthy', 'verified', 'survivable', 'supported', 'complete'];
+    for (const verdict of verdicts.filter((name) => fields.has(name))) {
+      const document = { ...wellDocument(kind, fields), [verdict]: false };
+      expect(findingsIn(document), `${kind}: ${verdict}`).not.toBe('[]');
+    }
+  }
+});
