@@ -17,7 +17,7 @@ checkScenarios(
       {
         when: 'nothing goes through between the clusters',
         severity: 'fail',
-        cluster: 'mesh-1',
+        args: { contexts: ['mesh-1', 'mesh-2'] },
         change: cutLink,
       },
     ],

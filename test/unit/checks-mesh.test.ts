@@ -386,7 +386,14 @@ describe('checks of the network', () => {
     const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };
     const node = { name: 'mesh-2/node-1', host: { 'primary-address': well } };
     const tunnel = readHealth({ nodes: [{ ...node, 'health-endpoint': { 'primary-address': lost } }] });
-    const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', inputOf(observed({ health: tunnel }))));
+    const input = inputOf(observed({ health: tunnel }));
+    // It dials back: else its pods could not answer.
+    const back = snapshotOf({
+      ...{ context: 'two', ciliumConfig: config(2), agent: agents(1) },
+      live: [secretObject('cilium-clustermesh', { 'mesh-1': FILE })],
+    });
+    const clusters = [...input.clusters.slice(0, 1), back];
+    const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', { ...input, clusters }));
     expect(entry).toMatchObject({ severity: 'fail', hint: expect.stringContaining('UDP 8472') });
     expect(entry?.hint).not.toContain('4240');
   });

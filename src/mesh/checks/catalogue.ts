@@ -76,7 +76,10 @@ export function describeFindings(
     if (!check) return [];
     const { category, title } = check;
     const finders = [finding.args.foundBy].flat();
-    const cause = finders[0] === undefined ? undefined : failures.find((other) => isCauseOf(other, finding));
+    // The first that says it: what is named last may itself point to another one.
+    const [cause] = finders.flatMap(
+      (id) => failures.find((other) => other.id === id && isCauseOf(other, finding)) ?? [],
+    );
     const looking = finding.args.standing ? checks.filter(({ id }) => finders.includes(id)) : [];
     const unheard = looking.every(({ id }) => !ran.has(id)) ? looking[0] : undefined;
     const said = cause
@@ -94,11 +97,10 @@ export function describeFindings(
 }
 
 /**
- * Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`; where both
+ * Whether what a finding comes from is what another one of its `foundBy` says, in the cluster of its `foundIn`; where both
  * name peers or Secrets, of one of its `foundOf`: what another peer has is no cause.
  */
-function isCauseOf({ id, cluster, args: found }: Finding, { args }: Finding): boolean {
-  if (![args.foundBy].flat().includes(id)) return false;
+function isCauseOf({ cluster, args: found }: Finding, { args }: Finding): boolean {
   if (cluster !== undefined && ![args.foundIn].flat().includes(cluster)) return false;
   const things = [found.peer, found.peers, found.secret, found.secrets].flatMap((named) => named ?? []);
   const wanted = [args.foundOf].flatMap((named) => named ?? []);

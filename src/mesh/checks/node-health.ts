@@ -1,10 +1,7 @@
-import { familyOf } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
-
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
-import { carryingFamilies } from '../network/needs.ts';
 import { AGENT_SELECTOR } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
 import { clusterKnownAs, contextOfPeer, knownAs } from '../peers/concerned-peers.ts';
@@ -12,12 +9,30 @@ import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../remembered.ts';
-import { askNodes, type Told, unpairedIn } from './shared/ask-nodes.ts';
-import type { HealthProblem, MeshCheck, MeshCheckInput, NodeHealth } from './shared/mesh-input.ts';
+import { clusterOf, isGrave, isRefusal, problemWord } from './health-problems.ts';
+import {
+  type AskedOfNodes,
+  nodesAsked,
+  othersMeant,
+  shown,
+  type Told,
+  toldBy,
+  unpairedIn,
+} from './shared/ask-nodes.ts';
+import { type Finding, listed } from './shared/check.ts';
+import {
+  findingOf,
+  type HealthProblem,
+  type MeshCheck,
+  type MeshCheckInput,
+  type NodeHealth,
+} from './shared/mesh-input.ts';
+import { type NoWayBack, noWayBack } from './way-back.ts';
 
-/** Whether nodes reach those of other clusters, by what cilium-health has found. */
-export const NODE_HEALTH: MeshCheck = askNodes<NodeHealth>({
-  id: 'node-health',
+const ID = 'node-health';
+
+const QUESTION: AskedOfNodes<NodeHealth> = {
+  id: ID,
   title: 'nodes reach the nodes of other clusters',
   // What its agents still know of others, as for a minute after it has left them, is not to be reached.
   unasked: (cluster) => (toDial(cluster).length === 0 ? 'it is to dial no other cluster' : undefined),
@@ -29,36 +44,148 @@ export const NODE_HEALTH: MeshCheck = askNodes<NodeHealth>({
   },
   nothing: 'the health checks of its agents know no node of another cluster that it is to reach, or none yet',
   unseen: (told, cluster, others, all) => [...unknownNodes(told, cluster, others, all), ...unprobedNodes(told)],
-  severity: (told, cluster, all) =>
-    told.some(({ answer }) => answer.some((one) => one.problems.some((problem) => isGrave(problem, one, cluster, all))))
-      ? 'fail'
-      : 'warn',
-  judge: (told) =>
-    told.flatMap(({ node, answer }) =>
-      answer
-        .filter(({ problems }) => problems.length > 0)
-        .map((other) => `${node} to ${other.node} (${other.problems.map(problemWord).join('; ')})`),
-    ),
-  hint: ({ context, namespace }, others, told) => {
-    // A probe needs both ends: those that agents name, of which other clusters were read or not.
-    const lost = told.flatMap(({ answer }) => answer.filter(({ problems }) => problems.length > 0));
-    const ends = [...new Set(lost.map(clusterOf))];
-    const contexts = ends.map((name) => contextOfPeer(name, others));
-    const look = meshctlCommand('connectivity probe', { context: [context, ...contexts] });
-    const problems = lost.flatMap((one) => one.problems.filter((problem) => !isRefusal(problem, one)));
-    if (problems.some(({ of }) => of === 'node')) {
-      return `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`;
-    }
-    const refusing = lost.filter((one) => one.problems.some((problem) => isRefusal(problem, one)));
-    if (refusing.length > 0) {
-      const agents = [...new Set(refusing.map(clusterOf))]
-        .map((name) => seeAgents(name, others, namespace))
-        .join(' && ');
-      return `Packets arrive, and TCP 4240 is refused: nothing listens there while an agent starts, or where none runs, or health checks are off (enable-health-checking), or a firewall rejects it. The agents: ${agents}; or what packets do now: ${look}`;
-    }
-    return `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;
+};
+
+/** Whether nodes reach those of other clusters, by what cilium-health has found: each cut is told once, from both its ends. */
+export const NODE_HEALTH: MeshCheck = {
+  ...nodesAsked(QUESTION),
+  run: (input, all) => {
+    const lost = input.clusters.flatMap((cluster) => lostFrom(cluster, input, all));
+    const [waiting, cut] = [true, false].map((waits) =>
+      lost.filter(({ because }) => (because !== undefined) === waits),
+    );
+    return [...cutsAmong(cut ?? []).map((one) => findingOfCut(one, all)), ...waitingFor(waiting ?? [], all)];
   },
-});
+  says: ({ args }) => {
+    const where = args.contexts ? `contexts ${listed(args.contexts)}` : `context "${args.context}"`;
+    const why = args.because ? `; ${args.because}` : '';
+    return `${where}: ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}${why}`;
+  },
+};
+
+/** A node of another cluster that one does not reach, as it should be. */
+interface Lost {
+  cluster: ClusterSnapshot;
+  /** The node that probed. */
+  node: string;
+  health: NodeHealth;
+  /** The name of the other cluster. */
+  to: string;
+  isGrave: boolean;
+  /** What keeps its pods from answering, whatever the network does. */
+  because: NoWayBack | undefined;
+}
+
+function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly ClusterSnapshot[]): Lost[] {
+  const others = othersMeant(cluster, all);
+  return toldBy(QUESTION, cluster, input, all).flatMap(({ node, answer }) =>
+    answer
+      .filter(({ problems }) => problems.length > 0)
+      .map((health): Lost => {
+        const to = clusterOf(health);
+        const other = clusterKnownAs(to, others);
+        const isOfPods = isTunnel(cluster) && health.problems.every(({ of }) => of === 'endpoint');
+        const place = other && { to: other, node: health.node.slice(to.length + 1) };
+        return {
+          ...{ cluster, node, health, to },
+          isGrave: health.problems.some((problem) => isGrave(problem, health, cluster, all)),
+          because: isOfPods && place ? noWayBack(place, cluster, input) : undefined,
+        };
+      }),
+  );
+}
+
+/** What a cut takes: packets between nodes, those of pods alone, or none, as where a port is refused. */
+type Kind = 'nodes' | 'refused' | 'pods';
+
+function kindOf(lost: readonly Lost[]): Kind {
+  const isOf = (is: (problem: HealthProblem, health: NodeHealth) => boolean) =>
+    lost.some(({ health }) => health.problems.some((problem) => is(problem, health)));
+  if (isOf((problem, health) => problem.of === 'node' && !isRefusal(problem, health))) return 'nodes';
+  return isOf(isRefusal) ? 'refused' : 'pods';
+}
+
+/**
+ * What is lost by cut: that from one cluster to others is one, and so is what those lose on the way back, or all that is cut off from
+ * one. Cuts of another kind between the same clusters are others.
+ */
+function cutsAmong(lost: readonly Lost[]): Lost[][] {
+  const byCluster = [...groupBy(lost, ({ cluster }) => cluster).values()];
+  return byCluster.reduce<Lost[][]>((cuts, own) => {
+    const touched = cuts.filter((cut) => kindOf(cut) === kindOf(own) && areAtOneCut(cut, own));
+    return [...cuts.filter((cut) => !touched.includes(cut)), [...touched.flat(), ...own]];
+  }, []);
+}
+
+/** Whether two lots of losses have one from both its ends, or one cluster that neither reaches. */
+function areAtOneCut(cut: readonly Lost[], own: readonly Lost[]): boolean {
+  const isBack = (one: Lost, other: Lost) => one.to === knownAs(other.cluster) && other.to === knownAs(one.cluster);
+  return cut.some((one) => own.some((other) => one.to === other.to || isBack(one, other)));
+}
+
+function findingOfCut(cut: readonly Lost[], all: readonly ClusterSnapshot[]): Finding {
+  const clusters = [...new Set(cut.map(({ cluster }) => cluster))];
+  const [first] = clusters as [ClusterSnapshot];
+  const severity = cut.some((one) => one.isGrave) ? 'fail' : 'warn';
+  const facts = shown(turnAbout(cut).map(caseOf));
+  const hint = hintFor(cut, clusters, all);
+  if (clusters.length === 1) return findingOf(ID, severity, first.context, facts, hint);
+  return { id: ID, severity, args: { contexts: clusters.map(({ context }) => context), ...facts }, hint };
+}
+
+/** The first of each cluster to each other one, then the second ones: of many cases few are named. */
+function turnAbout(cut: readonly Lost[]): Lost[] {
+  const ways = [...groupBy(cut, ({ cluster, to }) => JSON.stringify([cluster.context, to])).values()];
+  const longest = Math.max(0, ...ways.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, index) => ways.flatMap((way) => way[index] ?? [])).flat();
+}
+
+function caseOf({ node, health }: Lost): string {
+  return `${node} to ${health.node} (${health.problems.map(problemWord).join('; ')})`;
+}
+
+/** What waits for a connection, of each cluster: what that lacks is another check's to say. */
+function waitingFor(waiting: readonly Lost[], all: readonly ClusterSnapshot[]): Finding[] {
+  return [...groupBy(waiting, ({ cluster, to }) => JSON.stringify([cluster.context, to])).values()].flatMap((own) => {
+    const [first] = own;
+    if (!first) return [];
+    const { cluster, to } = first;
+    const { context } = cluster;
+    const peer = contextOfPeer(to, all);
+    const reasons = own.flatMap(({ because }) => because ?? []);
+    const of = (key: keyof NoWayBack) => [...new Set(reasons.flatMap((one) => one[key]))];
+    const args = {
+      ...shown(own.map(caseOf)),
+      because: `${to} is not connected to ${knownAs(cluster)}, so that its nodes have no way back for what its pods answer`,
+      ...{ foundBy: of('foundBy'), foundIn: of('foundIn'), foundOf: of('foundOf') },
+    };
+    const hint = `Find the cause: ${meshctlCommand('clustermesh check', { context: [context, peer] })}`;
+    return [findingOf(ID, own.some((one) => one.isGrave) ? 'fail' : 'warn', context, args, hint)];
+  });
+}
+
+/** A probe needs both ends: those that agents name, of which other clusters were read or not. */
+function hintFor(cut: readonly Lost[], clusters: readonly ClusterSnapshot[], all: readonly ClusterSnapshot[]): string {
+  const [first] = clusters as [ClusterSnapshot];
+  const others = othersMeant(first, all);
+  const contexts = [
+    ...clusters.map(({ context }) => context),
+    ...cut.map(({ cluster, to }) => contextOfPeer(to, othersMeant(cluster, all))),
+  ];
+  const look = meshctlCommand('connectivity probe', { context: [...new Set(contexts)] });
+  const kind = kindOf(cut);
+  if (kind === 'nodes') {
+    return `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`;
+  }
+  if (kind === 'refused') {
+    const refusing = cut.filter(({ health }) => health.problems.some((problem) => isRefusal(problem, health)));
+    const agents = [...new Set(refusing.map(({ to }) => to))]
+      .map((name) => seeAgents(name, [...others, ...clusters], first.namespace))
+      .join(' && ');
+    return `Packets arrive, and TCP 4240 is refused: nothing listens there while an agent starts, or where none runs, or health checks are off (enable-health-checking), or a firewall rejects it. The agents: ${agents}; or what packets do now: ${look}`;
+  }
+  return `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;
+}
 
 /** Asked for each node of which an agent knows. */
 const toDial = rememberedOf((cluster: ClusterSnapshot) => expectedPeers(cluster));
@@ -148,48 +275,9 @@ function unprobedNodes(told: readonly Told<NodeHealth>[]): string[] {
   ];
 }
 
-/**
- * Whether packets of pods are lost by what a probe tells, as far as that is known: the mesh works without ping, and without an
- * address of a node in a family in which none of them travels. An endpoint is reached by the way that they take.
- */
-function isGrave(
-  problem: HealthProblem,
-  health: NodeHealth,
-  cluster: ClusterSnapshot,
-  all: readonly ClusterSnapshot[],
-): boolean {
-  const { of, address, probe } = problem;
-  const { node } = health;
-  if (probe === 'icmp') return false;
-  // Routed natively, what refuses may be a firewall that lets no pod's TCP through.
-  if (isRefusal(problem, health) && (of === 'node' || isTunnel(cluster))) return false;
-  const other = all.find((one) => node.startsWith(`${knownAs(one)}/`));
-  if (of === 'endpoint' || address === '' || !other) return true;
-  return carryingFamilies(cluster, other).has(familyOf(address));
-}
-
-/** Whether packets went there and back, as the ping to that address did, and nothing took them. */
-function isRefusal({ of, address, probe, says }: HealthProblem, { problems }: NodeHealth): boolean {
-  if (probe !== 'http' || !/connection refused/i.test(says)) return false;
-  return !problems.some((one) => one.of === of && one.address === address && one.probe === 'icmp');
-}
-
 /** The command that shows the agents of a cluster. @param usual the namespace of Cilium where that of the cluster is not known */
 function seeAgents(name: string, others: readonly ClusterSnapshot[], usual: string): string {
   const { namespace = usual } = clusterKnownAs(name, others) ?? {};
   const place = { context: contextOfPeer(name, others), namespace };
   return kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']);
-}
-
-/** The name of a node's cluster: agents name nodes of the mesh `<cluster>/<node>`. */
-function clusterOf({ node }: NodeHealth): string {
-  return node.split('/')[0] ?? '';
-}
-
-/** From this age on it is said: agents probe each other every minute or so, and what was wrong then may be mended. */
-const OLD_S = 30;
-
-function problemWord({ of, address, probe, says, ageS = 0 }: HealthProblem): string {
-  const where = address === '' ? '' : ` over IPv${familyOf(address)} to ${address}`;
-  return `${of} ${probe}${where}: ${says}${ageS < OLD_S ? '' : `, ${ageS} s ago`}`;
 }

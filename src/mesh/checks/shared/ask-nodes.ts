@@ -11,8 +11,8 @@ import { sampleOf, silentAgents } from './subjects.ts';
 /** What one agent was asked and answered, and its pod, as far as that is known. */
 export type Told<Answer> = { node: string; pod?: string | undefined; answer: readonly Answer[] };
 
-/** What is asked of the agents of each cluster, and how the answers are judged. */
-export interface NodeQuestion<Answer> {
+/** What is asked of the agents of each cluster. */
+export interface AskedOfNodes<Answer> {
   id: string;
   title: string;
   /** Why the question does not arise in a cluster; undefined where it does. */
@@ -29,12 +29,6 @@ export interface NodeQuestion<Answer> {
     observed: MeshCheckInput['observed'],
   ): Answer | undefined;
   nothing?: string;
-  severity:
-    | 'warn'
-    | 'fail'
-    | ((told: readonly Told<Answer>[], cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => 'warn' | 'fail');
-  /** What is wrong, one clause each. */
-  judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   /** What of it is not known beside the answers of silent agents, one clause each. */
   unseen?(
     told: readonly Told<Answer>[],
@@ -42,6 +36,16 @@ export interface NodeQuestion<Answer> {
     others: readonly ClusterSnapshot[],
     all: readonly ClusterSnapshot[],
   ): string[];
+}
+
+/** The same, and how the answers are judged. */
+export interface NodeQuestion<Answer> extends AskedOfNodes<Answer> {
+  severity:
+    | 'warn'
+    | 'fail'
+    | ((told: readonly Told<Answer>[], cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => 'warn' | 'fail');
+  /** What is wrong, one clause each. */
+  judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
 }
 
@@ -55,19 +59,25 @@ export function othersMeant(cluster: ClusterSnapshot, all: readonly ClusterSnaps
   return withoutNamesakes(cluster, all).filter((other) => !areApart(pairs, own, knownAs(other)));
 }
 
-/** A check of what the agents of a cluster said. */
-export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
-  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
-  const toldBy = (
-    cluster: ClusterSnapshot,
-    { observed }: MeshCheckInput,
-    all: readonly ClusterSnapshot[],
-  ): Told<Answer>[] =>
-    (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
-      const said = answer(node);
-      const judged = about ? said?.flatMap((one) => about(one, cluster, all, observed) ?? []) : said;
-      return judged ? [{ node: node.node, pod: node.pod, answer: judged }] : [];
-    });
+/** What of the answers of a cluster's agents is judged. */
+export function toldBy<Answer>(
+  { answer, about }: Pick<AskedOfNodes<Answer>, 'answer' | 'about'>,
+  cluster: ClusterSnapshot,
+  { observed }: MeshCheckInput,
+  all: readonly ClusterSnapshot[],
+): Told<Answer>[] {
+  return (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
+    const said = answer(node);
+    const judged = about ? said?.flatMap((one) => about(one, cluster, all, observed) ?? []) : said;
+    return judged ? [{ node: node.node, pod: node.pod, answer: judged }] : [];
+  });
+}
+
+/** What a check looks at of what the agents of a cluster said. */
+export function nodesAsked<Answer>(
+  question: AskedOfNodes<Answer>,
+): Pick<MeshCheck, 'id' | 'category' | 'title' | 'subject'> {
+  const { id, title, unasked, silent, nothing = silent } = question;
   return {
     id,
     category: 'network',
@@ -76,7 +86,7 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
       const others = othersMeant(cluster, input.clusters);
       const reason = unasked?.(cluster, others);
       if (reason !== undefined) return { things: [], otherwise: reason };
-      const told = toldBy(cluster, input, input.clusters);
+      const told = toldBy(question, cluster, input, input.clusters);
       const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
       const observation = input.observed.get(cluster.context);
       const answered = told.map(({ node }) => node);
@@ -90,10 +100,18 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         sample: sampleOf(observation),
       };
     },
+  };
+}
+
+/** A check of what the agents of a cluster said. */
+export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
+  const { id, severity, judge, hint } = question;
+  return {
+    ...nodesAsked(question),
     run: (input, all) =>
       input.clusters.flatMap((cluster): Finding[] => {
         const others = othersMeant(cluster, all);
-        const told = toldBy(cluster, input, all);
+        const told = toldBy(question, cluster, input, all);
         const cases = judge(told, cluster, others);
         if (cases.length === 0) return [];
         const weight = typeof severity === 'function' ? severity(told, cluster, all) : severity;
@@ -104,6 +122,7 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
   };
 }
 
-function shown(cases: readonly string[]): Finding['args'] {
+/** The first of some cases, and how many more there are, as facts of a finding. */
+export function shown(cases: readonly string[]): Finding['args'] {
   return { cases: cases.slice(0, MOST_NAMED), more: Math.max(0, cases.length - MOST_NAMED) };
 }

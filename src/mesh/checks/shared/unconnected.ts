@@ -42,6 +42,11 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'agents-outdated': 'identity-running',
 };
 
+/** The ids of the checks that find a fault in the cluster that has it. */
+export function findersOf(id: FaultId): string[] {
+  return [FOUND_BY[id] ?? id].flat();
+}
+
 /** The same of what no fault explains. */
 const OF_CLASS: Readonly<Partial<Record<StatusReason['id'], string>>> = {
   'own-apiserver-missing': APISERVER_DEPLOYED,
