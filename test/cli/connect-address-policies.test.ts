@@ -19,7 +19,7 @@ const POLICY = {
   },
 };
 const SAYS =
-  'network policies default/from-east allow traffic with pods of mesh-2 by address, and no longer do so once it is dialled';
+  'network policy default/from-east allows traffic with pods of mesh-2 by address, and no longer does so once it is dialled';
 const ADVICE =
   'context "mesh-1": rules by address do not mean pods and nodes of mesh-2 once dialled → In policies that';
 const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
@@ -31,7 +31,7 @@ const OF_NODES = {
   metadata: { name: 'from-nodes' },
   spec: { endpointSelector: {}, ingress: [{ fromEntities: ['cluster'] }] },
 };
-const GAINED = 'context "mesh-1": entity cluster means nodes of mesh-2 too, in network policies from-nodes';
+const GAINED = 'context "mesh-1": entity cluster means nodes of mesh-2 too, in network policy from-nodes';
 
 beforeAll(async () => {
   two = await startTwoOwners(2);

@@ -26,7 +26,7 @@ const NAMED = {
   },
 };
 const SAYS =
-  'context "mesh-1": selectors that name no cluster mean pods of mesh-2 too, in network policies default/rebel-base → ' +
+  'context "mesh-1": selectors that name no cluster mean pods of mesh-2 too, in network policy default/rebel-base → ' +
   'meshctl clustermesh inspect-policy-default-local-cluster --context mesh-1 --all-namespaces';
 const APPLY = ['apply', '-f', '-'];
 const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });

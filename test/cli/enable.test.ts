@@ -59,7 +59,7 @@ describe('enable --dry-run', () => {
       const result = await meshctl('enable', '--context', 'mesh-1', `--dry-run=${mode}`);
       expect(result.exitCode, result.stderr).toBe(0);
       expect(result.stdout).toContain('+ create Deployment kube-system/clustermesh-apiserver');
-      expect(result.stdout).toContain('# Service type LoadBalancer: 1 of 1 nodes have a providerID gce://');
+      expect(result.stdout).toContain('# Service type LoadBalancer: the only node has a providerID gce://');
       expect(result.stdout).toContain('Plan: 14 to create.\nNothing was changed');
     }
     expect(found(sandbox.clusters[0], 'cluster').store.list({ apiVersion: 'v1', kind: 'Secret' })).toEqual(before);

@@ -69,7 +69,7 @@ describe('services behind a broken connection', () => {
     expect(clusters[0]?.brokenLinks).toMatchObject([{ peer: 'mesh-2', state: 'disconnected' }]);
     // Where mesh-1 hears of no pod of mesh-2, no answer finds there through the tunnel.
     expect(clusters[1]?.brokenLinks).toMatchObject([{ peer: 'mesh-1', state: 'at-risk' }]);
-    expect(clusters[0]?.brokenLinks?.[0]?.reason).toMatch(/^0 of 1 nodes connected: .*no such user/);
+    expect(clusters[0]?.brokenLinks?.[0]?.reason).toMatch(/^0 of 1 node connected: .*no such user/);
     const [borrowed, shared] = services;
     expect(borrowed?.clusters[0]?.definition).toMatchObject({ uses: [], usesDisconnected: ['mesh-2'] });
     expect(borrowed?.warnings).toContainEqual(expect.objectContaining({ id: 'unserved', clusters: ['mesh-1'] }));
@@ -81,7 +81,7 @@ describe('services behind a broken connection', () => {
     expect(failover.stdout).toContain('default/borrowed: already now for mesh-1 (no connection to mesh-2)');
     const text = (await service('list')).stdout;
     expect(text).toContain('nothing, mesh-2 (not connected)');
-    expect(text).toMatch(/⚠️ {2}mesh-1 is not connected to mesh-2, so backends there do not count for it: 0 of 1 nodes/);
+    expect(text).toMatch(/⚠️ {2}mesh-1 is not connected to mesh-2, so backends there do not count for it: 0 of 1 node/);
     expect(text).toMatch(/→ meshctl clustermesh status .*--context 'admin@prod b \(old\),mesh-2'/);
     expect((await service('describe', 'default/borrowed')).stdout).toContain('nothing, mesh-2 (not connected)');
     expect((await service('list', '-o', 'name')).stderr).toContain('mesh-1 is not connected to mesh-2');

@@ -164,7 +164,7 @@ describe('who serves whom is what requests get', () => {
     expect(described).toMatch(/Uses now: +mesh-1 \(as last heard, 2 now\)/);
     expect(described).not.toContain('requests from mesh-2 fail');
     expect(described).toMatch(
-      /⚠️ {2}mesh-2 is not connected to mesh-1, and goes on sending requests to the backends there that it last heard of, until its agents restart: 0 of 1 nodes connected/,
+      /⚠️ {2}mesh-2 is not connected to mesh-1, and goes on sending requests to the backends there that it last heard of, until its agents restart: 0 of 1 node connected/,
     );
     const lost = (await service('failover', 'default/echo', '--without', 'mesh-1')).stdout;
     expect(lost).toMatch(/mesh-1 +NO/);

@@ -41,9 +41,9 @@ function told(policies: readonly KubeObject[], config: Record<string, string> = 
   const changes = addressPolicyChanges([{ client: clientOf(policies, config), server }]);
   return changes.hazards.map(({ says }) =>
     says
-      .replace('network policies default/a ', '')
+      .replace('network policy default/a ', '')
       .replace(' traffic with ', ' ')
-      .replace(', and no longer do so once it is dialled', ''),
+      .replace(', and no longer does so once it is dialled', ''),
   );
 }
 
@@ -54,7 +54,7 @@ function gained(policies: readonly KubeObject[], config: Record<string, string> 
 }
 
 describe('whom a rule comes to mean by the first dial', () => {
-  const NODES = (entities: string) => `context "one": ${entities} nodes of mesh-2 too, in network policies default/a`;
+  const NODES = (entities: string) => `context "one": ${entities} nodes of mesh-2 too, in network policy default/a`;
 
   it.each<[string, object, string[]]>([
     ['fromEntities cluster', { ingress: [{ fromEntities: ['cluster'] }] }, [NODES('entity cluster means')]],
@@ -72,17 +72,17 @@ describe('whom a rule comes to mean by the first dial', () => {
     [
       'fromEntities cluster-mesh',
       { ingress: [{ fromEntities: ['cluster-mesh'] }] },
-      ['context "one": entity cluster-mesh means pods and nodes of mesh-2 too, in network policies default/a'],
+      ['context "one": entity cluster-mesh means pods and nodes of mesh-2 too, in network policy default/a'],
     ],
     [
       'fromEntities ingress',
       { ingress: [{ fromEntities: ['ingress'] }] },
-      ['context "one": entity ingress means Ingress proxies of mesh-2 too, in network policies default/a'],
+      ['context "one": entity ingress means Ingress proxies of mesh-2 too, in network policy default/a'],
     ],
     [
       'what is denied',
       { ingressDeny: [{ fromEntities: ['remote-node'] }] },
-      ['network policies default/a deny traffic with nodes of mesh-2, too, by entity remote-node'],
+      ['network policy default/a denies traffic with nodes of mesh-2, too, by entity remote-node'],
     ],
     ['fromEntities host', { ingress: [{ fromEntities: ['host'] }] }, []],
     ['fromEntities all', { ingress: [{ fromEntities: ['all'] }] }, []],
@@ -101,22 +101,22 @@ describe('what becomes of a policy by the first dial', () => {
     [
       'pods of a range',
       kubernetes({ ingress: [{ from: [{ ipBlock: { cidr: '10.2.0.0/16' } }] }] }),
-      ['allow pods of mesh-2 by address'],
+      ['allows pods of mesh-2 by address'],
     ],
     [
       'pods of a range that are sent to',
       kubernetes({ egress: [{ to: [{ ipBlock: { cidr: '10.2.1.7/32' } }] }] }),
-      ['allow pods of mesh-2 by address'],
+      ['allows pods of mesh-2 by address'],
     ],
     [
       'a node',
       kubernetes({ egress: [{ to: [{ ipBlock: { cidr: '172.18.2.11/32' } }] }] }),
-      ['allow nodes of mesh-2 by address'],
+      ['allows nodes of mesh-2 by address'],
     ],
     [
       'everything',
       kubernetes({ egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }] }] }),
-      ['allow pods and nodes of mesh-2 by address'],
+      ['allows pods and nodes of mesh-2 by address'],
     ],
     [
       'everything but private addresses',
@@ -126,22 +126,22 @@ describe('what becomes of a policy by the first dial', () => {
     [
       'everything but some of its pods',
       kubernetes({ egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.2.0.0/24'] } }] }] }),
-      ['allow pods of mesh-2 by address'],
+      ['allows pods of mesh-2 by address'],
     ],
     ['addresses of nobody there', kubernetes({ ingress: [{ from: [{ ipBlock: { cidr: '10.3.0.0/16' } }] }] }), []],
     ['pods by labels', kubernetes({ ingress: [{ from: [{ podSelector: {} }] }] }), []],
     ['everybody', kubernetes({ ingress: [{}] }), []],
-    ['fromCIDR', cilium({ ingress: [{ fromCIDR: ['10.2.0.0/16'] }] }), ['allow pods of mesh-2 by address']],
-    ['toCIDR', cilium({ egress: [{ toCIDR: ['10.2.0.0/16'] }] }), ['allow pods of mesh-2 by address']],
+    ['fromCIDR', cilium({ ingress: [{ fromCIDR: ['10.2.0.0/16'] }] }), ['allows pods of mesh-2 by address']],
+    ['toCIDR', cilium({ egress: [{ toCIDR: ['10.2.0.0/16'] }] }), ['allows pods of mesh-2 by address']],
     [
       'fromCIDRSet',
       cilium({ ingress: [{ fromCIDRSet: [{ cidr: '10.0.0.0/8' }] }] }),
-      ['allow pods of mesh-2 by address'],
+      ['allows pods of mesh-2 by address'],
     ],
     [
       'toCIDRSet',
       cilium({ egress: [{ toCIDRSet: [{ cidr: '172.18.0.0/16' }] }] }),
-      ['allow nodes of mesh-2 by address'],
+      ['allows nodes of mesh-2 by address'],
     ],
     [
       'a group of ranges',
@@ -153,39 +153,39 @@ describe('what becomes of a policy by the first dial', () => {
       cilium({ egress: [{ toGroups: [{ aws: {} }] }] }),
       ['may allow pods and nodes of mesh-2 by address'],
     ],
-    ['what is denied', cilium({ ingressDeny: [{ fromCIDR: ['10.2.0.0/16'] }] }), ['deny pods of mesh-2 by address']],
+    ['what is denied', cilium({ ingressDeny: [{ fromCIDR: ['10.2.0.0/16'] }] }), ['denies pods of mesh-2 by address']],
     [
       'what is not to be sent to',
       cilium({ egressDeny: [{ toCIDRSet: [{ cidr: '172.18.2.12/32' }] }] }),
-      ['deny nodes of mesh-2 by address'],
+      ['denies nodes of mesh-2 by address'],
     ],
     [
       'fromEntities world',
       cilium({ ingress: [{ fromEntities: ['world'] }] }),
-      ['allow pods and nodes of mesh-2 as entity world'],
+      ['allows pods and nodes of mesh-2 as entity world'],
     ],
     [
       'toEntities world-ipv4',
       cilium({ egress: [{ toEntities: ['world-ipv4'] }] }),
-      ['allow pods and nodes of mesh-2 as entity world-ipv4'],
+      ['allows pods and nodes of mesh-2 as entity world-ipv4'],
     ],
     ['an entity of a family that it has not', cilium({ egress: [{ toEntities: ['world-ipv6'] }] }), []],
     [
       'the label of the entity',
       cilium({ ingress: [{ fromEndpoints: [{ matchLabels: { 'reserved:world': '' } }] }] }),
-      ['allow pods and nodes of mesh-2 as entity world'],
+      ['allows pods and nodes of mesh-2 as entity world'],
     ],
     [
       'entity world denied',
       cilium({ egressDeny: [{ toEntities: ['world'] }] }),
-      ['deny pods and nodes of mesh-2 as entity world'],
+      ['denies pods and nodes of mesh-2 as entity world'],
     ],
     ['fromEntities all', cilium({ ingress: [{ fromEntities: ['all'] }] }), []],
     ['fromEntities host', cilium({ ingress: [{ fromEntities: ['host'] }] }), []],
     [
       'one of several specs',
       { ...cilium({}), spec: null, specs: [{ ingress: [{ fromCIDR: ['10.2.0.0/16'] }] }] },
-      ['allow pods of mesh-2 by address'],
+      ['allows pods of mesh-2 by address'],
     ],
   ])('%s', (_, policy, wanted) => {
     expect(told([policy])).toEqual(wanted);
@@ -194,10 +194,10 @@ describe('what becomes of a policy by the first dial', () => {
   const EVERYTHING = kubernetes({ egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }] }] });
 
   it.each<[Record<string, string>, string[]]>([
-    [{ 'policy-cidr-match-mode': 'nodes' }, ['allow pods of mesh-2 by address']],
+    [{ 'policy-cidr-match-mode': 'nodes' }, ['allows pods of mesh-2 by address']],
     [{ 'policy-cidr-match-mode': 'nodes pods' }, ['may allow pods of mesh-2 by address']],
     [{ 'enable-policy': 'never' }, []],
-    [{ 'policy-default-local-cluster': 'true' }, ['allow pods and nodes of mesh-2 by address']],
+    [{ 'policy-default-local-cluster': 'true' }, ['allows pods and nodes of mesh-2 by address']],
   ])('with %j', (config, wanted) => {
     expect(told([EVERYTHING], config)).toEqual(wanted);
   });
@@ -215,7 +215,7 @@ describe('what becomes of a policy by the first dial', () => {
     expect(hazards).toEqual([
       {
         cluster: 'one',
-        says: 'network policies default/a allow traffic with pods and nodes of mesh-2 and mesh-3 by address, and no longer do so once they are dialled',
+        says: 'network policy default/a allows traffic with pods and nodes of mesh-2 and mesh-3 by address, and no longer does so once they are dialled',
       },
     ]);
     expect(warnings).toEqual([expect.stringContaining('→ In policies that are to mean them, name pods by the label')]);

@@ -53,7 +53,7 @@ describe('a platform', () => {
       server: 'https://x.eks.amazonaws.com',
     });
     expect(exposure.annotations).toHaveProperty(['service.beta.kubernetes.io/azure-load-balancer-internal']);
-    expect(exposure.evidence).toEqual(['1 of 1 nodes have a providerID azure:// (Azure)']);
+    expect(exposure.evidence).toEqual(['the only node has a providerID azure:// (Azure)']);
   });
 
   it('is never told by the context alone', () => {
@@ -86,7 +86,7 @@ describe('outside of the clouds', () => {
     const probed = [object('IPAddressPool', 'pool')];
     expect(detect({ nodes: [node({ providerId: 'kind://docker/a/b' })], probed })).toMatchObject({
       type: 'LoadBalancer',
-      evidence: ['1 of 1 nodes have a providerID kind:// (kind)', 'MetalLB has the IPAddressPool pool'],
+      evidence: ['the only node has a providerID kind:// (kind)', 'MetalLB has the IPAddressPool pool'],
     });
   });
 

@@ -196,7 +196,10 @@ describe('status', () => {
         • mesh-2: 2/2 configured, 2/2 connected
       ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1) (refused)
            connect: connection refused
-         → meshctl clustermesh status --context 'one,<context of mesh-2>'
+         →     meshctl clustermesh status --context 'one,<context of mesh-2>'
+           or once mesh-2 is gone for good, as a cluster that is silent is still sent its share of
+           requests, which are lost:
+               meshctl clustermesh disconnect --context one --peer mesh-2
       More: meshctl explain refused"
     `);
   });
@@ -263,10 +266,10 @@ describe('status', () => {
     };
     const [reason] = reasonsOf(evaluateMesh([report], [silent]));
     expect(reason?.hint).toBe(
-      '"mesh-2" may be the cluster of context "two", which does not answer. If it is gone for good, forget it: meshctl clustermesh disconnect --context one --peer mesh-2',
+      'A cluster that is silent is still sent its share of requests, which are lost. "mesh-2" may be the cluster of context "two", which does not answer. If it is gone for good, forget it: meshctl clustermesh disconnect --context one --peer mesh-2',
     );
     expect(reasonsOf(evaluateMesh([report], []))[0]?.hint).toBe(
-      "meshctl clustermesh status --context 'one,<context of mesh-2>'",
+      "meshctl clustermesh status --context 'one,<context of mesh-2>'; or once mesh-2 is gone for good, as a cluster that is silent is still sent its share of requests, which are lost: meshctl clustermesh disconnect --context one --peer mesh-2",
     );
   });
 

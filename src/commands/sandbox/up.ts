@@ -36,7 +36,7 @@ function clustersOf({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): Sa
   requireKnown('provider', provider, [...PROVIDER_NAMES.keys()]);
   const count = clusters ?? (provider.length > 1 ? provider.length : DEFAULT_CLUSTERS);
   if (provider.length > 1 && provider.length !== count) {
-    throw new MeshctlError('Usage', `--provider names ${provider.length} providers for ${count} clusters`, {
+    throw new MeshctlError('Usage', `--provider names ${provider.length} providers for ${counted(count, 'cluster')}`, {
       hint: 'Name one for all, or one for each cluster.',
     });
   }

@@ -3,6 +3,7 @@ import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
+import { partOf } from '../counted.ts';
 import { ingressVerdict } from '../objects/ingress-policy.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
@@ -81,7 +82,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) =>
       args.serving === 0
         ? `context "${args.context}": externalTrafficPolicy is Local, and no ready node has a ready pod`
-        : `context "${args.context}": externalTrafficPolicy is Local, so only ${args.serving} of ${args.nodes} nodes serve peers, and others when pods move`,
+        : `context "${args.context}": externalTrafficPolicy is Local, by which ${partOf(Number(args.serving), Number(args.nodes), 'node', ['serves', 'serve'])} peers, and others when pods move`,
   },
 ];
 

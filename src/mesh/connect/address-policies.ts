@@ -10,6 +10,7 @@ import { groupBy } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import { type DialOfSnapshots, firstDials } from '../services/newly-shared.ts';
+import { policiesNamed } from './policy-words.ts';
 
 /** What first dials make of network policies that say by address, or by entity, whom they mean. */
 export interface AddressPolicyChanges {
@@ -53,7 +54,7 @@ function changesIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[])
     return [
       {
         cluster: context,
-        says: `network policies ${firstOf(policies)} ${verb} traffic with ${whom} of ${names} ${how}, and no longer do so once ${once} dialled`,
+        says: `${policiesNamed(policies)} ${verbOf(policies, verb)} traffic with ${whom} of ${names} ${how}, and no longer ${verbOf(policies, 'do')} so once ${once} dialled`,
       },
     ];
   });
@@ -97,19 +98,25 @@ function gainsIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): 
     ].map(([whom, of]) => ({
       whom,
       entities: [...new Set(of.map(({ entity }) => entity))].sort(),
-      policies: firstOf([...new Set(of.map(({ name }) => name))].sort()),
+      policies: [...new Set(of.map(({ name }) => name))].sort(),
     }));
   const entity = (of: readonly string[]) => `${of.length === 1 ? 'entity' : 'entities'} ${enumerated(of)}`;
   return {
     hazards: alike(true).map(({ whom, entities, policies }) => ({
       cluster: context,
-      says: `network policies ${policies} deny traffic with ${whom} of ${names}, too, by ${entity(entities)}`,
+      says: `${policiesNamed(policies)} ${verbOf(policies, 'deny')} traffic with ${whom} of ${names}, too, by ${entity(entities)}`,
     })),
     warnings: alike(false).map(
       ({ whom, entities, policies }) =>
-        `context "${context}": ${entity(entities)} ${entities.length === 1 ? 'means' : 'mean'} ${whom} of ${names} too, in network policies ${policies}`,
+        `context "${context}": ${entity(entities)} ${entities.length === 1 ? 'means' : 'mean'} ${whom} of ${names} too, in ${policiesNamed(policies)}`,
     ),
   };
+}
+
+/** The form that goes with one policy, or with several. */
+function verbOf(policies: readonly string[], verb: string): string {
+  if (policies.length !== 1) return verb;
+  return { allow: 'allows', deny: 'denies', do: 'does' }[verb] ?? verb;
 }
 
 interface Change {

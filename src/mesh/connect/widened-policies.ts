@@ -5,6 +5,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { type DialOfSnapshots, firstDials } from '../services/newly-shared.ts';
+import { policiesNamed } from './policy-words.ts';
 
 /**
  * What first dials do to network policies, as clauses: where Cilium is not set to `policy-default-local-cluster`, a selector that
@@ -30,6 +31,6 @@ function widenedIn(snapshot: ClusterSnapshot, peers: readonly string[]): string[
   if (widePolicies.length === 0) return [];
   const may = selectsLocalCluster(snapshot) === undefined ? 'may mean' : 'mean';
   const look = meshctlCommand('clustermesh inspect-policy-default-local-cluster', { context }, ['--all-namespaces']);
-  const says = `context "${context}": selectors that name no cluster ${may} pods of ${names} too, in network policies ${firstOf(widePolicies)}`;
+  const says = `context "${context}": selectors that name no cluster ${may} pods of ${names} too, in ${policiesNamed(widePolicies)}`;
   return [`${says} → ${look}`];
 }

@@ -1,3 +1,4 @@
+import { shareOf } from '../counted.ts';
 import { describeFault } from '../faults/fault.ts';
 import type { BrokenLink } from './broken-link.ts';
 import type { FailureClass } from './failure-reason.ts';
@@ -35,7 +36,7 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           const unheard =
             holding > 0 || (connected > 0 && isUnfollowed(report, peer)) ? { unheard: true as const } : {};
           if (state === 'at-risk') return [{ peer, state, reason: why, ...unheard }];
-          const reason = `${connected} of ${total} nodes connected: ${why}`;
+          const reason = `${shareOf(connected, total, 'node')} connected: ${why}`;
           if (state === 'unknown') return [{ peer, state, reason, ...unheard }];
           const using = connected + holding;
           if (holding > 0 && using === total) return [{ peer, state: 'lost', reason }];

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf } from './mesh-status.ts';
 import { labelsOf, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
@@ -23,7 +24,7 @@ export function graphOfStatus(mesh: MeshStatusReport): MeshGraph {
   const asked = clusters.map((report) => ({
     id: idOf(report),
     label: report.cluster.name,
-    detail: `${report.context} · ${report.nodes.total} nodes${report.unread ? ' · not all may be read' : ''}`,
+    detail: `${report.context} · ${counted(report.nodes.total, 'node')}${report.unread ? ' · not all may be read' : ''}`,
     known: true,
     ...(report.unread ? { unread: report.unread } : {}),
   }));

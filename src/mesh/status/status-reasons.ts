@@ -30,6 +30,8 @@ export interface StatusReason {
   lead?: string | undefined;
   /** Who has it, by cluster and its context; empty where it only shows in the objects. */
   places: readonly { cluster: string; context: string; problem: StatusProblem }[];
+  /** The cluster in whose objects it shows, where it is about another one: the peer that it would lose. */
+  holder?: string | undefined;
   /** What is configured but broken, where it is that. */
   cause?: Fault | undefined;
   /** The words of an agent, of one example. */
@@ -163,17 +165,14 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   const silent = mesh.clusters.flatMap((report) =>
     report.faults
       .filter((fault) => !told.has(identityOf(fault)) && (isCheck || !isOfExpiry(fault, report)))
-      .map(
-        (fault): StatusReason => ({
-          id: fault.id,
-          about: fault.peers ?? [fault.peer ?? labelOf(report)],
-          lead: leadOf(mesh, report, fault),
-          says: describeFault(fault),
-          places: [],
-          cause: fault,
-          hint: mendOrCheck(fault, around),
-        }),
-      ),
+      .map((fault): StatusReason => {
+        const about = fault.peers ?? [fault.peer ?? labelOf(report)];
+        return {
+          ...{ id: fault.id, about, lead: leadOf(mesh, report, fault), says: describeFault(fault), places: [] },
+          ...(about.includes(labelOf(report)) ? {} : { holder: labelOf(report) }),
+          ...{ cause: fault, hint: mendOrCheck(fault, around) },
+        };
+      }),
   );
   const all = inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
   return largestFirst(all, ({ hint }) => hint, reachOf);

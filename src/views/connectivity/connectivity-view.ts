@@ -5,6 +5,7 @@ import {
   SCENARIOS,
   type ScenarioResult,
 } from '../../mesh/connectivity/connectivity.ts';
+import { capital, shareOf } from '../../mesh/counted.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { junitXml, leftoverCase, unreachableFailure } from '../junit.ts';
 import { tableLines } from '../table.ts';
@@ -102,7 +103,7 @@ function verdict(
   const left = skipped > 0 ? `, ${skipped} skipped` : '';
   if (failed > 0) {
     return [
-      `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
+      `❌ ${theme.fail(`${capital(shareOf(failed, scenarios.length, 'test'))} failed${left} (${where})`)}`,
       `   ${theme.dim('→')} ${nextStep(scenarios, contexts)}`,
     ].join('\n');
   }

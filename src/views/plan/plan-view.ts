@@ -173,7 +173,7 @@ function planSummary(steps: readonly Step[]): string {
   const writes = steps.filter(({ action }) => action !== 'keep');
   const objects = objectsOf(writes);
   if (objects.size < writes.length) {
-    return `${writes.length} writes to ${objects.size} ${objects.size === 1 ? 'object' : 'objects'}`;
+    return `${counted(writes.length, 'write')} to ${counted(objects.size, 'object')}`;
   }
   const counts = countActions(steps);
   const parts = ACTIONS.filter((action) => counts[action] > 0).map((action) => `${counts[action]} to ${action}`);

@@ -229,8 +229,10 @@ export function replicaLines(
 ): string[] {
   const { context, namespace, enabled, kvstoremesh, peers } = report;
   const name = labelsOf(all)(report);
-  if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
-  const line = `${theme.warn('⚠️ ')} ${name}: no KVStoreMesh replica runs, so changes in other clusters go unnoticed`;
+  if (!kvstoremesh.enabled || isAlone(report) || kvstoremesh.replicas > 0) return [];
+  // Who dials nobody, as chosen, has no changes to notice.
+  const unnoticed = peers.length === 0 ? '' : ', so changes in other clusters go unnoticed';
+  const line = `${theme.warn('⚠️ ')} ${name}: no KVStoreMesh replica runs${unnoticed}`;
   if (!enabled || reasons.some(({ about }) => about.includes(name))) return [line];
   const look = describeCommand({ context, namespace }, 'deployment', { name: APISERVER });
   return [line, ...hintLines(look, theme)];
@@ -256,7 +258,7 @@ const MANY_CLUSTERS = 6;
  * @param isCut they are so many that where it is so is told by clusters, and by pods only where these are few
  */
 export function reasonLines(
-  { id, about, lead, says, places, message, hint }: StatusReason,
+  { id, about, lead, says, places, holder, message, hint }: StatusReason,
   theme: Theme,
   { isOfMany = false, isCut = false } = {},
 ): string[] {
@@ -265,7 +267,8 @@ export function reasonLines(
     isOfMany || clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
   );
   const isMany = clusters.size >= (isCut ? MANY_ALIKE : MANY_CLUSTERS);
-  const where = isMany ? [inClusters([...clusters])] : each;
+  const held = isOfMany && holder !== undefined ? [`in ${holder}`] : [];
+  const where = isMany ? [inClusters([...clusters])] : [...each, ...held];
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [
     `${theme.warn('⚠️ ')} ${firstOf(about)}: ${words}${where.length > 0 ? ` — ${(about.length > 1 && id === 'agent-unreachable' ? [firstOf(where)] : where).join('; ')}` : ''} ${theme.dim(`(${id})`)}`,

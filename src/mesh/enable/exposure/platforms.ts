@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { partOf } from '../../counted.ts';
 
 /** A place where clusters run, and how it can be told from what the cluster says. */
 export interface Platform {
@@ -194,11 +195,12 @@ export function platformEvidence(snapshot: ClusterSnapshot): PlatformEvidence[] 
       evidence.push({ platform, source, count, seen: `${seen} (${platform.name})` });
     for (const scheme of platform.schemes) {
       const count = nodes.filter(({ providerId }) => schemeOf(providerId) === scheme).length;
-      if (count > 0) add('providerID', count, `${count} of ${total} nodes have a providerID ${scheme}://`);
+      if (count > 0)
+        add('providerID', count, `${partOf(count, total, 'node', ['has', 'have'])} a providerID ${scheme}://`);
     }
     for (const prefix of platform.labels) {
       const count = nodes.filter(({ labels }) => Object.keys(labels).some((label) => label.startsWith(prefix))).length;
-      if (count > 0) add('node label', count, `${count} of ${total} nodes have a label ${prefix}…`);
+      if (count > 0) add('node label', count, `${partOf(count, total, 'node', ['has', 'have'])} a label ${prefix}…`);
     }
     const group = apiGroups.find((name) => platform.apiGroups.some((known) => matches(name, known)));
     if (group) add('API group', 1, `the API server serves ${group}`);
