@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'ApiFailure'
   | 'Unauthenticated'
   | 'Forbidden'
+  // Nothing is known to be wrong, and what it hangs on could not be seen: exit 3.
+  | 'NetworkUnproved'
   // The operation failed or the mesh is not healthy: exit 1.
   | 'CiliumMissing'
   | 'CiliumUnsupported'
@@ -46,6 +48,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   ApiFailure: 3,
   Unauthenticated: 3,
   Forbidden: 3,
+  NetworkUnproved: 3,
   Interrupted: 130,
   Bug: 70,
 };

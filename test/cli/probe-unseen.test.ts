@@ -13,6 +13,8 @@ const JOIN = [...connect('mesh-1', 'mesh-2'), '--probe'];
 
 /** Which of the probe's pods, by the number in its name, do not let their watch be collected. */
 let uncollected: (pod: number) => boolean = () => false;
+/** Which of them let nothing be run at all. */
+let isMute: (pod: number) => boolean = () => false;
 let arePodsRefused = false;
 /** How often something was run in each pod: its watch, what it sends, and what it saw. */
 const runs = new Map<string, number>();
@@ -25,6 +27,7 @@ beforeAll(async () => {
         throw new ApiError(403, 'Forbidden', 'pods "probe" is forbidden: violates PodSecurity "restricted:latest"');
       const [, number] = /^probe-\w+-(\d)$/.exec(name) ?? [];
       if (subresource !== 'exec' || context !== 'mesh-2' || number === undefined) return undefined;
+      if (isMute(Number(number))) throw new ApiError(403, 'Forbidden', 'not in this pod');
       runs.set(name, (runs.get(name) ?? 0) + 1);
       if (runs.get(name) === 3 && uncollected(Number(number))) throw new ApiError(403, 'Forbidden', 'not any more');
       return undefined;
@@ -54,7 +57,8 @@ it('a tunnel that nobody saw is not proved, and nothing is connected over it', a
   const versions = () => sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
   const before = versions();
   const { exitCode, stderr } = await meshctl(JOIN);
-  expect(exitCode).toBe(1);
+  // Nothing is known to be wrong.
+  expect(exitCode).toBe(3);
   expect(stderr).toMatch(
     /nothing was changed: the network is not proved: not tested from mesh-1 to mesh-2: tunnel, mtu: .*may not get or create pods\/exec/,
   );
@@ -71,6 +75,23 @@ it('what only agents could dial in place of KVStoreMesh is told, with the comman
   expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
     /not tested from mesh-1 to mesh-2: apiserver \(pod\): no pod .* → .*meshctl connectivity probe --context mesh-1,mesh-2 --via pods /,
   );
+});
+
+it('a node of which nothing at all was seen is not proved: nothing is connected, and that is no success', async () => {
+  uncollected = () => false;
+  isMute = (pod) => pod === 1;
+  const versions = () => sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
+  const before = versions();
+  const refused = await meshctl([...JOIN, '-o', 'json']);
+  expect(refused.exitCode).toBe(3);
+  const { error } = jsonOf(refused) as { error: { code: string; message: string; details: { unseen: unknown[] } } };
+  expect(error).toMatchObject({
+    code: 'NetworkUnproved',
+    message: expect.stringContaining('nothing was seen from or to node mesh-2-node-2 of mesh-2 ('),
+    details: { failures: [], unseen: [{ cluster: 'mesh-2', node: 'mesh-2-node-2' }] },
+  });
+  expect(versions()).toEqual(before);
+  isMute = () => false;
 });
 
 it('what only some nodes did not see is told, and does not keep clusters apart', async () => {

@@ -3,7 +3,7 @@ import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.t
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import { isProved } from '../../mesh/probe/paths.ts';
-import { extentOf, isOpen, type ProbeExtent } from '../../mesh/probe/report.ts';
+import { extentOf, isOpen, type ProbeExtent, unseenWords } from '../../mesh/probe/report.ts';
 import { isWhyUnproved, notTested, tryAll } from '../../mesh/probe/untested.ts';
 import type { Flow, Target } from '../flow.ts';
 import { probeNetwork } from './probe.ts';
@@ -15,7 +15,8 @@ const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_0
  * Probes the network between clusters that are to be joined. What was not tested is told, whatever came of the rest.
  * @param directions who is to dial whom, and where
  * @returns between how many nodes of each cluster it was probed, and what was said of what the mesh works without, and was not tested
- * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nobody could see whether it does
+ * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs; `NetworkUnproved` when nobody could see whether
+ * it does, also of one node alone that takes part
  */
 export async function requireOpenNetwork(
   flow: Flow,
@@ -29,7 +30,7 @@ export async function requireOpenNetwork(
     endpoints: dialledEndpoints(direction),
   }));
   const report = await probeNetwork(flow, targets, [], { ...USUAL, parallel, dials });
-  const { paths, failures, untested, unreachable } = report;
+  const { paths, failures, untested, unreachable, unseen = [] } = report;
   const context = targets.map(({ client }) => client.context);
   const look = meshctlCommand('connectivity probe', { context });
   const optional = failures.filter(({ required }) => !required);
@@ -46,13 +47,17 @@ export async function requireOpenNetwork(
   if (more.length > 0) warnings.push(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
   for (const words of warnings) flow.progress.warn(words);
   // What is left of the probe, of which it has warned, says nothing against the network.
-  if (isOpen(report)) return { probed: report.clusters.map(extentOf), warnings };
+  if (isOpen(report) && unseen.length === 0) return { probed: report.clusters.map(extentOf), warnings };
   const says =
     blocked.length > 0
       ? blocked.map((failure) => failureTitle(failure))
-      : [...unreachable.map(({ message }) => message), ...untested.filter(isWhy).map(notTested)];
+      : [
+          ...unreachable.map(({ message }) => message),
+          ...untested.filter(isWhy).map(notTested),
+          ...unseen.map(unseenWords),
+        ];
   throw new MeshctlError(
-    'NetworkBlocked',
+    blocked.length > 0 ? 'NetworkBlocked' : 'NetworkUnproved',
     `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,
     {
       hint:
@@ -62,7 +67,10 @@ export async function requireOpenNetwork(
               context,
               lead: `${lead}, or connect without --probe, which proves nothing of the network`,
             }),
-      details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
+      details: {
+        failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })),
+        ...(unseen.length > 0 ? { unseen } : {}),
+      },
     },
   );
 }

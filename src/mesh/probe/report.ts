@@ -111,6 +111,11 @@ export interface UnseenNode {
   why?: string | undefined;
 }
 
+/** As a clause: whether packets pass there is not known. */
+export function unseenWords({ cluster, node, why }: UnseenNode): string {
+  return `nothing was seen from or to node ${node} of ${cluster}${why === undefined ? '' : ` (${why})`}`;
+}
+
 /** The nodes from and to which nothing was seen: that others see each other proves nothing of them. */
 function unseenNodes({ clusters, tests }: Pick<ProbeReport, 'clusters' | 'tests'>): UnseenNode[] {
   const placeOf = (cluster: string, node: string | undefined) => JSON.stringify([cluster, node]);

@@ -70,7 +70,7 @@ export const CONNECT = {
       group: 'run',
       description:
         'send real packets between the clusters first, as connectivity probe does, and stop if something that the mesh ' +
-        'needs is blocked, or could not be tested; not with --dry-run, because it creates pods',
+        'needs is blocked, or could not be tested (exit status 3), also of one of the nodes alone; not with --dry-run, because it creates pods',
       default: false,
     },
     {
