@@ -54,7 +54,7 @@ beforeEach(() => void setLocal('false'));
 const warningsOf = async (argv: readonly string[]) => {
   const planned = await clusters.meshctl([...argv, '--dry-run', '-o', 'json'], { input });
   expect(planned.exitCode, planned.stdout + planned.stderr).toBe(0);
-  return ((jsonOf(planned).warnings ?? []) as string[]).filter((words) => words.includes('policies'));
+  return ((jsonOf(planned).warnings ?? []) as string[]).filter((words) => words.includes('network polic'));
 };
 
 it.each([[connect('mesh-1', 'mesh-2')], [APPLY]])('%j names the policy, and the command shows it', async (argv) => {
