@@ -124,6 +124,18 @@ export function isUnjudged({ code }: Pick<MeshctlError, 'code'>): boolean {
   return UNANSWERED.includes(code);
 }
 
+/** What an API server's certificate, or what answers in its place, is refused for here, by Node.js's codes: time mends none of it. */
+const LASTING_CODES: readonly unknown[] = [
+  ...['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+  ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_SIGNATURE_FAILURE'],
+];
+
+/** Whether a cluster that could not be asked may answer at the next attempt: nobody waits for what stays so until it is mended here. */
+export function mayAnswerLater({ code, details }: Pick<MeshctlError, 'code' | 'details'>): boolean {
+  return ['ClusterUnreachable', 'ApiFailure', 'Timeout'].includes(code) && !LASTING_CODES.includes(details.code);
+}
+
 /** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
 export function errorOfAbort(signal: AbortSignal): MeshctlError {
   const { reason } = signal as { reason: unknown };

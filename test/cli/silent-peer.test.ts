@@ -1,8 +1,10 @@
 /** What is said of a cluster that has gone silent: Cilium keeps sending it requests, and tells nobody that these are lost. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { runCli } from '../support/cli.ts';
 import { type FaultMesh, ONE, startFaultMesh, TWO } from '../support/fault-mesh.ts';
 import { printedCommands } from '../support/printed-commands.ts';
+import { eventually, refsOf, setSecret } from '../support/sandbox-mesh.ts';
 
 const FORGET = ['clustermesh', 'disconnect', '--context', ONE, '--peer', 'mesh-2'];
 
@@ -41,4 +43,26 @@ it('status names what ends the requests that a silent cluster is sent, and that 
 it('and so does explain', async () => {
   const { stdout } = await runCli(['explain', 'timed-out']);
   expect(stdout).toMatch(/silent is still sent[\s\S]*meshctl clustermesh disconnect --context gke --peer mesh-2/);
+});
+
+it('a wait says of a peer that refuses, which no time mends, why and what mends it', async () => {
+  await mesh.restore();
+  const { store } = mesh.one;
+  const ca = secretTexts(store.get(refsOf(mesh.one).secret('cilium-ca')))['ca.crt'] ?? '';
+  setSecret(mesh.one, 'cilium-kvstoremesh', {
+    ...secretTexts(store.get(refsOf(mesh.one).secret('cilium-kvstoremesh'))),
+    'mesh-2.etcd-client-ca.crt': ca,
+  });
+  await eventually(
+    async () => (await status(ONE)).stdout,
+    (text) => text.includes('(tls-unknown-ca)'),
+    'the CA is noticed',
+  );
+  const { exitCode, stderr } = await mesh.meshctl([
+    ...['clustermesh', 'status', '--context', ONE, '--wait', '--wait-duration', '40s'],
+  ]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /⚠ context "admin@prod b \(old\)": mesh-2: the server certificate .* different CA .*; to mend it\n/,
+  );
 });

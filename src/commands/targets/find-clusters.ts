@@ -8,7 +8,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { mayAnswerLater, MeshctlError, warningOf } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { noCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf, opener, serverOf } from './cluster-flags.ts';
@@ -111,14 +111,12 @@ const LOOKS_AT_A_TIME = 16;
 /** One that takes longer gives its place to others, so that those that hang cost one wait together. Milliseconds. */
 const SLOW_LOOK_MS = 2000;
 
-/** What may be gone at the next attempt. */
-const PASSING: readonly string[] = ['ClusterUnreachable', 'ApiFailure', 'Timeout'];
-
 const LOOK_INTERVAL_MS = 500;
 
 /**
- * Looks again at the clusters that have not answered, until all have or time is up. Of a cluster that does not let the user
- * in nothing is waited for. Those that come late are held against those that are there, as if they had come at once.
+ * Looks again at the clusters that have not answered, until all have or time is up. Of a cluster that does not let the user in, or of
+ * which the kubeconfig is wrong, nothing is waited for: that is said at once. Those that come late are held against those that are
+ * there, as if they had come at once.
  * @param deadline on the context's clock
  */
 export async function awaitAnswers(
@@ -127,24 +125,50 @@ export async function awaitAnswers(
   found: Found,
   deadline: number,
 ): Promise<Found> {
-  const isPassing = ({ error }: SilentCluster) => PASSING.includes(error.code);
-  const waiting = found.silent.filter(isPassing);
-  if (waiting.length === 0 || context.clock.ms() + LOOK_INTERVAL_MS > deadline) return found;
-  const names = waiting.map((cluster) => cluster.context).join(', ');
-  const next = await during(context, { doing: `Waiting for ${names} to answer`, done: awaitedWords }, async () => {
-    await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
-    const clients = waiting.flatMap(({ target }) => target?.client ?? []);
-    return Promise.all(clients.map((client) => look(context, flags, client)));
+  const passing = ({ silent }: Found) => silent.filter(({ error }) => mayAnswerLater(error));
+  const isOver = (now: Found) => passing(now).length === 0 || context.clock.ms() + LOOK_INTERVAL_MS > deadline;
+  const isWait = context.clock.ms() + LOOK_INTERVAL_MS <= deadline;
+  const lasting = found.silent.filter(({ error }) => !mayAnswerLater(error));
+  // Where it is all that there is, it is the result.
+  if (isWait && found.answered.length + passing(found).length > 0 && !flags.all)
+    for (const { error } of lasting) context.progress.warn(warningOf(error));
+  if (isOver(found)) return found;
+  const waited = new Set(passing(found).map((cluster) => cluster.context));
+  const words = { doing: awaitingWords(passing(found)), done: (now: Found) => awaitedWords(now, waited) };
+  const good = (now: Found) => leftOf(now, waited).length === 0;
+  return during(context, { ...words, good }, async (task) => {
+    let now = found;
+    while (!isOver(now)) {
+      await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
+      const waiting = passing(now);
+      const clients = waiting.flatMap(({ target }) => target?.client ?? []);
+      const next = await Promise.all(clients.map((client) => look(context, flags, client)));
+      const before = { answered: now.answered, silent: now.silent.filter((one) => !waiting.includes(one)) };
+      now = eachOnce(context, next, flags.all === true, before);
+      if (isNone(now)) throw noCilium(await kubeconfigOf(context, flags), next);
+      if (!isOver(now)) task.update(awaitingWords(passing(now)));
+    }
+    return now;
   });
-  const before = { answered: found.answered, silent: found.silent.filter((one) => !isPassing(one)) };
-  const now = eachOnce(context, next, flags.all === true, before);
-  if (isNone(now)) throw noCilium(await kubeconfigOf(context, flags), next);
-  return awaitAnswers(context, flags, now, deadline);
 }
 
-function awaitedWords(looks: readonly (FirstLook | SilentCluster)[]): string {
-  const silent = looks.flatMap((one) => ('error' in one ? [one.context] : []));
-  return silent.length > 0 ? `No answer yet from ${silent.join(', ')}` : 'All answer';
+/** Whom one waits for, and why the first of them did not answer. */
+function awaitingWords(waiting: readonly SilentCluster[]): string {
+  const [first] = waiting;
+  const why = first?.error.message.replace(/^context "[^"]*": /, '');
+  return `Waiting for ${waiting.map((cluster) => cluster.context).join(', ')} to answer${why === undefined ? '' : `: ${why}`}`;
+}
+
+/** Those that were waited for and still cannot be asked. */
+function leftOf({ silent }: Found, waited: ReadonlySet<string>): string[] {
+  return silent.map((cluster) => cluster.context).filter((name) => waited.has(name));
+}
+
+function awaitedWords(now: Found, waited: ReadonlySet<string>): string {
+  const left = leftOf(now, waited);
+  return left.length > 0
+    ? `No answer from ${left.join(', ')}`
+    : `${[...waited].join(', ')} ${waited.size === 1 ? 'answers' : 'answer'}`;
 }
 
 /** The namespaces of Cilium by the flags. */
@@ -246,7 +270,7 @@ function silentCluster(
   client: ClusterClient,
   error: MeshctlError,
 ): SilentCluster {
-  if (PASSING.includes(error.code)) context.silentServers.add(client.server);
+  if (mayAnswerLater(error)) context.silentServers.add(client.server);
   const namespace = expectedNamespace(namespacesOf(flags), client.context);
   const target = { client, namespace, cluster: undefined, uid: undefined };
   return { context: client.context, error, server: client.server, target };

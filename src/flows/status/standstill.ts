@@ -1,8 +1,8 @@
 import { apiserverService } from '../../mesh/apiserver/live.ts';
 import { firstOf, MOST_NAMED, shareOf } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
-import { RETAKES } from '../../mesh/status/failure-reason.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type FailureClass, RETAKES } from '../../mesh/status/failure-reason.ts';
+import { evaluateMesh, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   isAlone,
@@ -11,7 +11,7 @@ import {
   type StatusProblem,
   type StatusReport,
 } from '../../mesh/status/status.ts';
-import { ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
+import { adviseMesh, ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
 import { awaitsNobody, howToBegin } from '../../mesh/status/whom-to-join.ts';
 
 /** One look at several clusters. */
@@ -40,6 +40,24 @@ export function standstills({ reports }: Looked): Standstill[] {
     });
     return [...found, ...silent];
   });
+}
+
+/** What a peer, or who dials it, is refused for: certificates, users and files stay as they are until somebody writes them. */
+const LASTING: readonly FailureClass[] = [
+  ...(['tls-unknown-ca', 'tls-expired', 'tls-name', 'tls-usage', 'tls-client-rejected'] as const),
+  ...(['permission-denied', 'config-invalid', 'wrong-cluster'] as const),
+];
+
+/** What is waited for in vain unless somebody mends it: each with its next step. */
+export function lastingIn({ reports, unreachable }: Looked): Standstill[] {
+  const { clusters } = adviseMesh(evaluateMesh(reports, unreachable));
+  return clusters.flatMap(({ context, problems }) =>
+    problems.flatMap(({ class: kind, peer, cause, says, hint }) =>
+      says !== undefined && hint !== undefined && (cause ? !mendsAlone(cause) : LASTING.includes(kind))
+        ? [{ context, says: peer === undefined ? says : `${peer}: ${says}`, hint }]
+        : [],
+    ),
+  );
 }
 
 /**

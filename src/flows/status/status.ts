@@ -15,7 +15,15 @@ import { type KnownIdentities, withIdentities } from './ask-identity.ts';
 import { explainProblems } from './explain-status.ts';
 import { isPassing, type Poll, pollAll, watchful } from './poll-clusters.ts';
 import type { PollOptions } from './poll-status.ts';
-import { firstWords, forlornAmong, mendsAlone, type Standstill, standstills, waitingFor } from './standstill.ts';
+import {
+  firstWords,
+  forlornAmong,
+  lastingIn,
+  mendsAlone,
+  type Standstill,
+  standstills,
+  waitingFor,
+} from './standstill.ts';
 
 export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 
@@ -38,6 +46,8 @@ const WATCH_INTERVAL_MS = 1000;
  * by waiting.
  */
 const STUCK_AFTER_MS = 5000;
+/** A connect that is under way is through by then, with what kubelets bring: what still fails may be what no time mends. */
+const EXPLAINED_AFTER_MS = 15_000;
 
 /**
  * Looks at all clusters once, in parallel, and finds out the reasons that only `troubleshoot` can tell. Of one single
@@ -153,6 +163,7 @@ export async function waitForHealth(
   const deadline = begunAt + waitMs;
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
+  let isExplained = false;
   const known: KnownIdentities = new Map();
   const look = async (more: Pick<PollOptions, 'redial'> = {}) =>
     identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, isPassing), known);
@@ -173,6 +184,10 @@ export async function waitForHealth(
       for (const standstill of standstills(seen)) tellOnce(standstill);
       const forlorn = await forlornAmong(poll.polled, seen, withInvitations);
       for (const one of forlorn) tellOnce(one);
+      if (flow.clock.ms() - begunAt > EXPLAINED_AFTER_MS && !isExplained) {
+        isExplained = true;
+        for (const one of lastingIn(await explain(flow, targets, poll, task))) tellOnce(one);
+      }
       const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;

@@ -24,7 +24,8 @@ export const STATUS = {
     waitDuration('with --wait', '5m'),
     {
       flags: '--watch',
-      description: 'refresh the status until Ctrl-C, as far as the screen has room for it',
+      description:
+        'refresh the status until Ctrl-C, as far as the screen has room for it; it ends with exit status 130, as kubectl get --watch does, whatever it showed',
       default: false,
     },
     PARALLEL_AGENTS,

@@ -11,7 +11,7 @@ import {
   watchStatus,
 } from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
-import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
+import { exitCodeOf, exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
 import { remembered } from '../../../mesh/remembered.ts';
 import { lacksOf } from '../../../mesh/status/lacks.ts';
@@ -69,7 +69,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const show = screenOf(context);
       const next = async (look: Look) => show((await resultOf(look)).text(context.theme), context.now());
       await watchStatus(context, asked, options, next, unreachableData(silent));
-      return { kind: 'StatusReport', data: {}, text: () => '' };
+      // Only Ctrl-C ends it: that says nothing of the mesh, and 0 would.
+      return { kind: 'StatusReport', data: {}, text: () => '', exitCode: exitCodeOf('Interrupted') };
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
     if (flags.wait) {
