@@ -1,11 +1,12 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
-import { applyMesh, clustersOfMesh, targetsOf } from '../flows/file/apply-mesh.ts';
+import { applyMesh } from '../flows/file/apply-mesh.ts';
 import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import { changedDrafts, requireApplicable } from '../flows/file/require-applicable.ts';
+import { clustersOfMesh, stepsOfMesh, targetsOf } from '../flows/file/written-clusters.ts';
 import type { Target } from '../flows/flow.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
@@ -188,18 +189,9 @@ async function reportOf(
   flags: ApplyFlags,
   { prepared, prune, astray }: Omit<Planned, 'members' | 'hazardsNow'>,
 ): Promise<PlanReport> {
-  const { drafts, connections, services } = prepared;
-  const { serve, dial } = connections.now;
-  const steps = inOrder(
-    targetsOf(prepared, prune).map(({ client }) => client.context),
-    [
-      ...drafts.flatMap(({ draft }) => draft.plan.steps),
-      ...serve.steps,
-      ...dial.steps,
-      ...services.steps,
-      ...pruneSteps(prepared, prune),
-    ],
-  );
+  const { drafts, connections } = prepared;
+  const contexts = targetsOf(prepared, prune).map(({ client }) => client.context);
+  const steps = inOrder(contexts, stepsOfMesh(prepared, prune));
   const concerns = concernsOf(prepared);
   const effects = mergeEffects([...concerns.effects, ...prune.effects]);
   const ofMesh = meshWarnings(prepared);

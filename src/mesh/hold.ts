@@ -52,7 +52,11 @@ export function withHold(what: HeldFor, object: KubeObject, hold: Hold): KubeObj
 /** The run that an object is marked by, alive or not; undefined also where the mark cannot be read. */
 export function holdOf(what: HeldFor, object: KubeObject | undefined): Hold | undefined {
   const text = object?.metadata.annotations?.[ANNOTATIONS[what]];
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseHold(text);
+}
+
+/** A mark as it is written down; undefined where it is none. */
+export function parseHold(text: string): Hold | undefined {
   try {
     const said: unknown = JSON.parse(text);
     if (!isRecord(said)) return undefined;
@@ -68,6 +72,11 @@ export function holdOf(what: HeldFor, object: KubeObject | undefined): Hold | un
 /** The other run that is at work by an object's mark. @param run this one @param now by the cluster's clock */
 export function otherRun(what: HeldFor, object: KubeObject | undefined, run: string, now: Date): Hold | undefined {
   const hold = holdOf(what, object);
-  const leftMs = hold ? hold.until.getTime() - now.getTime() : 0;
-  return hold && hold.run !== run && leftMs > 0 && leftMs <= LONGEST_MS ? hold : undefined;
+  return hold && hold.run !== run && isAlive(hold, now) ? hold : undefined;
+}
+
+/** Whether a run is at work by its mark. @param now by the cluster's clock */
+export function isAlive({ until }: Pick<Hold, 'until'>, now: Date): boolean {
+  const leftMs = until.getTime() - now.getTime();
+  return leftMs > 0 && leftMs <= LONGEST_MS;
 }

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliOptions, type CliResult, jsonOf } from '../support/cli.ts';
-import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import { type ConnectClusters, type SeenRequest, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { meshText } from '../support/mesh-files.ts';
@@ -131,6 +132,73 @@ describe('a fresh cluster that two runs enable at once', () => {
       await ok(mesh('disable', '--context', 'mesh-1', '--yes'));
     }
     await clusters.close();
+  });
+});
+
+describe('what a run has found whole, and has written nothing to', () => {
+  const enable = mesh('enable', '--context', 'mesh-1');
+  const file = ['apply', '-f', '-'];
+  const run = (argv: readonly string[]) => clusters.meshctl(argv, { input: meshText(spec('mesh-1')) });
+  const untilEnabled = () =>
+    expect
+      .poll(() => storeOf(0).get(refs.deployment('clustermesh-apiserver'))?.status as unknown)
+      .toMatchObject({ readyReplicas: 1 });
+  const fails = ({ verb, resource, context }: SeenRequest) =>
+    context === 'mesh-2' && resource === 'deployments' && ['create', 'patch'].includes(verb);
+
+  beforeEach(async () => {
+    clusters = await startBareClusters(2);
+  });
+  afterEach(async () => {
+    for (const { store } of clusters.clusters) expect(store.get(applyLeaseRef('kube-system'))).toBeUndefined();
+    await clusters?.close();
+  });
+
+  it.each([
+    ['enable', enable],
+    ['apply', file],
+  ])('is left to it when the apply fails that has made it: %s', async (_name, argv) => {
+    let other: CliResult | undefined;
+    clusters.fault = async (request) => {
+      if (!fails(request)) return undefined;
+      await untilEnabled();
+      other ??= await run(argv);
+      throw refusal();
+    };
+    const failed = await apply(spec('mesh-1', 'mesh-2'));
+    expect(other?.exitCode, other?.stderr).toBe(0);
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+      /mesh-1.* \(left as it is, because another run, on \S+, has found there meanwhile what is wanted, and counts on it\)/,
+    );
+    clusters.fault = undefined;
+    expect(isEnabled(0)).toBe(true);
+    const again = await run([...argv, '-o', 'json', '--dry-run']);
+    expect(jsonOf(again)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
+  });
+
+  it.each([
+    ['enable', enable],
+    ['apply', file],
+  ])('is not called well while it is being taken back: %s', async (_name, argv) => {
+    let other: CliResult | undefined;
+    clusters.fault = async (request) => {
+      if (fails(request)) {
+        await untilEnabled();
+        throw refusal();
+      }
+      // All is still there.
+      if (request.context === 'mesh-1' && request.verb === 'delete' && !other) {
+        other = { exitCode: -1, stdout: '', stderr: '' };
+        other = await run(argv);
+      }
+      return undefined;
+    };
+    const failed = await apply(spec('mesh-1', 'mesh-2'));
+    expect(failed.exitCode).toBe(1);
+    expect(other, failed.stderr).toMatchObject({ exitCode: 1 });
+    expect(other?.stderr).toMatch(/another run, apply on \S+, has failed and takes back what it has made there/);
+    expect(isEnabled(0)).toBe(false);
   });
 });
 

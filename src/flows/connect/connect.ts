@@ -23,6 +23,7 @@ import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
+import { relyOn } from '../write/working-run.ts';
 import { awaitDrained } from './await-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
@@ -139,6 +140,7 @@ async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );
+    await relyOn(flow, targets, options.account?.run);
     await requireStanding(targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();

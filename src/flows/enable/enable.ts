@@ -29,6 +29,7 @@ import { type Authorities, materialise, readAuthorities } from '../write/materia
 import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
+import { relyOn } from '../write/working-run.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { guardWayBack } from './move-back.ts';
@@ -131,7 +132,7 @@ export async function enableCluster(
 ): Promise<EnableOutcome> {
   const journals: Journal[] = account?.journals ?? [];
   try {
-    return await enableIn(flow, target, options, draft, { journals, onFoundation });
+    return await enableIn(flow, target, options, draft, { journals, onFoundation, run: account?.run });
   } catch (error) {
     if (!account) tellWhatStands(flow, journals, error);
     throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
@@ -143,7 +144,11 @@ async function enableIn(
   target: Target,
   options: EnableOptions,
   draft: EnableDraft,
-  { journals, onFoundation }: { journals: Journal[]; onFoundation: (() => void) | undefined },
+  {
+    journals,
+    onFoundation,
+    run,
+  }: { journals: Journal[]; onFoundation: (() => void) | undefined; run: string | undefined },
 ): Promise<EnableOutcome> {
   const { context } = target.client;
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing?.(context));
@@ -176,6 +181,7 @@ async function enableIn(
   // Those that lose their connection with the pods read the CA when they notice it: by then the kubelets are to have brought the new one.
   if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
+  if (![...foundation, ...rest].every(isChange)) await relyOn(flow, [target], run);
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));

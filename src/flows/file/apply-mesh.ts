@@ -11,15 +11,17 @@ import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { type DisconnectOutcome, disconnectClusters } from '../connect/disconnect.ts';
-import { clustersOfParting } from '../connect/prepare-disconnect.ts';
 import { type DisableOptions, disableCluster, draftAsAgreed } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
+import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
-import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
+import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { requireStanding, requireThere } from '../write/still-standing.ts';
+import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
@@ -28,6 +30,7 @@ import type { PreparedPrune } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
 import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
 import { mendAfterFailure, requirePrunable, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
+import { changedContexts, targetsOf } from './written-clusters.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -58,7 +61,19 @@ export async function applyMesh(
   prune: PreparedPrune,
   options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
-  const account: RunAccount = { journals: [] };
+  const targets = targetsOf(prepared, prune);
+  const changed = new Set(changedContexts(prepared, prune));
+  const written = options.rollback ? targets.filter(({ client }) => changed.has(client.context)) : [];
+  return whileAtWork(flow, written, (working) => applyAtWork(flow, prepared, prune, { ...options, working }));
+}
+
+async function applyAtWork(
+  flow: Flow,
+  prepared: PreparedMesh,
+  prune: PreparedPrune,
+  { working, ...options }: ApplyMeshOptions & { working: WorkingClusters },
+): Promise<AppliedMesh> {
+  const account: RunAccount = { journals: [], run: working.run };
   const state: RunState = { isWritten: false };
   const targets = targetsOf(prepared, prune);
   const disabled: string[] = [];
@@ -76,11 +91,16 @@ export async function applyMesh(
   } catch (error) {
     if (state.isWritten) sayWhatIsLeft(flow, prune, disabled, error);
     else {
+      const isBack = options.rollback && account.journals.some(({ entries }) => entries.length > 0);
+      // First: whoever finds this run's work from then on is told.
+      const relied = isBack ? await working.beginRollback() : [];
       await rollBackClusters(flow, targets, account.journals, error, {
         rollback: options.rollback,
         mounted: true,
         parallel: options.parallel,
-        inUse: options.rollback ? await clustersInUse(flow, prepared, state.directions, account) : undefined,
+        inUse: options.rollback
+          ? new Map([...relied, ...(await clustersInUse(flow, prepared, state.directions, account))])
+          : undefined,
         mend: mendAfterFailure(prune, options),
         resumes: () => true,
       });
@@ -137,12 +157,19 @@ async function carryOut(
 ): Promise<Omit<AppliedMesh, 'parted' | 'disabled' | 'stillEnabled'> & { parted: DisconnectOutcome | undefined }> {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
+  const changing = changedContexts(prepared, prune);
+  // Also of clusters whose turn comes late.
+  await requireNoRotation(
+    flow,
+    targetsOf(prepared, prune).filter(({ client }) => changing.includes(client.context)),
+  );
   await requirePrunable(flow, prune);
   const enabled = await enableAll(flow, changed, options);
   const kept = drafts.filter((one) => !changed.includes(one));
   // Before anything is proved to them.
   const unready = await awaitKept(flow, kept, options);
   const connected = standConnected(prepared) ? undefined : await connectAll(flow, prepared, options);
+  await relyOnKept(flow, prepared, { kept, isConnected: connected !== undefined }, options);
   const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
@@ -188,6 +215,22 @@ async function carryOut(
     ],
     verified: unready.length === 0 && prepared.scaledDown.length === 0 && (parted?.verified ?? true),
   };
+}
+
+/** What was found as the files say may be another run's work, which it takes back if it fails: it is to be left to this one. */
+async function relyOnKept(
+  flow: Flow,
+  { members, connections }: PreparedMesh,
+  { kept, isConnected }: { kept: readonly MemberDraft[]; isConnected: boolean },
+  { account, parallel }: RunOptions,
+): Promise<void> {
+  const targets = members.map(({ target }) => target);
+  const shared = await relyOn(flow, targets, account.run);
+  if (shared.length === 0) return;
+  for (const { member, draft } of kept) {
+    if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);
+  }
+  if (!isConnected) await requireStanding(targets, connections.now.directions, parallel);
 }
 
 /** All in parallel; when one fails, the others stop, since nothing of it is to stand. What went wrong in them as well is said. */
@@ -261,30 +304,4 @@ async function connectAll(
   await options.agree(unforeseen, read, async () => (await planNow()).unforeseen.hazards);
   state.directions = now.directions;
   return connectClusters(flow, now, options);
-}
-
-/** Every cluster that is written to, once, as it was read. */
-export function clustersOfMesh(
-  { members, snapshots }: PreparedMesh,
-  { parting, leaving }: PreparedPrune,
-): PlannedCluster[] {
-  const all = [
-    ...plannedClusters(
-      members.map(({ target }) => target),
-      snapshots,
-    ),
-    ...(parting ? clustersOfParting(parting) : []),
-    ...leaving.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
-  ];
-  return [...new Map(all.map((one) => [one.target.client.context, one])).values()];
-}
-
-/** Every cluster that is written to, once. */
-export function targetsOf({ members }: PreparedMesh, { parting, leaving }: PreparedPrune): Target[] {
-  const all = [
-    ...members.map(({ target }) => target),
-    ...(parting?.targets ?? []),
-    ...leaving.map(({ target }) => target),
-  ];
-  return [...new Map(all.map((target) => [target.client.context, target])).values()];
 }

@@ -11,6 +11,8 @@ import { allOrFirstError } from '../parallel.ts';
  */
 export interface RunAccount {
   journals: Journal[];
+  /** By which it says that it is at work; absent where nothing of it is taken back. */
+  run?: string | undefined;
 }
 
 /** Writes to several clusters at once, and the account of it for a rollback. */

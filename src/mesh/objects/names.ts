@@ -80,6 +80,11 @@ export function rotationLeaseRef(namespace: string): ObjectRef {
   return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: 'meshctl-certs-rotate' };
 }
 
+/** By which runs of apply say that they are at work in a cluster, and may take back what they have made there. */
+export function applyLeaseRef(namespace: string): ObjectRef {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: 'meshctl-apply' };
+}
+
 /** The Deployment of the clustermesh-apiserver. */
 export function apiserverDeploymentRef(namespace: string): ObjectRef {
   return { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: APISERVER };

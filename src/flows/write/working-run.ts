@@ -1,0 +1,213 @@
+/**
+ * What a run has made, and takes back when it fails, another run may have found whole by then: it writes nothing, so that nothing in the
+ * objects tells of it. So who may take its work back says that it is at work, and who finds such work and stands on it says so there.
+ */
+import { hostname } from 'node:os';
+import pLimit from 'p-limit';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { isAlive } from '../../mesh/hold.ts';
+import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
+import { applyLeaseRef } from '../../mesh/objects/names.ts';
+import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
+import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
+import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
+import type { Flow, Target } from '../flow.ts';
+import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
+
+/** Clusters at a time. */
+const PARALLEL = 8;
+/** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
+const END_TIMEOUT_MS = 30_000;
+
+/** A run that may take its work back. */
+export interface WorkingClusters {
+  run: string;
+  /**
+   * Before it takes anything back, says so where it was at work: who finds its work from then on is told.
+   * @returns where another run stands on what it has made, as a clause, by context; it stays
+   */
+  beginRollback(): Promise<ReadonlyMap<string, string>>;
+}
+
+/**
+ * Says in clusters that a run is at work there, for as long as it is. Where that cannot be written, the run goes on all the same, and
+ * that is said.
+ */
+export async function whileAtWork<T>(
+  flow: Flow,
+  targets: readonly Target[],
+  work: (clusters: WorkingClusters) => Promise<T>,
+): Promise<T> {
+  const mark = beginRun(flow);
+  const limit = pLimit(PARALLEL);
+  const marked: { target: Target; end: () => Promise<void> }[] = [];
+  const begin = async (target: Target) => {
+    const { context } = target.client;
+    try {
+      await writeOwn(target, mark, (own) => own);
+      const end = markAnew((signal) => writeOwn(target, mark, (own) => own, signal));
+      marked.push({ target, end });
+    } catch (error) {
+      if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+      flow.progress.warn(
+        `${error.message}: what another run finds in context "${context}" meanwhile would not be left to it, were this one rolled back`,
+      );
+    }
+  };
+  try {
+    await Promise.all(targets.map((target) => limit(() => begin(target))));
+    return await work({
+      run: mark.run,
+      async beginRollback() {
+        const looks = marked.map(({ target }) => limit(() => whoReliesOn(target, mark)));
+        return new Map((await Promise.all(looks)).flat());
+      },
+    });
+  } finally {
+    await Promise.all(
+      marked.map(({ target, end }) =>
+        limit(async () => {
+          await end();
+          await withdraw(target, mark);
+        }),
+      ),
+    );
+  }
+}
+
+const RELIED_ON = (host: string) =>
+  `left as it is, because another run, on ${host}, has found there meanwhile what is wanted, and counts on it`;
+const UNSEEN = 'left as it is, because it could not be seen whether another run counts on it by now';
+
+async function whoReliesOn(target: Target, mark: RunMark): Promise<[string, string][]> {
+  const { context } = target.client;
+  let by: string | undefined;
+  try {
+    const signal = AbortSignal.timeout(END_TIMEOUT_MS);
+    await writeOwn(
+      target,
+      mark,
+      (own) => {
+        by = own.reliedOnBy;
+        return { ...own, isRollingBack: by === undefined };
+      },
+      signal,
+    );
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    return [[context, UNSEEN]];
+  }
+  return by === undefined ? [] : [[context, RELIED_ON(by)]];
+}
+
+/** Writes a run's own mark from what is there of it, at that very version: another run may say something in it. */
+async function writeOwn(
+  target: Target,
+  mark: RunMark,
+  edit: (own: WorkingRun) => WorkingRun,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { client, namespace } = target;
+  const ref = applyLeaseRef(namespace);
+  await whileOthersWrite(async () => {
+    const live = await client.get(ref, { signal });
+    const known = markedRuns(live).find(({ run }) => run === mark.run);
+    const own = edit({ isRollingBack: false, ...known, ...markedBy(mark, target) });
+    const annotations = workingAnnotation(mark.run, own);
+    if (live) {
+      await client.patch(
+        ref,
+        { metadata: { annotations } },
+        { resourceVersion: live.metadata.resourceVersion, signal },
+      );
+      return;
+    }
+    const { apiVersion, kind, name } = ref;
+    const metadata = { name, namespace, labels: { [MANAGED_BY]: FIELD_MANAGER }, annotations };
+    await client.create({ apiVersion, kind, metadata } as KubeObject, { signal });
+  });
+}
+
+/** It is no failure where that is not possible: the mark is good for a minute. */
+async function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise<void> {
+  const ref = applyLeaseRef(namespace);
+  const signal = AbortSignal.timeout(END_TIMEOUT_MS);
+  try {
+    await whileOthersWrite(async () => {
+      const live = await client.get(ref, { signal });
+      if (!live) return;
+      const { uid, resourceVersion } = live.metadata;
+      const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()));
+      if (others.length === 0) await client.delete(ref, { uid, resourceVersion, signal });
+      else
+        await client.patch(
+          ref,
+          { metadata: { annotations: workingAnnotation(own, null) } },
+          { resourceVersion, signal },
+        );
+    });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+  }
+}
+
+/**
+ * Says, of what a run has found whole, that it counts on it, where another one is at work that may take it back. Whoever calls this
+ * looks at it once more afterwards: that one may have been through with it by then.
+ * @param own this run, where it says itself that it is at work
+ * @returns the contexts where it was said
+ * @throws MeshctlError `Conflict` where another one is taking its work back
+ */
+export async function relyOn(flow: Flow, targets: readonly Target[], own?: string): Promise<readonly string[]> {
+  const limit = pLimit(PARALLEL);
+  const said = await Promise.all(targets.map((target) => limit(() => relyOnOthers(flow, target, own))));
+  return said.flat();
+}
+
+async function relyOnOthers({ progress }: Flow, target: Target, own: string | undefined): Promise<string[]> {
+  const { client, namespace } = target;
+  const { context } = client;
+  const ref = applyLeaseRef(namespace);
+  const isOther = (one: WorkingRun) => one.run !== own && isAlive(one, client.now());
+  let working: WorkingRun[] = [];
+  try {
+    await whileOthersWrite(async () => {
+      const live = await client.get(ref);
+      working = markedRuns(live).filter(isOther);
+      const [rollingBack] = working.filter(({ isRollingBack }) => isRollingBack);
+      if (rollingBack) throw takesBack(context, describeRef(ref), rollingBack);
+      const unsaid = working.filter(({ reliedOnBy }) => reliedOnBy === undefined);
+      if (!live || unsaid.length === 0) return;
+      const annotations = unsaid.map((one) => workingAnnotation(one.run, { ...one, reliedOnBy: hostname() }));
+      const patch = { metadata: { annotations: Object.assign({}, ...annotations) as Record<string, string> } };
+      await client.patch(ref, patch, { resourceVersion: live.metadata.resourceVersion });
+    });
+  } catch (error) {
+    const isTold = error instanceof MeshctlError && error.details.heldBy === undefined && error.code !== 'Interrupted';
+    if (!isTold) throw error;
+    const [other] = working;
+    // Whoever may not look at it learns nothing of it.
+    if (other)
+      progress.warn(
+        `${error.message}: apply, on ${other.host}, is at work in context "${context}", and takes what it has made there away again if it fails → Wait until it has ended, then run the same command again.`,
+      );
+    return [];
+  }
+  return working.length > 0 ? [context] : [];
+}
+
+function takesBack(context: string, object: string, { host, since, until }: WorkingRun): MeshctlError {
+  return new MeshctlError(
+    'Conflict',
+    `context "${context}": another run, apply on ${host}, has failed and takes back what it has made there, which this one has found`,
+    {
+      hint: `Wait until it has ended, then run the same command again; one that was killed counts until ${until.toISOString()} at most.`,
+      details: {
+        context,
+        object,
+        heldBy: { host, since: since.toISOString(), until: until.toISOString() },
+        stop: true,
+      },
+    },
+  );
+}
