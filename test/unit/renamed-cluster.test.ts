@@ -3,12 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { sizeFaults } from '../../src/mesh/faults/size-faults.ts';
+import { unreadyAmong } from '../../src/mesh/faults/unready.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { concernedPeers } from '../../src/mesh/peers/concerned-peers.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { isChoiceHalfRecorded, isHalfOfPeering, undialledServers } from '../../src/mesh/peers/lost-halves.ts';
+import { dialsThis } from '../../src/mesh/peers/namesakes.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
+import { unusedKeys } from '../../src/mesh/peers/unused-keys.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 
 /**
@@ -102,5 +106,47 @@ describe('a connection of a cluster that has the next name of another one', () =
   it('is known by the name with which each runs', () => {
     expect(isHalfOfPeering(dialling, served)).toBe(false);
     expect(isHalfOfPeering(served, alone)).toBe(true);
+  });
+});
+
+describe('whatever is looked up by the name of a cluster that has another one by now, is by the one that its peers know', () => {
+  const one = clusterOf('one', named('mesh-1', '1'), 'mesh-1/1', ['mesh-2']);
+  const two = clusterOf('two', named('west'), 'mesh-2/2', ['mesh-1']);
+  const taken = clusterOf('three', named('mesh-2', '3'), 'mesh-3/3');
+
+  it('who dials it', () => {
+    expect(dialsThis(one, two)).toBe(true);
+    expect(dialsThis(two, one)).toBe(true);
+    // That has its former name next, and runs under another one.
+    expect(dialsThis(one, taken)).toBe(false);
+  });
+
+  it('how large its mesh is to be', () => {
+    const large = JSON.parse(JSON.stringify([...two.objects]).replaceAll('clusters=255', 'clusters=511'));
+    const ciliumConfig = { ...two.ciliumConfig, 'max-connected-clusters': '511' };
+    const faults = sizeFaults(one, { others: [{ ...two, ciliumConfig, objects: new Map(large) }], now: NOW });
+    expect(faults.map(({ id, peer }) => [id, peer])).toEqual([['max-connected-clusters-equal', 'mesh-2']]);
+  });
+
+  it('which keys of peers are for nobody', () => {
+    const [, secret] = [...clusterOf('two', named('west'), 'mesh-2/2').objects.values()];
+    const holding = {
+      ...(secret as KubeObject),
+      data: { 'mesh-2': encodeText('nothing'), other: encodeText('nothing') },
+    };
+    expect(unusedKeys(two, holding, [one, two])).toEqual({ ofNobody: ['other'], ofClusters: [] });
+    expect(unusedKeys(clusterOf('four', named('mesh-4', '4')), holding, [two]).ofClusters).toEqual(['mesh-2']);
+  });
+
+  it('to whom nobody can be connected: it has no certificate', () => {
+    expect([...unreadyAmong([two])]).toEqual(['mesh-2']);
+  });
+
+  it('how many clusters a mesh has', () => {
+    const max = Array.from({ length: 254 }, (_, at) => `peer-${at}`);
+    const full = { ...clusterOf('one', named('mesh-1', '1'), 'mesh-1/1', ['mesh-2', ...max.slice(0, 253)]) };
+    const check = MESH_CHECKS.filter(({ id }) => id === 'mesh-size').map((each) => ({ ...each, needs: undefined }));
+    const [finding] = runChecks(check, { clusters: [full, two], now: NOW, observed: new Map() });
+    expect(finding?.severity).toBe('pass');
   });
 });

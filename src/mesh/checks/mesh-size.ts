@@ -1,11 +1,12 @@
 import { sizeOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { counted } from '../counted.ts';
 import { ROOM_HINT } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { SECRET_LIMIT, secretRooms } from '../peers/file/secret-room.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type Finding, listed } from './shared/check.ts';
@@ -64,7 +65,7 @@ export const MESH_SIZE_CHECKS: readonly Check[] = [
       return { things: cluster.ciliumConfig ? [...things, ...configuredPeers(cluster)] : [], otherwise };
     },
     run: ({ clusters }) => {
-      const names = new Set(clusters.flatMap((cluster) => [clusterNameOf(cluster), ...configuredPeers(cluster)]));
+      const names = new Set(clusters.flatMap((cluster) => [knownAs(cluster), ...configuredPeers(cluster)]));
       const max = Math.min(...clusters.map((cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters));
       if (names.size <= max) return [];
       return [

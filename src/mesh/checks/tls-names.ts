@@ -4,13 +4,13 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { meshHostname, SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { hostsDialled } from '../peers/hosts-dialled.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import type { Finding } from './shared/check.ts';
@@ -36,7 +36,7 @@ interface Names {
 function namesOf(cluster: ClusterSnapshot, certificate: CertificateFacts, all: readonly ClusterSnapshot[]): Names {
   const { dialled, unknown } = hostsDialled(cluster, all);
   const addresses = serviceEndpoints(cluster)?.hosts ?? [];
-  const offered = [...addresses, meshHostname(clusterNameOf(cluster))];
+  const offered = [...addresses, meshHostname(knownAs(cluster))];
   const uncovered = offered.filter((host) => !coversHost(certificate, host));
   const diallersOf = (host: string) =>
     [...dialled].flatMap(([name, who]) => (coversHost({ dnsNames: [name], ipAddresses: [name] }, host) ? who : []));
@@ -58,9 +58,9 @@ const certificateOf = ({ tlsSecrets }: ClusterSnapshot) => tlsSecrets.get(SERVER
 function hintFor(cluster: ClusterSnapshot, names: Names, all: readonly ClusterSnapshot[]): string {
   const { objects, namespace, context } = cluster;
   const secret = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
-  const isNamed = names.dialled.every(({ host }) => host !== meshHostname(clusterNameOf(cluster)));
+  const isNamed = names.dialled.every(({ host }) => host !== meshHostname(knownAs(cluster)));
   const clients = withoutNamesakes(cluster, all).filter((other) =>
-    names.dialled.some(({ by }) => by.includes(clusterNameOf(other))),
+    names.dialled.some(({ by }) => by.includes(knownAs(other))),
   );
   if (toolOwner(secret) !== undefined && isNamed && !names.lacksOwn && clients.length > 0) {
     const contexts = clients.map((client) => client.context);

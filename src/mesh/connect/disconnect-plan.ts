@@ -1,4 +1,3 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { enumerated } from '../counted.ts';
@@ -7,7 +6,7 @@ import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
-import { concernedPeers, namesOf } from '../peers/concerned-peers.ts';
+import { concernedPeers, knownAs, namesOf } from '../peers/concerned-peers.ts';
 import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
@@ -120,14 +119,14 @@ export function disconnectEffects(
       const removed = unserved.map(remoteUserName);
       const lost = clients.flatMap((client): PeerEffect[] => {
         const user = loginsOf(client.snapshot, snapshot).find((one) => removed.includes(one));
-        const stays = client.snapshot !== snapshot && !client.undialled.includes(clusterNameOf(snapshot));
+        const stays = client.snapshot !== snapshot && !client.undialled.includes(knownAs(snapshot));
         if (!stays || user === undefined || dialsNamesake(client.snapshot, snapshot, read)) return [];
         const { context } = client.snapshot;
         const mend = connectCommand(context, cluster);
-        const isNamesake = partners.some((one) => clusterNameOf(one) === clusterNameOf(client.snapshot));
+        const isNamesake = partners.some((one) => knownAs(one) === knownAs(client.snapshot));
         const who = isNamesake ? `it is the cluster of context "${context}", and` : 'it';
         const why = `${who} logs in as ${user}, which is shut out`;
-        return [{ cluster, peer: clusterNameOf(client.snapshot), becomes: 'cut', why, mend }];
+        return [{ cluster, peer: knownAs(client.snapshot), becomes: 'cut', why, mend }];
       });
       const known = concernedPeers(
         snapshot,

@@ -1,8 +1,9 @@
 import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { CILIUM_CONFIG } from '../objects/names.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import type { Fault, FaultsInput } from './fault.ts';
 
@@ -28,7 +29,7 @@ export function sizeFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
   const own = identityOf(ciliumConfig).maxConnectedClusters;
   const peers = expectedPeers(snapshot);
   return others.flatMap((other): Fault[] => {
-    const peer = clusterNameOf(other);
+    const peer = knownAs(other);
     const its = identityOf(other.ciliumConfig ?? {}).maxConnectedClusters;
     // One that was changed is the fault, and not those that it no longer goes with.
     if (!peers.includes(peer) || own === its || outdatedSize(other)) return [];

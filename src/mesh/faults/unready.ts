@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { lackOfServer } from '../connect/direction.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { rememberedOf } from '../remembered.ts';
 import type { Fault, FaultId } from './fault.ts';
 import { serveFaults } from './serve-faults.ts';
@@ -34,18 +35,18 @@ export const isHalfEnabled = rememberedOf(
     serveFaults(snapshot, AT_ANY_TIME).some((fault) => isRefusedByConnect(fault)),
 );
 
-/** The clusters that are not enabled, or not wholly, by name. */
+/** The clusters that are not enabled, or not wholly, by the name that each has now, as in a file. */
 export function halfEnabledAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
   return new Set(snapshots.filter(isHalfEnabled).map(clusterNameOf));
 }
 
 /**
- * The clusters to which nobody can be connected as they are, by name: `connect` would refuse them. At an address that is given,
+ * The clusters to which nobody can be connected as they are, by the name that their peers know: `connect` would refuse them. At an address that is given,
  * it would not where only the Service has none yet.
  */
 export function unreadyAmong(snapshots: readonly ClusterSnapshot[]): Set<string> {
   const unready = snapshots.filter((snapshot) => isHalfEnabled(snapshot) || awaitsEndpoints(snapshot));
-  return new Set(unready.map(clusterNameOf));
+  return new Set(unready.map(knownAs));
 }
 
 /** The same of clusters of which only the faults are at hand. */

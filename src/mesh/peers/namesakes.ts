@@ -1,6 +1,5 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
@@ -158,7 +157,7 @@ const namesDialled = rememberedOf((client: ClusterSnapshot) => new Set(configure
 
 /** Whether a cluster is configured to dial this one, and not for certain another one of its name. */
 export function dialsThis(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
-  const name = clusterNameOf(server);
+  const name = knownAs(server);
   return namesDialled(client).has(name) && !dialsAnother(client, name, server);
 }
 

@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { namesOf } from './concerned-peers.ts';
 import { peersIn } from './file/peer-config.ts';
 import { readPeerFile } from './file/peer-file.ts';
 import { withoutNamesakes } from './namesakes.ts';
@@ -25,7 +25,7 @@ export function unusedKeys(
   all: readonly ClusterSnapshot[],
 ): { ofNobody: string[]; ofClusters: string[] } {
   const texts = secretTexts(secret);
-  const peers = [...expectedPeers(snapshot), clusterNameOf(snapshot), ...peersIn(texts)];
+  const peers = [...expectedPeers(snapshot), ...namesOf(snapshot), ...peersIn(texts)];
   const named = peersIn(texts).flatMap((peer) => {
     const file = readPeerFile(texts[peer] ?? '');
     const paths = 'unreadable' in file ? [] : [file.trustedCaFile, file.certFile, file.keyFile];
@@ -34,9 +34,7 @@ export function unusedKeys(
   const keys = Object.keys(texts)
     .filter((key) => !peers.includes(key) && !named.includes(key) && !/\.(?:crt|key|pem)$/.test(key))
     .sort();
-  const around = new Set(
-    withoutNamesakes(snapshot, all).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]),
-  );
+  const around = new Set(withoutNamesakes(snapshot, all).flatMap((other) => [...namesOf(other), ...knownPeers(other)]));
   return { ofNobody: keys.filter((key) => !around.has(key)), ofClusters: keys.filter((key) => around.has(key)) };
 }
 

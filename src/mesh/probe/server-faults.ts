@@ -1,6 +1,5 @@
 import { everyNodeCommand, nodesWithReadyPod } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -12,6 +11,7 @@ import { allowList } from '../network/allow-lists.ts';
 import { balancerOf, keptOut, letInCommand, nodesOutside } from '../network/source-ranges.ts';
 import { APISERVER } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import type { Loss } from './failures.ts';
 import type { ProbedCluster } from './places.ts';
@@ -107,7 +107,7 @@ function strayAddress(
   if (!required) return [];
   const others = clusters.flatMap(({ snapshot }) => (snapshot === client ? [] : [snapshot]));
   const explaining = addressFaults(client, others).find(
-    ({ fault, explains }) => fault.peer === clusterNameOf(server) && explains.includes('timed-out'),
+    ({ fault, explains }) => fault.peer === knownAs(server) && explains.includes('timed-out'),
   );
   return explaining ? [{ says: explaining.fault.says, hint: mendOf(explaining.fault, contexts) }] : [];
 }

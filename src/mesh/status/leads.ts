@@ -19,7 +19,7 @@ function isLeadless(mesh: Clusters, report: StatusReport, fault: Fault): boolean
 
 /** A cluster that is connected with no other, as far as that was seen: nothing of it could come back. */
 function isUnused({ clusters }: Clusters, report: StatusReport): boolean {
-  const { name } = report.cluster;
+  const name = peerNameOf(report);
   return (
     isAlone(report) && !mayBePeersOf(report, clusters).some(({ peers }) => peers.some((peer) => peer.name === name))
   );

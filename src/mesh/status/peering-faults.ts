@@ -4,6 +4,7 @@ import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts'
 import type { Fault } from '../faults/fault.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { knownAs } from '../peers/concerned-peers.ts';
 import {
   isChoiceHalfRecorded,
   mendHalfLost,
@@ -64,9 +65,9 @@ function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: r
   const { namespace, unread } = snapshot;
   if (unread?.has(keyOf(secretRef(namespace, dialingSecret(snapshot))))) return [];
   return undialledServers(snapshot, others)
-    .filter((server) => !peers.some(({ name }) => name === clusterNameOf(server)))
+    .filter((server) => !peers.some(({ name }) => name === knownAs(server)))
     .map((server) => ({
-      ...inDialled(snapshot, clusterNameOf(server)),
+      ...inDialled(snapshot, knownAs(server)),
       id: 'peering-file-missing' as const,
       says: saysUndialled(snapshot, server),
       hint: mendUndialled(snapshot, server),
@@ -77,9 +78,9 @@ function undialled({ peers }: StatusReport, snapshot: ClusterSnapshot, others: r
 function halfLost(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
   if (isAlone(report)) return [];
   return undialledClients(snapshot, others)
-    .filter((client) => !report.peers.some(({ name }) => name === clusterNameOf(client)))
+    .filter((client) => !report.peers.some(({ name }) => name === knownAs(client)))
     .map((client) => ({
-      ...inDialled(snapshot, clusterNameOf(client)),
+      ...inDialled(snapshot, knownAs(client)),
       id: 'peers-mutual' as const,
       says: saysHalfLost(client, snapshot),
       hint: mendHalfLost(client, snapshot),
@@ -93,7 +94,7 @@ export function halfRecorded(snapshot: ClusterSnapshot, others: readonly Cluster
     .filter((server) => isChoiceHalfRecorded(snapshot, server))
     .map((server) => ({
       ...{ id: 'choice-half-recorded' as const, context, namespace, component: 'agent' as const, outage: false },
-      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: clusterNameOf(server) },
+      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: knownAs(server) },
       says: saysHalfRecorded(snapshot, server),
     }));
 }

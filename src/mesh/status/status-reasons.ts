@@ -311,7 +311,7 @@ function isOfAll({ report, problem }: Held, { isSlow }: Around): boolean {
 function lackOf({ report, problem }: Held): LackedPeer | undefined {
   const { cause, class: kind, peer } = problem;
   const isLost = cause === undefined && kind === 'timed-out' && !dialsOwnServer(placeOf({ report, problem }));
-  return isLost && peer !== undefined ? { context: report.context, cluster: report.cluster.name, peer } : undefined;
+  return isLost && peer !== undefined ? { context: report.context, cluster: peerNameOf(report), peer } : undefined;
 }
 
 /** What is looked at in the cluster that has it. */

@@ -1,10 +1,10 @@
 import type { Target } from '../../../flows/flow.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
-import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { exitOf } from '../../../mesh/errors.ts';
 import { describeKey } from '../../../mesh/objects/kube-object.ts';
+import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { goesOnWithUnread, unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import {
@@ -33,7 +33,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const { done, failed } = await whereItSucceeds(context, targets, read);
     const now = context.now();
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
-    const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
+    const contexts = new Map(done.map((snapshot) => [knownAs(snapshot), snapshot.context]));
     const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
     const unanswered = [...silent, ...failed];
     const named = <T extends { hint: string; context: string }>(rows: readonly T[]) =>

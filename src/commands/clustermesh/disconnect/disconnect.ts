@@ -18,6 +18,7 @@ import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
@@ -94,21 +95,22 @@ async function untoldNotes(
     partings.map(async (one) => ({ ...one, snapshot: await toldApart(client, one.snapshot, others) })),
   );
   const astray = read.flatMap(({ snapshot, unserved }) =>
-    unserved.filter((peer) =>
-      others.some((other) => clusterNameOf(other) === peer && mayBeAnother(snapshot, other, others)),
-    ),
+    unserved.filter((peer) => others.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, others))),
   );
   const notes = read.flatMap(({ snapshot, unserved }) =>
     unserved.flatMap((peer) => {
-      if (peer === clusterNameOf(snapshot)) return [];
-      const names = namesAtPeer(peer, snapshot, others) ?? [clusterNameOf(snapshot)];
+      if (peer === knownAs(snapshot)) return [];
+      const names = namesAtPeer(peer, snapshot, others) ?? [knownAs(snapshot)];
       if (names.length === 0) return [];
-      const there = forget(unnamedContext(peer), names);
+      const isRenamed = (other: ClusterSnapshot) =>
+        knownAs(other) === peer && clusterNameOf(other) !== peer && !mayBeAnother(snapshot, other, others);
+      // By its name contexts are looked up later: not one that has another by now.
+      const there = forget(others.find(isRenamed)?.context ?? unnamedContext(peer), names);
       const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
       // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
-      const mayHaveLeft = others.some((other) => clusterNameOf(other) === peer && isPeerByNameAlone(snapshot, other));
+      const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
       const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
-      return `"${peer}" is not told, and unless ${unless} it goes on dialling "${clusterNameOf(snapshot)}" → ${own}`;
+      return `"${peer}" is not told, and unless ${unless} it goes on dialling "${knownAs(snapshot)}" → ${own}`;
     }),
   );
   return { notes, astray };

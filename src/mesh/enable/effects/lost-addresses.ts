@@ -1,13 +1,12 @@
 import { hostPort, reachableEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverService } from '../../apiserver/live.ts';
 import { coversHost, nameCovers, namesBeside } from '../../certificates/cluster-certificates.ts';
-import { clusterNameOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../../objects/names.ts';
 import { fieldOwner, foreignOwner, managersOfField } from '../../objects/ownership.ts';
-import { hasServed } from '../../peers/concerned-peers.ts';
+import { hasServed, knownAs } from '../../peers/concerned-peers.ts';
 import { addressesAstray } from '../../peers/file/addresses-astray.ts';
 import { isLetIn, knownPeers } from '../../peers/peers.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
@@ -74,7 +73,7 @@ export function lostAddressEffects({ snapshot }: LostAddressInput, peer: string)
 
 /** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
 export function strayEffects({ snapshot, planned }: LostAddressInput, other: ClusterSnapshot): Effect[] {
-  const stray = addressesAstray(other, clusterNameOf(snapshot), snapshot);
+  const stray = addressesAstray(other, knownAs(snapshot), snapshot);
   if (!stray || stray.how !== undefined) return [];
   const has = (cluster: ClusterSnapshot) =>
     reachableEndpoints(cluster)?.map(({ host, port }) => hostPort(host, port)) ?? [];
