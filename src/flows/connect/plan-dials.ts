@@ -22,6 +22,7 @@ import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import { unaskedPairs } from '../../mesh/peers/unpaired-clusters.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -76,6 +77,7 @@ export interface WantedDials {
 
 /**
  * Whether clusters can be of one mesh.
+ * @param isAsked whether two of them are to be connected: what only matters between such is judged of no others
  * @returns what is to be told of them
  * @throws MeshctlError `Incompatible`, with all findings in its details
  */
@@ -83,10 +85,12 @@ export async function judgeMesh(
   flow: Flow,
   targets: readonly Target[],
   snapshots: readonly ClusterSnapshot[],
+  isAsked: (one: ClusterSnapshot, other: ClusterSnapshot) => boolean,
   { parallel, skipChecks }: { parallel: number; skipChecks?: readonly string[] | undefined },
 ): Promise<Finding[]> {
   const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel }));
-  const input = { clusters: snapshots, now: flow.now(), peerIds };
+  const unpaired = unaskedPairs(snapshots, isAsked);
+  const input = { clusters: snapshots, now: flow.now(), peerIds, unpaired };
   const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, skipChecks));
   refuseIncompatible(findings);
   return findings;

@@ -75,7 +75,8 @@ export async function prepareConnect(
   );
   const spared = [...read.failed, ...failed];
   const targets = read.targets.filter(({ client }) => snapshots.some(({ context }) => context === client.context));
-  const findings = await judgeMesh(flow, targets, snapshots, options);
+  const isAsked = (one: ClusterSnapshot) => source === undefined || mode === 'mesh' || one === snapshots[0];
+  const findings = await judgeMesh(flow, targets, snapshots, isAsked, options);
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);

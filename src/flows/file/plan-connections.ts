@@ -54,12 +54,10 @@ export async function planConnections(
     if (group.length < 2) continue;
     const own = members.filter(({ wanted }) => group.includes(wanted.name));
     const targets = own.map(({ target }) => target);
-    const findings = await judgeMesh(
-      flow,
-      targets,
-      own.map(({ snapshot }) => snapshot),
-      options,
-    );
+    const nameOf = new Map(own.map(({ snapshot, wanted }) => [snapshot, wanted.name]));
+    const isAsked = (one: ClusterSnapshot, other: ClusterSnapshot) =>
+      spec.dials.some(({ from, to }) => from === nameOf.get(one) && to === nameOf.get(other));
+    const findings = await judgeMesh(flow, targets, [...nameOf.keys()], isAsked, options);
     const ready = own.filter(isReady);
     const peers = ready.map(({ snapshot }) => asMember(snapshot));
     const { dials, notBack } = dialsBetween(peers, spec.dials);

@@ -1,7 +1,8 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { pairsOf } from '../pairs.ts';
 import { rememberedOf } from '../remembered.ts';
-import { asKnown } from './concerned-peers.ts';
-import { withoutNamesakes } from './namesakes.ts';
+import { asKnown, knownAs } from './concerned-peers.ts';
+import { dialsThis, withoutNamesakes } from './namesakes.ts';
 import { partedBy } from './parted.ts';
 import { dialsOneWay } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
@@ -26,6 +27,24 @@ export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: 
         return areStrangers && from.peers.length > 0 && to.peers.length > 0;
       })
       .map((to): [string, string] => [from.identity.name, to.identity.name]);
+  });
+}
+
+/**
+ * The same of clusters that are about to be connected: those between which no connection is asked for, as of two spokes of a hub, and
+ * that do not dial each other already.
+ * @param isAsked whether two of them, in either order, are to be connected
+ */
+export function unaskedPairs(
+  snapshots: readonly ClusterSnapshot[],
+  isAsked: (one: ClusterSnapshot, other: ClusterSnapshot) => boolean,
+): [from: string, to: string][] {
+  return pairsOf(snapshots).flatMap(([one, other]): [string, string][] => {
+    if (isAsked(one, other) || isAsked(other, one) || dialsThis(one, other) || dialsThis(other, one)) return [];
+    return [
+      [knownAs(one), knownAs(other)],
+      [knownAs(other), knownAs(one)],
+    ];
   });
 }
 
