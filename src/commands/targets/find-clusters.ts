@@ -8,7 +8,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
-import { mayAnswerLater, MeshctlError, warningOf } from '../../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater, warningOf } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { noCilium } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf, opener, serverOf } from './cluster-flags.ts';
