@@ -192,3 +192,37 @@ describe('checks', () => {
     ]);
   });
 });
+
+describe('what could not be read', () => {
+  const reasonsOf = (findings: readonly Finding[]) => [
+    ...new Set(findings.map(({ args }) => args.reason ?? args.needs)),
+  ];
+
+  it('is why nothing was looked at, whatever needs what', () => {
+    const input = { clusters: [], observed: new Map(), now: NOW, unreadClusters: ['one', 'two'] };
+    expect(reasonsOf(runChecks(MESH_CHECKS, input))).toEqual(['one, two could not be read']);
+  });
+
+  it('is why there is nothing to compare a cluster with', () => {
+    const { clusters, observed, now } = MESH.wellMesh();
+    const input = { clusters: clusters.slice(0, 1), observed, now };
+    const alone = runChecks(MESH_CHECKS, input).filter(({ args }) => /no other cluster/.test(`${args.reason}`));
+    expect(alone).not.toEqual([]);
+    const unread = runChecks(MESH_CHECKS, { ...input, unreadClusters: ['two'] });
+    for (const { id } of alone)
+      expect(reasonsOf(unread.filter((one) => one.id === id))).toEqual(['two could not be read']);
+  });
+
+  it('is said of all that goes by what a cluster shows, where nobody could look', () => {
+    const { clusters, now } = MESH.wellMesh();
+    const unlooked = { containers: [], nodes: [], unlooked: { isRefused: true } };
+    const observed = new Map(clusters.map(({ context }) => [context, unlooked]));
+    const checks = MESH_CHECKS.filter(({ observes }) => observes).map((check) => ({ ...check, needs: [], saidBy: [] }));
+    expect(checks.length).toBeGreaterThan(8);
+    for (const finding of runChecks(checks, { clusters, observed, now })) {
+      if (finding.blind) expect(finding).toMatchObject({ severity: 'skip' });
+      // What does not arise needs nobody to look.
+      else expect(`${finding.args.reason}`).not.toMatch(/could|was found|has started|reported|told|were not|was not/);
+    }
+  });
+});

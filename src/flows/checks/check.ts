@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
-import { loadTemplates } from '../../manifests/load.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
@@ -13,9 +12,6 @@ import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { enabledByForce } from '../../mesh/faults/contested-enable.ts';
-import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { describeConflicts } from '../../mesh/objects/ownership.ts';
-import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { peerObjects } from '../../mesh/peers/foreign-homes.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
@@ -27,7 +23,6 @@ import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
-import { draftEnable } from '../enable/draft-enable.ts';
 import { readContested } from '../enable/read-contested.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -39,6 +34,7 @@ import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
 import { askStartedWith } from './ask-settings.ts';
+import { type PlannedDrift, planDrift } from './plan-drift.ts';
 import { withServicesUnanswered } from './read-answers.ts';
 import { apiserverContainers, operatorStarts } from './read-pods.ts';
 
@@ -51,6 +47,8 @@ export interface CheckOptions {
   suppress: readonly string[];
   parallel: number;
   nodeTimeoutMs: number;
+  /** Contexts that were asked for too, and did not answer. */
+  silent?: readonly string[] | undefined;
   /** Reads the clusters of the kubeconfig that are not in question, where a next step hangs on them. */
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
 }
@@ -114,7 +112,8 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
             const target = targets.find(({ client }) => client.context === context);
             unseen.push({ context, error: (target && (await flow.inFull?.(target, error))) ?? error });
-            return { containers: [], nodes: [], polled: undefined, refused: undefined };
+            const unlooked = { isRefused: error.code === 'Forbidden' };
+            return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
           });
           const { own: published, isOfAnother, isRefused } = described.get(context) ?? {};
           const refused = isRefused ? new Set([...(seen.refused ?? []), 'etcd' as const]) : seen.refused;
@@ -138,6 +137,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         peerIdsRefused: new Set([...described].flatMap(([context, { isRefused }]) => (isRefused ? [context] : []))),
         agents: new Map(observations.map(([context, { nodes }]) => [context, nodes.map(identityTold)])),
         observed: new Map(observations),
+        unreadClusters: [...(options.silent ?? []), ...unread.map(({ context }) => context)],
       };
       // Before they are connected, of whatever mesh, the question is whether they can be one.
       const run = pre ? runChecks : runChecksByMesh;
@@ -230,30 +230,6 @@ async function askAgents(flow: Flow, target: Target, options: PollOptions): Prom
   const polled = { report, snapshot, ...(peerIds ? { peerIds } : {}) };
   if (report.healthy) return polled;
   return withIdentities(flow, target, { ...polled, report: await explainProblems(flow, target, report) });
-}
-
-type PlannedDrift = Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'> & {
-  isPlanRefused?: boolean;
-};
-
-/** What an enable that keeps all choices as they are would change. */
-async function planDrift(flow: Flow, target: Target): Promise<PlannedDrift> {
-  try {
-    const { plan } = await draftEnable(flow, target, await loadTemplates(flow.installation), { waitMs: 0 });
-    const changes = plan.steps.filter(({ action }) => action !== 'keep');
-    return {
-      drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),
-      contested: changes.flatMap(({ object, conflicts = [], takenFrom = [] }) => {
-        const ofOthers = [...conflicts, ...takenFrom];
-        return ofOthers.length > 0 ? [describeConflicts(object, ofOthers)] : [];
-      }),
-      contestedIn: sourceEdits(changes),
-    };
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
-    return { driftUnknown: error.message, isPlanRefused: error.code === 'Forbidden' };
-  }
 }
 
 async function observeNodes(

@@ -17,7 +17,15 @@ import { MOST_NAMED } from '../counted.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { pairsOf } from '../pairs.ts';
 import { NO_SERVICE } from './exposure.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
+import {
+  besideOthers,
+  type Check,
+  type CheckInput,
+  type Finding,
+  listed,
+  type Subject,
+  whyAlone,
+} from './shared/check.ts';
 import { NO_CONFIG, unknownPodRanges } from './shared/subjects.ts';
 
 /** Addresses that must not meet, within one mesh. */
@@ -71,10 +79,10 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'service-address-overlap',
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
-    subject: (cluster, { clusters }) => {
+    subject: (cluster, input) => {
       const isBlind = cluster.refused?.has('service-cidrs') ?? false;
       if (serviceRanges(cluster).ranges.length === 0) return { things: [], otherwise: NO_SERVICE_RANGE, isBlind };
-      const beside = podsBeside(cluster, clusters);
+      const beside = podsBeside(cluster, input);
       if (cluster.serviceCidrs) return beside;
       // One address of a range says where it is, and nothing of where it is not.
       return { ...beside, unseen: [ONE_ADDRESS, ...beside.unseen], isBlind: isBlind || beside.isBlind };
@@ -87,9 +95,9 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'native-routing-cidr',
     category: 'addresses',
     title: 'native-routing CIDRs cover the pods of the other clusters',
-    subject: (cluster, { clusters }) => {
+    subject: (cluster, input) => {
       const otherwise = notMasked(cluster);
-      return otherwise === undefined ? podsBeside(cluster, clusters) : { things: [], otherwise };
+      return otherwise === undefined ? podsBeside(cluster, input) : { things: [], otherwise };
     },
     run: maskedPods,
     says: ({ args }) =>
@@ -140,11 +148,12 @@ function nodesOf(cluster: ClusterSnapshot): Subject {
 }
 
 /** The other clusters as those with pods, as far as their ranges are known. */
-function podsBeside(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
+function podsBeside(cluster: ClusterSnapshot, input: CheckInput) {
+  const all = input.clusters;
   const others = all.filter((other) => other !== cluster);
   return {
     things: others.filter((other) => knownRanges(other).length > 0).map(({ context }) => context),
-    otherwise: 'no pod ranges of other clusters are known',
+    otherwise: whyAlone(input, 'no pod ranges of other clusters are known'),
     unseen: unknownPodRanges(others),
     isBlind: others.some(mayNotSeeRanges),
   };

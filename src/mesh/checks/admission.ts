@@ -50,11 +50,12 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-policy',
     category: 'apiserver',
     title: `network policies let peers in to TCP ${ETCD_PORT} of the clustermesh-apiserver`,
+    observes: true,
     subject: ({ context, ciliumConfig }, { observed }) => {
       const { policies } = observed.get(context) ?? {};
-      if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
+      if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG, isIdle: true };
       if (ciliumConfig['enable-policy'] === 'never')
-        return { things: [], otherwise: 'Cilium enforces no policies there' };
+        return { things: [], otherwise: 'Cilium enforces no policies there', isIdle: true };
       return { things: policies ? ['policies'] : [], otherwise: 'its policies may not be listed', isBlind: !policies };
     },
     run: ({ clusters, observed }) =>

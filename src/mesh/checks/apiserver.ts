@@ -118,6 +118,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-etcd',
     category: 'apiserver',
     title: 'etcd and its companions run without restarts',
+    observes: true,
     needs: ['apiserver-deployed'],
     subject: ({ context }, { observed }) => ({
       things: (observed.get(context)?.containers ?? []).map(({ pod, container }) => `${pod}/${container}`),

@@ -12,7 +12,7 @@ import { groupBy } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { areAllConnected, type StatusReport } from '../status/status.ts';
 import { othersMeant } from './shared/ask-nodes.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed } from './shared/check.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, whyAlone } from './shared/check.ts';
 
 /** How the clustermesh-apiservers of a mesh can be reached. */
 export const EXPOSURE_CHECKS: readonly Check[] = [
@@ -63,7 +63,7 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
       const getIn = looks.filter(({ isConnected }) => isConnected).map(({ client }) => client.context);
       return {
         things: looks.flatMap(({ client, unjudged }) => (unjudged === undefined ? [client.context] : [])),
-        otherwise: unseen.join('; ') || 'there is no other cluster that it could keep out',
+        otherwise: unseen.join('; ') || whyAlone(input, 'there is no other cluster that it could keep out'),
         unseen,
         ...(getIn.length > 0 ? { sample: `${firstOf(getIn)} connected through it` } : {}),
       };

@@ -27,6 +27,7 @@ import {
   listed,
   type Subject,
   theCluster,
+  whyAlone,
 } from './shared/check.ts';
 import { configOf, othersKnown, peersNotCompared } from './shared/subjects.ts';
 
@@ -107,13 +108,14 @@ export const IDENTITY_CHECKS: readonly Check[] = [
         : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
       const dialled = configuredPeers(cluster).filter((peer) => peer !== knownAs(cluster));
       const unrecorded = dialled.filter((peer) => !known?.has(peer));
+      const [notCompared] = peersNotCompared(peersOutside(cluster, clusters).filter((peer) => known?.has(peer)));
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
-        otherwise: dialled.length > 0 ? missing : 'it dials no cluster',
+        otherwise: dialled.length > 0 ? (notCompared ?? missing) : 'it dials no cluster',
         isBlind: !known && dialled.length > 0 && peerIdsRefused?.has(cluster.context),
         unseen: [
           ...(unrecorded.length > 0 ? [`it has no record of ${unrecorded.join(', ')}`] : []),
-          ...peersNotCompared(peersOutside(cluster, clusters).filter((peer) => known?.has(peer))),
+          ...[notCompared ?? []].flat(),
         ],
       };
     },
@@ -126,11 +128,15 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'peers are known by the names that they have now',
     needs: ['cluster-identity'],
-    subject: (cluster, { clusters }) => ({
-      things: clusters.length > 1 ? configuredPeers(cluster) : [],
-      otherwise: clusters.length > 1 ? 'it dials no cluster' : 'there is no other cluster to compare it with',
-      unseen: peersNotCompared(peersOutside(cluster, clusters)),
-    }),
+    subject: (cluster, input) => {
+      const { clusters } = input;
+      const alone = whyAlone(input, 'there is no other cluster to compare it with');
+      return {
+        things: clusters.length > 1 ? configuredPeers(cluster) : [],
+        otherwise: clusters.length > 1 ? 'it dials no cluster' : alone,
+        unseen: peersNotCompared(peersOutside(cluster, clusters)),
+      };
+    },
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster) =>
         renamedPeers(cluster, othersThan(cluster, all)).map((renamed): Finding => {

@@ -8,6 +8,7 @@ import { firstOf } from '../counted.ts';
 import { AGENT_CONTAINER } from '../objects/names.ts';
 import { NODE_HEALTH } from './node-health.ts';
 import { askNodes, type Told } from './shared/ask-nodes.ts';
+import { type CheckInput, whyAlone } from './shared/check.ts';
 import type { BgpSession, ByFamily, MeshCheck, NodeObservation } from './shared/mesh-input.ts';
 import { unknownPodRanges } from './shared/subjects.ts';
 
@@ -36,8 +37,8 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
   askNodes<OfFamily<string>>({
     id: 'bgp-pod-cidrs',
     title: 'nodes advertise their pod ranges over BGP',
-    unasked: (cluster, others) =>
-      !usesBgp(cluster) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutOwnRanges(cluster, others),
+    unasked: (cluster, others, input) =>
+      !usesBgp(cluster) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutOwnRanges(cluster, others, input),
     answer: advertisedBy,
     silent: 'no agent reported what it advertises over BGP',
     nothing: 'its agents have no BGP session that is established',
@@ -65,7 +66,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
   askNodes<OfFamily<NodeRoute>>({
     id: 'native-routes',
     title: 'nodes have a route to every remote pod range',
-    unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others)),
+    unasked: (cluster, others, input) => (isTunnel(cluster) ? TUNNELS : withoutRanges(cluster, others, input)),
     answer: ({ routes }) => eachFamily(routes),
     silent: 'no agent reported its routes',
     severity: 'fail',
@@ -164,8 +165,12 @@ function untoldFamilies(
   return untold.map((family) => `no agent reported its IPv${family} ${what}`);
 }
 
-function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
-  if (others.length === 0) return ALONE;
+function withoutRanges(
+  cluster: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  input: CheckInput,
+): string | undefined {
+  if (others.length === 0) return whyAlone(input, ALONE);
   if (others.some((other) => podRangesTo(cluster, other).length > 0)) return undefined;
   const isKnown = others.some((other) => podCidrsOf(other).length > 0);
   return isKnown
@@ -174,8 +179,12 @@ function withoutRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapsho
 }
 
 /** Why a cluster has no ranges of which the routers of others are to be told. */
-function withoutOwnRanges(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
-  if (others.length === 0) return ALONE;
+function withoutOwnRanges(
+  cluster: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  input: CheckInput,
+): string | undefined {
+  if (others.length === 0) return whyAlone(input, ALONE);
   if (!givesRangesToNodes(cluster)) return 'its nodes have no pod ranges of their own, which could be advertised';
   if (rangesFrom(others, cluster).length > 0) return undefined;
   return podCidrsOf(cluster).length > 0

@@ -13,10 +13,11 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     id: 'ownership-drift',
     category: 'ownership',
     title: 'objects are as enable would write them',
+    observes: true,
     saidBy: [...IDENTITY_OF_CLUSTERS, 'cluster-id-unique'],
     subject: ({ context, namespace, objects }, { observed }) => {
       if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
-        return { things: [], otherwise: 'Cluster Mesh is not enabled yet' };
+        return { things: [], otherwise: 'Cluster Mesh is not enabled yet', isIdle: true };
       }
       const { drift, driftUnknown, refused } = observed.get(context) ?? {};
       const otherwise = driftUnknown ?? 'it was not planned';

@@ -64,6 +64,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-connected',
     category: 'peers',
     title: 'every node is connected to every peer',
+    observes: true,
     subject: ({ context }, { observed }) => ({
       things: observed.get(context)?.status ? ['status'] : [],
       otherwise: 'its agents were not queried',

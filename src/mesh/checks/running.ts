@@ -19,6 +19,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     id: 'identity-running',
     category: 'identity',
     title: 'running pods use the name and id in cilium-config',
+    observes: true,
     needs: ['cluster-identity'],
     // What runs is right then, and cilium-config is not.
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
@@ -32,6 +33,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     id: 'operator-running',
     category: 'identity',
     title: "Cilium's operator was started after the cluster got its name and id",
+    observes: true,
     needs: ['cluster-identity'],
     subject(cluster, { observed }) {
       const seen = observed.get(cluster.context);
@@ -49,6 +51,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     id: 'max-connected-clusters-agents',
     category: 'identity',
     title: 'agents run with the max-connected-clusters of cilium-config',
+    observes: true,
     needs: ['cluster-identity'],
     // What runs is right then, and cilium-config is not.
     saidBy: ['max-connected-clusters-running'],
@@ -70,6 +73,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     id: 'settings-running',
     category: 'config',
     title: 'agents run with the settings of cilium-config',
+    observes: true,
     subject(cluster, { observed }) {
       const seen = observed.get(cluster.context);
       const nodes = (seen?.nodes ?? []).flatMap(({ node, startedWith }) => (startedWith ? [node] : []));

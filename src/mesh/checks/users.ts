@@ -22,10 +22,11 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
     id: 'tls-users-made',
     category: 'tls',
     title: 'etcd has the users that the list names, and no others',
+    observes: true,
     needs: ['apiserver-deployed'],
     subject: (cluster, { observed }) => {
       if (!makesRemoteUsers(apiserverDeployment(cluster)) || !cluster.remoteUsers) {
-        return { things: [], otherwise: 'its clustermesh-apiserver makes no users of its own for peers' };
+        return { things: [], otherwise: 'its clustermesh-apiserver makes no users of its own for peers', isIdle: true };
       }
       const { etcdUsers, etcdsUnasked = [], refused } = observed.get(cluster.context) ?? {};
       return {

@@ -57,7 +57,15 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       outside,
       meshes,
       alone,
-    } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    } = targets.length > 0
+      ? await check(
+          context,
+          targets,
+          flags,
+          deadline,
+          silent.map((one) => one.context),
+        )
+      : NOTHING;
     if (meshes.length > 1) {
       const words = meshesWords(meshes);
       notes.push(words);
@@ -199,10 +207,11 @@ async function check(
   targets: readonly Target[],
   flags: CheckFlags,
   deadline: number,
+  silent: readonly string[],
 ): Promise<Checked> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
   const readOthers = readerOfOthers(context, flags, targets);
-  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout, readOthers };
+  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout, readOthers, silent };
   let said = '';
   for (;;) {
     const checked = await checkClusters(context, targets, options);

@@ -4,7 +4,7 @@ import { knownAs } from '../../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../../remembered.ts';
-import { type Finding, listed } from './check.ts';
+import { type CheckInput, type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
 import { sampleOf, silentAgents } from './subjects.ts';
 
@@ -16,7 +16,7 @@ export interface AskedOfNodes<Answer> {
   id: string;
   title: string;
   /** Why the question does not arise in a cluster; undefined where it does. */
-  unasked?(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined;
+  unasked?(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], input: CheckInput): string | undefined;
   /** What an agent said; undefined where it could not be asked. */
   answer(node: NodeObservation): readonly Answer[] | undefined;
   /** Why there is nothing to judge when no agent answered. */
@@ -76,16 +76,17 @@ export function toldBy<Answer>(
 /** What a check looks at of what the agents of a cluster said. */
 export function nodesAsked<Answer>(
   question: AskedOfNodes<Answer>,
-): Pick<MeshCheck, 'id' | 'category' | 'title' | 'subject'> {
+): Pick<MeshCheck, 'id' | 'category' | 'title' | 'observes' | 'subject'> {
   const { id, title, unasked, silent, nothing = silent } = question;
   return {
     id,
     category: 'network',
     title,
+    observes: true,
     subject(cluster, input) {
       const others = othersMeant(cluster, input.clusters);
-      const reason = unasked?.(cluster, others);
-      if (reason !== undefined) return { things: [], otherwise: reason };
+      const reason = unasked?.(cluster, others, input);
+      if (reason !== undefined) return { things: [], otherwise: reason, isIdle: true };
       const told = toldBy(question, cluster, input, input.clusters);
       const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
       const observation = input.observed.get(cluster.context);

@@ -1,5 +1,6 @@
 import type { AgentIdentity } from '../../cilium/agent-identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { firstOf } from '../../counted.ts';
 import type { StatusReport } from '../../status/status.ts';
 
 /** How bad a finding is. `skip`: it could not be looked at, for the reason in its words. */
@@ -39,7 +40,16 @@ export interface CheckInput {
   /** Who agents say that they are, by context; absent where nobody asked. */
   agents?: ReadonlyMap<string, readonly AgentIdentity[]> | undefined;
   /** What clusters showed beyond their snapshots, by context; absent where nobody looked. */
-  observed?: ReadonlyMap<string, { status?: StatusReport | undefined }> | undefined;
+  observed?: ReadonlyMap<string, Observed> | undefined;
+  /** Contexts of clusters that are in question too, and could not be read. */
+  unreadClusters?: readonly string[] | undefined;
+}
+
+/** Of what a cluster showed beyond its snapshot, what all checks know. */
+export interface Observed {
+  status?: StatusReport | undefined;
+  /** It could not be looked at further: nothing of it is known; absent where it could. */
+  unlooked?: { isRefused: boolean } | undefined;
 }
 
 /** What a check has before it in one cluster. */
@@ -48,6 +58,8 @@ export interface Subject {
   things: readonly string[];
   /** Why there are none, in one clause about the cluster: the reason of the skip. */
   otherwise: string;
+  /** The question does not arise there, whatever could be seen. */
+  isIdle?: true | undefined;
   /**
    * What of it was not to be had, in clauses about the cluster: which agents did not answer, whose ranges are not known. What
    * is wrong with the rest is found all the same; that all is well nobody can say, so that instead of a pass it is a skip.
@@ -79,6 +91,8 @@ export interface Check<Input extends CheckInput = CheckInput> {
    * fails, and looks all the same where they were skipped.
    */
   saidBy?: readonly string[] | undefined;
+  /** It goes by what a cluster shows beyond its snapshot: where nobody could look, nothing is to be taken for what there is not. */
+  observes?: boolean | undefined;
   /** What there is to look at in a cluster. Nothing means that the check is skipped for it, never that it passes. */
   subject(cluster: ClusterSnapshot, input: Input): Subject;
   /**
@@ -96,6 +110,11 @@ export function theCluster({ context }: ClusterSnapshot): Subject {
   return { things: [context], otherwise: '' };
 }
 
+/** Why there is no other cluster: that one could not be read is no word on what there is. */
+export function whyAlone({ unreadClusters = [] }: Pick<CheckInput, 'unreadClusters'>, otherwise: string): string {
+  return unreadClusters.length === 0 ? otherwise : `${firstOf(unreadClusters)} could not be read`;
+}
+
 /** A subject that means something only beside that of another cluster: skipped where no other one has any. */
 export function besideOthers<Input extends CheckInput>(
   own: (cluster: ClusterSnapshot, input: Input) => Subject,
@@ -106,7 +125,8 @@ export function besideOthers<Input extends CheckInput>(
     const besides = others.map((other) => own(other, input));
     if (subject.things.length === 0 || besides.some(({ things }) => things.length > 0)) return subject;
     const names = others.map(({ context }) => context).join(', ');
-    const otherwise = names === '' ? 'there is no other cluster to compare it with' : `${names} has nothing to compare`;
+    const alone = whyAlone(input, 'there is no other cluster to compare it with');
+    const otherwise = names === '' ? alone : `${names} has nothing to compare`;
     return {
       things: [],
       otherwise: others.length > 1 ? `none of ${names} has anything to compare it with` : otherwise,
@@ -161,9 +181,9 @@ function runOne<Input extends CheckInput>(
   /** What a check that was not looked at for want of rights keeps from others, they do not see either. */
   const isBlindBy = (need: string, context?: string) =>
     before.get(need)?.some(({ blind, cluster }) => blind && cluster === context) ?? false;
+  if (input.clusters.length === 0) return [skipped({ reason: whyAlone(input, 'no cluster was checked') })];
   const lostForAll = lackOf(undefined);
   if (lostForAll !== undefined) return [skipped({ needs: lostForAll }, undefined, isBlindBy(lostForAll))];
-  if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was checked' })];
   const whole = input.clusters.filter(({ context }) => lackOf(context) === undefined);
   // What is remembered of a list is known by it.
   const all = whole.length === input.clusters.length ? input.clusters : whole;
@@ -177,7 +197,15 @@ function runOne<Input extends CheckInput>(
       skips.push(skipped({ needs: missing }, context, isBlindBy(missing, context)));
       continue;
     }
-    const { things, otherwise, unseen = [], isBlind, sample } = check.subject(cluster, { ...input, clusters: all });
+    const seen = check.subject(cluster, { ...input, clusters: all });
+    const unlooked = check.observes ? input.observed?.get(context)?.unlooked : undefined;
+    const {
+      things,
+      otherwise,
+      unseen = [],
+      isBlind,
+      sample,
+    } = unlooked && !seen.isIdle ? unlookedSubject(seen, unlooked) : seen;
     if (things.length > 0) clusters.push(cluster);
     if (things.length > 0 && sample !== undefined) samples.set(context, sample);
     // What is missing altogether is said by its own reason.
@@ -199,6 +227,12 @@ function runOne<Input extends CheckInput>(
     ...(partly.length > 0 ? { samples: partly } : {}),
   };
   return [{ id, severity: 'pass', args }, ...unjudged];
+}
+
+/** A subject of which nothing could be asked for: what is there by what was read is judged all the same. */
+function unlookedSubject(seen: Subject, { isRefused }: NonNullable<Observed['unlooked']>): Subject {
+  const says = 'what goes on there could not be seen';
+  return { ...seen, otherwise: says, unseen: [says], isBlind: seen.isBlind || isRefused };
 }
 
 /** A list among a finding's facts as words. */

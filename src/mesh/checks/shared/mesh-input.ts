@@ -1,8 +1,7 @@
 import type { NodeRoute } from '../../cilium/routes.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import type { KubeObject } from '../../objects/kube-object.ts';
-import type { StatusReport } from '../../status/status.ts';
-import type { Check, CheckInput, Finding, Severity } from './check.ts';
+import type { Check, CheckInput, Finding, Observed, Severity } from './check.ts';
 
 /** A path between two nodes as cilium-health probed it. */
 export interface NodeHealth {
@@ -73,7 +72,7 @@ export interface ContainerFacts {
 }
 
 /** What a cluster showed beyond its snapshot. */
-export interface ClusterObservation {
+export interface ClusterObservation extends Observed {
   /** What a Helm release makes of the objects that hold peers, by their keys; absent where none does, or it may not be read. */
   rendered?: ReadonlyMap<string, KubeObject> | undefined;
   containers: readonly ContainerFacts[];
@@ -81,7 +80,6 @@ export interface ClusterObservation {
   nodes: readonly NodeObservation[];
   /** How many of the agents that run were asked; absent where all were. */
   asked?: { agents: number; of: number } | undefined;
-  status?: StatusReport | undefined;
   /** When the programs of Cilium's operator that run were started; undefined where they were not looked at. */
   operators?: readonly Date[] | undefined;
   /** Ids by name under which the clustermesh-apiserver describes the cluster in etcd; undefined where it was not asked. */

@@ -1,7 +1,7 @@
 import { podCidrsOf } from '../../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { firstOf } from '../../counted.ts';
-import type { CheckInput, Subject } from './check.ts';
+import { type CheckInput, type Subject, whyAlone } from './check.ts';
 import type { ClusterObservation } from './mesh-input.ts';
 
 /** Why nothing can be said of a cluster's settings. */
@@ -13,11 +13,12 @@ export function configOf({ ciliumConfig }: ClusterSnapshot): Subject {
 }
 
 /** The clusters beside this one: those of the question, and those that it is connected to. */
-export function othersKnown(cluster: ClusterSnapshot, { clusters, peerIds }: CheckInput): Subject {
+export function othersKnown(cluster: ClusterSnapshot, input: CheckInput): Subject {
+  const { clusters, peerIds } = input;
   if (!cluster.ciliumConfig) return configOf(cluster);
   const others = clusters.filter((other) => other !== cluster && other.ciliumConfig).map(({ context }) => context);
   const peers = peerIds?.get(cluster.context)?.keys() ?? [];
-  return { things: [...others, ...peers], otherwise: 'no other cluster is known' };
+  return { things: [...others, ...peers], otherwise: whyAlone(input, 'no other cluster is known') };
 }
 
 /** Whose agents did not tell what they were asked, as what is unseen of a cluster. @param answered nodes whose agents did */
