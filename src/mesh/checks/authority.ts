@@ -145,9 +145,11 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     title: 'every etcd user belongs to a peer',
     subject: knownUsers,
     run: ({ clusters, observed }, all) =>
-      clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context))),
-    says: ({ args }) =>
-      `context "${args.context}": etcd user ${args.user} may log in, but ${args.peer} is not connected to this cluster`,
+      lostOnce(clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context)))),
+    says: ({ args: { context, user, peer, lost } }) =>
+      lost
+        ? `context "${context}": it and context "${peer}" let each other in, as peers do, and neither dials the other: their peering has lost both halves`
+        : `context "${context}": etcd user ${user} may log in, but ${peer} is not connected to this cluster`,
   },
 ];
 
@@ -283,8 +285,16 @@ function orphansOf(
         isLost || isAwaited
           ? `Either connect them again: ${connectCommand(context, other.context)}; or lock it out: ${part}`
           : `Anyone with its certificate is still let in. To lock it out: ${part}`;
-      return findingOf('tls-orphaned-users', 'warn', context, { user, peer: other.context }, hint);
+      const args = { user, peer: other.context, ...(isLost ? { lost: true } : {}) };
+      return findingOf('tls-orphaned-users', 'warn', context, args, hint);
     });
+}
+
+/** A peering that has lost both halves, which either side shows, is told once: one connect mends both. */
+function lostOnce(found: readonly Finding[]): Finding[] {
+  const isMirrored = ({ cluster, args }: Finding, before: readonly Finding[]) =>
+    args.lost === true && before.some((one) => one.args.lost && one.cluster === args.peer && one.args.peer === cluster);
+  return found.filter((finding, index) => !isMirrored(finding, found.slice(0, index)));
 }
 
 /** Of users of clusters that this one neither dials nor has let in one-way, nothing is known where those were not read. */
