@@ -102,7 +102,9 @@ function warned(written: readonly Written[]): MeshService {
     return { cluster, context: `c${index + 1}`, namespaceExists: true, definition };
   }) as unknown as MeshService['clusters'];
   const service = { namespace: 'shop', name: 'web', clusters };
-  return { ...service, warnings: warningsOf(service, clusters, annotations, new Map()) };
+  // All of them were read.
+  const unread = new Map(clusters.map(({ cluster }) => [cluster, []]));
+  return { ...service, warnings: warningsOf(service, clusters, annotations, unread) };
 }
 
 /** Of which kind its warnings are, with their hints. */

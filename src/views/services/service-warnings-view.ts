@@ -38,10 +38,22 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
   });
 }
 
+/**
+ * The other way, which takes the annotations away: not as long as a peer is unread, in which it may be what it only seems not to be.
+ * @param when it is one, as a clause
+ */
+function orRemove(
+  { unread = [], unseen = [] }: Pick<ServiceWarning, 'unread' | 'unseen'>,
+  when: string,
+  service: MeshService,
+): string {
+  return unread.length + unseen.length > 0 ? '' : `; or ${when}: ${annotate(service, '--remove')}`;
+}
+
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
   'one-cluster': ({ clusters, ...warning }, service) => ({
     message: `is defined in ${enumerated(clusters)} only${asFarAsKnown(warning)}: no other cluster can ask for it or add backends`,
-    hint: `So that the other clusters have it too: ${annotate(service, '--create-missing')}; or if it is meant for ${enumerated(clusters)} only: ${annotate(service, '--remove')}`,
+    hint: `So that the other clusters have it too: ${annotate(service, '--create-missing')}${orRemove(warning, `if it is meant for ${enumerated(clusters)} only`, service)}`,
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
     message: `${enumerated(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
@@ -85,7 +97,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'not-shared': ({ clusters, ...warning }, service) => ({
     message: `is shared by no cluster${asFarAsKnown(warning)}: each one uses its own backends only`,
-    hint: `So that all of them share it: ${annotate(within(service, clusters), '--shared=true')}; or ${APART}: ${annotate(service, '--remove')}`,
+    hint: `So that all of them share it: ${annotate(within(service, clusters), '--shared=true')}${orRemove(warning, APART, service)}`,
   }),
   headless: ({ clusters }, service) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
