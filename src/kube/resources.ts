@@ -18,6 +18,7 @@ const RESOURCES: Readonly<Record<string, Resource>> = {
   Event: namespaced('events'),
   Namespace: clusterScoped('namespaces'),
   Node: clusterScoped('nodes'),
+  PersistentVolumeClaim: namespaced('persistentvolumeclaims'),
   Pod: namespaced('pods'),
   Secret: namespaced('secrets'),
   Service: namespaced('services'),

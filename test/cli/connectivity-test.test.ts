@@ -23,6 +23,8 @@ let meshctl: Meshctl;
 
 /** The context in which namespaces may not be deleted. */
 let keptIn: string | undefined;
+/** What may not be listed. */
+let unlisted: string | undefined;
 /** What may not be created. */
 let forbidden: string | undefined;
 
@@ -30,6 +32,7 @@ beforeAll(async () => {
   const intercept: SandboxOptions['intercept'] = async (context, { verb, resource }) => {
     const isRefused = context === keptIn && verb === 'delete' && resource === 'namespaces';
     if (isRefused) throw new ApiError(403, 'Forbidden', 'namespaces stay');
+    if (verb === 'list' && resource === unlisted) throw new ApiError(403, 'Forbidden', 'not to be seen');
     if (verb === 'create' && resource === forbidden) throw new ApiError(403, 'Forbidden', 'nothing is made');
     return undefined;
   };
@@ -76,6 +79,37 @@ describe('connectivity test', () => {
       const namespace = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE };
       if (store.get(namespace)) store.delete(namespace);
     }
+  });
+
+  it.each([
+    ['what others have put there by then', "it has ConfigMap theirs, which is another's"],
+    ['what may not be looked at', 'whether others have a Secret there may not be looked at'],
+  ])('leaves a namespace that an earlier one kept where it has %s, and takes what it made', async (_what, why) => {
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE };
+    const theirs = { apiVersion: 'v1', kind: 'ConfigMap', namespace: NAMESPACE, name: 'theirs' };
+    const [one, two] = sandbox.clusters.map(({ store }) => store);
+    forbidden = 'deployments';
+    await meshctl([...TEST, '--keep']);
+    const isSeen = why.includes('theirs');
+    if (isSeen) one?.create({ ...theirs, metadata: { name: 'theirs', namespace: NAMESPACE } });
+    else unlisted = 'secrets';
+    one?.create({
+      ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
+      metadata: {
+        name: 'echo',
+        namespace: NAMESPACE,
+        labels: found(one.get(namespace)?.metadata.labels, 'its labels'),
+      },
+    });
+    const { stderr } = await meshctl(TEST);
+    [forbidden, unlisted] = [undefined, undefined];
+    expect(stderr).toContain(
+      `⚠ context "mesh-1": namespace ${NAMESPACE} stays, since ${why}; what the test made there goes`,
+    );
+    expect(one?.get(namespace)?.metadata.deletionTimestamp).toBeUndefined();
+    expect(one?.get({ ...theirs, kind: 'Service', name: 'echo' })).toBeUndefined();
+    expect(one?.get(theirs) !== undefined).toBe(isSeen);
+    for (const store of [one, two]) if (store?.get(namespace)) store.delete(namespace);
   });
 
   it('says at once that the image cannot be pulled, and takes its pods away', async () => {

@@ -27,6 +27,7 @@ import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
+import { othersInNamespace, whyNamespaceStays } from '../others-in-namespace.ts';
 import type { ServiceCluster } from '../services/read-service-clusters.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -248,8 +249,17 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
     const marked = await client.get(refOf(clientDeployment(cluster)), { signal });
     if (otherRun('connectivity-test', marked, run, client.now())) return 'nothing';
     if (isMadeBy(TEST, live)) {
-      await client.delete(refOf(live), { signal, uid: live.metadata.uid });
-      return 'namespace';
+      // One that an earlier run left (--keep) may have what is others' by now.
+      const found = await othersInNamespace(client, namespace.metadata.name, (one) => isMadeBy(TEST, one), signal);
+      const why = whyNamespaceStays(found);
+      if (why === undefined) {
+        await client.delete(refOf(live), { signal, uid: live.metadata.uid });
+        return 'namespace';
+      }
+      const context = `context "${client.context}"`;
+      flow.progress.warn(
+        `${context}: namespace ${namespace.metadata.name} stays, since ${why}; what the test made there goes`,
+      );
     }
     let removed: Removed = 'nothing';
     for (const ref of objectsOfTest(cluster).map(refOf)) {

@@ -12,6 +12,7 @@ import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
 import type { ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
+import { othersInNamespace, whyNamespaceStays } from '../others-in-namespace.ts';
 import { makeNamespace } from '../own-namespace.ts';
 import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';
 
@@ -244,7 +245,11 @@ async function removeOnce(
   );
   const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
   if (!isMadeBy('probe', live) || others.length > 0 || live.metadata.deletionTimestamp) return false;
-  await client.delete(ref, { signal });
+  // Somebody may have put something else there that is no pod.
+  const isOwn = (one: KubeObject) => one.metadata.labels?.[RUN_LABEL] !== undefined || isMadeBy('probe', one);
+  const found = await othersInNamespace(client, namespace, isOwn, signal);
+  if (whyNamespaceStays(found) !== undefined) return false;
+  await client.delete(ref, { signal, uid: live.metadata.uid });
   return true;
 }
 
