@@ -15,7 +15,8 @@ export async function withWayOn<T>({ again }: Pick<CommandContext, 'again'>, wor
   }
 }
 
-function hasLeft({ rollback, enabled, changed }: MeshctlError['details']): boolean {
+/** Whether a run has written something, or only waited for what an earlier one has. */
+function hasLeft({ rollback, enabled, changed, awaited }: MeshctlError['details']): boolean {
   const clusters = Array.isArray(rollback) ? (rollback as readonly { outcome?: unknown }[]) : [];
-  return Array.isArray(enabled) || Array.isArray(changed) || clusters.some(({ outcome }) => outcome === 'left');
+  return [enabled, changed, awaited].some(Array.isArray) || clusters.some(({ outcome }) => outcome === 'left');
 }

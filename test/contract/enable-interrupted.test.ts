@@ -96,4 +96,29 @@ describe('an enable that is cut off', () => {
     // One state after each write, but for the last one, after which all is there, and for those that go out together.
     expect(converged.size).toBeGreaterThan(10);
   }, 300_000);
+
+  it('is told how to go on by one text, whatever of it was written by which run', async () => {
+    const cutAt = async (is: (text: string) => boolean) => {
+      const abort = new AbortController();
+      const result = await runCli(['clustermesh', 'enable'], {
+        env: { KUBECONFIG: sandbox.kubeconfigPath },
+        signal: abort.signal,
+        onOutput: (text) => is(text) && abort.abort(),
+      });
+      expect(result.exitCode).toBe(130);
+      // Nobody has chosen anything of what is not there yet.
+      expect(result.stderr).not.toContain('what was chosen');
+      return result.stderr.slice(result.stderr.lastIndexOf('✖'));
+    };
+    const waits = (text: string) => text.includes('waiting for the clustermesh-apiserver');
+    const [early, late, again] = [
+      await cutAt((text) => /applied (one object|2 objects)/.test(text)),
+      await cutAt(waits),
+      // All is written by then, and only waited for.
+      await cutAt(waits),
+    ];
+    expect(late).toBe('✖ interrupted\n  → To continue: meshctl clustermesh enable\n');
+    expect([early, again]).toEqual([late, late]);
+    await disable();
+  });
 });

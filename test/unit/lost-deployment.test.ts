@@ -40,7 +40,13 @@ describe('a cluster whose Deployment is lost', () => {
   });
 
   it('has lost what was chosen of it, which is said; not one that never had any', () => {
-    const made = [loadBalancerService('10.0.0.1'), secretObject('clustermesh-apiserver-server-cert', {})];
+    const users = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+    };
+    const begun = [loadBalancerService('10.0.0.1'), secretObject('clustermesh-apiserver-server-cert', {})];
+    const made = [...begun, users];
     const says = (chosen: Parameters<typeof lostChoices>[1]) => lostChoices(snapshotOf({ live: made }), chosen);
     expect(says({})).toContain('nothing else tells what was chosen of replicas, resources, ');
     expect(says({ replicas: 2 })).toContain('what was chosen of resources, ');
@@ -49,5 +55,8 @@ describe('a cluster whose Deployment is lost', () => {
     expect(lostChoices(snapshotOf({ live: [...made, apiserverDeployment()] }), {})).toBeUndefined();
     expect(lostChoices(snapshotOf({ live: made.slice(0, 1) }), {})).toBeUndefined();
     expect(lostChoices(snapshotOf({ live: byAgents }), {})).toBeUndefined();
+    // A first enable that was interrupted; what has a peer was whole.
+    expect(lostChoices(snapshotOf({ live: begun }), {})).toBeUndefined();
+    expect(lostChoices(snapshotOf({ live: [...begun, ...byCache] }), {})).toContain('is missing');
   });
 });

@@ -135,6 +135,10 @@ export async function enableCluster(
     return await enableIn(flow, target, options, draft, { journals, onFoundation, run: account?.run });
   } catch (error) {
     if (!account) tellWhatStands(flow, journals, error);
+    // Nothing was left to write: an earlier run has, and what it did not live to see was waited for.
+    const isWritten = journals.every(({ entries }) => entries.length === 0) && !draft.plan.steps.some(isChange);
+    if (error instanceof MeshctlError && error.code === 'Interrupted' && isWritten)
+      error.details.awaited = [target.client.context];
     throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
   }
 }

@@ -23,7 +23,9 @@ import {
   APISERVER,
   apiserverDeploymentRef,
   apiserverServiceRef,
+  configMapRef,
   KVSTOREMESH_PEERS_SECRET,
+  REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
@@ -31,7 +33,7 @@ import { secretTexts } from '../objects/secret-data.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { isSameToleration, type Toleration } from '../objects/taints.ts';
 import { addressesIn } from '../peers/file/peer-file.ts';
-import { kvstoremeshDials } from '../peers/peers.ts';
+import { knownPeers, kvstoremeshDials } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
 import {
@@ -119,15 +121,19 @@ export function settleEnable(
 
 /**
  * That nothing tells any more what was chosen of a Deployment that is lost, as a clause: it is made anew as it would come out if
- * nobody chose. Undefined where there is one, or there never was, and where all is chosen anew.
+ * nobody chose. Undefined where there is one, or there never was, as where the first enable was interrupted, which makes it last; and
+ * where all is chosen anew.
  * @param chosen by this run
  */
 export function lostChoices(
-  { objects, namespace }: ClusterSnapshot,
+  snapshot: ClusterSnapshot,
   chosen: Partial<Record<keyof typeof RECORDED_AT_DEPLOYMENT, unknown>>,
 ): string | undefined {
+  const { objects, namespace } = snapshot;
+  const has = (ref: ObjectRef) => objects.has(keyOf(ref));
   const left = [apiserverServiceRef(namespace), secretRef(namespace, SERVER_CERT_SECRET)];
-  const isLost = left.every((ref) => objects.has(keyOf(ref))) && !apiserverDeployment({ objects, namespace });
+  const wasComplete = has(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) || knownPeers(snapshot).length > 0;
+  const isLost = left.every(has) && wasComplete && !apiserverDeployment(snapshot);
   const lost = Object.entries(RECORDED_AT_DEPLOYMENT).filter(
     ([name]) => chosen[name as keyof typeof chosen] === undefined,
   );

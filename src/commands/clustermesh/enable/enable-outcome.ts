@@ -16,6 +16,7 @@ export function interruptedEnable(
   const rollback = failures.flatMap(({ error: { details } }) =>
     Array.isArray(details.rollback) ? details.rollback : [],
   );
+  const awaited = failures.flatMap(({ error: { details } }) => (Array.isArray(details.awaited) ? details.awaited : []));
   const others = failures.filter((failure) => failure.error.code !== 'Interrupted');
   if (done.length > 0) {
     const contexts = printable(done.map(({ context }) => `context "${context}"`));
@@ -23,6 +24,7 @@ export function interruptedEnable(
     error.details.enabled = done.map(shownOutcome).map(outcomeData);
   }
   if (rollback.length > 0) error.details.rollback = rollback;
+  if (awaited.length > 0) error.details.awaited = awaited;
   if (others.length > 0) error.details.failures = others.map(failureData);
   return error;
 }
