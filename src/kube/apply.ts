@@ -104,7 +104,8 @@ async function carryOut(
     if (!sent) return;
     if (live && isGoing(live) && write.method !== 'delete')
       throw beingDeleted({ context: client.context, object: live });
-    if (write.method === 'edit' && write.basis) await requireBasis(client, write.basis, options);
+    if ((write.method === 'edit' || write.method === 'apply') && write.basis)
+      await requireBasis(client, write.basis, options);
     const seen = live;
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));

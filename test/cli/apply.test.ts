@@ -13,7 +13,7 @@ import { eventually, refs, setUsers } from '../support/sandbox-mesh.ts';
 import { serviceObjects } from '../support/service-clusters.ts';
 
 /** Nudges, port-forwards, reviews: no writes to what a mesh is made of. */
-const OTHERS = ['pods', 'selfsubjectrulesreviews', 'selfsubjectaccessreviews'];
+const OTHERS = ['leases', 'pods', 'selfsubjectrulesreviews', 'selfsubjectaccessreviews'];
 
 let clusters: ConnectClusters;
 /** All that was there before anything was applied. */

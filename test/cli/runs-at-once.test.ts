@@ -19,7 +19,7 @@ const secretOf = (index: number, name: string) =>
   found(clusters.clusters[index], `cluster ${index}`).store.get(refs.secret(name))?.data as
     | Record<string, string>
     | undefined;
-const decoded = (text = '') => Buffer.from(text, 'base64');
+const decoded = (text = ''): Buffer => Buffer.from(text, 'base64');
 const certificate = () => new X509Certificate(decoded(secretOf(0, 'clustermesh-apiserver-server-cert')?.['tls.crt']));
 const dial = (from: string, address: string) =>
   clusters.meshctl(connect(from, 'mesh-1', '--destination-endpoint', `mesh-1=${address}:2379`, '--yes'));
@@ -97,6 +97,34 @@ it('an enable does not open to all what another run has closed since', async () 
   });
   const service = clusters.clusters[0]?.store.get(refs.service('clustermesh-apiserver'));
   expect(service?.spec).toMatchObject({ loadBalancerSourceRanges: ['172.18.0.0/16'] });
+});
+
+it('an enable does not mark pods by CAs that another run has replaced beside the certificate since', async () => {
+  const [cluster] = clusters.clusters;
+  const ref = refs.secret('clustermesh-apiserver-server-cert');
+  const before = () => cluster?.store.get(refs.deployment('clustermesh-apiserver'))?.metadata.generation;
+  const was = before();
+  // As the first phase of a rotation does, before pods are replaced.
+  const { 'ca.crt': other } = (clusters.clusters[1]?.store.get(ref)?.data ?? {}) as Record<string, string>;
+  let reads = Number.NaN;
+  clusters.fault = async ({ context, verb, name, resource }) => {
+    if (context !== 'mesh-1') return undefined;
+    // What it has noted at the Service has it read the cluster once more; then comes the Deployment.
+    if (verb === 'patch' && resource === 'services') reads = 0;
+    if (verb !== 'get' || name !== 'clustermesh-apiserver-server-cert' || ++reads !== 2) return undefined;
+    cluster?.store.update(ref, (live) => {
+      const data = live.data as Record<string, string>;
+      live.data = { ...data, 'ca.crt': Buffer.concat([data['ca.crt'], other].map(decoded)).toString('base64') };
+    });
+    return undefined;
+  };
+  const { exitCode, stderr } = await enabling('--replicas', '2');
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toMatch(
+    /Secret kube-system\/clustermesh-apiserver-server-cert was changed by someone else\s+meanwhile/,
+  );
+  expect(before()).toBe(was);
+  expect((await enabling('--replicas', '2')).exitCode).toBe(0);
 });
 
 it.each<[string, string[]]>([

@@ -200,7 +200,7 @@ describe('planEnable', () => {
       const { steps } = plan({ ...before, objects: new Map([...before.objects, ...live]) });
       return steps.find(({ object }) => object.name === 'clustermesh-apiserver-server-cert');
     };
-    expect(planned('meshctl')).toMatchObject({ action: 'update', write: { into: 'patch' } });
+    expect(planned('meshctl')).toMatchObject({ action: 'update', write: { into: 'exact' } });
     expect(planned('meshctl')?.conflicts).toBeUndefined();
     expect(planned('argocd')).toMatchObject({ action: 'keep', why: expect.stringContaining('made by Argo CD') });
   });

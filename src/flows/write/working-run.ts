@@ -12,6 +12,7 @@ import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
 import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 
 /** Clusters at a time. */
@@ -48,14 +49,19 @@ export async function whileAtWork<T>(
       const end = markAnew((signal) => writeOwn(target, mark, (own) => own, signal));
       marked.push({ target, end });
     } catch (error) {
-      if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+      if (!(error instanceof MeshctlError)) throw error;
+      // What comes next ends by it, and says what stands.
+      if (flow.signal.aborted) return;
       flow.progress.warn(
         `${error.message}: what another run finds in context "${context}" meanwhile would not be left to it, were this one rolled back`,
       );
     }
   };
   try {
-    await Promise.all(targets.map((target) => limit(() => begin(target))));
+    await allOrFirstError(
+      targets.map((target) => limit(() => begin(target))),
+      flow.progress,
+    );
     return await work({
       run: mark.run,
       async beginRollback() {

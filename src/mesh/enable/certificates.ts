@@ -102,8 +102,8 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       data: {},
       ...(trusted.length > 0 ? { trust: [{ key: TLS_KEYS.ca, certificates: trusted.map(({ pem }) => pem) }] } : {}),
       secret: secretWithoutData(input, ref, before),
-      // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
-      into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
+      // A patch takes over what somebody else has set, and leaves alone whose Secret it is; what another run has issued since, it does not.
+      into: ours && (foreignOwner(before) || disputed.length > 0) ? 'exact' : 'apply',
     },
     // Keys of meshctl's own that somebody has written over meanwhile are taken back, asked or not.
     ...(ours ? disputes(isUnfilled(before) ? [] : disputed, true) : disputes(disputed, force)),

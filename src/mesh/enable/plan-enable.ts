@@ -4,7 +4,13 @@ import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { chartValueOf, isAmongHelmValues } from '../objects/chart-values.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, APISERVER, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../objects/names.ts';
+import {
+  AGENT_PEERS_SECRET,
+  APISERVER,
+  CA_SECRET,
+  KVSTOREMESH_PEERS_SECRET,
+  SERVER_CERT_SECRET,
+} from '../objects/names.ts';
 import { conflictsOf, describeConflicts, fieldOwner, foreignOwner, isOurs, toolOwner } from '../objects/ownership.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
@@ -12,7 +18,7 @@ import { peersIn } from '../peers/file/peer-config.ts';
 import { ownUser } from '../peers/peers.ts';
 import { lackOfUsers, USERS_FILE, userNames } from '../peers/users/remote-users.ts';
 import { applyChanges, asLive } from '../plan/diff.ts';
-import { disputes, FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
+import { disputes, FIELD_MANAGER, type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import { deletionOf } from './deletion.ts';
 import { addressAnnotations } from './exposure/address-annotations.ts';
@@ -35,21 +41,36 @@ export function planEnable(input: EnableInput): Plan {
   const others = objects.filter((object) => !isService(object) && !isCertificate(object));
   const services = objects.filter(isService).map((object) => applyStep(input, object, 'peers dial it'));
   const mayMove = services.some((step) => addressAnnotations(step).length > 0);
+  const issuing = certificates.map((certificate) => certificateStep(input, certificate, mayMove));
   return {
     steps: [
       ...(input.authority.step ? [input.authority.step] : []),
       ...services,
-      ...certificates.map((certificate) => certificateStep(input, certificate, mayMove)),
+      ...issuing,
       ...others
         .filter(({ kind }) => kind !== 'Deployment')
         .filter((object) => !isMoved(input, refOf(object)))
         .map((object) => (isShared(object) ? createStep(input, object) : applyStep(input, object))),
       ...(move ? [move.before] : []),
-      ...others.filter(({ kind }) => kind === 'Deployment').map((object) => applyStep(input, object)),
+      ...others
+        .filter(({ kind }) => kind === 'Deployment')
+        .map((object) => uponTrust(applyStep(input, object), issuing)),
       ...(move ? [move.after] : []),
       ...leftoverSteps(input),
     ],
   };
+}
+
+/**
+ * A Deployment whose pods are marked by the CAs beside the server's certificate, where this plan leaves those as they are: another run
+ * may replace them by then, and pods that start would have read others than everybody takes them to have.
+ */
+function uponTrust(step: Step, issuing: readonly Step[]): Step {
+  const { write } = step;
+  const source = issuing.find(({ object, action }) => object.name === SERVER_CERT_SECRET && action === 'keep')?.before;
+  const trusted = dataOf(source)[TLS_KEYS.ca];
+  if (write?.method !== 'apply' || !source || trusted === undefined) return step;
+  return { ...step, write: { ...write, basis: { source, data: { [TLS_KEYS.ca]: trusted } } } };
 }
 
 /**

@@ -25,8 +25,8 @@ export const TLS_KEYS: CertificateKeys = { ca: 'ca.crt', certificate: 'tls.crt',
 
 /** How a step is written. `keep` steps have none. */
 export type StepWrite =
-  /** Server-side apply of the whole object. @param force also of fields that others have set */
-  | { method: 'apply'; object: KubeObject; force?: true | undefined }
+  /** Server-side apply of the whole object. @param force also of fields that others have set @param basis as of an `edit` */
+  | { method: 'apply'; object: KubeObject; force?: true | undefined; basis?: EditBasis | undefined }
   /** POST; an object that appeared in the meantime is a conflict. */
   | { method: 'create'; object: KubeObject }
   /**
