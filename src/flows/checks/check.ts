@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import { STARTED_SETTINGS } from '../../mesh/checks/config.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
 import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
@@ -9,6 +10,7 @@ import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../mesh/checks/shared/mesh-input.ts';
 import type { AgentIdentity } from '../../mesh/cilium/agent-identity.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
+import type { CiliumConfigKey } from '../../mesh/cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { enabledByForce } from '../../mesh/faults/contested-enable.ts';
@@ -28,12 +30,12 @@ import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
-import { STARTED_WITH, withIdentities } from '../status/ask-identity.ts';
+import { withIdentities } from '../status/ask-identity.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
+import { numberOf, startedWithCommand, startedWithIn } from '../status/started-with.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
-import { askStartedWith } from './ask-settings.ts';
 import { type PlannedDrift, planDrift } from './plan-drift.ts';
 import { withServicesUnanswered } from './read-answers.ts';
 import { apiserverContainers, operatorStarts } from './read-pods.ts';
@@ -268,29 +270,33 @@ function identityTold({ node, cluster: name, clusterId: id }: NodeObservation): 
   return { node, name, id };
 }
 
+/** Always set: that nothing was told is known by it. */
+const NAME = ['cluster-name'] as const satisfies CiliumConfigKey[];
+const IDENTITY = [...NAME, 'cluster-id', 'max-connected-clusters'] as const satisfies CiliumConfigKey[];
+
 async function observeNode(
   agent: Agent,
   cluster: ClusterSnapshot,
   asked: Readonly<Record<'health' | 'settings' | 'bgp' | 'routes', boolean>>,
   now: () => Date,
 ): Promise<NodeObservation> {
-  const [health, id, size, settings, sessions, advertised, routes] = await Promise.all([
+  const startedWith = [...(asked.health ? IDENTITY : NAME), ...(asked.settings ? STARTED_SETTINGS : [])];
+  const [health, files, sessions, advertised, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
-    asked.health ? agent.json(['cat', `${STARTED_WITH}/cluster-id`]) : undefined,
-    asked.health ? agent.json(['cat', `${STARTED_WITH}/max-connected-clusters`]) : undefined,
-    asked.settings ? askStartedWith(agent) : undefined,
+    asked.health || asked.settings ? agent.text(startedWithCommand(startedWith)) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
     asked.bgp ? askBgpAdvertised(agent, cluster) : undefined,
     asked.routes ? askRoutes(agent, cluster) : undefined,
   ]);
+  const told = startedWithIn(files ?? '');
   return {
     node: agent.node,
     pod: agent.pod,
     startedAt: agent.startedAt,
     cluster: readOwnCluster(health),
-    clusterId: typeof id === 'number' ? id : undefined,
-    maxConnectedClusters: typeof size === 'number' ? size : undefined,
-    startedWith: settings,
+    clusterId: numberOf(told['cluster-id']),
+    maxConnectedClusters: numberOf(told['max-connected-clusters']),
+    startedWith: asked.settings && told['cluster-name'] !== undefined ? told : undefined,
     health: readHealth(health, now()),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpAdvertised: advertised,

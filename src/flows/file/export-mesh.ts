@@ -55,7 +55,7 @@ export async function exportClusters(
     requireIdentity(snapshot);
     requireSettledName(snapshot, all);
   };
-  const serving = all.filter((_snapshot, index) => !bare.some((one) => one === read[index]));
+  const serving = read.filter((one) => !bare.includes(one)).map(({ snapshot }) => snapshot);
   const { usable, failed: unusable } = whereUsable(flow, serving, judge, spare ? { least: 1 } : undefined);
   requireOneOfEachName(usable);
   const left = bare.map(({ snapshot }) => leftOut(snapshot));

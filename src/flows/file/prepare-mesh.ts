@@ -113,23 +113,26 @@ export async function prepareMesh(
   requireNames(read);
   const members = read.map(({ member }) => member);
   const drafts = await draftAll(flow, read, templates, options);
-  const settled = read.map(({ member, connect }) => {
-    const own = drafts.find((one) => one.member === member);
-    return own ? afterEnable(connect, own.draft, flow.now()) : connect;
-  });
-  // One that is not wholly enabled is connected once it is.
-  const enabled = settled.map((after, index) => {
-    const { connect } = read[index] as ReadMember;
-    return halfEnabledAmong([connect]).size === 0 ? after : connect;
+  const clusters = read.map((one) => {
+    const { member, connect } = one;
+    const own = drafts.find((draft) => draft.member === member);
+    const settled = own ? afterEnable(connect, own.draft, flow.now()) : connect;
+    // One that is not wholly enabled is connected once it is.
+    return { ...one, settled, enabled: halfEnabledAmong([connect]).size === 0 ? settled : connect };
   });
   const snapshots = read.map(({ connect }) => connect);
   const planned = await planConnections(
     flow,
     spec,
-    members.map((member, index) => ({ ...member, snapshot: enabled[index] as ClusterSnapshot })),
+    clusters.map(({ member, enabled }) => ({ ...member, snapshot: enabled })),
     { ...options, proof: false },
   );
-  const foreseen = foreseenWarnings(settled, spec, planned.later, flow.now());
+  const foreseen = foreseenWarnings(
+    clusters.map(({ settled }) => settled),
+    spec,
+    planned.later,
+    flow.now(),
+  );
   const warnings = [...new Set([...planned.now.warnings, ...foreseen])];
   const connections = await withTakenPlaces({ ...planned, now: { ...planned.now, warnings } }, snapshots, options);
   const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
@@ -143,12 +146,12 @@ export async function prepareMesh(
   return {
     members,
     snapshots,
-    enabled,
+    enabled: clusters.map(({ enabled }) => enabled),
     spec,
     drafts,
     connections,
     scaledDown: scaledDown(
-      members.map(({ wanted: { name } }, index) => ({ name, snapshot: enabled[index] as ClusterSnapshot })),
+      clusters.map(({ member: { wanted }, enabled }) => ({ name: wanted.name, snapshot: enabled })),
       spec.dials,
     ),
     services,

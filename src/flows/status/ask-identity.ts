@@ -4,6 +4,7 @@ import type { FailureClass } from '../../mesh/status/failure-reason.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
+import { numberOf, startedWithCommand, startedWithIn } from './started-with.ts';
 
 /** What agents of a wrong name or id lack peers for: they have none of their own name, and take none of their own id for another cluster. */
 const DOUBTFUL: readonly FailureClass[] = ['not-configured', 'syncing', 'wrong-cluster', 'config-not-retrieved'];
@@ -13,9 +14,6 @@ const MOST_ASKED = 3;
 
 /** A file of some bytes. */
 const ASK_MS = 10_000;
-
-/** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
-export const STARTED_WITH = '/tmp/cilium/config-map';
 
 /** Who pods said that they are, by cluster and pod: it stays so as long as they run. */
 export type KnownIdentities = Map<string, Promise<AgentIdentity>>;
@@ -34,25 +32,22 @@ export async function withIdentities(
   const doubtful = problems.filter(({ component, class: kind }) => component === 'agent' && DOUBTFUL.includes(kind));
   const pods = new Map(doubtful.flatMap(({ pod, nodes: [node] }) => (pod && node ? [[pod, node] as const] : [])));
   if (pods.size === 0) return polled;
-  const read = (pod: string, key: string): Promise<string | undefined> => {
-    const command = ['cat', `${STARTED_WITH}/${key}`];
+  const ask = async (pod: string, node: string): Promise<AgentIdentity> => {
     const asking = client.exec({
       namespace,
       pod,
       container: AGENT_CONTAINER,
-      command,
+      command: startedWithCommand(['cluster-name', 'cluster-id']),
       timeoutMs: ASK_MS,
       signal: flow.signal,
     });
-    return orWithout(
+    const told = await orWithout(
       flow,
-      asking.then(({ exitCode, stdout }) => (exitCode === 0 ? stdout.trim() : undefined)),
+      asking.then(({ stdout }) => startedWithIn(stdout)),
       undefined,
     );
-  };
-  const ask = async (pod: string, node: string): Promise<AgentIdentity> => {
-    const [name, id] = await Promise.all([read(pod, 'cluster-name'), read(pod, 'cluster-id')]);
-    return { node, ...(name ? { name } : {}), ...(id && /^\d+$/.test(id) ? { id: Number(id) } : {}) };
+    const { 'cluster-name': name = '', 'cluster-id': id } = told ?? {};
+    return { node, ...(name.trim() ? { name: name.trim() } : {}), id: numberOf(id) };
   };
   const agents = await Promise.all(
     [...pods].slice(0, MOST_ASKED).map(([pod, node]) => {

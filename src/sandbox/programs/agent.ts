@@ -49,15 +49,15 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
   });
 
   const startedWith = new Map<string, string | number>([
+    // All of cilium-config as it was then.
+    ...Object.entries(ciliumConfigOf(options.store)).map(([key, value]): [string, string] => [
+      `/tmp/cilium/config-map/${key}`,
+      value,
+    ]),
     ['/tmp/cilium/config-map/cluster-name', own.name],
     ['/tmp/cilium/config-map/cluster-id', own.id],
     ['/tmp/cilium/config-map/max-connected-clusters', own.maxConnectedClusters],
   ]);
-
-  /** All of cilium-config as it was then. */
-  const settings = new Map(
-    Object.entries(ciliumConfigOf(options.store)).map(([key, value]) => [`/tmp/cilium/config-map/${key}`, value]),
-  );
 
   function statusDocument() {
     const clusters = peers.statuses();
@@ -100,7 +100,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
         return 0;
       }
       if (program === 'grep' && command === '-sH' && rest[0] === '') {
-        const lines = rest.slice(1).map((path) => ({ path, value: settings.get(path) }));
+        const lines = rest.slice(1).map((path) => ({ path, value: startedWith.get(path) }));
         await writeAll(
           stdout,
           lines.map(({ path, value }) => (value === undefined ? '' : `${path}:${value}\n`)).join(''),
