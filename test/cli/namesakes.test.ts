@@ -112,12 +112,12 @@ it('connect asks before the namesake of a peer takes its place', async () => {
     mesh('connect', '--context', 's1', '--destination-context', 'p3'),
   );
   expect(exitCode).toBe(2);
-  for (const [peer, from, to] of [
-    ['mesh-3', 's1', 'p3'],
-    ['mesh-1', 'p3', 's1'],
+  for (const [peer, from, is, to] of [
+    ['mesh-3', 's1', 's3', 'p3'],
+    ['mesh-1', 'p3', 'p1', 's1'],
   ]) {
     expect(stderr).toContain(
-      `the ${peer} that context "${from}" dials is cut off, another cluster than that of context "${to}"`,
+      `the ${peer} that context "${from}" dials, the cluster of context "${is}", is cut off, another cluster than that of context "${to}"`,
     );
   }
   expect(standing()).toEqual(before);

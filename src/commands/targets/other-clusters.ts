@@ -1,8 +1,10 @@
 import type { Target } from '../../flows/flow.ts';
 import type { OtherClusters } from '../../flows/services/read-lost-backends.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
+import { apiserverService } from '../../mesh/apiserver/live.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
@@ -31,7 +33,10 @@ export async function withOtherClusters<T>(
     const read = others.map(async (target): Promise<OtherCluster[]> => {
       try {
         const { client, namespace } = target;
-        return [{ target, snapshot: await readSnapshot(client, { namespace, purpose: 'disconnect' }) }];
+        const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect' });
+        return [
+          { target, snapshot: apiserverService(snapshot) ? await withReachableAddresses(client, snapshot) : snapshot },
+        ];
       } catch (error) {
         context.signal.throwIfAborted();
         if (error instanceof MeshctlError) return [];

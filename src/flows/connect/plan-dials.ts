@@ -22,11 +22,12 @@ import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { unaskedPairs } from '../../mesh/peers/unpaired-clusters.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Plan } from '../../mesh/plan/plan.ts';
+import { isChange, type Plan } from '../../mesh/plan/plan.ts';
 import { provenRotation, unfinishedWarning } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type DialOfSnapshots, newlyShared } from '../../mesh/services/newly-shared.ts';
 import {
@@ -73,6 +74,8 @@ export interface WantedDials {
   /** False: whether servers are ready to prove a credential against does not matter. */
   proof?: boolean | undefined;
   now: Date;
+  /** Clusters that it is not about, as far as they were read: one of them may be who is dialled so far. */
+  others?: readonly ClusterSnapshot[] | undefined;
 }
 
 /**
@@ -109,6 +112,7 @@ export function planDials({
   notes,
   proof,
   now,
+  others = [],
 }: WantedDials): Omit<PreparedConnect, 'targets' | 'spared'> {
   const snapshots = members.map(({ snapshot }) => snapshot);
   const directions = wanted.map((dial) => planDirection(...dial, { ...wishOf(dial), now }));
@@ -125,7 +129,7 @@ export function planDials({
     ...notes,
     ...directions.flatMap(choiceNotes),
     ...unknownVersionNotes(directions),
-    ...formerLetIn(directions),
+    ...formerLetIn(directions, [...snapshots, ...others]),
     ...foreignHomeNotes([...serve.steps, ...dial.steps]),
   ]);
   return {
@@ -133,9 +137,28 @@ export function planDials({
     directions,
     serve,
     dial,
-    effects: connectEffects(snapshots, directions, [...serve.steps, ...dial.steps]),
+    effects: connectEffects(snapshots, directions, [...serve.steps, ...dial.steps], others),
     warnings: [...warnings],
   };
+}
+
+/**
+ * The same plan, with what other clusters tell of it, which are read only where one of them may be who is dialled so far: a file that is
+ * written anew has an address that the peer has not.
+ * @param readOthers reads the clusters that it is not about
+ * @throws MeshctlError as {@link planDials}
+ */
+export async function planDialsAmong(
+  wanted: WantedDials,
+  readOthers: () => Promise<readonly ClusterSnapshot[]>,
+): Promise<ReturnType<typeof planDials>> {
+  const planned = planDials(wanted);
+  const written = planned.dial.steps.filter(isChange).map(({ cluster }) => cluster);
+  const isDoubtful = planned.directions.some(
+    ({ client: { snapshot }, server }) =>
+      written.includes(snapshot.context) && isDoubtfulPeer(snapshot, server.snapshot),
+  );
+  return isDoubtful ? planDials({ ...wanted, others: await readOthers() }) : planned;
 }
 
 /** In the middle of a rotation a new peer trusts both CAs, and has to take part in what is left of it. */

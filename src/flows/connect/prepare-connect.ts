@@ -15,7 +15,14 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
 import { drainingNotes, readHeld } from './await-drained.ts';
-import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from './plan-dials.ts';
+import {
+  judgeMesh,
+  outcomeOfDials,
+  type PreparedConnect,
+  planDials,
+  planDialsAmong,
+  type WantedDials,
+} from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
 export interface MeshRequest {
@@ -47,6 +54,8 @@ export interface ConnectOptions {
   planOnly?: boolean | undefined;
   /** Destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
+  /** Reads the clusters that it is not about, of which one may be who is dialled so far. */
+  readOthers?: ((targets: readonly Target[]) => Promise<readonly ClusterSnapshot[]>) | undefined;
 }
 
 /**
@@ -89,7 +98,7 @@ export async function prepareConnect(
       : dials.oneWay.some(([one, other]) => one === server && other === client)
         ? 'unicast'
         : undefined;
-  const planned = planDials({
+  const wanted: WantedDials = {
     members,
     findings,
     wanted: dials.wanted,
@@ -100,7 +109,8 @@ export async function prepareConnect(
     ),
     proof: options.proof,
     now: flow.now(),
-  });
+  };
+  const planned = await planDialsAmong(wanted, async () => (await options.readOthers?.(targets)) ?? []);
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
   const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
   // It asks as the proof does, and where that is not to be done neither is this.

@@ -11,7 +11,13 @@ import { dialKey, groupsOf, type NamedDial } from '../../mesh/file/topology.ts';
 import { dialsBetween, wishOf } from '../../mesh/file/wishes.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { bothDialByFile } from '../../mesh/services/unanswered-requests.ts';
-import { judgeMesh, outcomeOfDials, type PreparedConnect, planDials } from '../connect/plan-dials.ts';
+import {
+  judgeMesh,
+  outcomeOfDials,
+  type PreparedConnect,
+  planDialsAmong,
+  type WantedDials,
+} from '../connect/plan-dials.ts';
 import type { Flow } from '../flow.ts';
 import type { FileMember } from './file-member.ts';
 
@@ -27,16 +33,23 @@ export interface MeshConnections {
 
 /**
  * The plan of all connections. Clusters that are connected with each other, directly or not, are judged as one mesh.
- * @param options `enabled`: all that are to be enabled have been
+ * @param options `enabled`: all that are to be enabled have been; `readOthers`: reads clusters that no file has
  * @throws MeshctlError `Incompatible`, and `ClusterMeshNotEnabled` for clusters that are not enabled by then
  */
 export async function planConnections(
   flow: Flow,
   spec: MeshSpec,
   members: readonly (FileMember & { snapshot: ClusterSnapshot })[],
-  options: { parallel: number; skipChecks?: readonly string[] | undefined; proof: boolean; enabled?: boolean },
+  options: {
+    parallel: number;
+    skipChecks?: readonly string[] | undefined;
+    proof: boolean;
+    enabled?: boolean;
+    readOthers: () => Promise<readonly ClusterSnapshot[]>;
+  },
 ): Promise<MeshConnections> {
   const names = members.map(({ wanted }) => wanted.name);
+  const snapshots = members.map(({ snapshot }) => snapshot);
   const unserved = members.flatMap(({ wanted: { name, connectOnly }, snapshot }): UnservedCluster[] => {
     const says = connectOnly ? lackOfServer(snapshot) : undefined;
     return says === undefined ? [] : [{ name, context: snapshot.context, says }];
@@ -62,7 +75,7 @@ export async function planConnections(
     const peers = ready.map(({ snapshot }) => asMember(snapshot));
     const { dials, notBack } = dialsBetween(peers, spec.dials);
     const wishes = new Map<Dial, ReturnType<typeof wishOf>>(dials.map(({ dial, of }) => [dial, wishOf(of, ...dial)]));
-    const planned = planDials({
+    const wanted: WantedDials = {
       members: peers,
       findings,
       wanted: [...wishes.keys()],
@@ -71,7 +84,9 @@ export async function planConnections(
       notes: [],
       proof: options.proof,
       now: flow.now(),
-    });
+    };
+    const besides = snapshots.filter((snapshot) => !ready.some((one) => one.snapshot === snapshot));
+    const planned = await planDialsAmong(wanted, async () => [...besides, ...(await options.readOthers())]);
     const effects = mergeEffects([...planned.effects, ...droppedEndpoints(planned.directions)]);
     parts.push({ ...planned, effects, targets: ready.map(({ target }) => target), spared: [] });
   }

@@ -7,7 +7,7 @@ import { clusterKnownAs, concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { aliasPath } from '../peers/file/host-aliases.ts';
-import { dialsAnother } from '../peers/namesakes.ts';
+import { dialledInstead, dialsAnother } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../peers/peers-of-others.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
@@ -17,17 +17,20 @@ import type { Step } from '../plan/plan.ts';
 import { type Direction, dialingSecret } from './direction.ts';
 import { unprovedAddresses } from './unproved.ts';
 
-type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'replacedBy'>;
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'replacedBy' | 'peerContext'>;
 
 /**
  * What a connect does to the connections that its clusters have already, also with clusters that are no part of it;
  * nothing where nothing is changed.
+ * @param besides clusters that it is not about, as far as they were read: one of them may be who is dialled so far
  */
 export function connectEffects(
   clusters: readonly ClusterSnapshot[],
   directions: readonly Direction[],
   steps: readonly Step[],
+  besides: readonly ClusterSnapshot[] = [],
 ): PeerEffect[] {
+  const read = [...clusters, ...besides];
   return clusters.flatMap((snapshot) => {
     const cluster = snapshot.context;
     const own = steps.filter((step) => step.cluster === cluster && step.action !== 'keep');
@@ -50,7 +53,7 @@ export function connectEffects(
           { becomes: 'kept', why: '' },
           ...lost,
           ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
-          ...fileEffects(own, peer, direction, dialingSecret(snapshot)),
+          ...fileEffects(own, peer, direction, { secret: dialingSecret(snapshot), all: read }),
           ...restartEffects(snapshot, own, peer),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
@@ -83,18 +86,30 @@ function trustEffects(
 /**
  * The cluster dials the peer elsewhere, or with something else: by its file, or by what its pods make of the peer's name.
  * @param secret the one by which it dials
+ * @param all that were read
  */
-function fileEffects(steps: readonly Step[], peer: string, direction: Direction | undefined, secret: string): Effect[] {
+function fileEffects(
+  steps: readonly Step[],
+  peer: string,
+  direction: Direction | undefined,
+  { secret, all }: { secret: string; all: readonly ClusterSnapshot[] },
+): Effect[] {
   const dialling = steps.filter(({ object }) => object.name === secret).flatMap(({ changes }) => changes);
   const isAbout = (path: string) => path === `data.${peer}` || path.startsWith(`data.${peer}.`);
   const named = steps.flatMap(({ changes }) => changes).filter(({ path }) => path === aliasPath(peer));
   const changed = [...dialling.filter(({ path }) => isAbout(path)), ...named].filter(({ from }) => from !== undefined);
   if (changed.length === 0) return [];
   const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`).join('; ');
-  if (direction && dialsAnother(direction.client.snapshot, peer, direction.server.snapshot)) {
-    const [own, other] = [direction.client.snapshot.context, direction.server.snapshot.context];
-    const why = `it is another cluster than that of context "${other}", which takes its place: ${words}`;
-    return [{ becomes: 'cut', why, mend: connectCommand(own, unnamedContext(peer)), replacedBy: other }];
+  const dial = direction && ([direction.client.snapshot, peer, direction.server.snapshot] as const);
+  if (dial && dialsAnother(...dial, all)) {
+    const [{ context: own }, , { context: other }] = dial;
+    const peerContext = dialledInstead(...dial, all)?.context;
+    const who =
+      peerContext === undefined
+        ? `it is another cluster than that of context "${other}", which takes its place`
+        : `it is the cluster of context "${peerContext}", whose place that of context "${other}" takes`;
+    const mend = connectCommand(own, peerContext ?? unnamedContext(peer));
+    return [{ becomes: 'cut', why: `${who}: ${words}`, mend, replacedBy: other, peerContext }];
   }
   const untried = direction ? untriedAddresses(direction) : [];
   if (!direction || untried.length === 0) return [{ becomes: 'moved', why: words }];

@@ -38,11 +38,14 @@ export function letInByName({ context, caBundle }: ClusterSnapshot, names: reado
   return `context "${context}" lets whoever has the certificate of the former ${whose} in again as soon as a cluster of that name is connected to it: ${newAuthorityOnly(caBundle)}`;
 }
 
-/** Former peers whose place another cluster of their name takes, and that are let in by its user as before. */
-export function formerLetIn(directions: readonly Direction[]): string[] {
+/**
+ * Former peers whose place another cluster of their name takes, and that are let in by its user as before.
+ * @param all that were read
+ */
+export function formerLetIn(directions: readonly Direction[], all: readonly ClusterSnapshot[]): string[] {
   return directions.flatMap(({ client: { snapshot }, server }) => {
     const { name } = server.identity;
-    if (!dialsAnother(snapshot, name, server.snapshot) || !isLetIn(snapshot, name)) return [];
+    if (!dialsAnother(snapshot, name, server.snapshot, all) || !isLetIn(snapshot, name)) return [];
     return `context "${snapshot.context}" goes on letting in whoever has the certificate of the ${name} that it dials so far, as the user of that name: ${newAuthorityOnly(snapshot.caBundle)}`;
   });
 }

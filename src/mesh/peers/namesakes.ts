@@ -48,6 +48,7 @@ export function withoutNamesakes(snapshot: ClusterSnapshot, all: readonly Cluste
     const rivals = (alike.get(knownAs(other)) ?? []).filter((rival) => rival !== other);
     // Hardly any name is there twice.
     if (rivals.length + doubles.length === 0) return true;
+    if (rivals.length > 0 && dialledInstead(snapshot, knownAs(other), other, rivals)) return false;
     const is = arePeers(snapshot, other);
     if (is !== undefined && (is || rivals.length > 0)) return is;
     return (
@@ -99,7 +100,7 @@ export function isPeersNamesake(
   other: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
 ): boolean {
-  if (dialsAnother(knower, knownAs(other), other)) return true;
+  if (dialsAnother(knower, knownAs(other), other, all)) return true;
   return !withoutNamesakes(knower, [...new Set([...all, other])]).includes(other);
 }
 
@@ -146,25 +147,54 @@ export function isDoubtfulPeer(client: ClusterSnapshot, server: ClusterSnapshot)
 
 /**
  * Whether what a cluster dials by a name is for certain not this cluster of that name: it has another address and another CA. One
- * of both alone may be new, as of a Service that was made anew.
+ * of both alone may be new, as of a Service that was made anew; but not where the address is that of another cluster of the name, of
+ * which this one is a copy, say, as a restored backup is.
+ * @param all that were read: one of them may be who is dialled
  */
-export function dialsAnother(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean {
+export function dialsAnother(
+  client: ClusterSnapshot,
+  peer: string,
+  server: ClusterSnapshot,
+  all: readonly ClusterSnapshot[] = [],
+): boolean {
+  if (dialledInstead(client, peer, server, all)) return true;
   return isDialledAt(client, peer, server) === false && trustsItsCa(client, peer, server) === false;
+}
+
+/**
+ * The cluster that another one dials by a name in place of this one of that name: what it dials is an address of that one, and none of
+ * this one. Undefined where none of those that were read is it.
+ * @param all that were read
+ */
+export function dialledInstead(
+  client: ClusterSnapshot,
+  peer: string,
+  server: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+): ClusterSnapshot | undefined {
+  const rivals = all.filter((one) => one !== server && one !== client && namesOf(one).includes(peer));
+  // Hardly any name is there twice.
+  if (rivals.length === 0 || isDialledAt(client, peer, server) === true) return undefined;
+  return rivals.find((one) => isDialledAt(client, peer, one) && trustsItsCa(client, peer, one) !== false);
 }
 
 /** Whoever compares each cluster with every other one asks it as often. */
 const namesDialled = rememberedOf((client: ClusterSnapshot) => new Set(configuredPeers(client)));
 
-/** Whether a cluster is configured to dial this one, and not for certain another one of its name. */
-export function dialsThis(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+/** Whether a cluster is configured to dial this one, and not for certain another one of its name. @param all that were read */
+export function dialsThis(
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  all: readonly ClusterSnapshot[] = [],
+): boolean {
   const name = knownAs(server);
-  return namesDialled(client).has(name) && !dialsAnother(client, name, server);
+  return namesDialled(client).has(name) && !dialsAnother(client, name, server, all);
 }
 
 /**
- * Whether a cluster dials a namesake of this one, of which no CA was read: at an address that it has not, and trusting none of the
- * CAs that those trust who dial it.
- * @param diallers clusters that may dial it, by the address
+ * Whether a cluster dials a namesake of this one, of which no CA was read: at an address that it has not, which another one of the name
+ * has, or trusting none of the CAs that those trust who dial it.
+ * @param diallers clusters that may dial it, by the address, or are dialled in its place
  */
 export function dialsNamesake(
   client: ClusterSnapshot,
@@ -181,6 +211,7 @@ export function dialsNamesake(
       .map((name) => isDialledAt(cluster, name, server))
       .find((one) => one !== undefined);
   // Hardly anybody does: the others are looked at for those alone.
+  if (namesOf(server).some((name) => dialledInstead(client, name, server, diallers))) return true;
   if (isAt(client) !== false) return false;
   const known = diallers.filter((one) => isAt(one)).flatMap(casOf);
   const trusted = casOf(client);
@@ -222,8 +253,12 @@ export function tellApart<T extends { snapshot: ClusterSnapshot }>(
   candidates: readonly T[],
   knowers: readonly ClusterSnapshot[],
 ): NamedAlike<T> {
+  const all = candidates.map(({ snapshot }) => snapshot);
   const judged = candidates.map((candidate) => {
-    const ways = knowers.map((knower) => arePeers(knower, candidate.snapshot));
+    const ways = knowers.map((knower) => {
+      const isOther = dialledInstead(knower, knownAs(candidate.snapshot), candidate.snapshot, all) !== undefined;
+      return isOther ? false : arePeers(knower, candidate.snapshot);
+    });
     return { candidate, is: ways.includes(true) ? true : ways.includes(false) ? false : undefined };
   });
   const of = (is: boolean | undefined) => judged.filter((one) => one.is === is).map(({ candidate }) => candidate);

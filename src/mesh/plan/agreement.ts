@@ -75,11 +75,11 @@ export function agreementClauses({ effects = [], hazards = [], doubtful = false 
   const perhaps = namesOf(endangered.filter(({ replacedBy }) => replacedBy === undefined));
   const cut = namesOf(ended.filter(({ replacedBy }) => replacedBy === undefined));
   // The name of who is cut off is that of who is connected: only contexts tell the two apart.
-  const replaced = ended.flatMap(({ cluster, peer, replacedBy }) =>
-    replacedBy === undefined
-      ? []
-      : `the ${peer} that context "${cluster}" dials is cut off, another cluster than that of context "${replacedBy}"`,
-  );
+  const replaced = ended.flatMap(({ cluster, peer, replacedBy, peerContext }) => {
+    if (replacedBy === undefined) return [];
+    const which = peerContext === undefined ? '' : `, the cluster of context "${peerContext}",`;
+    return `the ${peer} that context "${cluster}" dials${which} is cut off, another cluster than that of context "${replacedBy}"`;
+  });
   const perhapsReplaced = endangered.flatMap(({ cluster, peer, replacedBy }) =>
     replacedBy === undefined || perhaps.includes(peer)
       ? []

@@ -28,6 +28,8 @@ export interface PeerEffect {
   unlessAt?: readonly string[] | undefined;
   /** Of one that is cut, or may be, because another cluster of its name takes its place: the context of that one. */
   replacedBy?: string | undefined;
+  /** Of such a one the context that leads to it, where that is known. */
+  peerContext?: string | undefined;
 }
 
 /** The worst one counts. */

@@ -23,6 +23,7 @@ import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult } from '../../
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withUnanswered } from '../../targets/several-clusters.ts';
 import type { CONNECT } from './connect-spec.ts';
 
@@ -47,6 +48,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       mode === undefined ? context.again() : context.againWithout(['--connection-mode'], '--connection-mode', mode),
     planOnly: dryRun !== undefined,
     spare: flags.all,
+    readOthers: (targets) => readerOfOthers(context, flags, targets)(),
   };
   if (flags.allowMismatchingCa) {
     context.progress.info(
