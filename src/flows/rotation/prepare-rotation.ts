@@ -5,6 +5,7 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -133,7 +134,9 @@ async function planFor(
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const isRefused = strangers.length > 0 && (options.ca || unfinishedRotations(snapshots).length > 0);
-  const others = isRefused ? await options.readOthers?.(targets) : undefined;
+  // Who has the name of a peer and not the address that is dialled may be another one.
+  const isDoubtful = snapshots.some((one) => snapshots.some((other) => other !== one && isDoubtfulPeer(one, other)));
+  const others = isRefused || isDoubtful ? await options.readOthers?.(targets) : undefined;
   const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = phases.flatMap((phase) => phase.steps);

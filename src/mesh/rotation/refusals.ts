@@ -6,13 +6,15 @@ import { isCopiedAuthority } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
+import { forget } from '../connect/dead-cluster.ts';
 import { dials } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
-import { capital } from '../counted.ts';
+import { capital, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { type Contexts, contextOf } from '../faults/fault-advice.ts';
 import { CA_SECRET } from '../objects/names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
+import { dialsAnother } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { forgetIfSilent, grantFor, type SilentContext, saysSilent } from '../peers/silent-peers.ts';
@@ -75,6 +77,14 @@ export function requireAllPeers(
   const read = readByName(members, others);
   const hasLeft = (peer: string) => hasLeftMesh(read.get(peer));
   const left = strangers.filter(hasLeft);
+  const all = [...members.map(({ snapshot }) => snapshot), ...others];
+  const dialElsewhere = lacking.flatMap(({ member: { snapshot, identity }, strangers: peers }) => {
+    const astray = peers.filter((peer) => {
+      const other = read.get(peer);
+      return other !== undefined && dialsAnother(other, identity.name, snapshot, all);
+    });
+    return astray.length > 0 ? [{ peers: astray, line: forget(snapshot.context, astray) }] : [];
+  });
   const own = members.map((one) => one.snapshot.context);
   const rotate = (context: readonly string[]) =>
     meshctlCommand('clustermesh certs rotate', { context }, ca ? ['--ca'] : []);
@@ -89,9 +99,9 @@ export function requireAllPeers(
   const invite = ({ context, peer }: (typeof ofOthers)[number]) =>
     meshctlCommand('clustermesh invite', { context }, ['--peer', peer]);
   const renewable = strangers.filter((peer) => !ofOthers.some((one) => one.peer === peer));
-  const all = [...read.values()];
+  const readOnce = [...read.values()];
   // Their peers have to take part as well, or the line would be refused in turn.
-  const joining = withTheirPeers(renewable, read, (one) => ca || isInRotation(one, all)).filter(
+  const joining = withTheirPeers(renewable, read, (one) => ca || isInRotation(one, readOnce)).filter(
     (peer) => !members.some(({ identity }) => identity.name === peer) && !hasLeft(peer),
   );
   const known = new Map([...[...read].map(([name, { context }]) => [name, context] as const), ...contexts]);
@@ -102,11 +112,13 @@ export function requireAllPeers(
     `${describeStrangers(first.member, first.strangers, contexts)}; a new CA cuts off peers left out`,
     {
       hint:
-        ofOthers.length > 0
-          ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who has to be invited again, which cuts the connection meanwhile: ${anew}`
-          : left.length > 0
-            ? `Cluster Mesh is not enabled in ${left.join(', ')}: forget ${left.length === 1 ? 'it' : 'them'}, and renew what the others hold together: ${anew}`
-            : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+        dialElsewhere.length > 0
+          ? `${enumerated(dialElsewhere.flatMap(({ peers }) => peers))} dials another cluster of the name; have it forgotten here first: ${dialElsewhere.map(({ line }) => line).join(' && ')}`
+          : ofOthers.length > 0
+            ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who has to be invited again, which cuts the connection meanwhile: ${anew}`
+            : left.length > 0
+              ? `Cluster Mesh is not enabled in ${left.join(', ')}: forget ${left.length === 1 ? 'it' : 'them'}, and renew what the others hold together: ${anew}`
+              : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
     },
   );

@@ -98,7 +98,7 @@ export function scopeRotation(
   now: Date,
   contexts: Contexts = new Map(),
 ): RotationScope {
-  requireOneMesh(members, choice);
+  requireOneMesh(members, choice, choice.others);
   for (const { snapshot } of members) requireFollowers(snapshot, members);
   if (choice.peer !== undefined) {
     requirePeer(members, choice.peer, contexts, choice.silent);
