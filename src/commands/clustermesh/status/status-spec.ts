@@ -25,7 +25,7 @@ export const STATUS = {
     {
       flags: '--watch',
       description:
-        'refresh the status until Ctrl-C, as far as the screen has room for it; it ends with exit status 130, as kubectl get --watch does, whatever it showed',
+        'refresh the status until Ctrl-C, as far as the screen has room for it; it ends with exit status 130, as a watch of kubectl does, whatever it showed',
       default: false,
     },
     PARALLEL_AGENTS,
