@@ -181,7 +181,14 @@ describe('what cannot be removed', () => {
     });
     const namespace = named('Namespace', 'tests');
     const get = async ({ kind }: ObjectRef) => (kind === 'Namespace' ? namespace : undefined);
-    const client = { context: 'one', now: () => new Date(0), get, delete: async () => {}, collect: async () => [], ...refusing };
+    const client = {
+      context: 'one',
+      now: () => new Date(0),
+      get,
+      delete: async () => {},
+      collect: async () => [],
+      ...refusing,
+    };
     const objects = { namespace, workload: [named('Deployment', 'client')], policy: () => named('Policy', 'p') };
     const cluster = { name: 'a', namespace: 'tests', member: { client }, objects } as unknown as TestCluster;
     const warnings: string[] = [];

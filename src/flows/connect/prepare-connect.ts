@@ -15,14 +15,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
 import { drainingNotes, readHeld } from './await-drained.ts';
-import {
-  judgeMesh,
-  outcomeOfDials,
-  type PreparedConnect,
-  planDials,
-  planDialsAmong,
-  type WantedDials,
-} from './plan-dials.ts';
+import { judgeMesh, outcomeOfDials, type PreparedConnect, planDialsAmong, type WantedDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
 export interface MeshRequest {

@@ -19,6 +19,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { configuredPeers, isLetIn, sharesLogin } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -175,14 +176,18 @@ export function serversOf(dials: readonly EndingDial[]): ClusterSnapshot[] {
   return [...new Set(dials.flatMap(([, { snapshot }]) => snapshot ?? []))];
 }
 
-/** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's. */
+/** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's, or a file that leads elsewhere. */
 async function readConcerned(
   dials: readonly EndingDial[],
   readOthers: DisconnectOptions['readOthers'],
 ): Promise<readonly ClusterSnapshot[]> {
   const { steps } = planDisconnect(partingsOf(dials));
   const isOthers = steps.some(({ action, object }) => action !== 'keep' && object.kind !== 'Secret');
-  return isOthers && readOthers ? readOthers() : [];
+  // Whose address is not dialled may be another one of the name.
+  const isDoubtful = dials.some(
+    ([client, server]) => client.snapshot && server.snapshot && isDoubtfulPeer(client.snapshot, server.snapshot),
+  );
+  return (isOthers || isDoubtful) && readOthers ? readOthers() : [];
 }
 
 /**

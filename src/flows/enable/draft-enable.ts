@@ -252,7 +252,10 @@ export function draftFrom(
     plan,
     move,
     effects: mergeEffects([
-      ...enableEffects({ snapshot, planned, authority, steps: plan.steps, rendered, objects, others: standing, move }),
+      ...enableEffects({
+        ...{ snapshot, planned, authority, steps: plan.steps, rendered, objects, move },
+        ...{ others: standing, all: options.others },
+      }),
       ...(options.byHelm ? replacedCredentials(snapshot, install, others, releasePeers) : []),
     ]),
     rotation,

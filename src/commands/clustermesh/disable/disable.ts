@@ -194,8 +194,15 @@ async function askAboutPeers(
   const found = silentContexts(unreachableData(contexts.silent));
   const untoldOf = found.filter(({ context: name }) => !silent.some((one) => one.context === name));
   const unanswering = [...silent, ...untoldOf];
+  const readOf = (peer: string) => all.find((other) => other.context === known.get(peer));
+  // What it has by the name of this cluster is for another one of that name.
+  const isOfNamesake = (peer: string) => {
+    const there = readOf(peer);
+    return there !== undefined && isPeersNamesake(there, draft.snapshot, all);
+  };
   const holdOf = (peer: string) => {
-    const there = all.find((other) => other.context === known.get(peer));
+    const there = readOf(peer);
+    if (isOfNamesake(peer)) return undefined;
     if (there) return holdOn(there, draft.snapshot);
     // Of one that was not read the worst is to be thought, unless it is on record that it does not dial, and nothing lets it in.
     const isOneWay = choicesFor(draft.snapshot, peer).mode === 'unicast' && !isLetIn(draft.snapshot, peer);
@@ -213,7 +220,7 @@ async function askAboutPeers(
     requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave peers alone: ${leave}`);
   });
   if (refused && !dryRunOf(flags)) throw refused;
-  const told = [...known].flatMap(([peer, there]) => (canTell(peer) ? [there] : []));
+  const told = [...known].flatMap(([peer, there]) => (canTell(peer) && !isOfNamesake(peer) ? [there] : []));
   const wanted =
     told.length > 0 && (flags.disconnect ?? (await offerDisconnect(context, flags, draft.name, reached(holding))));
   const staysUntold = holding.filter((peer) => !wanted || !canTell(peer));

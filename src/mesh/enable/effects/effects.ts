@@ -11,9 +11,10 @@ import { lostFileFor } from '../../faults/lost-files.ts';
 import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { serviceSpec } from '../../objects/service.ts';
-import { clusterKnownAs, concernedPeers, namesOf } from '../../peers/concerned-peers.ts';
+import { clusterKnownAs, concernedPeers, knownAs, namesOf } from '../../peers/concerned-peers.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { haveLostBothHalves } from '../../peers/lost-halves.ts';
+import { dialledInstead } from '../../peers/namesakes.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import { restartEffects } from '../../peers/restart-effects.ts';
@@ -39,6 +40,8 @@ export interface EnableEffectsInput {
   objects: readonly KubeObject[];
   /** Other clusters, as far as they were read. */
   others: readonly ClusterSnapshot[];
+  /** All that were read, also those that are not its peers: one of them may be who is dialled by its name. */
+  all?: readonly ClusterSnapshot[] | undefined;
   move?: PeerMove | undefined;
 }
 
@@ -67,12 +70,14 @@ function effectsOn(input: EnableEffectsInput, peer: string, restored: readonly s
   const other = clusterKnownAs(peer, others);
   const where = other?.context ?? unnamedContext(peer);
   const connect = connectCommand(snapshot.context, where);
+  const moved = move?.peers.includes(peer) ? [moveEffect(move)] : [];
+  if (dialsElsewhere(input, other)) return [{ becomes: 'kept', why: '' }, ...moved, ...unconnectedEffects(input, peer)];
   const served = servingEffects(input);
   // Whom nothing serves now loses nothing by new pods.
   const isOut = served.some(({ becomes }) => becomes === 'restored');
   return [
     { becomes: 'kept', why: '' },
-    ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
+    ...moved,
     ...served,
     ...userEffects(peer, restored),
     ...(isOut ? [] : replacementEffects(input, peer)),
@@ -83,6 +88,11 @@ function effectsOn(input: EnableEffectsInput, peer: string, restored: readonly s
     // What ends by these is connected anew first.
     ...unconnectedEffects(input, peer),
   ];
+}
+
+/** Whether a peer dials another cluster of this one's name: nothing that becomes of this one's server is anything to it. */
+function dialsElsewhere({ snapshot, all = [] }: EnableEffectsInput, other: ClusterSnapshot | undefined): boolean {
+  return other !== undefined && dialledInstead(other, knownAs(snapshot), snapshot, all) !== undefined;
 }
 
 /** Whoever is connected to a pod that ends connects anew. */
@@ -156,6 +166,7 @@ function addressEffects(
 /** Why a peer cannot be connected by what the plan leaves as it is. */
 function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
   const other = clusterKnownAs(peer, input.others);
+  if (dialsElsewhere(input, other)) return undialledEffects(input, peer, other);
   const uncovered = uncoveredEffects(input, peer, other);
   return [
     ...undialledEffects(input, peer, other),
