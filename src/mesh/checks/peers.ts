@@ -4,6 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { accepts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
@@ -40,7 +41,7 @@ import {
   undialledClients,
   undialledServers,
 } from '../peers/lost-halves.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
+import { dialledInstead, withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, mayDialUnseen, sharesLogin } from '../peers/peers.ts';
@@ -240,8 +241,16 @@ function dialledAt(from: ClusterSnapshot, peer: string, file: string, right: Rea
   return written.every((address) => right.has(address)) ? written : addressesDialled(from, peer, file);
 }
 
-/** Whether the file by which a peer is dialled leads to it. */
-function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): PeerVerdict | undefined {
+/**
+ * Whether the file by which a peer is dialled leads to it.
+ * @param others that were read, of which one may be where it leads
+ */
+function judgeEndpoint(
+  from: ClusterSnapshot,
+  to: ClusterSnapshot,
+  now: Date,
+  others: readonly ClusterSnapshot[],
+): PeerVerdict | undefined {
   const peer = knownAs(to);
   const file = dialledBy(from, peer);
   if (file === undefined) {
@@ -256,6 +265,13 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): P
   if (chosen) {
     const reason = `${isAt}, but ${[...right].join(', ')} was chosen (connect --destination-endpoint)`;
     return { severity: 'fail', reason };
+  }
+  const dialledOne = dialledInstead(from, peer, to, others);
+  if (dialledOne) {
+    const { context } = dialledOne;
+    const is = `the cluster of context "${context}", another one of the name than that of context "${to.context}"`;
+    const hint = `Check it with the one that it dials: ${meshctlCommand('clustermesh check', { context: [from.context, context] })}`;
+    return { severity: 'fail', reason: `${isAt}, ${is}`, hint };
   }
   const reason = `${isAt}, but the Service has ${[...right].join(', ')}`;
   const foreign = foreignFile(from, peer);

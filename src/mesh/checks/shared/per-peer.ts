@@ -41,7 +41,8 @@ export interface Lack {
 export interface PeerQuestion {
   id: string;
   title: string;
-  judge(from: ClusterSnapshot, peer: Peer, now: Date): PeerVerdict | undefined;
+  /** @param others that were read, and are none of those that are judged */
+  judge(from: ClusterSnapshot, peer: Peer, now: Date, others: readonly ClusterSnapshot[]): PeerVerdict | undefined;
   /** Undefined where there is something to judge. */
   lack(from: ClusterSnapshot, peer: Peer, observed: MeshCheckInput['observed']): Lack | undefined;
   /** Peers that the cluster does not dial; default: none. */
@@ -52,12 +53,17 @@ const NOT_AMONG: Lack = { says: NOT_COMPARED, isUnseen: true };
 
 /** What a question about two clusters that were read is to all peers of one. */
 export function ofBoth(
-  judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => PeerVerdict | undefined,
+  judge: (
+    from: ClusterSnapshot,
+    to: ClusterSnapshot,
+    now: Date,
+    others: readonly ClusterSnapshot[],
+  ) => PeerVerdict | undefined,
   lack: (from: ClusterSnapshot, to: ClusterSnapshot, observed: MeshCheckInput['observed']) => Lack | undefined = () =>
     undefined,
 ): Pick<PeerQuestion, 'judge' | 'lack'> {
   return {
-    judge: (from, { cluster }, now) => cluster && judge(from, cluster, now),
+    judge: (from, { cluster }, now, others) => cluster && judge(from, cluster, now, others),
     lack: (from, { cluster }, observed) => (cluster ? lack(from, cluster, observed) : NOT_AMONG),
   };
 }
@@ -89,10 +95,10 @@ export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestio
         unseen: [...unseen].map(([says, same]) => `${namesOf(same)}: ${says}`),
       };
     },
-    run: ({ clusters, now, observed }, all) =>
+    run: ({ clusters, now, observed, others = [] }, all) =>
       clusters.flatMap((from) =>
         peersOf(from, all).flatMap((peer): Finding[] => {
-          const found = lack(from, peer, observed) === undefined ? judge(from, peer, now) : undefined;
+          const found = lack(from, peer, observed) === undefined ? judge(from, peer, now, others) : undefined;
           if (!found) return [];
           const { severity, reason, hint = reconnect(from, peer), cause = {} } = found;
           return [findingOf(id, severity, from.context, { peer: peer.name, reason, ...cause }, hint)];
