@@ -43,7 +43,7 @@ const ONLY_SHOW: Readonly<Record<string, RegExp>> = {
 
 /** That something is not there, or did not do something, as a fact of the cluster. */
 const ABSENCE =
-  /\b(there is no|has no|no other|no (running )?pod|no agent|none of its pods|was not|were not|skipped, because)\b/;
+  /\b(there is no|has no|no other|no (running )?pod(?! ranges)|no agent|none of its pods|was not|were not|skipped, because)\b/;
 
 /** Each resource that a rule of the operator's roles is about. */
 const RESOURCES = [...new Set(['role', 'cluster-role'].flatMap(resourcesOf))];

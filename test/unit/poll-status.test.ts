@@ -98,6 +98,9 @@ function clusterOf({
     },
     listAll: async () => [],
     collect: async () => [],
+    // What an enable would change may not be planned.
+    version: () => Promise.reject(new MeshctlError('Forbidden', 'no')),
+    apiGroups: () => Promise.reject(new MeshctlError('Forbidden', 'no')),
     async *listPages({ labelSelector }: { labelSelector: string }) {
       const isAgents = labelSelector.endsWith('=cilium');
       const named = Array.from({ length: agents }, (_, index) => (index === 0 ? 'cilium' : `cilium-${index + 1}`));

@@ -19,20 +19,20 @@ export function isGrave(
   const { node } = health;
   if (probe === 'icmp') return false;
   // Routed natively, what refuses may be a firewall that lets no pod's TCP through.
-  if (isRefusal(problem, health) && (of === 'node' || isTunnel(cluster))) return false;
+  if (isPortRefused(problem, health) && (of === 'node' || isTunnel(cluster))) return false;
   const other = all.find((one) => node.startsWith(`${knownAs(one)}/`));
   if (of === 'endpoint' || address === '' || !other) return true;
   return carryingFamilies(cluster, other).has(familyOf(address));
 }
 
 /** Whether packets went there and back, as the ping to that address did, and nothing took them. */
-export function isRefusal({ of, address, probe, says }: HealthProblem, { problems }: NodeHealth): boolean {
+export function isPortRefused({ of, address, probe, says }: HealthProblem, { problems }: NodeHealth): boolean {
   if (probe !== 'http' || !/connection refused/i.test(says)) return false;
   return !problems.some((one) => one.of === of && one.address === address && one.probe === 'icmp');
 }
 
 /** The name of a node's cluster: agents name nodes of the mesh `<cluster>/<node>`. */
-export function clusterOf({ node }: NodeHealth): string {
+export function clusterOfNode({ node }: NodeHealth): string {
   return node.split('/')[0] ?? '';
 }
 

@@ -9,7 +9,7 @@ import { withoutNamesakes } from '../peers/namesakes.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { isUnpaired } from '../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../remembered.ts';
-import { clusterOf, isGrave, isRefusal, problemWord } from './health-problems.ts';
+import { clusterOfNode, isGrave, isPortRefused, problemWord } from './health-problems.ts';
 import {
   type AskedOfNodes,
   nodesAsked,
@@ -82,7 +82,7 @@ function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly
     answer
       .filter(({ problems }) => problems.length > 0)
       .map((health): Lost => {
-        const to = clusterOf(health);
+        const to = clusterOfNode(health);
         const other = clusterKnownAs(to, others);
         const isOfPods = isTunnel(cluster) && health.problems.every(({ of }) => of === 'endpoint');
         const place = other && { to: other, node: health.node.slice(to.length + 1) };
@@ -101,8 +101,8 @@ type Kind = 'nodes' | 'refused' | 'pods';
 function kindOf(lost: readonly Lost[]): Kind {
   const isOf = (is: (problem: HealthProblem, health: NodeHealth) => boolean) =>
     lost.some(({ health }) => health.problems.some((problem) => is(problem, health)));
-  if (isOf((problem, health) => problem.of === 'node' && !isRefusal(problem, health))) return 'nodes';
-  return isOf(isRefusal) ? 'refused' : 'pods';
+  if (isOf((problem, health) => problem.of === 'node' && !isPortRefused(problem, health))) return 'nodes';
+  return isOf(isPortRefused) ? 'refused' : 'pods';
 }
 
 /**
@@ -178,7 +178,7 @@ function hintFor(cut: readonly Lost[], clusters: readonly ClusterSnapshot[], all
     return `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`;
   }
   if (kind === 'refused') {
-    const refusing = cut.filter(({ health }) => health.problems.some((problem) => isRefusal(problem, health)));
+    const refusing = cut.filter(({ health }) => health.problems.some((problem) => isPortRefused(problem, health)));
     const agents = [...new Set(refusing.map(({ to }) => to))]
       .map((name) => seeAgents(name, [...others, ...clusters], first.namespace))
       .join(' && ');
@@ -201,7 +201,7 @@ function meantHealth(
   all: readonly ClusterSnapshot[],
 ): NodeHealth | undefined {
   const own = knownAs(cluster);
-  const other = clusterOf(health);
+  const other = clusterOfNode(health);
   const pairs = unpairedIn(all);
   if (!toDial(cluster).includes(other) || isUnpaired(pairs, own, other)) return undefined;
   if (!isTunnel(cluster) || !isUnpaired(pairs, other, own)) return health;
@@ -221,7 +221,7 @@ function unknownNodes(
   const pairs = unpairedIn(all);
   const counts = told.map(({ node, answer }) => ({
     node,
-    of: groupBy(answer, clusterOf),
+    of: groupBy(answer, clusterOfNode),
   }));
   return toDial(cluster).flatMap((name) => {
     if (isUnpaired(pairs, knownAs(cluster), name)) return [];
@@ -260,7 +260,7 @@ function sinceItsAgent(
 }
 
 function hangsOnAgent(problem: HealthProblem, health: NodeHealth): boolean {
-  return problem.of === 'endpoint' || isRefusal(problem, health);
+  return problem.of === 'endpoint' || isPortRefused(problem, health);
 }
 
 function unprobedNodes(told: readonly Told<NodeHealth>[]): string[] {

@@ -49,7 +49,7 @@ export function enabledBy(hint: string): string[] {
 }
 
 function contextsEnabled(line: string): string[] {
-  return line.startsWith(`${ENABLE} `) && !SPARED.test(line) ? contextsNamedBy('context', line) : [];
+  return line.startsWith(ENABLE) && !SPARED.test(line) ? contextsNamedBy('context', line) : [];
 }
 
 /** A next step in which each `enable` that would be refused for what others have set takes that over, and says what of whose it is. */
