@@ -70,16 +70,19 @@ export function describeFindings(
   const byId = new Map(checks.map((check) => [check.id, check]));
   const failures = findings.filter(({ id, severity }) => severity === 'fail' && byId.has(id));
   const ran = new Set(findings.map(({ id }) => id));
+  const causeOf = (finding: Finding) =>
+    // The first that says it: what is named last may itself point to another one.
+    [finding.args.foundBy]
+      .flat()
+      .flatMap((id) => failures.find((other) => other.id === id && isCauseOf(other, finding)) ?? [])[0];
+  const replaced = failures.filter((failure) => failure.id === PEER_IDENTITY && causeOf(failure) === undefined);
   const pointed = new Set<string>();
   return findings.flatMap((finding) => {
     const check = byId.get(finding.id);
     if (!check) return [];
     const { category, title } = check;
     const finders = [finding.args.foundBy].flat();
-    // The first that says it: what is named last may itself point to another one.
-    const [cause] = finders.flatMap(
-      (id) => failures.find((other) => other.id === id && isCauseOf(other, finding)) ?? [],
-    );
+    const cause = causeOf(finding) ?? replaced.find((other) => isOfReplaced(finding, other));
     const looking = finding.args.standing ? checks.filter(({ id }) => finders.includes(id)) : [];
     const unheard = looking.every(({ id }) => !ran.has(id)) ? looking[0] : undefined;
     const said = cause
@@ -94,6 +97,14 @@ export function describeFindings(
     }
     return [{ ...said, category, title, ...(said.severity === 'pass' ? {} : { message: wordsOf(check, said) }) }];
   });
+}
+
+/** That a peer is another cluster by now. */
+const PEER_IDENTITY = 'peer-identity';
+
+/** Whether a finding is about a peer that is another cluster by now: what is wrong with the former one ends with it. */
+function isOfReplaced({ id, cluster, args }: Finding, other: Finding): boolean {
+  return id !== other.id && cluster === other.cluster && args.peer !== undefined && args.peer === other.args.peer;
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from '../cilium/identity.ts';
 import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { ownedElsewhere } from '../command-line.ts';
+import { connectCommand, ownedElsewhere } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
@@ -273,7 +273,8 @@ function isKnownBy(cluster: ClusterSnapshot, known: { name: string; id: number }
   return knownAs(cluster) === known.name && identityOf(cluster.ciliumConfig ?? {}).id === known.id;
 }
 
-function differentPeers({ clusters, peerIds, agents }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
+function differentPeers(input: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
+  const { clusters, peerIds, agents } = input;
   const knowersOf = (name: string, id: number) =>
     clusters.filter(({ context }) => ![undefined, id].includes(peerIds?.get(context)?.get(name)));
   return clusters.flatMap(({ context }) =>
@@ -292,7 +293,7 @@ function differentPeers({ clusters, peerIds, agents }: CheckInput, all: readonly
           severity: 'fail',
           cluster: context,
           args: {
-            ...{ context, name, known, named: named.context, id, ...(isSame ? {} : changed?.args) },
+            ...{ context, name, peer: name, known, named: named.context, id, ...(isSame ? {} : changed?.args) },
             // What its programs run with tells more than that it may be another cluster.
             ...(isSame ? {} : { foundBy: 'identity-running', foundIn: named.context }),
           },
@@ -300,9 +301,12 @@ function differentPeers({ clusters, peerIds, agents }: CheckInput, all: readonly
             ? settleIdentity(named, all, agents?.get(named.context))
             : isThere
               ? ownValue([named], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
-              : `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
-                  .map((knower) => forget(knower.context, [name]))
-                  .join(' && ')}`,
+              : input.unpaired
+                ? `If that cluster was replaced, forget the former one, then connect this one: ${forget(context, [name])} && ${connectCommand(context, named.context)}`
+                : // Whoever asks before they are connected does so next.
+                  `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
+                    .map((knower) => forget(knower.context, [name]))
+                    .join(' && ')}`,
         },
       ];
     }),
