@@ -110,6 +110,20 @@ describe('a restored backup beside the cluster that it is of', () => {
     expect(links()).toEqual(before);
   });
 
+  it.each([
+    ['mesh-1,mesh-2,restored', ['cluster-name-unique']],
+    ['mesh-1,restored', ['cluster-name-unique']],
+    ['mesh-2,restored', ['peer-address-gone']],
+    ['mesh-1,mesh-2', []],
+  ])('is not well in status, where check says so: %s', async (contexts, ids) => {
+    const status = await clusters.meshctl(mesh('status', '--context', contexts, '-o', 'json'));
+    const report = jsonOf(status) as unknown as { healthy: boolean; clusters: { faults: { id: string }[] }[] };
+    const told = new Set(report.clusters.flatMap(({ faults }) => faults.map(({ id }) => id)));
+    expect([status.exitCode, report.healthy, [...told]]).toEqual([ids.length > 0 ? 1 : 0, ids.length === 0, ids]);
+    const check = await clusters.meshctl(mesh('check', '--context', contexts, '--category', 'identity,peers'));
+    expect(check.exitCode).toBe(status.exitCode);
+  });
+
   it('is told apart by all that is printed: no command that is named parts the living one from its peer', async () => {
     const before = links();
     const looks = [

@@ -16,6 +16,7 @@ import { forget } from '../connect/dead-cluster.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
+import { isDialledAt } from '../peers/namesakes.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -34,12 +35,18 @@ import { configOf, othersKnown, peersNotCompared } from './shared/subjects.ts';
 /** The checks that find a cluster with another name than its certificates, users and files are made for. */
 export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;
 
-/** How a cluster gets a value of its own that only the operator knows. Of all that are alike one may keep what it has. */
+/**
+ * How a cluster gets a value of its own that only the operator knows. Of all that are alike one may keep what it has.
+ * @param clusters those that are judged, some of which may dial one of them
+ */
 function ownValue(
   alike: readonly ClusterSnapshot[],
+  clusters: readonly ClusterSnapshot[],
   { key, helm, value }: { key: CiliumConfigKey } & Record<'helm' | 'value', string>,
 ): string {
-  const cluster = alike.at(-1);
+  // One that is dialled by that name would be lost to its peers.
+  const undialled = alike.filter((one) => !clusters.some((other) => isDialledAt(other, knownAs(one), one)));
+  const cluster = undialled.at(-1) ?? alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
   if (!cluster) return needs;
   const theirs = ownedElsewhere(cluster.context);
@@ -67,7 +74,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       [...groupBy(input.clusters, clusterNameOf)]
         .filter(([, same]) => same.length > 1)
         .map(([name, same]): Finding => {
-          const own = ownValue(same, { key: 'cluster-name', helm: 'cluster.name', value: '<name>' });
+          const own = ownValue(same, input.clusters, { key: 'cluster-name', helm: 'cluster.name', value: '<name>' });
           const hint = `Do these contexts lead to one cluster? ${own}`;
           const contexts = same.map(({ context }) => context);
           const changed = changedAmong(same, input);
@@ -87,7 +94,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
         .filter(([one, other]) => one.id === other.id && one.name !== other.name)
         .map(([one, other]): Finding => {
           const named = input.clusters.filter((cluster) => [one.name, other.name].includes(clusterNameOf(cluster)));
-          const hint = ownValue(named, { key: 'cluster-id', helm: 'cluster.id', value: '<id>' });
+          const hint = ownValue(named, input.clusters, { key: 'cluster-id', helm: 'cluster.id', value: '<id>' });
           // A cluster with another name than before is taken for another one.
           const changed = changedAmong(named, input);
           const args = { clusterId: one.id, clusters: [one.label, other.label], ...changed?.args };
@@ -300,7 +307,7 @@ function differentPeers(input: CheckInput, all: readonly ClusterSnapshot[]): Fin
           hint: outdatedIdentity(named)
             ? settleIdentity(named, all, agents?.get(named.context))
             : isThere
-              ? ownValue([named], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
+              ? ownValue([named], [], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
               : input.unpaired
                 ? `If that cluster was replaced, forget the former one, then connect this one: ${forget(context, [name])} && ${connectCommand(context, named.context)}`
                 : // Whoever asks before they are connected does so next.

@@ -8,7 +8,7 @@ import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
  * What is configured but broken. Agents, KVStoreMesh and etcd keep the connections that they have, and etcd what it has mounted, so
  * a mesh can be green and one restart, or one look of a kubelet, away from an outage: nothing that runs tells, only the objects do.
  */
-export type FaultId = DialFaultId | ServeFaultId | 'agents-missing' | 'agents-outdated';
+export type FaultId = DialFaultId | ServeFaultId | 'agents-missing' | 'agents-outdated' | 'cluster-name-unique';
 
 /** About how a cluster dials a peer. */
 export type DialFaultId =
@@ -30,7 +30,7 @@ export type DialFaultId =
   | 'max-connected-clusters-equal'
   | AddressFaultId;
 
-/** About which of the peer's addresses is dialled; only where it cannot be reached. */
+/** About which of the peer's addresses is dialled; where it can be reached, only that it is none of them. */
 export type AddressFaultId = 'peer-address-gone' | 'peer-address-chosen' | 'peer-address-doubtful';
 
 /** About what a cluster serves its peers and agents with. */

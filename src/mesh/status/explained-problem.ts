@@ -70,6 +70,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   // A server that may read nothing serves nothing, and lets everyone in.
   'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
+  // By that name peers are connected to one of them.
+  'cluster-name-unique': [],
   // Whom they lack for it, {@link Known} has.
   'agents-outdated': [],
   'max-connected-clusters-running': ['config-not-retrieved', 'syncing', ...VAGUE],

@@ -31,6 +31,8 @@ export function leadOf(mesh: Clusters, report: StatusReport, fault: Fault): stri
   const { id, outage } = fault;
   const connected = isHeld(mesh, report, fault);
   // Of a user that may not be missed it is not known whether any connection needs it.
+  // Who is meant by a name is not a matter of whether it is connected.
+  if (id === 'cluster-name-unique') return undefined;
   if (id === 'agents-missing' || id === 'agents-outdated' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection is affected yet';

@@ -6,6 +6,7 @@ import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agen
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { addressFaults } from '../faults/address-faults.ts';
 import type { Fault } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
@@ -14,8 +15,9 @@ import { describeKey, keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
 import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
+import { meantTogether } from '../peers/meshes.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
-import { expectedPeers } from '../peers/peers.ts';
+import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { keptFor } from '../services/silence.ts';
 import { explained } from './explained-problem.ts';
@@ -58,6 +60,8 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
+      ...strayDials(report, snapshot, others),
+      ...sharedNames(snapshot, snapshots),
     ];
     const faults = all.map((fault) => withFormerForgotten(fault, one, peers));
     const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
@@ -98,6 +102,42 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       }),
     };
   });
+}
+
+/**
+ * Peers that are connected at an address that they have not, which nobody chose: such a connection does not come back, or it is one to
+ * another cluster of the name, as where a backup was restored. Of one that cannot be reached, what explains it tells.
+ */
+function strayDials(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const troubled = report.problems.map(({ peer }) => peer);
+  return addressFaults(snapshot, others).flatMap(({ fault }): Fault[] => {
+    const other = clusterKnownAs(fault.peer, others);
+    if (fault.id !== 'peer-address-gone' || !other || troubled.includes(fault.peer)) return [];
+    const context = [snapshot.context, other.context];
+    return [{ ...fault, hint: meshctlCommand('clustermesh check', { context }, ['--category', 'peers']) }];
+  });
+}
+
+/** Clusters of one mesh that run with one name: each takes for its own what peers have for the other one. */
+function sharedNames(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): Fault[] {
+  const name = knownAs(snapshot);
+  const alike = all.filter((other) => knownAs(other) === name && knownPeers(other).length > 0);
+  // Hardly any name is there twice.
+  if (alike.length < 2 || !alike.includes(snapshot)) return [];
+  const mesh = meantTogether(all).filter((one) => one.includes(snapshot));
+  const others = alike.filter((other) => other !== snapshot && mesh.some((one) => one.includes(other)));
+  if (others.length === 0) return [];
+  const contexts = others.map(({ context }) => `"${context}"`);
+  const { context, namespace } = snapshot;
+  const alikeContexts = alike.filter((one) => one === snapshot || others.includes(one)).map((one) => one.context);
+  return [
+    {
+      ...{ id: 'cluster-name-unique', context, namespace, component: 'agent', outage: true },
+      ...{ object: `ConfigMap ${CILIUM_CONFIG}`, key: 'cluster-name' },
+      says: `${contexts.length === 1 ? 'the cluster of context' : 'those of contexts'} ${contexts.join(', ')} ${contexts.length === 1 ? 'has' : 'have'} the name "${name}" too`,
+      hint: meshctlCommand('clustermesh check', { context: alikeContexts }, ['--category', 'identity']),
+    },
+  ];
 }
 
 /** Agents that were not restarted since cilium-config was put back: what else the cluster has is as it shall be. */
