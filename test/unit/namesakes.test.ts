@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { renewAuthorityFirst, rotateAuthority } from '../../src/mesh/certificates/authority-time.ts';
 import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { PEER_CHECKS } from '../../src/mesh/checks/peers.ts';
 import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
-import { besideOthers, type Check, runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { besideOthers, type Check, type CheckInput, runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
-import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
+import { clusterNameOf, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { nameOfDead, namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
@@ -16,9 +17,10 @@ import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
+import { pairsOf } from '../../src/mesh/pairs.ts';
 import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { meantTogether } from '../../src/mesh/peers/meshes.ts';
-import { withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
+import { dialsAnother, tellApart, withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
 import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
 import { unpairedClusters } from '../../src/mesh/peers/unpaired-clusters.ts';
 import { requireOneMesh } from '../../src/mesh/rotation/one-mesh.ts';
@@ -283,6 +285,92 @@ it('one cluster of each mesh is not rotated with the other, also where each name
   expect(() => rotate(prod1, prod2, prod3)).not.toThrow();
   // One whose CA alone was replaced is still the one that is dialled.
   expect(() => rotate(prod1, cluster('prod', 2, [1], 'new'))).not.toThrow();
+});
+
+/** A backup of prod-1 that was restored beside it: of the same CA, at an address of its own. */
+const restored = { ...cluster('prod', 1, [2, 3], 'prod-1', '172.18.9.1'), context: 'restored' };
+
+describe('a restored backup', () => {
+  it('is not the one that its peers dial, and dials them', () => {
+    for (const peer of [prod2, prod3]) {
+      const all = [prod1, prod2, prod3, restored];
+      expect([dialsAnother(peer, 'mesh-1', restored, all), dialsAnother(peer, 'mesh-1', prod1, all)]).toEqual([
+        true,
+        false,
+      ]);
+      expect(contextsOf(withoutNamesakes(peer, all))).not.toContain('restored');
+      expect(contextsOf(withoutNamesakes(restored, all))).toContain(peer.context);
+      expect(
+        tellApart(
+          all.filter((one) => one !== peer).map((snapshot) => ({ snapshot })),
+          [peer],
+        ).peer?.snapshot,
+      ).not.toBe(restored);
+    }
+  });
+
+  it('is not told from one whose Service has another address, where nobody else has the former', () => {
+    for (const all of [[], [prod2, restored], ALL.filter((one) => one !== prod1)])
+      expect(dialsAnother(prod2, 'mesh-1', restored, all)).toBe(false);
+  });
+});
+
+const POOL = [
+  ...[
+    ...ALL,
+    restored,
+    dialler,
+    elsewhere,
+    cluster('stag', 2, [1], 'new'),
+    cluster('prod', 3, [1, 2], 'prod-3', '172.18.9.3'),
+  ],
+  ...[cluster('prod', 2, [1], 'new', '172.18.9.2'), { ...restored, context: 'restored-too', ...twiceAt('172.18.9.4') }],
+];
+
+/** What a copy has at another address. */
+function twiceAt(address: string): Pick<ClusterSnapshot, 'objects'> {
+  return cluster('prod', 1, [2, 3], 'prod-1', address);
+}
+
+describe('status of a pair', () => {
+  const pairs = pairsOf(POOL).map((pair) => [contextsOf(pair).join(' and '), pair] as const);
+  const ids = ['cluster-name-unique', 'peers-endpoint'];
+  const checks = [...COMPATIBILITY_CHECKS, ...PEER_CHECKS].filter(({ id }) => ids.includes(id)) as Check<CheckInput>[];
+  const failing = (pair: readonly ClusterSnapshot[]) =>
+    runChecksByMesh(checks, { clusters: pair, now: NOW })
+      .filter(({ severity }) => severity === 'fail')
+      .map(({ id }) => id);
+  /** As if all that is dialled were connected. */
+  const told = (pair: readonly ClusterSnapshot[]) => {
+    const polled = pair.map((snapshot) => {
+      const peers = [...snapshot.peerCertificates.keys()];
+      const { context, namespace } = snapshot;
+      const tally = createTally({
+        ...{ context, namespace, clusterName: clusterNameOf(snapshot), clusterId: 1, peers, enabled: true },
+        kvstoremesh: true,
+      });
+      const clusters = peers.map((name) => ({ name, ready: true, connected: true }));
+      tally.add('agent', { name: 'node-1', pod: 'cilium-1', clusters });
+      tally.add('kvstoremesh', { name: 'pod-1', clusters });
+      return { report: tally.report(), snapshot };
+    });
+    return judgeStanding(polled, NOW).flatMap(({ faults }) =>
+      faults.flatMap(({ id }) => (['cluster-name-unique', 'peer-address-gone'].includes(id) ? [id] : [])),
+    );
+  };
+
+  it.each(pairs)(
+    'is not well where check says that a name is there twice, or that an address is stale: %s',
+    (_of, pair) => {
+      expect(told(pair).length > 0).toBe(failing(pair).length > 0);
+    },
+  );
+
+  it('is of pairs in which each of them fails, and of some in which none does', () => {
+    const found = pairs.map(([, pair]) => failing(pair));
+    for (const id of ids) expect(found.filter((of) => of.includes(id as never)).length).toBeGreaterThan(1);
+    expect(found.filter(({ length }) => length === 0).length).toBeGreaterThan(1);
+  });
 });
 
 describe('the status of two meshes of the same names', () => {

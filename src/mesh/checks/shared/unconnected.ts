@@ -40,6 +40,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-user-missing': 'peers-user',
   'agents-missing': 'agents-run',
   'agents-outdated': 'identity-running',
+  'cluster-name-unique': 'cluster-name-unique',
 };
 
 /** The ids of the checks that find a fault in the cluster that has it. */
