@@ -3,6 +3,7 @@ import { jsonOf } from '../support/cli.ts';
 import { restoreInto } from '../support/cloned-cluster.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { isLook, type PrintedCommand, printedCommands } from '../support/printed-commands.ts';
 import { clusterAt, found, refs } from '../support/sandbox-mesh.ts';
@@ -107,6 +108,27 @@ describe('a restored backup beside the cluster that it is of', () => {
       const { exitCode, stderr } = await clusters.meshctl(argv, input === undefined ? {} : { input });
       expect([exitCode, stderr]).toEqual([2, expect.stringContaining('confirmation needed')]);
     }
+    expect(links()).toEqual(before);
+  });
+
+  it('is told by who answers at the former address, where no context leads to the living one', async () => {
+    const before = links();
+    const kubeconfig = ['--kubeconfig', await kubeconfigWithout(clusters.kubeconfigPath, 'mesh-1')];
+    const asked = [
+      [mesh('connect', '--context', 'restored', '--destination-context', 'mesh-2')],
+      [['apply', '-f', '-'], FILE],
+    ] as const;
+    for (const [argv, input] of asked) {
+      const { exitCode, stderr } = await clusters.meshctl([...argv, ...kubeconfig], input ? { input } : {});
+      const cut =
+        'the mesh-1 that context "mesh-2" dials is cut off if it is another cluster than that of context "restored"';
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(cut)]);
+    }
+    const rotated = await clusters.meshctl(
+      mesh('certs', 'rotate', '--ca', '--context', 'restored,mesh-2', ...kubeconfig),
+    );
+    const says = /of mesh-1, a peer of context "mesh-2", one of its name and certificate answers at 172.18.1.100:2379/;
+    expect([rotated.exitCode, rotated.stderr]).toEqual([2, expect.stringMatching(says)]);
     expect(links()).toEqual(before);
   });
 

@@ -11,6 +11,7 @@ import {
   planDirection,
 } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
+import { formerAnswers, untoldDials } from '../../mesh/connect/former-answers.ts';
 import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
@@ -26,7 +27,7 @@ import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { unaskedPairs } from '../../mesh/peers/unpaired-clusters.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
-import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Plan } from '../../mesh/plan/plan.ts';
 import { provenRotation, unfinishedWarning } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type DialOfSnapshots, newlyShared } from '../../mesh/services/newly-shared.ts';
@@ -38,6 +39,7 @@ import {
 import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import type { HeldPeers } from './await-drained.ts';
+import { reachedBy } from './reached-peers.ts';
 import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 /** A connect that has been thought through; nothing is written yet. */
@@ -142,23 +144,36 @@ export function planDials({
   };
 }
 
+/** Who else can tell whom a cluster dials so far. */
+export interface WhoElseTells {
+  /** Reads the clusters that the plan is not about. */
+  readOthers(): Promise<readonly ClusterSnapshot[]>;
+  targets: readonly Target[];
+}
+
 /**
  * The same plan, with what other clusters tell of it, which are read only where one of them may be who is dialled so far: a file that is
  * written anew has an address that the peer has not.
- * @param readOthers reads the clusters that it is not about
+ * Where none of them is it, who dials is asked whether anybody answers there.
  * @throws MeshctlError as {@link planDials}
  */
 export async function planDialsAmong(
+  flow: Flow,
   wanted: WantedDials,
-  readOthers: () => Promise<readonly ClusterSnapshot[]>,
+  { readOthers, targets }: WhoElseTells,
 ): Promise<ReturnType<typeof planDials>> {
   const planned = planDials(wanted);
   const written = planned.dial.steps.filter(isChange).map(({ cluster }) => cluster);
-  const isDoubtful = planned.directions.some(
+  const doubtful = planned.directions.filter(
     ({ client: { snapshot }, server }) =>
       written.includes(snapshot.context) && isDoubtfulPeer(snapshot, server.snapshot),
   );
-  return isDoubtful ? planDials({ ...wanted, others: await readOthers() }) : planned;
+  if (doubtful.length === 0) return planned;
+  const others = await readOthers();
+  const known = planDials({ ...wanted, others });
+  const untold = untoldDials(doubtful, [...wanted.members.map(({ snapshot }) => snapshot), ...others]);
+  const reached = await reachedBy(flow, targets, untold);
+  return { ...known, effects: mergeEffects([...known.effects, ...formerAnswers(untold, reached)]) };
 }
 
 /** In the middle of a rotation a new peer trusts both CAs, and has to take part in what is left of it. */

@@ -103,7 +103,8 @@ export async function prepareConnect(
     proof: options.proof,
     now: flow.now(),
   };
-  const planned = await planDialsAmong(wanted, async () => (await options.readOthers?.(targets)) ?? []);
+  const readOthers = async () => (await options.readOthers?.(targets)) ?? [];
+  const planned = await planDialsAmong(flow, wanted, { readOthers, targets });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
   const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
   // It asks as the proof does, and where that is not to be done neither is this.

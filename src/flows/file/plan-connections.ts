@@ -86,7 +86,8 @@ export async function planConnections(
       now: flow.now(),
     };
     const besides = snapshots.filter((snapshot) => !ready.some((one) => one.snapshot === snapshot));
-    const planned = await planDialsAmong(wanted, async () => [...besides, ...(await options.readOthers())]);
+    const readOthers = async () => [...besides, ...(await options.readOthers())];
+    const planned = await planDialsAmong(flow, wanted, { readOthers, targets });
     const effects = mergeEffects([...planned.effects, ...droppedEndpoints(planned.directions)]);
     parts.push({ ...planned, effects, targets: ready.map(({ target }) => target), spared: [] });
   }

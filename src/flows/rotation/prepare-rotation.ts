@@ -1,11 +1,13 @@
 import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { connectCommand } from '../../mesh/command-line.ts';
+import { saysAnswered, untoldDials } from '../../mesh/connect/former-answers.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
-import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
+import { dialsThis, isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -18,6 +20,7 @@ import type { RotationInput } from '../../mesh/rotation/rotated-cluster.ts';
 import { type RotationChoice, type RotationScope, scopeRotation } from '../../mesh/rotation/scope.ts';
 import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts';
 import { silentContexts, unreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { reachedBy } from '../connect/reached-peers.ts';
 import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, type Unanswered } from '../where-it-succeeds.ts';
@@ -137,6 +140,7 @@ async function planFor(
   // Who has the name of a peer and not the address that is dialled may be another one.
   const isDoubtful = snapshots.some((one) => snapshots.some((other) => other !== one && isDoubtfulPeer(one, other)));
   const others = isRefused || isDoubtful ? await options.readOthers?.(targets) : undefined;
+  if (isDoubtful) await requireSameAnswers(flow, targets, members, others ?? []);
   const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = phases.flatMap((phase) => phase.steps);
@@ -149,6 +153,41 @@ async function planFor(
     phases: phases.filter((phase) => phase.steps.length > 0),
     effects: rotationEffects(members, steps, contexts, options.silent ?? []),
   };
+}
+
+/**
+ * Who is dialled by a peer's name at an address that the peer has not, and answers, may be another cluster of its name and CA, which the
+ * run would cut off.
+ * @throws MeshctlError `Usage`
+ */
+async function requireSameAnswers(
+  flow: Flow,
+  targets: readonly Target[],
+  members: readonly Member[],
+  others: readonly ClusterSnapshot[],
+): Promise<void> {
+  const dials = members.flatMap((client) =>
+    members
+      .filter((server) => server !== client && dialsThis(client.snapshot, server.snapshot))
+      .map((server) => ({ client, server })),
+  );
+  const untold = untoldDials(dials, [...members.map(({ snapshot }) => snapshot), ...others]);
+  if (untold.length === 0) return;
+  const reached = await reachedBy(flow, targets, untold);
+  const dial = untold.find(({ client, server }) =>
+    reached.get(client.snapshot.context)?.includes(server.identity.name),
+  );
+  if (!dial) return;
+  const { client, server } = dial;
+  const [from, to, name] = [client.snapshot.context, server.snapshot.context, server.identity.name];
+  throw new MeshctlError(
+    'Usage',
+    `of ${name}, a peer of context "${from}", ${saysAnswered(client.snapshot, name, to)}`,
+    {
+      hint: `Name the context that leads there; or where that is the same cluster, have it dialled at the address that it has: ${connectCommand(from, to)}`,
+      details: { name, contexts: [from, to] },
+    },
+  );
 }
 
 /** What the plan is made from, at any time of a rotation. */

@@ -1,0 +1,52 @@
+import { splitHostPort } from '../apiserver/endpoints.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
+import { dialsAnother, isDialledAt } from '../peers/namesakes.ts';
+import type { PeerEffect } from '../plan/peer-effects.ts';
+import type { Member } from './member.ts';
+
+/** Who dials whom. */
+export interface DialOfMembers {
+  client: Pick<Member, 'snapshot'>;
+  server: Pick<Member, 'snapshot' | 'identity'>;
+}
+
+/**
+ * Of dials, those of which nothing that was read tells whether it is the same cluster that was dialled so far: it
+ * has none of these addresses, and they are no node's of it, at which a Service of another type was reached.
+ * @param all that were read
+ */
+export function untoldDials<T extends DialOfMembers>(dials: readonly T[], all: readonly ClusterSnapshot[]): T[] {
+  return dials.filter(({ client: { snapshot }, server }) => {
+    const { name } = server.identity;
+    const own = server.snapshot.nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+    const isOfNode = dialledAddresses(snapshot, name).some((address) => own.includes(splitHostPort(address).host));
+    const isElsewhere = isDialledAt(snapshot, name, server.snapshot) === false && !isOfNode;
+    return isElsewhere && !dialsAnother(snapshot, name, server.snapshot, all);
+  });
+}
+
+/**
+ * What may become of peers that answer where they are dialled so far, by their name and certificate, and not at an address of the cluster
+ * that is dialled from now on: it may be another one, as that of which a backup was restored.
+ * @param dials {@link untoldDials}
+ * @param reached the names to which a new connection was made, by the context of who dials
+ */
+export function formerAnswers(
+  dials: readonly DialOfMembers[],
+  reached: ReadonlyMap<string, readonly string[]>,
+): PeerEffect[] {
+  return dials.flatMap(({ client: { snapshot }, server }): PeerEffect[] => {
+    const { name: peer } = server.identity;
+    const { context: cluster } = snapshot;
+    if (!reached.get(cluster)?.includes(peer)) return [];
+    const replacedBy = server.snapshot.context;
+    return [{ cluster, peer, becomes: 'unknown', why: saysAnswered(snapshot, peer, replacedBy), replacedBy }];
+  });
+}
+
+/** That one of a peer's name answers where it is dialled, as a clause. @param context that of the cluster which has no such address */
+export function saysAnswered(client: ClusterSnapshot, peer: string, context: string): string {
+  const at = dialledAddresses(client, peer).join(', ');
+  return `one of its name and certificate answers at ${at}, which is no address of context "${context}"`;
+}
