@@ -1,7 +1,7 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificates/certificate.ts';
 import type { AddressPolicy } from './cilium/address-rules.ts';
 import type { CiliumConfig } from './cilium/known-keys.ts';
-import type { CiliumVersion } from './cilium/versions.ts';
+import type { CiliumVersion, RunningVersion } from './cilium/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 import type { ClusterServices } from './services/service-facts.ts';
 
@@ -27,6 +27,8 @@ export interface ApiserverPodFacts {
   /** Absent before it is scheduled. */
   node?: string | undefined;
   ready: boolean;
+  /** Of its container `apiserver`, where that runs. */
+  runs?: string | undefined;
 }
 
 /** A subnet of a cloud from which pods have their addresses. */
@@ -36,10 +38,19 @@ export interface PodSubnet {
   cidr: string;
 }
 
-/** The cilium DaemonSet. */
+/** The cilium DaemonSet, and what of it runs: with `OnDelete`, or where a rollout is held up, that is something else for long. */
 export interface AgentFacts {
-  /** The agent container's image as written. */
+  /**
+   * That of the oldest agents which run, where their version is another one than the DaemonSet's: a feature is there only where they
+   * have it, and nothing is to get ahead of them. Else the DaemonSet's, as written; so where their pods may not be listed.
+   */
   image: string;
+  /** The DaemonSet's, with which agents start from now on, where `image` is another one. */
+  startsWith?: string | undefined;
+  /** Versions of agents that run, most pods first; absent where pods were not, or may not be, listed. */
+  running?: readonly RunningVersion[] | undefined;
+  /** Versions of agents that do not run and that none has which does; absent where there is none. */
+  waiting?: readonly RunningVersion[] | undefined;
   /** As an agent tells it; asked only where the image does not. */
   version?: CiliumVersion | undefined;
   desired: number;

@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { type CiliumVersion, parseVersion, versionOfImage } from '../mesh/cilium/versions.ts';
-import type { AgentFacts } from '../mesh/cluster-snapshot.ts';
+import { type ProgramPod, versionIn, versionsOfPods } from '../mesh/cilium/running-versions.ts';
+import { formatVersion, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/objects/names.ts';
@@ -11,34 +11,48 @@ import { podSpec } from '../mesh/objects/workload.ts';
 export const LONGEST_ANSWER_MS = 5000;
 
 /** `Daemon: 1.20.0 0a1b2c3d 2026-…` of `cilium-dbg version`. */
-export const DAEMON = /^Daemon: (\S+)/m;
+const DAEMON = /^Daemon: (\S+)/m;
 
-/** The agents with their version, which one of them is asked for where their image does not tell it; as they are where none says it. */
-export async function withToldVersion(
+/**
+ * The versions of a cluster's agents by their pods, whatever the DaemonSet has by now; where an image does not tell, one agent
+ * of it is asked.
+ * @param namespace Cilium's
+ * @throws MeshctlError `Forbidden` where pods may not be listed
+ */
+export async function readRunningVersions(
   client: ClusterClient,
   namespace: string,
-  agent: AgentFacts,
-): Promise<AgentFacts> {
-  if (versionOfImage(agent.image)) return agent;
-  const version = await askVersion(client, namespace, agent.image);
-  return version ? { ...agent, version } : agent;
+): Promise<ReturnType<typeof versionsOfPods>> {
+  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR };
+  const pods = await client.collect(selection, keepAgent);
+  const untold = pods.filter(({ image, isRunning }) => isRunning && versionIn(image) === undefined);
+  const byImage = new Map(untold.map(({ image, pod }) => [image, pod]));
+  const told = await Promise.all(
+    [...byImage].map(async ([image, pod]) => [image, await askVersion(client, namespace, pod)] as const),
+  );
+  return versionsOfPods(pods, new Map(told));
 }
 
-async function askVersion(client: ClusterClient, namespace: string, image: string): Promise<CiliumVersion | undefined> {
+/** One function, so that a client that remembers knows what was kept. Not those that are ending. */
+const keepAgent = (pod: KubeObject): (ProgramPod & { pod: string })[] => {
+  const image = imageIn(pod, AGENT_CONTAINER);
+  const { name, deletionTimestamp } = pod.metadata;
+  return image === undefined || deletionTimestamp ? [] : [{ image, pod: name, isRunning: isPodRunning(pod) }];
+};
+
+/** The image of one container of a pod. */
+export function imageIn(pod: KubeObject, container: string): string | undefined {
+  return podSpec(pod).containers?.find(({ name }) => name === container)?.image;
+}
+
+async function askVersion(client: ClusterClient, namespace: string, pod: string): Promise<string | undefined> {
+  const command = ['cilium-dbg', 'version'];
+  const run = { namespace, pod, container: AGENT_CONTAINER, command, timeoutMs: LONGEST_ANSWER_MS };
   try {
-    const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR };
-    const [pod] = await client.collect(selection, (one) => (runsImage(one, image) ? [one.metadata.name] : []));
-    if (pod === undefined) return undefined;
-    const command = ['cilium-dbg', 'version'];
-    const run = { namespace, pod, container: AGENT_CONTAINER, command, timeoutMs: LONGEST_ANSWER_MS };
-    return parseVersion(DAEMON.exec((await client.exec(run)).stdout)?.[1] ?? '');
+    const version = parseVersion(DAEMON.exec((await client.exec(run)).stdout)?.[1] ?? '');
+    return version && formatVersion(version);
   } catch (error) {
     if (error instanceof MeshctlError && error.code !== 'Interrupted') return undefined;
     throw error;
   }
-}
-
-function runsImage(pod: KubeObject, image: string): boolean {
-  const runs = podSpec(pod).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image;
-  return runs === image && !pod.metadata.deletionTimestamp && isPodRunning(pod);
 }

@@ -1,12 +1,14 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
+import { withRunning } from '../mesh/cilium/running-versions.ts';
 import type { AgentFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, agentDaemonSetRef } from '../mesh/objects/names.ts';
 import { templateSpec, workloadStatus } from '../mesh/objects/workload.ts';
+import { readRunningVersions } from './agent-version.ts';
 import { readNodes } from './nodes.ts';
 
-/** What a snapshot tells of the agents' DaemonSet. */
+/** What a DaemonSet of agents tells of them by itself. */
 export function agentFactsOf(daemonSet: KubeObject): AgentFacts {
   const status = workloadStatus(daemonSet);
   return {
@@ -14,6 +16,17 @@ export function agentFactsOf(daemonSet: KubeObject): AgentFacts {
     desired: status.desiredNumberScheduled ?? 0,
     ready: status.numberReady ?? 0,
   };
+}
+
+/**
+ * The facts of a DaemonSet of agents with what of it runs, which may be something else; by the DaemonSet alone where pods may not
+ * be listed.
+ * @param namespace Cilium's
+ */
+export async function readAgents(client: ClusterClient, namespace: string, daemonSet: KubeObject): Promise<AgentFacts> {
+  const facts = agentFactsOf(daemonSet);
+  const seen = await unlessForbidden(readRunningVersions(client, namespace));
+  return seen ? withRunning(facts, seen) : facts;
 }
 
 /** A snapshot that tells why no agent runs, where nobody has read that yet. As it is where it may not be read. */

@@ -25,8 +25,7 @@ import { USERS_FILE, usersLetIn } from '../mesh/peers/users/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';
-import { withToldVersion } from './agent-version.ts';
-import { agentFactsOf } from './agents.ts';
+import { agentFactsOf, readAgents } from './agents.ts';
 import { readGlobalServices } from './global-services.ts';
 import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
@@ -123,10 +122,9 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   // Whether Cilium is missing, or has lost its configuration.
   const isLost = purpose === 'health' && !ciliumConfig;
   const daemonSet = isLost ? await unlessForbidden(client.get(daemonSetRef)) : readDaemonSet;
-  const found = daemonSet && agentFactsOf(daemonSet);
   // To part, and to say how connections are, no version is needed.
   const asksVersion = full || purpose === 'certificates';
-  const agent = found && asksVersion ? await withToldVersion(client, namespace, found) : found;
+  const agent = daemonSet && (asksVersion ? await readAgents(client, namespace, daemonSet) : agentFactsOf(daemonSet));
   const [podAddresses, ipsecKeyDigest, policies] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,

@@ -1,12 +1,61 @@
-import { checkScenarios, edit } from '../support/check-scenarios.ts';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
+import { podSpec } from '../../src/mesh/objects/workload.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { checkScenarios, edit, type Undo } from '../support/check-scenarios.ts';
+import { found } from '../support/sandbox-mesh.ts';
 
 const DAEMON_SET = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
 
+/** Has agents run another version than their DaemonSet has, which is on `OnDelete` meanwhile. */
+function runAs(cluster: SandboxCluster, tag: string, count = 1): Undo {
+  const { store } = cluster;
+  const putBack = edit(cluster, DAEMON_SET, ({ spec }) =>
+    Object.assign(spec as object, { updateStrategy: { type: 'OnDelete' } }),
+  );
+  const pods = store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } }).slice(0, count);
+  const setImage = (image: string) => {
+    for (const pod of pods)
+      store.update(refOf(pod), (one) => {
+        found(
+          podSpec(one).containers?.find(({ name }) => name === 'cilium-agent'),
+          'its agent',
+        ).image = image;
+      });
+  };
+  setImage(`quay.io/cilium/cilium:${tag}`);
+  return () => {
+    setImage('quay.io/cilium/cilium:v1.20.0');
+    putBack();
+  };
+}
+
 checkScenarios(
   'versions',
-  { state: 'installed', options: { clusters: [{}, {}, { ciliumVersion: '1.18.3' }] } },
+  { state: 'installed', options: { nodes: 2, clusters: [{}, {}, { ciliumVersion: '1.18.3' }] } },
   {
+    'agents-version': [
+      {
+        when: 'agents two minors apart run side by side, whatever the DaemonSet has by now',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { context: 'mesh-2', oldest: '1.18', newest: '1.20', isUpgrade: false },
+        change: ({ two }) => runAs(two, 'v1.18.2'),
+      },
+      {
+        when: 'an upgrade is under way',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { context: 'mesh-2', oldest: '1.19', newest: '1.20', isUpgrade: true },
+        change: ({ two }) => runAs(two, 'v1.19.4'),
+      },
+    ],
     'version-skew': [
+      {
+        when: 'agents of a cluster are upgraded, and its DaemonSet was put back',
+        severity: 'fail',
+        args: { versions: ['mesh-2: 1.18.2', 'mesh-1: 1.20.0'] },
+        change: ({ two }) => runAs(two, 'v1.18.2', 2),
+      },
       {
         when: 'a cluster is two minors behind',
         severity: 'fail',
@@ -29,7 +78,7 @@ checkScenarios(
         when: 'the agents were upgraded without it',
         severity: 'fail',
         cluster: 'mesh-2',
-        args: { context: 'mesh-2', apiserver: '1.19.4', agents: '1.20.0' },
+        args: { context: 'mesh-2', apiserver: '1.19.4', agents: '1.20' },
         change({ two }) {
           const metadata = { name: 'clustermesh-apiserver', namespace: 'kube-system' };
           const containers = [{ name: 'apiserver', image: 'quay.io/cilium/clustermesh-apiserver:v1.19.4' }];

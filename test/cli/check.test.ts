@@ -84,6 +84,7 @@ describe('check of a mesh that is well', () => {
         'agents-placed',
         'ztunnel',
         'cilium-endpoints',
+        'agents-version',
         'service-reachable',
         'apiserver-schedulable',
         'apiserver-policy',

@@ -282,6 +282,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'wireguard-of-nodes': { settings: { 'enable-wireguard': 'true' }, takeAway: setting('enable-wireguard').takeAway },
   'ipsec-keys': each(() => ({ ipsecKeyDigest: undefined })),
   'ip-families': noConfig,
+  'agents-version': each(() => ({ agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } })),
   'version-skew': each(() => ({ agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } })),
   'pod-cidr-overlap': setting('ipam', 'delegated-plugin'),
   'node-address-overlap': each(() => ({ nodes: [] })),

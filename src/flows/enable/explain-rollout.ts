@@ -15,7 +15,7 @@ import {
   unreadiness,
   workloadTroubles,
 } from '../../mesh/objects/workload-trouble.ts';
-import { agentFactsOf } from '../../snapshot/agents.ts';
+import { readAgents } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
 import type { Target } from '../flow.ts';
 
@@ -94,7 +94,8 @@ async function siblingImageHint(
   deployment: KubeObject | undefined,
 ): Promise<string | undefined> {
   const daemonSet = await orNothing(client.get(agentDaemonSetRef(namespace)), undefined);
-  const sibling = daemonSet && apiserverImageFor(agentFactsOf(daemonSet).image);
+  const agents = daemonSet && (await orNothing(readAgents(client, namespace, daemonSet), undefined));
+  const sibling = agents && apiserverImageFor(agents.image);
   if (sibling === undefined || sibling === imageOf(deployment)) return undefined;
   const images = CONTAINERS.map((name) => `spec.template.spec.containers[${name}].image`);
   const words = ['--image', sibling, ...forceWords(deployment, images)];

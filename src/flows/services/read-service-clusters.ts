@@ -17,7 +17,7 @@ import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { isGlobalByDefault, mirrorsOthers } from '../../mesh/services/annotations.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { keptFor } from '../../mesh/services/silence.ts';
-import { agentFactsOf } from '../../snapshot/agents.ts';
+import { readAgents } from '../../snapshot/agents.ts';
 import type { Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import { soundlyNamed } from './misnamed-clusters.ts';
@@ -96,7 +96,7 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
     throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
   }
   const data = dataOf(config);
-  const image = agents && agentFactsOf(agents).image;
+  const image = agents && (await readAgents(client, namespace, agents)).image;
   return {
     ...target,
     cluster: identityOf(data).name,

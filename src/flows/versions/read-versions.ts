@@ -1,23 +1,15 @@
 import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
+import type { ClusterVersions } from '../../mesh/cilium/cluster-versions.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import type { ApiserverVersion, ClusterVersions, ProgramVersion, RunningVersion } from '../../mesh/cilium/skew.ts';
-import { formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
+import { apiserverVersion } from '../../mesh/cilium/running-versions.ts';
+import type { ProgramVersion } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
-import {
-  AGENT_CONTAINER,
-  AGENT_SELECTOR,
-  APISERVER_SELECTOR,
-  apiserverDeploymentRef,
-  CILIUM_CONFIG,
-  configMapRef,
-} from '../../mesh/objects/names.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
-import { podSpec } from '../../mesh/objects/workload.ts';
-import { groupBy } from '../../mesh/pairs.ts';
-import { DAEMON, LONGEST_ANSWER_MS } from '../../snapshot/agent-version.ts';
+import { imageIn, LONGEST_ANSWER_MS, readRunningVersions } from '../../snapshot/agent-version.ts';
 import type { Target } from '../flow.ts';
 
 /**
@@ -47,84 +39,23 @@ async function apiserverVersions(target: Target, deployment: KubeObject): Promis
   const { client, namespace } = target;
   const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
   const pods = (await unlessForbidden(client.listAll(selection)))?.filter(isPodRunning);
-  const runs = (pods ?? []).flatMap((pod) => {
+  const runs = pods?.flatMap((pod) => {
     const image = imageIn(pod, APISERVER_CONTAINER);
-    return image === undefined ? [] : [{ image, version: versionIn(image), pod }];
+    return image === undefined ? [] : [{ image, pod }];
   });
-  const [first, ...others] = byVersion(runs);
-  const etcdPod = runs.find(({ image }) => image === first?.image)?.pod ?? pods?.[0];
+  const images = runs?.map(({ image }) => image);
+  const apiserver = apiserverVersion(containerOf(deployment, APISERVER_CONTAINER)?.image, images);
+  const etcdPod = runs?.find(({ image }) => image === apiserver?.image)?.pod ?? pods?.[0];
   return {
-    apiserver: apiserverVersion(containerOf(deployment, APISERVER_CONTAINER)?.image, first, others, pods?.length),
+    apiserver,
     etcd: await etcdVersion(target, containerOf(deployment, 'etcd'), etcdPod?.metadata.name),
     kvstoremesh: runsKvstoremesh(deployment),
   };
 }
 
-/** @param image that of the Deployment, which counts only where no pod tells what runs */
-function apiserverVersion(
-  image: string | undefined,
-  first: RunningVersion | undefined,
-  others: readonly RunningVersion[],
-  pods: number | undefined,
-): ApiserverVersion | undefined {
-  if (image === undefined) return undefined;
-  const wanted = { image, version: versionIn(image) };
-  if (!first) return { ...wanted, pods };
-  // A mirror may have it by another name: a version that is not known is no other one.
-  const isOther = ({ version }: ProgramVersion) =>
-    version !== undefined && wanted.version !== undefined && version !== wanted.version;
-  return {
-    ...first,
-    ...(others.length > 0 ? { others } : {}),
-    ...([first, ...others].some(isOther) ? { wanted } : {}),
-  };
-}
-
-interface Ran {
-  image: string;
-  version: string | undefined;
-}
-
-/** Each version, or image where that does not tell it, once with its pods: most first. */
-function byVersion(runs: readonly Ran[]): RunningVersion[] {
-  return [...groupBy(runs, ({ version, image }) => version ?? image).values()]
-    .flatMap(([first, ...more]) =>
-      first ? [{ image: first.image, version: first.version, pods: more.length + 1 }] : [],
-    )
-    .toSorted((a, b) => b.pods - a.pods);
-}
-
-async function agentVersions(target: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting'>> {
-  const found = await listedAgents(target);
-  const running = found.filter(({ isRunning }) => isRunning);
-  const byImage = new Map(running.map(({ image, pod }) => [image, pod]));
-  const versions = await Promise.all(
-    [...byImage].map(async ([image, pod]) => {
-      const pods = running.filter((one) => one.image === image).length;
-      return { image, pods, version: versionIn(image) ?? (await askAgent(target, pod)) };
-    }),
-  );
-  const isOther = ({ version }: Ran) => version !== undefined && versions.every((one) => one.version !== version);
-  const idle = found.filter(({ isRunning }) => !isRunning).map(({ image }) => ({ image, version: versionIn(image) }));
-  const waiting = versions.length > 0 ? byVersion(idle.filter(isOther)) : [];
-  return { agents: versions.toSorted((a, b) => b.pods - a.pods), ...(waiting.length > 0 ? { waiting } : {}) };
-}
-
-/** The pods of agents, without those that are ending. */
-function listedAgents({ client, namespace }: Target): Promise<{ image: string; pod: string; isRunning: boolean }[]> {
-  return client.collect({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR }, (pod) => {
-    const image = imageIn(pod, AGENT_CONTAINER);
-    const { name, deletionTimestamp } = pod.metadata;
-    return image === undefined || deletionTimestamp ? [] : [{ image, pod: name, isRunning: isPodRunning(pod) }];
-  });
-}
-
-function imageIn(pod: KubeObject, container: string): string | undefined {
-  return podSpec(pod).containers?.find(({ name }) => name === container)?.image;
-}
-
-async function askAgent(target: Target, pod: string): Promise<string | undefined> {
-  return versionIn((await answerOf(target, pod, AGENT_CONTAINER, ['cilium-dbg', 'version'])) ?? '', DAEMON);
+async function agentVersions({ client, namespace }: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting'>> {
+  const { running, waiting } = await readRunningVersions(client, namespace);
+  return { agents: running, ...(waiting.length > 0 ? { waiting } : {}) };
 }
 
 /** `etcd Version: 3.6.4` of `etcd --version`. */
@@ -140,11 +71,6 @@ async function etcdVersion(
   const said =
     pod === undefined || program === undefined ? '' : await answerOf(target, pod, 'etcd', [program, '--version']);
   return { image, version: ETCD.exec(said ?? '')?.[1] };
-}
-
-function versionIn(text: string, pattern?: RegExp): string | undefined {
-  const version = pattern ? parseVersion(pattern.exec(text)?.[1] ?? '') : versionOfImage(text);
-  return version && formatVersion(version);
 }
 
 /** What a program says; undefined where it cannot be asked. */

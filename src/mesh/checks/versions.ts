@@ -1,13 +1,20 @@
 import { containerOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { atMostOneMinorApart, followAgentsHint, UPGRADE_OLDER } from '../cilium/skew.ts';
+import { clusterVersionsOf } from '../cilium/running-versions.ts';
+import { apartHint, lookAt, UPGRADE_OLDER } from '../cilium/skew.ts';
 import {
-  type CiliumVersion,
-  compareMinors,
-  formatVersion,
-  versionOfAgents,
-  versionOfImage,
-} from '../cilium/versions.ts';
+  agentsApart,
+  apiserverApart,
+  apiserverUnfinished,
+  endsInWords,
+  meshApart,
+  ONE_VERSION,
+  saysAgentsApart,
+  saysApiserverApart,
+  saysApiserverUnfinished,
+  saysWaiting,
+} from '../cilium/version-gaps.ts';
+import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
 
@@ -22,29 +29,53 @@ export const APISERVER_VERSION_CHECKS: readonly Check[] = [
       if (own.things.length === 0) return own;
       const image = apiserverImage(cluster);
       if (image === undefined) return { things: [], otherwise: 'there is no Deployment clustermesh-apiserver' };
-      const otherwise = `the version of the clustermesh-apiserver cannot be determined from its image ${image}`;
-      return { things: versionOfImage(image) ? [image] : [], otherwise };
+      const { version, image: runs } = clusterVersionsOf(cluster).apiserver ?? { image };
+      const otherwise = `the version of the clustermesh-apiserver cannot be determined from its image ${runs}`;
+      return { things: version === undefined ? [] : [version], otherwise };
     },
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster): Finding[] => {
-        const [agent, own] = [versionOfAgents(cluster.agent), versionOfImage(apiserverImage(cluster) ?? '')];
-        if (!agent || !own || compareMinors(agent, own) === 0) return [];
-        const { context } = cluster;
-        const args = { context, apiserver: formatVersion(own), agents: formatVersion(agent) };
-        const hint = followAgentsHint(context);
-        return [{ id: 'apiserver-version', severity: 'fail', cluster: context, args, hint }];
-      }),
-    says: ({ args }) =>
-      `context "${args.context}": the clustermesh-apiserver is ${args.apiserver}, the agents are ${args.agents}: both have to be of the same version`,
+    run: ({ clusters }) => clusters.flatMap(apiserverFindings),
+    says: ({ args: { context, wanted, runs, apiserver, agents } }) =>
+      wanted === undefined
+        ? `context "${context}": ${saysApiserverApart({ apiserver: String(apiserver), agents: String(agents) })}`
+        : `context "${context}": ${saysApiserverUnfinished({ wanted: String(wanted), runs: String(runs) })}`,
   },
 ];
+
+function apiserverFindings(cluster: ClusterSnapshot): Finding[] {
+  const { context } = cluster;
+  const versions = clusterVersionsOf(cluster);
+  const id = 'apiserver-version';
+  const [apart, behind] = [apiserverApart(versions), apiserverUnfinished(versions)];
+  const findings: Finding[] = [];
+  if (apart) {
+    const { apiserver, agents } = apart;
+    const args = { context, apiserver, agents };
+    findings.push({ id, severity: 'fail', cluster: context, args, hint: apartHint(context, apart) });
+  }
+  if (behind) {
+    const args = { context, ...behind };
+    findings.push({ id, severity: 'warn', cluster: context, args, hint: lookAt(context, 'apiserver') });
+  }
+  return findings;
+}
 
 function apiserverImage(cluster: ClusterSnapshot): string | undefined {
   return containerOf(apiserverDeployment(cluster), 'apiserver')?.image;
 }
 
-/** Cilium versions within one mesh. */
+/** Cilium versions within one cluster, and within one mesh. */
 export const VERSION_CHECKS: readonly Check[] = [
+  {
+    id: 'agents-version',
+    category: 'versions',
+    title: 'the agents of a cluster have one version',
+    subject: versionOf,
+    run: ({ clusters }) => clusters.flatMap(agentFindings),
+    says: ({ args: { context, oldest, newest, isUpgrade, pods, version } }) =>
+      pods === undefined
+        ? `context "${context}": ${saysAgentsApart({ oldest: String(oldest), newest: String(newest), isUpgrade: isUpgrade === true })}`
+        : `context "${context}": ${saysWaiting({ pods: Number(pods), image: '', version: String(version) })}`,
+  },
   {
     id: 'version-skew',
     category: 'versions',
@@ -54,6 +85,26 @@ export const VERSION_CHECKS: readonly Check[] = [
     says: ({ args }) => `Cilium versions are more than one minor apart (${listed(args.versions, '; ')})`,
   },
 ];
+
+function agentFindings(cluster: ClusterSnapshot): Finding[] {
+  const { context } = cluster;
+  const versions = clusterVersionsOf(cluster);
+  const id = 'agents-version';
+  const apart = agentsApart(versions);
+  const mixed: Finding[] = apart
+    ? [
+        {
+          ...{ id, severity: apart.isUpgrade ? 'warn' : 'fail', cluster: context },
+          ...{ args: { context, ...apart }, hint: ONE_VERSION },
+        },
+      ]
+    : [];
+  const waiting = (versions.waiting ?? []).map(({ pods, version, image }): Finding => {
+    const args = { context, pods, version: version ?? image };
+    return { id, severity: 'warn', cluster: context, args, hint: lookAt(context, 'config') };
+  });
+  return [...mixed, ...waiting];
+}
 
 function versionOf({ agent }: ClusterSnapshot): Subject {
   if (!agent) return { things: [], otherwise: 'there is no DaemonSet cilium' };
@@ -65,19 +116,7 @@ function versionOf({ agent }: ClusterSnapshot): Subject {
 }
 
 function versionSkew({ clusters }: CheckInput): Finding[] {
-  const known = clusters.flatMap(({ context, agent }): { context: string; version: CiliumVersion }[] => {
-    const version = versionOfAgents(agent);
-    return version ? [{ context, version }] : [];
-  });
-  const ordered = known.toSorted((a, b) => compareMinors(a.version, b.version));
-  const [oldest, newest] = [ordered[0], ordered.at(-1)];
-  if (!oldest || !newest || atMostOneMinorApart(oldest.version, newest.version)) return [];
-  return [
-    {
-      id: 'version-skew',
-      severity: 'fail',
-      args: { versions: [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`) },
-      hint: UPGRADE_OLDER,
-    },
-  ];
+  const ends = meshApart(clusters.map(clusterVersionsOf));
+  if (!ends) return [];
+  return [{ id: 'version-skew', severity: 'fail', args: { versions: endsInWords(ends) }, hint: UPGRADE_OLDER }];
 }

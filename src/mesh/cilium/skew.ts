@@ -1,5 +1,20 @@
 import { meshctlCommand } from '../command-line.ts';
-import { counted } from '../counted.ts';
+import type { ClusterVersions } from './cluster-versions.ts';
+import {
+  type ApiserverApart,
+  agentsApart,
+  agentVersions,
+  apiserverApart,
+  apiserverUnfinished,
+  endsInWords,
+  meshApart,
+  ONE_VERSION,
+  runningOf,
+  saysAgentsApart,
+  saysApiserverApart,
+  saysApiserverUnfinished,
+  saysWaiting,
+} from './version-gaps.ts';
 import {
   type CiliumVersion,
   compareMinors,
@@ -8,51 +23,8 @@ import {
   minorOf,
   NEWEST_KNOWN,
   OLDEST_SUPPORTED,
-  parseVersion,
   supportedRange,
 } from './versions.ts';
-
-/** A program's version, as far as it can be told, and what it was started from. */
-export interface ProgramVersion {
-  /** `1.20.0`; absent where neither the image's tag nor the program tells it. */
-  version?: string | undefined;
-  image: string;
-}
-
-/** With how many pods have it. */
-export interface RunningVersion extends ProgramVersion {
-  pods: number;
-}
-
-/** That of most pods that run; of none, or where they may not be read (`pods` is absent), the one that the Deployment has. */
-export interface ApiserverVersion extends ProgramVersion {
-  pods?: number | undefined;
-  /** What else runs. */
-  others?: readonly RunningVersion[] | undefined;
-  /** What the Deployment has, where a pod of another version runs. */
-  wanted?: ProgramVersion | undefined;
-}
-
-/** The versions that run in one cluster. */
-export interface ClusterVersions {
-  context: string;
-  /** Its name in the mesh; absent without Cilium. */
-  cluster?: string | undefined;
-  /** Of the API server, e.g. `v1.36.1`. */
-  kubernetes: string;
-  /** Those that run now, most pods first; absent where pods may not be read. */
-  agents?: readonly RunningVersion[] | undefined;
-  /** Agents that do not run, of versions that none has which does; absent where there is none. */
-  waiting?: readonly RunningVersion[] | undefined;
-  /** Absent where there is none. */
-  apiserver?: ApiserverVersion | undefined;
-  /** The one in the clustermesh-apiserver's pods. */
-  etcd?: ProgramVersion | undefined;
-  /** Absent without a clustermesh-apiserver. */
-  kvstoremesh?: boolean | undefined;
-  /** What else may not be read, e.g. `Deployment kube-system/clustermesh-apiserver`; absent where all was. */
-  unread?: readonly string[] | undefined;
-}
 
 /** Versions that do not go together, or of which nobody says that they do. */
 export interface SkewFinding {
@@ -72,11 +44,6 @@ export interface SkewFinding {
   contexts: readonly string[];
   message: string;
   hint?: string;
-}
-
-/** Whether two minors are the same or consecutive: Cilium is tested between such only (its upgrade guide). */
-export function atMostOneMinorApart(a: CiliumVersion, b: CiliumVersion): boolean {
-  return a.major === b.major && Math.abs(a.minor - b.minor) <= 1;
 }
 
 /**
@@ -117,11 +84,6 @@ export function areSupported(
   return withCilium.length > 0 && known ? true : undefined;
 }
 
-/** What runs of a clustermesh-apiserver, as far as that is known. */
-function runningOf(apiserver: ApiserverVersion | undefined): ProgramVersion[] {
-  return apiserver ? [apiserver, ...(apiserver.others ?? [])] : [];
-}
-
 function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   const { context, agents = [], apiserver, kubernetes } = cluster;
   const contexts = [context];
@@ -155,31 +117,19 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   }
   findings.push(...unfinished(cluster));
   if (!oldest || !newest) return findings;
-  if (compareMinors(oldest, newest) !== 0) {
-    const upgrade = atMostOneMinorApart(oldest, newest);
+  const mixed = agentsApart(cluster);
+  if (mixed) {
+    const severity = mixed.isUpgrade ? 'warn' : 'fail';
     findings.push({
-      id: 'agents-skew',
-      severity: upgrade ? 'warn' : 'fail',
-      contexts,
-      message: upgrade
-        ? `${place}agents of ${minorOf(oldest)} and ${minorOf(newest)} run side by side: an upgrade is under way`
-        : `${place}agents of ${minorOf(oldest)} and ${minorOf(newest)} run side by side, more than one minor apart`,
-      hint: 'Bring all agents of the cluster to one version, one minor at a time.',
+      ...{ id: 'agents-skew', severity, contexts },
+      message: `${place}${saysAgentsApart(mixed)}`,
+      hint: ONE_VERSION,
     });
   }
-  const served = runningOf(apiserver).flatMap(({ version = '' }) => parseVersion(version) ?? []);
-  const apart = served.filter((own) => versions.every((version) => compareMinors(version, own) !== 0));
-  // What is to run goes with the agents already: only the rollout has to get on.
-  const wanted = parseVersion(apiserver?.wanted?.version ?? '');
-  const isOnItsWay = wanted !== undefined && versions.some((version) => compareMinors(version, wanted) === 0);
-  if (apart.length > 0) {
-    findings.push({
-      id: 'apiserver-skew',
-      severity: 'fail',
-      contexts,
-      message: `${place}the clustermesh-apiserver is ${apart.map(formatVersion).join(' and ')}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: both have to be of the same version`,
-      hint: isOnItsWay ? lookAt(context, 'apiserver') : followAgentsHint(context),
-    });
+  const apart = apiserverApart(cluster);
+  if (apart) {
+    const message = `${place}${saysApiserverApart(apart)}`;
+    findings.push({ id: 'apiserver-skew', severity: 'fail', contexts, message, hint: apartHint(context, apart) });
   }
   const outside = versions.find((version) => compareVersions(version, OLDEST_SUPPORTED) < 0);
   if (outside) {
@@ -212,34 +162,36 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   return findings;
 }
 
-/** What a rollout waits for, the checks of a category tell. */
-function lookAt(context: string, category: string): string {
+/** What a rollout waits for, the checks of a category tell. @returns the command line */
+export function lookAt(context: string, category: string): string {
   return meshctlCommand('clustermesh check', { context }, ['--category', category]);
 }
 
 /** What is to run and does not: what runs is what counts, and it may have to go on for long. */
-function unfinished({ context, waiting = [], apiserver }: ClusterVersions): SkewFinding[] {
+function unfinished(cluster: ClusterVersions): SkewFinding[] {
+  const { context, waiting = [] } = cluster;
   const contexts = [context];
   const place = `context "${context}": `;
-  const going = 'an upgrade is under way, or does not get on';
-  const textOf = ({ version, image }: ProgramVersion) => version ?? image;
-  const { wanted, pods = 0 } = apiserver ?? {};
-  const other = runningOf(apiserver).filter(({ version }) => version !== wanted?.version);
   const findings = waiting.map((agents): SkewFinding => {
-    const which = `${counted(agents.pods, 'agent')} of ${textOf(agents)} ${agents.pods === 1 ? 'does' : 'do'} not run`;
-    const message = `${place}${which}: ${going}`;
+    const message = `${place}${saysWaiting(agents)}`;
     return { id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'config') };
   });
-  if (wanted && pods > 0) {
-    const message = `${place}the Deployment clustermesh-apiserver has ${textOf(wanted)}, and ${other.map(textOf).join(' and ')} runs: ${going}`;
+  const behind = apiserverUnfinished(cluster);
+  if (behind) {
+    const message = `${place}${saysApiserverUnfinished(behind)}`;
     const hint = lookAt(context, 'apiserver');
     findings.push({ id: 'apiserver-rollout', severity: 'warn', contexts, message, hint });
   }
   return findings;
 }
 
+/** What mends a clustermesh-apiserver of another version than the agents'. */
+export function apartHint(context: string, { isOnItsWay }: ApiserverApart): string {
+  return isOnItsWay ? lookAt(context, 'apiserver') : followAgentsHint(context);
+}
+
 /** How a clustermesh-apiserver gets the agents' version, which enable asks them for where their image does not tell it. */
-export function followAgentsHint(context: string): string {
+function followAgentsHint(context: string): string {
   return `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
@@ -247,27 +199,11 @@ export function followAgentsHint(context: string): string {
 export const UPGRADE_OLDER = 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first.';
 
 function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {
-  const known = clusters
-    .flatMap((cluster) => agentVersions(cluster).map((version) => ({ context: cluster.context, version })))
-    .toSorted((a, b) => compareVersions(a.version, b.version));
-  const [oldest, newest] = [known[0], known.at(-1)];
-  if (!oldest || !newest || oldest.context === newest.context) return [];
-  if (atMostOneMinorApart(oldest.version, newest.version)) return [];
-  const ends = [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`);
-  return [
-    {
-      id: 'version-skew',
-      severity: 'fail',
-      contexts: [oldest.context, newest.context],
-      message: `Cilium versions are more than one minor apart (${ends.join('; ')})`,
-      hint: UPGRADE_OLDER,
-    },
-  ];
-}
-
-/** Of the agents that run, oldest first. */
-function agentVersions({ agents = [] }: ClusterVersions): CiliumVersion[] {
-  return agents.flatMap(({ version }) => parseVersion(version ?? '') ?? []).toSorted(compareVersions);
+  const ends = meshApart(clusters);
+  if (!ends) return [];
+  const message = `Cilium versions are more than one minor apart (${endsInWords(ends).join('; ')})`;
+  const contexts = ends.map(({ context }) => context);
+  return [{ id: 'version-skew', severity: 'fail', contexts, message, hint: UPGRADE_OLDER }];
 }
 
 function testedKubernetes(version: CiliumVersion): readonly [number, number] | undefined {

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { isOn } from './datapath.ts';
 import type { CiliumConfig } from './known-keys.ts';
-import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents, versionOfImage } from './versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {
@@ -24,8 +24,9 @@ export function ztunnelRefusal({
   ciliumConfig = {},
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): StartRefusal | undefined {
-  const version = versionOfAgents(agent);
-  const isKnown = isSince(version, ZTUNNEL_SINCE);
+  // Those that run, and those that start from now on.
+  const versions = [versionOfAgents(agent), ...(agent?.startsWith ? [versionOfImage(agent.startsWith)] : [])];
+  const isKnown = versions.some((version) => isSince(version, ZTUNNEL_SINCE));
   if (!isOn(ciliumConfig, 'enable-ztunnel') || !isKnown) return undefined;
   return {
     check: 'ztunnel',

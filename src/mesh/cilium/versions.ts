@@ -9,6 +9,18 @@ export interface CiliumVersion {
   suffix: string;
 }
 
+/** A program's version, as far as it can be told, and what it was started from. */
+export interface ProgramVersion {
+  /** `1.20.0`; absent where neither the image's tag nor the program tells it. */
+  version?: string | undefined;
+  image: string;
+}
+
+/** With how many pods have it. */
+export interface RunningVersion extends ProgramVersion {
+  pods: number;
+}
+
 /** A container image reference taken apart. */
 export interface ImageReference {
   /** Registry and path: `quay.io/cilium/cilium`, `registry.example:5000/mirror/cilium`. */
@@ -56,6 +68,11 @@ export function compareVersions(a: CiliumVersion, b: CiliumVersion): number {
 /** Orders versions by major and minor number only. */
 export function compareMinors(a: CiliumVersion, b: CiliumVersion): number {
   return a.major - b.major || a.minor - b.minor;
+}
+
+/** Whether two minors are the same or consecutive: Cilium is tested between such only (its upgrade guide). */
+export function atMostOneMinorApart(a: CiliumVersion, b: CiliumVersion): boolean {
+  return a.major === b.major && Math.abs(a.minor - b.minor) <= 1;
 }
 
 /** Whether a Cilium has what came with a version. One that is not known is taken to: nothing is decided as if it were an old one. */

@@ -135,10 +135,15 @@ function isLeft(client: Member, server: Member, hosts: readonly string[]): boole
 
 /** Whether what dials in a cluster finds in its files what host names mean; undefined where no version tells. */
 export function readsAliases({ snapshot }: Pick<Member, 'snapshot'>): boolean | undefined {
+  const { agent, apiserverPods = [] } = snapshot;
+  // What runs, and what starts from now on: the one may be older than the other.
   const dialling = kvstoremeshDials(snapshot)
-    ? containerOf(apiserverDeployment(snapshot), 'kvstoremesh')?.image
-    : undefined;
-  const known = [versionOfAgents(snapshot.agent), versionOfImage(dialling ?? '')];
+    ? [containerOf(apiserverDeployment(snapshot), 'kvstoremesh')?.image, ...apiserverPods.map(({ runs }) => runs)]
+    : [];
+  const known = [
+    versionOfAgents(agent),
+    ...[agent?.startsWith, ...dialling].map((image) => versionOfImage(image ?? '')),
+  ];
   const versions = known.flatMap((version) => version ?? []);
   if (versions.length === 0) return undefined;
   return versions.every((version) => compareMinors(version, ALIASES_IN_FILES) >= 0);

@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readVersions } from '../../src/flows/versions/read-versions.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import type { MeshCheckInput } from '../../src/mesh/checks/shared/mesh-input.ts';
+import { judgeVersions } from '../../src/mesh/cilium/skew.ts';
+import { formatVersion, versionOfAgents } from '../../src/mesh/cilium/versions.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { readSnapshot } from '../../src/snapshot/read-snapshot.ts';
+import { NOW } from '../support/snapshots.ts';
+
+const NAMESPACE = 'kube-system';
+
+/** What is written in a cluster, and what runs. Versions without their `v`; a pod that waits has a `-` before its version. */
+interface World {
+  template: string;
+  agents: readonly string[];
+  deployment?: string | undefined;
+  apiservers?: readonly string[];
+}
+
+const named = (kind: string, name: string, labels = {}) => ({
+  apiVersion: kind === 'Pod' || kind === 'ConfigMap' ? 'v1' : 'apps/v1',
+  kind,
+  metadata: { name, namespace: NAMESPACE, labels },
+});
+
+function pods(app: string, container: string, program: string, versions: readonly string[]): KubeObject[] {
+  return versions.map((version, index) => ({
+    ...named('Pod', `${app}-${index}`, { 'k8s-app': app }),
+    spec: { containers: [{ name: container, image: `quay.io/cilium/${program}:v${version.replace('-', '')}` }] },
+    status: { phase: version.startsWith('-') ? 'Pending' : 'Running' },
+  }));
+}
+
+function objectsOf({ template, agents, deployment, apiservers = [] }: World): KubeObject[] {
+  const spec = (container: string, program: string, version: string) => ({
+    template: { spec: { containers: [{ name: container, image: `quay.io/cilium/${program}:v${version}` }] } },
+  });
+  return [
+    { ...named('ConfigMap', 'cilium-config'), data: { 'cluster-name': 'a', 'cluster-id': '1' } },
+    { ...named('DaemonSet', 'cilium'), spec: spec('cilium-agent', 'cilium', template) },
+    ...pods('cilium', 'cilium-agent', 'cilium', agents),
+    ...(deployment === undefined
+      ? []
+      : [
+          {
+            ...named('Deployment', 'clustermesh-apiserver'),
+            spec: spec('apiserver', 'clustermesh-apiserver', deployment),
+          },
+          ...pods('clustermesh-apiserver', 'apiserver', 'clustermesh-apiserver', apiservers),
+        ]),
+  ];
+}
+
+/** A client over these objects. @param forbids the label of pods that may not be listed */
+function clientOf(context: string, world: World, forbids?: string): ClusterClient {
+  const objects = objectsOf(world);
+  const list = ({ kind, labelSelector }: { kind: string; labelSelector?: string }) => {
+    if (kind === 'Pod' && labelSelector === forbids) throw new MeshctlError('Forbidden', 'no');
+    return objects.filter(
+      (one) => one.kind === kind && (kind !== 'Pod' || labelSelector === `k8s-app=${one.metadata.labels?.['k8s-app']}`),
+    );
+  };
+  const client = {
+    context,
+    server: 'https://127.0.0.1:6443',
+    get: async (ref: ObjectRef) => objects.find((one) => keyOf(refOf(one)) === keyOf(ref)),
+    listAll: async (selection: { kind: string }) => list(selection),
+    collect: async (selection: { kind: string }, keep: (object: KubeObject) => unknown[]) =>
+      list(selection).flatMap(keep),
+    version: async () => 'v1.33.4',
+    apiGroups: async () => [],
+    exec: async () => {
+      throw new MeshctlError('NotFound', 'nothing runs here');
+    },
+  };
+  return client as unknown as ClusterClient;
+}
+
+const VERSIONS = ['1.16.5', '1.18.2', '1.19.1', '1.19.4', '1.20.0'];
+const version = fc.constantFrom(...VERSIONS);
+const waiting = fc.constantFrom(...VERSIONS.map((one) => `-${one}`));
+const worlds = fc.record({
+  template: version,
+  // Where none runs, version says that it knows none, and agents-run fails.
+  agents: fc
+    .tuple(version, fc.array(fc.oneof(version, waiting), { maxLength: 2 }))
+    .map(([first, more]) => [first, ...more]),
+  deployment: fc.option(version, { nil: undefined }),
+  apiservers: fc.array(fc.oneof(version, waiting), { maxLength: 2 }),
+});
+
+/** Of findings by their severity and cluster, in the words of `version`. */
+const OF_VERSION: Readonly<Record<string, string>> = {
+  'agents-skew': 'agents-version',
+  'agents-waiting': 'agents-version',
+  'apiserver-skew': 'apiserver-version',
+  'apiserver-rollout': 'apiserver-version',
+  'version-skew': 'version-skew',
+};
+
+describe('what runs', () => {
+  it('is judged by check as by version, whatever is written', async () => {
+    const checks = MESH_CHECKS.filter(({ category }) => category === 'versions');
+    await fc.assert(
+      fc.asyncProperty(worlds, worlds, async (one, other) => {
+        const clients = [clientOf('a', one), clientOf('b', other)];
+        const versions = await Promise.all(
+          clients.map((client) => readVersions({ client, namespace: NAMESPACE } as never)),
+        );
+        const clusters = await Promise.all(
+          clients.map((client) => readSnapshot(client, { namespace: NAMESPACE, purpose: 'connect' })),
+        );
+        const input = { clusters, now: NOW } as unknown as MeshCheckInput;
+        const seen = runChecks(checks, input).filter(({ severity }) => severity === 'fail' || severity === 'warn');
+        const told = judgeVersions(versions).flatMap((finding) => {
+          const id = OF_VERSION[finding.id];
+          const where = id === 'version-skew' ? '' : finding.contexts.join();
+          return id === undefined ? [] : [`${finding.severity} ${id} ${where}`];
+        });
+        expect(seen.map(({ severity, id, cluster = '' }) => `${severity} ${id} ${cluster}`).sort()).toEqual(
+          told.sort(),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each<[string, World, string, string | undefined]>([
+    ['the template was put back', { template: '1.18.2', agents: ['1.20.0', '1.18.2'] }, '1.18.2', undefined],
+    ['a rollout is held up', { template: '1.19.1', agents: ['1.16.5', '1.16.5'] }, '1.16.5', '1.19.1'],
+    ['a template is older', { template: '1.16.5', agents: ['1.18.2'] }, '1.18.2', '1.16.5'],
+    [
+      'half of the agents are replaced',
+      { template: '1.20.0', agents: ['1.20.0', '1.20.0', '1.19.4'] },
+      '1.19.4',
+      '1.20.0',
+    ],
+    ['the new image cannot be pulled', { template: '1.20.0', agents: ['1.19.4', '-1.20.0'] }, '1.19.4', '1.20.0'],
+    ['no agent runs', { template: '1.20.0', agents: ['-1.19.4'] }, '1.20.0', undefined],
+  ])('is the oldest agent where %s', async (_, world, runs, startsWith) => {
+    const read = (forbids?: string) =>
+      readSnapshot(clientOf('a', world, forbids), { namespace: NAMESPACE, purpose: 'certificates' });
+    const { agent } = await read();
+    const told = versionOfAgents(agent);
+    expect(told && formatVersion(told)).toBe(runs);
+    expect(agent?.startsWith).toBe(startsWith && `quay.io/cilium/cilium:v${startsWith}`);
+    // Who may not list pods goes by the DaemonSet.
+    const written = versionOfAgents((await read('k8s-app=cilium')).agent);
+    expect(written && formatVersion(written)).toBe(world.template);
+  });
+});
