@@ -46,13 +46,13 @@ export function waitWarnings(members: readonly Member[], steps: readonly Step[])
 export function idleAmong(
   members: readonly Member[],
   steps: readonly Step[],
-): { context: string; error: MeshctlError }[] {
+): { context: string; error: MeshctlError; isUnusable: true }[] {
   return asked(members, steps).flatMap((snapshot) => {
     const idle = idleServer(snapshot);
     if (!idle) return [];
     const { context, says, hint } = idle;
     const error = new MeshctlError('CredentialRefused', says, { hint, details: { context, reason: 'no-ready-pod' } });
-    return [{ context, error }];
+    return [{ context, error, isUnusable: true }];
   });
 }
 
