@@ -20,8 +20,10 @@ export function untoldDials<T extends DialOfMembers>(dials: readonly T[], all: r
   return dials.filter(({ client: { snapshot }, server }) => {
     const { name } = server.identity;
     const own = server.snapshot.nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
-    const isOfNode = dialledAddresses(snapshot, name).some((address) => own.includes(splitHostPort(address).host));
-    const isElsewhere = isDialledAt(snapshot, name, server.snapshot) === false && !isOfNode;
+    const dialled = dialledAddresses(snapshot, name);
+    const isOfNode = dialled.some((address) => own.includes(splitHostPort(address).host));
+    // Of a file that cannot be read it is not known whom it means.
+    const isElsewhere = dialled.length > 0 && isDialledAt(snapshot, name, server.snapshot) === false && !isOfNode;
     return isElsewhere && !dialsAnother(snapshot, name, server.snapshot, all);
   });
 }
