@@ -7,6 +7,7 @@ import { NODE_FAULTS } from './fault-catalogue-nodes.ts';
 import { ROTATION_FAULTS } from './fault-catalogue-rotations.ts';
 import { SERVING_FAULTS } from './fault-catalogue-serving.ts';
 import { SURROUNDING_FAULTS } from './fault-catalogue-surroundings.ts';
+import { VERSION_FAULTS } from './fault-catalogue-versions.ts';
 
 /** Every fault, wherever it is tried. */
 export const CATALOGUE: readonly FaultEntry[] = [
@@ -19,4 +20,5 @@ export const CATALOGUE: readonly FaultEntry[] = [
   ...ROTATION_FAULTS,
   ...SERVING_FAULTS,
   ...SURROUNDING_FAULTS,
+  ...VERSION_FAULTS,
 ];

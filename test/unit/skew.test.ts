@@ -41,6 +41,12 @@ describe('versions', () => {
       false,
     ],
     ['of a cluster are on their way', [cluster('a', { '1.18.3': 1, '1.19.0': 2 })], ['warn agents-skew a'], true],
+    [
+      'are not what the DaemonSet has',
+      [cluster('a', { '1.18.3': 2 }, { held: { image: 'cilium:v1.19.0', version: '1.19.0' } })],
+      ['warn agents-waiting a'],
+      true,
+    ],
     ['of a cluster are two minors apart', [cluster('a', { '1.18.3': 1, '1.20.0': 2 })], ['fail agents-skew a'], false],
     ['of patches do not count', [cluster('a', { '1.18.3': 1, '1.18.4': 2 }, apiserver('1.18.0'))], [], true],
     [

@@ -23,6 +23,7 @@ import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
+import { agentsBehind } from '../../mesh/enable/agents-behind.ts';
 import { caFingerprint, keptUnsigned, requireBundled } from '../../mesh/enable/certificates.ts';
 import { enableEffects } from '../../mesh/enable/effects/effects.ts';
 import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
@@ -321,7 +322,9 @@ function warningsOf(
   const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
   const silence = servesNobody(snapshot, deployment);
   const lack = lackOfAgents(snapshot);
+  const behind = agentsBehind(snapshot, install.version);
   return [
+    ...(behind ? [behind] : []),
     ...(lack ? [`${lack.says}, so nothing here can be connected → ${lack.hint}`] : []),
     ...(silence ? [silence] : []),
     ...(install.untested

@@ -1,3 +1,4 @@
+import { misnamedAgents } from '../../mesh/cilium/agent-identity.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -124,7 +125,7 @@ function soughtIn(report: StatusReport): string[] {
 
 /**
  * What only matters where something is wrong is read now: where a peer cannot be reached, the addresses that its Service
- * has; where no agent answers, what their DaemonSet wants. By then a cluster may be down, which others lack for that.
+ * has; where no agent answers, or they are to be restarted, what their DaemonSet wants. By then a cluster may be down, which others lack for that.
  */
 async function withCauses(
   flow: Flow,
@@ -138,7 +139,8 @@ async function withCauses(
       const target = targets.find(({ client }) => client.context === report.context);
       if (!target) return one;
       const { client } = target;
-      const known = report.nodes.total === 0 ? await orWithout(flow, withAgents(client, snapshot), snapshot) : snapshot;
+      const isAsked = report.nodes.total === 0 || misnamedAgents(snapshot, one.agents) !== undefined;
+      const known = isAsked ? await orWithout(flow, withAgents(client, snapshot), snapshot) : snapshot;
       const isLacked = lacked.has(peerNameOf(report));
       return {
         ...one,

@@ -2,14 +2,21 @@ import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import type { ClusterVersions } from '../../mesh/cilium/cluster-versions.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { apiserverVersion } from '../../mesh/cilium/running-versions.ts';
+import { apiserverVersion, heldVersion } from '../../mesh/cilium/running-versions.ts';
 import type { ProgramVersion } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
-import { APISERVER_SELECTOR, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
+import {
+  APISERVER_SELECTOR,
+  agentDaemonSetRef,
+  apiserverDeploymentRef,
+  CILIUM_CONFIG,
+  configMapRef,
+} from '../../mesh/objects/names.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { imageIn, LONGEST_ANSWER_MS, readRunningVersions } from '../../snapshot/agent-version.ts';
+import { agentFactsOf } from '../../snapshot/agents.ts';
 import type { Target } from '../flow.ts';
 
 /**
@@ -53,9 +60,16 @@ async function apiserverVersions(target: Target, deployment: KubeObject): Promis
   };
 }
 
-async function agentVersions({ client, namespace }: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting'>> {
-  const { running, waiting } = await readRunningVersions(client, namespace);
-  return { agents: running, ...(waiting.length > 0 ? { waiting } : {}) };
+async function agentVersions({
+  client,
+  namespace,
+}: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting' | 'held'>> {
+  const [{ running, waiting }, daemonSet] = await Promise.all([
+    readRunningVersions(client, namespace),
+    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+  ]);
+  const held = daemonSet && heldVersion(agentFactsOf(daemonSet).image, { running, waiting });
+  return { agents: running, ...(waiting.length > 0 ? { waiting } : {}), ...(held ? { held } : {}) };
 }
 
 /** `etcd Version: 3.6.4` of `etcd --version`. */

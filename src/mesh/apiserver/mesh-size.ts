@@ -1,6 +1,7 @@
-import { configureCommand, identityOf } from '../cilium/identity.ts';
+import { configureCommand, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
+import { saysAtOnce } from '../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { CILIUM_CONFIG } from '../objects/names.ts';
 import { sizeOf } from './deployment.ts';
@@ -39,14 +40,14 @@ export function restoreSizeCommand(snapshot: ClusterSnapshot, { runs }: Outdated
 export function settleAgentSize(snapshot: ClusterSnapshot, runs: number, isMixed: boolean): string {
   const { context } = snapshot;
   const wanted = identityOf(snapshot.ciliumConfig ?? {}).maxConnectedClusters;
-  const restart = kubectlCommand(snapshot, ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator']);
+  const restart = restartAgentsCommand(snapshot);
   const isServed = apiserverDeployment(snapshot) !== undefined;
   const restore = [
     restoreSizeCommand(snapshot, { runs, wanted }),
     ...(isServed ? [meshctlCommand('clustermesh enable', { context })] : []),
     ...(isMixed ? [restart] : []),
   ];
-  return `If the cluster was installed with ${wanted}, restart the agents: ${restart}; or if with ${runs}, restore that: ${restore.join(' && ')}`;
+  return `If the cluster was installed with ${wanted}, restart the agents${saysAtOnce(snapshot)}: ${restart}; or if with ${runs}, restore that: ${restore.join(' && ')}`;
 }
 
 /**

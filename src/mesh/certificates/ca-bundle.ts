@@ -1,4 +1,5 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { restartAgents } from '../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
@@ -124,8 +125,8 @@ type ReadBundle = Mounted & Pick<ClusterSnapshot, 'context'>;
 /** Starts anew what verifies peers by a bundle: with KVStoreMesh, agents dial only their own cluster. */
 function restart(holder: ReadBundle): string {
   const isCached = runsKvstoremesh(holder.objects.get(keyOf(apiserverDeploymentRef(holder.namespace))));
-  const agents = isCached ? [] : [`daemonset/${agentDaemonSetRef(holder.namespace).name}`];
-  return kubectlCommand(holder, ['rollout', 'restart', `deployment/${APISERVER}`, ...agents]);
+  const served = `deployment/${APISERVER}`;
+  return isCached ? kubectlCommand(holder, ['rollout', 'restart', served]) : restartAgents(holder, [served]);
 }
 
 /**

@@ -3,6 +3,7 @@ import { encryption, encryptionLoses, ipFamilies, isOn, routingMode, tunnelProto
 import { restartCommand } from '../cilium/identity.ts';
 import type { CiliumConfig, CiliumConfigKey } from '../cilium/known-keys.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
+import { saysAtOnce } from '../cilium/restart-agents.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { ownedElsewhere } from '../command-line.ts';
@@ -250,5 +251,5 @@ function restartHint(clusters: readonly ClusterSnapshot[]): string {
   const own = clusters.filter(({ context }) => ownedElsewhere(context) === undefined);
   if (own.length === 0) return '';
   const restarts = own.slice(0, MOST_NAMED).map(restartCommand);
-  return ` What runs reads it only at its start: restart it wherever it was set, as by ${restarts.join('; or ')}`;
+  return ` What runs reads it only at its start: restart it wherever it was set${own.slice(0, MOST_NAMED).map(saysAtOnce).find(Boolean) ?? ''}, as by ${restarts.join('; or ')}`;
 }

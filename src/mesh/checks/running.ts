@@ -3,6 +3,7 @@ import { settleAgentSize } from '../apiserver/mesh-size.ts';
 import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { podIdentity } from '../apiserver/recorded-identity.ts';
 import { identityOf, restartCommand } from '../cilium/identity.ts';
+import { restartAgents, saysAtOnce } from '../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -108,7 +109,7 @@ function oldSettings(cluster: ClusterSnapshot, seen: ClusterObservation | undefi
     runs: words(first.startedWith),
     nodes: firstOf(lacking.map(({ node }) => node)),
   };
-  const hint = `Restart what was started before: ${restartCommand(cluster)}`;
+  const hint = `Restart what was started before${saysAtOnce(cluster)}: ${restartCommand(cluster)}`;
   return [findingOf('settings-running', 'warn', context, args, hint)];
 }
 
@@ -251,18 +252,19 @@ function outdated(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], see
   const isOfAnotherId = !isRight && published.some(([one]) => one === name);
   const drifted = outdatedIdentity(cluster);
   const isUnseen = (isOfAnother || isOfAnotherId) && !drifted;
-  const programs = [
-    ...(agents.length > 0 ? ['daemonset/cilium', 'deployment/cilium-operator'] : []),
-    ...(isUnseen ? [`deployment/${APISERVER}`] : []),
-  ];
+  const served = isUnseen ? [`deployment/${APISERVER}`] : [];
+  const restart =
+    agents.length > 0
+      ? restartAgents(cluster, ['deployment/cilium-operator', ...served])
+      : kubectlCommand({ context, namespace }, ['rollout', 'restart', ...served]);
   const hint = drifted
     ? settleIdentity(
         cluster,
         all,
         seen?.nodes.map((one) => ({ node: one.node, name: one.cluster, id: one.clusterId })),
       )
-    : programs.length > 0
-      ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
+    : agents.length > 0 || isUnseen
+      ? `Restart what was started before${agents.length > 0 ? saysAtOnce(cluster) : ''}: ${restart}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;
   return [findingOf('identity-running', 'fail', context, { wanted: `${name}, id ${id}`, reasons }, hint)];
 }

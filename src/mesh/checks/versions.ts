@@ -1,5 +1,6 @@
 import { containerOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { finishAgents, saysAtOnce } from '../cilium/restart-agents.ts';
 import { clusterVersionsOf } from '../cilium/running-versions.ts';
 import { apartHint, lookAt, UPGRADE_OLDER } from '../cilium/skew.ts';
 import {
@@ -12,10 +13,13 @@ import {
   saysAgentsApart,
   saysApiserverApart,
   saysApiserverUnfinished,
+  saysHeld,
   saysWaiting,
 } from '../cilium/version-gaps.ts';
 import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { describeCommand } from '../command-line.ts';
+import { AGENT_SELECTOR } from '../objects/names.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './shared/check.ts';
 
 /** Versions within one cluster: only there once it has a clustermesh-apiserver. */
@@ -71,10 +75,7 @@ export const VERSION_CHECKS: readonly Check[] = [
     title: 'the agents of a cluster have one version',
     subject: versionOf,
     run: ({ clusters }) => clusters.flatMap(agentFindings),
-    says: ({ args: { context, oldest, newest, isUpgrade, pods, version } }) =>
-      pods === undefined
-        ? `context "${context}": ${saysAgentsApart({ oldest: String(oldest), newest: String(newest), isUpgrade: isUpgrade === true })}`
-        : `context "${context}": ${saysWaiting({ pods: Number(pods), image: '', version: String(version) })}`,
+    says: ({ args }) => `context "${args.context}": ${saysOfAgents(args)}`,
   },
   {
     id: 'version-skew',
@@ -86,6 +87,12 @@ export const VERSION_CHECKS: readonly Check[] = [
   },
 ];
 
+function saysOfAgents({ held, oldest, newest, isUpgrade, pods, version }: Finding['args']): string {
+  if (held !== undefined) return saysHeld({ image: '', version: String(held) });
+  if (pods !== undefined) return saysWaiting({ pods: Number(pods), image: '', version: String(version) });
+  return saysAgentsApart({ oldest: String(oldest), newest: String(newest), isUpgrade: isUpgrade === true });
+}
+
 function agentFindings(cluster: ClusterSnapshot): Finding[] {
   const { context } = cluster;
   const versions = clusterVersionsOf(cluster);
@@ -95,15 +102,31 @@ function agentFindings(cluster: ClusterSnapshot): Finding[] {
     ? [
         {
           ...{ id, severity: apart.isUpgrade ? 'warn' : 'fail', cluster: context },
-          ...{ args: { context, ...apart }, hint: ONE_VERSION },
+          ...{ args: { context, ...apart }, hint: `${ONE_VERSION} ${finishHint(cluster)}` },
         },
       ]
     : [];
   const waiting = (versions.waiting ?? []).map(({ pods, version, image }): Finding => {
     const args = { context, pods, version: version ?? image };
-    return { id, severity: 'warn', cluster: context, args, hint: lookAt(context, 'config') };
+    const hint = describeCommand(cluster, 'pods', { selector: AGENT_SELECTOR });
+    return { id, severity: 'warn', cluster: context, args, hint };
   });
-  return [...mixed, ...waiting];
+  const { held } = versions;
+  const halted: Finding[] = held
+    ? [
+        {
+          ...{ id, severity: 'warn', cluster: context },
+          args: { context, held: held.version ?? held.image },
+          hint: finishHint(cluster),
+        },
+      ]
+    : [];
+  return [...mixed, ...waiting, ...halted];
+}
+
+/** What brings all of them to the version that their DaemonSet has by now. */
+function finishHint(cluster: ClusterSnapshot): string {
+  return `To have all agents run what the DaemonSet has${saysAtOnce(cluster)}: ${finishAgents(cluster)}`;
 }
 
 function versionOf({ agent }: ClusterSnapshot): Subject {
@@ -118,5 +141,10 @@ function versionOf({ agent }: ClusterSnapshot): Subject {
 function versionSkew({ clusters }: CheckInput): Finding[] {
   const ends = meshApart(clusters.map(clusterVersionsOf));
   if (!ends) return [];
-  return [{ id: 'version-skew', severity: 'fail', args: { versions: endsInWords(ends) }, hint: UPGRADE_OLDER }];
+  // An upgrade that was begun is finished, before anybody upgrades anything.
+  const unfinished = clusters.filter(
+    ({ context, agent }) => agent?.startsWith && ends.some((end) => end.context === context),
+  );
+  const hint = [UPGRADE_OLDER, ...unfinished.slice(0, 1).map(finishHint)].join(' ');
+  return [{ id: 'version-skew', severity: 'fail', args: { versions: endsInWords(ends) }, hint }];
 }

@@ -20,6 +20,8 @@ export interface ClusterVersions {
   agents?: readonly RunningVersion[] | undefined;
   /** Agents that do not run, of versions that none has which does; absent where there is none. */
   waiting?: readonly RunningVersion[] | undefined;
+  /** What their DaemonSet has, where no agent has that version, be it one which does not run. */
+  held?: ProgramVersion | undefined;
   /** Absent where there is none. */
   apiserver?: ApiserverVersion | undefined;
   /** The one in the clustermesh-apiserver's pods. */

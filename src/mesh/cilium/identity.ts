@@ -9,6 +9,7 @@ import { ciliumMissing } from './cilium-missing.ts';
 import { checkClusterName, NAME_MAX_LENGTH } from './cluster-name.ts';
 import type { CiliumConfig } from './known-keys.ts';
 import { requireStateInCrds } from './kvstore.ts';
+import { type AgentsPlace, restartAgents, saysAtOnce } from './restart-agents.ts';
 import { markedIdRefusal, marksByInterface, UNMARKED_IDS, WITHOUT_ZTUNNEL, ztunnelRefusal } from './start-refusals.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
@@ -76,14 +77,14 @@ export function restartCommand({
   namespace,
   objects,
 }: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>): string {
-  const restart = restartAgentsCommand({ context, namespace });
+  const restart = restartAgentsCommand({ context, namespace, objects });
   if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) return restart;
   return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
 /** The command line that restarts the agents and the operator, which know the name and the id with which they were started. */
-export function restartAgentsCommand(place: { context: string; namespace: string }): string {
-  return kubectlCommand(place, ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator']);
+export function restartAgentsCommand(place: AgentsPlace): string {
+  return restartAgents(place, ['deployment/cilium-operator']);
 }
 
 /** Whether name and id can be used in a mesh. */
@@ -142,7 +143,7 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const identity = identityOf(ciliumConfig);
   const where = `ConfigMap ${namespace}/cilium-config`;
   const refuse = (what: string, reason: string, key: string, example: string): never => {
-    const anew = `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start: ${restartCommand(snapshot)}`;
+    const anew = `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start${saysAtOnce(snapshot)}: ${restartCommand(snapshot)}`;
     throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
       hint: (key === 'max-connected-clusters' ? undefined : wayBack(snapshot)) ?? anew,
       details: { context, object: where, key },
@@ -173,7 +174,7 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const marked = markedIdRefusal(ciliumConfig, identity.id);
   if (marked) {
     const says = `context "${context}": ${marked.reason}`;
-    const anew = `Set cluster-id in ${where} (Helm: --set ${anyId}) and restart what reads it only at its start: ${restartCommand(snapshot)}`;
+    const anew = `Set cluster-id in ${where} (Helm: --set ${anyId}) and restart what reads it only at its start${saysAtOnce(snapshot)}: ${restartCommand(snapshot)}`;
     throw new MeshctlError('ClusterIdentity', says, {
       hint: wayBack(snapshot) ?? anew,
       details: { context, object: where, key: marked.key, check: marked.check },

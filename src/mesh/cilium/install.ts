@@ -59,7 +59,8 @@ export function ciliumSettingsOf(ciliumConfig: CiliumConfig): CiliumSettings {
 }
 
 /**
- * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot.
+ * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot: of the oldest agents that run, whatever
+ * their DaemonSet has by now.
  * @param overrides for agents whose image has no version tag or no sibling: `version`, `apiserverImage`
  * @throws MeshctlError `CiliumMissing` without Cilium; `Usage` for another version than that of the agents' image; `CiliumUnsupported` when the version is too old, or neither the
  * image nor an agent nor `overrides` tell it

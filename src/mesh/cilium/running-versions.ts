@@ -77,6 +77,24 @@ export function withRunning(
 }
 
 /**
+ * What a DaemonSet has that no agent came to have: it is on `OnDelete`, or its rollout has not begun.
+ * @param image the DaemonSet's
+ */
+export function heldVersion(
+  image: string,
+  {
+    running,
+    waiting = [],
+  }: { running?: readonly RunningVersion[] | undefined; waiting?: readonly RunningVersion[] | undefined },
+): ProgramVersion | undefined {
+  const version = versionIn(image);
+  const others = [...(running ?? []), ...waiting];
+  // An image that tells no version may be of that one.
+  const isHeld = others.length > 0 && others.every((one) => one.version !== undefined && one.version !== version);
+  return version !== undefined && isHeld ? { image, version } : undefined;
+}
+
+/**
  * The version of a clustermesh-apiserver.
  * @param image that of the Deployment, which counts only where no pod tells what runs
  * @param runs the images of pods that run; absent where they may not be listed
@@ -114,6 +132,7 @@ export function clusterVersionsOf(snapshot: ClusterSnapshot): ClusterVersions {
     kubernetes,
     agents,
     waiting: agent?.waiting,
+    held: agent && heldVersion(agent.startsWith ?? agent.image, agent),
     apiserver: apiserverVersion(image, runs),
   };
 }

@@ -13,6 +13,7 @@ import {
   saysAgentsApart,
   saysApiserverApart,
   saysApiserverUnfinished,
+  saysHeld,
   saysWaiting,
 } from './version-gaps.ts';
 import {
@@ -169,13 +170,17 @@ export function lookAt(context: string, category: string): string {
 
 /** What is to run and does not: what runs is what counts, and it may have to go on for long. */
 function unfinished(cluster: ClusterVersions): SkewFinding[] {
-  const { context, waiting = [] } = cluster;
+  const { context, waiting = [], held } = cluster;
   const contexts = [context];
   const place = `context "${context}": `;
   const findings = waiting.map((agents): SkewFinding => {
     const message = `${place}${saysWaiting(agents)}`;
     return { id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'config') };
   });
+  if (held) {
+    const message = `${place}${saysHeld(held)}`;
+    findings.push({ id: 'agents-waiting', severity: 'warn', contexts, message, hint: lookAt(context, 'versions') });
+  }
   const behind = apiserverUnfinished(cluster);
   if (behind) {
     const message = `${place}${saysApiserverUnfinished(behind)}`;

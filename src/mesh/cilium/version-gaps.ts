@@ -51,6 +51,11 @@ export function saysWaiting({ pods, version, image }: RunningVersion): string {
   return `${pods} ${does} ${version ?? image} ${pods === 1 ? 'does' : 'do'} not run: ${UNFINISHED}`;
 }
 
+/** A clause about a cluster whose DaemonSet has a version that no agent has. */
+export function saysHeld({ version, image }: ProgramVersion): string {
+  return `the DaemonSet cilium has ${version ?? image}, which no agent runs: ${UNFINISHED}`;
+}
+
 const UNFINISHED = 'an upgrade is under way, or does not get on';
 
 /** A clustermesh-apiserver of a version that no agent has. */

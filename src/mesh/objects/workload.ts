@@ -83,6 +83,8 @@ interface WorkloadSpec {
   paused?: boolean;
   selector?: { matchLabels?: Record<string, string> };
   strategy?: { type?: string; rollingUpdate?: { maxUnavailable?: number | string } };
+  /** Of a DaemonSet. */
+  updateStrategy?: { type?: string };
   template?: { metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }; spec?: PodSpec };
 }
 

@@ -1,4 +1,5 @@
 import { familyOf } from '../cilium/cidr.ts';
+import { restartAgents, saysAtOnce } from '../cilium/restart-agents.ts';
 import { versionOfAgents } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
@@ -245,7 +246,8 @@ function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
       : `nodes of ${loss.to} take packets up to ${mtu} bytes; Cilium of ${senders} sends larger ones`,
     letThrough: [],
     mtu,
-    hints: concerned.map(({ name, snapshot: { context, namespace, ciliumConfig = {}, agent } }) => {
+    hints: concerned.map(({ name, snapshot }) => {
+      const { context, namespace, ciliumConfig = {}, agent } = snapshot;
       const fitting = smallestPath(name, losses) ?? mtu;
       const overhead = tunnelOverhead(ciliumConfig, versionOfAgents(agent));
       const inside = overhead > 0 ? `, which leaves ${fitting - overhead} for pods` : '';
@@ -253,8 +255,8 @@ function smallMtu(loss: Loss, { clusters, losses }: Surroundings): ProbeAdvice {
         ...['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge'],
         ...['-p', JSON.stringify({ data: { mtu: String(fitting) } })],
       ]);
-      const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
-      return `Set the MTU of ${name} to ${fitting}${inside} (Helm value MTU=${fitting}); restart other pods after these commands: ${patch} && ${restart}`;
+      const restart = restartAgents(snapshot);
+      return `Set the MTU of ${name} to ${fitting}${inside} (Helm value MTU=${fitting}); restart other pods after these commands${saysAtOnce(snapshot)}: ${patch} && ${restart}`;
     }),
   };
 }

@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { outdatedIdentity } from '../apiserver/pod-marks.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
-import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { addressFaults } from '../faults/address-faults.ts';
@@ -148,7 +148,18 @@ function outdatedAgents({ snapshot, agents }: PolledCluster): Fault[] {
   const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
   const says = `its ${saysMisnamed(misnamed)}, and ${CILIUM_CONFIG} says "${name}" with the id ${id}`;
   return [
-    { id: 'agents-outdated', context, namespace, component: 'agent', object: 'DaemonSet cilium', outage: true, says },
+    {
+      ...{
+        id: 'agents-outdated',
+        context,
+        namespace,
+        component: 'agent',
+        object: 'DaemonSet cilium',
+        outage: true,
+        says,
+      },
+      hint: restartAgentsCommand(snapshot),
+    },
   ];
 }
 

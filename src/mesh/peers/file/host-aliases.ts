@@ -1,3 +1,4 @@
+import { isOnDelete, restartAgents } from '../../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, meshHostname } from '../../objects/names.ts';
@@ -38,7 +39,7 @@ export function addAliasesStep(snapshot: ClusterSnapshot, kvstoremesh: boolean, 
   const base = { cluster: snapshot.context, object, before };
   const peers = orders.map(({ peer }) => peer).join(', ');
   if (!before || !edit(before)) return [{ ...base, action: 'keep', changes: [], why: `its pods know ${peers}` }];
-  const restarts = kvstoremesh ? 'restarts the clustermesh-apiserver' : 'restarts all agents';
+  const restarts = kvstoremesh ? 'restarts the clustermesh-apiserver' : whatRestarts(snapshot);
   return [
     {
       ...base,
@@ -77,7 +78,7 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
           path: aliasPath(peer),
           from: ipsOf(before, meshHostname(peer)).join(', '),
         })),
-        why: `nothing dials ${ours.join(', ')} any more; ${kvstoremesh ? 'restarts the clustermesh-apiserver' : 'restarts all agents'}`,
+        why: `nothing dials ${ours.join(', ')} any more; ${kvstoremesh ? 'restarts the clustermesh-apiserver' : whatRestarts(snapshot)}`,
         write: {
           method: 'edit',
           edit: (live) => editAliases(live, orders, 'remove'),
@@ -155,4 +156,11 @@ function aliasesOf(workload: KubeObject): HostAlias[] {
 
 function annotatedPeers({ metadata }: KubeObject): string[] {
   return metadata.annotations?.[ANNOTATION]?.split(',') ?? [];
+}
+
+/** What a change of the agents' template does: with `OnDelete` nothing, until somebody deletes their pods. */
+function whatRestarts(snapshot: ClusterSnapshot): string {
+  return isOnDelete(snapshot)
+    ? `its DaemonSet is on OnDelete, so agents know it only once they are restarted: ${restartAgents(snapshot)}`
+    : 'restarts all agents';
 }

@@ -1,0 +1,22 @@
+import { finishAgents, saysAtOnce } from '../cilium/restart-agents.ts';
+import { versionIn } from '../cilium/running-versions.ts';
+import { type CiliumVersion, formatVersion } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+
+/**
+ * That agents do not, or not all, run what their DaemonSet has: the clustermesh-apiserver is to have their version (Cilium's
+ * compatibility of the two, both being of one release of its chart), and goes with the oldest that run. Undefined where all run it.
+ * @param version which the clustermesh-apiserver gets
+ */
+export function agentsBehind(snapshot: ClusterSnapshot, version: CiliumVersion): string | undefined {
+  const { context, agent } = snapshot;
+  const { running = [], startsWith } = agent ?? {};
+  const versions = [...new Set(running.flatMap((one) => one.version ?? []))];
+  const isMixed = versions.length > 1;
+  if (!startsWith && !isMixed) return undefined;
+  const counts = running.map(({ version: one, image, pods }) => `${one ?? image} (${pods})`).join(', ');
+  const has = startsWith === undefined ? formatVersion(version) : (versionIn(startsWith) ?? startsWith);
+  const anew = startsWith === undefined ? '' : ` && ${meshctlCommand('clustermesh enable', { context })}`;
+  return `agents run ${counts}, and their DaemonSet has ${has}: the clustermesh-apiserver gets ${formatVersion(version)}, that of the oldest which run → once all are to run ${has}${saysAtOnce(snapshot)}: ${finishAgents(snapshot)}${anew}`;
+}
