@@ -99,6 +99,7 @@ describe('helm-values', () => {
             },
           },
           "config": {
+            "clusters": [],
             "enabled": false,
           },
           "maxConnectedClusters": 255,

@@ -93,7 +93,7 @@ export async function enableViaHelm(
   helm: HelmOptions,
 ): Promise<void> {
   if (!helm.dryRun) await requireNoRotation(flow, [target]);
-  const { values, notes } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
+  const { values, notes, gives } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
   const journal = helm.dryRun ? undefined : await makeUsers(flow, target, draft);
   try {
@@ -109,6 +109,7 @@ export async function enableViaHelm(
       ),
     );
     if (helm.dryRun) return;
+    await giveFields(flow, target, gives);
     if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
       await awaitAddress(flow, target, waitMs);
     }
@@ -120,16 +121,21 @@ export async function enableViaHelm(
 }
 
 /**
- * What of a plan Helm does not do: pods cannot start without the list of users, which the chart may leave to others. One that it
- * makes it would not adopt.
+ * What of a plan Helm does not do: the list of users is made before it runs, and meshctl's fields are given to it afterwards.
+ * @param release as the operator named it
  */
-export function stepsBesideHelm({ snapshot, install, plan }: EnableDraft): Step[] {
+export function stepsBesideHelm(draft: EnableDraft, options: EnableOptions, release?: string): Step[] {
+  return [...usersBesideHelm(draft), ...helmValuesOf(draft, options, release).gives];
+}
+
+/** Pods cannot start without the list of users, which the chart may leave to others. One that it makes it would not adopt. */
+function usersBesideHelm({ snapshot, install, plan }: EnableDraft): Step[] {
   if (helmPeers(snapshot, install).usersAreMade) return [];
   return plan.steps.filter(({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP);
 }
 
 async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Promise<Journal | undefined> {
-  const users = stepsBesideHelm(draft);
+  const users = usersBesideHelm(draft);
   if (users.length === 0) return undefined;
   const { error, journal } = await applySteps(client, users, {
     materialise: async ({ write }) => write as ReadyWrite,
@@ -138,6 +144,25 @@ async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Pr
   if (!error) return journal;
   tellWhatStands(flow, [journal], error);
   throw error;
+}
+
+/** Once Helm has made them: objects that it has not made by then stay meshctl's. */
+async function giveFields(flow: Flow, { client }: Target, steps: readonly Step[]): Promise<void> {
+  if (steps.length === 0) return;
+  const { context } = client;
+  const says = `${context}: giving Helm the fields of ${steps.length === 1 ? 'one object' : `${steps.length} objects`}`;
+  await during(flow, { doing: says, done: says }, async () => {
+    const made = steps.map(async (step) => ({
+      ...step,
+      before: await client.get(step.object, { signal: flow.signal }),
+    }));
+    const there = (await Promise.all(made)).filter(({ before }) => before !== undefined);
+    const { error } = await applySteps(client, there, {
+      materialise: async ({ write }) => write as ReadyWrite,
+      signal: flow.signal,
+    });
+    if (error) throw error;
+  });
 }
 
 /** @param forcing this run's command line with --force-conflicts */

@@ -17,6 +17,7 @@ import { type CiliumVersion, parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
+import { helmEntry } from '../objects/helm-fields.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -232,17 +233,18 @@ function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices, typeF
   return withChosenAnnotations(base, choices.serviceAnnotations, choices);
 }
 
-/** Annotations to go on applying: those that an earlier run set and still belong to meshctl. Its own notes are made anew. */
+/** Annotations to go on applying: those that an earlier run set and still belong to meshctl, or to Helm by now. Its own notes are made anew. */
 function ownAnnotations(live: KubeObject): Readonly<Record<string, string>> {
-  const applied = live.metadata.managedFields?.find(
-    ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
-  );
-  const fields = (applied?.fieldsV1?.['f:metadata'] as Record<string, Record<string, unknown>> | undefined)?.[
-    'f:annotations'
-  ];
-  const names = Object.keys(fields ?? {}).map((field) => field.replace(/^f:/, ''));
+  const { managedFields = [] } = live.metadata;
+  const applied = managedFields.find(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
+  const names = [applied, helmEntry(live)].flatMap((entry) => {
+    const fields = (entry?.fieldsV1?.['f:metadata'] as Record<string, Record<string, unknown>> | undefined)?.[
+      'f:annotations'
+    ];
+    return Object.keys(fields ?? {}).map((field) => field.replace(/^f:/, ''));
+  });
   const present = live.metadata.annotations ?? {};
-  const isChoice = (name: string) => present[name] !== undefined && !name.startsWith('meshctl.io/');
+  const isChoice = (name: string) => present[name] !== undefined && !/^(meshctl\.io|meta\.helm\.sh)\//.test(name);
   return Object.fromEntries(names.filter(isChoice).map((name) => [name, present[name] ?? '']));
 }
 

@@ -75,6 +75,31 @@ interface PlannedCluster {
   draft: EnableDraft;
 }
 
+/**
+ * Where a run may fail in the middle, as Helm is not to be forced: a dry run asks no API server whether it would. None of clusters
+ * in which it begins nothing.
+ */
+export function unforcedWarnings(
+  planned: readonly PlannedCluster[],
+  options: EnableOptions,
+  release: string | undefined,
+): string[] {
+  if (options.force) return [];
+  return planned.flatMap(({ target, draft }) => {
+    const { context } = target.client;
+    const { force, handOver } = helmValuesOf(draft, options, release);
+    const forcing =
+      options.forcing?.(context) ??
+      meshctlCommand(ENABLE.path.join(' '), { context }, ['--via-helm', '--force-conflicts']);
+    return force && handOver === undefined
+      ? [
+          `context "${context}": Helm applies this release server-side, and changes what meshctl has set only by force; without, a run may ` +
+            `fail with the release half upgraded → let it take the fields over: ${forcing}`,
+        ]
+      : [];
+  });
+}
+
 /** How Helm is called, by the flags. */
 export function helmOptionsOf(
   { env, cwd }: Pick<CommandContext, 'env' | 'cwd'>,
@@ -107,7 +132,7 @@ export function helmPlanText(
     const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
     const { values } = helmValuesOf(draft, options, helm.release);
     const { effects, hazards } = draft;
-    const report = { steps: stepsBesideHelm(draft), effects, hazards };
+    const report = { steps: stepsBesideHelm(draft, options, helm.release), effects, hazards };
     return [
       `Runs for context ${theme.bold(target.client.context)}: ${command}`,
       stringify(values).trimEnd(),
@@ -136,7 +161,7 @@ export async function runViaHelm(
       cluster: { name: draft.identity.name, id: draft.identity.id },
       command: ['helm', ...helmCommand(target, draft, helm)],
       values: helmValuesOf(draft, options).values,
-      steps: stepsBesideHelm(draft).map(stepData),
+      steps: stepsBesideHelm(draft, options, helm.release).map(stepData),
       peers: draft.effects.map(peerData),
       ...(draft.hazards.length > 0 ? { hazards: draft.hazards.map(({ says }) => says) } : {}),
     })),

@@ -36,7 +36,7 @@ import { withWayOn } from '../../way-on.ts';
 import { broughtAuthority } from './brought-authority.ts';
 import { interruptedEnable, outcomeData, shownOutcome } from './enable-outcome.ts';
 import type { ENABLE } from './enable-spec.ts';
-import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm } from './enable-via-helm.ts';
+import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm, unforcedWarnings } from './enable-via-helm.ts';
 
 /** A cluster with its plan. */
 interface Planned {
@@ -100,7 +100,7 @@ async function carryOut(
     ...planned.flatMap(({ target: { client }, draft: { doubts, warnings: own } }) =>
       [...doubts, ...own].map((words) => `${client.context}: ${words}`),
     ),
-    ...(flags.viaHelm ? [] : foreignObjectNotes(report.steps)),
+    ...(flags.viaHelm ? unforcedWarnings(planned, options, flags.helmRelease) : foreignObjectNotes(report.steps)),
   ];
   for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
   const startable = async (isOnly: boolean) => {

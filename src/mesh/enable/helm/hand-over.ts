@@ -2,11 +2,12 @@ import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts'
 import { formatVersion, versionOfAgents } from '../../cilium/versions.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { kubectlCommand, shellWord } from '../../command-line.ts';
-import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
+import { givenFields, hasOurFields, isAppliedByHelm } from '../../objects/helm-fields.ts';
+import { type KubeObject, keyOf, refOf } from '../../objects/kube-object.ts';
 import { agentDaemonSetRef, CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../objects/names.ts';
 import { MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE, toolOf } from '../../objects/ownership.ts';
 import { PEER_SECRETS } from '../../peers/peers.ts';
-import { FIELD_MANAGER } from '../../plan/plan.ts';
+import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
 
 const CERTIFICATES: readonly string[] = [CA_SECRET, ...CERTIFICATE_SECRETS];
 
@@ -60,22 +61,51 @@ export function handOverCommand(
   return `${annotate} && ${mark('label', `${MANAGED_BY}=Helm`)}`;
 }
 
+/** Whether Helm applies Cilium's release server-side: then so it does with what it is yet to make. */
+function isServerSide({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return isAppliedByHelm(objects.get(keyOf(agentDaemonSetRef(namespace))));
+}
+
 /**
  * Whether Helm may refuse to change what meshctl has set, unless it is forced: where it applies the release server-side, as Helm 4
  * does with those that it has installed (seen of 4.2; it writes over what there is in those of Helm 3).
  */
-export function mayConflict(
-  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+export function mayConflict(snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>, makes: ChartMakes): boolean {
+  const objects = [...snapshot.objects.values()];
+  return isServerSide(snapshot) && objects.some((object) => isRendered(object, makes) && hasOurFields(object));
+}
+
+/**
+ * What meshctl has set of the objects that Helm makes, where it applies them server-side: as long as both have set a field, Helm
+ * changes it only by force, and each later upgrade that would fails. Users and peers stay meshctl's: connect writes them.
+ * @returns the objects whose fields are to be given to Helm once it has made them
+ */
+export function sharedWithHelm(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
   makes: ChartMakes,
-): boolean {
-  const { managedFields = [] } = objects.get(keyOf(agentDaemonSetRef(namespace)))?.metadata ?? {};
-  const isServerSide = managedFields.some(({ operation, fieldsV1 }) => {
-    const { 'f:annotations': annotations = {} } = (fieldsV1?.['f:metadata'] ?? {}) as Record<string, object>;
-    return operation === 'Apply' && `f:${RELEASE_NAME}` in annotations;
-  });
-  const isWritten = ({ metadata }: KubeObject) =>
-    metadata.managedFields?.some(({ manager, subresource }) => manager === FIELD_MANAGER && subresource === undefined);
-  return isServerSide && [...objects.values()].some((object) => isRendered(object, makes) && isWritten(object));
+): KubeObject[] {
+  if (!isServerSide(snapshot)) return [];
+  const own = { ...makes, users: false, peers: false };
+  return [...snapshot.objects.values()].filter((object) => isRendered(object, own) && hasOurFields(object));
+}
+
+/** @param object as it is @param release Helm's; the step gives it meshctl's fields once it has made the object */
+export function givingStep(context: string, object: KubeObject, release: string): Step {
+  return {
+    cluster: context,
+    action: 'update',
+    object: refOf(object),
+    changes: [],
+    why: `gives its fields to Helm release ${release}`,
+    before: object,
+    write: {
+      method: 'edit',
+      edit: (live) => {
+        const patch = givenFields(live);
+        return patch && { patch };
+      },
+    },
+  };
 }
 
 /**

@@ -7,10 +7,11 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../objects/names.ts';
+import type { Step } from '../../plan/plan.ts';
 import { keptSettingsOf, settingName } from '../kept-settings.ts';
 import type { EnableSettings } from '../settings.ts';
 import { chartApplier, issuingMethod, issuingNotes, rendersUnseen } from './chart-issuing.ts';
-import { handOverCommand, mayConflict } from './hand-over.ts';
+import { givingStep, handOverCommand, mayConflict, sharedWithHelm } from './hand-over.ts';
 import { type HelmPeers, helmPeers } from './peers.ts';
 
 /** Values of Cilium's chart, and what they cannot say. */
@@ -22,6 +23,8 @@ export interface HelmValues {
   handOver: string | undefined;
   /** Whether Helm may need --force-conflicts, see {@link mayConflict}. */
   force: boolean;
+  /** Steps that give Helm what meshctl has set of objects, once it has made them. */
+  gives: readonly Step[];
 }
 
 export interface HelmInput {
@@ -73,6 +76,7 @@ export function helmValues(input: HelmInput): HelmValues {
     notes: notesOf(input, peers),
     handOver,
     force: mayConflict(snapshot, makes),
+    gives: sharedWithHelm(snapshot, makes).map((object) => givingStep(snapshot.context, object, input.release)),
   };
 }
 

@@ -1,0 +1,44 @@
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE } from '../../src/mesh/objects/ownership.ts';
+import { templateSpec, workloadSpec } from '../../src/mesh/objects/workload.ts';
+import { serverSideApply } from '../../src/sandbox/apiserver/fields/server-side-apply.ts';
+import { schemaOf, updateObject } from '../../src/sandbox/apiserver/storage/lifecycle.ts';
+import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+
+/** What Helm 4 does with an object of its release: server-side apply. Throws 409 as the API server does. */
+export function helmApplies({ store, namespace }: SandboxCluster, object: KubeObject, force = false): KubeObject {
+  const { state } = store as ClusterStore;
+  const resource = state.kinds.require(object.apiVersion, object.kind);
+  const live = store.get(refOf(object));
+  const { name, namespace: of, labels, annotations = {} } = object.metadata;
+  const own = Object.fromEntries(Object.entries(annotations).filter(([mark]) => !mark.startsWith('meshctl.io/')));
+  const made = {
+    ...object,
+    metadata: {
+      name,
+      ...(of === undefined ? {} : { namespace: of }),
+      labels: { ...labels, [MANAGED_BY]: 'Helm' },
+      annotations: { ...own, [RELEASE_NAME]: 'cilium', [RELEASE_NAMESPACE]: namespace },
+    },
+  } as KubeObject;
+  const manager = { name: 'helm' };
+  const applied = serverSideApply(schemaOf(resource), live, made, manager, force);
+  if (!live) throw new Error(`no ${object.kind} ${name} to take over`);
+  return updateObject(state, resource, live, applied.object, { manager, owners: applied.owners });
+}
+
+/** An object as the chart would make it: as it is, but for what meshctl notes on it and what the API server fills in. */
+export function asChart(live: KubeObject): KubeObject {
+  const { status: _, ...object } = structuredClone(live);
+  const marks = workloadSpec(object).template?.metadata?.annotations ?? {};
+  for (const mark of Object.keys(marks)) if (mark.startsWith('meshctl.io/')) delete marks[mark];
+  return object as KubeObject;
+}
+
+/** The same with another image. */
+export function withImage(live: KubeObject, image: string): KubeObject {
+  const object = asChart(live);
+  for (const container of templateSpec(object).containers ?? []) container.image = image;
+  return object;
+}
