@@ -115,16 +115,57 @@ describe('a mesh that is handed over to a Helm which applies server-side', () =>
   });
 
   it('is changed by later upgrades of Helm without force', () => {
-    upgrade(
-      ofChart().map((object) =>
-        object.kind === 'Deployment' ? withImage(object, 'example/other:1') : asChart(object),
-      ),
-    );
+    const made = ofChart().map(asChart);
+    upgrade([withImage(here(deployment), 'example/other:1')]);
+    upgrade(made);
     expect(workloadSpec(here(deployment)).template?.metadata?.annotations?.['meshctl.io/ca']).toBeDefined();
   });
 
   it('has the peers that connect wrote still as meshctl wrote them', () => {
     for (const ref of [refs.secret('cilium-kvstoremesh'), refs.configMap('clustermesh-remote-users')])
       expect(managersOf(ref)).toContain(FIELD_MANAGER);
+  });
+});
+
+describe('a mesh that such a Helm makes', () => {
+  const more = ['--replicas', '2', '--force-conflicts'];
+  const words = (text: string) => text.replaceAll(/\s+/g, ' ');
+
+  it('is changed by enable only once it is agreed that later upgrades are refused', async () => {
+    const { spec } = here(deployment);
+    const asked = await meshctl(['clustermesh', 'enable', '--context', 'mesh-1', ...more], ['n']);
+    expect(asked.exitCode).toBe(1);
+    expect(words(asked.stderr)).toMatch(
+      /later upgrades of Helm release cilium are refused for conflicts with "meshctl", unless they have --force-conflicts/,
+    );
+    expect(words(asked.stderr)).toMatch(
+      /applies .*Deployment kube-system\/clustermesh-apiserver.* server-side.*by the same flags: meshctl clustermesh enable --context mesh-1 --via-helm/,
+    );
+    expect(asked.stderr).not.toContain('next sync');
+    expect(here(deployment).spec).toEqual(spec);
+    const run = await enable(...more, '--yes');
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(() => upgrade([withImage(here(deployment), 'example/other:2')])).toThrow(/conflicts? with "meshctl"/);
+  });
+
+  it('is told by check, whose hint, typed, ends it', async () => {
+    const managers = async () => {
+      const argv = ['clustermesh', 'check', '--context', 'mesh-1', '--category', 'ownership', '-o', 'json'];
+      const { checks } = jsonOf(await meshctl(argv)) as { checks: { id: string }[] };
+      return JSON.stringify(checks.filter(({ id }) => id === 'ownership-managers'));
+    };
+    const told = await managers();
+    expect(told).toMatch(/an upgrade that makes these otherwise is refused.*Deployment/);
+    const hint = /meshctl (clustermesh enable --context mesh-1 --via-helm --force-conflicts)/.exec(told);
+    const argv = found(hint?.[1], 'the hint').split(' ');
+    const run = await withHelm(
+      () => meshctl([...argv, '--yes']),
+      () => upgrade(ofChart().map(asChart), true),
+    );
+    expect(run.exitCode, run.stderr).toBe(0);
+    const made = ofChart().map(asChart);
+    upgrade([withImage(here(deployment), 'example/other:2')]);
+    upgrade(made);
+    expect(await managers()).not.toContain('is refused');
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { refusedUpgrades } from '../../src/mesh/enable/helm/refused-upgrades.ts';
+import { givenFields } from '../../src/mesh/objects/helm-fields.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
 import { conflictsOf, fieldOwner, foreignOwner, isOurs, managersOfData } from '../../src/mesh/objects/ownership.ts';
 import { foreignObjectNotes } from '../../src/mesh/peers/foreign-homes.ts';
@@ -179,4 +181,76 @@ it('tells once of each owner whose objects are written although their fields are
     'context "a": Helm release cilium makes Secret kube-system/x, Secret kube-system/y, and its next sync may undo this → ' +
       'its values must say the same: meshctl clustermesh helm-values --context a',
   ]);
+});
+
+describe('what Helm applies server-side', () => {
+  const RELEASE = { 'meta.helm.sh/release-name': 'cilium' };
+  const fieldsV1 = {
+    'f:metadata': { 'f:annotations': { 'f:meta.helm.sh/release-name': {} } },
+    'f:spec': { 'f:x': {} },
+  };
+  const helm = { manager: 'helm', operation: 'Apply' as const, fieldsV1 };
+  const ours = (fields: Record<string, unknown>) => ({
+    manager: 'meshctl',
+    operation: 'Apply' as const,
+    fieldsV1: fields,
+  });
+  const made = (...managedFields: ManagedFieldsEntry[]) => object({ annotations: RELEASE, managedFields });
+  const step = (before: KubeObject, more: object = {}) => ({
+    cluster: 'a',
+    action: 'update' as const,
+    object: { apiVersion: 'v1', kind: 'Service', namespace: 'n', name: 'x' },
+    before,
+    changes: [],
+    why: '',
+    ...more,
+  });
+
+  it('is changed at the cost of later upgrades, which is asked about, also where no field is in dispute', () => {
+    const says =
+      'later upgrades of Helm release cilium are refused for conflicts with "meshctl", unless they have --force-conflicts';
+    expect(refusedUpgrades({ context: 'a' }, [step(made(helm)), step(made(helm))])).toEqual([{ cluster: 'a', says }]);
+    expect(foreignObjectNotes([step(made(helm))])).toEqual([
+      expect.stringMatching(
+        /applies Service n\/x server-side, and its next upgrade .* is refused .*enable --context a --via-helm$/,
+      ),
+    ]);
+  });
+
+  it.each<[string, ReturnType<typeof step>]>([
+    ['as it is', step(made(helm), { action: 'keep' })],
+    ['client-side', step(made({ ...helm, operation: 'Update' }))],
+    [
+      'and Argo CD has taken over',
+      step(
+        object({
+          annotations: { ...RELEASE, 'argocd.argoproj.io/tracking-id': 'x' },
+          managedFields: [{ ...helm, time: '2026-01-01T00:00:00Z' }, at('argocd-controller', 1)],
+        }),
+      ),
+    ],
+    [
+      'by marks of meshctl',
+      step(made(helm), { changes: [{ path: 'spec.template.metadata.annotations.meshctl.io/ca', to: 'a' }] }),
+    ],
+  ])('is nothing to ask about where it is %s', (_, one) => {
+    expect(refusedUpgrades({ context: 'a' }, [one])).toEqual([]);
+  });
+
+  it('is given the fields that meshctl has set, but for its own marks and what connect gives to pods', () => {
+    const marks = {
+      'f:spec': {
+        'f:template': { 'f:metadata': { 'f:annotations': { 'f:meshctl.io/ca': {} } }, 'f:hostAliases': { x: {} } },
+      },
+    };
+    const all = { 'f:spec': { 'f:replicas': {}, 'f:template': { ...marks['f:spec']['f:template'], '.': {} } } };
+    const byHand = by('kubectl-edit');
+    const status = { ...ours({ 'f:status': {} }), subresource: 'status' };
+    expect(givenFields(made(helm, ours(all), byHand, status))).toEqual({
+      metadata: { managedFields: [helm, ours(marks), byHand, status] },
+    });
+    expect(givenFields(made(helm, ours({ 'f:data': { 'f:x': {} } })))).toEqual({ metadata: { managedFields: [helm] } });
+    expect(givenFields(made(helm, ours(marks), byHand))).toBeUndefined();
+    expect(givenFields(made(by('helm'), ours(all)))).toBeUndefined();
+  });
 });

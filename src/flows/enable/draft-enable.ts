@@ -33,6 +33,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
+import { refusedUpgrades } from '../../mesh/enable/helm/refused-upgrades.ts';
 import { peersOfRelease, type ReleasePeer } from '../../mesh/enable/helm/release-peers.ts';
 import { replacedCredentials } from '../../mesh/enable/helm/replaced-credentials.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
@@ -124,7 +125,7 @@ export interface EnableDraft {
   rotation: UnfinishedRotation | undefined;
   /** What may become of others that nobody can name: it is agreed to, as a cut is. */
   doubts: readonly string[];
-  /** Whom it lets in who could not dial this cluster until now. */
+  /** Whom it lets in who could not dial this cluster until now, and what it keeps Helm from. */
   hazards: readonly Hazard[];
   warnings: readonly string[];
   /** Those of them that hang on the addresses and ports of the Service, some of which are known only once it is there. */
@@ -261,7 +262,7 @@ export function draftFrom(
     ]),
     rotation,
     doubts: doubtsOf(snapshot, plan.steps),
-    hazards: openedAccess(snapshot, plan.steps),
+    hazards: [...openedAccess(snapshot, plan.steps), ...(options.byHelm ? [] : refusedUpgrades(snapshot, plan.steps))],
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority, others),

@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
+import { contestedByHelm } from '../enable/helm/refused-upgrades.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { foreignHomes, foreignServer, peerObjects } from '../peers/foreign-homes.ts';
@@ -43,17 +44,27 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
       return { things: [], otherwise: driftUnknown ?? 'it was not planned', isBlind: refused?.has('plan') };
     },
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context }) => {
+      clusters.flatMap((snapshot) => {
+        const { context } = snapshot;
         const { contested = [], contestedIn } = observed.get(context) ?? {};
         const take = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']);
         const there = contestedIn === undefined ? 'Let only one of them manage the object' : `Change ${contestedIn}`;
         const hint = `Two writers overwrite each other. ${there}, or take the fields over: ${take}`;
-        return contested.length > 0
-          ? [findingOf('ownership-managers', 'warn', context, { objects: contested }, hint)]
-          : [];
+        const shared = contestedByHelm(snapshot).map((object) => describeRef(refOf(object)));
+        const give = meshctlCommand('clustermesh enable', { context }, ['--via-helm', '--force-conflicts']);
+        return [
+          ...(contested.length > 0
+            ? [findingOf('ownership-managers', 'warn', context, { objects: contested }, hint)]
+            : []),
+          ...(shared.length > 0
+            ? [findingOf('ownership-managers', 'warn', context, { shared }, `Let Helm have all of them: ${give}`)]
+            : []),
+        ];
       }),
     says: ({ args }) =>
-      `context "${args.context}": others have set otherwise what enable would write: ${listed(args.objects)}`,
+      args.shared === undefined
+        ? `context "${args.context}": others have set otherwise what enable would write: ${listed(args.objects)}`
+        : `context "${args.context}": Helm applies server-side what meshctl has set fields of, and an upgrade that makes these otherwise is refused, unless it has --force-conflicts: ${listed(args.shared)}`,
   },
   {
     id: 'ownership-peers',

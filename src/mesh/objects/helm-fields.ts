@@ -1,15 +1,16 @@
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import type { KubeObject, ManagedFieldsEntry } from './kube-object.ts';
-import { RELEASE_NAME } from './ownership.ts';
+import { RELEASE_NAME, toolOf } from './ownership.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Whether Helm applies an object server-side, as Helm 4 does with the releases that it has installed: then it changes no field that
- * others have set, and the upgrade fails, unless it is forced. Others who apply it leave out Helm's own annotation.
+ * others have set, and the upgrade fails, unless it is forced. Others who apply it leave out Helm's own annotation. What another tool has taken
+ * over from Helm is not Helm's any more.
  */
 export function isAppliedByHelm(object: KubeObject | undefined): boolean {
-  return (object?.metadata.managedFields ?? []).some(isOfHelm);
+  return (object?.metadata.managedFields ?? []).some(isOfHelm) && toolOf(object)?.kind === 'helm';
 }
 
 function isOfHelm({ operation, fieldsV1 }: ManagedFieldsEntry): boolean {

@@ -2,7 +2,9 @@ import { nameCovers, namesBeside } from '../certificates/cluster-certificates.ts
 import { versionOfAgents } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { changesMoreThanMarks } from '../enable/helm/refused-upgrades.ts';
 import { chartValueOf } from '../objects/chart-values.ts';
+import { isAppliedByHelm } from '../objects/helm-fields.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
@@ -145,9 +147,6 @@ export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<st
   });
 }
 
-/** An annotation of meshctl's own, also on pods, as in the path of a change. */
-const OWN_MARK = /\.annotations\.meshctl\.io\//;
-
 /**
  * What to tell of other objects that a tool makes and whose fields are meshctl's all the same: one note for each owner. Fields
  * that are the tool's are conflicts, which are told by themselves.
@@ -155,15 +154,23 @@ const OWN_MARK = /\.annotations\.meshctl\.io\//;
 export function foreignObjectNotes(steps: readonly Step[]): string[] {
   const written = steps.flatMap(({ cluster, action, before, changes, conflicts = [] }) => {
     const owner = toolOwner(before);
-    if (action === 'keep' || !before || owner === undefined || conflicts.length > 0) return [];
-    // No source has them, and a sync leaves what it does not have.
-    if (changes.length > 0 && changes.every(({ path }) => OWN_MARK.test(path))) return [];
+    if (!before || owner === undefined || conflicts.length > 0) return [];
+    // No source has the marks, and a sync leaves what it does not have.
+    if (!changesMoreThanMarks({ action, changes })) return [];
     const values = changes.flatMap(({ path }) => chartValueOf(refOf(before), path) ?? []);
-    return [{ cluster, owner, object: describeRef(refOf(before)), values }];
+    return [{ cluster, owner, object: describeRef(refOf(before)), values, isRefused: isAppliedByHelm(before) }];
   });
-  return [...groupBy(written, ({ cluster, owner }) => `${cluster} ${owner}`).values()].flatMap((alike) => {
-    const [{ cluster, owner } = { cluster: '', owner: '' }] = alike;
+  const keyed = groupBy(written, ({ cluster, owner, isRefused }) => `${cluster} ${owner} ${isRefused}`);
+  return [...keyed.values()].flatMap((alike) => {
+    const [{ cluster, owner, isRefused } = { cluster: '', owner: '', isRefused: false }] = alike;
     const objects = [...new Set(alike.map(({ object }) => object))].join(', ');
+    if (isRefused) {
+      const instead = meshctlCommand('clustermesh enable', { context: cluster }, ['--via-helm']);
+      return [
+        `context "${cluster}": ${owner} applies ${objects} server-side, and its next upgrade that makes them otherwise is refused for ` +
+          `conflicts with "meshctl", unless it has --force-conflicts → let Helm do it instead, by the same flags: ${instead}`,
+      ];
+    }
     const says = `context "${cluster}": ${owner} makes ${objects}, and its next sync may undo this`;
     // What cert-manager issues does not hang on values.
     if (owner.startsWith('cert-manager')) return [says];
