@@ -114,6 +114,35 @@ export function toolOwner(object: KubeObject | undefined): string | undefined {
   return toolOf(object)?.says;
 }
 
+/** Where `kubectl apply`, and whoever does the same, notes what it has applied: keys that are not in it stay. */
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Tools that apply manifests as they are: what a manifest has never had, their sync leaves, server-side and client-side. */
+const APPLIERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['argo-cd', 'flux']);
+
+/**
+ * The tool whose next sync may change what a Secret or ConfigMap holds, in words. Undefined also for one that applies what meshctl
+ * has printed, without the data, as long as nobody but meshctl has set any.
+ */
+export function ownerOfData(object: KubeObject | undefined): string | undefined {
+  const tool = toolOf(object);
+  if (!object || !tool) return undefined;
+  const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
+  const isPrinted = APPLIERS.has(tool.kind) && labels[MANAGED_BY] === FIELD_MANAGER && managedFields.length > 0;
+  const isOthers = managersOfData(object).some((manager) => manager !== FIELD_MANAGER);
+  return isPrinted && !isOthers && !hasAppliedData(annotations[LAST_APPLIED]) ? undefined : tool.says;
+}
+
+function hasAppliedData(text: string | undefined): boolean {
+  if (text === undefined) return false;
+  try {
+    const { data, stringData } = JSON.parse(text) as { data?: object; stringData?: object };
+    return Object.keys({ ...data, ...stringData }).length > 0;
+  } catch {
+    return true;
+  }
+}
+
 /**
  * Whose a field is, for people: the program's that set it, or where a tool has marked the object as its own, the tool's.
  * What somebody set with kubectl is theirs, whoever made the object.

@@ -7,7 +7,7 @@ import { chartValueOf } from '../objects/chart-values.ts';
 import { isAppliedByHelm } from '../objects/helm-fields.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { managersOfKey, toolOwner } from '../objects/ownership.ts';
+import { managersOfKey, ownerOfData, toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
@@ -53,7 +53,7 @@ export function foreignHomes(
 ): ForeignHome[] {
   const letIn = (snapshot.remoteUsers ?? []).flatMap(({ name }) => peerOfUser(name) ?? []);
   return peerObjects(snapshot).flatMap((object): ForeignHome[] => {
-    const owner = toolOwner(object);
+    const owner = ownerOfData(object);
     if (owner === undefined) return [];
     const broughtBack = peersBroughtBack(object, rendered).filter((peer) => isParted(snapshot, object, peer));
     const parted = { object, owner, keys: [], broughtBack };
@@ -126,13 +126,22 @@ export function ownerClause(before: KubeObject | undefined): string {
   return owner === undefined ? '' : `; ${owner} makes this object`;
 }
 
+const hasData = (object: KubeObject | undefined) => object?.kind === 'Secret' || object?.kind === 'ConfigMap';
+
+/** What becomes of a change in what a tool makes. Of what Helm applies server-side, it sets nothing that others have set. */
+function fate(before: KubeObject, isParted: boolean): string {
+  return isAppliedByHelm(before) && !isParted
+    ? 'whose next upgrade is refused where it makes this otherwise, or with --force-conflicts undoes it'
+    : 'whose next sync may undo this';
+}
+
 /**
  * What to tell of the steps that write into what a tool makes, with what its source must have.
  * @param parted of a plan that takes peers out: whom, by context
  */
 export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
   return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
-    const owner = toolOwner(before);
+    const owner = hasData(before) ? ownerOfData(before) : toolOwner(before);
     if (action === 'keep' || !before || owner === undefined) return [];
     const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
     const lasting = made
@@ -142,7 +151,7 @@ export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<st
         : lastingPeers(cluster, before, peersOfChanges(changes), howNamed(changes));
     if (lasting === undefined) return [];
     return [
-      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lasting}`,
+      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, ${fate(before, parted !== undefined)} (${why.split(';')[0]}) → ${lasting}`,
     ];
   });
 }

@@ -1,6 +1,7 @@
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-object.ts';
+import { LAST_APPLIED } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
@@ -172,10 +173,7 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
   };
 }
 
-/** Kubernetes' own, which an object brings along from the cluster that it was read from. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
-/** A live Service with these annotations, as a repository would hold it: without what the API server fills in. */
+/** A live Service with these annotations, as a repository would hold it: without what the API server fills in, and what `kubectl apply` noted there. */
 function manifestOf(live: KubeObject, edits: Readonly<Record<string, string | null>>): KubeObject {
   const { namespace, name, labels, annotations } = live.metadata;
   const merged = Object.entries<string | null>({ ...annotations, ...edits }).filter(
