@@ -104,7 +104,7 @@ test('Cilium, its nodes and the API groups', async () => {
   put('v1', 'Node', 'node-2', { spec: {}, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }, '');
   const snapshot = await read();
   expect(snapshot.ciliumConfig).toEqual({ 'cluster-name': 'mesh-1', 'cluster-id': '1' });
-  expect(snapshot.agent).toEqual({ image: 'quay.io/cilium/cilium:v1.20.0', desired: 3, ready: 2 });
+  expect(snapshot.agent).toEqual({ running: [], image: 'quay.io/cilium/cilium:v1.20.0', desired: 3, ready: 2 });
   expect(snapshot.nodes).toMatchObject([
     {
       name: 'node-1',
