@@ -48,7 +48,7 @@ describe.each([
     // their own time. One more for each peer would be size - 1 of them.
     for (const { context } of clusters.clusters) {
       const { reads = 0, writes = 0, forwards = 0 } = counts(clusters.requests, context);
-      expect(reads).toBeLessThan(50 + size - 1);
+      expect(reads).toBeLessThan(51 + size - 1);
       expect(writes).toBeLessThanOrEqual(sharedCa ? 5 : 6);
       expect(forwards).toBeGreaterThanOrEqual(size - 1);
       expect(forwards).toBeLessThan(size - 1 + 20);
