@@ -113,10 +113,12 @@ describe('where something is wrong', () => {
     await meshctl.ok(['sandbox', 'break', 'drop:mesh-1<>mesh-2:tcp/4240']);
     const { store } = found(sandbox.clusters[1], 'mesh-2');
     store.delete(refs.secret('clustermesh-apiserver-remote-cert'));
-    for (const pod of store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } })) {
+    // Agents of it would keep the clusters from being connected at all.
+    for (const pod of store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'clustermesh-apiserver' } })) {
       store.update(refOf(pod), ({ spec }) => {
-        const { containers } = spec as { containers: { image: string }[] };
-        for (const container of containers) container.image = 'quay.io/cilium/cilium:v1.17.0';
+        const { containers } = spec as { containers: { name: string; image: string }[] };
+        for (const container of containers)
+          if (container.name === 'apiserver') container.image = 'quay.io/cilium/clustermesh-apiserver:v1.17.0';
       });
     }
     store.create({

@@ -100,7 +100,7 @@ describe('the order of hints', () => {
 
   // Each in one of the two, so that whoever prints another one decides.
   const KUBECTL = {
-    looks: ['config view', 'config get-contexts', 'describe', 'exec', 'get', 'logs', 'wait'],
+    looks: ['config view', 'config get-contexts', 'describe', 'exec', 'get', 'logs', 'rollout status', 'wait'],
     changes: [
       ...['annotate', 'apply', 'auth reconcile', 'config delete-context', 'create clusterrolebinding', 'create job'],
       ...[
@@ -117,7 +117,7 @@ describe('the order of hints', () => {
     ],
     /** Nobody's hint yet. */
     others: {
-      looks: ['auth can-i', 'create token', 'rollout status', 'diff', 'top'],
+      looks: ['auth can-i', 'create token', 'diff', 'top'],
       changes: ['set', 'taint', 'cordon', 'drain', 'label', 'rollout undo', 'expose'],
     },
   };

@@ -28,7 +28,7 @@ it.each([
   [
     'a bundle, where that would be refused',
     { caBundle: { object: 'ConfigMap kube-system/cas', pem: '' } },
-    /take its CA out of ConfigMap kube-system\/cas, .*: kubectl --context one .*restart deployment\/clustermesh-apiserver/,
+    /take its CA out of ConfigMap kube-system\/cas, .*: kubectl --context one .*restart daemonset\/cilium deployment\/clustermesh-apiserver/,
   ],
 ])('a peer that nobody tells, and that logs in as all of its CA, is shut out by its CA: %s', (_what, by, mends) => {
   const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'common-');

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { isOn } from './datapath.ts';
 import type { CiliumConfig } from './known-keys.ts';
-import { type CiliumVersion, isSince, versionOfAgents, versionOfImage } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {
@@ -25,7 +25,7 @@ export function ztunnelRefusal({
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): StartRefusal | undefined {
   // Those that run, and those that start from now on.
-  const versions = [versionOfAgents(agent), ...(agent?.startsWith ? [versionOfImage(agent.startsWith)] : [])];
+  const versions = [versionOfAgents(agent), ...(agent?.startsWith ? [versionOfAgents({ image: agent.startsWith })] : [])];
   const isKnown = versions.some((version) => isSince(version, ZTUNNEL_SINCE));
   if (!isOn(ciliumConfig, 'enable-ztunnel') || !isKnown) return undefined;
   return {

@@ -229,9 +229,21 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   const toPeer = group.filter((one) => !dialsOwnServer(placeOf(one)));
   const ended = endOfRequests(forget, toPeer, clusters);
   if (ended !== advice.hint) return { ...advice, hint: ended };
-  if (isCheck || (!isOwn && peerContext === undefined)) return advice;
+  if (!isOwn && peerContext === undefined) return { ...advice, hint: forgetIfGone(advice.hint, problem, holders) };
+  if (isCheck) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
   return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };
+}
+
+/**
+ * A next step about a peer to which no context leads that was read, which may be gone altogether, its API server or only its Cilium:
+ * nothing connects it then, and what is left of it goes. Where something refuses, the status of both tells.
+ * @param holders contexts of the clusters that have the peer
+ */
+function forgetIfGone(hint: string, { class: kind, peer }: StatusProblem, holders: readonly string[]): string {
+  if (peer === undefined || kind !== 'timed-out') return hint;
+  const forget = holders.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]));
+  return `${hint}; or if ${peer} is gone for good, forget it: ${forget.join(' && ')}`;
 }
 
 /**
