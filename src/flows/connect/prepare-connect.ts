@@ -9,6 +9,8 @@ import { counted } from '../../mesh/counted.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
+import { dialsOneWay } from '../../mesh/peers/peer-choices.ts';
+import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { bothDialByConnect } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -88,7 +90,7 @@ export async function prepareConnect(
   const modeOf = ([client, server]: Dial) =>
     request.modeGiven
       ? mode
-      : dials.oneWay.some(([one, other]) => one === server && other === client)
+      : dialsOneWay(client, server) && dials.oneWay.some(([one, other]) => one === server && other === client)
         ? 'unicast'
         : undefined;
   const wanted: WantedDials = {
@@ -106,6 +108,7 @@ export async function prepareConnect(
   const readOthers = async () => (await options.readOthers?.(targets)) ?? [];
   const planned = await planDialsAmong(flow, wanted, { readOthers, targets });
   const shared = planned.directions.map(({ client, server }) => ({ client: client.snapshot, server: server.snapshot }));
+  const unread = snapshots.flatMap((snapshot) => saysUnreadMarks(snapshot) ?? []);
   const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
   // It asks as the proof does, and where that is not to be done neither is this.
   const { proof, parallel, planOnly = false } = options;
@@ -113,7 +116,7 @@ export async function prepareConnect(
   const draining = held ? drainingNotes(held, planOnly) : [];
   return {
     ...{ targets, ...planned, hazards, held, spared },
-    warnings: [...planned.warnings, ...warnings, ...draining],
+    warnings: [...planned.warnings, ...warnings, ...unread, ...draining],
   };
 }
 

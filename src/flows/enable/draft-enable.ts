@@ -41,7 +41,7 @@ import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { digestGivenUp, withImageNoted } from '../../mesh/enable/kept-image.ts';
 import { notedReplicas, withReplicasNoted } from '../../mesh/enable/kept-replicas.ts';
 import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
-import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
+import { keptSettingsOf, settingName, unreadSettings } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
@@ -63,6 +63,7 @@ import {
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
+import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { addUsersEdit } from '../../mesh/peers/users/remote-users.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -270,6 +271,8 @@ export function draftFrom(
       ...[
         addressNotGiven(planned),
         ignoredInNote(snapshot),
+        saysUnreadMarks(snapshot),
+        ...[...snapshot.objects.values()].map(unreadSettings),
         lostChoices(snapshot, options),
         digestGivenUp(chosen, install.version, image, options),
       ].flatMap((says) => says ?? []),

@@ -7,6 +7,7 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile, leadsElsewhere } from '../peers/file/foreign-file.ts';
 import { choicesFor, choosesEndpoints, dialsOneWay } from '../peers/peer-choices.ts';
 import { isLetIn } from '../peers/peers.ts';
+import { mayBeOneWay } from '../peers/unread-choices.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';
 
@@ -54,18 +55,22 @@ function connectionCommand(
 }
 
 /**
- * The dials that a connect is for. Where no mode is asked for, a connection that was made one-way on purpose stays so.
+ * The dials that a connect is for. Where no mode is asked for, a connection that was made one-way on purpose stays so, and one that may
+ * have been.
  */
 export function wantedDials(all: readonly Dial[], modeGiven: boolean): { wanted: Dial[]; oneWay: Dial[] } {
   const againstWish = ([client, server]: Dial): boolean =>
-    !modeGiven && dialsOneWay(server, client) && !dials(client, server);
+    !modeGiven && (dialsOneWay(server, client) || mayBeOneWay(server, client)) && !dials(client, server);
   return { wanted: all.filter((dial) => !againstWish(dial)), oneWay: all.filter(againstWish) };
 }
 
 /** What to tell of a dial that was left out. @param bothWays the run itself in that mode, where it is about this pair alone */
 export function oneWayNote([client, server]: Dial, bothWays?: string): string {
   const command = bothWays ?? connectionCommand('connect', server, [client], 'bidirectional');
-  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as chosen (--connection-mode unicast) → both ways: ${command}`;
+  const how = dialsOneWay(server, client)
+    ? 'as chosen (--connection-mode unicast)'
+    : 'and what is written down of how they are to be connected is not known to this meshctl, so that it stays so';
+  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, ${how} → both ways: ${command}`;
 }
 
 /**

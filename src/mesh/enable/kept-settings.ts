@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
+import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { isRecord } from '../record.ts';
 import { isAbout } from './setting-path.ts';
@@ -10,13 +10,24 @@ export const SETTINGS_ANNOTATION = 'meshctl.io/set';
 /** The settings that an object was made with: path and value, in the order in which they were given. */
 export function keptSettingsOf(object: KubeObject | undefined): [path: string, value: unknown][] {
   const text = object?.metadata.annotations?.[SETTINGS_ANNOTATION];
-  if (text === undefined) return [];
+  return Object.entries((text === undefined ? undefined : settingsIn(text)) ?? {});
+}
+
+/** Undefined where a text is no JSON object. */
+function settingsIn(text: string): Record<string, unknown> | undefined {
   try {
     const settings: unknown = JSON.parse(text);
-    return isRecord(settings) ? Object.entries(settings) : [];
+    return isRecord(settings) ? settings : undefined;
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+/** That what an object has instead of its settings cannot be read, as a clause; undefined where it can, or there is none. */
+export function unreadSettings(object: KubeObject): string | undefined {
+  const text = object.metadata.annotations?.[SETTINGS_ANNOTATION];
+  if (text === undefined || settingsIn(text)) return undefined;
+  return `the settings of ${describeRef(refOf(object))} (${SETTINGS_ANNOTATION}) cannot be read and are passed over, so give again (--set) what you want of this: ${text}`;
 }
 
 /** A setting as `--set` and `--unset` name it: `Deployment/clustermesh-apiserver:spec.replicas`. */

@@ -7,13 +7,15 @@ import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, mayDialUnseen } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
+import { mayBeOneWay } from './unread-choices.ts';
 
 /** Whether `client` dials `server` and is not dialled back, though nobody chose that: perhaps half of it is lost. */
 export function isHalfOfPeering(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
   return (
     configuredPeers(client).includes(knownAs(server)) &&
     !configuredPeers(server).includes(knownAs(client)) &&
-    !dialsOneWay(asKnown(client), asKnown(server))
+    !dialsOneWay(asKnown(client), asKnown(server)) &&
+    !mayBeOneWay(asKnown(client), asKnown(server))
   );
 }
 

@@ -46,6 +46,39 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
   return choices;
 }
 
+/** One annotation by which something is chosen for a peer. */
+export interface PeerMark {
+  /** Of the annotation. */
+  name: string;
+  kind: (typeof KINDS)[number];
+  peer: string;
+  value: string;
+  /** Whether its value is one that this meshctl writes. */
+  isKnown: boolean;
+}
+
+/** Which values there are of each. */
+const VALUES: Readonly<Record<(typeof KINDS)[number], (value: string) => boolean>> = {
+  endpoint: (value) => value.split(',').every((text) => parseEndpoint(text) !== undefined),
+  credentials: (value) => value === 'per-peer' || value === 'legacy',
+  mode: (value) => CHOSEN_MODES.includes(value),
+  access: (value) => value === 'let-in',
+  joined: (value) => value === 'invitation',
+};
+
+/** Everything that is written down of peers, known or not. */
+export function marksOf({ objects, namespace }: ClusterObjects): PeerMark[] {
+  const { annotations = {} } = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)))?.metadata ?? {};
+  return Object.entries(annotations).flatMap(([name, value]) =>
+    KINDS.flatMap((kind) => {
+      const prefix = annotationOf(kind, '');
+      return name.startsWith(prefix)
+        ? [{ name, kind, peer: name.slice(prefix.length), value, isKnown: VALUES[kind](value) }]
+        : [];
+    }),
+  );
+}
+
 type Named = { snapshot: ClusterObjects; identity: { name: string } };
 
 /**
@@ -59,9 +92,15 @@ export function dialsOneWay(client: Named, server: Named): boolean {
   );
 }
 
-/** The peers that dial this cluster one-way, as chosen: those that it does not dial. @param dialled by this cluster */
+/**
+ * The peers that dial this cluster one-way, as chosen: those that it does not dial; also where how they are connected is written down
+ * in a word that is not known here.
+ * @param dialled by this cluster
+ */
 export function servedPeers(snapshot: ClusterObjects, dialled: readonly string[]): string[] {
-  return peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode).filter((peer) => !dialled.includes(peer));
+  const unknown = marksOf(snapshot).flatMap(({ kind, peer, isKnown }) => (kind === 'mode' && !isKnown ? [peer] : []));
+  const served = peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode);
+  return [...served, ...unknown].filter((peer) => !dialled.includes(peer)).sort();
 }
 
 /** The peers that this cluster is to dial one-way, as chosen, whether it has a file for them or not. */

@@ -6,6 +6,7 @@ import { dialsThis, withoutNamesakes } from './namesakes.ts';
 import { partedBy } from './parted.ts';
 import { dialsOneWay } from './peer-choices.ts';
 import { knownPeers } from './peers.ts';
+import { mayBeOneWay } from './unread-choices.ts';
 
 /**
  * Pairs of clusters, `[from, to]` by name, of which the first is to have no connection to the second: it was chosen that only
@@ -22,7 +23,7 @@ export function unpairedClusters(snapshots: readonly ClusterSnapshot[]): [from: 
     return all
       .filter((to) => {
         if (!others.includes(to.snapshot)) return false;
-        if (dialsOneWay(to, from) || partedBy(from.snapshot, to.snapshot)) return true;
+        if (dialsOneWay(to, from) || mayBeOneWay(to, from) || partedBy(from.snapshot, to.snapshot)) return true;
         const areStrangers = !from.peers.includes(to.identity.name) && !to.peers.includes(from.identity.name);
         return areStrangers && from.peers.length > 0 && to.peers.length > 0;
       })
