@@ -102,6 +102,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints about one cluster, by its context: the others have no part in it. */
   forcing?: ((context: string) => string) | undefined;
+  /** The same without --replace-ca: for a run that goes on with the CA that this one has made. */
+  withoutReplacing?: ((context: string) => string) | undefined;
   /** The same with more words. */
   again?: ((context: string, ...words: readonly string[]) => string) | undefined;
   /** For the load balancer's address and for the pods, each. */

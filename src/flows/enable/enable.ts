@@ -8,6 +8,7 @@ import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { mayHaveStrays } from '../../mesh/enable/effects/lost-addresses.ts';
 import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
@@ -16,7 +17,12 @@ import { nodePortAdvice } from '../../mesh/enable/exposure/node-port.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
+import {
+  apiserverServiceRef,
+  CA_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+} from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
@@ -32,6 +38,7 @@ import { requireThere } from '../write/still-standing.ts';
 import { relyOn } from '../write/working-run.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
+import { GO_ON } from './explain-rollout.ts';
 import { guardWayBack } from './move-back.ts';
 import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
 import { requireTakeable } from './require-takeable.ts';
@@ -134,13 +141,37 @@ export async function enableCluster(
   try {
     return await enableIn(flow, target, options, draft, { journals, onFoundation, run: account?.run });
   } catch (error) {
-    if (!account) tellWhatStands(flow, journals, error);
+    const command = wayOnWithNewAuthority(target, options, draft, journals);
+    if (!account) tellWhatStands(flow, journals, error, command && `it goes on from there ${UNREPLACED}: ${command}`);
     // Nothing was left to write: an earlier run has, and what it did not live to see was waited for.
     const isWritten = journals.every(({ entries }) => entries.length === 0) && !draft.plan.steps.some(isChange);
     if (error instanceof MeshctlError && error.code === 'Interrupted' && isWritten)
       error.details.awaited = [target.client.context];
-    throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
+    if (!(error instanceof MeshctlError)) throw error;
+    const known = withMisfitHint(error, draft.snapshot);
+    if (command !== undefined)
+      known.hint = known.hint?.replace(GO_ON, `Run it again ${UNREPLACED}.`) ?? `To go on: ${command}`;
+    throw known;
   }
+}
+
+const UNREPLACED = 'without --replace-ca, which would make a new CA once more';
+
+/**
+ * Where a run has replaced the CA by one that it has made: the same command would make another one, and cut off whoever has been
+ * connected since.
+ * @returns the command that goes on
+ */
+function wayOnWithNewAuthority(
+  { client: { context } }: Target,
+  { givenAuthority, withoutReplacing }: EnableOptions,
+  { authority }: EnableDraft,
+  journals: readonly Journal[],
+): string | undefined {
+  if (!authority.replaces || givenAuthority) return undefined;
+  const isMade = journals.some(({ entries }) => entries.some(({ ref }) => ref.name === CA_SECRET));
+  const command = withoutReplacing?.(context) ?? meshctlCommand('clustermesh enable', { context });
+  return isMade ? command : undefined;
 }
 
 async function enableIn(

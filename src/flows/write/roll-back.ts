@@ -224,12 +224,13 @@ export function tellWhatStands(
   flow: Pick<Flow, 'progress'>,
   journals: readonly Journal[],
   cause: unknown,
-  resumes = true,
+  resumes: boolean | string = true,
 ): void {
   const journal: Journal = { cluster: journals[0]?.cluster ?? '', entries: journals.flatMap(({ entries }) => entries) };
   if (journal.entries.length === 0) return;
   const { cluster: context } = journal;
-  const next = resumes ? '; the next run of the same command continues from there' : '';
+  const goesOn = resumes === true ? 'the next run of the same command continues from there' : resumes;
+  const next = goesOn ? `; ${goesOn}` : '';
   flow.progress.warn(`context "${context}": ${standing(journal)}${next}`);
   if (cause instanceof MeshctlError) {
     cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterRollback];

@@ -25,7 +25,10 @@ export function ztunnelRefusal({
   agent,
 }: Pick<ClusterSnapshot, 'ciliumConfig' | 'agent'>): StartRefusal | undefined {
   // Those that run, and those that start from now on.
-  const versions = [versionOfAgents(agent), ...(agent?.startsWith ? [versionOfAgents({ image: agent.startsWith })] : [])];
+  const versions = [
+    versionOfAgents(agent),
+    ...(agent?.startsWith ? [versionOfAgents({ image: agent.startsWith })] : []),
+  ];
   const isKnown = versions.some((version) => isSince(version, ZTUNNEL_SINCE));
   if (!isOn(ciliumConfig, 'enable-ztunnel') || !isKnown) return undefined;
   return {

@@ -59,7 +59,11 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
         ? context.again(...words)
         : context.againWithout(['--context', '--all'], '--context', contextList([name]), ...words);
     const forcing = (name: string) => again(name, '--force-conflicts');
-    const complete = { ...options, forcing, again, givenAuthority };
+    const withoutReplacing = (name: string) =>
+      isOnly
+        ? context.againWithout(['--replace-ca'])
+        : context.againWithout(['--replace-ca', '--context', '--all'], '--context', contextList([name]));
+    const complete = { ...options, forcing, again, withoutReplacing, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete, flags);
     const { done: first, failures: refusals } = await eachCluster(targets, isOnly, async (target) => ({
       target,
