@@ -53,6 +53,8 @@ export interface AgentFacts {
   waiting?: readonly RunningVersion[] | undefined;
   /** As an agent tells it; asked only where the image does not. */
   version?: CiliumVersion | undefined;
+  /** The Helm release that it is of. */
+  release?: string | undefined;
   desired: number;
   ready: number;
 }

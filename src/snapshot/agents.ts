@@ -4,6 +4,7 @@ import { withRunning } from '../mesh/cilium/running-versions.ts';
 import type { AgentFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, agentDaemonSetRef } from '../mesh/objects/names.ts';
+import { toolOf } from '../mesh/objects/ownership.ts';
 import { templateSpec, workloadStatus } from '../mesh/objects/workload.ts';
 import { readRunningVersions } from './agent-version.ts';
 import { readNodes } from './nodes.ts';
@@ -11,8 +12,10 @@ import { readNodes } from './nodes.ts';
 /** What a DaemonSet of agents tells of them by itself. */
 export function agentFactsOf(daemonSet: KubeObject): AgentFacts {
   const status = workloadStatus(daemonSet);
+  const tool = toolOf(daemonSet);
   return {
     image: templateSpec(daemonSet).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
+    ...(tool?.kind === 'helm' && tool.name !== undefined ? { release: tool.name } : {}),
     desired: status.desiredNumberScheduled ?? 0,
     ready: status.numberReady ?? 0,
   };

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf, type ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { agentDaemonSetRef } from '../../src/mesh/objects/names.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
@@ -126,4 +127,27 @@ describe('a CA of which less is left than a server certificate', () => {
     await meshctl.ok(['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2']);
     await connected();
   });
+});
+
+it('of a Cilium that Helm has installed comes back by a rollback too, which check and enable name', async () => {
+  const annotate = (release: string | undefined) =>
+    one.store.update(agentDaemonSetRef('kube-system'), ({ metadata }) => {
+      const { 'meta.helm.sh/release-name': _, ...annotations } = metadata.annotations ?? {};
+      metadata.annotations =
+        release === undefined ? annotations : { ...annotations, 'meta.helm.sh/release-name': release };
+    });
+  annotate('corp');
+  remove(CA, certificate('server'));
+  const both = ['--context', 'mesh-1,mesh-2'];
+  const looks = [
+    await meshctl(['clustermesh', 'check', ...both, '--category', 'tls']),
+    await meshctl(enable('mesh-1')),
+  ];
+  annotate(undefined);
+  for (const { exitCode, stdout, stderr } of looks) {
+    expect(exitCode).toBe(1);
+    expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toContain(
+      'from backup, or by helm rollback to a revision of release corp that has it, which these are: helm --kube-context mesh-1 -n kube-system history corp',
+    );
+  }
 });

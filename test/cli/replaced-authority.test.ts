@@ -26,7 +26,7 @@ it('a run that has replaced the CA and did not come to its end says how one goes
   expect(said).not.toMatch(/same command/i);
   const unreplaced = 'without --replace-ca, which would make a new CA once more';
   expect(said).toContain(
-    `it goes on from there ${unreplaced}: meshctl clustermesh enable --context mesh-1 --wait-duration 1ms`,
+    `it continues from there ${unreplaced}: meshctl clustermesh enable --context mesh-1 --wait-duration 1ms`,
   );
   expect(said).toContain(`Run it again ${unreplaced}.`);
   await meshctl.ok(enable('mesh-1', '--yes'));

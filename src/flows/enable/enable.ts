@@ -142,7 +142,7 @@ export async function enableCluster(
     return await enableIn(flow, target, options, draft, { journals, onFoundation, run: account?.run });
   } catch (error) {
     const command = wayOnWithNewAuthority(target, options, draft, journals);
-    if (!account) tellWhatStands(flow, journals, error, command && `it goes on from there ${UNREPLACED}: ${command}`);
+    if (!account) tellWhatStands(flow, journals, error, command && `it continues from there ${UNREPLACED}: ${command}`);
     // Nothing was left to write: an earlier run has, and what it did not live to see was waited for.
     const isWritten = journals.every(({ entries }) => entries.length === 0) && !draft.plan.steps.some(isChange);
     if (error instanceof MeshctlError && error.code === 'Interrupted' && isWritten)
@@ -150,7 +150,7 @@ export async function enableCluster(
     if (!(error instanceof MeshctlError)) throw error;
     const known = withMisfitHint(error, draft.snapshot);
     if (command !== undefined)
-      known.hint = known.hint?.replace(GO_ON, `Run it again ${UNREPLACED}.`) ?? `To go on: ${command}`;
+      known.hint = known.hint?.replace(GO_ON, `Run it again ${UNREPLACED}.`) ?? `To continue: ${command}`;
     throw known;
   }
 }

@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
+import { counted } from '../../mesh/counted.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
 import { helmPeers } from '../../mesh/enable/helm/peers.ts';
@@ -150,7 +151,7 @@ async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Pr
 async function giveFields(flow: Flow, { client }: Target, steps: readonly Step[]): Promise<void> {
   if (steps.length === 0) return;
   const { context } = client;
-  const says = `${context}: giving Helm the fields of ${steps.length === 1 ? 'one object' : `${steps.length} objects`}`;
+  const says = `${context}: giving Helm the fields of ${counted(steps.length, 'object')}`;
   await during(flow, { doing: says, done: says }, async () => {
     const made = steps.map(async (step) => ({
       ...step,

@@ -1,14 +1,15 @@
 import { availableReplicasOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { podCaMark } from '../apiserver/pod-marks.ts';
+import { ciliumMissing } from '../cilium/cilium-missing.ts';
 import type { KvstoreRefusal } from '../cilium/kvstore.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, shellWord } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { type UnfinishedDisable, waysOn } from '../enable/unfinished-disable.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { APISERVER, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { APISERVER, agentDaemonSetRef, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
@@ -134,15 +135,36 @@ export function requireSigner(
  * How a CA that can no longer sign comes back, as the end of a sentence.
  * @param peers who trusts it, by name, as far as they are known
  */
-export function waysBack({ context, namespace, caBundle }: Place, peers: readonly string[] = []): string {
+export function waysBack(place: Place, peers: readonly string[] = []): string {
+  const { context, namespace, caBundle } = place;
+  const missing = withoutCilium(place);
+  if (missing !== undefined) return missing;
   const whom = peers.length > 0 ? peers.join(', ') : 'peers';
   const anew = caBundle
     ? replaceInBundle(caBundle)
     : `replace it (cuts ${whom} off until reconnected): ${replaceAuthorityCommand([context])}`;
-  return `restore Secret ${namespace}/${CA_SECRET} from backup; or ${anew}`;
+  return `restore Secret ${namespace}/${CA_SECRET} from backup${revisionsOf(place)}; or ${anew}`;
 }
 
-type Place = Pick<ClusterSnapshot, 'context' | 'namespace'> & Pick<EnableObstacles, 'caBundle'>;
+/** Where it is, and as far as it was read what is there. */
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace'> &
+  Partial<Pick<ClusterSnapshot, 'objects' | 'ciliumConfig' | 'agent'>> &
+  Pick<EnableObstacles, 'caBundle'>;
+
+/** What to do where Cilium is gone, as to which nothing is to be enabled. Undefined where some of it is there, or nothing was read. */
+function withoutCilium(place: Place): string | undefined {
+  const { namespace, objects, ciliumConfig } = place;
+  const isGone = objects && !ciliumConfig && !objects.has(keyOf(agentDaemonSetRef(namespace)));
+  return isGone ? ciliumMissing(place).hint : undefined;
+}
+
+/** Helm's revisions have the CA too, where the chart has made that (secrets of type helm.sh/release.v1 have all its objects). */
+function revisionsOf({ context, namespace, agent }: Place): string {
+  const release = agent?.release;
+  if (release === undefined) return '';
+  const history = ['helm', '--kube-context', context, '-n', namespace, 'history', release].map(shellWord).join(' ');
+  return `, or by helm rollback to a revision of release ${release} that has it, which these are: ${history}`;
+}
 
 /** Why `enable` alone is refused by a cluster. */
 export interface EnableObstacles {
@@ -168,6 +190,8 @@ export function enableAdvice(
   { unsigned = false, caExpired = false, kvstore, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
+  const missing = withoutCilium(place);
+  if (missing !== undefined) return missing;
   if (kvstore) return `${capital(kvstore.says)}. ${kvstore.hint}`;
   if (unfinished) return waysOn(place, unfinished);
   if (caExpired) {

@@ -21,7 +21,7 @@ import {
   SHARED_USER,
   secretRef,
 } from '../objects/names.ts';
-import { ownerOfData } from '../objects/ownership.ts';
+import { ownerBySync } from '../objects/ownership.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
@@ -163,7 +163,7 @@ function judgeUser(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | un
     ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
     : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
   const users = to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP)));
-  const owner = ownerOfData(users);
+  const owner = ownerBySync(users);
   const cause = { foundBy: 'users-unreadable', foundIn: to.context };
   if (!users || owner === undefined) return { severity: 'fail', reason, cause };
   // connect mends it, until the owner writes the users again.

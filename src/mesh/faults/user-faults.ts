@@ -11,7 +11,7 @@ import {
   SHARED_USER,
   secretRef,
 } from '../objects/names.ts';
-import { ownerOfData } from '../objects/ownership.ts';
+import { ownerBySync } from '../objects/ownership.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { knownAs, namesOf } from '../peers/concerned-peers.ts';
 import { peerOfUser, remoteUserName } from '../peers/file/peer-config.ts';
@@ -55,7 +55,7 @@ export function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
     const name = knownAs(peer);
     const says = `${name} logs in as ${user}, and ${why}`;
     const told = { object, key: 'users.yaml', says, peer: name, hint: partedBy(snapshot, peer)?.mend };
-    const owner = ownerOfData(configMap);
+    const owner = ownerBySync(configMap);
     if (owner === undefined) return [faultOf(snapshot, 'peer-user-missing', told)];
     const connect = connectCommand(context, peer.context);
     const hint = `let it in until then: ${connect}; or for good, ${lastingPeers(context, configMap, [name])}`;
@@ -108,7 +108,7 @@ export function unlistedPeers(snapshot: ClusterSnapshot, others: readonly Cluste
     hasUsers || (ca?.hasKey && ca.keyMatches)
       ? asItself.filter((peer) => isOut(peer) && !oneWay.includes(peer) && !recorded.includes(peer))
       : [];
-  const owner = ownerOfData(list);
+  const owner = ownerBySync(list);
   return [...recorded, ...doubtful].map((peer) => {
     const isSure = recorded.includes(peer);
     const what = isSure ? 'is to be let in, as recorded' : 'cannot dial back';

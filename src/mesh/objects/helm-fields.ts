@@ -39,8 +39,8 @@ function ownMarks(fields: Fields): Fields {
 const isOurs = ({ manager, subresource }: ManagedFieldsEntry) => manager === FIELD_MANAGER && subresource === undefined;
 
 /** Whether an entry has fields that others may make too. */
-function isMoreThanMarks({ fieldsV1 = {} }: ManagedFieldsEntry): boolean {
-  return JSON.stringify(ownMarks(fieldsV1)) !== JSON.stringify(fieldsV1);
+function isMoreThanMarks({ fieldsV1 }: ManagedFieldsEntry): boolean {
+  return fieldsV1 === undefined || JSON.stringify(ownMarks(fieldsV1)) !== JSON.stringify(fieldsV1);
 }
 
 /** Whether meshctl has set fields of an object that whoever makes it may make too. */

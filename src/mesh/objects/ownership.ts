@@ -124,7 +124,7 @@ const APPLIERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['argo-cd', 'flux']);
  * The tool whose next sync may change what a Secret or ConfigMap holds, in words. Undefined also for one that applies what meshctl
  * has printed, without the data, as long as nobody but meshctl has set any.
  */
-export function ownerOfData(object: KubeObject | undefined): string | undefined {
+export function ownerBySync(object: KubeObject | undefined): string | undefined {
   const tool = toolOf(object);
   if (!object || !tool) return undefined;
   const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;

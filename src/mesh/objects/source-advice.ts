@@ -7,7 +7,7 @@ import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { chartValueOf, serverNamesValue } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { REMOTE_ROLE } from './names.ts';
-import { managersOfData, ownerOfData, type Tool, type ToolKind, toolOf } from './ownership.ts';
+import { managersOfData, ownerBySync, type Tool, type ToolKind, toolOf } from './ownership.ts';
 
 /** Where the values of a chart are that a tool renders, for people; none for one that applies manifests. */
 const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
@@ -90,7 +90,7 @@ export function listAdvice(
   peers: readonly string[],
   how: 'with' | 'without' = 'with',
 ): string {
-  const owner = ownerOfData(list);
+  const owner = ownerBySync(list);
   if (owner !== undefined) return `${owner} makes that ConfigMap: ${lastingPeers(context, list, peers, how)}`;
   const writers = managersOfData(list).filter((manager) => manager !== FIELD_MANAGER);
   const who = writers.length > 0 ? ` (it was written by ${writers.join(', ')})` : '';

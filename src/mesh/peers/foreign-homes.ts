@@ -7,7 +7,7 @@ import { chartValueOf } from '../objects/chart-values.ts';
 import { isAppliedByHelm } from '../objects/helm-fields.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { managersOfKey, ownerOfData, toolOwner } from '../objects/ownership.ts';
+import { managersOfKey, ownerBySync, toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
@@ -53,7 +53,7 @@ export function foreignHomes(
 ): ForeignHome[] {
   const letIn = (snapshot.remoteUsers ?? []).flatMap(({ name }) => peerOfUser(name) ?? []);
   return peerObjects(snapshot).flatMap((object): ForeignHome[] => {
-    const owner = ownerOfData(object);
+    const owner = ownerBySync(object);
     if (owner === undefined) return [];
     const broughtBack = peersBroughtBack(object, rendered).filter((peer) => isParted(snapshot, object, peer));
     const parted = { object, owner, keys: [], broughtBack };
@@ -141,7 +141,7 @@ function fate(before: KubeObject, isParted: boolean): string {
  */
 export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
   return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
-    const owner = hasData(before) ? ownerOfData(before) : toolOwner(before);
+    const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
     if (action === 'keep' || !before || owner === undefined) return [];
     const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
     const lasting = made
