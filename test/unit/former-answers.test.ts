@@ -38,6 +38,13 @@ const node = {
   addresses: [{ type: 'InternalIP', address: '172.18.1.1' }],
 };
 
+/** A cluster whose Service has this in its spec. */
+function inCluster(cluster: ClusterSnapshot, spec: Record<string, unknown>): ClusterSnapshot {
+  const service = [...cluster.objects.values()].find(({ kind }) => kind === 'Service');
+  if (service) service.spec = { ...(service.spec as object), ...spec };
+  return cluster;
+}
+
 const dial = (file: string, server: ClusterSnapshot) => ({
   client: { snapshot: client(file) },
   server: { snapshot: server, identity: { name: 'mesh-1', id: 1, maxConnectedClusters: 255 } },
@@ -56,6 +63,27 @@ describe('whether a cluster is the one that was dialled so far', () => {
       false,
     ],
     [
+      'the address of its Service within the cluster tells, from before it was balanced',
+      remotePeerFile('mesh-1', { addresses: ['10.96.0.11:2379'] }, 'mesh-1.'),
+      inCluster(named('moved', '172.18.3.1'), { clusterIP: '10.96.0.11', clusterIPs: ['10.96.0.11'] }),
+      [],
+      false,
+    ],
+    [
+      'an external address of its Service tells',
+      FILE,
+      inCluster(named('moved', '172.18.3.1'), { externalIPs: ['172.18.1.1'] }),
+      [],
+      false,
+    ],
+    [
+      'a name tells nothing',
+      remotePeerFile('mesh-1', { addresses: ['mesh-1.example.com:2379'] }, 'mesh-1.'),
+      named('one', '172.18.1.1'),
+      [],
+      false,
+    ],
+    [
       'a file that cannot be read tells nothing, and nobody answers by it',
       '{',
       named('restored', '172.18.3.1'),
@@ -65,6 +93,16 @@ describe('whether a cluster is the one that was dialled so far', () => {
   ])('%s', (_what, file, server, others, isUntold) => {
     const one = dial(file, server);
     expect(untoldDials([one], [one.client.snapshot, server, ...others])).toEqual(isUntold ? [one] : []);
+  });
+
+  it('is not in doubt where a tool has the address from a source of its own', () => {
+    const byHelm = dial(FILE, named('behind-nat', '172.18.3.1'));
+    const [secret] = [...byHelm.client.snapshot.objects.values()].filter(({ kind }) => kind === 'Secret');
+    Object.assign(secret?.metadata ?? {}, {
+      annotations: { 'meta.helm.sh/release-name': 'cilium' },
+      managedFields: [{ manager: 'helm', operation: 'Update', fieldsV1: { 'f:data': { 'f:mesh-1': {} } } }],
+    });
+    expect(untoldDials([byHelm], [byHelm.client.snapshot, byHelm.server.snapshot])).toEqual([]);
   });
 
   it('is to be agreed to only where somebody answers there', () => {

@@ -16,7 +16,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { enabledByForce } from '../../mesh/faults/contested-enable.ts';
 import { peerObjects } from '../../mesh/peers/foreign-homes.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
-import { isDoubtfulPeer, withoutNamesakes } from '../../mesh/peers/namesakes.ts';
+import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
@@ -136,7 +136,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         ((categories.has('tls') && goesOnWithUnread(snapshots)) ||
           // Whom a cluster dials where it is not the one of the name that was read.
           (categories.has('peers') &&
-            snapshots.some((one) => withoutNamesakes(one, snapshots).some((other) => isDoubtfulPeer(one, other)))));
+            snapshots.some((one) => withoutNamesakes(one, snapshots).some((other) => isDialledElsewhere(one, other)))));
       const input: MeshCheckInput = {
         clusters: snapshots,
         others: hangsOnOthers ? await options.readOthers?.() : undefined,

@@ -22,13 +22,15 @@ import { unknownVersionNotes } from '../../mesh/connect/unknown-version.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { aliasPath } from '../../mesh/peers/file/host-aliases.ts';
+import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
+import { isDialledElsewhere } from '../../mesh/peers/namesakes.ts';
 import { unaskedPairs } from '../../mesh/peers/unpaired-clusters.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import { isChange, type Plan } from '../../mesh/plan/plan.ts';
+import { isChange, type Plan, type Step } from '../../mesh/plan/plan.ts';
 import { provenRotation, unfinishedWarning } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type DialOfSnapshots, newlyShared } from '../../mesh/services/newly-shared.ts';
 import {
@@ -163,10 +165,11 @@ export async function planDialsAmong(
   { readOthers, targets }: WhoElseTells,
 ): Promise<ReturnType<typeof planDials>> {
   const planned = planDials(wanted);
-  const written = planned.dial.steps.filter(isChange).map(({ cluster }) => cluster);
+  const written = planned.dial.steps.filter(isChange);
   const doubtful = planned.directions.filter(
     ({ client: { snapshot }, server }) =>
-      written.includes(snapshot.context) && isDoubtfulPeer(snapshot, server.snapshot),
+      written.some((step) => step.cluster === snapshot.context && movesPeer(step, server.identity.name)) &&
+      isDialledElsewhere(snapshot, server.snapshot),
   );
   if (doubtful.length === 0) return planned;
   const others = await readOthers();
@@ -174,6 +177,12 @@ export async function planDialsAmong(
   const untold = untoldDials(doubtful, [...wanted.members.map(({ snapshot }) => snapshot), ...others]);
   const reached = await reachedBy(flow, targets, untold);
   return { ...known, effects: mergeEffects([...known.effects, ...formerAnswers(untold, reached)]) };
+}
+
+/** Whether a step changes where a peer is dialled that is dialled already, or by which certificate. */
+function movesPeer({ changes }: Step, peer: string): boolean {
+  const keys = [peer, ...Object.values(peerCertificateKeys(peer))].map((key) => `data.${key}`);
+  return changes.some(({ path }) => keys.includes(path) || path === aliasPath(peer));
 }
 
 /** In the middle of a rotation a new peer trusts both CAs, and has to take part in what is left of it. */

@@ -7,7 +7,7 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
-import { dialsThis, isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
+import { dialsThis, isDialledElsewhere } from '../../mesh/peers/namesakes.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -138,7 +138,9 @@ async function planFor(
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const isRefused = strangers.length > 0 && (options.ca || unfinishedRotations(snapshots).length > 0);
   // Who has the name of a peer and not the address that is dialled may be another one.
-  const isDoubtful = snapshots.some((one) => snapshots.some((other) => other !== one && isDoubtfulPeer(one, other)));
+  const isDoubtful = snapshots.some((one) =>
+    snapshots.some((other) => other !== one && isDialledElsewhere(one, other)),
+  );
   const others = isRefused || isDoubtful ? await options.readOthers?.(targets) : undefined;
   if (isDoubtful) await requireSameAnswers(flow, targets, members, others ?? []);
   const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);

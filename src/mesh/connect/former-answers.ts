@@ -1,7 +1,10 @@
-import { splitHostPort } from '../apiserver/endpoints.ts';
+import { isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
+import { apiserverService } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { clusterAddresses, serviceSpec } from '../objects/service.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
-import { dialsAnother, isDialledAt } from '../peers/namesakes.ts';
+import { foreignFile } from '../peers/file/foreign-file.ts';
+import { dialsAnother, isDialledElsewhere } from '../peers/namesakes.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Member } from './member.ts';
 
@@ -13,19 +16,29 @@ export interface DialOfMembers {
 
 /**
  * Of dials, those of which nothing that was read tells whether it is the same cluster that was dialled so far: it
- * has none of these addresses, and they are no node's of it, at which a Service of another type was reached.
+ * has none of these addresses, and they are no node's of it, nor its Service's within the cluster, at which one of another type was
+ * reached. Names tell nothing, and where a tool has the address from a source of its own, that one is meant.
  * @param all that were read
  */
 export function untoldDials<T extends DialOfMembers>(dials: readonly T[], all: readonly ClusterSnapshot[]): T[] {
   return dials.filter(({ client: { snapshot }, server }) => {
     const { name } = server.identity;
-    const own = server.snapshot.nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
-    const dialled = dialledAddresses(snapshot, name);
-    const isOfNode = dialled.some((address) => own.includes(splitHostPort(address).host));
+    const own = ownAddresses(server.snapshot);
     // Of a file that cannot be read it is not known whom it means.
-    const isElsewhere = dialled.length > 0 && isDialledAt(snapshot, name, server.snapshot) === false && !isOfNode;
-    return isElsewhere && !dialsAnother(snapshot, name, server.snapshot, all);
+    const ips = dialledAddresses(snapshot, name)
+      .map((address) => splitHostPort(address).host)
+      .filter(isIpAddress);
+    const isElsewhere =
+      ips.length > 0 && isDialledElsewhere(snapshot, server.snapshot) && !ips.some((ip) => own.has(ip));
+    return isElsewhere && !foreignFile(snapshot, name) && !dialsAnother(snapshot, name, server.snapshot, all);
   });
+}
+
+/** The addresses of a cluster's nodes, and those of its Service but for what balances it. */
+function ownAddresses(server: ClusterSnapshot): Set<string> {
+  const { externalIPs = [] } = serviceSpec(apiserverService(server));
+  const ofNodes = server.nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+  return new Set([...ofNodes, ...clusterAddresses(apiserverService(server)), ...externalIPs]);
 }
 
 /**

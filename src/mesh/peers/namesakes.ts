@@ -145,6 +145,12 @@ export function isDoubtfulPeer(client: ClusterSnapshot, server: ClusterSnapshot)
   return name !== undefined && isDialledAt(client, name, server) !== true;
 }
 
+/** Whether a cluster dials this one's name at an address that this one has not, which nobody chose: then it may be another one. */
+export function isDialledElsewhere(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+  const name = nameDialled(client, server);
+  return name !== undefined && isDialledAt(client, name, server) === false;
+}
+
 /**
  * Whether what a cluster dials by a name is for certain not this cluster of that name: it has another address and another CA. One
  * of both alone may be new, as of a Service that was made anew; but not where the address is that of another cluster of the name, of
