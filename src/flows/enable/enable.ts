@@ -1,28 +1,15 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
-import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live.ts';
-import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
-import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
 import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { mayHaveStrays } from '../../mesh/enable/effects/lost-addresses.ts';
-import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { addressAnnotations } from '../../mesh/enable/exposure/address-annotations.ts';
-import { nodePortAdvice } from '../../mesh/enable/exposure/node-port.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef } from '../../mesh/objects/kube-object.ts';
-import {
-  apiserverServiceRef,
-  CA_SECRET,
-  REMOTE_USERS_CONFIGMAP,
-  SERVER_CERT_SECRET,
-} from '../../mesh/objects/names.ts';
+import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
@@ -36,11 +23,11 @@ import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
 import { relyOn } from '../write/working-run.ts';
+import { applyWithMove } from './apply-with-move.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
-import { GO_ON } from './explain-rollout.ts';
-import { guardWayBack } from './move-back.ts';
-import { awaitCache, requireDiallersConnected, switchAgents, warnOfUnmoved } from './move-peers.ts';
+import { UNREPLACED, wayOnWithNewAuthority, withNextRun, withWriteHint } from './failed-enable.ts';
+import { requireDiallersConnected, warnOfUnmoved } from './move-peers.ts';
 import { requireTakeable } from './require-takeable.ts';
 
 /** What became of one cluster. */
@@ -143,35 +130,8 @@ export async function enableCluster(
   } catch (error) {
     const command = wayOnWithNewAuthority(target, options, draft, journals);
     if (!account) tellWhatStands(flow, journals, error, command && `it continues from there ${UNREPLACED}: ${command}`);
-    // Nothing was left to write: an earlier run has, and what it did not live to see was waited for.
-    const isWritten = journals.every(({ entries }) => entries.length === 0) && !draft.plan.steps.some(isChange);
-    if (error instanceof MeshctlError && error.code === 'Interrupted' && isWritten)
-      error.details.awaited = [target.client.context];
-    if (!(error instanceof MeshctlError)) throw error;
-    const known = withMisfitHint(error, draft.snapshot);
-    if (command !== undefined)
-      known.hint = known.hint?.replace(GO_ON, `Run it again ${UNREPLACED}.`) ?? `To continue: ${command}`;
-    throw known;
+    throw error instanceof MeshctlError ? withNextRun(error, target, draft, { journals, command }) : error;
   }
-}
-
-const UNREPLACED = 'without --replace-ca, which would make a new CA once more';
-
-/**
- * Where a run has replaced the CA by one that it has made: the same command would make another one, and cut off whoever has been
- * connected since.
- * @returns the command that goes on
- */
-function wayOnWithNewAuthority(
-  { client: { context } }: Target,
-  { givenAuthority, withoutReplacing }: EnableOptions,
-  { authority }: EnableDraft,
-  journals: readonly Journal[],
-): string | undefined {
-  if (!authority.replaces || givenAuthority) return undefined;
-  const isMade = journals.some(({ entries }) => entries.some(({ ref }) => ref.name === CA_SECRET));
-  const command = withoutReplacing?.(context) ?? meshctlCommand('clustermesh enable', { context });
-  return isMade ? command : undefined;
 }
 
 async function enableIn(
@@ -255,50 +215,6 @@ function otherAddress({ settings }: EnableDraft, steps: readonly Step[]) {
   return wished !== undefined || isMoved ? { wished, former } : undefined;
 }
 
-interface MovingRun {
-  apply: (steps: readonly Step[]) => Promise<void>;
-  rest: readonly Step[];
-  move: PeerMove;
-  waitMs: number;
-  journals: Journal[];
-}
-
-/**
- * With peers that go over to other diallers: those first get the files and are seen to be connected, then the former ones
- * let go. At every moment somebody dials (Cilium keeps a peer's state while its connection is made anew).
- */
-async function applyWithMove(flow: Flow, target: Target, run: MovingRun): Promise<void> {
-  const { move, waitMs, journals } = run;
-  await requireDiallersConnected(flow, target, move);
-  const begun = journals.length;
-  try {
-    await applyInTurn(flow, target, run);
-  } finally {
-    guardWayBack(flow, target, { move, waitMs, written: journals.slice(begun) });
-  }
-}
-
-async function applyInTurn(
-  flow: Flow,
-  target: Target,
-  { apply, rest, move, waitMs, journals }: MovingRun,
-): Promise<void> {
-  const at = (step: Step) => rest.indexOf(step);
-  await apply(rest.slice(0, at(move.before)));
-  if (move.to === 'agents') {
-    journals.push(await switchAgents(flow, target, move.before, { move, waitMs }));
-    await apply(rest.slice(at(move.before) + 1, at(move.after)));
-    await awaitRollout(flow, target, waitMs);
-    await apply(rest.slice(at(move.after)));
-    return;
-  }
-  await apply(rest.slice(at(move.before), at(move.after)));
-  await awaitRollout(flow, target, waitMs);
-  await awaitCache(flow, target, move, waitMs);
-  journals.push(await switchAgents(flow, target, move.after, { move, waitMs }));
-  await apply(rest.slice(at(move.after) + 1));
-}
-
 /** The CA that the operator brought along, for the step that puts it into the cluster. */
 export function givenAuthorities({ givenAuthority }: EnableOptions): Authorities {
   return new Map(givenAuthority ? [[givenAuthority.key, givenAuthority.authority]] : []);
@@ -339,7 +255,7 @@ async function applyAll(
       signal: flow.signal,
     });
     journals.push(journal);
-    if (error) throw withForcingHint(withNodePortHint(error), forcing?.(client.context));
+    if (error) throw withWriteHint(error, forcing?.(client.context));
   };
   const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
   await during(
@@ -347,30 +263,4 @@ async function applyAll(
     { doing: `${client.context}: applying ${count}`, done: `${client.context}: applied ${count}` },
     apply,
   );
-}
-
-/** A field that somebody has set since it was read, or that managedFields did not tell of. */
-function withForcingHint(error: MeshctlError, forcing: string | undefined): MeshctlError {
-  const { code, message, details, cause } = error;
-  if (forcing === undefined || code !== 'Conflict' || details.conflicts === undefined) return error;
-  return new MeshctlError(code, message, { hint: `Take the fields over: ${forcing}`, details, cause });
-}
-
-/** A Service that cannot be applied because of what others made of it: a port of theirs stands beside the one that is wanted. */
-function withMisfitHint(error: MeshctlError, snapshot: ClusterSnapshot): MeshctlError {
-  const { context, namespace } = snapshot;
-  const service = apiserverServiceRef(namespace);
-  if (error.code !== 'Rejected' || error.hint !== undefined || !error.message.includes(describeRef(service)))
-    return error;
-  const [misfit] = misfitsOf(apiserverService(snapshot), apiserverDeployment(snapshot));
-  if (!misfit) return error;
-  const { code, message, details, cause } = error;
-  return new MeshctlError(code, message, { hint: mendMisfit({ context, namespace }, misfit), details, cause });
-}
-
-/** A node port that the API server does not give, which nobody could see before. */
-function withNodePortHint(error: MeshctlError): MeshctlError {
-  const { code, message, details, cause } = error;
-  const hint = code === 'Rejected' ? nodePortAdvice(message) : undefined;
-  return hint === undefined ? error : new MeshctlError(code, message, { hint, details, cause });
 }
