@@ -144,7 +144,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     if (!wired(answerTo(plain)) || !answers(from, to, target.address)) return timeOut(name);
     const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
     if (!clusters.get(site)?.admits(identity, target.address)) return timeOut(name);
-    return reach(packet, target, name);
+    return reach(packet, { ...target, cluster: site }, name);
   }
 
   /** The first packet of a connection and what answers it, whether or not anything listens. Throws DialError. */
