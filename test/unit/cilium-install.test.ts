@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ciliumSettingsOf, DEFAULT_SETTINGS, readCiliumInstall } from '../../src/mesh/cilium/install.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { withRunning } from '../../src/mesh/cilium/running-versions.ts';
+import { formatVersion, parseVersion } from '../../src/mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { agentsBehind } from '../../src/mesh/enable/agents-behind.ts';
+import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';
 
 function snapshot(image: string | undefined, ciliumConfig: Record<string, string> | undefined = {}): ClusterSnapshot {
   return {
@@ -82,5 +86,46 @@ describe('readCiliumInstall', () => {
     expect(() => readCiliumInstall(given)).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message), hint: expect.any(String) }),
     );
+  });
+
+  // A node that died in an upgrade is enough: its pod's phase stays Running.
+  it.each<[string, string, string | undefined, string[], string]>([
+    ['it is new', '1.20.0', undefined, ['1.20.0', '1.19.4'], '1.19.4'],
+    ['it has that of the oldest', '1.20.0', '1.19.4', ['1.20.0', '1.19.4'], '1.19.4'],
+    ['it has that of the newer ones', '1.20.0', '1.20.0', ['1.20.0', '1.20.0', '1.19.4'], '1.20.0'],
+    ['it has a patch of their minor', '1.20.1', '1.20.0', ['1.20.1', '1.19.4'], '1.20.1'],
+    ['no agent has come to it', '1.20.0', '1.20.0', ['1.19.4', '1.19.4'], '1.19.4'],
+    [
+      'agents have come to it, but not to what the DaemonSet has now',
+      '1.20.1',
+      '1.20.0',
+      ['1.20.0', '1.19.4'],
+      '1.20.0',
+    ],
+    ['the DaemonSet was put back', '1.19.4', '1.20.0', ['1.20.0', '1.19.4'], '1.19.4'],
+    ['it is older than all agents', '1.16.5', '1.16.5', ['1.18.2', '1.18.2'], '1.18.2'],
+    ['an agent is of a digest', '1.20.0', '1.20.0', ['1.20.0', '@1.19.4'], '1.20.0'],
+  ])('goes with agents of two versions, where %s', (_, template, live, versions, expected) => {
+    const imageIn = (program: string, version: string) =>
+      version.startsWith('@') ? `quay.io/cilium/${program}@sha256:00` : `quay.io/cilium/${program}:v${version}`;
+    const running = versions.map((version) => ({
+      ...{ image: imageIn('cilium', version), version: version.replace('@', '') },
+      pods: 1,
+    }));
+    const agent = withRunning({ image: imageIn('cilium', template), desired: 3, ready: 3 }, { running, waiting: [] });
+    const ref = apiserverDeploymentRef('kube-system');
+    const containers = [{ name: 'apiserver', image: imageIn('clustermesh-apiserver', live ?? '') }];
+    const deployment = {
+      ...{ apiVersion: ref.apiVersion, kind: ref.kind, metadata: { name: ref.name, namespace: 'kube-system' } },
+      spec: { template: { spec: { containers } } },
+    };
+    const objects = new Map(live === undefined ? [] : [[keyOf(ref), deployment]]);
+    const given = { ...snapshot(''), agent, objects };
+    const { version, apiserverImage } = readCiliumInstall(given);
+    expect(formatVersion(version)).toBe(expected);
+    expect(apiserverImage).toBe(imageIn('clustermesh-apiserver', expected));
+    const isKept = versions.some((one) => one !== expected) && live !== undefined && expected > '1.19.4';
+    if (isKept) expect(agentsBehind(given, version)).toContain(`stays with ${expected}, which newer agents run`);
+    else expect(agentsBehind(given, version)).toContain(`gets ${expected}, that of the oldest`);
   });
 });

@@ -1,4 +1,6 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { imageOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import type { AgentFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { ciliumMissing } from './cilium-missing.ts';
@@ -7,9 +9,12 @@ import {
   apiserverImageFor,
   type CiliumVersion,
   checkSupported,
+  compareMinors,
   compareVersions,
   formatVersion,
+  parseVersion,
   supportedRange,
+  versionOfAgents,
   versionOfImage,
 } from './versions.ts';
 
@@ -60,7 +65,7 @@ export function ciliumSettingsOf(ciliumConfig: CiliumConfig): CiliumSettings {
 
 /**
  * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot: of the oldest agents that run, whatever
- * their DaemonSet has by now.
+ * their DaemonSet has by now; or of newer ones that run, where it has come to their version already.
  * @param overrides for agents whose image has no version tag or no sibling: `version`, `apiserverImage`
  * @throws MeshctlError `CiliumMissing` without Cilium; `Usage` for another version than that of the agents' image; `CiliumUnsupported` when the version is too old, or neither the
  * image nor an agent nor `overrides` tell it
@@ -71,33 +76,56 @@ export function readCiliumInstall(
 ): CiliumInstall {
   const { context, agent, ciliumConfig } = snapshot;
   if (agent === undefined || ciliumConfig === undefined) throw ciliumMissing(snapshot);
-  const runs = versionOfImage(agent.image);
+  const beside = agentsBeside(snapshot, agent);
+  const runs = versionOfImage(beside.image);
   if (runs && overrides.version && compareVersions(runs, overrides.version) !== 0) {
     throw new MeshctlError(
       'Usage',
-      `context "${context}": ${optionWith('ciliumVersion', formatVersion(overrides.version), overrides)} differs from what runs there, which is Cilium ${formatVersion(runs)} (${agent.image})`,
+      `context "${context}": ${optionWith('ciliumVersion', formatVersion(overrides.version), overrides)} differs from what runs there, which is Cilium ${formatVersion(runs)} (${beside.image})`,
       {
         hint: `Leave ${optionName('ciliumVersion', overrides)} out: it is for agents whose image does not tell their version.`,
       },
     );
   }
-  const told = overrides.version ?? agent.version;
+  const told = overrides.version ?? beside.version;
   const version = told ?? runs;
-  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, told);
+  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(beside.image, told);
   if (version === undefined || apiserverImage === undefined) {
     const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';
     throw new MeshctlError(
       'CiliumUnsupported',
-      `context "${context}": ${unknown} cannot be determined from the agents' image ${agent.image}${version === undefined ? ', and no agent told it' : ''} (supported: Cilium ${supportedRange()})`,
+      `context "${context}": ${unknown} cannot be determined from the agents' image ${beside.image}${version === undefined ? ', and no agent told it' : ''} (supported: Cilium ${supportedRange()})`,
       {
         hint:
           version === undefined
             ? `Give it with ${optionName('ciliumVersion', overrides)}, e.g. 1.20.0.`
             : `Give it with ${optionName('image', overrides)}.`,
-        details: { context, image: agent.image },
+        details: { context, image: beside.image },
       },
     );
   }
   const { untested } = checkSupported(version, `context "${context}": `);
   return { version, untested, apiserverImage, settings: ciliumSettingsOf(ciliumConfig) };
+}
+
+/**
+ * The agents with which a clustermesh-apiserver goes: the oldest. But one that has come to a minor which newer agents run stays at it:
+ * for an agent that is late, or whose node is dead, it is not taken back. Where the DaemonSet was put back, it is.
+ */
+function agentsBeside(snapshot: ClusterSnapshot, agent: AgentFacts): Pick<AgentFacts, 'image' | 'version'> {
+  const { startsWith, running = [] } = agent;
+  const oldest = versionOfAgents(agent);
+  const live = versionOfImage(imageOf(apiserverDeployment(snapshot)) ?? '');
+  const next = versionOfImage(startsWith ?? '');
+  if (startsWith === undefined || !oldest || !live || !next || compareVersions(live, oldest) <= 0) return agent;
+  const [newest] = running
+    .flatMap(({ image, version = '' }) => ({ image, version: parseVersion(version) }))
+    .flatMap(({ image, version }) => (version ? [{ image, version }] : []))
+    .filter(({ version }) => compareMinors(version, live) === 0 && compareVersions(version, oldest) > 0)
+    .filter(({ version }) => compareVersions(version, next) <= 0)
+    .toSorted((a, b) => compareVersions(b.version, a.version));
+  if (!newest) return agent;
+  // A mirror may have it by another name: that of the DaemonSet is the one which was chosen.
+  if (compareVersions(newest.version, next) === 0) return { image: startsWith };
+  return versionOfImage(newest.image) ? { image: newest.image } : newest;
 }
