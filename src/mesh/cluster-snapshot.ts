@@ -49,7 +49,7 @@ export interface AgentFacts {
   startsWith?: string | undefined;
   /** Versions of agents that run, most pods first; absent where pods were not, or may not be, listed. */
   running?: readonly RunningVersion[] | undefined;
-  /** Versions of agents that do not run and that none has which does; absent where there is none. */
+  /** Versions of agents that do not run, or are not ready, and that none has which does; absent where there is none. */
   waiting?: readonly RunningVersion[] | undefined;
   /** As an agent tells it; asked only where the image does not. */
   version?: CiliumVersion | undefined;

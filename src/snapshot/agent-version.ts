@@ -4,7 +4,7 @@ import { formatVersion, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/objects/names.ts';
-import { isPodRunning } from '../mesh/objects/pods.ts';
+import { isPodRunning, isPodUnready } from '../mesh/objects/pods.ts';
 import { podSpec } from '../mesh/objects/workload.ts';
 
 /** A version is nice to have: whatever does not say it soon is shown by its image. */
@@ -15,7 +15,7 @@ const DAEMON = /^Daemon: (\S+)/m;
 
 /**
  * The versions of a cluster's agents by their pods, whatever the DaemonSet has by now; where an image does not tell, one agent
- * of it is asked.
+ * of it is asked. One that is not ready waits as long as any is: its node may be dead. Where none is, those are what there is.
  * @param namespace Cilium's
  * @throws MeshctlError `Forbidden` where pods may not be listed
  */
@@ -24,7 +24,12 @@ export async function readRunningVersions(
   namespace: string,
 ): Promise<ReturnType<typeof versionsOfPods>> {
   const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR };
-  const pods = await client.collect(selection, keepAgent);
+  const found = await client.collect(selection, keepAgent);
+  const isAnyReady = found.some(({ isRunning, isUnready }) => isRunning && !isUnready);
+  const pods = found.map(({ isUnready, ...pod }) => ({
+    ...pod,
+    isRunning: pod.isRunning && !(isUnready && isAnyReady),
+  }));
   const untold = pods.filter(({ image, isRunning }) => isRunning && versionIn(image) === undefined);
   const byImage = new Map(untold.map(({ image, pod }) => [image, pod]));
   const told = await Promise.all(
@@ -33,11 +38,13 @@ export async function readRunningVersions(
   return versionsOfPods(pods, new Map(told));
 }
 
-/** One function, so that a client that remembers knows what was kept. Not those that are ending. */
-const keepAgent = (pod: KubeObject): (ProgramPod & { pod: string })[] => {
+/** One function, so that a client that remembers knows what was kept. Not those that are ending, nor what only bears the label. */
+const keepAgent = (pod: KubeObject): (ProgramPod & { pod: string; isUnready: boolean })[] => {
   const image = imageIn(pod, AGENT_CONTAINER);
-  const { name, deletionTimestamp } = pod.metadata;
-  return image === undefined || deletionTimestamp ? [] : [{ image, pod: name, isRunning: isPodRunning(pod) }];
+  const { name, deletionTimestamp, ownerReferences = [] } = pod.metadata;
+  const isOfDaemonSet = ownerReferences.some(({ kind, controller }) => kind === 'DaemonSet' && controller === true);
+  if (image === undefined || deletionTimestamp || !isOfDaemonSet) return [];
+  return [{ image, pod: name, isRunning: isPodRunning(pod), isUnready: isPodUnready(pod) }];
 };
 
 /** The image of one container of a pod. */

@@ -194,7 +194,10 @@ describe('version', () => {
     setImage('v1.18.3');
     store.create({
       ...{ apiVersion: 'v1', kind: 'Pod' },
-      metadata: { name: waiting.name, namespace: waiting.namespace, labels: { 'k8s-app': 'cilium' } },
+      metadata: {
+        ...{ name: waiting.name, namespace: waiting.namespace, labels: { 'k8s-app': 'cilium' } },
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'other', uid: 'u', controller: true }],
+      },
       spec: { containers: [{ name: 'cilium-agent', image: 'registry.invalid/cilium/cilium:v1.17.3' }] },
     });
     try {
@@ -206,7 +209,7 @@ describe('version', () => {
       );
       // The Deployment has what enable would give it.
       expect(stdout).not.toContain('clustermesh enable');
-      expect(stdout).toContain('! context "mesh-1": 1 agent of 1.17.3 does not run: an upgrade is under way');
+      expect(stdout).toContain('! context "mesh-1": 1 agent of 1.17.3 is not ready: an upgrade is under way');
       const report = jsonOf(await meshctl('version', '--context', 'mesh-1', '-o', 'json'));
       requireValid(report);
       expect(report).toMatchObject({

@@ -14,7 +14,7 @@ import { NOW } from '../support/snapshots.ts';
 
 const NAMESPACE = 'kube-system';
 
-/** What is written in a cluster, and what runs. Versions without their `v`; a pod that waits has a `-` before its version. */
+/** What is written in a cluster, and what runs. Versions without their `v`; a pod that waits has a `-` before its version, one that runs and is not ready a `!`, one of a Job a `J`. */
 interface World {
   template: string;
   agents: readonly string[];
@@ -29,11 +29,19 @@ const named = (kind: string, name: string, labels = {}) => ({
 });
 
 function pods(app: string, container: string, program: string, versions: readonly string[]): KubeObject[] {
-  return versions.map((version, index) => ({
-    ...named('Pod', `${app}-${index}`, { 'k8s-app': app }),
-    spec: { containers: [{ name: container, image: `quay.io/cilium/${program}:v${version.replace('-', '')}` }] },
-    status: { phase: version.startsWith('-') ? 'Pending' : 'Running' },
-  }));
+  return versions.map((version, index) => {
+    const { metadata, ...pod } = named('Pod', `${app}-${index}`, { 'k8s-app': app });
+    const kind = version.startsWith('J') ? 'Job' : 'DaemonSet';
+    return {
+      ...pod,
+      metadata: { ...metadata, ownerReferences: [{ apiVersion: 'v1', kind, name: app, uid: 'u', controller: true }] },
+      spec: { containers: [{ name: container, image: `quay.io/cilium/${program}:v${version.replace(/^[-!J]/, '')}` }] },
+      status: {
+        phase: version.startsWith('-') ? 'Pending' : 'Running',
+        ...(version.startsWith('!') ? { conditions: [{ type: 'Ready', status: 'False' }] } : {}),
+      },
+    };
+  });
 }
 
 function objectsOf({ template, agents, deployment, apiservers = [] }: World): KubeObject[] {
@@ -83,7 +91,7 @@ function clientOf(context: string, world: World, forbids?: string): ClusterClien
 
 const VERSIONS = ['1.16.5', '1.18.2', '1.19.1', '1.19.4', '1.20.0'];
 const version = fc.constantFrom(...VERSIONS);
-const waiting = fc.constantFrom(...VERSIONS.map((one) => `-${one}`));
+const waiting = fc.constantFrom(...['-', '!', 'J'].flatMap((state) => VERSIONS.map((one) => `${state}${one}`)));
 const worlds = fc.record({
   template: version,
   // Where none runs, version says that it knows none, and agents-run fails.
@@ -141,6 +149,9 @@ describe('what runs', () => {
       '1.20.0',
     ],
     ['the new image cannot be pulled', { template: '1.20.0', agents: ['1.19.4', '-1.20.0'] }, '1.19.4', '1.20.0'],
+    ['one of a dead node is older', { template: '1.20.0', agents: ['1.20.0', '!1.18.2'] }, '1.20.0', undefined],
+    ['a Job has pods that look like one', { template: '1.20.0', agents: ['1.20.0', 'J1.16.5'] }, '1.20.0', undefined],
+    ['none is ready', { template: '1.20.0', agents: ['!1.19.4', '!1.19.4'] }, '1.19.4', '1.20.0'],
     ['no agent runs', { template: '1.20.0', agents: ['-1.19.4'] }, '1.20.0', undefined],
   ])('is the oldest agent where %s', async (_, world, runs, startsWith) => {
     const read = (forbids?: string) =>

@@ -18,7 +18,7 @@ export interface ClusterVersions {
   kubernetes: string;
   /** Those that run now, most pods first; absent where pods may not be read. */
   agents?: readonly RunningVersion[] | undefined;
-  /** Agents that do not run, of versions that none has which does; absent where there is none. */
+  /** Agents that do not run, or are not ready, of versions that none has which does; absent where there is none. */
   waiting?: readonly RunningVersion[] | undefined;
   /** What their DaemonSet has, where no agent has that version, be it one which does not run. */
   held?: ProgramVersion | undefined;

@@ -45,10 +45,10 @@ export function saysAgentsApart({ oldest, newest, isUpgrade }: AgentsApart): str
 /** What mends agents of several versions. */
 export const ONE_VERSION = 'Bring all agents of the cluster to one version, one minor at a time.';
 
-/** A clause about a cluster of whose agents these do not run. */
+/** A clause about a cluster of whose agents these do not run, or are not ready. */
 export function saysWaiting({ pods, version, image }: RunningVersion): string {
-  const does = pods === 1 ? 'agent of' : 'agents of';
-  return `${pods} ${does} ${version ?? image} ${pods === 1 ? 'does' : 'do'} not run: ${UNFINISHED}`;
+  const agents = pods === 1 ? 'agent of' : 'agents of';
+  return `${pods} ${agents} ${version ?? image} ${pods === 1 ? 'is' : 'are'} not ready: ${UNFINISHED}`;
 }
 
 /** A clause about a cluster whose DaemonSet has a version that no agent has. */

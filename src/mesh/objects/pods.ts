@@ -19,6 +19,11 @@ export function isPodRunning(pod: KubeObject): boolean {
   return !pod.metadata.deletionTimestamp && podStatus(pod).phase === 'Running';
 }
 
+/** Whether a pod's Ready condition says that it is not: its phase stays `Running` while its program fails, and when its node has died. */
+export function isPodUnready(pod: KubeObject): boolean {
+  return podStatus(pod).conditions?.some(({ type, status }) => type === 'Ready' && status !== 'True') ?? false;
+}
+
 /** When the program of a pod was started, in its only or its youngest container; undefined where it does not tell. */
 export function startedAt(pod: KubeObject): Date | undefined {
   const { containerStatuses = [], startTime } = podStatus(pod);
