@@ -4,7 +4,7 @@ import { formatVersion, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/objects/names.ts';
-import { isPodRunning, isPodUnready } from '../mesh/objects/pods.ts';
+import { isPodRunning, isPodUnready, nodeOf } from '../mesh/objects/pods.ts';
 import { podSpec } from '../mesh/objects/workload.ts';
 
 /** A version is nice to have: whatever does not say it soon is shown by its image. */
@@ -44,7 +44,8 @@ const keepAgent = (pod: KubeObject): (ProgramPod & { pod: string; isUnready: boo
   const { name, deletionTimestamp, ownerReferences = [] } = pod.metadata;
   const isOfDaemonSet = ownerReferences.some(({ kind, controller }) => kind === 'DaemonSet' && controller === true);
   if (image === undefined || deletionTimestamp || !isOfDaemonSet) return [];
-  return [{ image, pod: name, isRunning: isPodRunning(pod), isUnready: isPodUnready(pod) }];
+  const place = `${name} on ${nodeOf(pod) ?? 'no node'}`;
+  return [{ image, pod: name, place, isRunning: isPodRunning(pod), isUnready: isPodUnready(pod) }];
 };
 
 /** The image of one container of a pod. */

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { refOf } from '../../src/mesh/objects/kube-object.ts';
 import { podSpec } from '../../src/mesh/objects/workload.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
@@ -29,6 +30,9 @@ function runAs(cluster: SandboxCluster, tag: string, count = 1): Undo {
   };
 }
 
+/** Where it is, with a name that the operator finds. */
+const oneOf = (fewer: string) => ({ fewer, fewerPods: 1, on: [expect.stringMatching(/^cilium-\w{5} on \S+$/)] });
+
 checkScenarios(
   'versions',
   { state: 'installed', options: { nodes: 2, clusters: [{}, {}, { ciliumVersion: '1.18.3' }] } },
@@ -38,14 +42,14 @@ checkScenarios(
         when: 'agents two minors apart run side by side, whatever the DaemonSet has by now',
         severity: 'fail',
         cluster: 'mesh-2',
-        args: { context: 'mesh-2', oldest: '1.18', newest: '1.20', isUpgrade: false },
+        args: { context: 'mesh-2', oldest: '1.18', newest: '1.20', isUpgrade: false, ...oneOf('1.18') },
         change: ({ two }) => runAs(two, 'v1.18.2'),
       },
       {
         when: 'an upgrade is under way',
         severity: 'warn',
         cluster: 'mesh-2',
-        args: { context: 'mesh-2', oldest: '1.19', newest: '1.20', isUpgrade: true },
+        args: { context: 'mesh-2', oldest: '1.19', newest: '1.20', isUpgrade: true, ...oneOf('1.19') },
         change: ({ two }) => runAs(two, 'v1.19.4'),
       },
     ],

@@ -89,7 +89,7 @@ describe('version', () => {
     const [, , ...table] = (stdout.split('\n✅')[0] ?? '').split('\n');
     for (const row of table) expect([...row].length, row).toBeLessThanOrEqual(80);
     expect(stdout).toContain(
-      '\n✅ These versions are compatible\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side',
+      '\n✅ These versions are compatible\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side (of 1.19: cilium-',
     );
   });
 

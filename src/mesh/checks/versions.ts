@@ -87,10 +87,12 @@ export const VERSION_CHECKS: readonly Check[] = [
   },
 ];
 
-function saysOfAgents({ held, oldest, newest, isUpgrade, pods, version }: Finding['args']): string {
+function saysOfAgents({ held, pods, version, ...apart }: Finding['args']): string {
   if (held !== undefined) return saysHeld({ image: '', version: String(held) });
   if (pods !== undefined) return saysWaiting({ pods: Number(pods), image: '', version: String(version) });
-  return saysAgentsApart({ oldest: String(oldest), newest: String(newest), isUpgrade: isUpgrade === true });
+  const { oldest, newest, isUpgrade, fewer, fewerPods, on } = apart;
+  const where = Array.isArray(on) ? { fewer: String(fewer), fewerPods: Number(fewerPods), on } : {};
+  return saysAgentsApart({ oldest: String(oldest), newest: String(newest), isUpgrade: isUpgrade === true, ...where });
 }
 
 function agentFindings(cluster: ClusterSnapshot): Finding[] {

@@ -18,7 +18,12 @@ import {
 export interface ProgramPod {
   image: string;
   isRunning: boolean;
+  /** Its name, and its node. */
+  place: string;
 }
+
+/** Of so many pods of a version it is told where they are. */
+export const MOST_PLACES = 3;
 
 /** `1.20.0` by an image's tag; undefined where that tells none. */
 export function versionIn(image: string): string | undefined {
@@ -39,7 +44,10 @@ export function versionsOfPods(
     ({ image }) => image,
   );
   const running = [...groups]
-    .map(([image, own]) => ({ image, pods: own.length, version: versionIn(image) ?? told.get(image) }))
+    .map(([image, own]) => ({
+      ...{ image, pods: own.length, version: versionIn(image) ?? told.get(image) },
+      on: own.slice(0, MOST_PLACES).map(({ place }) => place),
+    }))
     .toSorted((a, b) => b.pods - a.pods);
   const isOther = ({ version }: ProgramVersion) =>
     version !== undefined && running.every((one) => one.version !== version);

@@ -1,4 +1,5 @@
 import type { ApiserverVersion, ClusterVersions } from './cluster-versions.ts';
+import { MOST_PLACES } from './running-versions.ts';
 import {
   atMostOneMinorApart,
   type CiliumVersion,
@@ -26,6 +27,10 @@ export interface AgentsApart {
   oldest: string;
   newest: string;
   isUpgrade: boolean;
+  /** The one of both that fewer agents have, how many, and where a few of them are, where that is known. */
+  fewer?: string;
+  fewerPods?: number;
+  on?: readonly string[];
 }
 
 /** Undefined where all that run are of one minor. */
@@ -33,12 +38,27 @@ export function agentsApart(cluster: Pick<ClusterVersions, 'agents'>): AgentsApa
   const versions = agentVersions(cluster);
   const [oldest, newest] = [versions[0], versions.at(-1)];
   if (!oldest || !newest || compareMinors(oldest, newest) === 0) return undefined;
-  return { oldest: minorOf(oldest), newest: minorOf(newest), isUpgrade: atMostOneMinorApart(oldest, newest) };
+  const apart = { oldest: minorOf(oldest), newest: minorOf(newest), isUpgrade: atMostOneMinorApart(oldest, newest) };
+  const [few] = [oldest, newest]
+    .map((end) => ({ fewer: minorOf(end), ...whereOf(cluster, end) }))
+    .toSorted((a, b) => a.fewerPods - b.fewerPods);
+  return few && few.on.length > 0 ? { ...apart, ...few } : apart;
+}
+
+function whereOf({ agents = [] }: Pick<ClusterVersions, 'agents'>, minor: CiliumVersion) {
+  const own = agents.filter(({ version = '' }) => {
+    const parsed = parseVersion(version);
+    return parsed && compareMinors(parsed, minor) === 0;
+  });
+  const fewerPods = own.reduce((sum, { pods }) => sum + pods, 0);
+  return { fewerPods, on: own.flatMap(({ on = [] }) => on).slice(0, MOST_PLACES) };
 }
 
 /** A clause about a cluster. */
-export function saysAgentsApart({ oldest, newest, isUpgrade }: AgentsApart): string {
-  const both = `agents of ${oldest} and ${newest} run side by side`;
+export function saysAgentsApart({ oldest, newest, isUpgrade, fewer, fewerPods = 0, on = [] }: AgentsApart): string {
+  const more = fewerPods > on.length ? [`${fewerPods - on.length} more`] : [];
+  const places = fewer === undefined ? '' : ` (of ${fewer}: ${[...on, ...more].join(', ')})`;
+  const both = `agents of ${oldest} and ${newest} run side by side${places}`;
   return isUpgrade ? `${both}: an upgrade is under way` : `${both}, more than one minor apart`;
 }
 

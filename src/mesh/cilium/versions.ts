@@ -19,6 +19,8 @@ export interface ProgramVersion {
 /** With how many pods have it. */
 export interface RunningVersion extends ProgramVersion {
   pods: number;
+  /** A few of them, as `cilium-x2v4q on node-1`; of agents only. */
+  on?: readonly string[] | undefined;
 }
 
 /** A container image reference taken apart. */
