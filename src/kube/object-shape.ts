@@ -108,6 +108,7 @@ const WORKLOAD: Shape = {
     desiredNumberScheduled: 'number',
     currentNumberScheduled: 'number',
     updatedNumberScheduled: 'number',
+    numberMisscheduled: 'number',
     numberReady: 'number',
     numberAvailable: 'number',
     conditions: CONDITIONS,

@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
-import { withRunning } from '../mesh/cilium/running-versions.ts';
+import { versionIn, withRunning } from '../mesh/cilium/running-versions.ts';
 import type { AgentFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, agentDaemonSetRef } from '../mesh/objects/names.ts';
@@ -23,13 +23,29 @@ export function agentFactsOf(daemonSet: KubeObject): AgentFacts {
 
 /**
  * The facts of a DaemonSet of agents with what of it runs, which may be something else; by the DaemonSet alone where pods may not
- * be listed.
+ * be listed, and where it says that all of them are of what it has by now: pods are whole objects, and one is on each node.
  * @param namespace Cilium's
  */
 export async function readAgents(client: ClusterClient, namespace: string, daemonSet: KubeObject): Promise<AgentFacts> {
   const facts = agentFactsOf(daemonSet);
+  const version = versionIn(facts.image);
+  if (version !== undefined && runsTemplate(daemonSet))
+    return withRunning(facts, { running: [{ image: facts.image, version, pods: facts.ready }], waiting: [] });
   const seen = await unlessForbidden(readRunningVersions(client, namespace));
   return seen ? withRunning(facts, seen) : facts;
+}
+
+/** Whether all of its agents are of its template, and some run. */
+function runsTemplate(daemonSet: KubeObject): boolean {
+  const {
+    observedGeneration = 0,
+    desiredNumberScheduled: desired = 0,
+    updatedNumberScheduled: updated,
+    numberMisscheduled = 0,
+    numberReady = 0,
+  } = workloadStatus(daemonSet);
+  const isCurrent = observedGeneration >= (daemonSet.metadata.generation ?? 0);
+  return isCurrent && updated === desired && numberMisscheduled === 0 && numberReady > 0;
 }
 
 /** A snapshot that tells why no agent runs, where nobody has read that yet. As it is where it may not be read. */

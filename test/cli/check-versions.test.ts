@@ -14,18 +14,22 @@ function runAs(cluster: SandboxCluster, tag: string, count = 1): Undo {
     Object.assign(spec as object, { updateStrategy: { type: 'OnDelete' } }),
   );
   const pods = store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } }).slice(0, count);
-  const setImage = (image: string) => {
+  const setImage = (image: string, isOfTemplate: boolean) => {
     for (const pod of pods)
       store.update(refOf(pod), (one) => {
+        one.metadata.labels = {
+          ...pod.metadata.labels,
+          ...(isOfTemplate ? {} : { 'controller-revision-hash': 'other' }),
+        };
         found(
           podSpec(one).containers?.find(({ name }) => name === 'cilium-agent'),
           'its agent',
         ).image = image;
       });
   };
-  setImage(`quay.io/cilium/cilium:${tag}`);
+  setImage(`quay.io/cilium/cilium:${tag}`, false);
   return () => {
-    setImage('quay.io/cilium/cilium:v1.20.0');
+    setImage('quay.io/cilium/cilium:v1.20.0', true);
     putBack();
   };
 }

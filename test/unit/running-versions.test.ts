@@ -20,6 +20,8 @@ interface World {
   agents: readonly string[];
   deployment?: string | undefined;
   apiservers?: readonly string[];
+  /** Whether the DaemonSet counts which agents are of its template; that of Kubernetes does. */
+  counts?: boolean;
 }
 
 const named = (kind: string, name: string, labels = {}) => ({
@@ -44,13 +46,25 @@ function pods(app: string, container: string, program: string, versions: readonl
   });
 }
 
-function objectsOf({ template, agents, deployment, apiservers = [] }: World): KubeObject[] {
+function statusOf({ template, agents }: World) {
+  const own = agents.filter((one) => !one.startsWith('J'));
+  const numberReady = own.filter((one) => !/^[-!]/.test(one)).length;
+  const updatedNumberScheduled = own.filter((one) => one.replace(/^[-!]/, '') === template).length;
+  return { status: { observedGeneration: 1, desiredNumberScheduled: own.length, updatedNumberScheduled, numberReady } };
+}
+
+function objectsOf(world: World): KubeObject[] {
+  const { template, agents, deployment, apiservers = [], counts = false } = world;
   const spec = (container: string, program: string, version: string) => ({
     template: { spec: { containers: [{ name: container, image: `quay.io/cilium/${program}:v${version}` }] } },
   });
   return [
     { ...named('ConfigMap', 'cilium-config'), data: { 'cluster-name': 'a', 'cluster-id': '1' } },
-    { ...named('DaemonSet', 'cilium'), spec: spec('cilium-agent', 'cilium', template) },
+    {
+      ...named('DaemonSet', 'cilium'),
+      spec: spec('cilium-agent', 'cilium', template),
+      ...(counts ? statusOf(world) : {}),
+    },
     ...pods('cilium', 'cilium-agent', 'cilium', agents),
     ...(deployment === undefined
       ? []
@@ -100,6 +114,7 @@ const worlds = fc.record({
     .map(([first, more]) => [first, ...more]),
   deployment: fc.option(version, { nil: undefined }),
   apiservers: fc.array(fc.oneof(version, waiting), { maxLength: 2 }),
+  counts: fc.boolean(),
 });
 
 /** Of findings by their severity and cluster, in the words of `version`. */
@@ -163,5 +178,20 @@ describe('what runs', () => {
     // Who may not list pods goes by the DaemonSet.
     const written = versionOfAgents((await read('k8s-app=cilium')).agent);
     expect(written && formatVersion(written)).toBe(world.template);
+  });
+
+  it.each<[string, World, boolean]>([
+    ['all are of its template', { template: '1.20.0', agents: ['1.20.0', '!1.20.0'] }, false],
+    ['one is not', { template: '1.20.0', agents: ['1.20.0', '1.19.4'] }, true],
+    ['none is ready', { template: '1.20.0', agents: ['-1.20.0'] }, true],
+  ])('is read of the pods only where the DaemonSet does not tell: %s', async (_, world, lists) => {
+    const client = clientOf('a', { ...world, counts: true });
+    let listed = false;
+    const collect: ClusterClient['collect'] = (selection, keep) => {
+      if (selection.labelSelector === 'k8s-app=cilium') listed = true;
+      return client.collect(selection, keep);
+    };
+    await readSnapshot({ ...client, collect }, { namespace: NAMESPACE, purpose: 'connect' });
+    expect(listed).toBe(lists);
   });
 });

@@ -89,14 +89,14 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
   const { client, namespace } = target;
   const [config, agents] = await Promise.all([
     client.get(configMapRef(namespace, CILIUM_CONFIG)),
-    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+    unlessForbidden(readDaemonSet(target)),
   ]);
   if (!config) {
-    const objects = new Map(agents ? [[keyOf(refOf(agents)), agents]] : []);
+    const objects = new Map(agents ? [[keyOf(refOf(agents.daemonSet)), agents.daemonSet]] : []);
     throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
   }
   const data = dataOf(config);
-  const image = agents && (await readAgents(client, namespace, agents)).image;
+  const image = agents?.image;
   return {
     ...target,
     cluster: identityOf(data).name,
@@ -112,6 +112,11 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
       ...(mirrorsOthers(data) ? { mirrors: true } : {}),
     },
   };
+}
+
+async function readDaemonSet({ client, namespace }: Target) {
+  const daemonSet = await client.get(agentDaemonSetRef(namespace));
+  return daemonSet && { daemonSet, image: (await readAgents(client, namespace, daemonSet)).image };
 }
 
 /** {@link keptFor}; it is looked at what dials only where that is set at all. */

@@ -95,6 +95,8 @@ interface WorkloadStatus {
   updatedReplicas?: number;
   availableReplicas?: number;
   desiredNumberScheduled?: number;
+  updatedNumberScheduled?: number;
+  numberMisscheduled?: number;
   numberReady?: number;
   conditions?: Condition[];
 }
