@@ -15,9 +15,9 @@ const KINDS: readonly Pick<ObjectRef, 'apiVersion' | 'kind'>[] = [
   { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy' },
 ];
 
-/** What Kubernetes, or a distribution of it, puts into every namespace. */
+/** What Kubernetes, a distribution of it, or Istio (pilot/pkg/serviceregistry/kube/controller) puts into every namespace. */
 const OF_EVERY_NAMESPACE: Readonly<Record<string, RegExp>> = {
-  ConfigMap: /^(kube-root-ca|openshift-service-ca)\.crt$/,
+  ConfigMap: /^((kube-root-ca|openshift-service-ca)\.crt|istio-ca-root-cert)$/,
   ServiceAccount: /^(default|builder|deployer|pipeline)$/,
   RoleBinding: /^system:/,
 };

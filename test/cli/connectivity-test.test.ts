@@ -112,6 +112,29 @@ describe('connectivity test', () => {
     for (const store of [one, two]) if (store?.get(namespace)) store.delete(namespace);
   });
 
+  it('removes the namespace that it has made itself, whatever may not be looked at there', async () => {
+    [forbidden, unlisted] = ['deployments', 'secrets'];
+    const { stderr } = await meshctl(TEST);
+    [forbidden, unlisted] = [undefined, undefined];
+    expect(stderr).toContain(`Removed namespace ${NAMESPACE}`);
+    expect(stderr).not.toContain(`namespace ${NAMESPACE} stays`);
+  });
+
+  it('removes a namespace that an earlier one kept where Istio has put its own into it', async () => {
+    forbidden = 'deployments';
+    await meshctl([...TEST, '--keep']);
+    const [one] = sandbox.clusters as [SandboxCluster];
+    const metadata = { namespace: NAMESPACE, name: 'istio-ca-root-cert' };
+    one.store.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
+    const { stderr } = await meshctl(TEST);
+    forbidden = undefined;
+    expect(stderr).not.toContain(`namespace ${NAMESPACE} stays`);
+    for (const { store } of sandbox.clusters) {
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE };
+      expect(store.get(namespace)?.metadata.deletionTimestamp !== undefined || !store.get(namespace)).toBe(true);
+    }
+  });
+
   it('says at once that the image cannot be pulled, and takes its pods away', async () => {
     const image = 'registry.k8s.io/e2e-test-images/agnhost:9.99';
     const kept = await meshctl([...TEST, '--image', image, '--wait-duration', '3m', '--keep']);

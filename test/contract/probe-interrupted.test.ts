@@ -200,3 +200,44 @@ it('a second probe takes away what a killed one left, but for pods that may stil
   const pods = store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'meshctl-probe' });
   expect(pods.map(({ metadata }) => metadata.name)).toEqual(['probe-running']);
 });
+
+it('the namespace that a probe has made itself goes, whatever may not be looked at there', async () => {
+  onRequest = (_number, _context, resource, verb, namespace) => {
+    if (namespace === 'meshctl-probe' && verb === 'list' && resource !== 'pods') throw refused();
+    return undefined;
+  };
+  for (const { store } of sandbox.clusters) {
+    for (const { metadata } of store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'meshctl-probe' }))
+      store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'meshctl-probe', name: metadata.name });
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' };
+    if (store.get(namespace)) store.delete(namespace);
+  }
+  const { exitCode, stderr } = await probe();
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining(' stays') });
+  expectNothingLeft();
+});
+
+it.each([
+  ["is another's", 'theirs', ["it has ConfigMap theirs, which is another's"]],
+  ['Istio puts everywhere', 'istio-ca-root-cert', []],
+])('a namespace that an earlier probe left stays by what %s, and not silently', async (_what, name, stays) => {
+  onRequest = undefined;
+  const { store } = found(sandbox.clusters[0], 'mesh-1');
+  const labels = { 'app.kubernetes.io/managed-by': 'meshctl', 'app.kubernetes.io/component': 'probe' };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' };
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'meshctl-probe', labels } });
+  store.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'meshctl-probe', name } });
+  const { exitCode, stderr } = await probe();
+  expect(exitCode).toBe(0);
+  const said = /context "mesh-1": namespace meshctl-probe stays, since (.*); the probe's pods are gone/g;
+  expect([...stderr.matchAll(said)].map(([, why]) => why)).toEqual(stays);
+  expect(store.get(namespace) !== undefined).toBe(stays.length > 0);
+  if (stays.length > 0) {
+    store.delete(namespace);
+    await eventually(
+      () => store.get(namespace),
+      (live) => live === undefined,
+      'the namespace is gone',
+    );
+  }
+});

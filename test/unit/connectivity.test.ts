@@ -392,7 +392,7 @@ describe('a namespace that a run has taken', () => {
   }
   const take = (cluster: TestCluster, flow: Flow) => {
     const mark = beginRun(flow);
-    return takeNamespace(flow, cluster, mark, 1000).then(() => mark);
+    return takeNamespace(flow, cluster, mark, { waitMs: 1000, onMade: () => undefined }).then(() => mark);
   };
   const later = (world: { now: Date }, ms: number) => {
     world.now = new Date(world.now.getTime() + ms);

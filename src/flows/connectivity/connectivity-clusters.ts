@@ -237,9 +237,15 @@ export type Removed = 'namespace' | 'objects' | 'nothing';
 /**
  * Removes what the test made. Goes on after Ctrl-C.
  * @param run whose place it is: where another has taken it, everything there is the other's
+ * @param made the namespace where this run has made it: that very one goes without a look, which may be forbidden
  * @returns what is left where not all can be removed, of which it warns
  */
-export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Promise<Removed | Leftover> {
+export async function cleanUp(
+  flow: Flow,
+  cluster: TestCluster,
+  run: string,
+  made?: KubeObject,
+): Promise<Removed | Leftover> {
   const { client } = cluster.member;
   const { namespace } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
@@ -250,8 +256,8 @@ export async function cleanUp(flow: Flow, cluster: TestCluster, run: string): Pr
     if (otherRun('connectivity-test', marked, run, client.now())) return 'nothing';
     if (isMadeBy(TEST, live)) {
       // One that an earlier run left (--keep) may have what is others' by now.
-      const found = await othersInNamespace(client, namespace.metadata.name, (one) => isMadeBy(TEST, one), signal);
-      const why = whyNamespaceStays(found);
+      const look = () => othersInNamespace(client, namespace.metadata.name, (one) => isMadeBy(TEST, one), signal);
+      const why = live.metadata.uid === made?.metadata.uid ? undefined : whyNamespaceStays(await look());
       if (why === undefined) {
         await client.delete(refOf(live), { signal, uid: live.metadata.uid });
         return 'namespace';

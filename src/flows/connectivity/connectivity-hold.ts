@@ -82,12 +82,19 @@ function requireGlobal(found: readonly { cluster: TestCluster; namespace: KubeOb
 /**
  * Takes a cluster's namespace, which is made where there is none, for a run: by its client, which only one run can create, or
  * mark. What a run that has died left there is taken over.
+ * @param onMade told the namespace that it has made, also where it then comes no further
  * @throws MeshctlError `Rejected` where another run is at work
  */
-export async function takeNamespace(flow: Flow, cluster: TestCluster, mark: RunMark, waitMs: number): Promise<void> {
+export async function takeNamespace(
+  flow: Flow,
+  cluster: TestCluster,
+  mark: RunMark,
+  { waitMs, onMade }: { waitMs: number; onMade: (namespace: KubeObject) => void },
+): Promise<void> {
   const { client } = cluster.member;
   await whileOthersWrite(async () => {
-    await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
+    const made = await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
+    if (made) onMade(made);
     const live = await client.get(refOf(clientDeployment(cluster)));
     requireNoOther([{ cluster, live }], mark.run);
     if (live) await writeMark(cluster, live, mark);

@@ -8,6 +8,7 @@ import {
 } from '../../mesh/connectivity/connectivity.ts';
 import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests.ts';
 import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { beginRun, type RunMark } from '../run-mark.ts';
@@ -84,10 +85,11 @@ export async function testConnectivity(
   await requireFree(clusters);
   const mark = beginRun(flow);
   const begun: TestCluster[] = [];
+  const made = new Map<TestCluster, KubeObject>();
   const stays: (() => Promise<void>)[] = [];
   const leave = () => Promise.all(stays.map((stop) => stop()));
   const end = async (): Promise<Leftover[]> => {
-    if (!options.keep) return removeTest(flow, begun, { mark, namespace: options.namespace, leave });
+    if (!options.keep) return removeTest(flow, begun, { mark, made, namespace: options.namespace, leave });
     await leave();
     const signal = AbortSignal.timeout(LEAVE_MS);
     // One that was refused may have made nothing.
@@ -112,7 +114,10 @@ export async function testConnectivity(
         // Each run takes the clusters in the same order, so of two that begin at once one gets them all.
         for (const cluster of clusters.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
           begun.push(cluster);
-          await takeNamespace(flow, cluster, mark, options.waitMs);
+          await takeNamespace(flow, cluster, mark, {
+            waitMs: options.waitMs,
+            onMade: (namespace) => made.set(cluster, namespace),
+          });
           stays.push(stayInNamespace(cluster, mark));
         }
         await allOrFirstError(
@@ -139,10 +144,21 @@ export async function testConnectivity(
 async function removeTest(
   flow: Flow,
   begun: readonly TestCluster[],
-  { mark, namespace, leave }: { mark: RunMark; namespace: string; leave: () => Promise<unknown> },
+  {
+    mark,
+    made,
+    namespace,
+    leave,
+  }: {
+    mark: RunMark;
+    /** The namespaces that this run has made. */
+    made: ReadonlyMap<TestCluster, KubeObject>;
+    namespace: string;
+    leave: () => Promise<unknown>;
+  },
 ): Promise<Leftover[]> {
   const task = flow.progress.start(`Removing namespace ${namespace}`);
-  const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run)));
+  const removed = await Promise.all(begun.map((cluster) => cleanUp(flow, cluster, mark.run, made.get(cluster))));
   await leave();
   const left = removed.filter((one) => typeof one !== 'string');
   if (left.length > 0) task.fail(`Not all of the test is removed from namespace ${namespace}`);

@@ -30,12 +30,13 @@ interface Planned {
   addresses?: readonly string[];
 }
 
-/** What of a run is in a cluster, or may be: pods, or nothing but the namespace that the run has made for them. */
-export type Remains = { objects: ProbeObjects } | { namespace: KubeObject };
+/** What of a run is in a cluster, or may be: pods, and the namespace where the run has made it; or nothing but that namespace. */
+export type Remains = { objects: ProbeObjects; made?: KubeObject } | { namespace: KubeObject };
 
 /**
  * A pod on each node, in its network, and one ordinary pod, where the first of them is.
  * @param waitMs for pods to run; those that do not are told in `failed`
+ * @param onMade told the namespace that the run has made
  * @param onNoPods told what remains where surely no pod was made; undefined: nothing
  * @throws MeshctlError what the API server refuses, and that no pod runs at all
  */
@@ -46,8 +47,13 @@ export async function podStations(
   {
     waitMs,
     nextToken,
+    onMade,
     onNoPods,
-  }: { waitMs: number; onNoPods: (remains: Remains | undefined) => void } & Pick<ProbeRun, 'nextToken'>,
+  }: {
+    waitMs: number;
+    onMade: (namespace: KubeObject) => void;
+    onNoPods: (remains: Remains | undefined) => void;
+  } & Pick<ProbeRun, 'nextToken'>,
 ): Promise<Stations> {
   const { client, nodes } = site;
   const [first] = nodes;
@@ -63,6 +69,7 @@ export async function podStations(
     if (isForbidden(error)) onNoPods(undefined);
     throw error;
   });
+  if (namespace) onMade(namespace);
   // Whatever was begun is let end, so that what was made is known when it is removed.
   const made = await Promise.allSettled(planned.map(({ object }) => client.create(object)));
   const refused = made.find((result) => result.status === 'rejected');
@@ -183,7 +190,7 @@ export async function removeRemains(
   let isGoing = false;
   for (;;) {
     try {
-      isGoing ||= await removeOnce(client, remains, token, signal);
+      isGoing ||= await removeOnce(flow, client, remains, { token, signal });
       if (isGoing) await awaitGone(client, name, signal);
       return undefined;
     } catch (error) {
@@ -220,10 +227,10 @@ function namespaceOf(remains: Remains): KubeObject {
 
 /** @returns whether the namespace has been told to go */
 async function removeOnce(
+  { progress }: Pick<Flow, 'progress'>,
   client: ClusterClient,
   remains: Remains,
-  token: string,
-  signal: AbortSignal,
+  { token, signal }: { token: string; signal: AbortSignal },
 ): Promise<boolean> {
   const ref = refOf(namespaceOf(remains));
   // The very one that was made a moment ago, and no other that has come in its place: to look into it may be forbidden, too.
@@ -244,11 +251,21 @@ async function removeOnce(
     pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );
   const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
-  if (!isMadeBy('probe', live) || others.length > 0 || live.metadata.deletionTimestamp) return false;
-  // Somebody may have put something else there that is no pod.
-  const isOwn = (one: KubeObject) => one.metadata.labels?.[RUN_LABEL] !== undefined || isMadeBy('probe', one);
-  const found = await othersInNamespace(client, namespace, isOwn, signal);
-  if (whyNamespaceStays(found) !== undefined) return false;
+  if (!isMadeBy('probe', live) || live.metadata.deletionTimestamp) return false;
+  const isOfProbe = (one: KubeObject) => one.metadata.labels?.[RUN_LABEL] !== undefined;
+  // Another probe is at work there, or its pods end by their own deadline.
+  if (others.length > 0 && others.every(isOfProbe)) return false;
+  const isOwn = (one: KubeObject) => isOfProbe(one) || isMadeBy('probe', one);
+  // Somebody may have put something else there that is no pod: to look for that may be forbidden, and this run has made it a moment ago.
+  const isLookedInto = others.length === 0 && live.metadata.uid !== remains.made?.metadata.uid;
+  const found = isLookedInto
+    ? await othersInNamespace(client, namespace, isOwn, signal)
+    : { others: others.filter((pod) => !isOfProbe(pod)), unseen: [] };
+  const why = whyNamespaceStays(found);
+  if (why !== undefined) {
+    progress.warn(`context "${client.context}": namespace ${namespace} stays, since ${why}; the probe's pods are gone`);
+    return false;
+  }
   await client.delete(ref, { signal, uid: live.metadata.uid });
   return true;
 }

@@ -8,6 +8,7 @@ import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Leftover } from '../../mesh/connectivity/connectivity.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { chooseNodes, type ProbePlace, probedFamilies } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
 import { isSent, type ProbedDial, planTests } from '../../mesh/probe/tests.ts';
@@ -182,7 +183,11 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
     const onNoPods = (remains: Remains | undefined) => {
       post.remains = remains;
     };
-    const stations = await watching(await podStations(flow, site, objects, { waitMs, onNoPods, ...probe }), context);
+    const onMade = (made: KubeObject) => {
+      post.remains = { objects, made };
+    };
+    const placed = await podStations(flow, site, objects, { waitMs, onMade, onNoPods, ...probe });
+    const stations = await watching(placed, context);
     const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
     if (!outside || options.via === 'pods') return stations;
     flow.progress.warn(
