@@ -42,6 +42,20 @@ export async function whileOthersWrite(mark: () => Promise<void>): Promise<void>
 }
 
 /**
+ * Where what is marked may not be deleted, the mark alone is taken away, which is but a patch: it would hold others off after the run.
+ * @param withdraw takes it away
+ * @throws MeshctlError `Conflict` of the deletion, which came too late: {@link whileOthersWrite} tries again
+ */
+export async function deletedOr(deletion: Promise<unknown>, withdraw: () => Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code === 'Conflict') throw error;
+    await withdraw();
+  }
+}
+
+/**
  * From now on marks ever anew, so that the mark stands for as long as the run lives, whatever it waits for, and no longer. A mark that
  * fails is no failure of the run.
  * @param everyMs by the machine's own timers: the mark is on the cluster's clock, which no wait of the run's moves

@@ -60,6 +60,20 @@ describe('apply that fails', () => {
     await ok(mesh('disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-1', '--yes', '--wait=false'));
   });
 
+  it('says no longer that it is at work once it has ended, also where its Lease may not be deleted', async () => {
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (resource === 'leases' && verb === 'delete') throw new ApiError(403, 'Forbidden', 'leases is forbidden');
+      if (resource === 'deployments' && context === 'mesh-2' && verb !== 'get' && verb !== 'list') throw refusal();
+      return undefined;
+    };
+    expect((await apply(spec('mesh-1', 'mesh-2'))).exitCode).toBe(1);
+    for (const index of [0, 1]) {
+      const lease = found(storeOf(index).get(applyLeaseRef('kube-system')), 'the Lease');
+      expect(lease.metadata.annotations ?? {}).toEqual({});
+      storeOf(index).delete(applyLeaseRef('kube-system'));
+    }
+  });
+
   it('leaves a cluster that it has enabled where it cannot be seen who uses it', async () => {
     let failed = false;
     clusters.fault = async ({ verb, resource, context, name }) => {

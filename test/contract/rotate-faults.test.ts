@@ -406,6 +406,23 @@ describe('a rotation beside other operators', () => {
     expect(back.stdout).toContain('what was to replace it is no longer trusted');
   });
 
+  it.each([
+    ['may not be deleted', Number.POSITIVE_INFINITY, new ApiError(403, 'Forbidden', 'leases is forbidden')],
+    ['is not deleted at the first try', 1, new ApiError(409, 'Conflict', 'the object has been modified')],
+  ])('holds no cluster once it has ended, also where its Lease %s', async (_what, times, error) => {
+    let refusals = 0;
+    clusters.fault = async ({ resource, verb }) => {
+      if (resource !== 'leases' || verb !== 'delete' || refusals >= times) return undefined;
+      refusals += 1;
+      throw error;
+    };
+    expectOk(await rotate());
+    expect(refusals).toBeGreaterThan(0);
+    const live = clusterOf('mesh-1').store.get(LEASE);
+    expect(live?.metadata.annotations?.['meshctl.io/rotation-run']).toBeUndefined();
+    expectOk(await rotate());
+  });
+
   it('goes on where it may not say that it is at work, with a warning', async () => {
     clusters.fault = async ({ resource, context }) => {
       if (resource === 'leases' && context === 'mesh-2') throw new ApiError(403, 'Forbidden', 'leases is forbidden');

@@ -5,14 +5,14 @@
 import pLimit from 'p-limit';
 import { orRefusal } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { HOLD_MS, type Hold, holdOf, otherRun, withHold } from '../../mesh/hold.ts';
+import { HOLD_MS, type Hold, holdOf, noHold, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER, isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
+import { beginRun, deletedOr, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 
 /** For taking the mark away, whatever the command's own signal says: it may be why it ends. */
 const LEAVE_TIMEOUT_MS = 30_000;
@@ -127,10 +127,15 @@ async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Pr
   const ref = rotationLeaseRef(namespace);
   const signal = AbortSignal.timeout(LEAVE_TIMEOUT_MS);
   try {
-    const live = await client.get(ref, { signal });
-    if (!live || holdOf('rotation', live)?.run !== run) return;
-    const { uid, resourceVersion } = live.metadata;
-    await client.delete(ref, { uid, resourceVersion, signal });
+    await whileOthersWrite(async () => {
+      const live = await client.get(ref, { signal });
+      if (!live || holdOf('rotation', live)?.run !== run) return;
+      const { uid, resourceVersion } = live.metadata;
+      const patch = { metadata: { annotations: noHold('rotation') }, spec: { holderIdentity: null } };
+      await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), () =>
+        client.patch(ref, patch, { resourceVersion, signal }),
+      );
+    });
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
   }

@@ -13,7 +13,7 @@ import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { beginRun, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
+import { beginRun, deletedOr, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 
 /** Clusters at a time. */
 const PARALLEL = 8;
@@ -144,13 +144,10 @@ async function withdraw({ client, namespace }: Target, { run: own }: RunMark): P
       if (!live) return;
       const { uid, resourceVersion } = live.metadata;
       const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()));
-      if (others.length === 0) await client.delete(ref, { uid, resourceVersion, signal });
-      else
-        await client.patch(
-          ref,
-          { metadata: { annotations: workingAnnotation(own, null) } },
-          { resourceVersion, signal },
-        );
+      const patch = { metadata: { annotations: workingAnnotation(own, null) } };
+      const unmark = () => client.patch(ref, patch, { resourceVersion, signal });
+      if (others.length === 0) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
+      else await unmark();
     });
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
