@@ -129,6 +129,22 @@ it('disable goes on without one in which nothing may be removed once it is said 
   expect({ written: written(), enabled: enabled() }).toEqual({ written: ['mesh-1', 'mesh-2'], enabled: ['mesh-3'] });
 });
 
+it.each([[[]], [['--disconnect=false']], [['--disconnect']]])(
+  'disable tries each write once before it begins, with %j',
+  async (choice) => {
+    await startMesh(3);
+    clusters.requests.length = 0;
+    const done = await clusters.meshctl([...DISABLE, ...choice, '--yes']);
+    expect(done.exitCode, done.stderr).toBe(0);
+    const tried = clusters.requests
+      .filter(({ dryRun }) => dryRun)
+      .map((one) => `${one.verb} ${one.context}${one.path}`);
+    expect(tried.length).toBeGreaterThan(0);
+    expect(tried).toEqual([...new Set(tried)]);
+    expect(enabled()).toEqual([]);
+  },
+);
+
 it('disable asks nobody of one that dials none of the others, and needs no list of users where all of it goes', async () => {
   await startMesh(2);
   refuseWritesTo('mesh-2');

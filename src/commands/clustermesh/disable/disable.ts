@@ -34,6 +34,7 @@ import { choicesFor } from '../../../mesh/peers/peer-choices.ts';
 import { isLetIn, knownPeers } from '../../../mesh/peers/peers.ts';
 import { isRefusedHere, maybeSilent, type SilentContext } from '../../../mesh/peers/silent-peers.ts';
 import type { Hazard } from '../../../mesh/plan/agreement.ts';
+import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import { silentContexts, unreachableWords } from '../../../mesh/status/mesh-status.ts';
 import { seenData } from '../../../views/connect/seen-data.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -68,7 +69,7 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       read.map(({ target }) => target),
     );
     const all = await withDiallers(flags, read, others);
-    const unable = await unableAmong(context, flags, read);
+    const { unable, tried } = await unableAmong(context, flags, read);
     const able = read.filter(({ target }) => !unable.some((one) => one.context === target.client.context));
     const drafts = all.length > 0 ? able.map((one) => withPeersAmong(one, all)) : able;
     sayLeftOut(context, [...failed, ...unable]);
@@ -110,7 +111,7 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
         standing: (gone) =>
           isSaidFirst ? [] : standing(leavers.filter(({ target }) => gone.includes(target.client.context))),
       };
-      const planned = { leaving, untold, warnings, hazards, hazardsNow, refused };
+      const planned = { leaving, tried, untold, warnings, hazards, hazardsNow, refused };
       return carryOut(context, flags, { ...options, ...inTurn }, planned);
     });
     return withUnanswered(result, missing);
@@ -277,6 +278,7 @@ async function carryOut(
   options: DisableOptions & TurnWords,
   {
     leaving,
+    tried,
     untold,
     warnings,
     hazards,
@@ -284,6 +286,8 @@ async function carryOut(
     refused,
   }: {
     leaving: readonly LeavingCluster[];
+    /** Steps that the API servers have let pass as a dry run by now. */
+    tried: ReadonlySet<Step>;
     /** By context: who goes on dialling although it was to be told. */
     untold: ReadonlyMap<string, readonly string[]>;
     warnings: readonly string[];
@@ -305,7 +309,9 @@ async function carryOut(
     return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
   }
   const contexts = leaving.map(({ target }) => target.client.context);
-  await requireRemovable(context, leavingTargets(leaving), steps, contexts, options.goOn);
+  const untried = steps.filter((step) => !tried.has(step));
+  if (tried.size === 0 || untried.some(isChange))
+    await requireRemovable(context, leavingTargets(leaving), untried, contexts, options.goOn);
   for (const note of alikeWarnings(leaving.flatMap(({ draft }) => draft.notes))) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;

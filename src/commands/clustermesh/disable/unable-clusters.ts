@@ -5,6 +5,7 @@ import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
 import { refusedWrites } from '../../../flows/write/refused-writes.ts';
 import { enumerated } from '../../../mesh/counted.ts';
 import type { StandingPeer } from '../../../mesh/enable/pointing-here.ts';
+import type { Step } from '../../../mesh/plan/plan.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext } from '../../command.ts';
 import { dryRunOf } from '../../plan-result.ts';
@@ -13,17 +14,18 @@ import { choicesForPeers, type DisableFlags, isUnasked } from './agree-on-peers.
 /**
  * With `--all`, the clusters in which the API server does not let this user remove what there is: the others can leave without them.
  * None where none could; then the run says what it is refused for. A dry run shows what each API server would say.
+ * @returns also the steps that are tried by that, which need not be tried again
  */
 export async function unableAmong(
   context: CommandContext,
   flags: DisableFlags,
   drafts: readonly Omit<LeavingCluster, 'peers'>[],
-): Promise<Unanswered[]> {
-  if (!flags.all || dryRunOf(flags)) return [];
+): Promise<{ unable: readonly Unanswered[]; tried: ReadonlySet<Step> }> {
+  if (!flags.all || dryRunOf(flags)) return { unable: [], tried: new Set() };
   const targets = drafts.map(({ target }) => target);
   const steps = drafts.flatMap(({ draft }) => draft.steps);
   const refused = await refusedWrites(context, targets, steps);
-  return refused.length < drafts.length ? refused : [];
+  return refused.length < drafts.length ? { unable: refused, tried: new Set(steps) } : { unable: [], tried: new Set() };
 }
 
 /**
