@@ -17,9 +17,15 @@ const SILENT = undefined;
 
 /** What a program says of its peer, and what came of a new connection that it was to make. */
 interface Answer {
-  says: object | undefined;
+  /** Undefined where no answer came in time. */
+  says: object | 'does not run' | undefined;
   anew?: FailureReason;
 }
+
+const silence = (says: 'does not run' | undefined) =>
+  says
+    ? { error: 'pod replica is not running', idle: true as const }
+    : { error: 'no answer in time', unasked: true as const };
 
 function brokenLinks(agents: readonly (object | undefined)[], replicas?: readonly Answer[], anew?: FailureReason) {
   const tally = createTally({
@@ -29,7 +35,7 @@ function brokenLinks(agents: readonly (object | undefined)[], replicas?: readonl
   replicas?.forEach(({ says, anew: failure }, index) => {
     tally.add('kvstoremesh', {
       name: `replica-${index}`,
-      ...(says ? { clusters: remoteClusters([says]) } : { error: 'no answer in time', unasked: true }),
+      ...(typeof says === 'object' ? { clusters: remoteClusters([says]) } : silence(says)),
       failingDials: new Map(failure ? [['mesh-2', failure]] : []),
     });
   });
@@ -62,10 +68,15 @@ describe('a connection of which all agents say that it is there', () => {
   const DENIED = { class: 'permission-denied' as const, message: 'permission denied' };
   const UNTRIED = { class: 'agent-unreachable' as const, message: 'no answer in time' };
   const WELL: Answer = { says: CONNECTED };
+  const IDLE: Answer = { says: 'does not run' };
   it.each<[string, replicas: Answer[] | undefined, anew: FailureReason | undefined, unheard: true | undefined]>([
     ['KVStoreMesh has lost the peer', [{ says: EMPTY }], undefined, true],
     ['one of two replicas has lost it', [WELL, { says: HOLDING }], undefined, true],
     ['no replica runs', [], undefined, true],
+    ['the only replica does not run', [IDLE], undefined, true],
+    ['one of two replicas does not run', [WELL, IDLE], undefined, undefined],
+    ['one does not run, and the other one has lost it', [{ says: HOLDING }, IDLE], undefined, true],
+    ['one does not run, and of the other one nothing is known', [{ says: undefined }, IDLE], undefined, undefined],
     ['KVStoreMesh has not noticed, and gets no new connection', [{ ...WELL, anew: FAILS }], undefined, true],
     ['an agent has not noticed', undefined, FAILS, true],
     ['KVStoreMesh would not be let in again, and is connected', [{ ...WELL, anew: DENIED }], undefined, undefined],

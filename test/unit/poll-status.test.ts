@@ -7,6 +7,7 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { hearsOf } from '../../src/mesh/status/links.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { briskClock } from '../support/brisk-clock.ts';
@@ -67,6 +68,8 @@ interface Cluster {
   dialling?: (command: string) => Partial<ExecResult> | Promise<never> | undefined;
   /** The uid that the pod has by now which was listed. */
   uidOf?: (pod: string) => string | undefined;
+  /** There is another pod of the clustermesh-apiserver, as one is in a rollout, that no node has room for. */
+  pending?: boolean;
 }
 
 /** A cluster of agents and one clustermesh-apiserver, and what is run in them. */
@@ -79,6 +82,7 @@ function clusterOf({
   running,
   dialling,
   uidOf = String,
+  pending = false,
 }: Cluster) {
   const asked: string[] = [];
   const pod = (name: string, ...of: string[]) => ({
@@ -104,7 +108,9 @@ function clusterOf({
     async *listPages({ labelSelector }: { labelSelector: string }) {
       const isAgents = labelSelector.endsWith('=cilium');
       const named = Array.from({ length: agents }, (_, index) => (index === 0 ? 'cilium' : `cilium-${index + 1}`));
-      yield { items: isAgents ? named.map((name) => pod(name, 'cilium-agent')) : [pod('apiserver', ...containers)] };
+      const waiting = { ...pod('apiserver-2', ...containers), status: { phase: 'Pending' } };
+      const replicas = [pod('apiserver', ...containers), ...(pending ? [waiting] : [])];
+      yield { items: isAgents ? named.map((name) => pod(name, 'cilium-agent')) : replicas };
     },
     async exec(run: ExecOptions) {
       const command = run.command.join(' ');
@@ -264,6 +270,12 @@ test.each<[string, Cluster['dialling'], string | undefined]>([
           ],
     );
   }
+});
+
+test('a replica that does not run is a problem, and the cluster hears of its peers by the other one', async () => {
+  const { report } = await pollStatus(flow, clusterOf({ objects: KVSTOREMESH_ON, pending: true }).target, options);
+  expect(report.problems).toMatchObject([{ class: 'agent-unreachable', message: 'pod apiserver-2 is not running' }]);
+  expect(hearsOf(report, 'mesh-2')).toBe(true);
 });
 
 test('a replica that goes away while it makes new connections is no problem of those that are there', async () => {

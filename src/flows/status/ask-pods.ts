@@ -145,7 +145,8 @@ async function askOne(poll: Poll, of: StatusProgram, pod: PodFacts, isOn: () => 
     if (!(error instanceof MeshctlError) || isForEveryPod(error)) poll.failure ??= error;
     else {
       const unasked = saysNothing(error) ? { unasked: true as const } : {};
-      poll.add(of.component, { name: of.nameOf(pod), pod: pod.name, error: error.message, ...unasked });
+      const idle = pod.running ? {} : { idle: true as const };
+      poll.add(of.component, { name: of.nameOf(pod), pod: pod.name, error: error.message, ...unasked, ...idle });
     }
     return true;
   } finally {

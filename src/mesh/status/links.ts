@@ -71,11 +71,12 @@ export function hearsOf(report: StatusReport, peer: string): boolean | undefined
  * Whether agents that are connected may hear nothing of a peer all the same. With KVStoreMesh they are connected to its cache, which goes
  * on with what it has of a peer that is lost (Cilium's pkg/clustermesh/kvstoremesh; it is emptied when the peer is removed or
  * `clustermesh-cache-ttl` is over), and agents read that of any replica; and what does not look at its peers again says that it is
- * connected to one that is gone, where only a new connection fails.
+ * connected to one that is gone, where only a new connection fails. A replica that does not run is read by none.
  */
 function isUnfollowed({ peers, problems }: Pick<StatusReport, 'peers' | 'problems'>, peer: string): boolean {
   const cache = peers.find(({ name }) => name === peer)?.kvstoremesh;
-  const isLostByCache = cache !== undefined && cache.connected + (cache.unasked ?? 0) < Math.max(cache.total, 1);
+  const isLostByCache =
+    cache !== undefined && cache.connected + (cache.unasked ?? 0) < Math.max(cache.total - (cache.idle ?? 0), 1);
   return isLostByCache || problems.some((one) => one.peer === peer && isCutOff(one));
 }
 

@@ -96,6 +96,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         continue;
       }
       if (component === 'agent' && report && isHolding(report)) counts.holding = (counts.holding ?? 0) + 1;
+      if (component === 'kvstoremesh' && result.idle) counts.idle = (counts.idle ?? 0) + 1;
       const failure = causeOf(failureOf(result, report, expected.clusterId));
       states.set(peer, unasked ? 'not-asked' : failure.class);
       if (unasked) counts.unasked = (counts.unasked ?? 0) + 1;
@@ -173,7 +174,7 @@ interface ComponentTally {
   strangers: Map<string, PeerCounts>;
 }
 
-type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected' | 'holding' | 'unasked'>;
+type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected' | 'holding' | 'unasked' | 'idle'>;
 
 function addStrangers({ peers, strangers }: ComponentTally, { clusters = [] }: PollResult, own: string): void {
   for (const report of clusters) {

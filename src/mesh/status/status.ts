@@ -22,6 +22,8 @@ export interface PollResult {
   error?: string | undefined;
   /** With `error`: no answer came in time, or none of the pod's own, so that nothing is known of its connections. */
   unasked?: true | undefined;
+  /** With `error`: its pod does not run, so that nothing in it is read by anybody. */
+  idle?: true | undefined;
   /** The pod that was asked. */
   pod?: string | undefined;
   /** Why a connection that it was to make anew failed, or could not be tried, by peer; absent where it was not asked to. */
@@ -87,6 +89,8 @@ export interface ConnectionCounts {
   total: number;
   /** Of the total, those of which nothing is known, as no answer came in time; absent where there is none. */
   unasked?: number | undefined;
+  /** Of the total, replicas of KVStoreMesh that do not run: no agent reads from them; absent where there is none. */
+  idle?: number | undefined;
 }
 
 /** Whether something is known to be wrong. */
