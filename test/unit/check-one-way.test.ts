@@ -242,4 +242,18 @@ describe('requests for global Services of a cluster that dials another one, whic
       expect(found.sort()).toEqual(isWell ? ['all: pass'] : [passes, 'c2: skip']);
     });
   });
+
+  const WRAPS = ', and wraps packets only for pods that it hears of';
+  it.each<[string, ofOne: StatusReport, of1: string]>([
+    ['the other one is not', status(1, [WELL]), `mesh-2 is not connected to mesh-1${WRAPS}`],
+    ['it may not be', status(1, [WELL, undefined]), 'mesh-1 may not be connected to mesh-2'],
+    ['it is not', status(1, [NOT]), 'mesh-1 is not connected to mesh-2'],
+  ])('tells who is not connected to whom: %s', (_what, ofOne, of1) => {
+    const clusters = [share(cluster(1, ['mesh-2'], {}), 1), share(cluster(2, ['mesh-1'], {}), 1)];
+    const statuses = { c1: ofOne, c2: status(2, [NOT]) };
+    const observed = new Map(Object.entries(statuses).map(([context, of]) => [context, { nodes: [], status: of }]));
+    const check = MESH_CHECKS.filter(({ id }) => id === 'peers-answers');
+    const [found] = runChecks(check, { clusters, now: NOW, observed } as never);
+    expect(found?.args.reason).toBe(of1);
+  });
 });

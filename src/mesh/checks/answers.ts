@@ -78,10 +78,10 @@ function lackOfConnection(
   const [out, back] = [hears(from, to), isTunnel(to) && dialsThis(to, from) ? hears(to, from) : true];
   if (out && back) return undefined;
   const [client, server] = [from, to].map(knownAs);
-  const lacks = out === false || back === false ? 'is not connected' : 'may not be connected';
+  const lacks = (out ? back : out) === false ? 'is not connected' : 'may not be connected';
   return {
     says: out
-      ? `it ${lacks} to ${client}, and wraps packets only for pods that it hears of`
+      ? `${server} ${lacks} to ${client}, and wraps packets only for pods that it hears of`
       : `${client} ${lacks} to ${server}`,
     isUnseen: true,
   };
