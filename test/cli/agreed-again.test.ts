@@ -121,6 +121,18 @@ it('accept does nothing that has come to be while it asked about fingerprints', 
   await expectRefused({ command: 'accept', argv: () => argv, input: () => reply, change: addPolicy });
 });
 
+it('what has come to be less while it asked is done', async () => {
+  addPolicy();
+  const gone = () => {
+    const object = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace: 'default' };
+    clusterAt(clusters, 'mesh-1').store.delete({ ...object, name: 'more-1' });
+    return Promise.resolve('y');
+  };
+  const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-2'), { answers: [gone] });
+  expect(exitCode, stderr).toBe(0);
+  await ok(mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'));
+});
+
 /** Where a question is asked elsewhere than in `confirmPlan`, which looks again itself. */
 const LOOKING_AGAIN: Readonly<Record<string, RegExp>> = {
   'plan-result.ts': /context\.confirm\([\s\S]*await requireAsAgreed\(/,

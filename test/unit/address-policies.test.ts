@@ -3,6 +3,7 @@ import { addressRulesOf } from '../../src/mesh/cilium/address-rules.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { addressChangesByStranger, addressPolicyChanges } from '../../src/mesh/connect/address-policies.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { requireForeseen } from '../../src/mesh/plan/agreement.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
 /** mesh-1 comes to dial mesh-2, whose pods have addresses of 10.2.0.0/16, and whose nodes are 172.18.2.11 and 172.18.2.12. */
@@ -212,13 +213,31 @@ describe('what becomes of a policy by the first dial', () => {
     const third = { ...PEER, context: 'three', ciliumConfig: { ...PEER.ciliumConfig, 'cluster-name': 'mesh-3' } };
     const client = clientOf([EVERYTHING]);
     const { hazards, warnings } = addressPolicyChanges([PEER, third].map((server) => ({ client, server })));
-    expect(hazards).toEqual([
+    expect(hazards).toMatchObject([
       {
         cluster: 'one',
         says: 'network policy default/a allows traffic with pods and nodes of mesh-2 and mesh-3 by address, and no longer does so once they are dialled',
       },
     ]);
     expect(warnings).toEqual([expect.stringContaining('→ In policies that are to mean them, name pods by the label')]);
+  });
+
+  it.each<[string, object]>([
+    ['allows', { ingress: [{ fromCIDR: ['10.0.0.0/8'] }] }],
+    ['denies', { ingressDeny: [{ fromEntities: ['cluster', 'remote-node'] }] }],
+  ])('is foreseen where fewer policies and peers are concerned by now: %s', (_what, spec) => {
+    const third = { ...PEER, context: 'three', ciliumConfig: { ...PEER.ciliumConfig, 'cluster-name': 'mesh-3' } };
+    const hazardsOf = (names: string[], servers: (typeof PEER)[]) => {
+      const rules = addressRulesOf(cilium(spec));
+      const client = { ...clientOf([]), addressPolicies: names.map((name) => ({ name, rules })) };
+      return addressPolicyChanges(servers.map((server) => ({ client, server }))).hazards;
+    };
+    const all = hazardsOf(['default/a', 'default/b'], [PEER, third]);
+    for (const fewer of [hazardsOf(['default/b'], [PEER, third]), hazardsOf(['default/a', 'default/b'], [third])]) {
+      expect(fewer).toHaveLength(1);
+      expect(() => requireForeseen(all, fewer)).not.toThrow();
+      expect(() => requireForeseen(fewer, all)).toThrow(/\(new: default\//);
+    }
   });
 
   it('is told of a peer that is known by its message, where it comes to be dialled', () => {

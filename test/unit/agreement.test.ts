@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openedAccess, rangesLeft } from '../../src/mesh/enable/effects/opened-access.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverServiceRef } from '../../src/mesh/objects/names.ts';
 import type { ServiceSpec } from '../../src/mesh/objects/service.ts';
-import { agreementClauses } from '../../src/mesh/plan/agreement.ts';
+import { agreementClauses, type Hazard, requireForeseen } from '../../src/mesh/plan/agreement.ts';
 import { applyChanges } from '../../src/mesh/plan/diff.ts';
 import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
@@ -267,7 +270,7 @@ describe('backends that are withdrawn', () => {
       return { cluster: context, action: 'update', object, changes: [], why: '', before, wanted: of(mesh) };
     });
     const says = `requests from ${stranded} for default/web fail, which no other backends serve`;
-    expect(strandings(steps, clusters)).toEqual(
+    expect(strandings(steps, clusters)).toMatchObject(
       stranded === undefined ? [] : steps.map((step) => ({ cluster: step.cluster, says })),
     );
   });
@@ -299,7 +302,7 @@ describe('backends that are withdrawn', () => {
       wanted: of(wanted),
     };
     const says = `requests from ${stranded} for default/web fail, which no other backends serve${doubt}`;
-    expect(strandings([step], clusters)).toEqual([{ cluster: 'one', says }]);
+    expect(strandings([step], clusters)).toMatchObject([{ cluster: 'one', says }]);
   });
 
   const MAY_FAIL = 'for default/web may fail: it was not read';
@@ -328,7 +331,7 @@ describe('backends that are withdrawn', () => {
     const object = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
     const [before, after] = [of(GLOBAL), of(wanted)];
     const step: Step = { cluster: 'one', action: 'update', object, changes: [], why: '', before, wanted: after };
-    expect(doubtfulStrandings([step], clusters)).toEqual(says.map((words) => ({ cluster: 'one', says: words })));
+    expect(doubtfulStrandings([step], clusters)).toMatchObject(says.map((words) => ({ cluster: 'one', says: words })));
     expect(doubtfulStrandings([{ ...step, action: 'keep' }], clusters)).toEqual([]);
   });
 });
@@ -355,5 +358,40 @@ describe('what has to be agreed to', () => {
       'clusters that are not known here may be cut off',
     ]);
     expect(agreementClauses({ effects: [effect('d', 'moved'), effect('e', 'lost')] })).toEqual([]);
+  });
+});
+
+describe('what has come to be since it was agreed to', () => {
+  const OPENS: Hazard = { cluster: 'one', says: 'all clients get in' };
+  const losing = (of: string[], cluster = 'one', what = 'loses'): Hazard => ({
+    ...{ cluster, says: `${what} backends for ${of.join(', ')}`, enumerates: { what, members: of } },
+  });
+
+  it.each<[string, agreed: Hazard[], now: Hazard[], refused: string | undefined]>([
+    ['the same', [OPENS, losing(['a', 'b'])], [OPENS, losing(['a', 'b'])], undefined],
+    ['nothing any more', [OPENS, losing(['a', 'b'])], [], undefined],
+    ['the same in another order', [losing(['a', 'b'])], [losing(['b', 'a'])], undefined],
+    ['fewer', [losing(['a', 'b'])], [losing(['b'])], undefined],
+    ['as one what was told apart', [losing(['a']), losing(['b'])], [losing(['a', 'b'])], undefined],
+    ['another one instead', [losing(['a'])], [losing(['b'])], 'loses backends for b'],
+    ['one more', [losing(['a'])], [losing(['a', 'b'])], 'loses backends for a, b (new: b)'],
+    ['in another cluster', [losing(['a'], 'two')], [losing(['a'])], 'loses backends for a'],
+    ['worse', [losing(['a'])], [losing(['a'], 'one', 'cannot do without')], 'cannot do without backends for a'],
+    ['another thing', [losing(['a'])], [losing(['a']), OPENS], 'all clients get in'],
+  ])('is refused only where it is more: %s', (_what, agreed, now, refused) => {
+    const look = () => requireForeseen(agreed, now);
+    if (refused === undefined) expect(look).not.toThrow();
+    else expect(look).toThrow(`context "one": ${refused}: that was not so when the plan was shown and agreed to`);
+  });
+
+  it('is known by each of the names that a clause enumerates', () => {
+    const folder = fileURLToPath(new URL('../../src', import.meta.url));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const making = files
+      .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }))
+      .filter(({ text }) => /import .*\bHazard\b.*plan\/agreement\.ts/.test(text))
+      .filter(({ text }) => /says: .*\b(firstOf|enumerated|policiesNamed|join|clauseOf)\(|`.*\$\{keys\}/.test(text));
+    expect(making.length).toBeGreaterThan(3);
+    expect(making.filter(({ text }) => !text.includes('enumerates: {')).map(({ file }) => file)).toEqual([]);
   });
 });

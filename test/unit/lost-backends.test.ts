@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { requireForeseen } from '../../src/mesh/plan/agreement.ts';
 import type { Affinity } from '../../src/mesh/services/annotations.ts';
 import { type LosingCluster, lostBackends, undecidedBy } from '../../src/mesh/services/lost-backends.ts';
 import type { ClusterServices, ServiceFacts } from '../../src/mesh/services/service-facts.ts';
@@ -131,5 +132,30 @@ describe('what a cluster loses with a peer', () => {
     const told = lostBackends(of).map(({ cluster: changed, says: words }) => ({ cluster: changed, says: words }));
     expect(told).toEqual(says.map((words) => ({ cluster: 'of-a', says: words })));
     expect(undecidedBy(of)).toEqual(undecided);
+  });
+});
+
+describe('what a cluster loses by now is within what it was to lose', () => {
+  /** `a` loses `b` and `d`; with the Services that `b` and `d` have. */
+  const lostOf = (own: Made, ofB: string[], ofD: string[]) => {
+    const named = (name: string, made: Made, services: string[]) => ({
+      ...cluster(name, undefined, name === 'a' ? ['b', 'd'] : []),
+      services: new Map(services.map((one) => [`shop/${one}`, { ...service(made), name: one }])),
+    });
+    const others = [named('b', {}, ofB), named('d', {}, ofD)];
+    const of = named('a', own, ['api', 'web']);
+    return lostBackends({ of, others, loses: ['b', 'd'], gains: [], untold: [], changed: 'of-a' });
+  };
+  const BOTH = ['api', 'web'];
+  it.each<[string, ofB: string[], ofD: string[], own?: Made]>([
+    ['a Service is gone', ['web'], ['web']],
+    ['a peer has none any more', BOTH, []],
+    ['each peer has another one left', ['api'], ['web']],
+    ['of those that fail one does not any more', ['web'], [], NONE],
+  ])('%s', (_what, ofB, ofD, own = {}) => {
+    const [agreed, now] = [lostOf(own, BOTH, BOTH), lostOf(own, ofB, ofD)];
+    expect(now.map(({ says }) => says)).not.toEqual(agreed.map(({ says }) => says));
+    expect(() => requireForeseen(agreed, now)).not.toThrow();
+    expect(() => requireForeseen(now, agreed)).toThrow(/that was not so when the plan was shown/);
   });
 });

@@ -1,6 +1,6 @@
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { replacesPods } from '../../mesh/peers/restart-effects.ts';
-import type { Concerns, Hazard } from '../../mesh/plan/agreement.ts';
+import { type Concerns, type Hazard, unforeseenHazards } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { PreparedConnect } from '../connect/plan-dials.ts';
@@ -23,7 +23,7 @@ export function unforeseenOf(agreed: PreparedConnect, now: PreparedConnect): Unf
     warnings,
     effects: now.effects.filter((effect) => !effectKeys(effect).some((key) => known.has(key))),
     hazards: [
-      ...(now.hazards ?? []).filter(({ says }) => !agreed.hazards?.some((one) => one.says === says)),
+      ...unforeseenHazards(agreed.hazards ?? [], now.hazards ?? []),
       ...untold.flatMap((direction) => restartsBy(direction, now.dial.steps)),
     ],
   };

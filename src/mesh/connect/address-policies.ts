@@ -55,6 +55,10 @@ function changesIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[])
       {
         cluster: context,
         says: `${policiesNamed(policies)} ${verbOf(policies, verb)} traffic with ${whom} of ${names} ${how}, and no longer ${verbOf(policies, 'do')} so once ${once} dialled`,
+        enumerates: {
+          what: `${verb} traffic with ${whom} ${how}`,
+          members: of.flatMap(({ peer }) => policies.map((policy) => `${policy} with ${peer}`)),
+        },
       },
     ];
   });
@@ -99,12 +103,16 @@ function gainsIn(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): 
       whom,
       entities: [...new Set(of.map(({ entity }) => entity))].sort(),
       policies: [...new Set(of.map(({ name }) => name))].sort(),
+      members: of.flatMap(({ name, entity: by }) =>
+        servers.map((server) => `${name} with ${clusterNameOf(server)} by ${by}`),
+      ),
     }));
   const entity = (of: readonly string[]) => `${of.length === 1 ? 'entity' : 'entities'} ${enumerated(of)}`;
   return {
-    hazards: alike(true).map(({ whom, entities, policies }) => ({
+    hazards: alike(true).map(({ whom, entities, policies, members }) => ({
       cluster: context,
       says: `${policiesNamed(policies)} ${verbOf(policies, 'deny')} traffic with ${whom} of ${names}, too, by ${entity(entities)}`,
+      enumerates: { what: `deny traffic with ${whom}, too`, members },
     })),
     warnings: alike(false).map(
       ({ whom, entities, policies }) =>

@@ -1,4 +1,4 @@
-import { enumerated } from '../counted.ts';
+import { enumerated, firstOf } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { foldAlike, groupBy } from '../pairs.ts';
 import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
@@ -14,6 +14,11 @@ export interface Hazard {
   says: string;
   /** Of one that several clusters may have alike: the name of whom it befalls, and the clause of several, with % for their names. */
   befalls?: { name: string; several: string } | undefined;
+  /**
+   * Of a clause that is about several things at once: what it does, without naming them, and each of them, whatever their order and
+   * however few of them the clause has room for. Such a clause may come to be about fewer, which takes no other agreement.
+   */
+  enumerates?: { what: string; members: readonly string[] } | undefined;
 }
 
 /** What is one and the same of several clusters, told once. */
@@ -43,16 +48,44 @@ export function hazardWords(hazards: readonly Hazard[]): string[] {
   });
 }
 
+/** What hazards come to, each thing by itself: a new clause may say nothing but what was said before, of fewer things. */
+function keysOf({ cluster, says, enumerates }: Hazard): { key: string; member?: string }[] {
+  if (!enumerates || enumerates.members.length === 0) return [{ key: JSON.stringify([cluster, says]) }];
+  const { what, members } = enumerates;
+  return members.map((member) => ({ key: JSON.stringify([cluster, what, member]), member }));
+}
+
+/** Those hazards of a plan that are not, or not wholly, among what was agreed to. */
+export function unforeseenHazards(agreed: readonly Hazard[], now: readonly Hazard[]): Hazard[] {
+  const known = knownKeys(agreed);
+  return now.filter((one) => keysOf(one).some(({ key }) => !known.has(key)));
+}
+
+function knownKeys(agreed: readonly Hazard[]): Set<string> {
+  return new Set(agreed.flatMap(keysOf).map(({ key }) => key));
+}
+
+/** With what is new of a hazard, where some of it was agreed to. */
+function withNews(one: Hazard, known: ReadonlySet<string>): Hazard {
+  const keys = keysOf(one);
+  const added = keys.filter(({ key }) => !known.has(key)).flatMap(({ member }) => member ?? []);
+  if (added.length === 0 || added.length === keys.length) return one;
+  const news = ` (new: ${firstOf(added)})`;
+  const befalls = one.befalls && { ...one.befalls, several: `${one.befalls.several}${news}` };
+  return { ...one, says: `${one.says}${news}`, befalls };
+}
+
 /**
- * Refuses what nobody has agreed to: since a plan was shown it has come to do more, as by pods that have gone meanwhile.
+ * Refuses what nobody has agreed to: since a plan was shown it has come to do more, as by pods that have gone meanwhile. That it
+ * does less, as where a Service has been deleted, is no reason.
  * @param begun something was written before, which is left to the rollback
  * @throws MeshctlError `Conflict`, with all that has come
  */
 export function requireForeseen(agreed: readonly Hazard[], now: readonly Hazard[], begun = false): void {
-  const isAgreed = (one: Hazard) => agreed.some(({ cluster, says }) => cluster === one.cluster && says === one.says);
-  const unforeseen = now.filter((one) => !isAgreed(one));
+  const unforeseen = unforeseenHazards(agreed, now);
   if (unforeseen.length === 0) return;
-  const what = hazardWords(unforeseen).join('; ');
+  const known = knownKeys(agreed);
+  const what = hazardWords(unforeseen.map((one) => withNews(one, known))).join('; ');
   throw new MeshctlError('Conflict', `${what}: that was not so when the plan was shown and agreed to`, {
     hint: `Run the same command again, which shows the plan as it is now${begun ? '.' : '; nothing was changed.'}`,
     details: { hazards: unforeseen.map(({ cluster, says }) => ({ cluster, says })), stop: true },

@@ -25,13 +25,22 @@ export interface LosingCluster {
 /** Part of a clause about Services: before their names, the same of several clusters with % for theirs, and behind the Services' names. */
 type Words = readonly [before: string, several: string, behind: string];
 
+/** What is said of a Service. */
+interface Clause {
+  words: Words;
+  /** The same without the names of peers. */
+  what: string;
+  /** The peers that it is about; none where it is about the Service alone. */
+  of: readonly string[];
+}
+
 /** What becomes of one Service. */
 interface Loss {
   /** As it is named. */
   service: string;
   /** Its requests are served until now, and not after it. */
   fails: boolean;
-  says: readonly Words[];
+  says: readonly Clause[];
   /** Clusters that were not read, and on which it hangs. */
   unread: readonly string[];
 }
@@ -44,16 +53,20 @@ export function lostBackends(losing: LosingCluster): Hazard[] {
   const losses = lossesOf(losing);
   // What fails is read first.
   const ordered = [...losses.filter(({ fails }) => fails), ...losses.filter(({ fails }) => !fails)];
-  const told = ordered.flatMap(({ service, says }) => says.map((words) => ({ service, words })));
+  const told = ordered.flatMap(({ service, says }) => says.map((clause) => ({ service, ...clause })));
   return [...groupBy(told, ({ words }) => words.join(' '))].flatMap(([, alike]) => {
     const keys = firstOf(
       alike.map(({ service }) => service),
       MOST_SERVICES,
     );
-    return alike.slice(0, 1).map(({ words: [before, several, behind] }) => ({
+    const members = alike.flatMap(({ service, of }) =>
+      of.length > 0 ? of.map((peer) => `${service} of ${peer}`) : [service],
+    );
+    return alike.slice(0, 1).map(({ words: [before, several, behind], what }) => ({
       cluster: losing.changed,
       says: `${before} ${keys}${behind}`,
       befalls: { name: losing.of.cluster, several: `${several} ${keys}${behind}` },
+      enumerates: { what, members },
     }));
   });
 }
@@ -89,7 +102,10 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
   const [was, has] = unread.length === 1 ? ['was', 'has'] : ['were', 'have'];
   const which = `${enumerated(unread)}, which ${was} not read`;
   const stale = untold.filter((peer) => used.includes(peer) && !loses.includes(peer));
-  const straying = stale.map((peer): Words => [...requestsFrom(cluster), ` go on to what backends ${peer} had`]);
+  const straying = stale.map((peer) => ({
+    ...requestsFrom(cluster, ` go on to what backends ${peer} had`),
+    ...{ what: `requests from ${cluster} go on to what backends it had`, of: [peer] },
+  }));
   // One that is served at some of its ports only goes on at these.
   if (isServed(of) ? !isServed(after) : usedBy(after).length === 0 && unread.length > 0) {
     const left = unreadPeers(after, others);
@@ -97,22 +113,24 @@ function lossOf({ of, others, loses, gains, untold }: LosingCluster, key: string
       ? ' fail, which no other backends serve'
       : ` fail: only ${which}, may have backends for them`;
     const doubt = left.length > 0 ? `, as far as is known without ${enumerated(left)}` : '';
-    const says: Words[] = [[...requestsFrom(cluster), `${why}${doubt}`], ...straying];
+    const says: Clause[] = [requestsFrom(cluster, `${why}${doubt}`), ...straying];
     return [{ service, fails: true, says, unread: [...unread, ...left] }];
   }
-  const says: Words[] = [
-    ...(gone.length > 0 ? [losesOf(cluster, `the backends of ${enumerated(gone)} for`)] : []),
-    ...(standby.length > 0 ? [losesOf(cluster, `the backends of ${enumerated(standby)} that stand by for`)] : []),
-    ...(unread.length > 0 ? [losesOf(cluster, `what backends ${which}, ${has} for`)] : []),
+  const says: Clause[] = [
+    ...losesOf(cluster, gone, `the backends of ${enumerated(gone)} for`, 'backends'),
+    ...losesOf(cluster, standby, `the backends of ${enumerated(standby)} that stand by for`, 'backends that stand by'),
+    ...losesOf(cluster, unread, `what backends ${which}, ${has} for`, 'backends that were not read'),
     ...straying,
   ];
   return says.length > 0 ? [{ service, fails: false, says, unread }] : [];
 }
 
-function requestsFrom(cluster: string): [before: string, several: string] {
-  return [`requests from ${cluster} for`, 'requests from % for'];
+function requestsFrom(cluster: string, behind: string): Clause {
+  const before = `requests from ${cluster} for`;
+  return { words: [before, 'requests from % for', behind], what: `${before}${behind}`, of: [] };
 }
 
-function losesOf(cluster: string, what: string): Words {
-  return [`${cluster} loses ${what}`, `% lose ${what}`, ''];
+function losesOf(cluster: string, of: readonly string[], lost: string, what: string): Clause[] {
+  const words: Words = [`${cluster} loses ${lost}`, `% lose ${lost}`, ''];
+  return of.length > 0 ? [{ words, what: `${cluster} loses ${what}`, of }] : [];
 }

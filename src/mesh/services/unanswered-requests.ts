@@ -35,7 +35,7 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
   const standing = unanswered.filter((dial) => !isFirst(dial));
   return {
     hazards: starting.flatMap(({ client, servers }) =>
-      failing(client, servers).map(({ says, befalls }) => ({ cluster: client.context, says, befalls })),
+      failing(client, servers).map(({ servers: _, ...hazard }) => ({ cluster: client.context, ...hazard })),
     ),
     warnings: [
       ...starting.map(({ client, servers }) => {
@@ -60,7 +60,7 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
 export function unansweredBetween(
   client: ClusterServices,
   server: ClusterServices,
-): Pick<Hazard, 'says' | 'befalls'> | undefined {
+): Pick<Hazard, 'says' | 'befalls' | 'enumerates'> | undefined {
   const keys = usedOnceDialled(client, server);
   return keys.length > 0 ? unansweredOf(client.cluster, keys, [server.cluster]) : undefined;
 }
@@ -69,10 +69,14 @@ function unansweredOf(
   client: string,
   services: readonly string[],
   servers: readonly string[],
-): Required<Pick<Hazard, 'says' | 'befalls'>> {
+): Required<Pick<Hazard, 'says' | 'befalls' | 'enumerates'>> {
   return {
     says: clauseOf(client, services, servers),
     befalls: { name: client, several: clauseOf('%', services, servers) },
+    enumerates: {
+      what: `requests from ${client} get no answer`,
+      members: services.flatMap((service) => servers.map((server) => `${service} of ${server}`)),
+    },
   };
 }
 
@@ -108,7 +112,7 @@ function why(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): stri
 function failing(
   client: ClusterSnapshot,
   servers: readonly ClusterSnapshot[],
-): (Pick<Hazard, 'says' | 'befalls'> & { servers: readonly ClusterSnapshot[] })[] {
+): (Pick<Hazard, 'says' | 'befalls' | 'enumerates'> & { servers: readonly ClusterSnapshot[] })[] {
   return usedOf(client, servers).map(({ services, servers: of }) => ({
     ...unansweredOf(clusterNameOf(client), services, of.map(clusterNameOf)),
     servers: of,

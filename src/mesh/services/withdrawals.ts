@@ -57,7 +57,7 @@ export function strandings(steps: readonly Step[], clusters: readonly ClusterSer
     const others = [...new Set(stranded.flatMap((one) => unread.get(key)?.get(one) ?? []))];
     const doubt = others.length > 0 ? `, as far as is known without ${enumerated(others)}` : '';
     const says = `requests from ${enumerated(stranded)} for ${key} fail, which no other backends serve${doubt}`;
-    return [{ cluster, says }];
+    return [{ cluster, says, enumerates: { what: `requests for ${key} fail${doubt}`, members: stranded } }];
   });
 }
 
@@ -82,10 +82,12 @@ export function doubtfulStrandings(steps: readonly Step[], clusters: readonly Cl
     const serving = isUnserved ? (unread.get(key)?.get(of.cluster) ?? []) : [];
     const ofOthers = `requests from ${enumerated(losing)} for ${key} may fail: ${were(losing)} not read`;
     const own = `requests from ${of.cluster} for ${key} may fail: only ${enumerated(serving)} may have backends for them, and ${were(serving)} not read`;
-    return [...(losing.length > 0 ? [ofOthers] : []), ...(serving.length > 0 ? [own] : [])].map((says) => ({
-      cluster,
-      says,
-    }));
+    return [
+      ...(losing.length > 0
+        ? [{ cluster, says: ofOthers, enumerates: { what: `requests for ${key} may fail`, members: losing } }]
+        : []),
+      ...(serving.length > 0 ? [{ cluster, says: own }] : []),
+    ];
   });
 }
 

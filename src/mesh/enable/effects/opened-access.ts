@@ -24,8 +24,8 @@ export function openedAccess(snapshot: ClusterSnapshot, steps: readonly Step[]):
   );
   return [
     ...(opened === undefined ? [] : [opened]),
-    ...(isPublic ? ['its load balancer is no longer kept off the public internet'] : []),
-  ].map((says) => ({ cluster: snapshot.context, says }));
+    ...(isPublic ? [{ says: 'its load balancer is no longer kept off the public internet' }] : []),
+  ].map((hazard) => ({ cluster: snapshot.context, ...hazard }));
 }
 
 /** The Service before a plan and as it leaves it: what others have set stays where it does not change that. Undefined where it stays. */
@@ -71,13 +71,16 @@ function rangesOf(before: KubeObject, after: KubeObject): Ranges {
 }
 
 /** Undefined where nobody gets in whom the former ranges kept out. */
-function openedRanges({ former, ranges }: Ranges): string | undefined {
+function openedRanges({ former, ranges }: Ranges): Omit<Hazard, 'cluster'> | undefined {
   if (former.length === 0) return undefined;
   const added = rangesBeyond(ranges, former);
-  if (ranges.length === 0) return `all clients get in, until now only those in ${former.join(', ')}`;
-  return added.length > 0
-    ? `clients in ${added.join(', ')} get in too, until now only those in ${former.join(', ')}`
-    : undefined;
+  const until = `until now only those in ${former.join(', ')}`;
+  if (ranges.length === 0) return { says: `all clients get in, ${until}` };
+  if (added.length === 0) return undefined;
+  return {
+    says: `clients in ${added.join(', ')} get in too, ${until}`,
+    enumerates: { what: `clients get in too, ${until}`, members: added },
+  };
 }
 
 /** Who may get in by a list of source ranges that is empty or absent (Kubernetes' API reference, ServiceSpec). */
