@@ -213,6 +213,34 @@ describe('who serves whom is what requests get', () => {
     await eventually(mesh.isConnected, (connected) => connected, 'all are connected');
   });
 
+  it('and a replica that no node has room for takes nothing from what the other one hears', async () => {
+    setBackends(mesh.two, 1);
+    await eventually(
+      () => answering(mesh.two),
+      (from) => from.join() === 'mesh-1,mesh-2',
+      'mesh-2 serves too',
+    );
+    const { store, namespace } = mesh.two;
+    const labels = { 'k8s-app': 'clustermesh-apiserver' };
+    const [running] = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels });
+    const { containers } = found(running, 'a replica').spec as { containers: object[] };
+    const waiting = { apiVersion: 'v1', kind: 'Pod', namespace, name: 'clustermesh-apiserver-waiting' };
+    store.create({
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name: waiting.name, labels } },
+      spec: { containers, nodeSelector: { 'no-such': 'node' } },
+    } as KubeObject);
+    await mesh.two.settled();
+    const status = await mesh.meshctl(['clustermesh', 'status', '--context', TWO]);
+    expect(status.stdout).toContain('pod clustermesh-apiserver-waiting is not running');
+    const described = (await service('describe', 'default/echo')).stdout;
+    expect(described).not.toMatch(/as last heard|at risk|cannot count/);
+    const gate = await service('failover', 'default/echo', '--drained', '--require-survivable');
+    expect(gate, gate.stdout).toMatchObject({ exitCode: 0 });
+    store.delete(waiting);
+    setBackends(mesh.two, 0);
+    await eventually(mesh.isConnected, (connected) => connected, 'all are connected');
+  });
+
   it('and what failover prints ends requests to a cluster that is silent for good, and nothing else does', async () => {
     setBackends(mesh.two, 1);
     await eventually(

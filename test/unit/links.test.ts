@@ -74,7 +74,7 @@ describe('a connection of which all agents say that it is there', () => {
     ['one of two replicas has lost it', [WELL, { says: HOLDING }], undefined, true],
     ['no replica runs', [], undefined, true],
     ['the only replica does not run', [IDLE], undefined, true],
-    ['one of two replicas does not run', [WELL, IDLE], undefined, undefined],
+    ['one does not run, and the other one gets no new connection', [{ ...WELL, anew: FAILS }, IDLE], undefined, true],
     ['one does not run, and the other one has lost it', [{ says: HOLDING }, IDLE], undefined, true],
     ['one does not run, and of the other one nothing is known', [{ says: undefined }, IDLE], undefined, undefined],
     ['KVStoreMesh has not noticed, and gets no new connection', [{ ...WELL, anew: FAILS }], undefined, true],
@@ -90,5 +90,9 @@ describe('a connection of which all agents say that it is there', () => {
 
   it('is sound where KVStoreMesh is connected', () => {
     expect(brokenLinks([CONNECTED], [WELL, WELL])).toEqual([]);
+  });
+
+  it('is sound where a replica of KVStoreMesh does not run, and the others are connected', () => {
+    expect(brokenLinks([CONNECTED], [WELL, IDLE])).toEqual([]);
   });
 });

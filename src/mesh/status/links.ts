@@ -31,6 +31,7 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           if (state !== 'disconnected' && state !== 'unknown' && state !== 'at-risk') return [];
           const [problem] = report.problems.filter((one) => one.peer === peer);
           const [fault] = faultsBetween(report, peer, advised.clusters);
+          if (state === 'at-risk' && !fault && isKeptByOthers(report, peer)) return [];
           const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
           const holding = report.peers.find(({ name }) => name === peer)?.agents.holding ?? 0;
           const unheard =
@@ -78,6 +79,14 @@ function isUnfollowed({ peers, problems }: Pick<StatusReport, 'peers' | 'problem
   const isLostByCache =
     cache !== undefined && cache.connected + (cache.unasked ?? 0) < Math.max(cache.total - (cache.idle ?? 0), 1);
   return isLostByCache || problems.some((one) => one.peer === peer && isCutOff(one));
+}
+
+/** Whether replicas of KVStoreMesh that do not run are all that is wrong: the others are connected, and agents that restart read of those. */
+function isKeptByOthers({ peers, problems }: StatusReport, peer: string): boolean {
+  const { connected = 0, idle = 0, total = 0 } = peers.find(({ name }) => name === peer)?.kvstoremesh ?? {};
+  const own = problems.filter((one) => one.peer === peer);
+  const isOfIdle = own.every((one) => one.component === 'kvstoremesh' && one.heldOver === undefined);
+  return connected > 0 && connected + idle === total && isOfIdle;
 }
 
 /** What a server, or who names it, says to a new connection: one that stands is let be, until it ends. */
