@@ -258,6 +258,28 @@ describe('a peer that is dialled where its Service is not', () => {
   });
 });
 
+it.each([
+  ['an IP address that its Service has not', '203.0.113.8', ['peer-address-gone']],
+  // It may well lead there: only a name server tells.
+  ['a DNS name', 'mesh-2.example.org', []],
+])('of a connected peer that is dialled at %s, status tells what is known', (_what, host, ids) => {
+  const polled = (context: string, number: number, peer: string, live: readonly KubeObject[]) => {
+    const own = { 'cluster-name': `mesh-${number}`, 'cluster-id': String(number) };
+    const tally = createTally({
+      ...{ context, namespace: 'kube-system', clusterName: `mesh-${number}`, clusterId: number, peers: [peer] },
+      ...{ enabled: true, kvstoremesh: false },
+    });
+    tally.add('agent', { name: 'node-1', clusters: [{ name: peer, ready: true, connected: true }] });
+    return { report: tally.report(), snapshot: snapshotOf({ context, ciliumConfig: own, live: [...live] }) };
+  };
+  const dials = secret('cilium-clustermesh', { 'mesh-2': `endpoints:\n- https://${host}:2379\n` });
+  const server = apiserverDeployment({ users: false, kvstoremesh: false });
+  const one = polled('one', 1, 'mesh-2', [server, loadBalancerService('203.0.113.6'), dials]);
+  const two = polled('two', 2, 'mesh-1', [server, loadBalancerService('203.0.113.7')]);
+  const [report] = judgeStanding([one, two], NOW);
+  expect(report?.faults.map(({ id }) => id).filter((id) => id.startsWith('peer-address'))).toEqual(ids);
+});
+
 describe('what is about one cluster, and not about a peer of it', () => {
   const told = (problemPod: PollResult, deployment: KubeObject) => {
     const tally = createTally({

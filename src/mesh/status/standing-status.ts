@@ -1,5 +1,5 @@
 import { missingAccess } from '../apiserver/access.ts';
-import { awaitsEndpoints } from '../apiserver/endpoints.ts';
+import { awaitsEndpoints, isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { outdatedIdentity } from '../apiserver/pod-marks.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
@@ -14,6 +14,7 @@ import { enableObstacles } from '../faults/serve-faults.ts';
 import { describeKey, keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
+import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
 import { meantTogether } from '../peers/meshes.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
@@ -106,13 +107,16 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
 
 /**
  * Peers that are connected at an address that they have not, which nobody chose: such a connection does not come back, or it is one to
- * another cluster of the name, as where a backup was restored. Of one that cannot be reached, what explains it tells.
+ * another cluster of the name, as where a backup was restored. Of one that cannot be reached, what explains it tells. A host name may
+ * lead to the peer, which only a name server tells.
  */
 function strayDials(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
   const troubled = report.problems.map(({ peer }) => peer);
   return addressFaults(snapshot, others).flatMap(({ fault }): Fault[] => {
-    const other = clusterKnownAs(fault.peer, others);
-    if (fault.id !== 'peer-address-gone' || !other || troubled.includes(fault.peer)) return [];
+    const { peer = '' } = fault;
+    const other = clusterKnownAs(peer, others);
+    if (fault.id !== 'peer-address-gone' || !other || troubled.includes(peer)) return [];
+    if (!dialledAddresses(snapshot, peer).every((address) => isIpAddress(splitHostPort(address).host))) return [];
     const context = [snapshot.context, other.context];
     return [{ ...fault, hint: meshctlCommand('clustermesh check', { context }, ['--category', 'peers']) }];
   });
