@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { readLinks } from '../../src/flows/services/read-links.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
-import { lookAtClusters, waitForHealth, watchStatus } from '../../src/flows/status/status.ts';
+import { lookAtClusters, waitForHealth, watchStatus, withContested } from '../../src/flows/status/status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
@@ -396,6 +396,21 @@ test.each([
   expect(links?.asked).toEqual(asked);
   // The last one is not connected.
   expect(links?.broken[0]?.state).toBe(state);
+});
+
+test('an enable that is a next step is planned only for who prints it', async () => {
+  const planned: string[] = [];
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON });
+  const version = () => {
+    planned.push('enable');
+    return target.client.version();
+  };
+  const targets = [{ ...target, client: { ...target.client, version } as unknown as ClusterClient }];
+  await readLinks(flow, targets, false);
+  const look = await lookAtClusters(flow, targets, options);
+  expect(planned).toEqual([]);
+  await withContested(flow, targets, look);
+  expect(planned).not.toEqual([]);
 });
 
 test('agents whose DaemonSet is gone run until they are ended, and one that may not be read is told', async () => {

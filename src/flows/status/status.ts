@@ -102,19 +102,22 @@ async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?
       return target && !report.healthy ? { ...one, report: await explainProblems(flow, target, report) } : one;
     }),
   );
-  const look = judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
-  return { ...look, reports: await withContested(flow, targets, look) };
+  return judged(flow, { polled: await withCauses(flow, targets, explained), unreachable });
 }
 
-/** With what keeps an enable from its work that is a next step: what others have set, only its plan tells. */
-async function withContested(flow: Flow, targets: readonly Target[], look: Look): Promise<StatusReport[]> {
+/**
+ * With what keeps an enable from its work that is a next step: what others have set, only its plan tells. For a look of which the next
+ * steps are printed: each such enable is planned.
+ */
+export async function withContested(flow: Flow, targets: readonly Target[], look: Look): Promise<Look> {
   const { reports: clusters, unreachable } = look;
   const hints = reasonsOf({ clusters, unreachable }).map(({ hint }) => hint);
   const contested = await readContested(flow, targets, hints);
-  return clusters.map((report) => {
+  const reports = clusters.map((report) => {
     const taking = contested.get(report.context);
     return taking === undefined ? report : { ...report, contested: taking };
   });
+  return { reports, unreachable };
 }
 
 /** For whom `troubleshoot` is run, in words. */

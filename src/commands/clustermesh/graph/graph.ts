@@ -1,4 +1,4 @@
-import { lookAtClusters } from '../../../flows/status/status.ts';
+import { lookAtClusters, withContested } from '../../../flows/status/status.ts';
 import { asLooked } from '../../../flows/targets/first-look.ts';
 import { exitOf } from '../../../mesh/errors.ts';
 import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.ts';
@@ -17,7 +17,10 @@ import type { GRAPH } from './graph-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>): Promise<CommandResult> {
   const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
     const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
-    const { reports, unreachable } = await lookAtClusters(context, targets.map(asLooked), options);
+    const looked = targets.map(asLooked);
+    const look = await lookAtClusters(context, looked, options);
+    // A picture has no next steps.
+    const { reports, unreachable } = flags.output === 'table' ? await withContested(context, looked, look) : look;
     return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
   });
   const graph = graphOfStatus(mesh);

@@ -9,6 +9,7 @@ import {
   lookAtClusters,
   waitForHealth,
   watchStatus,
+  withContested,
 } from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, exitOf, MeshctlError } from '../../../mesh/errors.ts';
@@ -53,7 +54,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const resultOf = async (seen: Look, read?: Invitations) => {
       const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
       const invitations = read ?? (await readAllInvitations(context, asked.filter(isSeen)));
-      const look = withAllInvitations(seen, invitations, context.now());
+      const look = withAllInvitations(await withContested(context, asked, seen), invitations, context.now());
       const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
       const others = lone ? await othersOf(lone) : [];
       const mesh = evaluateMesh(look.reports, look.unreachable);
