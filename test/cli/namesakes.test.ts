@@ -4,6 +4,7 @@ import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
+import { grantAnn } from '../support/lesser-rights.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
@@ -209,4 +210,28 @@ it('who dials a cluster that has another peer of its name is disconnected by its
   expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('goes on dialling')]);
   expect(standing()).toEqual({ ...before, p1: { enabled: true, peers: [] } });
   await ok(mesh('disable', '--context', 'p2', '--disconnect=false', '--yes', ...kubeconfig));
+});
+
+it('meshes with one CA behind NodePorts are each well by itself, also where nodes may not be read', async () => {
+  const contexts = ['s1', 's2', 'p1', 'p2'];
+  const started = await startBareClusters(0, {
+    ...{ sharedCa: true },
+    clusters: contexts.map((context) => ({ name: `mesh-${context.slice(1)}`, context, id: Number(context.slice(1)) })),
+  });
+  try {
+    const enable = mesh('enable', '--context', contexts.join(), '--service-type', 'NodePort');
+    for (const argv of [enable, connect('s1', 's2'), connect('p1', 'p2')]) {
+      const { exitCode, stderr } = await started.meshctl(argv);
+      expect(exitCode, stderr).toBe(0);
+    }
+    const status = await started.meshctl(mesh('status', '--all', '--wait', '--wait-duration', '30s'));
+    expect(status.exitCode, status.stdout).toBe(0);
+    const check = await started.meshctl(mesh('check', '--all', '--category', 'identity,peers'));
+    expect(check.exitCode, check.stdout).toBe(0);
+    grantAnn(started.clusters, 'nodes');
+    const unread = await started.meshctl(mesh('status', '--all', '--as', 'ann'));
+    expect(unread.exitCode, unread.stdout).toBe(0);
+  } finally {
+    await started.close();
+  }
 });

@@ -14,23 +14,29 @@ let clusters: ConnectClusters;
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
 
 beforeAll(async () => {
-  clusters = await startBareClusters(0, {
+  clusters = await startRestored();
+});
+afterAll(() => clusters?.close());
+
+/** @param enabling words for enable */
+async function startRestored(...enabling: string[]): Promise<ConnectClusters> {
+  const started = await startBareClusters(0, {
     clusters: [
       { name: 'mesh-1', context: 'mesh-1', id: 1 },
       { name: 'mesh-2', context: 'mesh-2', id: 2 },
       { name: 'mesh-1', context: 'restored', id: 1 },
     ],
   });
-  for (const argv of [mesh('enable', '--context', 'mesh-1,mesh-2'), connect('mesh-1', 'mesh-2')]) {
-    const { exitCode, stderr } = await clusters.meshctl(argv);
+  for (const argv of [mesh('enable', '--context', 'mesh-1,mesh-2', ...enabling), connect('mesh-1', 'mesh-2')]) {
+    const { exitCode, stderr } = await started.meshctl(argv);
     expect(exitCode, stderr).toBe(0);
   }
-  restoreInto(clusterAt(clusters, 'restored'), clusterAt(clusters, 'mesh-1'));
+  restoreInto(clusterAt(started, 'restored'), clusterAt(started, 'mesh-1'));
   // The dials that are there, the clone's too.
-  const { exitCode, stdout } = await clusters.meshctl(mesh('status', '--context', 'restored', '--wait'));
+  const { exitCode, stdout } = await started.meshctl(mesh('status', '--context', 'restored', '--wait'));
   expect(exitCode, stdout).toBe(0);
-});
-afterAll(() => clusters?.close());
+  return started;
+}
 
 /** What holds the living cluster and its peer together, on both sides. */
 const links = () =>
@@ -97,6 +103,23 @@ const WRITING: readonly (readonly [argv: readonly string[], input?: string])[] =
 ];
 const named = WRITING.map(([argv, input]) => [argv.join(' '), argv, input] as const);
 
+/** By contexts: the faults that status tells. */
+const VERDICTS: readonly (readonly [contexts: string, ids: readonly string[]])[] = [
+  ['mesh-1,mesh-2,restored', ['cluster-name-unique']],
+  ['mesh-1,restored', ['cluster-name-unique']],
+  ['mesh-2,restored', ['peer-address-gone']],
+  ['mesh-1,mesh-2', []],
+];
+
+async function expectVerdict(of: ConnectClusters, contexts: string, ids: readonly string[]): Promise<void> {
+  const status = await of.meshctl(mesh('status', '--context', contexts, '-o', 'json'));
+  const report = jsonOf(status) as unknown as { healthy: boolean; clusters: { faults: { id: string }[] }[] };
+  const told = new Set(report.clusters.flatMap(({ faults }) => faults.map(({ id }) => id)));
+  expect([status.exitCode, report.healthy, [...told]]).toEqual([ids.length > 0 ? 1 : 0, ids.length === 0, ids]);
+  const check = await of.meshctl(mesh('check', '--context', contexts, '--category', 'identity,peers'));
+  expect(check.exitCode).toBe(status.exitCode);
+}
+
 describe('a restored backup beside the cluster that it is of', () => {
   it.each(named)('is not the one that is dialled: %s', async (_line, argv, input) => {
     const before = links();
@@ -132,18 +155,8 @@ describe('a restored backup beside the cluster that it is of', () => {
     expect(links()).toEqual(before);
   });
 
-  it.each([
-    ['mesh-1,mesh-2,restored', ['cluster-name-unique']],
-    ['mesh-1,restored', ['cluster-name-unique']],
-    ['mesh-2,restored', ['peer-address-gone']],
-    ['mesh-1,mesh-2', []],
-  ])('is not well in status, where check says so: %s', async (contexts, ids) => {
-    const status = await clusters.meshctl(mesh('status', '--context', contexts, '-o', 'json'));
-    const report = jsonOf(status) as unknown as { healthy: boolean; clusters: { faults: { id: string }[] }[] };
-    const told = new Set(report.clusters.flatMap(({ faults }) => faults.map(({ id }) => id)));
-    expect([status.exitCode, report.healthy, [...told]]).toEqual([ids.length > 0 ? 1 : 0, ids.length === 0, ids]);
-    const check = await clusters.meshctl(mesh('check', '--context', contexts, '--category', 'identity,peers'));
-    expect(check.exitCode).toBe(status.exitCode);
+  it.each(VERDICTS)('is not well in status, where check says so: %s', async (contexts, ids) => {
+    await expectVerdict(clusters, contexts, ids);
   });
 
   it('is told apart by all that is printed: no command that is named parts the living one from its peer', async () => {
@@ -178,5 +191,17 @@ describe('a restored backup beside the cluster that it is of', () => {
       expect(isRotation ? [] : parts.map(({ context }) => context), argv.join(' ')).toEqual([]);
     }
     expect(links()).toEqual(before);
+  });
+});
+
+describe('a restored backup behind a NodePort', () => {
+  let behindNodes: ConnectClusters;
+  beforeAll(async () => {
+    behindNodes = await startRestored('--service-type', 'NodePort');
+  });
+  afterAll(() => behindNodes?.close());
+
+  it.each(VERDICTS)('is not well in status, where check says so: %s', async (contexts, ids) => {
+    await expectVerdict(behindNodes, contexts, ids);
   });
 });

@@ -258,11 +258,18 @@ describe('a peer that is dialled where its Service is not', () => {
   });
 });
 
-it.each([
+/** The second of them is cordoned. */
+const NODES = snapshotOf().nodes.map((node, index) => (index === 1 ? { ...node, unschedulable: true } : node));
+
+it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nodes']]>([
   ['an IP address that its Service has not', '203.0.113.8', ['peer-address-gone']],
   // It may well lead there: only a name server tells.
   ['a DNS name', 'mesh-2.example.org', []],
-])('of a connected peer that is dialled at %s, status tells what is known', (_what, host, ids) => {
+  ['a node of a NodePort', '10.0.0.1', [], NODES],
+  ['a node that is cordoned, and Ready', '10.0.0.2', [], NODES],
+  ['a node that is not there any more', '10.0.0.3', ['peer-address-gone'], NODES],
+  ['a node, where no node may be read', '10.0.0.3', [], []],
+])('of a connected peer that is dialled at %s, status tells what is known', (_what, host, ids, nodes) => {
   const polled = (context: string, number: number, peer: string, live: readonly KubeObject[]) => {
     const own = { 'cluster-name': `mesh-${number}`, 'cluster-id': String(number) };
     const tally = createTally({
@@ -275,8 +282,9 @@ it.each([
   const dials = secret('cilium-clustermesh', { 'mesh-2': `endpoints:\n- https://${host}:2379\n` });
   const server = apiserverDeployment({ users: false, kvstoremesh: false });
   const one = polled('one', 1, 'mesh-2', [server, loadBalancerService('203.0.113.6'), dials]);
-  const two = polled('two', 2, 'mesh-1', [server, loadBalancerService('203.0.113.7')]);
-  const [report] = judgeStanding([one, two], NOW);
+  const nodePort = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 2379 }] });
+  const two = polled('two', 2, 'mesh-1', [server, nodes ? nodePort : loadBalancerService('203.0.113.7')]);
+  const [report] = judgeStanding([one, nodes ? { ...two, snapshot: { ...two.snapshot, nodes } } : two], NOW);
   expect(report?.faults.map(({ id }) => id).filter((id) => id.startsWith('peer-address'))).toEqual(ids);
 });
 

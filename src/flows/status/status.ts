@@ -13,6 +13,7 @@ import { readContested } from '../enable/read-contested.ts';
 import type { Flow, Target, Task } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 import { type KnownIdentities, withIdentities } from './ask-identity.ts';
+import { type KnownNodes, withDialledAddresses } from './dialled-at.ts';
 import { explainProblems } from './explain-status.ts';
 import { isPassing, type Poll, pollAll, watchful } from './poll-clusters.ts';
 import type { PollOptions } from './poll-status.ts';
@@ -61,24 +62,33 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
   try {
     const onProgress = (answered: number, total: number) =>
       task.tick(`Asking the agents of ${names}: ${answered}/${total} nodes`);
-    return await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true }, onProgress), task);
+    const poll = await pollAll(flow, targets, { ...options, redial: true }, onProgress);
+    return await explain(flow, targets, poll, { task });
   } finally {
     task.stop();
   }
 }
 
-/** With who agents are that lack peers in a way for which that may be why. */
+/** What has been found out at earlier looks. */
+interface Known {
+  identities: KnownIdentities;
+  nodes: KnownNodes;
+}
+
+const nothingKnown = (): Known => ({ identities: new Map(), nodes: new Map() });
+
+/** With who agents are that lack peers in a way for which that may be why, and where clusters are that others dial at their nodes. */
 async function identified(
   flow: Flow,
   targets: readonly Target[],
   { polled, unreachable }: Poll,
-  known: KnownIdentities = new Map(),
+  known: Known = nothingKnown(),
 ): Promise<Poll> {
   const asked = polled.map((one) => {
     const target = targets.find(({ client }) => client.context === one.report.context);
-    return target && !one.agents ? withIdentities(flow, target, one, known) : one;
+    return target && !one.agents ? withIdentities(flow, target, one, known.identities) : one;
   });
-  return { polled: await Promise.all(asked), unreachable };
+  return { polled: await withDialledAddresses(flow, targets, await Promise.all(asked), known.nodes), unreachable };
 }
 
 /** What the agents said, with what is configured. */
@@ -91,8 +101,13 @@ function namesOf(targets: readonly Target[]): string {
 }
 
 /** @param task is told what is known already: a connection that fails takes seconds, in which nobody else would say it */
-async function explain(flow: Flow, targets: readonly Target[], poll: Poll, task?: Pick<Task, 'update'>): Promise<Look> {
-  const { polled, unreachable } = await identified(flow, targets, poll);
+async function explain(
+  flow: Flow,
+  targets: readonly Target[],
+  poll: Poll,
+  { task, known }: { task?: Pick<Task, 'update'>; known?: Known } = {},
+): Promise<Look> {
+  const { polled, unreachable } = await identified(flow, targets, poll, known);
   const sought = polled.flatMap(({ report }) => soughtIn(report));
   if (sought.length > 0) task?.update(`Not connected: ${firstWords(sought)}; finding out why`);
   const explained = await Promise.all(
@@ -169,7 +184,7 @@ export async function waitForHealth(
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
   let isExplained = false;
-  const known: KnownIdentities = new Map();
+  const known = nothingKnown();
   const look = async (more: Pick<PollOptions, 'redial'> = {}) =>
     identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, isPassing), known);
   const told = new Set<string>();
@@ -191,7 +206,7 @@ export async function waitForHealth(
       for (const one of forlorn) tellOnce(one);
       if (flow.clock.ms() - begunAt > EXPLAINED_AFTER_MS && !isExplained) {
         isExplained = true;
-        for (const one of lastingIn(await explain(flow, targets, poll, task))) tellOnce(one);
+        for (const one of lastingIn(await explain(flow, targets, poll, { task, known }))) tellOnce(one);
       }
       const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
@@ -201,7 +216,7 @@ export async function waitForHealth(
         if (targets.length === 1 && seen.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
         const isSure = isQuiet || !seen.reports.some(({ faults }) => faults.some(mayBeOfAnother));
         const last = isSure ? poll : await look({ redial: true });
-        return await explain(flow, targets, last, task);
+        return await explain(flow, targets, last, { task, known });
       }
       task.update(waitingFor(seen, flow.clock.ms() - begunAt));
       await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
@@ -234,10 +249,11 @@ export async function watchStatus(
   silent: readonly UnreachableCluster[] = [],
 ): Promise<void> {
   const pollSoon = watchful(flow, targets, options, silent);
+  const nodes: KnownNodes = new Map();
   try {
     for (;;) {
       const poll = await pollSoon();
-      await show(await explain(flow, targets, poll));
+      await show(await explain(flow, targets, poll, { known: { ...nothingKnown(), nodes } }));
       await flow.clock.sleep(WATCH_INTERVAL_MS, flow.signal);
     }
   } catch (error) {

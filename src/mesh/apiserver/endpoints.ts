@@ -49,6 +49,26 @@ export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | unde
   return port === undefined ? undefined : hosts?.map((host) => ({ host, port }));
 }
 
+/** Whether the Service is a NodePort of which no address is known, as no node was read. */
+export function isNodePortUnseen(snapshot: ClusterSnapshot): boolean {
+  const service = apiserverService(snapshot);
+  return service !== undefined && serviceSpec(service).type === 'NodePort' && snapshot.nodes.length === 0;
+}
+
+/**
+ * Whether a node that is Ready has an address and the Service's NodePort: it answers there for as long as it is, also one that is
+ * cordoned or kept out of load balancing, at which nobody is to be connected anew.
+ */
+export function answersByNode(snapshot: ClusterSnapshot, address: string): boolean {
+  const service = apiserverService(snapshot);
+  const { type, ports } = service ? serviceSpec(service) : {};
+  const { host, port } = splitHostPort(address);
+  const isNodes = type === 'NodePort' && ports?.[0]?.nodePort === port;
+  return (
+    isNodes && snapshot.nodes.some(({ ready, addresses }) => ready && addresses.some((one) => one.address === host))
+  );
+}
+
 function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpoints | undefined {
   const service = apiserverService(snapshot);
   if (!service) return undefined;
@@ -170,8 +190,7 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
 export function awaitsEndpoints(snapshot: ClusterSnapshot): boolean {
   const service = apiserverService(snapshot);
   if (!service || lackOfService(snapshot, service)) return false;
-  const isUnseen = serviceSpec(service).type === 'NodePort' && snapshot.nodes.length === 0;
-  return !isUnseen && serviceEndpoints(snapshot) === undefined;
+  return !isNodePortUnseen(snapshot) && serviceEndpoints(snapshot) === undefined;
 }
 
 /** `host:port`, with brackets around IPv6. */

@@ -1,7 +1,14 @@
 import { missingAccess } from '../apiserver/access.ts';
-import { awaitsEndpoints, isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
+import {
+  answersByNode,
+  awaitsEndpoints,
+  isIpAddress,
+  isNodePortUnseen,
+  splitHostPort,
+} from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { outdatedIdentity } from '../apiserver/pod-marks.ts';
+import { isSameKey } from '../certificates/trust.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
@@ -12,7 +19,7 @@ import type { Fault } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { describeKey, keyOf } from '../objects/kube-object.ts';
-import { agentDaemonSetRef, CILIUM_CONFIG } from '../objects/names.ts';
+import { agentDaemonSetRef, CILIUM_CONFIG, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { isChoiceHalfRecorded } from '../peers/lost-halves.ts';
@@ -116,7 +123,9 @@ function strayDials(report: StatusReport, snapshot: ClusterSnapshot, others: rea
     const { peer = '' } = fault;
     const other = clusterKnownAs(peer, others);
     if (fault.id !== 'peer-address-gone' || !other || troubled.includes(peer)) return [];
-    if (!dialledAddresses(snapshot, peer).every((address) => isIpAddress(splitHostPort(address).host))) return [];
+    const dialled = dialledAddresses(snapshot, peer);
+    if (!dialled.every((address) => isIpAddress(splitHostPort(address).host))) return [];
+    if (dialled.some((address) => answersByNode(other, address))) return [];
     const context = [snapshot.context, other.context];
     return [{ ...fault, hint: meshctlCommand('clustermesh check', { context }, ['--category', 'peers']) }];
   });
@@ -128,7 +137,8 @@ function sharedNames(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[])
   const alike = all.filter((other) => knownAs(other) === name && knownPeers(other).length > 0);
   // Hardly any name is there twice.
   if (alike.length < 2 || !alike.includes(snapshot)) return [];
-  const mesh = meantTogether(all).filter((one) => one.includes(snapshot));
+  // Meshes may share a CA: where no address is known, nothing tells clusters of one name apart that have it.
+  const mesh = meantTogether(all).filter((one) => one.includes(snapshot) && !one.some((its) => isUntold(its, one)));
   const others = alike.filter((other) => other !== snapshot && mesh.some((one) => one.includes(other)));
   if (others.length === 0) return [];
   const contexts = others.map(({ context }) => `"${context}"`);
@@ -142,6 +152,16 @@ function sharedNames(snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[])
       hint: meshctlCommand('clustermesh check', { context: alikeContexts }, ['--category', 'identity']),
     },
   ];
+}
+
+/** Whether neither its address nor its CA tells a cluster from another one of its name. */
+function isUntold(snapshot: ClusterSnapshot, mesh: readonly ClusterSnapshot[]): boolean {
+  if (!isNodePortUnseen(snapshot)) return false;
+  const caOf = ({ tlsSecrets, ca }: ClusterSnapshot) => tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? ca?.certificate;
+  const own = caOf(snapshot);
+  return mesh.some(
+    (other) => other !== snapshot && knownAs(other) === knownAs(snapshot) && isSameKey(own, caOf(other)),
+  );
 }
 
 /** Agents that were not restarted since cilium-config was put back: what else the cluster has is as it shall be. */
