@@ -24,7 +24,7 @@ const OF_EVERY_NAMESPACE: Readonly<Record<string, RegExp>> = {
 const TOKENS: readonly unknown[] = ['kubernetes.io/service-account-token', 'kubernetes.io/dockercfg'];
 
 /** What of a namespace is not whoever's that asks. */
-export interface OthersInNamespace {
+interface OthersInNamespace {
   others: readonly KubeObject[];
   /** Kinds that may not be listed: somebody may have some. */
   unseen: readonly string[];

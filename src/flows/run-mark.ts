@@ -5,6 +5,11 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { HOLD_MS, type Hold, RENEW_MS } from '../mesh/hold.ts';
 import type { Flow, Target } from './flow.ts';
 
+/** Clusters that are marked, or looked at for marks, at a time. */
+export const MARKED_AT_A_TIME = 8;
+/** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
+export const END_TIMEOUT_MS = 30_000;
+
 /** What a run marks by where it is at work. */
 export interface RunMark {
   run: string;
@@ -20,6 +25,15 @@ export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
 /** The mark for a cluster, by its own clock: good until it has to be said anew. */
 export function markedBy({ run, host, since }: RunMark, { client }: Pick<Target, 'client'>): Hold {
   return { run, host, since, until: new Date(client.now().getTime() + HOLD_MS) };
+}
+
+/** The facts of an error by which a run stops for another one. @param object what that one has marked */
+export function heldByDetails(
+  { context, object }: { context: string; object: string },
+  { host, since, until }: Pick<Hold, 'host' | 'since' | 'until'>,
+) {
+  const heldBy = { host, since: since.toISOString(), until: until.toISOString() };
+  return { context, object, heldBy, stop: true };
 }
 
 /** Of marking what changes just then. */

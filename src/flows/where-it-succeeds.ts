@@ -11,13 +11,22 @@ export interface Unanswered {
   isUnusable?: boolean;
 }
 
+/** The error of one of several clusters with all rights that the user lacks there; of a cluster that is no target it stays as it is. */
+export async function toldInFull(
+  { inFull }: Pick<Flow, 'inFull'>,
+  target: Target | undefined,
+  error: MeshctlError,
+): Promise<MeshctlError> {
+  return (target && (await inFull?.(target, error))) ?? error;
+}
+
 /**
  * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
  * on its way.
  * @returns in the order of the targets
  */
 export async function whereItSucceeds<T>(
-  { signal, inFull }: Pick<Flow, 'signal' | 'inFull'>,
+  flow: Pick<Flow, 'signal' | 'inFull'>,
   targets: readonly Target[],
   work: (target: Target) => Promise<T>,
   parallel = Number.POSITIVE_INFINITY,
@@ -30,9 +39,9 @@ export async function whereItSucceeds<T>(
         try {
           return [await work(target)];
         } catch (error) {
-          signal.throwIfAborted();
+          flow.signal.throwIfAborted();
           if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-          failed.push({ context: target.client.context, error: (await inFull?.(target, error)) ?? error });
+          failed.push({ context: target.client.context, error: await toldInFull(flow, target, error) });
           return [];
         }
       }),

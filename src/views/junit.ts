@@ -14,7 +14,7 @@ export interface JunitCase {
 }
 
 /** Cases that belong together. */
-export interface JunitSuite {
+interface JunitSuite {
   name: string;
   cases: readonly JunitCase[];
   /** What is to be known of all of them, each a text of its own. */

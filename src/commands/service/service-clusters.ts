@@ -1,6 +1,6 @@
 import { readServiceClusters, type ServiceCluster } from '../../flows/services/read-service-clusters.ts';
 import { readServices, type ServiceScope } from '../../flows/services/read-services.ts';
-import type { Unanswered } from '../../flows/where-it-succeeds.ts';
+import { toldInFull, type Unanswered } from '../../flows/where-it-succeeds.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
@@ -93,7 +93,7 @@ export async function readAnsweringServices(
       const clusters = await readServices(context, members, scope, { onFailure: several, everyNode });
       const inFull = async ({ context: name, error }: Unanswered): Promise<Unanswered> => {
         const target = targets.find(({ client }) => client.context === name);
-        return { context: name, error: (target && (await context.inFull?.(target, error))) ?? error };
+        return { context: name, error: await toldInFull(context, target, error) };
       };
       return { clusters, unreachable: printable(unreachableData(await Promise.all(missing.map(inFull)))) };
     });

@@ -1,8 +1,9 @@
 import { createAdaptiveLimit } from '../../flows/adaptive-limit.ts';
-import { during, type Target } from '../../flows/flow.ts';
+import { during } from '../../flows/flow.ts';
 import { firstOfErrors } from '../../flows/parallel.ts';
 import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
 import { lateWords, untilQuiet } from '../../flows/until-quiet.ts';
+import { toldInFull } from '../../flows/where-it-succeeds.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
@@ -98,12 +99,7 @@ async function withRights(
   if (!client) return error;
   const found = looked.find((look) => look.client === client)?.namespace;
   const namespace = found ?? expectedNamespace(namespacesOf(flags), client.context);
-  return inFull(context, error, { client, namespace });
-}
-
-/** The same of one cluster that has refused something. */
-async function inFull({ inFull: complete }: CommandContext, error: MeshctlError, place: Target): Promise<MeshctlError> {
-  return (await complete?.(place, error)) ?? error;
+  return toldInFull(context, { client, namespace }, error);
 }
 
 /** Clusters that are looked at at a time, where the command has no flag for it. */
@@ -222,7 +218,7 @@ async function look(
     if (!(cause instanceof MeshctlError)) throw cause;
     const namespace = expectedNamespace(given, client.context);
     // Of several clusters each is told of all that is lacking there.
-    const error = await inFull(context, cause, { client, namespace });
+    const error = await toldInFull(context, { client, namespace }, cause);
     return silentCluster(context, flags, client, error);
   }
 }

@@ -35,7 +35,7 @@ import { withIdentities } from '../status/ask-identity.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { numberOf, startedWithCommand, startedWithIn } from '../status/started-with.ts';
-import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
+import { toldInFull, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import { askBgpAdvertised, askRoutes } from './ask-families.ts';
 import { type PlannedDrift, planDrift } from './plan-drift.ts';
 import { withServicesUnanswered } from './read-answers.ts';
@@ -114,7 +114,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
             const target = targets.find(({ client }) => client.context === context);
-            unseen.push({ context, error: (target && (await flow.inFull?.(target, error))) ?? error });
+            unseen.push({ context, error: await toldInFull(flow, target, error) });
             const unlooked = { isRefused: error.code === 'Forbidden' };
             return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
           });

@@ -14,6 +14,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { listAgents } from '../status/ask-agents.ts';
 import { pollStatus } from '../status/poll-status.ts';
+import { toldInFull } from '../where-it-succeeds.ts';
 import { askRoutes } from './ask-families.ts';
 
 export interface RoutesOptions {
@@ -48,7 +49,7 @@ export async function readMeshRoutes(
       flow.signal.throwIfAborted();
       if (!(error instanceof MeshctlError) || alone) throw error;
       const { context } = target.client;
-      unreachable.push(unreachableCluster(context, (await flow.inFull?.(target, error)) ?? error));
+      unreachable.push(unreachableCluster(context, await toldInFull(flow, target, error)));
       return [];
     }
   };

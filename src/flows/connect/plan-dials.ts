@@ -107,7 +107,7 @@ export async function judgeMesh(
  * The plan by which members dial each other: serve, then dial.
  * @throws MeshctlError what keeps one from being served or from dialling
  */
-export function planDials({
+function planDials({
   members,
   findings,
   wanted,
@@ -147,7 +147,7 @@ export function planDials({
 }
 
 /** Who else can tell whom a cluster dials so far. */
-export interface WhoElseTells {
+interface WhoElseTells {
   /** Reads the clusters that the plan is not about. */
   readOthers(): Promise<readonly ClusterSnapshot[]>;
   targets: readonly Target[];

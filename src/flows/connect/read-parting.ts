@@ -5,13 +5,14 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
 import { readForParting, withWhatTellsApart } from '../../snapshot/read-for-parting.ts';
 import type { Flow, Target } from '../flow.ts';
+import { toldInFull } from '../where-it-succeeds.ts';
 
 /**
  * Reads clusters that are to part: with more where no address tells that one is the peer that another one dials, and not a namesake.
  * @returns of each, in their order, what was read or why not
  */
 export async function readParting(
-  { inFull }: Pick<Flow, 'inFull'>,
+  flow: Pick<Flow, 'inFull'>,
   targets: readonly Target[],
   parallel: number,
 ): Promise<(ClusterSnapshot | MeshctlError)[]> {
@@ -21,9 +22,7 @@ export async function readParting(
       targets.map((target, index) =>
         limit(async () => {
           const result = await orError(read(target, index));
-          return result instanceof MeshctlError && targets.length > 1
-            ? ((await inFull?.(target, result)) ?? result)
-            : result;
+          return result instanceof MeshctlError && targets.length > 1 ? await toldInFull(flow, target, result) : result;
         }),
       ),
     );

@@ -12,10 +12,17 @@ import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER, isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { beginRun, deletedOr, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
-
-/** For taking the mark away, whatever the command's own signal says: it may be why it ends. */
-const LEAVE_TIMEOUT_MS = 30_000;
+import {
+  beginRun,
+  deletedOr,
+  END_TIMEOUT_MS,
+  heldByDetails,
+  MARKED_AT_A_TIME,
+  markAnew,
+  markedBy,
+  type RunMark,
+  whileOthersWrite,
+} from '../run-mark.ts';
 
 /** The clusters of a rotation, taken for it. */
 export interface HeldClusters {
@@ -125,7 +132,7 @@ async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
 /** It is no failure where that is not possible: the mark is good for a minute. */
 async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Promise<void> {
   const ref = rotationLeaseRef(namespace);
-  const signal = AbortSignal.timeout(LEAVE_TIMEOUT_MS);
+  const signal = AbortSignal.timeout(END_TIMEOUT_MS);
   try {
     await whileOthersWrite(async () => {
       const live = await client.get(ref, { signal });
@@ -141,9 +148,6 @@ async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Pr
   }
 }
 
-/** Clusters looked at at a time. */
-const PARALLEL = 8;
-
 /**
  * Sees, before a run writes what a rotation stands on, that none is at work in a cluster that it writes to. A mark that is good no longer
  * is no obstacle.
@@ -158,7 +162,7 @@ export async function requireNoRotation(
   onUnseen: (words: string) => void = () => {},
 ): Promise<void> {
   const written = steps && new Set(steps.filter(isChange).map(({ cluster }) => cluster));
-  const limit = pLimit(PARALLEL);
+  const limit = pLimit(MARKED_AT_A_TIME);
   const looks = targets
     .filter(({ client }) => !written || written.has(client.context))
     .map((target) => limit(() => requireUnheld(target, onUnseen)));
@@ -176,19 +180,15 @@ async function requireUnheld(target: Target, onUnseen: (words: string) => void):
   if (other) throw atWork(target, other);
 }
 
-function atWork({ client: { context }, namespace }: Target, { host, since, until }: Hold): MeshctlError {
+function atWork({ client: { context }, namespace }: Target, hold: Hold): MeshctlError {
+  const { host, since, until } = hold;
   const object = describeRef(rotationLeaseRef(namespace));
   return new MeshctlError(
     'Conflict',
     `context "${context}": another run, certs rotate on ${host}, is at work there at the same time, since ${since.toISOString()}`,
     {
       hint: `Wait until it has ended, then run the same command again; one that was killed holds the cluster until ${until.toISOString()} at most.`,
-      details: {
-        context,
-        object,
-        heldBy: { host, since: since.toISOString(), until: until.toISOString() },
-        stop: true,
-      },
+      details: heldByDetails({ context, object }, hold),
     },
   );
 }

@@ -3,6 +3,7 @@ import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/m
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { lateWords, untilQuiet } from '../until-quiet.ts';
+import { toldInFull } from '../where-it-succeeds.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 
 /** What the agents of several clusters said, before it is judged by what is configured. */
@@ -55,7 +56,7 @@ async function pollOne(
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError) || !isPart(error)) throw error;
-    return unreachableCluster(target.client.context, (await flow.inFull?.(target, error)) ?? error);
+    return unreachableCluster(target.client.context, await toldInFull(flow, target, error));
   }
 }
 

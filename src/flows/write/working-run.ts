@@ -13,12 +13,17 @@ import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import { beginRun, deletedOr, markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
-
-/** Clusters at a time. */
-const PARALLEL = 8;
-/** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
-const END_TIMEOUT_MS = 30_000;
+import {
+  beginRun,
+  deletedOr,
+  END_TIMEOUT_MS,
+  heldByDetails,
+  MARKED_AT_A_TIME,
+  markAnew,
+  markedBy,
+  type RunMark,
+  whileOthersWrite,
+} from '../run-mark.ts';
 
 /** A run that may take its work back. */
 export interface WorkingClusters {
@@ -40,7 +45,7 @@ export async function whileAtWork<T>(
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
   const mark = beginRun(flow);
-  const limit = pLimit(PARALLEL);
+  const limit = pLimit(MARKED_AT_A_TIME);
   const marked: { target: Target; end: () => Promise<void> }[] = [];
   const begin = async (target: Target) => {
     const { context } = target.client;
@@ -162,7 +167,7 @@ async function withdraw({ client, namespace }: Target, { run: own }: RunMark): P
  * @throws MeshctlError `Conflict` where another one is taking its work back
  */
 export async function relyOn(flow: Flow, targets: readonly Target[], own?: string): Promise<readonly string[]> {
-  const limit = pLimit(PARALLEL);
+  const limit = pLimit(MARKED_AT_A_TIME);
   const said = await Promise.all(targets.map((target) => limit(() => relyOnOthers(flow, target, own))));
   return said.flat();
 }
@@ -199,18 +204,14 @@ async function relyOnOthers({ progress }: Flow, target: Target, own: string | un
   return working.length > 0 ? [context] : [];
 }
 
-function takesBack(context: string, object: string, { host, since, until }: WorkingRun): MeshctlError {
+function takesBack(context: string, object: string, other: WorkingRun): MeshctlError {
+  const { host, until } = other;
   return new MeshctlError(
     'Conflict',
     `context "${context}": another run, apply on ${host}, has failed and takes back what it has made there, which this one has found`,
     {
       hint: `Wait until it has ended, then run the same command again; one that was killed counts until ${until.toISOString()} at most.`,
-      details: {
-        context,
-        object,
-        heldBy: { host, since: since.toISOString(), until: until.toISOString() },
-        stop: true,
-      },
+      details: heldByDetails({ context, object }, other),
     },
   );
 }

@@ -23,7 +23,7 @@ export function agentVersions({ agents = [] }: Pick<ClusterVersions, 'agents'>):
 }
 
 /** Agents of several minors that run side by side: which, and whether that is for the time of an upgrade. */
-export interface AgentsApart {
+interface AgentsApart {
   oldest: string;
   newest: string;
   isUpgrade: boolean;
@@ -108,7 +108,7 @@ export function saysApiserverApart({ apiserver, agents }: Omit<ApiserverApart, '
 }
 
 /** A Deployment whose version is not, or not alone, the one that runs. */
-export interface ApiserverUnfinished {
+interface ApiserverUnfinished {
   wanted: string;
   runs: string;
 }
@@ -130,10 +130,7 @@ export function saysApiserverUnfinished({ wanted, runs }: ApiserverUnfinished): 
 }
 
 /** The oldest and the newest agents of clusters that are of one mesh, each with its context. */
-export type VersionEnds = readonly [
-  { context: string; version: CiliumVersion },
-  { context: string; version: CiliumVersion },
-];
+type VersionEnds = readonly [{ context: string; version: CiliumVersion }, { context: string; version: CiliumVersion }];
 
 /** Undefined where the clusters are at most one minor apart; what is so within one cluster, {@link agentsApart} tells. */
 export function meshApart(clusters: readonly Pick<ClusterVersions, 'context' | 'agents'>[]): VersionEnds | undefined {

@@ -108,7 +108,7 @@ export function isGlobalByDefault(ciliumConfig: CiliumConfig, image: string | un
 }
 
 /** Whether Cilium's operator writes EndpointSlices of what other clusters have, for Services that are to have them. */
-export function mirrorsOthers(ciliumConfig: Readonly<Record<string, string>>): boolean {
+export function mirrorsOthers(ciliumConfig: CiliumConfig): boolean {
   return isOn(ciliumConfig, 'clustermesh-enable-endpoint-sync');
 }
 

@@ -30,9 +30,9 @@ export function leadOf(mesh: Clusters, report: StatusReport, fault: Fault): stri
   if (isLeadless(mesh, report, fault)) return undefined;
   const { id, outage } = fault;
   const connected = isHeld(mesh, report, fault);
-  // Of a user that may not be missed it is not known whether any connection needs it.
   // Who is meant by a name is not a matter of whether it is connected.
   if (id === 'cluster-name-unique') return undefined;
+  // Of a user that may not be missed it is not known whether any connection needs it.
   if (id === 'agents-missing' || id === 'agents-outdated' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection is affected yet';

@@ -12,7 +12,7 @@ import { afterSource, lackOfSource } from '../../../flows/enable/given-authority
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
-import { firstFailure, isInaccessible, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
+import { firstFailure, isInaccessible, toldInFull, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
@@ -208,7 +208,7 @@ function optionsOf(flags: EnableFlags): EnableOptions {
 /** A refusal with all rights that are lacking there. */
 async function inFull(run: CommandContext, targets: readonly Target[], failure: EnableFailure): Promise<EnableFailure> {
   const target = targets.find(({ client }) => client.context === failure.context);
-  return { ...failure, error: (target && (await run.inFull?.(target, failure.error))) ?? failure.error };
+  return { ...failure, error: await toldInFull(run, target, failure.error) };
 }
 
 /** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
