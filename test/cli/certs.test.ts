@@ -223,7 +223,7 @@ describe('certs rotate', () => {
     expect(stopped.stderr).toMatch(/To continue: meshctl clustermesh certs rotate .*--context mesh-1,mesh-2$/m);
     const tls = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls', '-o', 'short']);
     const way = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2';
-    expect(tls.stdout).toContain('it stopped in phase 3 of 5 (issue the certificates of each cluster)');
+    expect(tls.stdout).toContain('it is in phase 3 of 5 (issue the certificates of each cluster)');
     expect(tls.stdout).toContain(way);
     const alone = await meshctl.ok(['clustermesh', 'check', '--context', 'mesh-1', '--category', 'tls', '-o', 'json']);
     expect(jsonOf(alone).checks).toContainEqual(
@@ -259,7 +259,7 @@ describe('certs rotate', () => {
     expect([nothing.exitCode, left]).toEqual([130, expect.stringContaining('Nothing was renewed before it stopped')]);
     for (const context of ['mesh-1', 'mesh-2'])
       expect(left).toMatch(
-        new RegExp(`"${context}": a rotation .* it stopped in phase 3 of 5 .* To continue: ${way}\\b`),
+        new RegExp(`"${context}": a rotation .* it is in phase 3 of 5 .* To continue: ${way}\\b`),
       );
     await untilHealthy(sandbox, ['mesh-1']);
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);

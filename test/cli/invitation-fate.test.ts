@@ -162,7 +162,7 @@ describe('an invitation', () => {
     setSecret(clusterAt(two.clusters, 'mesh-1'), SERVER_CERT_SECRET, { 'ca.crt': trusted.join('') });
     for (const argv of [mesh('invite'), mesh('accept', 'invitation.yaml', '-y')]) {
       const refused = failureOf(await a(argv));
-      expect(refused.says).toMatch(/a rotation of the CA is unfinished.*: it stopped in phase \d of 5/);
+      expect(refused.says).toMatch(/a rotation of the CA is unfinished.*: it is in phase \d of 5/);
       expect(refused.says).toMatch(/meshctl clustermesh certs rotate --context mesh-1$/m);
     }
   });

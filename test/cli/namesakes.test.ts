@@ -228,7 +228,8 @@ it('meshes with one CA behind NodePorts are each well by itself, also where node
     expect(status.exitCode, status.stdout).toBe(0);
     const check = await started.meshctl(mesh('check', '--all', '--category', 'identity,peers'));
     expect(check.exitCode, check.stdout).toBe(0);
-    grantAnn(started.clusters, 'nodes');
+    const everywhere = started.clusters.map((cluster) => ({ ...cluster, name: 'mesh-2' }));
+    grantAnn(everywhere, 'nodes');
     const unread = await started.meshctl(mesh('status', '--all', '--as', 'ann'));
     expect(unread.exitCode, unread.stdout).toBe(0);
   } finally {

@@ -395,7 +395,7 @@ describe('a rotation beside other operators', () => {
     for (const { exitCode, stdout } of [plan, routine]) {
       expect(exitCode).toBe(1);
       expect(stdout).toMatch(
-        /✗ mesh-1: a rotation of the CA is unfinished: it stopped in phase 2 of 5 .*; --older-than leaves/,
+        /✗ mesh-1: a rotation of the CA is unfinished: it is in phase 2 of 5 .*; --older-than leaves/,
       );
       expect(stdout.replaceAll(/\s+/g, ' ')).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');
     }

@@ -74,7 +74,7 @@ export function createTransport(options: TransportOptions): Transport {
    * @returns `repeated`: an earlier attempt may have been carried out too
    */
   async function answered<T extends { status: number; retryAfter?: string | undefined }>(
-    request: Pick<ApiRequest, 'action' | 'idempotent' | 'path'> & { method: string },
+    request: Pick<ApiRequest, 'action' | 'idempotent' | 'path' | 'stores'> & { method: string },
     { signal, logIn }: Limits,
     attempt: (login: Credentials) => Promise<T>,
     discard: (answer: T) => void,
@@ -85,9 +85,11 @@ export function createTransport(options: TransportOptions): Transport {
       if (signal.aborted) throw errorOfAbort(signal);
       const login = await logIn();
       const startedMs = performance.now();
+      // Only what may be stored says whether it is: of a deletion the path does not tell.
+      const isTrial = request.stores === false ? ' (a dry run)' : '';
       const note = (outcome: unknown) =>
         options.debug?.(
-          `${request.method} ${options.shown}${shownPath(request.path)} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+          `${request.method} ${options.shown}${shownPath(request.path)} ${outcome} ${Math.round(performance.now() - startedMs)} ms${isTrial}`,
           request.method !== 'GET' || request.action.resource?.startsWith('pods/') ? 'act' : 'read',
         );
       let waitMs: number | undefined;

@@ -132,13 +132,13 @@ export function acceptedInRotation(snapshot: ClusterSnapshot): readonly Certific
   return accepted.length > 0 ? accepted : trustInRotation(snapshot).map(({ facts }) => facts);
 }
 
-/** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
+/** How far it is, in words: `a rotation of the CA is unfinished: it is in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
 export function describeUnfinished({ phase, orPhase = phase, stage, trustsBoth }: UnfinishedRotation): string {
   const numbers = [...new Set([phase, orPhase].map((one) => ROTATION_PHASES.indexOf(one) + 1))].sort();
   const title = orPhase === phase ? ` (${titleOfPhase(phase)})` : '';
   const at = `phase ${numbers.join(' or ')} of ${ROTATION_PHASES.length}${title}`;
   const trusted = stage === 'trusting' ? 'the present CA and its successor' : 'the CA and the former one';
-  return `a rotation of the CA is unfinished: it stopped in ${at}, and ${trusted} are ${trustsBoth ? 'both trusted' : 'not both trusted everywhere'}`;
+  return `a rotation of the CA is unfinished: it is in ${at}, and ${trusted} are ${trustsBoth ? 'both trusted' : 'not both trusted everywhere'}`;
 }
 
 /**
