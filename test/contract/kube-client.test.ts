@@ -120,6 +120,17 @@ describe('requests', () => {
   });
 });
 
+test('debug lines tell what was a dry run, which the path of a deletion does not', async () => {
+  const server = await serve(good);
+  const lines: string[] = [];
+  const client = open(server.url, {}, { debug: (line) => lines.push(line) });
+  const secret = { apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name: 'cilium-ca' };
+  await client.delete(secret, { dryRun: true });
+  await client.delete(secret);
+  await client.get(secret);
+  expect(lines.map((line) => line.endsWith(' ms (a dry run)'))).toEqual([true, false, false]);
+});
+
 test('debug lines tell who ended an attempt that got no answer: its time, or who had no more need of it', async () => {
   const server = await serve(() => undefined);
   const ended = async (signal: AbortSignal) => {
