@@ -123,6 +123,8 @@ export interface Agreement {
   yes: boolean;
   /** Those of which it has steps that a rotation of certificates stands on: it is not to be at work in one that is written to. */
   targets: readonly Target[];
+  /** How many clusters are asked at a time. */
+  parallel?: number | undefined;
   /** The clusters whose peers the plan speaks of, as they were read for it; empty where it is about nobody's connections. */
   planned: readonly PlannedCluster[];
   /** What is shown before the question, where that is not the plan: who carries it out does it by other steps. */
@@ -178,9 +180,10 @@ export async function requireAsAgreed(
 function requireUnheld(
   context: CommandContext,
   { steps }: PlanReport,
-  { targets, besides }: Pick<Agreement, 'targets' | 'besides'>,
+  { targets, besides, parallel }: Pick<Agreement, 'targets' | 'besides' | 'parallel'>,
 ): Promise<void> {
-  return requireNoRotation(context, targets, besides ? undefined : steps, (words) => context.progress.warn(words));
+  const onUnseen = (words: string) => context.progress.warn(words);
+  return requireNoRotation(context, targets, besides ? undefined : steps, { onUnseen, parallel });
 }
 
 /**

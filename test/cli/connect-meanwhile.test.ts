@@ -52,7 +52,15 @@ afterAll(async () => {
 });
 
 /** As before, but for what the other operator has changed. */
-async function expectStopped(what: string, index: number, run: (change: () => void) => Promise<unknown>) {
+const changed = (what: string) =>
+  `${what} changed meanwhile, and the plan rests on what was there before → Run the same command again: its plan goes by what is there now.`;
+
+async function expectStopped(
+  what: string,
+  index: number,
+  run: (change: () => void) => Promise<unknown>,
+  says = changed,
+) {
   restore = remembered(index);
   let before: unknown;
   const result = (await run(() => {
@@ -62,9 +70,7 @@ async function expectStopped(what: string, index: number, run: (change: () => vo
   })) as { exitCode: number; stderr: string };
   expect(before).toBeDefined();
   expect(result.exitCode, result.stderr).toBe(1);
-  expect(result.stderr.replaceAll(/\s+/g, ' ')).toContain(
-    `context "mesh-${index + 1}": ${what} changed meanwhile, and the plan rests on what was there before → Run the same command again: its plan goes by what is there now.`,
-  );
+  expect(result.stderr.replaceAll(/\s+/g, ' ')).toContain(`context "mesh-${index + 1}": ${says(what)}`);
   expect(standing()).toEqual(before);
   return result;
 }
@@ -84,15 +90,22 @@ it.each(Object.keys(CHANGES))('%s, while the peers are let in: what was written 
 
 it.each(Object.keys(CHANGES))('%s, while the question waits for its answer: nothing is written', async (what) => {
   if (what === 'its id') expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
-  await expectStopped(what, 0, async (change) => {
-    const answer = async () => {
-      change();
-      clusters.requests.length = 0;
-      return 'y';
-    };
-    const argv = connect('mesh-1', 'mesh-2', '--destination-endpoint', 'mesh-2=203.0.113.9:2379');
-    const result = await clusters.meshctl(argv, { answers: [answer] });
-    expect(clusters.requests.filter(isWrite)).toEqual([]);
-    return result;
-  });
+  // What the plan would do is looked at first, and one of another id has none.
+  const says = what === 'its id' ? () => 'its clustermesh-apiserver runs as "mesh-1" with the id 1, and' : undefined;
+  await expectStopped(
+    what,
+    0,
+    async (change) => {
+      const answer = async () => {
+        change();
+        clusters.requests.length = 0;
+        return 'y';
+      };
+      const argv = connect('mesh-1', 'mesh-2', '--destination-endpoint', 'mesh-2=203.0.113.9:2379');
+      const result = await clusters.meshctl(argv, { answers: [answer] });
+      expect(clusters.requests.filter(isWrite)).toEqual([]);
+      return result;
+    },
+    says,
+  );
 });

@@ -133,10 +133,13 @@ describe('a connect that is cut', () => {
 
   it('says for a cluster that is gone in the middle how to mend it', async () => {
     let dead = false;
+    // Before that its etcd is asked for the plan.
+    let wrote = false;
     clusters.fault = async (request) => {
       // mesh-2 goes away for good once it has let its peers in; the last file to be written fails for that.
       if (request.context !== 'mesh-2') return undefined;
-      dead ||= request.subresource === 'portforward';
+      wrote ||= isMeshWrite(request);
+      dead ||= wrote && request.subresource === 'portforward';
       return dead ? 'drop' : undefined;
     };
     const result = await clusters.meshctl([...CONNECT, '--wait-duration', '1s', '-o', 'json']);

@@ -30,7 +30,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   EnableResult: [],
   Error: [],
   ExplanationList: ['explanations'],
-  FailoverReport: ['drainedOnly', 'services', 'assumed'],
+  FailoverReport: ['drainedOnly', 'services', 'assumed', 'notGlobal'],
   FirewallRules: ['rules'],
   GlobalServiceResult: ['namespace', 'name', 'global'],
   HelmResult: ['dryRun'],
@@ -73,6 +73,8 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
       'unfinished',
     ],
     'invitations',
+    // What keeps a cluster's state in a kvstore is a fault of its own; whose fields a hint takes over is said by the hint.
+    ...['contested', 'kvstore'],
   ],
   VersionReport: ['client'],
 };

@@ -111,7 +111,7 @@ async function carryOut(
 ): Promise<{ steps: readonly Step[]; held: readonly string[]; switched: readonly string[] }> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
-  await requireNoRotation(flow, targets, steps);
+  await requireNoRotation(flow, targets, steps, { parallel: options.parallel });
   const authorities = await readAuthorities(targets, steps, options.parallel);
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
   const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);
@@ -140,7 +140,7 @@ async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );
-    await relyOn(flow, targets, options.account?.run);
+    await relyOn(flow, targets, options.parallel, options.account?.run);
     await requireStanding(targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();

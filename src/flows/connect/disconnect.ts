@@ -45,7 +45,7 @@ export async function disconnectClusters(
       verified: unseen.length === 0,
     };
   }
-  await requireNoRotation(flow, targets, plan.steps);
+  await requireNoRotation(flow, targets, plan.steps, { parallel: options.parallel });
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   const shown = await readServerCertificates(targets, options.parallel);
   try {

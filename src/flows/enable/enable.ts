@@ -176,7 +176,7 @@ async function enableIn(
   // Those that lose their connection with the pods read the CA when they notice it: by then the kubelets are to have brought the new one.
   if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
-  if (![...foundation, ...rest].every(isChange)) await relyOn(flow, [target], run);
+  if (![...foundation, ...rest].every(isChange)) await relyOn(flow, [target], 1, run);
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));

@@ -225,7 +225,7 @@ async function relyOnKept(
   { account, parallel }: RunOptions,
 ): Promise<void> {
   const targets = members.map(({ target }) => target);
-  const shared = await relyOn(flow, targets, account.run);
+  const shared = await relyOn(flow, targets, parallel, account.run);
   if (shared.length === 0) return;
   for (const { member, draft } of kept) {
     if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);

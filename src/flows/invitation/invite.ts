@@ -116,7 +116,7 @@ export function spentSteps({ client: { context } }: Target, kept: readonly KeptI
 
 /** Writes the Secret of an invitation, or nothing. */
 export async function writeInvite(flow: Flow, { target, steps }: PreparedInvite): Promise<void> {
-  await requireNoRotation(flow, [target], steps, (words) => flow.progress.warn(words));
+  await requireNoRotation(flow, [target], steps, { onUnseen: (words) => flow.progress.warn(words) });
   const writer = createClusterWriter(flow, [target], 1);
   try {
     await during(flow, { doing: 'Keeping the key', done: 'The key is kept in this cluster' }, () =>

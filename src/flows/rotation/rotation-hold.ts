@@ -152,17 +152,20 @@ async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Pr
  * Sees, before a run writes what a rotation stands on, that none is at work in a cluster that it writes to. A mark that is good no longer
  * is no obstacle.
  * @param steps of the plan; absent where it writes to each of the targets, whatever its plan
- * @param onUnseen hears of clusters where marks may not be read, which are no obstacle either; absent where that was said before
+ * @param options.onUnseen hears of clusters where marks may not be read, which are no obstacle either; absent where that was said before
  * @throws MeshctlError `Conflict`, as a second rotation does, of the first that is held; the others are said
  */
 export async function requireNoRotation(
   flow: Pick<Flow, 'progress'>,
   targets: readonly Target[],
   steps?: readonly Pick<Step, 'cluster' | 'action'>[],
-  onUnseen: (words: string) => void = () => {},
+  {
+    onUnseen = () => {},
+    parallel = MARKED_AT_A_TIME,
+  }: { onUnseen?: (words: string) => void; parallel?: number | undefined } = {},
 ): Promise<void> {
   const written = steps && new Set(steps.filter(isChange).map(({ cluster }) => cluster));
-  const limit = pLimit(MARKED_AT_A_TIME);
+  const limit = pLimit(parallel);
   const looks = targets
     .filter(({ client }) => !written || written.has(client.context))
     .map((target) => limit(() => requireUnheld(target, onUnseen)));

@@ -166,8 +166,13 @@ async function withdraw({ client, namespace }: Target, { run: own }: RunMark): P
  * @returns the contexts where it was said
  * @throws MeshctlError `Conflict` where another one is taking its work back
  */
-export async function relyOn(flow: Flow, targets: readonly Target[], own?: string): Promise<readonly string[]> {
-  const limit = pLimit(MARKED_AT_A_TIME);
+export async function relyOn(
+  flow: Flow,
+  targets: readonly Target[],
+  parallel: number,
+  own?: string,
+): Promise<readonly string[]> {
+  const limit = pLimit(parallel);
   const said = await Promise.all(targets.map((target) => limit(() => relyOnOthers(flow, target, own))));
   return said.flat();
 }

@@ -308,7 +308,7 @@ function differentPeers(input: CheckInput, all: readonly ClusterSnapshot[]): Fin
             ? settleIdentity(named, all, agents?.get(named.context))
             : isThere
               ? ownValue([named], [], { key: 'cluster-name', helm: 'cluster.name', value: '<name>' })
-              : input.unpaired
+              : input.areStanding
                 ? `If that cluster was replaced, forget the former one, then connect this one: ${forget(context, [name])} && ${connectCommand(context, named.context)}`
                 : // Whoever asks before they are connected does so next.
                   `If that cluster was replaced, forget the former one: ${knowersOf(name, id)

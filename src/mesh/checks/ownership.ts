@@ -35,6 +35,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   {
     id: 'ownership-managers',
     category: 'ownership',
+    observes: true,
     title: 'no one else has set what enable would write otherwise',
     // Who sets a field to the very value that it has shares it (server-side apply): neither undoes what the other wants.
     subject: ({ context, objects }, { observed }) => {

@@ -113,7 +113,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     }
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
     const { targets } = prepared;
-    const agreement = { yes: flags.yes, targets, planned: plannedClusters(targets, snapshots), hazardsNow };
+    const agreement = {
+      ...{ yes: flags.yes, parallel: flags.parallel },
+      ...{ targets, planned: plannedClusters(targets, snapshots), hazardsNow },
+    };
     await confirmCuts(context, report, agreement);
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable({

@@ -143,6 +143,7 @@ async function carryOut(
   const agreement = {
     question: 'Disconnect these clusters?',
     yes: flags.yes,
+    parallel: flags.parallel,
     targets: prepared.targets,
     planned: clustersOfParting(prepared),
     hazardsNow: async () => (await readLost()).hazards,

@@ -25,9 +25,10 @@ export function runChecksByMesh<Input extends CheckInput>(
 
 function runByMesh<Input extends CheckInput>(
   checks: readonly Check<Input>[],
-  input: Input,
+  given: Input,
   skip: readonly string[],
 ): Finding[] {
+  const input: Input = { ...given, areStanding: true };
   const meshes = meantTogether(input.clusters);
   if (meshes.length < 2) return runChecks(checks, { ...input, unpaired: unpairedIn(input.clusters) }, skip);
   const found = meshes.flatMap((clusters) => {

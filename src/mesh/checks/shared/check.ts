@@ -33,6 +33,8 @@ export interface CheckInput {
    * that are to be connected.
    */
   unpaired?: readonly [from: string, to: string][] | undefined;
+  /** They are judged as they stand, and not to be connected by whoever asks. */
+  areStanding?: true | undefined;
   /** Contexts of clusters whose etcd the user may not ask for those ids. */
   peerIdsRefused?: ReadonlySet<string> | undefined;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
