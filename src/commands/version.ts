@@ -1,7 +1,7 @@
 import { during, type Target } from '../flows/flow.ts';
 import { readVersions } from '../flows/versions/read-versions.ts';
 import { type Unanswered, whereItSucceeds } from '../flows/where-it-succeeds.ts';
-import { areSupported, judgeVersions } from '../mesh/cilium/skew.ts';
+import { areSupported, judgeVersions } from '../mesh/cilium/versions/skew.ts';
 import { counted } from '../mesh/counted.ts';
 import { exitCodeOf, exitOf, MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';

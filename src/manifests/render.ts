@@ -1,4 +1,4 @@
-import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/cilium/versions.ts';
+import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/cilium/versions/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { CONDITIONS } from './conditions.ts';

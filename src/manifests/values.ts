@@ -1,6 +1,6 @@
 import type { CaBundle } from '../mesh/certificates/ca-bundle.ts';
 import type { CiliumSettings } from '../mesh/cilium/install.ts';
-import type { CiliumVersion } from '../mesh/cilium/versions.ts';
+import type { CiliumVersion } from '../mesh/cilium/versions/versions.ts';
 import type { ServiceType } from '../mesh/enable/exposure/service-type.ts';
 import type { ApiserverSettings } from '../mesh/enable/settings.ts';
 

@@ -1,7 +1,7 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts, TrustBundle } from './certificates/certificate.ts';
 import type { AddressPolicy } from './cilium/address-rules.ts';
 import type { CiliumConfig } from './cilium/known-keys.ts';
-import type { CiliumVersion, RunningVersion } from './cilium/versions.ts';
+import type { CiliumVersion, RunningVersion } from './cilium/versions/versions.ts';
 import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 import type { ClusterServices } from './services/service-facts.ts';
 

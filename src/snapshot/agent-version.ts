@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { type ProgramPod, versionIn, versionsOfPods } from '../mesh/cilium/running-versions.ts';
-import { formatVersion, parseVersion } from '../mesh/cilium/versions.ts';
+import { type ProgramPod, versionIn, versionsOfPods } from '../mesh/cilium/versions/running-versions.ts';
+import { formatVersion, parseVersion } from '../mesh/cilium/versions/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/objects/names.ts';

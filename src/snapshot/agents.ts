@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
-import { versionIn, withRunning } from '../mesh/cilium/running-versions.ts';
+import { versionIn, withRunning } from '../mesh/cilium/versions/running-versions.ts';
 import type { AgentFacts, ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, agentDaemonSetRef } from '../mesh/objects/names.ts';

@@ -258,9 +258,7 @@ describe('certs rotate', () => {
     const left = nothing.stderr.replaceAll(/\s+/g, ' ');
     expect([nothing.exitCode, left]).toEqual([130, expect.stringContaining('Nothing was renewed before it stopped')]);
     for (const context of ['mesh-1', 'mesh-2'])
-      expect(left).toMatch(
-        new RegExp(`"${context}": a rotation .* it is in phase 3 of 5 .* To continue: ${way}\\b`),
-      );
+      expect(left).toMatch(new RegExp(`"${context}": a rotation .* it is in phase 3 of 5 .* To continue: ${way}\\b`));
     await untilHealthy(sandbox, ['mesh-1']);
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
     await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);

@@ -10,7 +10,7 @@ import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';

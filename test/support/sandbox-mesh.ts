@@ -7,7 +7,7 @@ import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ciliumSettingsOf, DEFAULT_SETTINGS, readCiliumInstall } from '../../src/mesh/cilium/install.ts';
-import { withRunning } from '../../src/mesh/cilium/running-versions.ts';
-import { formatVersion, parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { withRunning } from '../../src/mesh/cilium/versions/running-versions.ts';
+import { formatVersion, parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { agentsBehind } from '../../src/mesh/enable/agents-behind.ts';
 import { keyOf } from '../../src/mesh/objects/kube-object.ts';

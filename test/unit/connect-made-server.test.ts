@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OWNERSHIP_CHECKS } from '../../src/mesh/checks/ownership.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isOn } from '../../src/mesh/cilium/datapath.ts';
 import { type CiliumConfigKey, KNOWN_KEYS, obeysKey } from '../../src/mesh/cilium/known-keys.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
 const LEDGER = 'known-keys.ts';

@@ -7,7 +7,7 @@ import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { RenderValues } from '../../src/manifests/values.ts';
 import { apiserverDeployment } from '../../src/mesh/apiserver/live.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import { missingRights } from '../../src/mesh/objects/access-rules.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { restrictedViolations } from '../../src/mesh/objects/pod-security.ts';

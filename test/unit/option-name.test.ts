@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
 import { readCiliumInstall } from '../../src/mesh/cilium/install.ts';
-import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions/versions.ts';
 import { chooseCredential } from '../../src/mesh/connect/credentials.ts';
 import { digestGivenUp } from '../../src/mesh/enable/kept-image.ts';
 import { applySettings } from '../../src/mesh/enable/object-settings.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ClusterVersions } from '../../src/mesh/cilium/cluster-versions.ts';
-import { areSupported, judgeVersions } from '../../src/mesh/cilium/skew.ts';
+import type { ClusterVersions } from '../../src/mesh/cilium/versions/cluster-versions.ts';
+import { areSupported, judgeVersions } from '../../src/mesh/cilium/versions/skew.ts';
 
 const cluster = (context: string, versions: Record<string, number>, more: Partial<ClusterVersions> = {}) => ({
   context,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseVersion, versionOfAgents } from '../../src/mesh/cilium/versions.ts';
+import { parseVersion, versionOfAgents } from '../../src/mesh/cilium/versions/versions.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { unknownVersionNotes } from '../../src/mesh/connect/unknown-version.ts';
 import { snapshotOf } from '../support/snapshots.ts';
@@ -25,7 +25,7 @@ describe('the version of agents', () => {
     const texts = await Promise.all(
       files.map(async (name) => [name, await readFile(join(root, name), 'utf8')] as const),
     );
-    const own = ['cilium/versions.ts', 'cilium/install.ts'];
+    const own = ['cilium/versions/versions.ts', 'cilium/install.ts'];
     const direct = texts.filter(([name, text]) => !own.includes(name) && /versionOfImage\([^)]*\bagents?\b/.test(text));
     expect(direct.map(([name]) => name)).toEqual([]);
   });

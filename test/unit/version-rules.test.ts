@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { obeysInternalPolicyOption } from '../../src/mesh/cilium/datapath.ts';
 import { selectsLocalCluster } from '../../src/mesh/cilium/policy-scope.ts';
 import { ztunnelRefusal } from '../../src/mesh/cilium/start-refusals.ts';
-import { versionOfImage } from '../../src/mesh/cilium/versions.ts';
+import { versionOfImage } from '../../src/mesh/cilium/versions/versions.ts';
 import { tunnelOverhead } from '../../src/mesh/network/mtu.ts';
 import { heededNamespaces, heedsNamespaces, isGlobalByDefault } from '../../src/mesh/services/annotations.ts';
 import { globalServicesIn } from '../../src/mesh/services/newly-shared.ts';

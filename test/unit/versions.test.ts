@@ -7,7 +7,7 @@ import {
   parseImage,
   parseVersion,
   versionOfImage,
-} from '../../src/mesh/cilium/versions.ts';
+} from '../../src/mesh/cilium/versions/versions.ts';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 

@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { CONTAINERS, type ContainerName, type ContainerResources } from '../../mesh/apiserver/deployment.ts';
 import { isAddress, isCidr } from '../../mesh/cilium/cidr.ts';
-import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions/versions.ts';
 import type { ServiceType } from '../../mesh/enable/exposure/service-type.ts';
 import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
 import type { EnableChoices } from '../../mesh/enable/settings.ts';

@@ -1,7 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DEMO_FILES } from '../../flows/demo/rebel-base.ts';
-import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
+import {
+  compareVersions,
+  OLDEST_SUPPORTED,
+  parseVersion,
+  supportedRange,
+} from '../../mesh/cilium/versions/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

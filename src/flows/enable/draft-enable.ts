@@ -20,7 +20,7 @@ import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { requireCiliumEndpoints } from '../../mesh/cilium/cilium-endpoints.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
-import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { agentsBehind } from '../../mesh/enable/agents-behind.ts';

@@ -3,7 +3,7 @@ import { loadTemplates } from '../../manifests/load.ts';
 import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
-import { formatVersion } from '../../mesh/cilium/versions.ts';
+import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { mayHaveStrays } from '../../mesh/enable/effects/lost-addresses.ts';
 import { addressAnnotations } from '../../mesh/enable/exposure/address-annotations.ts';

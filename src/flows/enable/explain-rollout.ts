@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { CONTAINERS, imageOf } from '../../mesh/apiserver/deployment.ts';
 import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
-import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
+import { apiserverImageFor } from '../../mesh/cilium/versions/versions.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

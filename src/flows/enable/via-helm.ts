@@ -2,7 +2,7 @@ import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
-import { formatVersion } from '../../mesh/cilium/versions.ts';
+import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
 import { counted } from '../../mesh/counted.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';

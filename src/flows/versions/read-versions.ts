@@ -1,9 +1,9 @@
 import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
-import type { ClusterVersions } from '../../mesh/cilium/cluster-versions.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { apiserverVersion, heldVersion } from '../../mesh/cilium/running-versions.ts';
-import type { ProgramVersion } from '../../mesh/cilium/versions.ts';
+import type { ClusterVersions } from '../../mesh/cilium/versions/cluster-versions.ts';
+import { apiserverVersion, heldVersion } from '../../mesh/cilium/versions/running-versions.ts';
+import type { ProgramVersion } from '../../mesh/cilium/versions/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import {

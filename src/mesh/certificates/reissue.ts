@@ -1,5 +1,5 @@
 import { hasCertificate } from '../apiserver/pod-marks.ts';
-import { type CiliumVersion, versionOfAgents } from '../cilium/versions.ts';
+import { type CiliumVersion, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { chartIssues, serverNamesValue } from '../objects/chart-values.ts';

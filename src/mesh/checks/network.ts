@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { AGENT_CONTAINER } from '../objects/names.ts';
-import { NODE_HEALTH } from './node-health.ts';
+import { NODE_HEALTH } from './health/node-health.ts';
 import { askNodes, type Told } from './shared/ask-nodes.ts';
 import { type CheckInput, whyAlone } from './shared/check.ts';
 import type { BgpSession, ByFamily, MeshCheck, NodeObservation } from './shared/mesh-input.ts';

@@ -1,8 +1,8 @@
 import { containerOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { finishAgents, saysAtOnce } from '../cilium/restart-agents.ts';
-import { clusterVersionsOf } from '../cilium/running-versions.ts';
-import { apartHint, lookAt, UPGRADE_OLDER } from '../cilium/skew.ts';
+import { clusterVersionsOf } from '../cilium/versions/running-versions.ts';
+import { apartHint, lookAt, UPGRADE_OLDER } from '../cilium/versions/skew.ts';
 import {
   agentsApart,
   apiserverApart,
@@ -15,8 +15,8 @@ import {
   saysApiserverUnfinished,
   saysHeld,
   saysWaiting,
-} from '../cilium/version-gaps.ts';
-import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
+} from '../cilium/versions/version-gaps.ts';
+import { formatVersion, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand } from '../command-line.ts';
 import { AGENT_SELECTOR } from '../objects/names.ts';

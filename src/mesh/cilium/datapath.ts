@@ -1,6 +1,6 @@
 import { type AddressRange, parseCidr } from './cidr.ts';
 import type { CiliumConfig, CiliumConfigKey } from './known-keys.ts';
-import { type CiliumVersion, compareMinors, isSince, versionOfImage } from './versions.ts';
+import { type CiliumVersion, compareMinors, isSince, versionOfImage } from './versions/versions.ts';
 
 /** A cluster, as far as cilium-config was read. */
 interface Configured {

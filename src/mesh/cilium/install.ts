@@ -16,7 +16,7 @@ import {
   supportedRange,
   versionOfAgents,
   versionOfImage,
-} from './versions.ts';
+} from './versions/versions.ts';
 
 /** Settings of an installed Cilium that its clustermesh-apiserver has to share. */
 export interface CiliumSettings {

@@ -1,4 +1,4 @@
-import type { CiliumVersion } from './versions.ts';
+import type { CiliumVersion } from './versions/versions.ts';
 
 /** Where a key is defined in cilium/cilium, in the last version that has it, and the first and last minor of those looked at that have it. */
 type KeyFact = readonly [file: string, first: Minor, last: Minor];

@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { templateSpec } from '../objects/workload.ts';
-import { type CiliumVersion, isSince, minorOf, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, minorOf, versionOfAgents } from './versions/versions.ts';
 
 /**
  * Where Cilium may keep a cluster's state: meshctl joins clusters whose identities are in CRDs, and whose clustermesh-apiserver has an

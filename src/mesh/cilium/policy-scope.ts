@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { obeysKey } from './known-keys.ts';
-import { type CiliumVersion, compareMinors, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, compareMinors, versionOfAgents } from './versions/versions.ts';
 
 /**
  * Which policies change their meaning with cilium-config's `policy-default-local-cluster`: with it, a selector of peers

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { isOn } from './datapath.ts';
 import type { CiliumConfig } from './known-keys.ts';
-import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents } from './versions/versions.ts';
 
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {

@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { overlap, parseCidr } from './cidr.ts';
 import { encryption, isOn } from './datapath.ts';
 import { knownRanges } from './pod-ranges.ts';
-import { type CiliumVersion, isSince, versionOfAgents } from './versions.ts';
+import { type CiliumVersion, isSince, versionOfAgents } from './versions/versions.ts';
 
 /** The options for each way are from 1.19; the one before, for what is sent, is gone from 1.20 on (pkg/option/config.go). */
 const BY_WAY_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 0, suffix: '' };

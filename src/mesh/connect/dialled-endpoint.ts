@@ -9,7 +9,7 @@ import {
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
-import { compareMinors, versionOfAgents, versionOfImage } from '../cilium/versions.ts';
+import { compareMinors, versionOfAgents, versionOfImage } from '../cilium/versions/versions.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { meshHostname, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';

@@ -1,4 +1,4 @@
-import { formatVersion } from '../cilium/versions.ts';
+import { formatVersion } from '../cilium/versions/versions.ts';
 import { ALIASES_IN_FILES, readsAliases } from './dialled-endpoint.ts';
 import type { Direction } from './direction.ts';
 

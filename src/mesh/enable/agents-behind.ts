@@ -1,6 +1,6 @@
 import { finishAgents, saysAtOnce } from '../cilium/restart-agents.ts';
-import { versionIn } from '../cilium/running-versions.ts';
-import { type CiliumVersion, compareVersions, formatVersion, versionOfAgents } from '../cilium/versions.ts';
+import { versionIn } from '../cilium/versions/running-versions.ts';
+import { type CiliumVersion, compareVersions, formatVersion, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 

@@ -1,6 +1,6 @@
 import { imageOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { type CiliumVersion, formatVersion, parseImage } from '../cilium/versions.ts';
+import { type CiliumVersion, formatVersion, parseImage } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';

@@ -13,7 +13,7 @@ import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
 import { bundleBeside, type CaBundle } from '../certificates/ca-bundle.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
-import { type CiliumVersion, parseImage } from '../cilium/versions.ts';
+import { type CiliumVersion, parseImage } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';

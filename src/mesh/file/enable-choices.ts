@@ -1,4 +1,4 @@
-import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
+import { type CiliumVersion, parseVersion } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { lostService } from '../enable/kept-service.ts';
 import { keptSettingsOf } from '../enable/kept-settings.ts';

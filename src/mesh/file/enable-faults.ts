@@ -1,5 +1,5 @@
 import { isAddress, isCidr } from '../cilium/cidr.ts';
-import { parseVersion } from '../cilium/versions.ts';
+import { parseVersion } from '../cilium/versions/versions.ts';
 import { idleChoices } from '../enable/exposure/service-type.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseValidity } from '../span.ts';

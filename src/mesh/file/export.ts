@@ -2,7 +2,7 @@ import { imageOf } from '../apiserver/deployment.ts';
 import { hostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
-import { apiserverImageFor, versionOfAgents } from '../cilium/versions.ts';
+import { apiserverImageFor, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { serviceChoices } from '../enable/kept-service.ts';

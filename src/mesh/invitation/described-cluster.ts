@@ -3,7 +3,7 @@ import type { CertificateFacts, TlsSecretFacts } from '../certificates/certifica
 import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import { internalAddresses } from '../cilium/node-addresses.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
-import { formatVersion, versionOfAgents } from '../cilium/versions.ts';
+import { formatVersion, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { unnamedContext } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';

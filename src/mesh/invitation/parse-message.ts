@@ -2,7 +2,7 @@ import { parseDocument } from 'yaml';
 import { hostPort } from '../apiserver/endpoints.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
-import { parseVersion } from '../cilium/versions.ts';
+import { parseVersion } from '../cilium/versions/versions.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseEndpoint } from '../peers/endpoint-overrides.ts';
 import { isRecord } from '../record.ts';

@@ -1,6 +1,6 @@
 import { encryption, tunnelProtocol, underlayFamily } from '../cilium/datapath.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
-import { type CiliumVersion, compareMinors } from '../cilium/versions.ts';
+import { type CiliumVersion, compareMinors } from '../cilium/versions/versions.ts';
 
 /** Bytes around a packet, from Cilium's pkg/mtu/mtu.go: outer IP and UDP, the tunnel's header, the inner Ethernet's. */
 const TUNNEL = { 4: 50, 6: 70 } as const;

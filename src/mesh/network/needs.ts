@@ -12,7 +12,7 @@ import {
 } from '../cilium/datapath.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
-import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions.ts';
+import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';

@@ -1,4 +1,4 @@
-import { type CiliumVersion, compareMinors } from '../cilium/versions.ts';
+import { type CiliumVersion, compareMinors } from '../cilium/versions/versions.ts';
 import type { ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,

@@ -1,5 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import type { CiliumVersion } from '../cilium/versions.ts';
+import type { CiliumVersion } from '../cilium/versions/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';

@@ -1,5 +1,5 @@
 import { nameCovers, namesBeside } from '../certificates/cluster-certificates.ts';
-import { versionOfAgents } from '../cilium/versions.ts';
+import { versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { changesMoreThanMarks } from '../enable/helm/refused-upgrades.ts';

@@ -1,6 +1,6 @@
 import { familyOf } from '../cilium/cidr.ts';
 import { restartAgents, saysAtOnce } from '../cilium/restart-agents.ts';
-import { versionOfAgents } from '../cilium/versions.ts';
+import { versionOfAgents } from '../cilium/versions/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import type { Fault } from '../faults/fault.ts';

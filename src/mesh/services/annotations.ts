@@ -5,7 +5,7 @@
 
 import { isOn } from '../cilium/datapath.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
-import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
+import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions/versions.ts';
 import { kubectlCommand } from '../command-line.ts';
 
 /** What the affinity can be. */

@@ -1,7 +1,7 @@
 import { cacheTtlOf, containerOf } from '../apiserver/deployment.ts';
 import { ciliumSettingsOf } from '../cilium/install.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
-import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions.ts';
+import { type CiliumVersion, isSince, versionOfImage } from '../cilium/versions/versions.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { isUnheard } from '../status/broken-link.ts';
 import type { ClusterService } from './backends.ts';

@@ -1,6 +1,6 @@
 /** What a clustermesh-apiserver publishes about its cluster (Cilium's pkg/kvstore and clustermesh-apiserver/clustermesh). */
 
-import { type CiliumVersion, isSince } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, isSince } from '../../mesh/cilium/versions/versions.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { ofFamily } from '../fixtures/addresses.ts';

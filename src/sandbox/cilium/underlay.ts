@@ -1,6 +1,6 @@
 /** How a pod's packets to another cluster's pods travel from node to node, by ConfigMap cilium-config. */
 import { encryption, routingMode, tunnelPort } from '../../mesh/cilium/datapath.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from '../../mesh/cilium/versions.ts';
+import { type CiliumVersion, compareMinors, versionOfImage } from '../../mesh/cilium/versions/versions.ts';
 import { tunnelOverhead } from '../../mesh/network/mtu.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type DaemonSet, typeOf } from '../objects.ts';

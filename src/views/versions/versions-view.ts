@@ -1,6 +1,6 @@
-import type { ClusterVersions } from '../../mesh/cilium/cluster-versions.ts';
-import type { SkewFinding } from '../../mesh/cilium/skew.ts';
-import type { ProgramVersion, RunningVersion } from '../../mesh/cilium/versions.ts';
+import type { ClusterVersions } from '../../mesh/cilium/versions/cluster-versions.ts';
+import type { SkewFinding } from '../../mesh/cilium/versions/skew.ts';
+import type { ProgramVersion, RunningVersion } from '../../mesh/cilium/versions/versions.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
 import { tableLines } from '../table.ts';

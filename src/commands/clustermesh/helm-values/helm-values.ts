@@ -3,7 +3,7 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { concernsOthers, draftEnableCluster, draftWithOthers } from '../../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
-import { formatVersion } from '../../../mesh/cilium/versions.ts';
+import { formatVersion } from '../../../mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
 import { chartApplier } from '../../../mesh/enable/helm/chart-issuing.ts';

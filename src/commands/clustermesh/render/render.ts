@@ -7,7 +7,7 @@ import { certificateSpecs } from '../../../mesh/certificates/cluster-certificate
 import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
 import { checkClusterId } from '../../../mesh/cilium/identity.ts';
 import { DEFAULT_SETTINGS } from '../../../mesh/cilium/install.ts';
-import { checkSupported, formatVersion, supportedRange } from '../../../mesh/cilium/versions.ts';
+import { checkSupported, formatVersion, supportedRange } from '../../../mesh/cilium/versions/versions.ts';
 import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { namesPeers } from '../../../mesh/enable/deletion.ts';
 import { defaultNodePort } from '../../../mesh/enable/exposure/node-port.ts';

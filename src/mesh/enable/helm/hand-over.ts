@@ -1,5 +1,5 @@
 import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts';
-import { formatVersion, versionOfAgents } from '../../cilium/versions.ts';
+import { formatVersion, versionOfAgents } from '../../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { kubectlCommand, shellWord } from '../../command-line.ts';
 import { givenFields, hasOurFields, isAppliedByHelm } from '../../objects/helm-fields.ts';

@@ -1,6 +1,6 @@
 import { isIpAddress, splitHostPort } from '../../apiserver/endpoints.ts';
 import type { CiliumInstall } from '../../cilium/install.ts';
-import { compareVersions, parseVersion } from '../../cilium/versions.ts';
+import { compareVersions, parseVersion } from '../../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, secretRef } from '../../objects/names.ts';

@@ -2,7 +2,7 @@ import { isIpAddress } from '../../apiserver/endpoints.ts';
 import type { CaBundle } from '../../certificates/ca-bundle.ts';
 import type { ClusterIdentity } from '../../cilium/identity.ts';
 import type { CiliumInstall } from '../../cilium/install.ts';
-import { compareVersions, parseImage, parseVersion } from '../../cilium/versions.ts';
+import { compareVersions, parseImage, parseVersion } from '../../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';

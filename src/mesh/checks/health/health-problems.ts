@@ -1,9 +1,9 @@
-import { familyOf } from '../cilium/cidr.ts';
-import { isTunnel } from '../cilium/datapath.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { carryingFamilies } from '../network/needs.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import type { HealthProblem, NodeHealth } from './shared/mesh-input.ts';
+import { familyOf } from '../../cilium/cidr.ts';
+import { isTunnel } from '../../cilium/datapath.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { carryingFamilies } from '../../network/needs.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import type { HealthProblem, NodeHealth } from '../shared/mesh-input.ts';
 
 /**
  * Whether packets of pods are lost by what a probe tells, as far as that is known: the mesh works without ping, and without an

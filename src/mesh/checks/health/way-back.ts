@@ -1,10 +1,10 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { dialFaults } from '../faults/dial-faults.ts';
-import { endsByRefresh } from '../faults/fault.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { undialledClients } from '../peers/lost-halves.ts';
-import type { MeshCheckInput } from './shared/mesh-input.ts';
-import { findersOf } from './shared/unconnected.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { dialFaults } from '../../faults/dial-faults.ts';
+import { endsByRefresh } from '../../faults/fault.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { undialledClients } from '../../peers/lost-halves.ts';
+import type { MeshCheckInput } from '../shared/mesh-input.ts';
+import { findersOf } from '../shared/unconnected.ts';
 
 /** Why answers of a cluster's pods do not come back, as another check says it. */
 export interface NoWayBack {

@@ -1,15 +1,14 @@
-import { isTunnel } from '../cilium/datapath.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { firstOf } from '../counted.ts';
-import { AGENT_SELECTOR } from '../objects/names.ts';
-import { groupBy } from '../pairs.ts';
-import { clusterKnownAs, contextOfPeer, knownAs } from '../peers/concerned-peers.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
-import { expectedPeers } from '../peers/peers.ts';
-import { isUnpaired } from '../peers/unpaired-clusters.ts';
-import { rememberedOf } from '../remembered.ts';
-import { clusterOfNode, isGrave, isPortRefused, problemWord } from './health-problems.ts';
+import { isTunnel } from '../../cilium/datapath.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../../command-line.ts';
+import { firstOf } from '../../counted.ts';
+import { AGENT_SELECTOR } from '../../objects/names.ts';
+import { groupBy } from '../../pairs.ts';
+import { clusterKnownAs, contextOfPeer, knownAs } from '../../peers/concerned-peers.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
+import { expectedPeers } from '../../peers/peers.ts';
+import { isUnpaired } from '../../peers/unpaired-clusters.ts';
+import { rememberedOf } from '../../remembered.ts';
 import {
   type AskedOfNodes,
   nodesAsked,
@@ -18,15 +17,16 @@ import {
   type Told,
   toldBy,
   unpairedIn,
-} from './shared/ask-nodes.ts';
-import { type Finding, listed } from './shared/check.ts';
+} from '../shared/ask-nodes.ts';
+import { type Finding, listed } from '../shared/check.ts';
 import {
   findingOf,
   type HealthProblem,
   type MeshCheck,
   type MeshCheckInput,
   type NodeHealth,
-} from './shared/mesh-input.ts';
+} from '../shared/mesh-input.ts';
+import { clusterOfNode, isGrave, isPortRefused, problemWord } from './health-problems.ts';
 import { type NoWayBack, noWayBack } from './way-back.ts';
 
 const ID = 'node-health';

@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand } from '../../command-line.ts';
 import type { ClusterVersions } from './cluster-versions.ts';
 import {
   type ApiserverApart,

@@ -1,4 +1,4 @@
-import { MeshctlError } from '../errors.ts';
+import { MeshctlError } from '../../errors.ts';
 
 /** A Cilium version as in an image tag: `v1.20.0`, `v1.21.0-pre.0`, `v1.18.2-cee.1`. */
 export interface CiliumVersion {

@@ -1,9 +1,9 @@
-import { containerOf } from '../apiserver/deployment.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
-import type { AgentFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
-import { groupBy } from '../pairs.ts';
+import { containerOf } from '../../apiserver/deployment.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
+import type { AgentFacts, ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { groupBy } from '../../pairs.ts';
+import { clusterNameOf } from '../identity.ts';
 import type { ApiserverVersion, ClusterVersions } from './cluster-versions.ts';
-import { clusterNameOf } from './identity.ts';
 import {
   compareVersions,
   formatVersion,
