@@ -1,6 +1,6 @@
 import { type Templates, templateRefs } from '../../manifests/load.ts';
 import { renderClusterMesh } from '../../manifests/render.ts';
-import { replicasOf, servesNobody } from '../../mesh/apiserver/deployment.ts';
+import { replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
 import { requireSize } from '../../mesh/apiserver/mesh-size.ts';
@@ -16,22 +16,19 @@ import {
   planAuthority,
   replacementNotes,
 } from '../../mesh/certificates/plan-authority.ts';
-import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { requireCiliumEndpoints } from '../../mesh/cilium/cilium-endpoints.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
-import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions/versions.ts';
+import { type CiliumVersion, formatVersion } from '../../mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
-import { agentsBehind } from '../../mesh/enable/agents-behind.ts';
 import { caFingerprint, keptUnsigned, requireBundled } from '../../mesh/enable/certificates.ts';
 import { enableEffects } from '../../mesh/enable/effects/effects.ts';
-import { doubtAboutUsers, usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
+import { usersToRestore } from '../../mesh/enable/effects/lost-users.ts';
 import { openedAccess } from '../../mesh/enable/effects/opened-access.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
-import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
 import { refusedUpgrades } from '../../mesh/enable/helm/refused-upgrades.ts';
 import { peersOfRelease, type ReleasePeer } from '../../mesh/enable/helm/release-peers.ts';
@@ -41,14 +38,13 @@ import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { digestGivenUp, withImageNoted } from '../../mesh/enable/kept-image.ts';
 import { notedReplicas, withReplicasNoted } from '../../mesh/enable/kept-replicas.ts';
 import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
-import { keptSettingsOf, settingName, unreadSettings } from '../../mesh/enable/kept-settings.ts';
+import { unreadSettings } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
   type EnableChoices,
   type EnableSettings,
   lostChoices,
-  peerPorts,
   settleEnable,
   settleImage,
 } from '../../mesh/enable/settings.ts';
@@ -68,7 +64,7 @@ import { addUsersEdit } from '../../mesh/peers/users/remote-users.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
+import type { CertificateOrder, Plan } from '../../mesh/plan/plan.ts';
 import {
   type UnfinishedRotation,
   unfinishedRotation,
@@ -78,6 +74,7 @@ import type { Authority } from '../../pki/authority.ts';
 import { readReleaseValues } from '../../snapshot/helm-release.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
+import { enableWarnings, portOfPeer, settingNotes, usersDoubts } from './draft-warnings.ts';
 import { withWhatRuns } from './what-runs.ts';
 
 export interface EnableOptions extends EnableChoices, FieldChoices {
@@ -264,7 +261,7 @@ export function draftFrom(
       ...(options.byHelm ? replacedCredentials(snapshot, install, others, releasePeers) : []),
     ]),
     rotation,
-    doubts: doubtsOf(snapshot, plan.steps),
+    doubts: usersDoubts(snapshot, plan.steps),
     hazards: [...openedAccess(snapshot, plan.steps), ...(options.byHelm ? [] : refusedUpgrades(snapshot, plan.steps))],
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
@@ -278,7 +275,7 @@ export function draftFrom(
         lostChoices(snapshot, options),
         digestGivenUp(chosen, install.version, image, options),
       ].flatMap((says) => says ?? []),
-      ...warningsOf(snapshot, install, settings, objects),
+      ...enableWarnings(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, { ...issuing, inFile: options.inFile }, certificates, plan.steps),
     ],
@@ -293,12 +290,6 @@ export function draftFrom(
   };
 }
 
-function doubtsOf(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
-  const isMade = steps.some(({ action, object: { name } }) => action !== 'keep' && name === REMOTE_USERS_CONFIGMAP);
-  const doubt = doubtAboutUsers(snapshot);
-  return isMade && doubt !== undefined ? [doubt] : [];
-}
-
 /** The ConfigMap of the users with these in it, for a cluster that has lost it. */
 function withUsers(objects: readonly KubeObject[], users: readonly string[]): KubeObject[] {
   return objects.map((object) => {
@@ -311,41 +302,4 @@ function withUsers(objects: readonly KubeObject[], users: readonly string[]): Ku
 function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeObject[]): ClusterSnapshot {
   const service = objectIn(objects, apiserverServiceRef(snapshot.namespace));
   return service ? withService(snapshot, service) : snapshot;
-}
-
-/** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
-function settingNotes(objects: readonly KubeObject[], { inFile }: EnableOptions): string[] {
-  const names = objects.flatMap((object) => keptSettingsOf(object).map(([path]) => settingName(object, path)));
-  return names.length > 0 ? [`Set: ${names.join(', ')}${inFile ? '' : ' (--unset undoes one)'}`] : [];
-}
-
-function warningsOf(
-  snapshot: ClusterSnapshot,
-  install: CiliumInstall,
-  { exposure }: EnableSettings,
-  objects: readonly KubeObject[],
-): string[] {
-  const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
-  const silence = servesNobody(snapshot, deployment);
-  const lack = lackOfAgents(snapshot);
-  const behind = agentsBehind(snapshot, install.version);
-  return [
-    ...(behind ? [behind] : []),
-    ...(lack ? [`${lack.says}, so nothing here can be connected → ${lack.hint}`] : []),
-    ...(silence ? [silence] : []),
-    ...(install.untested
-      ? [
-          `Cilium ${formatVersion(install.version)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,
-        ]
-      : []),
-    ...(exposure.warning ? [`Service type ${exposure.type}: ${exposure.warning}`] : []),
-  ];
-}
-
-function portOfPeer(snapshot: ClusterSnapshot, { nodePort }: EnableSettings): string[] {
-  if (nodePort === undefined || !peerPorts(snapshot).includes(nodePort)) return [];
-  const taken = new Set([...peerPorts(snapshot), nodePort]);
-  return [
-    `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; for another one: ${nodePortCommand(snapshot, taken)}`,
-  ];
 }

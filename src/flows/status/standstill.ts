@@ -3,6 +3,7 @@ import { firstOf, MOST_NAMED, shareOf } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { type FailureClass, RETAKES } from '../../mesh/status/failure-reason.ts';
 import { evaluateMesh, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   isAlone,
@@ -11,7 +12,7 @@ import {
   type StatusProblem,
   type StatusReport,
 } from '../../mesh/status/status.ts';
-import { adviseMesh, ruleAgainstAsking } from '../../mesh/status/status-reasons.ts';
+import { adviseMesh } from '../../mesh/status/status-reasons.ts';
 import { awaitsNobody, howToBegin } from '../../mesh/status/whom-to-join.ts';
 
 /** One look at several clusters. */
