@@ -150,6 +150,7 @@ async function carryOut(
   await requireApplicable(context, prepared, judged);
   const agreement = {
     yes: flags.yes,
+    parallel: flags.parallel,
     targets: targetsOf(prepared, prune),
     planned: clustersOfMesh(prepared, prune),
     hazardsNow,

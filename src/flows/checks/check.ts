@@ -113,8 +113,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
           const seen = await observe(flow, cluster, categories, { ...options, peers }).catch(async (error: unknown) => {
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-            const target = targets.find(({ client }) => client.context === context);
-            unseen.push({ context, error: await toldInFull(flow, target, error) });
+            unseen.push({ context, error: await toldInFull(flow, cluster.target, error) });
             const unlooked = { isRefused: error.code === 'Forbidden' };
             return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
           });

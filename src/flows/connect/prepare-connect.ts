@@ -16,7 +16,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
-import { drainingNotes, readHeld } from './await-drained.ts';
+import { drainingNotes, type HeldPeers, readHeld } from './await-drained.ts';
 import { judgeMesh, outcomeOfDials, type PreparedConnect, planDialsAmong, type WantedDials } from './plan-dials.ts';
 
 /** Who is to be connected with whom. */
@@ -47,6 +47,8 @@ export interface ConnectOptions {
   again?: ((mode?: ConnectionMode) => string) | undefined;
   /** No run follows: a dry run. */
   planOnly?: boolean | undefined;
+  /** What etcds still held as it was first planned: they are not asked again. */
+  held?: HeldPeers | undefined;
   /** Destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
   /** Reads the clusters that it is not about, of which one may be who is dialled so far. */
@@ -112,7 +114,8 @@ export async function prepareConnect(
   const { hazards, warnings } = outcomeOfDials(shared, bothDialByConnect);
   // It asks as the proof does, and where that is not to be done neither is this.
   const { proof, parallel, planOnly = false } = options;
-  const held = proof === false ? undefined : await readHeld(flow, targets, planned.directions, parallel);
+  const held =
+    proof === false ? undefined : (options.held ?? (await readHeld(flow, targets, planned.directions, parallel)));
   const draining = held ? drainingNotes(held, planOnly) : [];
   return {
     ...{ targets, ...planned, hazards, held, spared },

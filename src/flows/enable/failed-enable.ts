@@ -29,8 +29,8 @@ export function wayOnWithNewAuthority(
 ): string | undefined {
   if (!authority.replaces || givenAuthority) return undefined;
   const isMade = journals.some(({ entries }) => entries.some(({ ref }) => ref.name === CA_SECRET));
-  const command = withoutReplacing?.(context) ?? meshctlCommand('clustermesh enable', { context });
-  return isMade ? command : undefined;
+  if (!isMade) return undefined;
+  return withoutReplacing?.(context) ?? meshctlCommand('clustermesh enable', { context });
 }
 
 /** What a run that failed says of how to go on. @param command of a run that has replaced a CA */

@@ -162,6 +162,8 @@ async function carryOut(
   await requireNoRotation(
     flow,
     targetsOf(prepared, prune).filter(({ client }) => changing.includes(client.context)),
+    undefined,
+    { parallel: options.parallel },
   );
   await requirePrunable(flow, prune);
   const enabled = await enableAll(flow, changed, options);

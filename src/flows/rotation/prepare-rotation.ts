@@ -76,14 +76,15 @@ export async function prepareRotation(
   ];
   const all = { ...found, members };
   const planned = await planFor(flow, all, { ...options, silent });
-  const idle = idleAmong(members, stepsOf(planned));
+  const steps = stepsOf(planned);
+  const idle = idleAmong(members, steps);
   if (idle.length === 0) return planned;
   if (!options.spare) {
-    requireAskable(members, stepsOf(planned));
+    requireAskable(members, steps);
     const { scope } = planned;
     return {
       ...planned,
-      scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, stepsOf(planned))] },
+      scope: { ...scope, warnings: [...scope.warnings, ...waitWarnings(members, steps)] },
     };
   }
   return withoutIdle(flow, all, idle, { ...options, silent });
@@ -145,7 +146,7 @@ async function planFor(
   if (isDoubtful) await requireSameAnswers(flow, targets, members, others ?? []);
   const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
-  const steps = phases.flatMap((phase) => phase.steps);
+  const steps = stepsOf({ phases });
   requireStaying(steps);
   return {
     targets,

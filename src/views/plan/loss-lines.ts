@@ -6,7 +6,7 @@ import type { Theme } from '../theme.ts';
 import { peersLine } from './peer-lines.ts';
 
 /** What a plan takes from anybody. */
-export interface PlanLosses {
+interface PlanLosses {
   effects?: readonly PeerEffect[];
   hazards?: readonly Hazard[];
 }

@@ -57,7 +57,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, 'connect', async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
-    const hazardsNow = async () => (await prepareConnect(context, request, options)).hazards ?? [];
+    const again = { ...options, held: plan.held };
+    const hazardsNow = async () => (await prepareConnect(context, request, again)).hazards ?? [];
     const probed: ProbeExtent[] = [];
     const notes: string[] = [];
     if (flags.probe && dryRun) {
