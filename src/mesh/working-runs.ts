@@ -1,7 +1,7 @@
 /** What runs write down that may take their own work back, so that others who find it there can say that they rely on it. */
 import { type Hold, parseHold } from './hold.ts';
 import type { KubeObject } from './objects/kube-object.ts';
-import { isRecord } from './record.ts';
+import { fieldsOf } from './record.ts';
 
 /** At a Lease in Cilium's namespace; each run has its own, so that several may be at work. */
 const PREFIX = 'meshctl.io/apply-run.';
@@ -24,8 +24,7 @@ export function markedRuns(object: KubeObject | undefined): WorkingRun[] {
   return Object.entries(object?.metadata.annotations ?? {}).flatMap(([name, text]) => {
     const hold = name.startsWith(PREFIX) ? parseHold(text) : undefined;
     if (!hold) return [];
-    const said: unknown = JSON.parse(text);
-    const { isRollingBack, reliedOnBy } = isRecord(said) ? said : {};
+    const { isRollingBack, reliedOnBy } = fieldsOf(JSON.parse(text));
     const by = typeof reliedOnBy === 'string' ? { reliedOnBy } : {};
     return [{ ...hold, isRollingBack: isRollingBack === true, ...by }];
   });

@@ -292,9 +292,13 @@ function orphansOf(
 
 /** A peering that has lost both halves, which either side shows, is told once: one connect mends both. */
 function lostOnce(found: readonly Finding[]): Finding[] {
-  const isMirrored = ({ cluster, args }: Finding, before: readonly Finding[]) =>
-    args.lost === true && before.some((one) => one.args.lost && one.cluster === args.peer && one.args.peer === cluster);
-  return found.filter((finding, index) => !isMirrored(finding, found.slice(0, index)));
+  const told = new Set<string>();
+  return found.filter(({ cluster, args: { peer, lost } }) => {
+    if (lost !== true) return true;
+    const isMirrored = told.has(JSON.stringify([peer, cluster]));
+    told.add(JSON.stringify([cluster, peer]));
+    return !isMirrored;
+  });
 }
 
 /** Of users of clusters that this one neither dials nor has let in one-way, nothing is known where those were not read. */

@@ -4,7 +4,8 @@ import type { AgentFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';
 import { MeshctlError } from '../errors.ts';
 import { ciliumMissing } from './cilium-missing.ts';
-import type { CiliumConfig, CiliumConfigKey } from './known-keys.ts';
+import { isOn } from './datapath.ts';
+import type { CiliumConfig } from './known-keys.ts';
 import {
   apiserverImageFor,
   type CiliumVersion,
@@ -12,10 +13,10 @@ import {
   compareMinors,
   compareVersions,
   formatVersion,
-  parseVersion,
   supportedRange,
   versionOfAgents,
   versionOfImage,
+  withKnownVersion,
 } from './versions/versions.ts';
 
 /** Settings of an installed Cilium that its clustermesh-apiserver has to share. */
@@ -53,12 +54,15 @@ export const DEFAULT_SETTINGS: CiliumSettings = {
 
 /** The settings in ConfigMap cilium-config, with the chart's defaults for absent keys. */
 export function ciliumSettingsOf(ciliumConfig: CiliumConfig): CiliumSettings {
-  const flag = (key: CiliumConfigKey, absent: boolean) => (ciliumConfig[key] ?? String(absent)) === 'true';
   return {
-    debug: flag('debug', DEFAULT_SETTINGS.debug),
-    mcsApi: flag('clustermesh-enable-mcs-api', DEFAULT_SETTINGS.mcsApi),
-    endpointSlices: flag('enable-cilium-endpoint-slice', DEFAULT_SETTINGS.endpointSlices),
-    defaultGlobalNamespace: flag('clustermesh-default-global-namespace', DEFAULT_SETTINGS.defaultGlobalNamespace),
+    debug: isOn(ciliumConfig, 'debug', DEFAULT_SETTINGS.debug),
+    mcsApi: isOn(ciliumConfig, 'clustermesh-enable-mcs-api', DEFAULT_SETTINGS.mcsApi),
+    endpointSlices: isOn(ciliumConfig, 'enable-cilium-endpoint-slice', DEFAULT_SETTINGS.endpointSlices),
+    defaultGlobalNamespace: isOn(
+      ciliumConfig,
+      'clustermesh-default-global-namespace',
+      DEFAULT_SETTINGS.defaultGlobalNamespace,
+    ),
     cacheTtl: ciliumConfig['clustermesh-cache-ttl'] ?? DEFAULT_SETTINGS.cacheTtl,
   };
 }
@@ -118,9 +122,7 @@ function agentsBeside(snapshot: ClusterSnapshot, agent: AgentFacts): Pick<AgentF
   const live = versionOfImage(imageOf(apiserverDeployment(snapshot)) ?? '');
   const next = versionOfImage(startsWith ?? '');
   if (startsWith === undefined || !oldest || !live || !next || compareVersions(live, oldest) <= 0) return agent;
-  const [newest] = running
-    .flatMap(({ image, version = '' }) => ({ image, version: parseVersion(version) }))
-    .flatMap(({ image, version }) => (version ? [{ image, version }] : []))
+  const [newest] = withKnownVersion(running)
     .filter(({ version }) => compareMinors(version, live) === 0 && compareVersions(version, oldest) > 0)
     .filter(({ version }) => compareVersions(version, next) <= 0)
     .toSorted((a, b) => compareVersions(b.version, a.version));

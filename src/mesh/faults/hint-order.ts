@@ -102,15 +102,15 @@ export function largestFirst<T>(things: readonly T[], hintOf: (thing: T) => stri
     stage: stageOf(hintOf(thing)),
     contexts: (hintOf(thing).match(COMMAND_LINES) ?? []).flatMap(contextsIn),
   }));
-  const ordered: typeof known = [];
+  const ordered = new Set<(typeof known)[number]>();
   const place = (one: (typeof known)[number]): void => {
-    if (ordered.includes(one)) return;
+    if (ordered.has(one)) return;
     const { stage, contexts } = one;
     if (stage !== undefined) {
       const before = known.filter((other) => other.stage !== undefined && other.stage < stage);
       for (const other of before) if (other.contexts.some((name) => contexts.includes(name))) place(other);
     }
-    if (!ordered.includes(one)) ordered.push(one);
+    ordered.add(one);
   };
   const large = known.filter(({ reach }) => reach.clusters >= MANY_ALIKE);
   for (const one of large.sort(
@@ -118,5 +118,5 @@ export function largestFirst<T>(things: readonly T[], hintOf: (thing: T) => stri
   )) {
     place(one);
   }
-  return [...ordered, ...known.filter((one) => !ordered.includes(one))].map(({ thing }) => thing);
+  return [...ordered, ...known.filter((one) => !ordered.has(one))].map(({ thing }) => thing);
 }

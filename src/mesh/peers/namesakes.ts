@@ -187,14 +187,10 @@ export function dialledInstead(
 /** Whoever compares each cluster with every other one asks it as often. */
 const namesDialled = rememberedOf((client: ClusterSnapshot) => new Set(configuredPeers(client)));
 
-/** Whether a cluster is configured to dial this one, and not for certain another one of its name. @param all that were read */
-export function dialsThis(
-  client: ClusterSnapshot,
-  server: ClusterSnapshot,
-  all: readonly ClusterSnapshot[] = [],
-): boolean {
+/** Whether a cluster is configured to dial this one, and not for certain another one of its name. */
+export function dialsThis(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
   const name = knownAs(server);
-  return namesDialled(client).has(name) && !dialsAnother(client, name, server, all);
+  return namesDialled(client).has(name) && !dialsAnother(client, name, server);
 }
 
 /**

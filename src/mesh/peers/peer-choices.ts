@@ -2,6 +2,7 @@ import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { rememberedOf } from '../remembered.ts';
 import type { CredentialKind } from './credential-kind.ts';
 import { parseEndpoint } from './endpoint-overrides.ts';
 
@@ -66,17 +67,22 @@ const VALUES: Readonly<Record<(typeof KINDS)[number], (value: string) => boolean
   joined: (value) => value === 'invitation',
 };
 
-/** Everything that is written down of peers, known or not. */
-export function marksOf({ objects, namespace }: ClusterObjects): PeerMark[] {
-  const { annotations = {} } = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)))?.metadata ?? {};
-  return Object.entries(annotations).flatMap(([name, value]) =>
+/** Whoever compares each cluster with every other one asks it as often. */
+const marksAt = rememberedOf(({ metadata: { annotations = {} } }: KubeObject): readonly PeerMark[] =>
+  Object.entries(annotations).flatMap(([name, value]) =>
     KINDS.flatMap((kind) => {
       const prefix = annotationOf(kind, '');
       return name.startsWith(prefix)
         ? [{ name, kind, peer: name.slice(prefix.length), value, isKnown: VALUES[kind](value) }]
         : [];
     }),
-  );
+  ),
+);
+
+/** Everything that is written down of peers, known or not. */
+export function marksOf({ objects, namespace }: ClusterObjects): readonly PeerMark[] {
+  const secret = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)));
+  return secret ? marksAt(secret) : [];
 }
 
 type Named = { snapshot: ClusterObjects; identity: { name: string } };

@@ -7,7 +7,7 @@ import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
+import { forgetCommands, forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 import { endOfRequests } from './silent-peer.ts';
@@ -96,8 +96,7 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
  */
 function forgetIfGone(hint: string, { class: kind, peer }: StatusProblem, holders: readonly string[]): string {
   if (peer === undefined || kind !== 'timed-out') return hint;
-  const forget = holders.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]));
-  return `${hint}; or if ${peer} is gone for good, forget it: ${forget.join(' && ')}`;
+  return `${hint}; or if ${peer} is gone for good, forget it: ${forgetCommands(peer, holders)}`;
 }
 
 /**

@@ -14,7 +14,7 @@ import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { addressFaults } from '../faults/address-faults.ts';
+import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { Fault } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
@@ -45,6 +45,8 @@ export interface PolledCluster extends Partial<SeenPeers> {
 interface JudgedCluster extends PolledCluster, Record<'faults' | 'harmless', Fault[]> {
   /** Those that may be its peers. */
   others: readonly ClusterSnapshot[];
+  /** What is wrong with where it dials them. */
+  addresses: readonly AddressFault[];
 }
 
 /**
@@ -63,12 +65,13 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const found = faultsOf(snapshot, { now, others, agents: one.agents });
     const peers = polled.filter((other) => others.includes(other.snapshot));
     const served = withServed(report, snapshot, peers);
+    const addresses = addressFaults(snapshot, others);
     const all = [
       ...withoutAgents(report, snapshot),
       ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
-      ...strayDials(report, snapshot, others),
+      ...strayDials(report, snapshot, others, addresses),
       ...sharedNames(snapshot, snapshots),
     ];
     const faults = all.map((fault) => withFormerForgotten(fault, one, peers));
@@ -77,12 +80,11 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
     const runsAs = knownAs(snapshot);
     const told = { ...served, ...ofOtherMeshes, ...(runsAs === clusterNameOf(snapshot) ? {} : { runsAs }) };
-    return { ...one, report: told, others, faults, harmless };
+    return { ...one, report: told, others, faults, harmless, addresses };
   });
-  return standing.map(({ report, snapshot, others, faults, harmless, ...seen }) => {
+  return standing.map(({ report, snapshot, others, faults, harmless, addresses, ...seen }) => {
     const unread = unreadIn(report, snapshot);
     const span = keptFor(snapshot.ciliumConfig ?? {}, snapshot.agent?.image, apiserverDeployment(snapshot));
-    const addresses = report.problems.length > 0 ? addressFaults(snapshot, others) : [];
     const misnamed =
       report.problems.length > 0 ? lackedByName({ ...seen, snapshot, report }, others, faults) : undefined;
     return {
@@ -117,9 +119,14 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
  * another cluster of the name, as where a backup was restored. Of one that cannot be reached, what explains it tells. A host name may
  * lead to the peer, which only a name server tells.
  */
-function strayDials(report: StatusReport, snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+function strayDials(
+  report: StatusReport,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  addresses: readonly AddressFault[],
+): Fault[] {
   const troubled = report.problems.map(({ peer }) => peer);
-  return addressFaults(snapshot, others).flatMap(({ fault }): Fault[] => {
+  return addresses.flatMap(({ fault }): Fault[] => {
     const { peer = '' } = fault;
     const other = clusterKnownAs(peer, others);
     if (fault.id !== 'peer-address-gone' || !other || troubled.includes(peer)) return [];

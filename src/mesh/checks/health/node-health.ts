@@ -51,10 +51,9 @@ export const NODE_HEALTH: MeshCheck = {
   ...nodesAsked(QUESTION),
   run: (input, all) => {
     const lost = input.clusters.flatMap((cluster) => lostFrom(cluster, input, all));
-    const [waiting, cut] = [true, false].map((waits) =>
-      lost.filter(({ because }) => (because !== undefined) === waits),
-    );
-    return [...cutsAmong(cut ?? []).map((one) => findingOfCut(one, all)), ...waitingFor(waiting ?? [], all)];
+    const waiting = lost.filter(({ because }) => because !== undefined);
+    const cut = lost.filter(({ because }) => because === undefined);
+    return [...cutsAmong(cut).map((one) => findingOfCut(one, all)), ...waitingFor(waiting, all)];
   },
   says: ({ args }) => {
     const where = args.contexts ? `contexts ${listed(args.contexts)}` : `context "${args.context}"`;
@@ -111,16 +110,21 @@ function kindOf(lost: readonly Lost[]): Kind {
  */
 function cutsAmong(lost: readonly Lost[]): Lost[][] {
   const byCluster = [...groupBy(lost, ({ cluster }) => cluster).values()];
-  return byCluster.reduce<Lost[][]>((cuts, own) => {
-    const touched = cuts.filter((cut) => kindOf(cut) === kindOf(own) && areAtOneCut(cut, own));
-    return [...cuts.filter((cut) => !touched.includes(cut)), [...touched.flat(), ...own]];
-  }, []);
+  return byCluster
+    .reduce<{ kind: Kind; lost: Lost[] }[]>((cuts, own) => {
+      const kind = kindOf(own);
+      const touched = cuts.filter((cut) => cut.kind === kind && areAtOneCut(cut.lost, own));
+      const joined = [...touched.flatMap((cut) => cut.lost), ...own];
+      return [...cuts.filter((cut) => !touched.includes(cut)), { kind, lost: joined }];
+    }, [])
+    .map((cut) => cut.lost);
 }
 
-/** Whether two lots of losses have one from both its ends, or one cluster that neither reaches. */
+/** Whether losses of others, and those of one cluster, have one from both its ends, or one cluster that neither reaches. */
 function areAtOneCut(cut: readonly Lost[], own: readonly Lost[]): boolean {
-  const isBack = (one: Lost, other: Lost) => one.to === knownAs(other.cluster) && other.to === knownAs(one.cluster);
-  return cut.some((one) => own.some((other) => one.to === other.to || isBack(one, other)));
+  const name = own[0] && knownAs(own[0].cluster);
+  const reached = new Set(own.map(({ to }) => to));
+  return cut.some(({ cluster, to }) => reached.has(to) || (to === name && reached.has(knownAs(cluster))));
 }
 
 function findingOfCut(cut: readonly Lost[], all: readonly ClusterSnapshot[]): Finding {
@@ -168,10 +172,12 @@ function waitingFor(waiting: readonly Lost[], all: readonly ClusterSnapshot[]): 
 function hintFor(cut: readonly Lost[], clusters: readonly ClusterSnapshot[], all: readonly ClusterSnapshot[]): string {
   const [first] = clusters as [ClusterSnapshot];
   const others = othersMeant(first, all);
-  const contexts = [
-    ...clusters.map(({ context }) => context),
-    ...cut.map(({ cluster, to }) => contextOfPeer(to, othersMeant(cluster, all))),
-  ];
+  const ends = clusters.flatMap((cluster) => {
+    const known = othersMeant(cluster, all);
+    const names = new Set(cut.flatMap((one) => (one.cluster === cluster ? [one.to] : [])));
+    return [...names].map((name) => contextOfPeer(name, known));
+  });
+  const contexts = [...clusters.map(({ context }) => context), ...ends];
   const look = meshctlCommand('connectivity probe', { context: [...new Set(contexts)] });
   const kind = kindOf(cut);
   if (kind === 'nodes') {

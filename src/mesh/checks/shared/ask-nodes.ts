@@ -39,11 +39,8 @@ export interface AskedOfNodes<Answer> {
 }
 
 /** The same, and how the answers are judged. */
-export interface NodeQuestion<Answer> extends AskedOfNodes<Answer> {
-  severity:
-    | 'warn'
-    | 'fail'
-    | ((told: readonly Told<Answer>[], cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) => 'warn' | 'fail');
+interface NodeQuestion<Answer> extends AskedOfNodes<Answer> {
+  severity: 'warn' | 'fail';
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
   hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
@@ -115,8 +112,7 @@ export function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
         const told = toldBy(question, cluster, input, all);
         const cases = judge(told, cluster, others);
         if (cases.length === 0) return [];
-        const weight = typeof severity === 'function' ? severity(told, cluster, all) : severity;
-        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
+        return [findingOf(id, severity, cluster.context, shown(cases), hint(cluster, others, told))];
       }),
     says: ({ args }) =>
       `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,

@@ -8,10 +8,10 @@ import {
   compareVersions,
   formatVersion,
   type ProgramVersion,
-  parseVersion,
   type RunningVersion,
   versionOfAgents,
   versionOfImage,
+  withKnownVersion,
 } from './versions.ts';
 
 /** What a pod of a program was started from, or is to be. */
@@ -71,10 +71,7 @@ export function withRunning(
   { running, waiting }: ReturnType<typeof versionsOfPods>,
 ): AgentFacts {
   const seen = { ...facts, running, ...(waiting.length > 0 ? { waiting } : {}) };
-  const [oldest] = running
-    .flatMap(({ image, version }) => ({ image, version: parseVersion(version ?? '') }))
-    .flatMap(({ image, version }) => (version ? [{ image, version }] : []))
-    .toSorted((a, b) => compareVersions(a.version, b.version));
+  const [oldest] = withKnownVersion(running).toSorted((a, b) => compareVersions(a.version, b.version));
   if (!oldest) return seen;
   const own = versionOfImage(facts.image);
   // A mirror may have it by another name: that of the DaemonSet is the one which was chosen.

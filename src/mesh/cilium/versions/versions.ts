@@ -153,3 +153,11 @@ export function checkSupported(version: CiliumVersion, subject = ''): { untested
 export function supportedRange(): string {
   return `${minorOf(OLDEST_SUPPORTED)} to ${minorOf(NEWEST_KNOWN)}`;
 }
+
+/** Those whose version is known, with it. */
+export function withKnownVersion(programs: readonly ProgramVersion[]): { image: string; version: CiliumVersion }[] {
+  return programs.flatMap(({ image, version = '' }) => {
+    const parsed = parseVersion(version);
+    return parsed ? [{ image, version: parsed }] : [];
+  });
+}
