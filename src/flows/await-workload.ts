@@ -3,6 +3,7 @@ import { linkSignals } from '../kube/http/linked-signal.ts';
 import { type WaitOptions, waitForList, waitForObject } from '../kube/wait.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
+import { livingPods } from '../mesh/objects/pods.ts';
 import { hopelessness, workloadTroubles } from '../mesh/objects/workload-trouble.ts';
 
 /** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */
@@ -88,7 +89,7 @@ function followTroubles(
     judge();
   };
   const follow = async () => {
-    const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
+    const selection = livingPods(namespace, selector);
     try {
       await waitForList(client, selection, look, { ...options, waitingFor: 'the pods' });
     } catch (error) {

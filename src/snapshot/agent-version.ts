@@ -4,7 +4,7 @@ import { formatVersion, parseVersion } from '../mesh/cilium/versions/versions.ts
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/objects/names.ts';
-import { isPodRunning, isPodUnready, nodeOf } from '../mesh/objects/pods.ts';
+import { isPodRunning, isPodUnready, livingPods, nodeOf } from '../mesh/objects/pods.ts';
 import { podSpec } from '../mesh/objects/workload.ts';
 
 /** A version is nice to have: whatever does not say it soon is shown by its image. */
@@ -23,7 +23,7 @@ export async function readRunningVersions(
   client: ClusterClient,
   namespace: string,
 ): Promise<ReturnType<typeof versionsOfPods>> {
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR };
+  const selection = livingPods(namespace, AGENT_SELECTOR);
   const found = await client.collect(selection, keepAgent);
   const isAnyReady = found.some(({ isRunning, isUnready }) => isRunning && !isUnready);
   const pods = found.map(({ isUnready, ...pod }) => ({

@@ -4,7 +4,7 @@ import { reachableEndpoints } from '../mesh/apiserver/endpoints.ts';
 import type { ApiserverPodFacts, ClusterSnapshot, NodeFacts } from '../mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/objects/names.ts';
-import { isPodReady, isPodRunning, nodeOf } from '../mesh/objects/pods.ts';
+import { isPodReady, isPodRunning, livingPods, nodeOf } from '../mesh/objects/pods.ts';
 import { imageIn } from './agent-version.ts';
 
 /** One function, so that a client that remembers knows what was kept. */
@@ -22,7 +22,7 @@ export async function readNodesIfAllowed(client: ClusterClient): Promise<NodeFac
 
 /** The pods of the clustermesh-apiserver. @param namespace Cilium's */
 export async function readApiserverPods(client: ClusterClient, namespace: string): Promise<ApiserverPodFacts[]> {
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  const pods = await client.listAll(livingPods(namespace, APISERVER_SELECTOR));
   return pods.map((pod) => {
     const runs = isPodRunning(pod) ? imageIn(pod, 'apiserver') : undefined;
     const facts = { name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) };

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, readAnswer } from '../status/status-programs.ts';
 import { awaitShutOut, type PartingWait } from './await-shut-out.ts';
@@ -78,7 +78,7 @@ async function askAgents(
   peers: readonly string[],
 ): Promise<{ reporting: string[]; silent: string[] }> {
   const limit = pLimit(EXECS_AT_A_TIME);
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENTS.selector });
+  const pods = await client.listAll(livingPods(namespace, AGENTS.selector));
   const reporting: string[] = [];
   const silent: string[] = [];
   const looks = pods.filter(isPodRunning).map(({ metadata: { name: pod } }) =>

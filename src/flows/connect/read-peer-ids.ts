@@ -9,7 +9,7 @@ import {
   LOCAL_CERT_SECRET,
   localUserName,
 } from '../../mesh/objects/names.ts';
-import { isContainerReady, isPodReady } from '../../mesh/objects/pods.ts';
+import { isContainerReady, isPodReady, livingPods } from '../../mesh/objects/pods.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { clusterIdIn } from '../etcd/prove.ts';
 import { readClusterConfigs } from '../etcd/read-own-keys.ts';
@@ -87,7 +87,7 @@ async function configsOf(
   snapshot: ClusterSnapshot,
 ): Promise<Awaited<ReturnType<typeof readClusterConfigs>>> {
   const { client, namespace } = target;
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  const pods = await client.listAll(livingPods(namespace, APISERVER_SELECTOR));
   // A pod that runs under another name than its certificates have is never ready; its etcd is.
   const pod = pods.find(isPodReady) ?? pods.find((candidate) => isContainerReady(candidate, ETCD_CONTAINER));
   return pod && readClusterConfigs(flow, target, snapshot, pod);

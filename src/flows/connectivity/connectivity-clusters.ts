@@ -20,7 +20,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { otherRun } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
-import { isPodReady, podAddresses } from '../../mesh/objects/pods.ts';
+import { isPodReady, livingPods, podAddresses } from '../../mesh/objects/pods.ts';
 import { clusterAddresses } from '../../mesh/objects/service.ts';
 import { workloadSpec } from '../../mesh/objects/workload.ts';
 import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
@@ -189,7 +189,7 @@ export async function testedAddressesOf(cluster: TestCluster): Promise<TestedAdd
 
 async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {
   const labelSelector = `${APP_LABEL}=${app},${OF_TEST}`;
-  const pods = await member.client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector });
+  const pods = await member.client.listAll(livingPods(namespace, labelSelector));
   return pods.filter(isPodReady);
 }
 

@@ -6,7 +6,7 @@ import { type Sample, tally } from '../../mesh/connectivity/connectivity.ts';
 import { type Requests, readSamples, requestCommand } from '../../mesh/connectivity/connectivity-requests.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
-import { isPodReady } from '../../mesh/objects/pods.ts';
+import { isPodReady, livingPods } from '../../mesh/objects/pods.ts';
 import { workloadStatus } from '../../mesh/objects/workload.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import type { Flow } from '../flow.ts';
@@ -73,7 +73,7 @@ export async function askRebelBase(
   requests: Pick<Requests, 'count' | 'perSecond'>,
 ): Promise<Sample[]> {
   const labelSelector = 'name=x-wing';
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE, labelSelector });
+  const pods = await client.listAll(livingPods(NAMESPACE, labelSelector));
   const pod = pods.find(isPodReady);
   if (!pod) throw new MeshctlError('SandboxFailed', `context "${client.context}": x-wing does not run`);
   const command = requestCommand({ host: 'rebel-base', port: 80, path: '/', timeoutMs: TIMEOUT_MS, ...requests });

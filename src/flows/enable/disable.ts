@@ -13,6 +13,7 @@ import {
 } from '../../mesh/enable/plan-disable.ts';
 import { stayingNotes } from '../../mesh/enable/staying.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
@@ -168,11 +169,10 @@ async function awaitGone(
       done: `${client.context}: the pods are gone`,
     },
     () =>
-      waitForList(
-        client,
-        { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR },
-        (pods) => (pods.length === 0 ? true : undefined),
-        { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
-      ),
+      waitForList(client, livingPods(namespace, APISERVER_SELECTOR), (pods) => (pods.length === 0 ? true : undefined), {
+        timeoutMs: waitMs,
+        signal: flow.signal,
+        waitingFor: `the pods of ${namespace}/${APISERVER} to go`,
+      }),
   );
 }

@@ -8,6 +8,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR, agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { forceWords } from '../../mesh/objects/ownership.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import {
   eventSentences,
   isUnschedulable,
@@ -115,7 +116,7 @@ async function readLackOfRoom(
 }
 
 function podsOf(namespace: string) {
-  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+  return livingPods(namespace, APISERVER_SELECTOR);
 }
 
 /** What the events of an object say; empty for whoever may not read them. */

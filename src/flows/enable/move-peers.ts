@@ -4,7 +4,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { noteOfUnmoved, type PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { isRefusal, MeshctlError, warningOf } from '../../mesh/errors.ts';
-import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import { isConnected } from '../../mesh/status/status-tally.ts';
@@ -184,7 +184,7 @@ async function lackingPeers(
   accept: (report: RemoteClusterReport) => boolean,
 ): Promise<{ pod: string; peer: string }[]> {
   const limit = pLimit(EXECS_AT_A_TIME);
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: of.selector };
+  const selection = livingPods(namespace, of.selector);
   const pods = (await client.listAll(selection, { signal: flow.signal })).filter(
     (pod) => isPodRunning(pod) && !pod.metadata.deletionTimestamp,
   );

@@ -4,7 +4,7 @@ import { EtcdReadError } from '../../etcd/read-error.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
-import { isPodReady } from '../../mesh/objects/pods.ts';
+import { isPodReady, livingPods } from '../../mesh/objects/pods.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type ClientCertificate, openEtcd } from './open-etcd.ts';
 
@@ -35,7 +35,7 @@ export function descriptionKey(cluster: string): string {
 
 /** All pods of a cluster's clustermesh-apiserver. */
 export function apiserverPods({ client, namespace }: Target): Promise<KubeObject[]> {
-  return client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  return client.listAll(livingPods(namespace, APISERVER_SELECTOR));
 }
 
 /** Those whose etcd can be asked. */

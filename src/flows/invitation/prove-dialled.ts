@@ -5,6 +5,7 @@ import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialledWith } from '../../mesh/invitation/dialled-with.ts';
 import { revokeCommand } from '../../mesh/invitation/record.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import { RETAKES } from '../../mesh/status/failure-reason.ts';
 import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
 import { areAllConnected, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
@@ -145,7 +146,7 @@ async function presentedSerials(
 ): Promise<(string | undefined)[]> {
   const program = kvstoremesh ? REPLICAS : AGENTS;
   const { selector, container, troubleshoot } = program;
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+  const pods = await client.listAll(livingPods(namespace, selector));
   const running = pods.map((pod) => factsOf(pod, program)).filter((pod) => pod.running && !pod.deleted);
   return Promise.all(
     running.slice(0, kvstoremesh ? undefined : MOST_AGENTS).map(async ({ name: pod }) => {

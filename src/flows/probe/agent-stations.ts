@@ -1,6 +1,6 @@
 import { agentCommand } from '../../manifests/probe.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
-import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import { isPodRunning, livingPods, nodeOf } from '../../mesh/objects/pods.ts';
 import type { Flow } from '../flow.ts';
 import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';
 
@@ -11,9 +11,8 @@ export async function agentStations(
   { programs, nextToken }: ProbeRun,
 ): Promise<Stations> {
   const { namespace } = snapshot;
-  const pods = await client.collect(
-    { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR },
-    (pod) => (isPodRunning(pod) ? [{ node: nodeOf(pod), pod: pod.metadata.name }] : []),
+  const pods = await client.collect(livingPods(namespace, AGENT_SELECTOR), (pod) =>
+    isPodRunning(pod) ? [{ node: nodeOf(pod), pod: pod.metadata.name }] : [],
   );
   const found: Stations = { via: 'agents', stations: [], failed: [] };
   for (const { node, addresses } of nodes) {

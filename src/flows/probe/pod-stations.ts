@@ -7,7 +7,7 @@ import type { Leftover } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isMadeBy } from '../../mesh/objects/ownership.ts';
-import { isPodRunning, podAddresses } from '../../mesh/objects/pods.ts';
+import { isPodOver, isPodRunning, podAddresses } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
 import type { ProbePlace } from '../../mesh/probe/places.ts';
@@ -107,7 +107,7 @@ async function awaitPods(flow: Flow, { client }: ProbeSite, planned: readonly Pl
   };
   let last: readonly KubeObject[] = [];
   const isSettled = (pod: KubeObject) =>
-    isPodRunning(pod) || isOver(pod) || workloadTroubles(undefined, [pod]).some(isWithoutImage);
+    isPodRunning(pod) || isPodOver(pod) || workloadTroubles(undefined, [pod]).some(isWithoutImage);
   const look = (pods: readonly KubeObject[]) => {
     last = pods;
     return pods.length >= planned.length && pods.every(isSettled) ? true : undefined;
@@ -161,15 +161,10 @@ function stationsOf(
   return found;
 }
 
-/** A pod that has ended, or that its node does not take (kubelet's admission: `OutOfcpu`, `NodeAffinity`). */
-function isOver(pod: KubeObject): boolean {
-  return ['Failed', 'Succeeded'].includes(podStatus(pod).phase ?? '');
-}
-
 function whyNot(pod: KubeObject, node: string): string {
   const { name } = pod.metadata;
   const { reason = 'it has ended', message = '' } = podStatus(pod);
-  if (isOver(pod)) return `pod ${name} does not run on node ${node}: ${reason}${message && `: ${message}`}`;
+  if (isPodOver(pod)) return `pod ${name} does not run on node ${node}: ${reason}${message && `: ${message}`}`;
   return workloadTroubles(undefined, [pod])[0]?.says ?? `pod ${name} does not run yet on node ${node}`;
 }
 
@@ -246,7 +241,7 @@ async function removeOnce(
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace }, { signal });
   const isOfRun = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] === token;
   // A run that was killed leaves pods that have ended by their own deadline.
-  const isLeft = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] !== undefined && isOver(pod);
+  const isLeft = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] !== undefined && isPodOver(pod);
   await Promise.all(
     pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );

@@ -1,7 +1,7 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
-import { isPodRunning, nodeOf, startedAt } from '../../mesh/objects/pods.ts';
+import { isPodRunning, livingPods, nodeOf, startedAt } from '../../mesh/objects/pods.ts';
 import type { Flow, Target } from '../flow.ts';
 
 export interface Agent {
@@ -25,7 +25,7 @@ export async function listAgents(
 ): Promise<{ agents: Agent[]; running: number; silent: string[] }> {
   const agents: Agent[] = [];
   const waiting = new Set<string>();
-  for await (const pod of client.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR })) {
+  for await (const pod of client.list(livingPods(namespace, AGENT_SELECTOR))) {
     const { name } = pod.metadata;
     const node = nodeOf(pod) ?? name;
     if (!isPodRunning(pod)) {

@@ -1,5 +1,6 @@
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import type { PollResult, StatusExpectation } from '../../mesh/status/status.ts';
 import { isConnected, isUnchecked, type StatusTally } from '../../mesh/status/status-tally.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
@@ -243,8 +244,9 @@ async function successorOf(
   if (same && same.metadata.uid === pod.uid && !same.metadata.deletionTimestamp) return 'same';
   if (of !== AGENTS || pod.node === undefined) return 'none';
   for (;;) {
-    const fieldSelector = `spec.nodeName=${pod.node}`;
-    const onNode = await client.listAll({ ...selectionOf(poll, of), fieldSelector }, { signal });
+    const living = selectionOf(poll, of);
+    const fieldSelector = `${living.fieldSelector},spec.nodeName=${pod.node}`;
+    const onNode = await client.listAll({ ...living, fieldSelector }, { signal });
     const next = onNode.map((one) => factsOf(one, of)).find(({ uid, running }) => uid !== pod.uid && running);
     if (next) return next;
     if (flow.clock.ms() + SUCCESSOR_INTERVAL_MS > until) return 'none';
@@ -253,7 +255,7 @@ async function successorOf(
 }
 
 function selectionOf({ target: { namespace } }: Poll, { selector }: StatusProgram) {
-  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
+  return livingPods(namespace, selector);
 }
 
 /** Not being let in or reaching nothing holds for all pods alike: one clear error instead of many equal ones. */

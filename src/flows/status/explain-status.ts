@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { nodeOf } from '../../mesh/objects/pods.ts';
+import { livingPods, nodeOf } from '../../mesh/objects/pods.ts';
 import type { FailureReason, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -28,7 +28,7 @@ async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: 
   const { selector, container, troubleshoot: command } = problem.component === 'agent' ? AGENTS : REPLICAS;
   const [example] = problem.nodes;
   const asking = async () => {
-    const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+    const pods = await client.listAll(livingPods(namespace, selector));
     const pod = pods.find((candidate) => candidate.metadata.name === example || nodeOf(candidate) === example);
     if (!pod) return undefined;
     const { stdout } = await client.exec({

@@ -13,7 +13,7 @@ import {
   CILIUM_CONFIG,
   configMapRef,
 } from '../../mesh/objects/names.ts';
-import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { imageIn, LONGEST_ANSWER_MS, readRunningVersions } from '../../snapshot/agent-version.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
@@ -44,7 +44,7 @@ const APISERVER_CONTAINER = 'apiserver';
 
 async function apiserverVersions(target: Target, deployment: KubeObject): Promise<ApiserverVersions> {
   const { client, namespace } = target;
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+  const selection = livingPods(namespace, APISERVER_SELECTOR);
   const pods = (await unlessForbidden(client.listAll(selection)))?.filter(isPodRunning);
   const runs = pods?.flatMap((pod) => {
     const image = imageIn(pod, APISERVER_CONTAINER);

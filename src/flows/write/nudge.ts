@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import type { Flow, Target } from '../flow.ts';
 
 export interface Nudge {
@@ -41,7 +42,7 @@ export async function nudgePods(
   };
   for (const labelSelector of selectors) {
     try {
-      const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector }, { signal });
+      const pods = await client.listAll(livingPods(namespace, labelSelector), { signal });
       if (!all && pods.length > MOST_AGENTS_NUDGED) continue;
       const nudged = await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
       for (const result of nudged) if (result.status === 'rejected') throw result.reason;

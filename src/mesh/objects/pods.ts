@@ -1,6 +1,16 @@
 import type { KubeObject } from './kube-object.ts';
 import { podSpec, podStatus } from './workload.ts';
 
+/**
+ * What selects the pods of a workload, without those that are over (`isPodOver`): kubelet leaves them when it evicts a pod or its node
+ * is shut down, and they keep their labels until somebody deletes them; the workload has replaced them by then
+ * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection).
+ */
+export function livingPods(namespace: string | undefined, labelSelector: string) {
+  const fieldSelector = 'status.phase!=Failed,status.phase!=Succeeded';
+  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector, fieldSelector };
+}
+
 /** Whether a pod runs, is ready, and is not on its way out. */
 export function isPodReady(pod: KubeObject): boolean {
   const { phase, conditions } = podStatus(pod);
@@ -17,6 +27,11 @@ export function isContainerReady(pod: KubeObject, container: string): boolean {
 /** Whether a pod's containers can be entered. */
 export function isPodRunning(pod: KubeObject): boolean {
   return !pod.metadata.deletionTimestamp && podStatus(pod).phase === 'Running';
+}
+
+/** Whether a pod has ended for good, or is one that its node did not take (kubelet's admission: `OutOfcpu`, `NodeAffinity`). */
+export function isPodOver(pod: KubeObject): boolean {
+  return ['Failed', 'Succeeded'].includes(podStatus(pod).phase ?? '');
 }
 
 /** Whether a pod's Ready condition says that it is not: its phase stays `Running` while its program fails, and when its node has died. */

@@ -1,4 +1,5 @@
 import { unmetChoice } from '../../mesh/objects/node-affinity.ts';
+import { isPodOver } from '../../mesh/objects/pods.ts';
 import { OF_DAEMON_SETS, repels } from '../../mesh/objects/taints.ts';
 import {
   choosable,
@@ -49,6 +50,8 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
     (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
   );
+  // A node is to have one that runs: what is left of another goes, so that the next look makes its successor.
+  for (const pod of pods.filter(isPodOver)) deletePod(world, set, pod);
   const podOf = new Map(pods.map((pod) => [pod.spec.nodeName, pod]));
   for (const node of nodes) {
     if (!podOf.has(node.metadata.name)) createPod(world, set, node.metadata.name, hash);

@@ -1,3 +1,4 @@
+import { isPodOver } from '../../mesh/objects/pods.ts';
 import type { PullTrouble } from '../fixtures/images.ts';
 import { type Container, type Node, type Pod, type PodStatus, ref, typeOf } from '../objects.ts';
 import {
@@ -123,6 +124,10 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
     if (pod.metadata.deletionTimestamp) {
       if (current) terminate(current);
       store.delete(ref('Pod', namespace, name));
+      return;
+    }
+    if (isPodOver(pod)) {
+      if (current) terminate(current);
       return;
     }
     if (current) writeStatus(current);

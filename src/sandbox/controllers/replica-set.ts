@@ -1,3 +1,4 @@
+import { isPodOver } from '../../mesh/objects/pods.ts';
 import { isControlledBy, isPodReady, ownerReference, type Pod, type ReplicaSet, ref, typeOf } from '../objects.ts';
 import {
   CONTROLLER_MANAGER,
@@ -20,7 +21,7 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   const set = store.get(ref('ReplicaSet', namespace, name)) as ReplicaSet | undefined;
   if (!set || set.metadata.deletionTimestamp) return;
   const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
-    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
+    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp && !isPodOver(pod),
   );
   const wanted = set.spec.replicas ?? 1;
   if (pods.length < wanted) createPods(world, set, pods, wanted - pods.length);
