@@ -107,7 +107,10 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
       ['clustermesh-apiserver-local-cert', tlsFacts(ca, { commonName: `local-mesh-${id}`, usages: ['client'] })],
       ['clustermesh-apiserver-remote-cert', tlsFacts(ca, { commonName: 'remote', usages: ['client'] })],
     ]),
-    tlsFiles: new Map([...OWN_CERTIFICATES, `cilium-kvstoremesh/mesh-${peer}`].map((place) => [place, filesOf(ca)])),
+    tlsFiles: new Map([
+      ...OWN_CERTIFICATES.map((place) => [place, filesOf(ca)] as const),
+      [`cilium-kvstoremesh/mesh-${peer}`, filesOf(peerCa)],
+    ]),
     peerCertificates: new Map([[`mesh-${peer}`, tlsFacts(peerCa, { commonName: `remote-mesh-${id}` })]]),
     remoteUsers: [{ name: `remote-mesh-${peer}`, role: 'remote' }],
   });

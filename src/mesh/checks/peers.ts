@@ -294,5 +294,7 @@ function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): strin
   const file = fileIn(AGENT_PEERS_SECRET);
   if (file !== '' && !dialsOwnCache(file, namespace)) return file;
   const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
-  return isOff && file !== '' ? undefined : fileIn(KVSTOREMESH_PEERS_SECRET);
+  // Where agents dial, what KVStoreMesh had says nothing of how.
+  if (isOff) return file === '' ? '' : undefined;
+  return fileIn(KVSTOREMESH_PEERS_SECRET);
 }

@@ -1,6 +1,3 @@
-import { missingAccess } from '../apiserver/access.ts';
-import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
-import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
@@ -9,14 +6,14 @@ import { unreadyAmong } from '../faults/unready.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
-import { expectedPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { remembered, rememberedOf } from '../remembered.ts';
-import type { Finding, Subject } from './shared/check.ts';
+import type { Finding } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { standingSubject } from './standing-subjects.ts';
 
 /** Faults that no other check finds, with what is so where there is none. */
-const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
+const TITLES = {
   'peering-secret-missing': 'the Secrets with the peering files exist',
   'peering-file-missing': 'agents and KVStoreMesh have a file for each peer',
   'peering-file-unreadable': 'peering files can be read',
@@ -33,7 +30,7 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'access-missing': 'the clustermesh-apiserver has its account and its rights',
   'users-missing': 'the list of etcd users for peers exists',
   'users-unreadable': 'the list of etcd users for peers can be read',
-};
+} as const satisfies Readonly<Partial<Record<FaultId, string>>>;
 
 /** Each of these checks asks for its own faults of the same clusters, beside the same others, at the same moment. */
 const faultsBeside = rememberedOf((others: readonly ClusterSnapshot[]) =>
@@ -46,17 +43,19 @@ const faultsBeside = rememberedOf((others: readonly ClusterSnapshot[]) =>
 const NOBODY: readonly ClusterSnapshot[] = [];
 
 /** What runs keeps what it has mounted; a check for each thing that would not come back after a restart. */
-export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(([id, title]): MeshCheck => {
+export const STANDING_CHECKS: readonly MeshCheck[] = (Object.keys(TITLES) as (keyof typeof TITLES)[]).map((id) => {
   const isOfPeers = id.startsWith('peer');
+  const faultsIn = (cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], now: Date) =>
+    faultsBeside(isOfPeers ? all : NOBODY)(cluster)(now.getTime());
   return {
     id,
     category: 'standing',
-    title,
+    title: TITLES[id],
     ...(isOfPeers ? {} : { needs: ['apiserver-deployed'] }),
-    subject: subjectOf(id),
+    subject: (cluster, { clusters, now }) => standingSubject(id, cluster, faultsIn(cluster, clusters, now)),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) => {
-        const found = faultsBeside(isOfPeers ? all : NOBODY)(cluster)(now.getTime()).filter((fault) => fault.id === id);
+        const found = faultsIn(cluster, all, now).filter((fault) => fault.id === id);
         if (found.length === 0) return [];
         const mesh = [cluster, ...withoutNamesakes(cluster, all)];
         const contexts = new Map(mesh.map((one) => [knownAs(one), one.context]));
@@ -74,55 +73,3 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     },
   };
 });
-
-function subjectOf(id: string): (cluster: ClusterSnapshot) => Subject {
-  if (id.startsWith('peer-certificate')) return theCertificates;
-  if (id.startsWith('peer')) return thePeers;
-  if (id.startsWith('service')) return theService;
-  if (id === 'access-missing') return theAccess;
-  if (id === 'kvstoremesh-missing') return theKvstoremesh;
-  return id === 'container-missing' ? theDeployment : theUsers;
-}
-
-function theDeployment(cluster: ClusterSnapshot): Subject {
-  const things = apiserverDeployment(cluster) ? ['clustermesh-apiserver'] : [];
-  return { things, otherwise: 'there is no Deployment clustermesh-apiserver' };
-}
-
-function theAccess(cluster: ClusterSnapshot): Subject {
-  const deployment = apiserverDeployment(cluster);
-  if (!deployment) return theDeployment(cluster);
-  return {
-    things: missingAccess(cluster, deployment) ? ['access'] : [],
-    otherwise: 'its ServiceAccount, ClusterRole and ClusterRoleBinding may not be read',
-    isBlind: true,
-  };
-}
-
-function theKvstoremesh(cluster: ClusterSnapshot): Subject {
-  const runs = runsKvstoremesh(apiserverDeployment(cluster));
-  return { things: runs ? ['kvstoremesh'] : [], otherwise: 'its KVStoreMesh is off' };
-}
-
-function theService(cluster: ClusterSnapshot): Subject {
-  const deployment = theDeployment(cluster);
-  if (deployment.things.length === 0) return deployment;
-  const things = apiserverService(cluster) ? ['clustermesh-apiserver'] : [];
-  return { things, otherwise: 'there is no Service clustermesh-apiserver' };
-}
-
-function thePeers(cluster: ClusterSnapshot): Subject {
-  return { things: expectedPeers(cluster), otherwise: 'it is configured to dial no cluster' };
-}
-
-function theCertificates(cluster: ClusterSnapshot): Subject {
-  return cluster.tlsFiles ? thePeers(cluster) : { things: [], otherwise: 'certificate files were not read' };
-}
-
-function theUsers(cluster: ClusterSnapshot): Subject {
-  const deployment = apiserverDeployment(cluster);
-  return {
-    things: makesRemoteUsers(deployment) ? ['users'] : [],
-    otherwise: 'its clustermesh-apiserver makes no users of its own for peers',
-  };
-}
