@@ -47,7 +47,7 @@ checkScenarios(
     'tls-ca': [
       {
         when: 'the CA is gone, and what it signed is there',
-        severity: 'fail',
+        severity: 'warn',
         cluster: 'mesh-2',
         change({ two }) {
           const { metadata, type, data } = found(two.store.get(refs.secret('cilium-ca')), 'the CA');
@@ -59,12 +59,25 @@ checkScenarios(
       },
       {
         when: 'the CA cannot be read',
-        severity: 'fail',
+        severity: 'warn',
         cluster: 'mesh-2',
         change({ two }) {
           const undo = restorerOf(two, refs.secret('cilium-ca'));
           setSecret(two, 'cilium-ca', { 'ca.crt': 'nonsense' });
           return undo;
+        },
+      },
+      {
+        when: 'the CA is gone, and a certificate has to be issued',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change({ two }) {
+          const undo = ['cilium-ca', 'clustermesh-apiserver-admin-cert'].map((name) => {
+            const back = restorerOf(two, refs.secret(name));
+            setSecret(two, name, { 'ca.crt': 'nonsense', 'tls.crt': name === 'cilium-ca' ? undefined : 'nonsense' });
+            return back;
+          });
+          return () => undo.map((back) => back());
         },
       },
     ],

@@ -8,7 +8,7 @@ const CA = 'cilium-ca';
 
 const OF_THE_CA = {
   harmless: true,
-  check: ['tls-ca'],
+  check: ['‼tls-ca'],
   connect: 'keeps',
   operator: true,
   unconcerned: ['connect'],

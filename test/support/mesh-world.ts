@@ -2,7 +2,7 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../src/mesh/connect/direction.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
@@ -259,7 +259,7 @@ export async function lookAt(
         return [context, seen] as const;
       });
       const input = { clusters: whole, now, observed: new Map(observed) };
-      const entries = describeFindings(asked, runChecks(MESH_CHECKS, input, suppressed));
+      const entries = describeFindings(asked, runChecksByMesh(MESH_CHECKS, input, suppressed));
       return entries.filter(({ severity }) => severity !== 'pass');
     },
   };

@@ -92,6 +92,21 @@ describe('a mesh that is sound', () => {
   });
 });
 
+describe('a CA that is lost, which no connection needs before something has to be issued', () => {
+  it.each<[what: string, cluster: WorldCluster]>([
+    ['is gone', one({ ownCa: 'none' })],
+    ['has the key of another one', one({ ownCa: { ...A, privateKey: B.privateKey } })],
+    ['signed none of the certificates', one({ ownCa: C })],
+  ])('%s: both tell of it, and neither fails', async (_what, cluster) => {
+    const { isHealthy, reports, check } = await lookAt([cluster, two()]);
+    expect(reports.flatMap(({ faults }) => faults.map(({ outage }) => outage))).toEqual([false]);
+    expect(isHealthy).toBe(true);
+    const entries = check();
+    expect(failing(entries)).toEqual([]);
+    expect(entries.filter(({ severity }) => severity === 'warn').map(({ id }) => id)).toEqual(['tls-ca']);
+  });
+});
+
 const lookedAt = lookAt([one(), two()]);
 
 /** What never is an outage. */

@@ -1,3 +1,4 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import {
   authorityState,
   hasLostSigner,
@@ -13,6 +14,7 @@ import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
+import { enableObstacles } from '../faults/serve-faults.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
@@ -28,7 +30,7 @@ import { isWithoutPeers } from '../peers/peers-on-record.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { withoutGoing } from '../plan/going.ts';
 import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
-import type { Check, Finding, Subject } from './shared/check.ts';
+import type { Check, CheckInput, Finding, Subject } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
 import { peersNotCompared } from './shared/subjects.ts';
 import { expiry } from './tls.ts';
@@ -58,13 +60,13 @@ export const CA_CHECKS: readonly Check[] = [
         otherwise: isElsewhere ? ELSEWHERE : 'it has no CA yet, and nothing that one signed: enable makes one',
       };
     },
-    run: ({ clusters }, all) =>
-      clusters.flatMap((cluster): Finding[] => {
+    run: (input, all) =>
+      input.clusters.flatMap((cluster): Finding[] => {
         const { context } = cluster;
         const reason = isForeignAuthority(cluster) ? `Secret cilium-ca ${SIGNED_NOTHING}` : brokenCa(cluster);
         if (reason === undefined) return [];
         const ways = waysToSign(cluster, withoutNamesakes(cluster, all));
-        return [findingOf('tls-ca', 'fail', context, { reason }, ways)];
+        return [findingOf('tls-ca', isCaSpared(cluster, input) ? 'warn' : 'fail', context, { reason }, ways)];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
@@ -163,6 +165,14 @@ function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly 
       ? 'a different CA is trusted too, which may be that of a peer outside this check'
       : 'there is no certificate that can be read',
   };
+}
+
+/**
+ * Whether a cluster as it stands goes on without what its CA would sign, after a restart too, as `status` says of the same: no
+ * certificate has to be issued. Of one that is yet to be enabled or connected nothing is spared.
+ */
+function isCaSpared(cluster: ClusterSnapshot, { areStanding, now }: CheckInput): boolean {
+  return areStanding === true && apiserverDeployment(cluster) !== undefined && !enableObstacles(cluster, now).unsigned;
 }
 
 function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undefined {
