@@ -67,9 +67,11 @@ export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
   return {
     certificate,
     ca: typeof ca === 'string' ? undefined : ca,
+    ...(typeof ca === 'string' ? { caLack: ca } : {}),
     authorities,
     ...(bundle ? { bundle } : {}),
     keyMatches: privateKey === 'matches',
+    ...(privateKey === 'missing' || privateKey === 'unreadable' ? { keyLack: privateKey } : {}),
     signedByCa,
     ...(issuer ? { issuer } : {}),
     ...(links ? { links } : {}),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import type { CertificateFacts, FileLack, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { certificateSpecs, clientSpec, reasonToReissue } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { certificateFacts } from '../support/snapshots.ts';
 
@@ -97,16 +97,20 @@ describe('clientSpec', () => {
 });
 
 describe('reasonToReissue', () => {
-  const cases: [what: string, facts: TlsSecretFacts | undefined, reason: RegExp | undefined][] = [
+  const cases: [what: string, facts: TlsSecretFacts | FileLack, reason: RegExp | undefined][] = [
     ['all is well', FACTS, undefined],
     ['it covers more than asked for', withLeaf({ dnsNames: [...LEAF.dnsNames, 'old.example'] }), undefined],
     ['an address is written otherwise', withLeaf({ ipAddresses: ['127.0.0.1', '0:0::1', '2001:0DB8::7'] }), undefined],
     ['a name is in capitals', withLeaf({ dnsNames: LEAF.dnsNames.map((name) => name.toUpperCase()) }), undefined],
     ['the CA was renewed with its key', { ...FACTS, ca: { ...CA, sha256: 'former' } }, undefined],
     ['it has 31 days left', withLeaf({ notAfter: inDays(31) }), undefined],
-    ['there is none', undefined, /no certificate yet/],
-    ['the key is another', { ...FACTS, keyMatches: false }, /private key/],
-    ['no CA is with it', { ...FACTS, ca: undefined }, /no CA certificate/],
+    ['there is none', 'missing', /^there is no certificate yet$/],
+    ['it is garbage', 'unreadable', /^the certificate that is there cannot be read$/],
+    ['the key is another', { ...FACTS, keyMatches: false }, /^its private key belongs to a different certificate$/],
+    ['there is no key', { ...FACTS, keyMatches: false, keyLack: 'missing' }, /^its private key is missing$/],
+    ['the key is garbage', { ...FACTS, keyMatches: false, keyLack: 'unreadable' }, /^its private key cannot be read$/],
+    ['no CA is with it', { ...FACTS, ca: undefined }, /^no CA certificate is stored with it$/],
+    ['garbage is the CA with it', { ...FACTS, ca: undefined, caLack: 'unreadable' }, /^the CA .+ cannot be read$/],
     [
       'it is from a different CA of the same name',
       { ...FACTS, ca: { ...CA, publicKeySha256: 'other', sha256: '0123456789abcdef' } },

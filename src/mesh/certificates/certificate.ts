@@ -83,6 +83,8 @@ export interface TlsSecretFacts {
   certificate: CertificateFacts;
   /** The CA in the same Secret (`ca.crt`), absent when missing or unreadable. */
   ca?: CertificateFacts | undefined;
+  /** What there is instead, where there is none. */
+  caLack?: FileLack | undefined;
   /**
    * Every certificate of `ca.crt`, in its order, {@link ca} among them: while a CA is being replaced, the new one and the
    * former. Absent means that `ca` is the only one.
@@ -92,6 +94,8 @@ export interface TlsSecretFacts {
   bundle?: TrustBundle | undefined;
   /** Whether the private key belongs to the certificate. */
   keyMatches: boolean;
+  /** What there is instead of a private key; absent where there is one, be it of another certificate. */
+  keyLack?: FileLack | undefined;
   /** Whether the certificate's signature verifies with `ca`. */
   signedByCa: boolean;
   /** See {@link TlsFiles}, as `links`. */

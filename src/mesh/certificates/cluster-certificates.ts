@@ -10,7 +10,8 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
-import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
+import type { CertificateFacts, CertificateSpec, FileLack, TlsSecretFacts } from './certificate.ts';
+import { saysAuthorityLack, saysCertificateLack, saysKeyLack } from './certificate-lacks.ts';
 import { describeAuthority, isSameKey, trustedBy, trusts } from './trust.ts';
 
 /** Certificates are issued anew from this time before their end. */
@@ -93,20 +94,41 @@ export function namesBeside(
 /**
  * Why a certificate must be issued anew, as a clause for the plan; undefined when it can stay. More names than asked for
  * do not matter.
- * @param facts what the Secret holds; undefined when that is nothing readable
+ * @param facts what the Secret holds, or what it has instead of a certificate that can be read
  * @param ca the CA that is to sign
  * @param accepted the CAs whose certificates are as good, as long as who holds one trusts `ca` too: in the middle of a
  * rotation the former one, while the cluster's etcd trusts both
  */
 export function reasonToReissue(
-  facts: TlsSecretFacts | undefined,
+  facts: TlsSecretFacts | FileLack,
   spec: CertificateSpec,
   ca: CertificateFacts,
   now: Date,
   accepted: readonly CertificateFacts[] = [],
 ): string | undefined {
-  if (facts === undefined) return 'there is no certificate yet';
+  if (typeof facts === 'string') return saysCertificateLack(facts);
   return reasonOfTrust(facts, ca, accepted) ?? reasonOfContent(facts.certificate, spec) ?? reasonOfTime(facts, ca, now);
+}
+
+/**
+ * Why a copy must be made anew of a certificate that is as it is; undefined when the present one can stay.
+ * @param present what is there, or what is there instead of a certificate that can be read
+ * @param original nothing where it has none that can be read
+ * @param changed why, where the original is another one than the present; default: in words of the remote-cert
+ */
+export function reasonToCopy(
+  present: TlsSecretFacts | FileLack,
+  original: TlsSecretFacts | undefined,
+  changed?: string,
+): string | undefined {
+  if (typeof present === 'string') return saysCertificateLack(present);
+  const { commonName, sha256 } = present.certificate;
+  // A former remote-cert is for the same user: any other is a credential of another kind.
+  const isOther = original !== undefined && original.certificate.commonName !== commonName;
+  const another = isOther ? `it is for "${commonName}", and no copy of the remote-cert` : 'the remote-cert has changed';
+  if (sha256 !== original?.certificate.sha256) return changed ?? another;
+  if (!present.keyMatches) return saysKeyLack(present);
+  return present.ca?.sha256 === original.ca?.sha256 ? undefined : (saysAuthorityLack(present) ?? changed ?? another);
 }
 
 /**
@@ -127,8 +149,8 @@ function reasonOfTrust(
   accepted: readonly CertificateFacts[],
 ): string | undefined {
   const signer = facts.ca;
-  if (!facts.keyMatches) return 'its private key is missing or belongs to a different certificate';
-  if (signer === undefined) return 'no CA certificate is stored with it';
+  if (!facts.keyMatches) return saysKeyLack(facts);
+  if (signer === undefined) return saysAuthorityLack(facts);
   const isOf = (one: CertificateFacts) => isSameKey(one, signer);
   const isGood = isOf(ca) || (accepted.some(isOf) && trusts(facts, ca));
   if (!isGood && signer.commonName === ca.commonName)

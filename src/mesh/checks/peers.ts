@@ -2,6 +2,7 @@ import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { type Endpoint, hostPort, isIpAddress, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
+import { saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { accepts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -183,8 +184,7 @@ function judgeCertificate(
   if (!facts) return undefined;
   // Files that are not there, or no certificates, are what makes them not go together.
   const cause = causeIn(from, peer, ['peer-certificate-missing', 'peer-certificate-unreadable'], now);
-  if (!facts.keyMatches)
-    return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
+  if (!facts.keyMatches) return { severity: 'fail', reason: saysKeyLack(facts, 'the private key'), cause };
   if (!facts.certificate.usages.includes('client'))
     return { severity: 'fail', reason: 'the client certificate, or a CA of its chain, is not for client use' };
   const refused =

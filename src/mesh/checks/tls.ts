@@ -5,6 +5,7 @@ import { hasLostSigner, issuesElsewhere } from '../certificates/authority.ts';
 import { renewAuthorityFirst } from '../certificates/authority-time.ts';
 import { completeBundle, saysLacking } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { saysAuthorityLack, saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { certificateSpecs, endOf, endsSoon, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree, waysToSign } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
@@ -162,8 +163,10 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     const { ca } = cluster;
     const lacking = lackingBundle(facts);
     if (lacking) return { severity: 'fail', reason: saysLacking(lacking), hint: completeBundle(lacking, cluster) };
-    if (!facts.bundle && !facts.signedByCa)
-      return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
+    if (!facts.bundle && !facts.signedByCa) {
+      const reason = saysAuthorityLack(facts) ?? 'it is not signed by the CA certificate stored with it';
+      return { severity: 'fail', reason };
+    }
     // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once; that
     // of an issuer of cert-manager's is wherever that is, and Secret cilium-ca may be there for Hubble alone.
     const isJudged = !issuesElsewhere(cluster, secret) && !isForeignAuthority(cluster);
@@ -174,7 +177,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     return reason === undefined ? undefined : { severity: 'fail', reason };
   }),
   perCertificate('tls-key', 'private keys belong to their certificates', ({ facts }) =>
-    facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to a different certificate' },
+    facts.keyMatches ? undefined : { severity: 'fail', reason: saysKeyLack(facts, 'the private key') },
   ),
   perCertificate(
     'tls-usage',

@@ -2,6 +2,7 @@ import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import type { TlsSecretFacts } from '../certificates/certificate.ts';
+import { saysAuthorityLack, saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { endOf } from '../certificates/cluster-certificates.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
 import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
@@ -235,11 +236,9 @@ function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedClus
   return reasonAgainstCertificate(own, now);
 }
 
-function reasonAgainstCertificate(
-  { certificate, keyMatches, signedByCa }: TlsSecretFacts,
-  now: Date,
-): string | undefined {
-  if (!keyMatches) return 'its private key is missing or belongs to a different certificate';
-  if (!signedByCa) return 'it is not signed by the CA stored with it';
+function reasonAgainstCertificate(facts: TlsSecretFacts, now: Date): string | undefined {
+  const { certificate, keyMatches, signedByCa } = facts;
+  if (!keyMatches) return saysKeyLack(facts);
+  if (!signedByCa) return saysAuthorityLack(facts) ?? 'it is not signed by the CA stored with it';
   return certificate.notAfter <= now ? `it expired on ${endOf(certificate)}` : undefined;
 }

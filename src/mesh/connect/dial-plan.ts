@@ -1,6 +1,6 @@
 import { requireSigner } from '../certificates/authority.ts';
-import type { TlsSecretFacts } from '../certificates/certificate.ts';
-import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import type { FileLack } from '../certificates/certificate.ts';
+import { clientSpec, reasonToCopy, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import { describeAuthority } from '../certificates/trust.ts';
 import { MeshctlError } from '../errors.ts';
@@ -111,7 +111,8 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   const peer = server.identity.name;
   const keys = peerCertificateKeys(peer);
   const entry: Entry = { data: {}, certificates: [], copies: [], trust: [], remove: [], changes: [], reasons: [] };
-  const reason = reasonForCertificate(direction, now);
+  const isGarbage = texts[keys.certificate] !== undefined && !client.snapshot.peerCertificates.has(peer);
+  const reason = reasonForCertificate(direction, isGarbage ? 'unreadable' : 'missing', now);
   const former = describePresent(client, peer, texts);
   if (credential.kind === 'shared-ca') {
     entry.remove.push(...Object.values(keys).filter((key) => texts[key] !== undefined));
@@ -145,9 +146,7 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     const from = present === undefined ? {} : { from: describeFile(present) };
     entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read again' : ''}` });
   }
-  const isGarbage = texts[keys.certificate] !== undefined && !client.snapshot.peerCertificates.has(peer);
-  const why = isGarbage ? 'the certificate that is there cannot be read' : reason;
-  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${why})` : ''}`);
+  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
   return entry;
 }
 
@@ -204,9 +203,16 @@ function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[], 
 
 const WRITES_DOWN = 'the choices are recorded for the next connect';
 
-/** Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none. */
-function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {
-  const present = client.snapshot.peerCertificates.get(server.identity.name);
+/**
+ * Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none.
+ * @param lack what it has where it has none that can be read
+ */
+function reasonForCertificate(
+  { client, server, credential }: Direction,
+  lack: FileLack,
+  now: Date,
+): string | undefined {
+  const present = client.snapshot.peerCertificates.get(server.identity.name) ?? lack;
   if (credential.kind === 'shared-ca') return undefined;
   if (credential.issued) return reasonToCopy(present, credential.issued.facts, 'it is reissued');
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
@@ -229,17 +235,6 @@ function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): Ku
   const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
   if (!secret) throw new MeshctlError('Bug', `context "${context}": the remote-cert was chosen and is missing`);
   return secret;
-}
-
-function reasonToCopy(
-  present: TlsSecretFacts | undefined,
-  original: TlsSecretFacts | undefined,
-  changed = 'the remote-cert has changed',
-): string | undefined {
-  if (!present) return 'there is no certificate yet';
-  const same =
-    present.certificate.sha256 === original?.certificate.sha256 && present.ca?.sha256 === original.ca?.sha256;
-  return same && present.keyMatches ? undefined : changed;
 }
 
 /** A cluster that dials nobody here writes down what is so all the same; nothing where that is written already. */

@@ -3,6 +3,7 @@ import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import { replaceInBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
+import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import {
   endOf,
   reasonToReissue,
@@ -193,9 +194,10 @@ function reissueReason(
   input: Pick<EnableInput, 'snapshot' | 'planned' | 'authority' | 'now'>,
 ): string | undefined {
   const { certificate: ca, makes }: AuthorityPlan = input.authority;
-  if (!ca) return makes ? 'the CA is new' : present ? undefined : 'there is no certificate yet';
+  const there = present ?? certificateLackAt(input.snapshot, certificate.secret);
+  if (!ca) return makes ? 'the CA is new' : typeof there === 'string' ? saysCertificateLack(there) : undefined;
   const accepted = makes ? [] : acceptedInRotation(input.snapshot);
-  const reason = reasonToReissue(present, needed, ca, input.now, accepted);
+  const reason = reasonToReissue(there, needed, ca, input.now, accepted);
   return (
     reason ??
     (needed === certificate.spec && isPending(input, certificate) ? 'the Service gets another address' : undefined)

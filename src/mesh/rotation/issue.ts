@@ -1,4 +1,5 @@
 import { signerTrouble } from '../certificates/authority.ts';
+import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
 import { besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -153,15 +154,17 @@ function isDue({ due }: RotationInput, { one, fault }: Issue): boolean {
 
 function faultOf(input: RotationInput, cluster: RotatedCluster, one: RotatedCertificate): string | undefined {
   const { issuer, pending } = cluster;
-  const { holder, secret, facts, spec, copied } = one;
+  const { holder, secret, peer, facts, spec, copied } = one;
   if (pending !== undefined) return 'the CA is new';
+  const present = facts ?? certificateLackAt(holder.snapshot, peer === undefined ? secret : `${secret}/${peer}`);
+  if (copied && typeof present === 'string') return saysCertificateLack(present);
   if (copied)
     return isRemoteCert(facts, issuer) && !renewsRemoteCert(input, issuer) ? undefined : 'the remote-cert is another';
   const isOurs = ownerOf(input, holder, secret) === undefined;
   const needed = isOurs ? spec : withoutAddresses(spec, holder.snapshot.namespace);
   // Where the CA is lost, what it has signed may do for its time.
   const ca = issuer.snapshot.ca?.certificate ?? facts?.ca;
-  return ca ? reasonToReissue(facts, needed, ca, input.now) : 'nothing tells what signed it';
+  return ca ? reasonToReissue(present, needed, ca, input.now) : 'nothing tells what signed it';
 }
 
 /** Whether the certificate that a cluster has for all peers of its CA is made anew although it is good. */
