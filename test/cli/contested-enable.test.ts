@@ -80,4 +80,11 @@ it('ownership-managers counts whoever has written over a certificate of meshctl'
     cluster: TWO,
     args: { objects: ['Secret cilium/clustermesh-apiserver-server-cert: data.tls.crt (kubectl-edit)'] },
   });
+  // Enable takes over unasked what is meshctl's to fill: who follows the check types what status prints.
+  const said = [await mesh.meshctl([...CHECK, '--category', 'ownership']), await mesh.meshctl(STATUS)];
+  const [byCheck = [], byStatus = []] = said.map((one) => printedCommands(one).filter((command) => !isLook(command)));
+  expect(byStatus.map(({ line }) => line)).toEqual([expect.stringContaining('clustermesh enable')]);
+  expect(byCheck).toEqual(byStatus);
+  await follow(mesh, entryOf('server-certificate-garbage'), byCheck, []);
+  expect((await mesh.meshctl([...CHECK, '--category', 'ownership'])).stdout).not.toContain('ownership-managers');
 });

@@ -8,9 +8,10 @@ import { draftEnable } from '../enable/draft-enable.ts';
 import type { Flow, Target } from '../flow.ts';
 
 /** What of it is planned, and whether the user may not read what that takes. */
-export type PlannedDrift = Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'> & {
-  isPlanRefused?: boolean;
-};
+export type PlannedDrift = Pick<
+  ClusterObservation,
+  'drift' | 'driftUnknown' | 'contested' | 'isContestedByForce' | 'contestedIn'
+> & { isPlanRefused?: boolean };
 
 /** What an enable that keeps all choices as they are would change, and what of that others have set. */
 export async function planDrift(flow: Flow, target: Target): Promise<PlannedDrift> {
@@ -23,6 +24,7 @@ export async function planDrift(flow: Flow, target: Target): Promise<PlannedDrif
         const ofOthers = [...conflicts, ...takenFrom];
         return ofOthers.length > 0 ? [describeConflicts(object, ofOthers)] : [];
       }),
+      isContestedByForce: changes.some(({ conflicts = [] }) => conflicts.length > 0),
       contestedIn: sourceEdits(changes),
     };
   } catch (error) {

@@ -47,8 +47,9 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters, observed }) =>
       clusters.flatMap((snapshot) => {
         const { context } = snapshot;
-        const { contested = [], contestedIn } = observed.get(context) ?? {};
-        const take = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']);
+        const { contested = [], isContestedByForce = true, contestedIn } = observed.get(context) ?? {};
+        // The very command that status has for it, where that does.
+        const take = meshctlCommand('clustermesh enable', { context }, isContestedByForce ? ['--force-conflicts'] : []);
         const there = contestedIn === undefined ? 'Let only one of them manage the object' : `Change ${contestedIn}`;
         const hint = `Two writers overwrite each other. ${there}, or take the fields over: ${take}`;
         const shared = contestedByHelm(snapshot).map((object) => describeRef(refOf(object)));

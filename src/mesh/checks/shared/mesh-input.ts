@@ -101,6 +101,8 @@ export interface ClusterObservation extends Observed {
   refused?: ReadonlySet<'etcd' | 'plan' | 'invitations'> | undefined;
   /** Fields that enable would change and others have set, one clause for each object. */
   contested?: readonly string[] | undefined;
+  /** Of those, an enable takes some over only with --force-conflicts; else they are meshctl's to fill, and it does so unasked. */
+  isContestedByForce?: boolean | undefined;
   /** Where tools have those from, as a clause. */
   contestedIn?: string | undefined;
 }
