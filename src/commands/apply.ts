@@ -32,7 +32,16 @@ import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf, withOthersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
-import { type Agreement, confirmCuts, confirmPlan, dryRunOf, PROOF, planResult, refusalBy } from './plan-result.ts';
+import {
+  type Agreement,
+  confirmCuts,
+  confirmPlan,
+  dryRunOf,
+  PROOF,
+  planResult,
+  refusalBy,
+  refusalByRotation,
+} from './plan-result.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { namesakeContexts } from './targets/mesh-targets.ts';
 import { otherClustersOf } from './targets/other-clusters.ts';
@@ -135,8 +144,13 @@ async function carryOut(
     const given = new Map(prepared.drafts.flatMap((draft) => [...givenAuthorities(draft.options)]));
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force, given }) } : {};
-    const refused = await refusalBy(() => requireApplicable(context, prepared, judged));
-    if (refused) context.progress.warn(warningOf(refused));
+    const inapplicable = await refusalBy(() => requireApplicable(context, prepared, judged));
+    if (inapplicable) context.progress.warn(warningOf(inapplicable));
+    const refused = await refusalByRotation(
+      context,
+      { steps: report.steps, targets, parallel: flags.parallel },
+      inapplicable,
+    );
     const { serve, dial } = prepared.connections.now;
     const connects = later.length > 0 || [...serve.steps, ...dial.steps].some(isChange);
     const onlyInRun = [

@@ -3,7 +3,7 @@ import type { Target } from '../flows/flow.ts';
 import { requireNoRotation } from '../flows/rotation/rotation-hold.ts';
 import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { enumerated } from '../mesh/counted.ts';
-import { exitCodeOf, isUnjudged, MeshctlError } from '../mesh/errors.ts';
+import { exitCodeOf, isUnjudged, MeshctlError, warningOf } from '../mesh/errors.ts';
 import { agreementClauses, type Hazard, requireForeseen } from '../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../mesh/plan/plan.ts';
 import { errorData } from '../views/error-data.ts';
@@ -42,6 +42,22 @@ export async function refusalBy(judge: () => void | Promise<void>): Promise<Mesh
     if (error instanceof MeshctlError && error.code !== 'Interrupted') return error;
     throw error;
   }
+}
+
+/**
+ * What a run with this plan ends with at once where a rotation of certificates is at work in a cluster that it writes to; says it. For a dry
+ * run, whose plan is shown all the same. A rotation may be through by the time of the run, and its plan is another one then.
+ * @param refused what the run is refused for before it looks at that
+ */
+export async function refusalByRotation(
+  context: CommandContext,
+  { steps, ...agreement }: Pick<PlanReport, 'steps'> & Pick<Agreement, 'targets' | 'besides' | 'parallel'>,
+  refused?: MeshctlError,
+): Promise<MeshctlError | undefined> {
+  if (refused) return refused;
+  const held = await refusalBy(() => requireUnheld(context, { steps }, agreement));
+  if (held) context.progress.warn(warningOf(held));
+  return held;
 }
 
 /**
@@ -179,7 +195,7 @@ export async function requireAsAgreed(
 /** What is refused anyway is not worth a question; whoever carries it out looks again, as an answer takes its time. */
 function requireUnheld(
   context: CommandContext,
-  { steps }: PlanReport,
+  { steps }: Pick<PlanReport, 'steps'>,
   { targets, besides, parallel }: Pick<Agreement, 'targets' | 'besides' | 'parallel'>,
 ): Promise<void> {
   const onUnseen = (words: string) => context.progress.warn(words);

@@ -189,26 +189,33 @@ describe('disable', () => {
     await succeed('connect', '--context', 'mesh-1', '--destination-context', 'mesh-2');
     const peersOf2 = () => cluster(1).store.get(refs.secret('cilium-kvstoremesh'))?.data;
 
-    // Without a word about the peers a run asks, which nothing refuses yet.
-    const warned = jsonOf(await succeed('disable', '--context', 'mesh-1', '--dry-run', '-o', 'json'));
-    const forget = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
-    expect(warned.warnings).toEqual([expect.stringMatching(`^"mesh-2" still dials "mesh-1" [^→]* → ${forget}$`)]);
-    expect(warned).not.toHaveProperty('refused');
-
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
+    // A run asks, where it can; that --yes alone does not say it, who reads the plan is told.
+    const dryRun = ['disable', '--context', 'mesh-1', '--dry-run'];
+    const shown = await runCli(['clustermesh', ...dryRun, '-o', 'json'], options);
+    expect(shown.exitCode, shown.stderr).toBe(0);
+    const choice = `mesh-2 still dials mesh-1, .* → Disconnect first: meshctl clustermesh ${dryRun.join(' ')} --disconnect --yes; or leave it as it is: \\S+ clustermesh ${dryRun.join(' ')} --disconnect=false --yes$`;
+    expect(jsonOf(shown).warnings).toEqual([expect.stringMatching(`^with --yes, this would be refused: ${choice}`)]);
+    expect(jsonOf(shown)).not.toHaveProperty('refused');
+    const left = jsonOf(await succeed(...dryRun, '--disconnect=false', '-o', 'json'));
+    const forget = 'meshctl clustermesh disconnect --context mesh-2 --peer mesh-1';
+    expect(left.warnings).toEqual([expect.stringMatching(`^"mesh-2" still dials "mesh-1" [^→]* → ${forget}$`)]);
+
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
     expect(asked.stderr).toContain('mesh-2 still dials mesh-1, or lets it in.');
     expect(asked.stderr).toContain('Disconnect mesh-2 first? [y/N]');
     expect(peersOf2()).toHaveProperty('mesh-1');
 
     // Requests would go on to backends that do not answer: what becomes of them is not what --yes agrees to.
-    for (const unsaid of [['--yes', '--dry-run'], ['--yes'], []]) {
+    for (const unsaid of [['--yes', '--dry-run'], ['--dry-run'], ['--dry-run=server'], ['--yes'], []]) {
       const { exitCode, stdout, stderr } = await meshctl('disable', '--context', 'mesh-1', ...unsaid);
       expect(exitCode, stderr).toBe(2);
-      const isDryRun = unsaid.includes('--dry-run');
-      expect(stdout.includes('a run is refused')).toBe(isDryRun);
+      const word = unsaid.find((one) => one.startsWith('--dry-run'));
+      expect(stdout.includes('a run is refused')).toBe(word !== undefined);
+      // What it would do to them is not chosen, so nothing but the choice is said.
+      expect(stderr).not.toContain(forget);
       expect(stderr).toContain('mesh-2 still dials mesh-1, and keeps sending requests to its pods after a disable');
-      const again = `meshctl clustermesh disable --context mesh-1${isDryRun ? ' --dry-run' : ''}`;
+      const again = `meshctl clustermesh disable --context mesh-1${word ? ` ${word}` : ''}`;
       expect(stderr).toMatch(
         new RegExp(
           `Disconnect first:\\s+${again} --disconnect --yes\\s+or leave it as it is:\\s+${again} --disconnect=false --yes`,

@@ -144,7 +144,14 @@ describe('a disconnect of two clusters', () => {
       const all = (await meshctl(['clustermesh', 'disconnect', '--all', '--yes'])).stderr;
       expect(all).not.toContain('make everything follow');
       // Of what is left pointing there, the former name is the one that its peers know.
-      const { stderr } = await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-3', '--dry-run']);
+      const { stderr } = await meshctl.ok([
+        'clustermesh',
+        'disable',
+        '--context',
+        'mesh-3',
+        '--disconnect=false',
+        '--dry-run',
+      ]);
       expect(stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n');
       expect(users()).toBe(before);
       undo();

@@ -83,7 +83,14 @@ describe('disable', () => {
   const users = refs.configMap('clustermesh-remote-users');
 
   it('leaves what the pods of Helm cannot start without, and has the line that removes them', async () => {
-    const { stdout } = await mesh.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--dry-run']);
+    const { stdout } = await mesh.meshctl.ok([
+      'clustermesh',
+      'disable',
+      '--context',
+      'mesh-1',
+      '--disconnect',
+      '--dry-run',
+    ]);
     expect(stdout).toContain(
       '(then disable again, which removes ConfigMap kube-system/clustermesh-remote-users too): helm upgrade cilium ' +
         'cilium/cilium --version 1.20.0 --namespace kube-system --kube-context mesh-1 --reuse-values --set clustermesh.useAPIServer=false',

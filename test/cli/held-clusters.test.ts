@@ -3,6 +3,7 @@ import { COMMANDS } from '../../src/commands/registry.ts';
 import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
 import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
@@ -151,6 +152,24 @@ it.each(HELD)('$command writes nothing where a rotation is at work in $context',
   );
   expect(written()).toEqual([]);
   expect(clusters.objects()).toEqual(before);
+});
+
+it.each(HELD)('$command --dry-run, too, where one is in $context', async ({ argv, input, context }) => {
+  hold(context);
+  const options = input && { input: input() };
+  const run = await clusters.meshctl([...argv(), '-o', 'json'], options);
+  const { message, hint } = (jsonOf(run) as { error: { message: string; hint: string } }).error;
+  for (const dryRun of argv().includes('--via-helm') ? ['--dry-run'] : ['--dry-run', '--dry-run=server']) {
+    const shown = await clusters.meshctl([...argv().filter((word) => word !== '--yes'), dryRun, '-o', 'json'], {
+      ...options,
+      answers: [],
+    });
+    const { refused, failures } = jsonOf(shown) as { refused: unknown; failures?: { error: unknown }[] };
+    expect(shown.exitCode, shown.stderr).toBe(run.exitCode);
+    // Of several clusters that are enabled each has its own.
+    expect(refused ?? failures?.[0]?.error).toMatchObject({ message, hint });
+    expect(shown.stderr.replaceAll(/\s+/g, ' ').split('is at work there at the same time')).toHaveLength(2);
+  }
 });
 
 it.each(HELD)('$command goes by no mark of a run that has died: $context', async ({ argv, input, context }) => {

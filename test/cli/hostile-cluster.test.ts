@@ -73,7 +73,7 @@ const LOOKING: readonly string[][] = [
   ['clustermesh', 'enable', '--dry-run', '-o', 'yaml'],
   ['clustermesh', 'enable', '--dry-run', '-o', 'manifests'],
   ['clustermesh', 'helm-values'],
-  ['clustermesh', 'disable', '--dry-run'],
+  ['clustermesh', 'disable', '--disconnect=false', '--dry-run'],
   ['clustermesh', 'disconnect', '--peer', 'mesh-2', '--dry-run'],
   ['clustermesh', 'connect', '--destination-context', 'mesh-2', '--dry-run'],
   ['clustermesh', 'inspect-policy-default-local-cluster', '-A'],

@@ -258,7 +258,7 @@ describe('two owners', () => {
     expect(plan.stdout).toContain('peer mesh-2');
     expect(plan.stdout).toContain('meshctl clustermesh invite --context mesh-1 --peer mesh-2');
     expect(plan.stdout).not.toContain('<context');
-    const leaving = await a(mesh('disable', '--dry-run'));
+    const leaving = await a(mesh('disable', '--disconnect=false', '--dry-run'));
     expect(leaving.stderr).toContain(
       'have the owner of "mesh-2" run "clustermesh disconnect --peer mesh-1" in their cluster',
     );

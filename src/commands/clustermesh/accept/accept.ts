@@ -14,7 +14,15 @@ import { agreedWords, peersData, planText } from '../../../views/plan/plan-view.
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult, requireAsAgreed } from '../../plan-result.ts';
+import {
+  type Agreement,
+  confirmCuts,
+  dryRunOf,
+  PROOF,
+  planResult,
+  refusalByRotation,
+  requireAsAgreed,
+} from '../../plan-result.ts';
 import { withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
@@ -45,7 +53,8 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       for (const line of fingerprintLines(prepared)) context.progress.info(line);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;
       const onlyInRun = flags.proof !== false && report.steps.some(isChange) ? [PROOF] : [];
-      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const refused = await refusalByRotation(context, { steps: report.steps, targets: [target] });
+      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output, refused);
     }
     // Also before the question about the fingerprints.
     await requireNoRotation(context, [target], report.steps);

@@ -29,7 +29,15 @@ import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { bitsOf } from '../../options/shared-options.ts';
-import { type DryRun, dryRunOf, type PlanFlags, PROOF, planResult, refusalBy } from '../../plan-result.ts';
+import {
+  type DryRun,
+  dryRunOf,
+  type PlanFlags,
+  PROOF,
+  planResult,
+  refusalBy,
+  refusalByRotation,
+} from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -210,8 +218,12 @@ async function showPlan(
   { dryRun, output, warnings }: Pick<PlanFlags, 'output'> & { dryRun: DryRun; warnings: readonly string[] },
 ): Promise<CommandResult> {
   const report = { ...reportOf(prepared), warnings };
-  const refused = await refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
-  if (refused) context.progress.warn(warningOf(refused));
+  const owned = await refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
+  if (owned) context.progress.warn(warningOf(owned));
+  const { steps } = report;
+  // One at a time, also in clusters to which this one writes nothing.
+  const marked = { steps, targets: steps.some(isChange) ? prepared.targets : [], besides: true };
+  const refused = await refusalByRotation(context, { ...marked, parallel: options.parallel }, owned);
   const staying = {
     ...prepared.scope,
     isByAge: options.olderThanMs !== undefined,

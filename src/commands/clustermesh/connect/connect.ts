@@ -19,7 +19,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
-import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult } from '../../plan-result.ts';
+import { type Agreement, confirmCuts, dryRunOf, PROOF, planResult, refusalByRotation } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
@@ -110,7 +110,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       const onlyInRun = flags.proof && planned.some(isChange) ? [PROOF] : [];
-      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const held = { steps: planned, targets: prepared.targets, parallel: flags.parallel };
+      const refused = await refusalByRotation(context, held);
+      return planResult({ ...report, onlyInRun, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output, refused);
     }
     const snapshots = prepared.members.map(({ snapshot }) => snapshot);
     const { targets } = prepared;

@@ -13,24 +13,24 @@ import type { DISABLE } from './disable-spec.ts';
 /** `disconnect` is undefined where nobody said what becomes of the peers. */
 export type DisableFlags = Omit<FlagsOf<typeof DISABLE>, 'disconnect'> & { disconnect: boolean | undefined };
 
-/** Whether nobody is asked. A dry run asks nobody, and stands for the run that has its flags: with --yes, that is one. */
+/** Whether nobody is asked: a dry run stands for the run that has its flags at the same terminal, or without one. */
 export function isUnasked({ canAsk }: CommandContext, flags: DisableFlags): boolean {
-  return flags.yes || !(canAsk || dryRunOf(flags));
+  return flags.yes || !canAsk;
 }
 
 /**
- * Where nobody is asked, it has to be said what becomes of those that dial, and all that are to be disconnected have to be within
- * reach: whoever is asked is told of those that are not, and can still say no.
+ * What nobody can be asked about has to be said: what becomes of those that dial; and all that are to be disconnected have to be within
+ * reach. Whoever is asked ({@link isUnasked}) is told of those that are not, and can still say no.
  * @param isAnyKnown whether any peer is within reach
  * @throws MeshctlError `Usage`
  */
 export function requireAgreed(
   context: CommandContext,
-  flags: DisableFlags,
+  flags: Pick<DisableFlags, 'disconnect'>,
   leaving: readonly LeavingName[],
   isAnyKnown: boolean,
 ): void {
-  if (flags.disconnect === false || !isUnasked(context, flags)) return;
+  if (flags.disconnect === false) return;
   const choices = choicesForPeers(context);
   if (flags.disconnect === undefined) requireChoiceFor(leaving, choices);
   else requireContextsFor(leaving, { ...choices, ...(isAnyKnown ? { leave: undefined } : {}) });

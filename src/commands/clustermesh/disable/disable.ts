@@ -35,12 +35,12 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseSwitch } from '../../options/option-values.ts';
-import { confirmPlan, dryRunOf, planResult, refusalBy } from '../../plan-result.ts';
+import { confirmPlan, dryRunOf, planResult, refusalBy, refusalByRotation } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
 import { unreachableData, withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
 import { withWayOn } from '../../way-on.ts';
-import { type DisableFlags, requireAgreed } from './agree-on-peers.ts';
+import { type DisableFlags, isUnasked, requireAgreed } from './agree-on-peers.ts';
 import { askAboutPeers, type Leaver, type Surroundings } from './ask-about-peers.ts';
 import type { DISABLE } from './disable-spec.ts';
 import { requireLeftAlone, unableAmong } from './unable-clusters.ts';
@@ -76,17 +76,23 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     requireLeftAlone(context, flags, leavers, unable);
     const isAnyKnown = leavers.some(({ forgettingIn }) => forgettingIn.length > 0);
     const [unanswered] = leavers.flatMap((one) => one.refused ?? []);
-    const refused =
-      unanswered ?? (await refusalBy(() => requireAgreed(context, flags, leavers.map(namesOf), isAnyKnown)));
+    const unsaid = await refusalBy(() => requireAgreed(context, flags, leavers.map(namesOf), isAnyKnown));
+    const refused = unanswered ?? (isUnasked(context, flags) ? unsaid : undefined);
     if (refused && !dryRunOf(flags)) throw refused;
+    // What is yet to be chosen for them is said with the choices that there are.
+    const isChosen = !unsaid || flags.disconnect !== undefined;
     const standing = (of: readonly Leaver[]) => [
-      ...standingWords(of.map(leftBehind)),
+      ...standingWords(of.map((one) => leftBehind(one, isChosen))),
       ...new Set(of.flatMap(({ grants }) => grants)),
     ];
     // With --yes nobody reads it first, and until a cluster is gone what is said would cut connections that work.
     const isSaidFirst = !flags.yes || dryRunOf(flags) !== undefined;
     if (isSaidFirst) for (const words of standing(leavers)) context.progress.warn(words);
     if (refused) context.progress.warn(warningOf(refused));
+    // A plan is shown to one who is asked, and carried out by --yes, which does not say that.
+    const unasked =
+      dryRunOf(flags) && !refused && unsaid ? [`with --yes, this would be refused: ${warningOf(unsaid)}`] : [];
+    for (const words of unasked) context.progress.warn(words);
     const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
     const result = await withClustersOf(context, flags, contexts, async (opened) => {
       const leaving: LeavingCluster[] = [];
@@ -95,7 +101,7 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       const { hazards, unseen } = await readLost();
       const hazardsNow = async () => (await readLost()).hazards;
       for (const words of unseen) context.progress.warn(words);
-      const warnings = [...standing(leavers), ...unseen];
+      const warnings = [...standing(leavers), ...unasked, ...unseen];
       const untold = new Map(leavers.map((one) => [one.target.client.context, one.untold]));
       const inTurn: TurnWords = {
         goOn: (names) => context.againWithout(['--context', '--all'], '--context', contextList(names)),
@@ -128,8 +134,9 @@ function withPeersAmong<T extends Pick<LeavingCluster, 'draft'>>(one: T, all: re
   return { ...one, draft: { ...one.draft, peers: peersAmong(one.draft.snapshot, all) } };
 }
 
-function leftBehind({ target, draft: { name, ofOthers }, standing }: Leaver): LeftBehind {
-  return { context: target.client.context, name, standing, ofOthers };
+function leftBehind({ target, draft: { name, ofOthers }, standing }: Leaver, isChosen: boolean): LeftBehind {
+  const told = standing.filter(({ dials }) => isChosen || !dials);
+  return { context: target.client.context, name, standing: told, ofOthers };
 }
 
 function namesOf({ target, draft: { name }, dialling, beyond, ofOthers, silent }: Leaver): LeavingName {
@@ -184,7 +191,8 @@ async function carryOut(
   if (dryRun) {
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
-    return planResult({ ...report, ...verdicts }, dryRun, flags.output, refused);
+    const held = await refusalByRotation(context, { steps, targets: leavingTargets(leaving) }, refused);
+    return planResult({ ...report, ...verdicts }, dryRun, flags.output, held);
   }
   const contexts = leaving.map(({ target }) => target.client.context);
   const untried = steps.filter((step) => !tried.has(step));

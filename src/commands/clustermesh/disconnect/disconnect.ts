@@ -29,7 +29,7 @@ import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { confirmPlan, dryRunOf, planResult, refusalByRotation } from '../../plan-result.ts';
 import { namingContexts } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
@@ -138,7 +138,9 @@ async function carryOut(
   for (const warning of alikeWarnings(known)) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
-    return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    const held = { steps: planned, targets: prepared.targets, parallel: flags.parallel };
+    const refused = await refusalByRotation(context, held);
+    return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output, refused);
   }
   const agreement = {
     question: 'Disconnect these clusters?',

@@ -8,6 +8,7 @@ import {
   stepsBesideHelm,
 } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { requireSamePeersSince } from '../../../flows/write/require-none-joined.ts';
 import { meshctlCommand, shellWord } from '../../../mesh/command-line.ts';
 import { requireHandedOver, requireOwnHelm, requireSafeForHelm } from '../../../mesh/enable/helm/safety.ts';
@@ -168,7 +169,11 @@ export async function runViaHelm(
   );
   const judged = planned.map(async ({ target, draft }) => {
     const values = helmValuesOf(draft, options, helm.release);
-    const error = await refusalBy(() => requireHandedOver(draft.snapshot, values, options.force));
+    const error = await refusalBy(async () => {
+      // A run has looked at that before it asked.
+      if (dryRun) await requireNoRotation(context, [target]);
+      requireHandedOver(draft.snapshot, values, options.force);
+    });
     return error ? [{ context: target.client.context, error }] : [];
   });
   const refused = (await Promise.all(judged)).flat();

@@ -110,10 +110,9 @@ async function carryOut(
   const startable = async (isOnly: boolean) => {
     const judged = await eachCluster(planned, isOnly, async (one) => {
       await requireStartable(context, one.target, one.draft, options);
-      if (!dryRun)
-        await requireNoRotation(context, [one.target], one.draft.plan.steps, {
-          onUnseen: (words) => context.progress.warn(words),
-        });
+      await requireNoRotation(context, [one.target], one.draft.plan.steps, {
+        onUnseen: (words) => context.progress.warn(words),
+      });
       return one;
     });
     return withSource(options, judged);

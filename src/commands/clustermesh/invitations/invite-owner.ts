@@ -3,7 +3,7 @@ import { type InviteOptions, prepareInvite, writeInvite } from '../../../flows/i
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { fingerprintOf } from '../../../mesh/invitation/fingerprint.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import { type DryRun, type PlanFlags, planResult } from '../../plan-result.ts';
+import { type DryRun, type PlanFlags, planResult, refusalByRotation } from '../../plan-result.ts';
 import { messageResult } from './message-result.ts';
 
 /** Invites the owner of another cluster, or shows what that would write. */
@@ -18,7 +18,8 @@ export async function inviteOwner(
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], steps) : undefined;
     const notes = { [target.client.context]: ['each run makes an id, a key and a Secret of its own: not these'] };
-    return planResult({ steps, notes, ...(verdicts ? { verdicts } : {}) }, dryRun, output);
+    const refused = await refusalByRotation(context, { steps, targets: [target] });
+    return planResult({ steps, notes, ...(verdicts ? { verdicts } : {}) }, dryRun, output, refused);
   }
   await writeInvite(context, prepared);
   context.progress.info(`The CA of ${message.cluster.name} (yours): ${fingerprintOf(fingerprint)}`);

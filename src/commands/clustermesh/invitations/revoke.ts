@@ -10,7 +10,7 @@ import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { confirmCuts, dryRunOf, planResult, refusalByRotation } from '../../plan-result.ts';
 import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import type { INVITATIONS_REVOKE } from './revoke-spec.ts';
@@ -30,7 +30,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     for (const warning of known) context.progress.warn(warning);
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
-      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const refused = await refusalByRotation(context, { steps: planned, targets: [target] });
+      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output, refused);
     }
     const hazardsNow = async () => (await readLost()).hazards;
     await confirmCuts(context, report, {
