@@ -41,3 +41,15 @@ it('whoever is forgotten by its former name is told so in its own context, and i
   expect(stdout).toContain('peer mesh-2 is cut off until it is connected again: it logs in as remote-mesh-2');
   expect(stderr).toContain('meshctl clustermesh disconnect --context mesh-2 --peer mesh-1');
 });
+
+it.each(['mesh-2', 'mesh-2,west'])('also once it runs by a name that nobody knows yet: --peer %s', async (peers) => {
+  await mesh.meshctl.ok(['clustermesh', 'enable', '--context', 'mesh-2', '--yes']);
+  const argv = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', peers, '--dry-run'];
+  const { stdout, stderr } = await mesh.meshctl.ok(argv);
+  expect(stdout + stderr).not.toMatch(/<context/);
+  expect(stderr).toContain(
+    '"mesh-2", which is called "west" by now, is not told, and goes on dialling "mesh-1"\n  → meshctl clustermesh disconnect --context mesh-2 --peer mesh-1',
+  );
+  // What has two names is told once.
+  expect(stderr.split('is not told')).toHaveLength(2);
+});

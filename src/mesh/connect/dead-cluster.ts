@@ -2,9 +2,11 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
 import { knownAs, namesOf } from '../peers/concerned-peers.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import { isDialledAt, isPeersNamesake, mayBeAnother } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { isOfNobody } from '../peers/unused-keys.ts';
+import { loginsOf } from './disconnect-plan.ts';
 
 /** Whether what an error tells of may be a cluster that is gone, as opposed to one that says no. */
 export function maybeDead(error: MeshctlError): boolean {
@@ -66,6 +68,24 @@ export function namesAtPeer(
   // One that has another peer of the name goes on with that.
   const known = new Set(read.filter((other) => !isPeersNamesake(other, snapshot, all)).flatMap(knownPeers));
   return namesOf(snapshot).filter((name) => known.has(name));
+}
+
+/**
+ * What a peer has become that is called otherwise by now: the cluster that logs in to this one as that peer still, and nobody that was
+ * read has its name. A cluster that is enabled by a new name keeps the files by which it dials.
+ * @param others further clusters, as far as they were read
+ */
+export function calledOtherwise(
+  peer: string,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+): ClusterSnapshot | undefined {
+  if (others.some((other) => knownAs(other) === peer)) return undefined;
+  const all = [snapshot, ...others];
+  const isIt = (other: ClusterSnapshot) =>
+    loginsOf(other, snapshot).includes(remoteUserName(peer)) && !isPeersNamesake(other, snapshot, all);
+  const [one, ...more] = others.filter((other) => other.context !== snapshot.context && isIt(other));
+  return more.length === 0 ? one : undefined;
 }
 
 function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {

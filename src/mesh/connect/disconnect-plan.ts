@@ -142,7 +142,7 @@ export function disconnectEffects(
 }
 
 /** The users as which a cluster logs in to another one, by any name that it knows it by; none where it does not dial it. */
-function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
+export function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
   return namesOf(server).flatMap((name) => {
     const user = loginCertificate(client, name)?.commonName;
     return user !== undefined && configuredPeers(client).includes(name) ? [user] : [];

@@ -16,7 +16,7 @@ import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
+import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
@@ -97,22 +97,28 @@ async function untoldNotes(
   const astray = read.flatMap(({ snapshot, unserved }) =>
     unserved.filter((peer) => others.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, others))),
   );
-  const notes = read.flatMap(({ snapshot, unserved }) =>
-    unserved.flatMap((peer) => {
-      if (peer === knownAs(snapshot)) return [];
+  const notes = read.flatMap(({ snapshot, unserved }) => {
+    const called = new Map(unserved.map((peer) => [peer, calledOtherwise(peer, snapshot, others)]));
+    // By the name that it has by now the cluster does not know it.
+    const isTold = (name: string) => [...called.values()].some((one) => one && knownAs(one) === name);
+    return unserved.flatMap((peer) => {
+      if (peer === knownAs(snapshot) || isTold(peer)) return [];
       const names = namesAtPeer(peer, snapshot, others) ?? [knownAs(snapshot)];
       if (names.length === 0) return [];
       const isRenamed = (other: ClusterSnapshot) =>
         knownAs(other) === peer && clusterNameOf(other) !== peer && !mayBeAnother(snapshot, other, others);
       // By its name contexts are looked up later: not one that has another by now.
-      const there = forget(others.find(isRenamed)?.context ?? unnamedContext(peer), names);
+      const renamed = called.get(peer);
+      const there = forget((others.find(isRenamed) ?? renamed)?.context ?? unnamedContext(peer), names);
       const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
       // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
       const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
+      if (renamed)
+        return `"${peer}", which is called "${knownAs(renamed)}" by now, is not told, and goes on dialling "${knownAs(snapshot)}" → ${own}`;
       const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
       return `"${peer}" is not told, and unless ${unless} it goes on dialling "${knownAs(snapshot)}" → ${own}`;
-    }),
-  );
+    });
+  });
   return { notes, astray };
 }
 
