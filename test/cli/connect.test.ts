@@ -346,7 +346,11 @@ describe('disconnect', () => {
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stdout).toContain('⚠️  Disconnected, but nothing changed in context "mesh-3", which did not answer\n');
-    expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
+    const untold = 'meshctl clustermesh disconnect --context mesh-3 --peer mesh-1';
+    expect(forced.stderr).toContain(untold);
+    expect(forced.stdout).toContain('\n  • mesh-1 neither dials mesh-3 any more nor lets it in\n  • context "mesh-3"');
+    expect(forced.stdout).toContain(`${untold}\n`);
+    expect(forced.stdout).not.toContain('mesh-1 and mesh-3');
     expect(forced.stderr).toContain(
       'context "mesh-1" refuses "mesh-3" once the user is gone from etcd, but a connection that is still open keeps receiving updates\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
@@ -379,7 +383,13 @@ describe('disconnect', () => {
     expect(dials('mesh-2')).toEqual(['mesh-1']);
 
     clusters.fault = undefined;
-    await ok(disconnect('--context', 'mesh-3', '--peer', 'mesh-1,mesh-2', '--yes'));
+    const alone = await disconnect('--context', 'mesh-3', '--peer', 'mesh-1,mesh-2', '--yes', '-o', 'json');
+    expect(alone.exitCode, alone.stderr).toBe(0);
+    const peers = ['mesh-1', 'mesh-2'];
+    expect(jsonOf(alone)).toMatchObject({
+      disconnected: peers.map((to) => ({ from: 'mesh-3', to })),
+      shutOut: peers.map((from) => ({ from, to: 'mesh-3' })),
+    });
     const both = await disconnect('--all', '--yes');
     expect(both.exitCode, both.stderr).toBe(0);
     expect(both.stderr).not.toContain('still open');

@@ -9,7 +9,7 @@ import { PACKAGE_ROOT, SCHEMA_KINDS } from '../support/schemas.ts';
 const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps'];
 const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   AcceptResult: ['peer', 'user', 'peers'],
-  ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'disabled'],
+  ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'shutOut', 'disabled'],
   CertificateList: ['certificates', 'rotations'],
   CheckReport: [],
   ClusterMeshInvitation: [
@@ -26,7 +26,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   ConnectResult: ['connections', 'probed', 'peers'],
   ConnectivityReport: ['namespace', 'image'],
   DisableResult: ['stillPointingHere', 'looked'],
-  DisconnectResult: ['disconnected', 'unreached', 'peers', 'looked'],
+  DisconnectResult: ['disconnected', 'shutOut', 'unreached', 'peers', 'looked'],
   EnableResult: [],
   Error: [],
   ExplanationList: ['explanations'],

@@ -20,6 +20,7 @@ it.each([
     enabled: [],
     connections: [],
     parted: [],
+    shutOut: [],
     disabled: [],
     stillEnabled,
     steps: [step],

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { byWhoIsTold } from '../../src/mesh/connect/disconnect-plan.ts';
 import { saysWhatStands, whatStands } from '../../src/mesh/connect/what-stands.ts';
 import type { StepAction } from '../../src/mesh/plan/plan.ts';
-import { disconnectText } from '../../src/views/connect/disconnect-view.ts';
+import { disconnectText, partedLines } from '../../src/views/connect/disconnect-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
@@ -34,6 +35,30 @@ it.each([
   [{ verified: false }, '⚠️  Nothing left to take out, but this could not be verified everywhere'],
   [{ unreached: ['b'] }, '⚠️  Nothing left to take out, but nothing changed in context "b", which did not answer'],
 ])('a second disconnect calls nothing done that nobody has seen: %j', (seen, says) => {
-  const none = { parted: [], steps: [step('a', 'keep')], verified: true, looked: true, unreached: [], untold: [] };
+  const none = {
+    ended: [],
+    shutOut: [],
+    standing: [],
+    steps: [step('a', 'keep')],
+    verified: true,
+    looked: true,
+    unreached: [],
+  };
   expect(disconnectText({ ...none, ...seen }, PLAIN)).toBe(says);
+});
+
+it.each([
+  { told: ['a', 'b'], says: ['a and b'] },
+  { told: ['a'], says: ['a neither dials b any more nor lets it in'] },
+  { told: ['b'], says: ['b neither dials a any more nor lets it in'] },
+])('a cluster to which nothing was written has forgotten nobody: told are $told', ({ told, says }) => {
+  const { ended, shutOut } = byWhoIsTold(BOTH, told.map(parting));
+  expect(partedLines(ended, shutOut, PLAIN)).toEqual(says.map((words) => `  • ${words}`));
+  const dials = BOTH.flatMap((dial) => {
+    const alone = byWhoIsTold([dial], told.map(parting));
+    return partedLines(alone.ended, alone.shutOut, PLAIN);
+  });
+  expect(dials).toHaveLength(2);
+  for (const one of ['a', 'b'])
+    expect(dials.some((line) => line.includes(`• ${one} does not dial`))).toBe(told.includes(one));
 });

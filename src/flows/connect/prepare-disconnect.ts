@@ -69,6 +69,8 @@ export interface PreparedDisconnect {
   /** What becomes of connections that it is not about. */
   effects: readonly PeerEffect[];
   warnings: readonly string[];
+  /** Of the warnings: what goes on at clusters that are not told, with what ends it there. */
+  standing?: readonly string[] | undefined;
   /** What was left out of it. */
   spared: readonly Unanswered[];
 }
@@ -152,7 +154,7 @@ export async function prepareDisconnect(
   });
   const invited = await invitationsEnding(flow, prepared, leaving);
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
-  return { ...prepared, warnings, spared };
+  return { ...prepared, warnings, standing: unreached, spared };
 }
 
 /** What keeps a cluster from parting from any other. @param all those that it may part from */

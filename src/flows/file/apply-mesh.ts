@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
+import { byWhoIsTold } from '../../mesh/connect/disconnect-plan.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -81,9 +82,11 @@ async function applyAtWork(
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
     const { removed, still } = await disableInTurn(flow, prune, options, disabled);
     const { parted, ...made } = applied;
+    const { ended, shutOut } = byWhoIsTold(parted?.parted ?? [], prune.parting?.partings ?? []);
     return {
       ...made,
-      parted: parted?.parted ?? [],
+      parted: ended,
+      shutOut,
       disabled: disabled.filter((name) => still.every(({ cluster }) => cluster !== name)),
       stillEnabled: still,
       steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed)],
@@ -154,7 +157,9 @@ async function carryOut(
   prepared: PreparedMesh,
   prune: PreparedPrune,
   options: RunOptions,
-): Promise<Omit<AppliedMesh, 'parted' | 'disabled' | 'stillEnabled'> & { parted: DisconnectOutcome | undefined }> {
+): Promise<
+  Omit<AppliedMesh, 'parted' | 'shutOut' | 'disabled' | 'stillEnabled'> & { parted: DisconnectOutcome | undefined }
+> {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
   const changing = changedContexts(prepared, prune);

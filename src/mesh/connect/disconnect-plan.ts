@@ -1,3 +1,4 @@
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand } from '../command-line.ts';
 import { enumerated } from '../counted.ts';
@@ -81,6 +82,18 @@ export function partingsOf(
 }
 
 const nameOf = ({ name }: PartingCluster): string => name;
+
+/**
+ * Dials that end, told apart: those that the client has forgotten itself, and those of clusters that nobody has told: these are only let in
+ * no more.
+ */
+export function byWhoIsTold(
+  dials: readonly NamedDial[],
+  partings: readonly Pick<Parting, 'snapshot'>[],
+): { ended: NamedDial[]; shutOut: NamedDial[] } {
+  const told = new Set(partings.map(({ snapshot }) => clusterNameOf(snapshot)));
+  return { ended: dials.filter(({ from }) => told.has(from)), shutOut: dials.filter(({ from }) => !told.has(from)) };
+}
 
 /**
  * Takes peers out of a cluster, whatever is left of them: first the files, so that nobody dials, with the certificates

@@ -3,6 +3,7 @@ import { counted, enumerated } from '../../mesh/counted.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { afterParting, type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
 import type { NamedDial } from '../../mesh/file/topology.ts';
+import { partedLines } from '../connect/disconnect-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
@@ -26,11 +27,12 @@ export interface AppliedFiles {
 
 /** The result as data. */
 export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record<string, unknown> {
-  const { enabled, connections, parted, disabled, stillEnabled, steps, warnings, verified } = applied;
+  const { enabled, connections, parted, shutOut, disabled, stillEnabled, steps, warnings, verified } = applied;
   return {
     meshes,
     clusters: printable(clusters),
     ...printable({ enabled, connections, disconnected: parted, disabled, warnings }),
+    ...(shutOut.length > 0 ? { shutOut: printable(shutOut) } : {}),
     ...(stillEnabled.length > 0 ? { stillEnabled: printable(stillEnabled) } : {}),
     verified,
     steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
@@ -40,9 +42,10 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
 /** The result for people. */
 export function appliedText({ files, clusters, applied, dials, left }: AppliedFiles, theme: Theme): string {
   const { steps, verified } = applied;
-  const { enabled, parted, disabled, still } = printable({
+  const { enabled, parted, shutOut, disabled, still } = printable({
     enabled: applied.enabled,
     parted: applied.parted,
+    shutOut: applied.shutOut,
     disabled: applied.disabled,
     still: applied.stillEnabled,
   });
@@ -63,7 +66,12 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
     return [headOf(`Nothing to change: ${says}`), ...stillLines].join('\n');
   }
   const pairs = pairsOfDials(applied.connections);
-  const { apart, oneWay } = afterParting(parted, printable(dials));
+  // Of these only one side was told, and is not called disconnected with the other.
+  const isUntold = ({ from, to }: NamedDial) => shutOut.some((dial) => dial.from === to && dial.to === from);
+  const { apart, oneWay } = afterParting(
+    parted.filter((dial) => !isUntold(dial)),
+    printable(dials),
+  );
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
   return [
     headOf(says),
@@ -74,6 +82,7 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
     ...(apart.length > 0
       ? [`  • Disconnected: ${apart.map(({ clusters: two }) => two.join(' and ')).join(', ')}`]
       : []),
+    ...partedLines(parted.filter(isUntold), shutOut, theme),
     ...oneWay.map(({ from, to }) => `  • One-way: ${from} dials ${to}, which does not dial back`),
     ...(disabled.length > 0 ? [`  • Disabled in ${enumerated(disabled)}`] : []),
     ...stillLines,

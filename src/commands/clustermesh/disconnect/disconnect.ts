@@ -17,6 +17,7 @@ import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
+import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
@@ -77,7 +78,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     const known = isAnyUntold ? await others.read() : [];
     const { notes, astray } = await untoldNotes(source, prepared, known);
     const untold = await namingContexts(context, flags, notes, astray);
-    return carryOut(context, flags, { ...prepared, warnings: [...prepared.warnings, ...untold] }, options, others);
+    const said = { warnings: [...prepared.warnings, ...untold], standing: untold };
+    return carryOut(context, flags, { ...prepared, ...said }, options, others);
   });
 }
 
@@ -161,25 +163,26 @@ async function carryOut(
   const look = meshctlCommand('clustermesh status', { context: prepared.targets.map(({ client }) => client.context) });
   const { seen, unlooked } = seenData(verified, flags.wait, look);
   for (const words of unlooked) context.progress.warn(words);
-  const { parted, warnings } = printable({
-    ...outcome,
+  const { ended, shutOut, standing, warnings } = printable({
+    ...byWhoIsTold(outcome.parted, prepared.partings),
+    standing: prepared.standing ?? [],
     warnings: [...outcome.warnings, ...agreedWords(report), ...unlooked],
   });
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
-  const told = prepared.partings.map(({ snapshot }) => clusterNameOf(snapshot));
-  const untold = parted.map(({ from }) => from).filter((name) => !told.includes(name));
   return {
     kind: 'DisconnectResult',
     data: {
-      disconnected: parted,
+      disconnected: ended,
+      ...(shutOut.length > 0 ? { shutOut } : {}),
       ...(unreached.length > 0 ? { unreached } : {}),
       ...peersData(effects),
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
       ...seen,
     },
-    text: (theme) => disconnectText({ parted, steps, verified, looked: flags.wait, unreached, untold }, theme),
+    text: (theme) =>
+      disconnectText({ ended, shutOut, standing, steps, verified, looked: flags.wait, unreached }, theme),
     exitCode: verified ? 0 : 1,
   };
 }
