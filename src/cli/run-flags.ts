@@ -30,7 +30,7 @@ interface Destination {
 const KUBECTL =
   'kubectl(?= (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|replace|rollout|scale)\\b)';
 /** What grants rights is not for who lacks them: it is run as whoever the kubeconfig names. */
-const GRANT = /^.*? (?:create (?:cluster)?role(?:binding)? |auth reconcile |apply -f \S*templates\/rbac\b)/;
+const GRANT = /^.*? (?:create (?:cluster)?role(?:binding)? |auth reconcile |apply -f (?:'[^']*|\S*)templates\/rbac\b)/;
 /** Words as command-line.ts quotes them, up to what joins or ends commands. */
 const WORDS = "(?: (?!&& |→)(?:\\\\'|[^\\s';|]|'[^']*')+)*";
 /** The commands that name clusters of two kubeconfigs. */

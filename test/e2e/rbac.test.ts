@@ -179,7 +179,7 @@ describe('the roles of a connectivity tester', () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
     expect(exitCode).toBe(3);
     expect(stderr).toContain('may not create namespaces');
-    expect(stderr).toMatch(/apply \S*templates\/rbac\/connectivity-test, which/);
+    expect(stderr).toMatch(/apply -f \S*templates\/rbac\/connectivity-test && /);
   });
 
   it('are needed also where the namespace is there', async () => {
@@ -187,7 +187,7 @@ describe('the roles of a connectivity tester', () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(
-      /may not get \w+ in namespace meshctl-test\n.*apply \S*templates\/rbac\/connectivity-test, which/,
+      /may not get \w+ in namespace meshctl-test\n.*apply -f \S*templates\/rbac\/connectivity-test &&/,
     );
   });
 
@@ -216,13 +216,13 @@ describe('the role of a prober, beside those of an operator', () => {
   it('is needed for pods; without it the agents are asked, and that is said', async () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, [...PROBE, '--via', 'pods']);
     expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/apply \S*templates\/rbac\/probe, which/);
+    expect(stderr).toMatch(/apply -f \S*templates\/rbac\/probe && /);
     const probed = await as(AS_OPERATOR, PROBE);
     expect(probed.stderr).toContain('its agents are used instead');
     expect({ exitCode: probed.exitCode, stdout: probed.stdout }).toMatchObject({ exitCode: 0 });
     // What was refused is refused again: the right to it comes first.
     expect(probed.stdout).toMatch(
-      /as far as nodes send it [^→]*→ [^→]*apply \S*templates\/rbac\/probe, which [^→]*; then:\s+meshctl [^→]* --via pods/,
+      /as far as nodes send it [^→]*→ [^→]*apply -f \S*templates\/rbac\/probe && [^→]* &&\s+meshctl [^→]* --via pods/,
     );
   });
 
@@ -240,7 +240,7 @@ describe('the role of the demo, beside those of an operator', () => {
   it('is needed, and nothing is written without it', async () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, DEMO);
     expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/apply \S*templates\/rbac\/demo\.\n/);
+    expect(stderr).toMatch(/apply -f \S*templates\/rbac\/demo && /);
   });
 
   it('suffices', async () => {

@@ -23,6 +23,7 @@ import type { TestedFamily } from '../../src/mesh/connectivity/tested-families.t
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { HOLD_MS, holdOf, otherRun, withHold } from '../../src/mesh/hold.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { CONNECTIVITY_TESTER } from '../../src/mesh/objects/package-roles.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
@@ -386,7 +387,11 @@ describe('a namespace that a run has taken', () => {
       member: { client, cluster: 'mesh-1' } as TestCluster['member'],
       namespace: REF.namespace,
       objects,
-      rights: '',
+      rights: {
+        role: CONNECTIVITY_TESTER,
+        installation: { folder: '/' },
+        ...{ context: 'mesh-1', namespace: REF.namespace, ciliumNamespace: 'kube-system' },
+      },
     };
     return { world, cluster };
   }

@@ -235,12 +235,15 @@ describe('a network is proved', () => {
   });
 
   const byPods = 'meshctl connectivity probe --context context-1,context-2 --via pods -o wide';
-  const grant = 'Have a cluster administrator apply it.';
+  const grant = 'kubectl --context context-1 apply -f roles';
   it.each<[string, Network, string]>([
     ['', { config: NATIVE, kvstoremesh: false }, byPods],
     ['', {}, byPods],
-    [', once the user may make them', { grant }, `Have a cluster administrator apply it; then: ${byPods}`],
-    [', once the user may', { grant: 'All; this: kubectl x' }, `All; this: kubectl x; then: ${byPods}`],
+    [
+      ', once the user may make them',
+      { grant },
+      `Have a cluster administrator grant it first: kubectl --context context-1 apply -f roles && ${byPods}`,
+    ],
   ])('by pods, where agents could not prove it%s', (_when, network, next) => {
     expect(textOf(reportOf({ ...network, via: 'agents' })).endsWith(` → ${next}`)).toBe(true);
   });

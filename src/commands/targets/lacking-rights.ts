@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import type { Target } from '../../flows/flow.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import { grantCommand, kubectlCommand, shellWord } from '../../mesh/command-line.ts';
+import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import {
   type AccessRule,
@@ -10,6 +10,7 @@ import {
   type Right,
   readingRules,
 } from '../../mesh/objects/access-rules.ts';
+import { bindCommand } from '../../mesh/objects/package-roles.ts';
 import type { CommandContext } from '../command.ts';
 import { readPackageFile } from '../package-file.ts';
 
@@ -76,12 +77,10 @@ const describeAll = (rights: readonly Right[]): string => JSON.stringify(rights)
 
 function grantCommands(place: { context: string; namespace: string }, user: string, folder: string): string {
   const { context, namespace } = place;
-  const name = `${ROLE}-${user.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-')}`;
-  const bound = [`--user=${user}`];
   return [
     rolesCommand(place, `${folder}templates/rbac`),
-    grantCommand({ context, namespace }, ['rolebinding', name, `--role=${ROLE}`, ...bound]),
-    grantCommand({ context }, ['clusterrolebinding', name, `--clusterrole=${ROLE}`, ...bound]),
+    bindCommand({ context, namespace }, { role: ROLE }, user),
+    bindCommand({ context }, { clusterRole: ROLE }, user),
   ].join(' && ');
 }
 

@@ -20,6 +20,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { otherRun } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { COMPONENT, isMadeBy } from '../../mesh/objects/ownership.ts';
+import { CONNECTIVITY_TESTER } from '../../mesh/objects/package-roles.ts';
 import { isPodReady, livingPods, podAddresses } from '../../mesh/objects/pods.ts';
 import { clusterAddresses } from '../../mesh/objects/service.ts';
 import { workloadSpec } from '../../mesh/objects/workload.ts';
@@ -28,6 +29,7 @@ import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
 import { othersInNamespace, whyNamespaceStays } from '../others-in-namespace.ts';
+import { asLackOf, type LackedRole, removalHint } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-service-clusters.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -53,10 +55,8 @@ export interface TestCluster {
   namespace: string;
   objects: ConnectivityObjects;
   /** What grants the rights of whoever deploys it, for a hint. */
-  rights: string;
+  rights: LackedRole;
 }
-
-const RIGHTS = "templates/rbac/connectivity-test of meshctl's package, which makes the namespace and a role in it";
 
 /** The clusters with what would be deployed; nothing is written yet. */
 export function prepareClusters(
@@ -68,7 +68,9 @@ export function prepareClusters(
     members.map(async (member) => {
       const name = member.cluster;
       const objects = await renderConnectivity(flow.installation, { namespace, cluster: name, image });
-      return { name, member, namespace, objects, rights: RIGHTS };
+      const place = { context: member.client.context, namespace, ciliumNamespace: member.namespace };
+      const rights = { role: CONNECTIVITY_TESTER, installation: flow.installation, ...place };
+      return { name, member, namespace, objects, rights };
     }),
   );
 }
@@ -89,9 +91,13 @@ export function objectsOfTest({
 export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const { workload } = cluster.objects;
-  // An interrupted run may have left one.
-  await client.delete(refOf(cluster.objects.policy(cluster.name)));
-  for (const object of workload) await client.apply(object, { force: true });
+  try {
+    // An interrupted run may have left one.
+    await client.delete(refOf(cluster.objects.policy(cluster.name)));
+    for (const object of workload) await client.apply(object, { force: true });
+  } catch (error) {
+    throw asLackOf(cluster.rights, error);
+  }
   for (const object of workload) {
     if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
   }
@@ -279,7 +285,7 @@ export async function cleanUp(
     // Never the namespace itself, which may have been there before, and have what is others' in it.
     const place = { context: client.context, namespace: cluster.namespace };
     const kinds = 'ciliumnetworkpolicies,deployments,services';
-    const hint = kubectlCommand(place, ['delete', kinds, '-l', OF_TEST]);
+    const hint = removalHint(cluster.rights, error, kubectlCommand(place, ['delete', kinds, '-l', OF_TEST]));
     const message = `could not remove what the test put into namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error}`;
     flow.progress.warn(`${client.context}: ${message} → ${hint}`);
     return { context: client.context, message, hint };

@@ -95,10 +95,14 @@ export async function takeNamespace(
   await whileOthersWrite(async () => {
     const made = await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
     if (made) onMade(made);
-    const live = await client.get(refOf(clientDeployment(cluster)));
-    requireNoOther([{ cluster, live }], mark.run);
-    if (live) await writeMark(cluster, live, mark);
-    else await client.create(withHold(TEST_RUN, clientDeployment(cluster), markedBy(mark, cluster.member)));
+    try {
+      const live = await client.get(refOf(clientDeployment(cluster)));
+      requireNoOther([{ cluster, live }], mark.run);
+      if (live) await writeMark(cluster, live, mark);
+      else await client.create(withHold(TEST_RUN, clientDeployment(cluster), markedBy(mark, cluster.member)));
+    } catch (error) {
+      throw asLackOf(cluster.rights, error);
+    }
   });
 }
 

@@ -2,6 +2,7 @@ import { waitForObject } from '../../kube/wait.ts';
 import { annotationsOf, CONNECTED_NOTE, DEMO_LABELS, type DemoRecord, enabledNote } from '../../mesh/demo/record.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef, CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { DEMONSTRATOR } from '../../mesh/objects/package-roles.ts';
 import { prepareClusters, type TestCluster } from '../connectivity/connectivity-clusters.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf } from '../own-namespace.ts';
@@ -24,7 +25,7 @@ export async function prepareDemo(
   const clusters = await prepareClusters(flow, members, place);
   return clusters.map(({ objects, ...cluster }) => ({
     ...cluster,
-    rights: "templates/rbac/demo of meshctl's package",
+    rights: { ...cluster.rights, role: DEMONSTRATOR },
     objects: {
       ...objects,
       namespace: asDemo(objects.namespace, recordFor(cluster.name)),

@@ -13,10 +13,9 @@ import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-tr
 import type { ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
 import { othersInNamespace, whyNamespaceStays } from '../others-in-namespace.ts';
-import { makeNamespace } from '../own-namespace.ts';
+import { type LackedRole, makeNamespace, removalHint } from '../own-namespace.ts';
 import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';
 
-const RIGHTS = "templates/rbac/probe of meshctl's package, which makes the namespace and a role in it";
 /** For removing everything, also after Ctrl-C and while an API server is away. */
 const CLEAN_UP_MS = 60_000;
 const CLEAN_UP_PAUSE_MS = 1000;
@@ -47,10 +46,13 @@ export async function podStations(
   {
     waitMs,
     nextToken,
+    rights,
     onMade,
     onNoPods,
   }: {
     waitMs: number;
+    /** What grants pods of the probe to whoever may not make them. */
+    rights: LackedRole;
     onMade: (namespace: KubeObject) => void;
     onNoPods: (remains: Remains | undefined) => void;
   } & Pick<ProbeRun, 'nextToken'>,
@@ -65,7 +67,7 @@ export async function podStations(
       ? [{ object: objects.pod(first.node.name, 'pod', nodes.length), node: first.node.name, kind: 'pod' as const }]
       : []),
   ];
-  const namespace = await makeNamespace(flow, client, objects.namespace, { waitMs, rights: RIGHTS }).catch((error) => {
+  const namespace = await makeNamespace(flow, client, objects.namespace, { waitMs, rights }).catch((error) => {
     if (isForbidden(error)) onNoPods(undefined);
     throw error;
   });
@@ -177,7 +179,7 @@ export async function removeRemains(
   flow: Flow,
   client: ClusterClient,
   remains: Remains,
-  token: string,
+  { token, rights }: { token: string; rights: LackedRole },
 ): Promise<Leftover | undefined> {
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   const { context } = client;
@@ -202,13 +204,19 @@ export async function removeRemains(
         return undefined;
       }
       // With pods never the namespace itself, which may have been there before, and have what is others' in it.
-      const [what, hint] =
+      const [what, lacked, removal] =
         'namespace' in remains
-          ? [`namespace ${name}, which the probe made`, kubectlCommand({ context }, ['delete', 'namespace', name])]
+          ? [
+              `namespace ${name}, which the probe made`,
+              undefined,
+              kubectlCommand({ context }, ['delete', 'namespace', name]),
+            ]
           : [
               `the probe's pods from namespace ${name}`,
+              rights,
               kubectlCommand({ context, namespace: name }, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]),
             ];
+      const hint = removalHint(lacked, error, removal);
       const message = `could not remove ${what}: ${error instanceof Error ? error.message : error}`;
       flow.progress.warn(`${context}: ${message} → ${hint}`);
       return { context, message, hint };

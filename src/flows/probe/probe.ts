@@ -9,6 +9,7 @@ import type { Leftover } from '../../mesh/connectivity/connectivity.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { PROBER } from '../../mesh/objects/package-roles.ts';
 import { chooseNodes, type ProbePlace, probedFamilies } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
 import { isSent, type ProbedDial, planTests } from '../../mesh/probe/tests.ts';
@@ -17,6 +18,7 @@ import { readWatchStart, withMtus } from '../../mesh/probe/words.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { asLackOf, grantingLine, type LackedRole } from '../own-namespace.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { firstFailure, whereItSucceeds } from '../where-it-succeeds.ts';
 import { agentStations } from './agent-stations.ts';
@@ -102,7 +104,7 @@ export async function probeNetwork(
       now: flow.now(),
     });
   } finally {
-    left = await cleanUp(flow, posts, probe.token);
+    left = await cleanUp(flow, posts, probe.token, options);
   }
   return left.length === 0 ? report : { ...report, passed: false, left };
 }
@@ -147,6 +149,12 @@ async function readSites(
   };
 }
 
+/** What grants pods of the probe in a cluster. */
+function proberAt({ installation }: Flow, { client, snapshot }: ProbeSite, { namespace }: ProbeOptions): LackedRole {
+  const { context } = client;
+  return { role: PROBER, installation, context, namespace, ciliumNamespace: snapshot.namespace };
+}
+
 interface Post {
   site: ProbeSite;
   /** What was, or may have been, made there. */
@@ -169,6 +177,7 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
       },
     );
   }
+  const rights = proberAt(flow, site, options);
   let grant: string | undefined;
   const agents = async () => {
     const found = await agentStations(flow, site, probe);
@@ -186,17 +195,18 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
     const onMade = (made: KubeObject) => {
       post.remains = { objects, made };
     };
-    const placed = await podStations(flow, site, objects, { waitMs, onMade, onNoPods, ...probe });
+    const placed = await podStations(flow, site, objects, { waitMs, rights, onMade, onNoPods, ...probe });
     const stations = await watching(placed, context);
     const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
     if (!outside || options.via === 'pods') return stations;
     flow.progress.warn(
       `context "${context}": a pod with hostNetwork on node ${outside.place.node} does not have the node's address; its agents are used instead`,
     );
-  } catch (error) {
+  } catch (refusal) {
     flow.signal.throwIfAborted();
+    const error = asLackOf(rights, refusal);
     if (options.via === 'pods' || !(error instanceof MeshctlError)) throw error;
-    if (error.code === 'Forbidden') grant = error.hint;
+    if (error.code === 'Forbidden') grant = grantingLine(rights, error);
     flow.progress.warn(`${error.message}; its agents are used instead`);
   }
   return agents();
@@ -224,25 +234,29 @@ async function watching({ via, stations, failed }: Stations, context: string): P
   const able = started.flatMap((one) => ('run' in one ? [one] : []));
   const unable = started.flatMap((one) => ('run' in one ? [] : [one]));
   if (able.length === 0) {
-    const { code = 'ExecFailed', hint = undefined } = errors[0] ?? {};
+    const { code = 'ExecFailed', hint = undefined, details = {} } = errors[0] ?? {};
     throw new MeshctlError(code, `context "${context}": ${unable[0]?.failed ?? 'the probe runs nowhere'}`, {
       ...(hint === undefined ? {} : { hint }),
-      details: { context },
+      details: { ...details, context },
     });
   }
   return { via, stations: able, failed: [...failed, ...unable] };
 }
 
 /** Ends watches that nobody collected, and removes what was made. @returns what could not be removed */
-async function cleanUp(flow: Flow, posts: readonly Post[], token: string): Promise<Leftover[]> {
+async function cleanUp(flow: Flow, posts: readonly Post[], token: string, options: ProbeOptions): Promise<Leftover[]> {
   const limit = pLimit(MOST_EXECS);
   const signal = AbortSignal.timeout(END_MS);
   const end = ({ run }: Station) => limit(() => run('collect', [], signal).catch(() => undefined));
   await Promise.all(posts.flatMap(({ watches }) => watches.map(end)));
-  const made = posts.flatMap(({ site, remains }) => (remains ? [{ client: site.client, remains }] : []));
+  const made = posts.flatMap(({ site, remains }) => (remains ? [{ site, remains }] : []));
   if (made.length === 0) return [];
   const task = flow.progress.start('Removing the probe');
-  const removed = await Promise.all(made.map(({ client, remains }) => removeRemains(flow, client, remains, token)));
+  const removed = await Promise.all(
+    made.map(({ site, remains }) =>
+      removeRemains(flow, site.client, remains, { token, rights: proberAt(flow, site, options) }),
+    ),
+  );
   const left = removed.flatMap((one) => one ?? []);
   if (left.length === 0) task.done('Removed the probe');
   else task.fail('The probe is not removed everywhere');

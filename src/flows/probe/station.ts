@@ -37,7 +37,7 @@ export interface Stations {
   stations: Station[];
   /** With why. */
   failed: ProbePlace[];
-  /** What gives the user the right to make pods, which were to be there; a hint. */
+  /** The commands that give the user the right to make pods, which were to be there. */
   grant?: string | undefined;
 }
 
@@ -84,9 +84,13 @@ export function runIn(
       throw new MeshctlError('ExecFailed', `${argv.join(' ')} ended with ${exitCode}: ${stderr.trim().split('\n')[0]}`);
     } catch (error) {
       if (!(error instanceof MeshctlError)) throw error;
-      const { code, message, hint } = error;
+      const { code, message, hint, details } = error;
       const short = message.replaceAll(argv.join(' '), `the probe's ${verb}`);
-      throw new MeshctlError(code, short, { ...(hint === undefined ? {} : { hint }) });
+      const { user } = details;
+      throw new MeshctlError(code, short, {
+        ...(hint === undefined ? {} : { hint }),
+        ...(user === undefined ? {} : { details: { user } }),
+      });
     }
   };
 }

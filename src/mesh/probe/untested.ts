@@ -47,10 +47,10 @@ export function tryAll(
   const byAgents = lacksPods ? clusters.filter(({ via }) => via === 'agents') : [];
   const viaPods = byAgents.length > 0 ? ['--via', 'pods'] : [];
   const command = meshctlCommand('connectivity probe', { context }, [...viaPods, ...flags]);
-  const grants = [...new Set(byAgents.flatMap(({ grant }) => grant?.replace(/\.$/, '') ?? []))];
+  const grants = [...new Set(byAgents.flatMap(({ grant }) => grant ?? []))];
   if (grants.length > 0) {
-    const then = `then ${uncapital(lead)}`.trim();
-    return `${[...grants, then].join('; ')}: ${command}`;
+    const first = 'Have a cluster administrator grant it first';
+    return `${lead === '' ? first : `${lead}, and ${uncapital(first)}`}: ${[...grants, command].join(' && ')}`;
   }
   return lead === '' ? command : `${lead}: ${command}`;
 }
