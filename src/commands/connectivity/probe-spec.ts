@@ -12,7 +12,7 @@ export const CONNECTIVITY_PROBE = {
     'What is sent is watched for on the other side, so a blocked path is told from a service that does not answer. For ' +
     'that a pod runs on each probed node, in the node’s network, in the image of the cluster’s own Cilium, as root with the ' +
     'capability NET_RAW and no other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also ' +
-    'after Ctrl-C. Exits 1 when something that the mesh needs is blocked, or could not be tested, or the probe is left behind, 3 when a cluster does not answer. ' +
+    'after Ctrl-C. Exits 1 when something that the mesh needs is blocked, or the probe is left behind, 3 when it could not be seen whether something passes, or a cluster does not answer. ' +
     'An agent stands in for a pod only where packets of pods leave with the address of their node.',
   examples: [
     {

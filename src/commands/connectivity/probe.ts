@@ -11,7 +11,10 @@ import { sayLeftOut } from '../targets/each-cluster.ts';
 import { openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
-/** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked or was not tested (not even by an agent that the network cannot tell from a pod), or its pods are left, 3 when a cluster is left out. */
+/**
+ * `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked, or its pods are left; 3 when it was not seen whether
+ * that passes (not even by an agent that the network cannot tell from a pod), or a cluster is left out.
+ */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
   const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
   return withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
@@ -26,12 +29,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const report = printable(await probeNetwork(context, targets, unreachableData(silent), options));
     const { left = [] } = report;
     const isBlocked = report.failures.some(({ required }) => required);
-    const unseen = report.unreachable.length > 0;
     return {
       kind: 'ProbeReport',
       data: { ...report },
       text: (theme) => probeText(report, theme, flags.output === 'wide'),
-      exitCode: exitOf({ failed: isBlocked || left.length > 0, unseen, unproved: !report.passed }),
+      // What nobody saw says nothing against the network: so it is with `connect --probe` (NetworkUnproved).
+      exitCode: exitOf({ failed: isBlocked || left.length > 0, unseen: !report.passed }),
       ...(flags.output === 'junit' && { raw: probeJunit(report) }),
     };
   });
