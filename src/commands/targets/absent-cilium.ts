@@ -1,5 +1,5 @@
 import type { FirstLook } from '../../flows/targets/first-look.ts';
-import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
+import { isOfOneSide, type Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 
@@ -31,10 +31,15 @@ export function isWithoutCilium(error: unknown): boolean {
 }
 
 /** Says that a kubeconfig leads to no cluster with Cilium. @param looks at each of its contexts; of those that answered, where Cilium is */
-export function noCilium({ files, contexts }: Kubeconfig, looks: readonly (FirstLook | object)[]): MeshctlError {
+export function noCilium(
+  { files, contexts, namedBy }: Kubeconfig,
+  looks: readonly (FirstLook | object)[],
+): MeshctlError {
   if (contexts.length === 0) {
     return new MeshctlError('ContextUnknown', `kubeconfig ${files.join(', ')} holds no contexts`, {
-      hint: 'Name one that leads to your clusters: --kubeconfig FILE, or KUBECONFIG.',
+      hint: isOfOneSide({ namedBy })
+        ? `Name one that leads to the destinations: ${namedBy?.file} FILE.`
+        : 'Name one that leads to your clusters: --kubeconfig FILE, or KUBECONFIG.',
       details: { files, withoutCilium: true },
     });
   }
@@ -46,7 +51,7 @@ export function noCilium({ files, contexts }: Kubeconfig, looks: readonly (First
     {
       hint: where
         ? 'Leave the namespace out: it is found in each cluster.'
-        : 'Name contexts with --context, or the namespace of Cilium with -n.',
+        : `Name contexts with ${namedBy?.contexts ?? '--context'}, or the namespace of Cilium with -n.`,
       details: { files, withoutCilium: true },
     },
   );

@@ -1,4 +1,4 @@
-import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
+import type { Kubeconfig, NamedBy } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
@@ -7,17 +7,24 @@ import type { CLUSTER_OPTIONS } from '../options/shared-options.ts';
 /** The shared flags of commands that reach clusters, as parsed. `namespace` is Cilium's: see {@link parseCiliumNamespaces}. */
 export type ClusterFlags = FlagsIn<typeof CLUSTER_OPTIONS>;
 
+/** What an error tells to give another kubeconfig, or contexts, by: absent for the flags of every command. */
+export interface OfOneSide {
+  namedBy?: NamedBy | undefined;
+}
+
 /** The kubeconfig that the flags name. It is read once in a run: a pipe gives its text but once. */
 export async function kubeconfigOf(
   { env, cwd, signal, kubeconfigs, leaveUnnamed }: CommandContext,
-  { kubeconfig: path, requestTimeout }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'>,
+  { kubeconfig: path, requestTimeout, namedBy }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'> & OfOneSide,
 ): Promise<Kubeconfig> {
   const { loadKubeconfig } = await import('../../kube/access/kubeconfig.ts');
-  const reading = kubeconfigs.get(path) ?? loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
+  const reading =
+    kubeconfigs.get(path) ?? loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout, namedBy });
   kubeconfigs.set(path, reading);
   const kubeconfig = await reading;
   if (kubeconfig.unnamed && kubeconfig.currentContext !== undefined) leaveUnnamed(kubeconfig.currentContext);
-  return kubeconfig;
+  // One that both sides have is read once, and named by each its own way.
+  return { ...kubeconfig, namedBy };
 }
 
 /** What opens clients of a kubeconfig as the flags say. Each client has to be closed. */

@@ -4,15 +4,14 @@ import { firstOfErrors } from '../../flows/parallel.ts';
 import { expectedNamespace, type FirstLook, lookAtCluster } from '../../flows/targets/first-look.ts';
 import { lateWords, untilQuiet } from '../../flows/until-quiet.ts';
 import { toldInFull } from '../../flows/where-it-succeeds.ts';
-import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
+import { configCommand, type Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import { MeshctlError, mayAnswerLater, warningOf } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { noCilium } from './absent-cilium.ts';
-import { type ClusterFlags, kubeconfigOf, opener, serverOf } from './cluster-flags.ts';
+import { type ClusterFlags, kubeconfigOf, type OfOneSide, opener, serverOf } from './cluster-flags.ts';
 import { isGlob, matchesAny } from './context-patterns.ts';
 import { eachOnce, type Found, isNone, type SilentCluster } from './each-cluster.ts';
 
@@ -40,7 +39,7 @@ export interface Choice {
  */
 export async function withFoundClusters<T>(
   context: CommandContext,
-  flags: ClusterFlags & { parallel?: number },
+  flags: ClusterFlags & { parallel?: number } & OfOneSide,
   choice: Choice,
   work: (found: Found) => Promise<T>,
 ): Promise<T> {
@@ -184,7 +183,7 @@ function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: 
     throw new MeshctlError(
       'ContextUnknown',
       `no context of kubeconfig ${kubeconfig.files.join(', ')} matches "${pattern}"`,
-      { hint: `See them: ${kubectlCommand({}, ['config', 'get-contexts'])}` },
+      { hint: `See them: ${configCommand(kubeconfig, ['get-contexts'])}` },
     );
   });
   return [...new Set(expanded)];
@@ -196,7 +195,7 @@ function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: 
  */
 function tornContext(kubeconfig: Kubeconfig, name: string, cause: MeshctlError): SilentCluster {
   const { code, message, details } = cause;
-  const hint = `Put that right, or take the context out: ${kubectlCommand({}, ['config', 'delete-context', name])}`;
+  const hint = `Put that right, or take the context out: ${configCommand(kubeconfig, ['delete-context', name])}`;
   return {
     context: name,
     error: code === 'KubeconfigInvalid' ? new MeshctlError(code, message, { hint, details }) : cause,

@@ -1,6 +1,7 @@
 import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
 import { type FirstLook, isSameCluster } from '../../flows/targets/first-look.ts';
 import { firstFailure } from '../../flows/where-it-succeeds.ts';
+import type { NamedBy } from '../../kube/access/kubeconfig-entries.ts';
 import { everyPairFlag, kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
@@ -31,12 +32,18 @@ export async function withMesh<T>(
   const mode = flags.connectionMode ?? (flags.all && flags.context === undefined ? 'mesh' : 'bidirectional');
   checkFlags(context, flags, mode, purpose);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
+  const isApart = flags.destinationKubeconfig !== undefined;
+  // With --all and no source the destinations are all that there are.
+  const namedBy: NamedBy = {
+    file: isApart ? '--destination-kubeconfig' : '--kubeconfig',
+    contexts: flags.all && flags.context === undefined ? '--context' : '--destination-context',
+  };
   const withDestinations = (source: FirstLook | undefined, first: readonly Found[] = []): Promise<T> => {
     const except = source?.client.context;
     const choice = { names: flags.destinationContext, all: flags.all, except, besides: source !== undefined };
     return withFoundClusters(
       context,
-      kubeconfig === undefined ? flags : { ...flags, kubeconfig },
+      { ...flags, ...(kubeconfig === undefined ? {} : { kubeconfig }), namedBy },
       choice,
       async (found) => {
         await requireNamed(context, flags, [...first, found]);

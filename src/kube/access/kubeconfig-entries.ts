@@ -1,4 +1,5 @@
 import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config_types.js';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 
 /** One or several kubeconfig files, merged as kubectl does: whoever names something first keeps it. */
 export interface Kubeconfig {
@@ -10,10 +11,29 @@ export interface Kubeconfig {
   users: readonly KubeconfigUser[];
   /** Names that several files give to different things; the first file's counts, as in kubectl. */
   shadowed?: readonly ShadowedEntry[] | undefined;
+  /** Default: `--kubeconfig` and `--context`. */
+  namedBy?: NamedBy | undefined;
   /** The file that a context is from, by its name. */
   contextFiles?: ReadonlyMap<string, string> | undefined;
   /** The name of its only context is meshctl's own: whoever types a command in the same pod cannot give it to kubectl. */
   unnamed?: true | undefined;
+}
+
+/** The flags by which an operator names the file, and contexts of it: those of one side may be other ones. */
+export interface NamedBy {
+  file: '--kubeconfig' | '--destination-kubeconfig';
+  contexts: '--context' | '--destination-context';
+}
+
+/** Whether a file is that of one side alone, so that neither the run's flag nor KUBECONFIG names it. */
+export function isOfOneSide({ namedBy }: Pick<Kubeconfig, 'namedBy'>): boolean {
+  return namedBy?.file === '--destination-kubeconfig';
+}
+
+/** `kubectl config …` about a kubeconfig, which names it where the run's own flag would not. @param words behind `config` */
+export function configCommand(kubeconfig: Pick<Kubeconfig, 'namedBy' | 'files'>, words: readonly string[]): string {
+  const file = isOfOneSide(kubeconfig) ? kubeconfig.files.flatMap((path) => ['--kubeconfig', path]) : [];
+  return kubectlCommand({}, [...file, 'config', ...words]);
 }
 
 /** An entry of a later file that counts for nothing, because an earlier file has another one of that name. */

@@ -1,10 +1,18 @@
 import { delimiter, join, resolve } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
-import { contextList, kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { contextList, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
-import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
+import {
+  configCommand,
+  isOfOneSide,
+  type Kubeconfig,
+  type KubeconfigUser,
+  type NamedBy,
+  type SelectedContext,
+  type ShadowedEntry,
+} from './kubeconfig-entries.ts';
 import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';
 import { isProxyUrl, isUrl } from './proxy-url.ts';
 import type { ReadLimits } from './read-text-file.ts';
@@ -14,6 +22,8 @@ export type { KubeconfigUser } from './kubeconfig-entries.ts';
 export interface KubeconfigSource extends ReadLimits {
   /** `--kubeconfig`; must exist. */
   path?: string | undefined;
+  /** Default: `--kubeconfig` and `--context`. */
+  namedBy?: NamedBy | undefined;
   env: Readonly<Record<string, string | undefined>>;
   /** What relative paths start from. */
   cwd: string;
@@ -40,13 +50,16 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
         ? 'no kubeconfig: there is no home directory to look in'
         : `no kubeconfig: ${paths.join(', ')} ${paths.length > 1 ? 'do' : 'does'} not exist`,
       {
-        hint: `Give --kubeconfig FILE or set KUBECONFIG.${source.path || source.env.KUBECONFIG ? '' : withoutAny}`,
+        hint: isOfOneSide(source)
+          ? `Give ${source.namedBy?.file} FILE, or leave it out where the destinations are in the kubeconfig of the source.`
+          : `Give --kubeconfig FILE or set KUBECONFIG.${source.path || source.env.KUBECONFIG ? '' : withoutAny}`,
         details: { paths },
       },
     );
   }
   return {
     files: files.map((file) => file.path),
+    namedBy: source.namedBy,
     currentContext: files.find((file) => file.currentContext)?.currentContext,
     contexts: firstOfEachName(files.flatMap((file) => file.contexts)),
     clusters: firstOfEachName(files.flatMap((file) => file.clusters)),
@@ -132,7 +145,7 @@ export function selectContext(kubeconfig: Kubeconfig, name?: string): SelectedCo
       'KubeconfigInvalid',
       `context "${wanted}" names ${missing}, which is not in kubeconfig ${where}`,
       {
-        hint: `See what the kubeconfig holds: ${kubectlCommand({}, ['config', 'view'])}`,
+        hint: `See what the kubeconfig holds: ${configCommand(kubeconfig, ['view'])}`,
         details: { context: wanted, files: kubeconfig.files },
       },
     );
@@ -160,7 +173,7 @@ function requireUsable(name: string, cluster: Cluster, user: KubeconfigUser, fil
  * A context of a later file gets the cluster and the user of an earlier one that has the same names, and is left out itself
  * where an earlier file has another one of its name.
  */
-function shadowWarnings({ shadowed = [], contextFiles }: Kubeconfig, context: Context): string[] {
+function shadowWarnings({ shadowed = [], contextFiles, namedBy }: Kubeconfig, context: Context): string[] {
   const own = contextFiles?.get(context.name);
   const entries = shadowed
     .filter(({ kind, name, other }) => kind !== 'context' && other === own && name === context[kind])
@@ -172,7 +185,7 @@ function shadowWarnings({ shadowed = [], contextFiles }: Kubeconfig, context: Co
     .map(({ name, file, other }) => `context "${name}" of ${file} is used, and another one of ${other} is not`);
   return [...entries, ...contexts].map(
     (says) =>
-      `${says}: of two with one name, the first in KUBECONFIG counts. Rename one of them, or use the file alone with --kubeconfig`,
+      `${says}: of two with one name, the first in KUBECONFIG counts. Rename one of them, or use the file alone with ${namedBy?.contexts === '--destination-context' ? '--destination-kubeconfig' : '--kubeconfig'}`,
   );
 }
 
@@ -183,7 +196,7 @@ function contextsHint(kubeconfig: Kubeconfig, wanted: string): string {
   if (names.length === 0) return 'the kubeconfig holds no contexts';
   const whole = names.find((name) => name.includes(',') && name.split(',').includes(wanted));
   if (whole !== undefined)
-    return `A comma within the name of a context is written \\,: --context ${shellWord(contextList([whole]))}`;
+    return `A comma within the name of a context is written \\,: ${kubeconfig.namedBy?.contexts ?? '--context'} ${shellWord(contextList([whole]))}`;
   const listed = wanted.split(',');
   if (listed.length > 1 && listed.every((name) => names.includes(name))) {
     return `This takes one context: ${listed.slice(0, -1).join(', ')} or ${listed.at(-1)}.`;
