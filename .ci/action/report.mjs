@@ -208,8 +208,8 @@ const NOTHING_SEEN = 'nothing was seen from or to it';
 
 function letInWords({ cluster, peer, isLost, isParted }) {
   const says = `${cluster} lets ${peer} in`;
-  if (isParted) return `${says}, which neither dials it nor lets it in any more`;
-  return isLost ? `${says}, which does not dial it: half of a peering is lost` : says;
+  if (isParted) return `${says}, but ${peer} neither dials it nor lets it in any more`;
+  return isLost ? `${says}, but ${peer} does not dial it: half of a peering is lost` : says;
 }
 
 function strangerWords({ peer, knownBy, mayLeave }) {

@@ -146,7 +146,7 @@ describe('diff', () => {
     await folder.write('half.yaml', text);
     const half = ['-f', 'half.yaml'];
     const { stdout, exitCode } = await meshctl(['diff', ...half], { cwd: folder.path });
-    const says = 'mesh-2 lets mesh-1 in, which does not dial it and which nobody chose: half of a peering is lost';
+    const says = 'mesh-2 lets mesh-1 in, but mesh-1 does not dial it, and nobody chose that: half of a peering is lost';
     expect(stdout).toContain(`  - ${says}\n`);
     expect(stdout).not.toContain('mesh-1 dials mesh-2');
     expect(stdout).toMatch(new RegExp(`both ways in the file:\\n *${back}\\n.*one-way for good:[^]*--prune$`, 'm'));
@@ -168,7 +168,7 @@ describe('diff', () => {
       metadata.annotations = { ...metadata.annotations, 'meshctl.io/mode.mesh-1': 'unicast' };
     });
     const chosen = await meshctl(['diff', ...half], { cwd: folder.path });
-    expect(chosen.stdout).toContain('  - mesh-2 lets mesh-1 in, which does not dial it\n');
+    expect(chosen.stdout).toContain('  - mesh-2 lets mesh-1 in, but mesh-1 does not dial it\n');
     expect(chosen.stdout).not.toContain('lost');
     expect(chosen.stdout).toContain('→ Remove what is in no file: meshctl apply -f half.yaml --prune');
     store(1).update(refs.secret('cilium-clustermesh'), ({ metadata }) => {
@@ -199,7 +199,7 @@ describe('diff', () => {
     await folder.write('parted.yaml', text);
     const half = ['-f', 'parted.yaml'];
     const { stdout } = await meshctl(['diff', ...half], { cwd: folder.path });
-    expect(stdout).toContain('  - mesh-2 lets mesh-1 in, which neither dials it nor lets it in any more\n');
+    expect(stdout).toContain('  - mesh-2 lets mesh-1 in, but mesh-1 neither dials it nor lets it in any more\n');
     expect(stdout.replaceAll(/\n +/g, ' ')).toContain(
       `→ ${written} connect them again: ${join} or disconnect that side too: ${out}`,
     );

@@ -17,10 +17,10 @@ const input = meshText({
   topology: { type: 'pairs', pairs: [{ from: 'mesh-1', to: 'mesh-2' }] },
 });
 const FAILS = 'requests from mesh-1 for shop/api that go to mesh-2 get no answer';
-const WHY = 'which wraps packets only for pods of clusters that it dials, and is not to dial mesh-1';
-const NO_ANSWER = `context "mesh-1": pods get no answer from pods of mesh-2, ${WHY} → both ways: `;
-const BY_CONNECT = `meshctl ${BOTH.join(' ')}`;
-const BY_FILE = 'write [mesh-1, mesh-2] instead of {from: mesh-1, to: mesh-2} in topology.pairs';
+const WHY = 'mesh-2 sends packets through the tunnel only to pods of clusters that it dials, and is not to dial mesh-1';
+const NO_ANSWER = `context "mesh-1": pods get no answer from pods of mesh-2: ${WHY} → To have both dial`;
+const BY_CONNECT = `: meshctl ${BOTH.join(' ')}`;
+const BY_FILE = ', write [mesh-1, mesh-2] instead of {from: mesh-1, to: mesh-2} in topology.pairs';
 
 function share(context: string): void {
   const { store } = clusterAt(clusters, context);
@@ -71,7 +71,7 @@ describe.each([
     // It stands, and nobody need agree again; that it is so is said.
     expect(await planOf(argv)).toEqual({
       hazards: [],
-      warnings: [`context "mesh-1": ${FAILS}, ${WHY} → both ways: ${mend}`],
+      warnings: [`context "mesh-1": ${FAILS}: ${WHY} → To have both dial${mend}`],
     });
     await ok(argv);
   });
@@ -97,6 +97,17 @@ it('says nothing of it where both dial', async () => {
   expect(await planOf(BOTH)).toEqual({ hazards: [], warnings: [] });
   await ok(BOTH);
   expect(await planOf(APPLY)).toEqual({ hazards: [], warnings: [] });
+});
+
+it('a dry run that would have to end a connection names no command that does', async () => {
+  await ok(BOTH);
+  const hintOf = async (...more: string[]) => (await run([...UNICAST, ...more])).stderr.replaceAll(/\s+/g, ' ');
+  const cut = 'meshctl clustermesh disconnect --context mesh-2 --destination-context mesh-1 --connection-mode unicast';
+  expect(await hintOf()).toContain(`first: ${cut} && meshctl ${UNICAST.join(' ')}`);
+  for (const dryRun of ['--dry-run', '--dry-run=server'])
+    expect(await hintOf(dryRun)).toMatch(new RegExp(`: ${cut} --dry-run $`));
+  await ok(`${cut} --dry-run`.split(' ').slice(1));
+  expect((await planOf(BOTH)).warnings).toEqual([]);
 });
 
 it.each([
@@ -146,7 +157,7 @@ it('is told by status, fails a check, and is called at risk by service list and 
   expect(listed).toContain('mesh-2 (1, at risk)');
   expect(listed).toContain('requests that go there get no answer, as mesh-2 does not dial mesh-1');
   expect(listed).toMatch(
-    /→ Both ways:\s+meshctl clustermesh connect --context mesh-1 --destination-context mesh-2 --connection-mode bidirectional\n/,
+    /→ To have both dial:\s+meshctl clustermesh connect --context mesh-1 --destination-context mesh-2 --connection-mode bidirectional\n/,
   );
   const failover = ['service', 'failover', ...services, '--without', 'mesh-1', '-o', 'json'];
   expect(JSON.stringify(jsonOf(await run(failover)).clusters)).toContain('get no answer');

@@ -165,7 +165,7 @@ ${(await recorded('graph.mmd')).trimEnd()}
     const { annotations, summary } = await act('diff -f mesh.yaml -o json', 'diff.json', 1);
     expect(summary).toMatch(/^Differences between 2 clusters and their file: 7$/m);
     expect(summary).toContain(
-      '| ❌ | in no file | mesh-2 lets mesh-1 in, which does not dial it: half of a peering is lost |',
+      '| ❌ | in no file | mesh-2 lets mesh-1 in, but mesh-1 does not dial it: half of a peering is lost |',
     );
     expect(summary).toContain('peer mesh-3 of mesh-1, mesh-2 (--prune also disables Cluster Mesh there, where ');
     expect(summary).toContain('| ❌ | mesh-1 | update Deployment kube-system/clustermesh-apiserver: differs |');

@@ -243,7 +243,7 @@ describe('requests for global Services of a cluster that dials another one, whic
     });
   });
 
-  const WRAPS = ', and wraps packets only for pods that it hears of';
+  const WRAPS = ', and sends packets through the tunnel only to pods that it hears of';
   it.each<[string, ofOne: StatusReport, of1: string]>([
     ['the other one is not', status(1, [WELL]), `mesh-2 is not connected to mesh-1${WRAPS}`],
     ['it may not be', status(1, [WELL, undefined]), 'mesh-1 may not be connected to mesh-2'],

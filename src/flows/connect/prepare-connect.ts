@@ -86,7 +86,7 @@ export async function prepareConnect(
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);
-  if (mode === 'unicast') requireOneWay(asked, options.again?.());
+  if (mode === 'unicast') requireOneWay(asked, { again: options.again?.(), planOnly: options.planOnly });
   const dials = wantedDials(asked, request.modeGiven ?? false);
   // Where only one side still has it written down that they are one-way, the other one gets it again.
   const modeOf = ([client, server]: Dial) =>

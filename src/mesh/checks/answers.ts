@@ -45,8 +45,8 @@ function judge(from: ClusterSnapshot, to: ClusterSnapshot): PeerVerdict | undefi
   const [found] = unansweredServices([ours, { ...theirs, peers: theirs.peers?.filter((one) => one !== ours.cluster) }]);
   if (!found) return undefined;
   const { services, later } = found;
-  const why = `${found.to} does not dial ${found.from}, and wraps packets only for pods of clusters that it dials`;
-  const hint = `Both ways: ${connectCommand(from.context, to.context, ['--connection-mode', 'bidirectional'])}`;
+  const why = `${found.to} does not dial ${found.from}, and sends packets through the tunnel only to pods of clusters that it dials`;
+  const hint = `To have both dial: ${connectCommand(from.context, to.context, ['--connection-mode', 'bidirectional'])}`;
   const cause = { foundBy: 'peers-mutual', foundIn: from.context, foundOf: [found.to] };
   return services.length > 0
     ? { severity: 'fail', reason: `requests for ${firstOf(services)} that go there get no answer: ${why}`, hint, cause }
@@ -81,7 +81,7 @@ function lackOfConnection(
   const lacks = (out ? back : out) === false ? 'is not connected' : 'may not be connected';
   return {
     says: out
-      ? `${server} ${lacks} to ${client}, and wraps packets only for pods that it hears of`
+      ? `${server} ${lacks} to ${client}, and sends packets through the tunnel only to pods that it hears of`
       : `${client} ${lacks} to ${server}`,
     isUnseen: true,
   };

@@ -17,9 +17,13 @@ export type Dial = readonly [Member, Member];
 /**
  * Refuses to make a connection one-way whose other direction is there: connect adds, and only disconnect takes away.
  * @param again the run itself with all its flags, where it is to be typed once more
- * @throws MeshctlError `Usage`, with the two commands that do it
+ * @param planOnly it is a dry run, after which nothing is to be typed that writes
+ * @throws MeshctlError `Usage`, with the two commands that do it, or with the one that shows what the first of them would do
  */
-export function requireOneWay(dialled: readonly Dial[], again?: string): void {
+export function requireOneWay(
+  dialled: readonly Dial[],
+  { again, planOnly }: { again?: string | undefined; planOnly?: boolean | undefined } = {},
+): void {
   const back = dialled.filter(([client, server]) => dials(server, client));
   const [first] = back;
   if (!first) return;
@@ -34,7 +38,9 @@ export function requireOneWay(dialled: readonly Dial[], again?: string): void {
     'Usage',
     `${whom} ${verb} "${source.identity.name}" too: to make that one-way removes a connection, which connect never does`,
     {
-      hint: `End that direction first: ${[...cuts, then].join(' && ')}`,
+      hint: planOnly
+        ? `That direction has to be ended first, by a disconnect; what it would do, without doing it: ${cuts.map((cut) => `${cut} --dry-run`).join(' && ')}`
+        : `End that direction first: ${[...cuts, then].join(' && ')}`,
       details: { context: source.snapshot.context, dialledBy: names },
     },
   );
@@ -70,7 +76,7 @@ export function oneWayNote([client, server]: Dial, bothWays?: string): string {
   const how = dialsOneWay(server, client)
     ? 'as chosen (--connection-mode unicast)'
     : 'and what is written down of how they are to be connected is not known to this meshctl, so that it stays so';
-  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, ${how} → both ways: ${command}`;
+  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, ${how} → To have both dial: ${command}`;
 }
 
 /**

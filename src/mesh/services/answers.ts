@@ -27,14 +27,14 @@ function whyUnanswered(
   { cluster, peers, broken = [] }: ClusterServices,
 ): Pick<BrokenLink, 'reason' | 'unanswered'> | undefined {
   if (peers?.includes(client) === false) {
-    const reason = `requests that go there get no answer, as ${cluster} does not dial ${client} and wraps packets only for pods of clusters that it dials`;
+    const reason = `requests that go there get no answer, as ${cluster} does not dial ${client} and sends packets through the tunnel only to pods of clusters that it dials`;
     return { reason, unanswered: true };
   }
   const back = broken.find((link) => link.peer === client && (isUnconnected(link) || isUnheard(link)));
   if (!back) return undefined;
   const lacks = isUnconnected(back) ? `is not connected to ${client}` : `hears nothing of ${client}`;
   return {
-    reason: `requests that go there may get no answer, as ${cluster} ${lacks} and wraps packets only for pods that it hears of`,
+    reason: `requests that go there may get no answer, as ${cluster} ${lacks} and sends packets through the tunnel only to pods that it hears of`,
   };
 }
 

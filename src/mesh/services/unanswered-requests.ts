@@ -40,7 +40,7 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
     warnings: [
       ...starting.map(({ client, servers }) => {
         const names = enumerated(servers.map(clusterNameOf));
-        return `context "${client.context}": pods get no answer from pods of ${names}, ${why(client, servers)} → ${bothDial(client, servers)}`;
+        return `context "${client.context}": pods get no answer from pods of ${names}: ${why(client, servers)} → ${bothDial(client, servers)}`;
       }),
       // Who has chosen it, and shares nothing by it, has heard it then.
       ...[...groupBy(standing, ({ client }) => client)].flatMap(([client, own]) =>
@@ -49,7 +49,7 @@ export function unansweredRequests(dials: readonly DialOfSnapshots[], bothDial: 
           own.map(({ server }) => server),
         ).map(
           ({ says, servers }) =>
-            `context "${client.context}": ${says}, ${why(client, servers)} → ${bothDial(client, servers)}`,
+            `context "${client.context}": ${says}: ${why(client, servers)} → ${bothDial(client, servers)}`,
         ),
       ),
     ],
@@ -87,25 +87,33 @@ function clauseOf(client: string, services: readonly string[], servers: readonly
 /** The `connect` by which all dial each other that are one-way until now. */
 export const bothDialByConnect: HaveBothDial = ({ context }, servers) => {
   const others = servers.map((server) => server.context);
-  return `both ways: ${connectCommand(context, others, ['--connection-mode', 'bidirectional'])}`;
+  return `To have both dial: ${connectCommand(context, others, ['--connection-mode', 'bidirectional'])}`;
 };
 
 /** The same in a mesh file, whose pairs alone can be one-way. */
 export const bothDialByFile: HaveBothDial = (client, servers) => {
   const [from, others] = [clusterNameOf(client), servers.map(clusterNameOf)];
   const pairs = others.map((to) => `[${from}, ${to}] instead of {from: ${from}, to: ${to}}`);
-  return `both ways: write ${enumerated(pairs)} in topology.pairs`;
+  return `To have both dial, write ${enumerated(pairs)} in topology.pairs`;
 };
+
+/** What a cluster, or several, do with packets for pods. @param who the cluster, or clusters, as the clause goes on */
+export function tunnelsOnlyTo(who: 'it' | 'they'): string {
+  const [send, dials] = who === 'it' ? ['sends', 'it dials'] : ['send', 'they dial'];
+  return `${send} packets through the tunnel only to pods of clusters that ${dials}`;
+}
 
 function isDialledBack({ client, server }: DialOfSnapshots, dials: readonly DialOfSnapshots[]): boolean {
   return dials.some((dial) => dial.client === server && dial.server === client) || dialsThis(server, client);
 }
 
 function why(client: ClusterSnapshot, servers: readonly ClusterSnapshot[]): string {
-  const [wraps, it, is] =
-    servers.length === 1 ? ['wraps packets', 'it dials', 'is'] : ['wrap packets', 'they dial', 'are'];
-  const unless = servers.some(({ ciliumConfig }) => ciliumConfig === undefined) ? ' unless routed natively,' : '';
-  return `which${unless} ${wraps} only for pods of clusters that ${it}, and ${is} not to dial ${clusterNameOf(client)}`;
+  const names = enumerated(servers.map(clusterNameOf));
+  const unless = servers.some(({ ciliumConfig }) => ciliumConfig === undefined)
+    ? 'unless packets are routed natively, '
+    : '';
+  const [tunnels, are] = servers.length === 1 ? [tunnelsOnlyTo('it'), 'is'] : [tunnelsOnlyTo('they'), 'are'];
+  return `${unless}${names} ${tunnels}, and ${are} not to dial ${clusterNameOf(client)}`;
 }
 
 /** By the same Services, which servers' backends do not answer. */

@@ -210,8 +210,9 @@ function strangerWords({ peer, knownBy, mayLeave }: MeshDifferences['extra']['st
 function letInWords({ from, to, isDialling, restore, parted }: ExtraDial): string {
   const says = printable(`${to} lets ${from} in`);
   if (isDialling === 'unread') return says;
-  if (parted) return `${says}, which neither dials it nor lets it in any more`;
-  return `${says}, which does not dial it${restore === undefined ? '' : ' and which nobody chose: half of a peering is lost'}`;
+  if (parted) return `${says}, but ${printable(from)} neither dials it nor lets it in any more`;
+  const isLost = restore === undefined ? '' : ', and nobody chose that: half of a peering is lost';
+  return `${says}, but ${printable(from)} does not dial it${isLost}`;
 }
 
 /** `a and b dial each other`, `a dials b`. */

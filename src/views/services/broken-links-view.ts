@@ -52,7 +52,7 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
   return [
     ...lines,
     ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme),
-    ...(bothWays.length > 0 ? hintLines(`Both ways: ${bothWays.join(' && ')}`, theme) : []),
+    ...(bothWays.length > 0 ? hintLines(`To have both dial: ${bothWays.join(' && ')}`, theme) : []),
   ];
 }
 

@@ -111,10 +111,10 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
 function unansweredLines({ unanswered = [], clusters }: MeshStatusReport, theme: Theme): string[] {
   const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
   return unanswered.flatMap(({ from, to, services }) => {
-    const why = `${to} does not dial ${from}, and wraps packets only for pods of clusters that it dials`;
+    const why = `${to} does not dial ${from}, and sends packets through the tunnel only to pods of clusters that it dials`;
     const says = `Requests from ${from} for ${firstOf(services)} that go to ${to} get no answer: ${why}`;
     const both = connectCommand(contextOf(from), contextOf(to), ['--connection-mode', 'bidirectional']);
-    return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(`Both ways: ${both}`, theme)];
+    return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(`To have both dial: ${both}`, theme)];
   });
 }
 
