@@ -15,6 +15,8 @@ export interface RunMark {
   run: string;
   host: string;
   since: Date;
+  /** How far it is, in words; whoever looks at its mark is told. */
+  doing?: string | undefined;
 }
 
 /** The mark of a run that begins. */
@@ -23,8 +25,9 @@ export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
 }
 
 /** The mark for a cluster, by its own clock: good until it has to be said anew. */
-export function markedBy({ run, host, since }: RunMark, { client }: Pick<Target, 'client'>): Hold {
-  return { run, host, since, until: new Date(client.now().getTime() + HOLD_MS) };
+export function markedBy({ run, host, since, doing }: RunMark, { client }: Pick<Target, 'client'>): Hold {
+  const until = new Date(client.now().getTime() + HOLD_MS);
+  return { run, host, since, until, ...(doing === undefined ? {} : { doing }) };
 }
 
 /** The facts of an error by which a run stops for another one. @param object what that one has marked */

@@ -1,4 +1,4 @@
-import { CLUSTER_ANSWERS, MESH_CHECKS, NOTHING_CHECKED } from './checks/catalogue.ts';
+import { CLUSTER_ANSWERS, MESH_CHECKS, NOTHING_CHECKED, RUN_AT_WORK } from './checks/catalogue.ts';
 import { FAULT_IDS } from './faults/fault-advice.ts';
 import { PROBE_FAILURES } from './probe/verdict.ts';
 import { ADVICE } from './status/failure-reason.ts';
@@ -24,7 +24,7 @@ export interface ExplainableId {
 export function explainableIds(): ExplainableId[] {
   const titles = new Map(MESH_CHECKS.map(({ id, title }) => [id, title]));
   const reasons = [...Object.keys(ADVICE), ...LACK_IDS, ...FAULT_IDS, ...PROBE_FAILURES];
-  const ids = new Set([...reasons, CLUSTER_ANSWERS, NOTHING_CHECKED, ...titles.keys()]);
+  const ids = new Set([...reasons, CLUSTER_ANSWERS, NOTHING_CHECKED, RUN_AT_WORK, ...titles.keys()]);
   return [...ids].map((id) => ({ id, title: titles.get(id) }));
 }
 

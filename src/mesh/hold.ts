@@ -23,6 +23,8 @@ export interface Hold {
   since: Date;
   /** It says so again before that, unless it has died. On the clock of the cluster where the mark is. */
   until: Date;
+  /** How far it is, in words, where it says so: `Phase 2 of 5: …`. */
+  doing?: string | undefined;
 }
 
 /** So long a mark is good: after that, its run has died. */
@@ -60,10 +62,11 @@ export function parseHold(text: string): Hold | undefined {
   try {
     const said: unknown = JSON.parse(text);
     if (!isRecord(said)) return undefined;
-    const { run, host, since: from, until: to } = said;
+    const { run, host, since: from, until: to, doing } = said;
     const [since, until] = [new Date(String(from)), new Date(String(to))];
     if (typeof run !== 'string' || typeof host !== 'string') return undefined;
-    return Number.isNaN(since.getTime() + until.getTime()) ? undefined : { run, host, since, until };
+    if (Number.isNaN(since.getTime() + until.getTime())) return undefined;
+    return { run, host, since, until, ...(typeof doing === 'string' ? { doing } : {}) };
   } catch {
     return undefined;
   }

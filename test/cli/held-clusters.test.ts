@@ -1,13 +1,16 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/registry.ts';
+import { COMMAND_LINES, contextsIn } from '../../src/mesh/command-line.ts';
+import { stageOf } from '../../src/mesh/faults/hint-order.ts';
 import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
 import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { jsonOf } from '../support/cli.ts';
-import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { found } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 /** mesh-1 and mesh-2 are connected, mesh-3 has invited somebody; in one of them a rotation of certificates is at work, or was. */
 let clusters: ConnectClusters;
@@ -213,4 +216,100 @@ it('says that it is not known where marks may not be read, once, and goes on', a
   const { exitCode, stderr } = await clusters.meshctl(parting);
   expect(exitCode, stderr).toBe(0);
   expect(stderr.match(/whether certs rotate is at work in context "mesh-1" is not\s+known/g)).toHaveLength(1);
+});
+
+describe('status and check where a rotation is at work', () => {
+  const BOTH = ['--context', 'mesh-1,mesh-2'];
+  const looks = (command: string) => clusters.meshctl(mesh(command, ...BOTH));
+  const dataOf = async (command: string) => jsonOf(await clusters.meshctl(mesh(command, ...BOTH, '-o', 'json')));
+  const hintsIn = (data: unknown): string[] => {
+    if (typeof data !== 'object' || data === null) return [];
+    const own = 'hint' in data && typeof data.hint === 'string' ? [data.hint] : [];
+    return [...own, ...Object.values(data).flatMap(hintsIn)];
+  };
+  const writesIn = (hints: readonly string[], context: string) =>
+    hints
+      .flatMap((hint) => hint.match(COMMAND_LINES) ?? [])
+      .filter((line) => stageOf(line) !== undefined && contextsIn(line).includes(context));
+
+  it.each(['status', 'check'])('%s names it, and since when', async (command) => {
+    const before = await looks(command);
+    hold('mesh-1');
+    const { stdout, exitCode } = await looks(command);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /mesh-1"?: another run, certs rotate on jumphost, is at work there, since 20.* → Wait until certs rotate on jumphost has ended, then look again: meshctl clustermesh (status|check) --context mesh-1,mesh-2/,
+    );
+    expect(exitCode).toBe(before.exitCode);
+  });
+
+  it.each(['status', 'check'])('%s tells nobody to write there while pods are replaced', async (command) => {
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      namespace: 'kube-system',
+      name: 'clustermesh-apiserver',
+    };
+    const { store } = clusterOf('mesh-1');
+    const whole = found(store.get(deployment), 'the Deployment');
+    store.delete(deployment);
+    try {
+      expect(writesIn(hintsIn(await dataOf(command)), 'mesh-1')).not.toEqual([]);
+      hold('mesh-1');
+      const data = await dataOf(command);
+      requireValid(data);
+      expect(writesIn(hintsIn(data), 'mesh-1')).toEqual([]);
+      expect(hintsIn(data).join()).toContain('Wait until certs rotate on jumphost has ended');
+    } finally {
+      const { resourceVersion: _, uid: __, ...metadata } = whole.metadata;
+      store.create({ ...whole, metadata });
+    }
+  });
+
+  it('status has it as data', async () => {
+    hold('mesh-1');
+    const { clusters: reports } = (await dataOf('status')) as { clusters: { runs?: unknown[] }[] };
+    expect(reports.map(({ runs }) => runs)).toEqual([
+      [expect.objectContaining({ command: 'certs rotate', host: 'jumphost' })],
+      undefined,
+    ]);
+  });
+
+  it.each(['status', 'check'])('%s calls one that has died so, and lets everything be done', async (command) => {
+    hold('mesh-1', -1);
+    const { stdout } = await looks(command);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('it was killed, or its machine has stopped');
+    expect(stdout).not.toContain('Wait until');
+  });
+
+  it.each(['status', 'check'])('%s is silent of it where marks may not be read', async (command) => {
+    const before = await looks(command);
+    hold('mesh-1');
+    clusters.fault = async ({ resource }) => {
+      if (resource === 'leases') throw new ApiError(403, 'Forbidden', 'leases is forbidden');
+      return undefined;
+    };
+    const { stdout, exitCode } = await looks(command);
+    expect({ stdout, exitCode }).toEqual({ stdout: before.stdout, exitCode: before.exitCode });
+  });
+});
+
+it('a rotation writes down in which phase it is', async () => {
+  const connected = await clusters.meshctl(connect('mesh-1', 'mesh-2'));
+  expect(connected.exitCode, connected.stderr).toBe(0);
+  const seen = new Set<unknown>();
+  clusters.fault = async (request) => {
+    if (!isMeshWrite(request)) return undefined;
+    const text = clusterOf('mesh-1').store.get(LEASE)?.metadata.annotations?.['meshctl.io/rotation-run'];
+    if (text !== undefined) seen.add(JSON.parse(text).doing);
+    return undefined;
+  };
+  const rotated = await clusters.meshctl(mesh('certs', 'rotate', '--context', 'mesh-1,mesh-2', '--ca', '--yes'));
+  expect(rotated.exitCode, rotated.stderr).toBe(0);
+  expect([...seen].map((doing) => String(doing).replace(/:.*/, ''))).toEqual([
+    'Phase 1 of 5',
+    'Phase 2 of 5',
+    'Phase 3 of 5',
+    'Phase 4 of 5',
+    'Phase 5 of 5',
+  ]);
 });

@@ -20,7 +20,9 @@ import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { peersOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
+import { type HeldCluster, heldBack, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
+import { lookingAgain } from '../../mesh/status/status.ts';
 import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -30,6 +32,7 @@ import { readContested } from '../enable/read-contested.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
+import { readRuns } from '../read-runs.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { withIdentities } from '../status/ask-identity.ts';
 import { explainProblems } from '../status/explain-status.ts';
@@ -68,6 +71,8 @@ export interface Checked {
   outside: string[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
+  /** The runs of meshctl that are at work in the clusters. */
+  runs: ToldRun[];
   /** The contexts of clusters that serve, and that have nothing to do with any other one: no waiting connects them. */
   alone: string[];
 }
@@ -87,7 +92,9 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       done: `Checked ${targets.map(({ client }) => client.context).join(', ')}`,
     },
     async () => {
-      const { done: read, failed: unread } = await whereItSucceeds(flow, targets, readCluster);
+      const { done: read, failed: unread } = await whereItSucceeds(flow, targets, (target) =>
+        readCluster(flow, target),
+      );
       const asksAnswers = !options.pre && wanted(ANSWER_CHECKS).length > 0;
       const clusters = asksAnswers ? await withServicesUnanswered(read) : read;
       const snapshots = clusters.map(({ snapshot }) => snapshot);
@@ -150,16 +157,21 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const run = pre ? runChecks : runChecksByMesh;
       // What a check needs can be of a category that was not asked for.
       const found = describeFindings(checks, run(all, input, options.suppress));
-      const entries = await withForce(
+      const look = lookingAgain(snapshots, 'check');
+      const forced = await withForce(
         flow,
         clusters.map(({ remembered }) => remembered),
         found,
+      );
+      const entries = forced.map((entry) =>
+        entry.hint === undefined ? entry : { ...entry, hint: heldBack(entry.hint, clusters, look) },
       );
       const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
-      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, alone };
+      const runs = toldRuns(clusters, look);
+      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, runs, alone };
     },
   );
 }
@@ -174,7 +186,7 @@ async function withForce(flow: Flow, targets: readonly Target[], entries: CheckE
 }
 
 /** A cluster that was read. */
-interface ReadCluster {
+interface ReadCluster extends HeldCluster {
   /** As it is now: pods that are being replaced are looked for there. */
   target: Target;
   /** As it was read: what is judged and what an enable would change are to be of one moment. */
@@ -182,11 +194,14 @@ interface ReadCluster {
   snapshot: ClusterSnapshot;
 }
 
-async function readCluster(target: Target): Promise<ReadCluster> {
+async function readCluster(flow: Flow, target: Target): Promise<ReadCluster> {
   const { namespace } = target;
   const client = rememberReads(target.client);
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'connect', access: true });
-  return { target, remembered: { client, namespace }, snapshot };
+  const [snapshot, runs] = await Promise.all([
+    readSnapshot(client, { namespace, purpose: 'connect', access: true }),
+    readRuns(flow, target),
+  ]);
+  return { context: client.context, namespace, runs, target, remembered: { client, namespace }, snapshot };
 }
 
 async function observe(

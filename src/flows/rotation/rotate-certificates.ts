@@ -127,6 +127,7 @@ async function carryOut(
       requireKnownAuthorities(seen, known);
       return seen;
     };
+    await held.say(title(phase));
     const run: PhaseRun = {
       phase,
       members,

@@ -31,6 +31,12 @@ export interface HeldClusters {
    * @throws MeshctlError `Conflict`
    */
   requireHeld(): Promise<void>;
+  /**
+   * Writes down how far the run is, for whoever sees pods restart meanwhile. Where that cannot be written, the next mark says it.
+   * @param doing in words
+   * @throws MeshctlError `Conflict` where another one has taken a cluster
+   */
+  say(doing: string): Promise<void>;
 }
 
 /**
@@ -68,6 +74,13 @@ export async function whileHeld<T>(
           flow.progress,
         );
       },
+      say: async (doing) => {
+        mark.doing = doing;
+        await allOrFirstError(
+          held.map((target) => limit(() => unlessOther(markCluster(target, mark)))),
+          flow.progress,
+        );
+      },
     });
   } finally {
     await Promise.all(leaving.map((end) => end()));
@@ -89,6 +102,15 @@ async function takeCluster(flow: Flow, target: Target, mark: RunMark): Promise<b
       `${error.message}: another rotation that begins in context "${target.client.context}" meanwhile would not be stopped`,
     );
     return false;
+  }
+}
+
+/** What was not written is written by the next mark, unless another run is at work by then. */
+async function unlessOther(marking: Promise<void>): Promise<void> {
+  try {
+    await marking;
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.details.heldBy !== undefined) throw error;
   }
 }
 

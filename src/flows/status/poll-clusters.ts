@@ -2,6 +2,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { Flow, Target } from '../flow.ts';
+import { readRuns } from '../read-runs.ts';
 import { lateWords, untilQuiet } from '../until-quiet.ts';
 import { toldInFull } from '../where-it-succeeds.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
@@ -52,7 +53,8 @@ async function pollOne(
   isPart: (error: MeshctlError) => boolean,
 ): Promise<PolledCluster | UnreachableCluster> {
   try {
-    return await pollStatus(flow, target, options);
+    const [polled, runs] = await Promise.all([pollStatus(flow, target, options), readRuns(flow, target)]);
+    return runs.length > 0 ? { ...polled, report: { ...polled.report, runs } } : polled;
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError) || !isPart(error)) throw error;

@@ -1,6 +1,7 @@
 import { apiserverService } from '../../mesh/apiserver/live.ts';
 import { firstOf, MOST_NAMED, shareOf } from '../../mesh/counted.ts';
 import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
+import { heldBack } from '../../mesh/runs-at-work.ts';
 import { type FailureClass, RETAKES } from '../../mesh/status/failure-reason.ts';
 import { evaluateMesh, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
@@ -8,6 +9,7 @@ import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   isAlone,
   isUnwell,
+  lookingAgain,
   type StatusComponent,
   type StatusProblem,
   type StatusReport,
@@ -39,7 +41,7 @@ export function standstills({ reports }: Looked): Standstill[] {
       const { hint = '', mayPass: says } = ruleAgainstAsking(report, problem) ?? {};
       return says === undefined ? [] : [{ context, says, hint }];
     });
-    return [...found, ...silent];
+    return [...found, ...silent].map((one) => ({ ...one, hint: heldBack(one.hint, reports, lookingAgain(reports)) }));
   });
 }
 

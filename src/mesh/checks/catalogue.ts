@@ -42,6 +42,8 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
 
 /** The id of what is no check of its own: that a cluster that was asked for does not answer. */
 export const CLUSTER_ANSWERS = 'cluster-answers';
+/** That of another run of meshctl that is at work. */
+export const RUN_AT_WORK = 'run-at-work';
 /** That of a run in which every check was skipped. */
 export const NOTHING_CHECKED = 'nothing-checked';
 

@@ -8,6 +8,7 @@ import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetCommands, forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
+import { heldBack } from '../runs-at-work.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 import { endOfRequests } from './silent-peer.ts';
@@ -26,6 +27,8 @@ export interface Around extends Pick<MeshStatusReport, 'clusters'> {
   contested: Contested;
   /** Contexts that did not answer. */
   silent: readonly SilentContext[];
+  /** The command line that looks again. */
+  look: string;
   /** Whether `check` asks, which need not be the next step itself. */
   isCheck: boolean;
   /** Most clusters gave no answer in time. */
@@ -48,7 +51,8 @@ export interface Held {
 /** What a reason says, and its next step. @param group problems that are one */
 export function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
   const words = wordsAsIs(group, around);
-  return { ...words, hint: enabledByForce(enabledFirst(words.hint, around.notReady), around.contested) };
+  const hint = enabledByForce(enabledFirst(words.hint, around.notReady), around.contested);
+  return { ...words, hint: heldBack(hint, around.clusters, around.look) };
 }
 
 function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
@@ -124,12 +128,13 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
 ]);
 
 /** The next step for a fault, or where its cause is to be found first. */
-export function mendOrCheck(fault: Fault, { clusters, seenBy, notReady, contested, silent, isCheck }: Around): string {
+export function mendOrCheck(fault: Fault, around: Around): string {
+  const { clusters, seenBy, notReady, contested, silent, look, isCheck } = around;
   const own = clusters.find(({ context }) => context === fault.context);
   const { contexts, unready } = seenBy(own);
   const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
   const whole = enabledFirst(forgetIfSilent(known, [fault.context], silent), notReady);
-  const mend = enabledByForce(whole, contested);
+  const mend = heldBack(enabledByForce(whole, contested), clusters, look);
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }

@@ -10,7 +10,15 @@ import { joinIsolated, type LackedPeer } from './isolated-cluster.ts';
 import { leadOf } from './leads.ts';
 import { type MeshStatusReport, silentContexts } from './mesh-status.ts';
 import { type Around, failurePlaceOf, type Held, isOfAll, mendOrCheck, wordsOf } from './reason-words.ts';
-import { isUntried, labelsOf, mayBePeersOf, peerNameOf, type StatusProblem, type StatusReport } from './status.ts';
+import {
+  isUntried,
+  labelsOf,
+  lookingAgain,
+  mayBePeersOf,
+  peerNameOf,
+  type StatusProblem,
+  type StatusReport,
+} from './status.ts';
 import { isSlowFromHere } from './unasked.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
@@ -54,6 +62,7 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     notReady: notReadyIn(clusters),
     contested: contestedIn(clusters),
     silent: silentContexts(unreachable),
+    look: lookingAgain(clusters, isCheck ? 'check' : 'status'),
     isCheck,
     isSlow: isSlowFromHere(clusters),
   };

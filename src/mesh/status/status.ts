@@ -1,7 +1,9 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
 import type { LeftOut } from '../cilium/agents.ts';
+import { meshctlCommand } from '../command-line.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { InvitationStanding } from '../invitation/record.ts';
+import type { RunAtWork } from '../runs-at-work.ts';
 import type { FailureClass } from './failure-reason.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
 
@@ -173,6 +175,8 @@ export interface StatusReport extends EnableObstacles {
   invitations?: InvitationStanding[] | undefined;
   /** Its invitations could not be read; absent where they were, or nobody looked for them. */
   invitationsUnread?: true | undefined;
+  /** Runs of meshctl at work there; absent where there is none, or their marks may not be read. */
+  runs?: readonly RunAtWork[] | undefined;
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
   problems: StatusProblem[];
@@ -202,6 +206,11 @@ export function labelsOf(
   const names = clusters.map(({ cluster }) => cluster.name);
   const isDouble = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
   return ({ cluster: { name }, context }) => (isDouble(name) ? `${name} (${context})` : name);
+}
+
+/** The command line that looks at the same clusters again, once what is at work there has ended. */
+export function lookingAgain(clusters: readonly { context: string }[], command: 'status' | 'check' = 'status'): string {
+  return meshctlCommand(`clustermesh ${command}`, { context: clusters.map(({ context }) => context) });
 }
 
 /** Whether a cluster has nothing to do with any other one. */

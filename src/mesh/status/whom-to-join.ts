@@ -7,7 +7,8 @@ import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { pairsOf } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
-import { isAlone, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
+import { heldBack } from '../runs-at-work.ts';
+import { isAlone, lookingAgain, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
 /**
  * The contexts of the clusters that a cluster which is alone can be connected to: those that are to be its peers, where anything
@@ -69,7 +70,16 @@ export interface KnownAround {
 export function howToBegin(
   report: StatusReport,
   reports: readonly StatusReport[],
-  { contexts, others = [], silent = [] }: KnownAround = {},
+  around: KnownAround = {},
+): string | undefined {
+  const next = beginning(report, reports, around);
+  return next && heldBack(next, reports, lookingAgain(reports));
+}
+
+function beginning(
+  report: StatusReport,
+  reports: readonly StatusReport[],
+  { contexts, others = [], silent = [] }: KnownAround,
 ): string | undefined {
   if (!report.enabled) return enabledByForce(enableAdvice(report), contestedIn(reports));
   if (!isAlone(report) || report.onRecord?.length === 0) return undefined;

@@ -3,6 +3,7 @@ import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
+import { heldBack } from '../../mesh/runs-at-work.ts';
 import { type MatrixCell, type MeshStatusReport, rowsOf, silentContexts } from '../../mesh/status/mesh-status.ts';
 import { diallersOfNamesake } from '../../mesh/status/other-cluster.ts';
 import {
@@ -10,6 +11,7 @@ import {
   isAlone,
   isUnwell,
   labelsOf,
+  lookingAgain,
   mayBePeersOf,
   peerNameOf,
   type StatusReport,
@@ -30,6 +32,7 @@ import {
   headline as ownHeadline,
   reasonLines,
   replicaLines,
+  runLines,
   unaddressedLines,
   unseenLines,
 } from './status-view.ts';
@@ -58,6 +61,8 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
     lines.push(...matrixLines(report, theme, isCut));
   }
   lines.push(...unansweredLines(report, theme));
+  const runs = runLines(report.clusters, theme);
+  if (runs.length > 0) lines.push('', ...runs);
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
   const reasons = reasonsOf(report, contexts);
   const labelOf = labelsOf(report.clusters);
@@ -94,7 +99,8 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
     const contexts = apart.map(({ context }) => context);
     const connect = onceAddressed(joining, contexts, report.clusters);
     if (off.length > 0) lines.push('', ...off.map((cluster) => ownHeadline(cluster, theme, labelOf(cluster))));
-    return [...lines, ...hintLines(off.length > 0 ? `${enable} && ${connect}` : connect, theme)];
+    const next = off.length > 0 ? `${enable} && ${connect}` : connect;
+    return [...lines, ...hintLines(heldBack(next, report.clusters, lookingAgain(report.clusters)), theme)];
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   const silent = silentContexts(report.unreachable);

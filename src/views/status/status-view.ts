@@ -8,11 +8,13 @@ import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { MANY_ALIKE } from '../../mesh/pairs.ts';
+import { toldRuns } from '../../mesh/runs-at-work.ts';
 import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
   isUntried,
   labelsOf,
+  lookingAgain,
   type PeerStatus,
   type StatusProblem,
   type StatusReport,
@@ -42,6 +44,7 @@ export function statusText(
     lines.push(...report.serves.map((name) => `  • ${theme.bold(name)}: ${saysServed(name, report)}`));
   }
   lines.push(
+    ...runLines([report], theme),
     ...withHintsOnce(reasons).flatMap((reason) => reasonLines(reason, theme)),
     ...beginningLines(report, theme, [report], { contexts, others }),
     ...leftOutLines(report, theme),
@@ -84,6 +87,15 @@ export function leftOutLines(report: StatusReport, theme: Theme): string[] {
     ...leftOut.map((group) => `${theme.warn('⚠️ ')} ${context}: ${saysLeftOut(group)} ${theme.dim('(agents-placed)')}`),
     ...hintLines(seePlacing(report), theme),
   ];
+}
+
+/** The runs of meshctl that are at work in clusters: what restarts there, or lacks a peer, may be their work. */
+export function runLines(reports: readonly StatusReport[], theme: Theme): string[] {
+  const told = toldRuns(reports, lookingAgain(reports));
+  return withHintsOnce(told).flatMap(({ contexts, says, hint }) => [
+    `${theme.warn('⚠️ ')} ${firstOf(contexts)}: ${says}`,
+    ...hintLines(hint, theme),
+  ]);
 }
 
 /** What a picture of clusters leaves out: nodes without an agent, and what may not be read. */

@@ -8,9 +8,11 @@ import {
   MESH_CHECKS,
   NOTHING_CHECKED,
   PRE_CHECKS,
+  RUN_AT_WORK,
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
+import type { ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -31,7 +33,7 @@ const OF_PEERS = 'peers';
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], alone: [] };
+const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], runs: [], alone: [] };
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer, or not all that checks hang on may be read. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -56,6 +58,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       failed,
       outside,
       meshes,
+      runs,
       alone,
     } = targets.length > 0
       ? await check(
@@ -73,7 +76,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     }
     const answered = targets.length - failed.length;
     const isBlind = found.some(({ blind }) => blind);
-    const entries = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
+    const checked = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
+    const entries = [...runs.map(atWork), ...checked];
     const dead = [...silent, ...failed].map(notAnswering);
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
     const [named, oneSided] = await Promise.all([
@@ -132,6 +136,15 @@ function notAnswering({ context, error: { message, hint } }: Unanswered): CheckE
   const title = 'every cluster answers';
   const says = { title, severity: 'fail', message, hint } as const;
   return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
+}
+
+/** That another run is at work: what restarts meanwhile, or is not connected, may be its work. */
+function atWork({ contexts, says, hint }: ToldRun): CheckEntry {
+  const [context] = contexts.length === 1 ? contexts : [];
+  const place = context === undefined ? { args: { contexts } } : { cluster: context, args: { context } };
+  const message = `${contexts.map((name) => `context "${name}"`).join(', ')}: ${says}`;
+  const title = 'no other run of meshctl is at work';
+  return { id: RUN_AT_WORK, category: 'clusters', ...place, title, severity: 'warn', message, hint };
 }
 
 /** Before the mesh nobody dials anybody: what the checks say of the network is what somebody has written down about it. */
@@ -215,7 +228,8 @@ async function check(
   let said = '';
   for (;;) {
     const checked = await checkClusters(context, targets, options);
-    const { entries, failed } = checked;
+    const { failed } = checked;
+    const entries = [...checked.runs.map(atWork), ...checked.entries];
     if (failed.some(({ error }) => isRefusal(error)) || isInVain(checked, flags)) return checked;
     if ((failed.length === 0 && isPassed(entries, flags)) || context.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;

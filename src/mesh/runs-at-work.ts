@@ -1,0 +1,128 @@
+/** Runs of meshctl that others have at work in a cluster: what goes on there may be theirs, and what is typed against it disturbs them. */
+import { COMMAND_LINES, contextsIn, kubectlCommand, meshctlCommand } from './command-line.ts';
+import { enumerated, uncapital } from './counted.ts';
+import { stageOf } from './faults/hint-order.ts';
+import { type Hold, holdOf, isAlive } from './hold.ts';
+import type { KubeObject } from './objects/kube-object.ts';
+import { rotationLeaseRef } from './objects/names.ts';
+import { groupBy } from './pairs.ts';
+import { markedRuns } from './working-runs.ts';
+
+/** A run by its mark at a Lease in Cilium's namespace. */
+export interface RunAtWork {
+  command: 'certs rotate' | 'apply';
+  /** The machine that it runs on. */
+  host: string;
+  /** When it began, ISO 8601. */
+  since: string;
+  /** When it says at the latest again that it is at work, ISO 8601. */
+  until: string;
+  /** How far it is, where it tells. */
+  doing?: string | undefined;
+  /** It has not said so again in time: it was killed, or its machine has stopped. */
+  stale?: true | undefined;
+}
+
+/** A cluster with the runs that are at work there. */
+export interface HeldCluster {
+  context: string;
+  /** Cilium's. */
+  namespace: string;
+  /** Absent where there is none, or their marks may not be read. */
+  runs?: readonly RunAtWork[] | undefined;
+}
+
+/** The runs by which Leases are marked. @param now by the cluster's clock */
+export function runsMarked(
+  { rotation, apply }: Record<'rotation' | 'apply', KubeObject | undefined>,
+  now: Date,
+): RunAtWork[] {
+  const runAs = (command: RunAtWork['command'], hold: Hold): RunAtWork => ({
+    command,
+    host: hold.host,
+    since: hold.since.toISOString(),
+    until: hold.until.toISOString(),
+    ...(hold.doing === undefined ? {} : { doing: hold.doing }),
+    ...(isAlive(hold, now) ? {} : { stale: true }),
+  });
+  const rotating = holdOf('rotation', rotation);
+  return [
+    ...(rotating ? [runAs('certs rotate', rotating)] : []),
+    ...markedRuns(apply).map((hold) => runAs('apply', hold)),
+  ];
+}
+
+/** A run, and the contexts in which it is marked alike, in words with the next step. */
+export interface ToldRun {
+  contexts: readonly string[];
+  says: string;
+  hint: string;
+}
+
+/** Each run once, however many clusters it is at work in. @param look the command line that looks again, once it has ended */
+export function toldRuns(clusters: readonly HeldCluster[], look: string): ToldRun[] {
+  const marks = clusters.flatMap(({ runs = [], ...place }) => runs.map((run) => ({ place, run })));
+  const alike = groupBy(marks, ({ run: { command, host, since, doing, stale } }) =>
+    JSON.stringify([command, host, since, doing, stale]),
+  );
+  return [...alike.values()].flatMap((group) => {
+    const [first] = group;
+    if (!first) return [];
+    const places = group.map(({ place }) => place);
+    const until =
+      group
+        .map(({ run }) => run.until)
+        .sort()
+        .at(-1) ?? first.run.until;
+    const contexts = places.map(({ context }) => context);
+    return [{ contexts, says: saysRun({ ...first.run, until }), hint: nextOf(first.run, places, look) }];
+  });
+}
+
+function saysRun({ command, host, since, until, doing, stale }: RunAtWork): string {
+  const at = doing === undefined ? '' : ` (${uncapital(doing)})`;
+  if (!stale) return `another run, ${command} on ${host}, is at work there, since ${since}${at}`;
+  return `another run, ${command} on ${host}, has begun at ${since}${at}, and has neither ended nor been heard of since its mark ran out at ${until}: it was killed, or its machine has stopped`;
+}
+
+function nextOf(run: RunAtWork, places: readonly Omit<HeldCluster, 'runs'>[], look: string): string {
+  const { command, stale } = run;
+  if (!stale) return `${waitFor([run])}: ${look}`;
+  if (command === 'apply') return 'Run the same apply again, which finishes it and takes the mark away.';
+  const context = places.map((place) => place.context);
+  const away = places
+    .map((place) => kubectlCommand(place, ['delete', 'lease', rotationLeaseRef(place.namespace).name]))
+    .join(' && ');
+  const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
+  return `See whether it has left a rotation unfinished, and how it continues: ${check}; or where it has not, take its mark away: ${away}`;
+}
+
+function waitFor(runs: readonly Pick<RunAtWork, 'command' | 'host'>[]): string {
+  const names = [...new Set(runs.map(({ command, host }) => `${command} on ${host}`))];
+  return `Wait until ${enumerated(names)} ${names.length === 1 ? 'has' : 'have'} ended, then look again`;
+}
+
+/** What one way of several ends with. */
+const NEXT_WAY = /; (?=(?:or|if)\b)/;
+
+/**
+ * A next step while others are at work: what of it only looks. In the place of what writes where a run is at work stands that it is to be
+ * waited for: it disturbs that run, or is refused by it, and what it is to mend may be that run's work.
+ * @param look the command line that looks again, once it has ended
+ */
+export function heldBack(hint: string, clusters: readonly HeldCluster[], look: string): string {
+  const held = clusters.filter(({ runs = [] }) => runs.some(({ stale }) => !stale));
+  if (held.length === 0) return hint;
+  const ways = hint.split(NEXT_WAY);
+  const heldBy = (way: string) => {
+    const written = (way.match(COMMAND_LINES) ?? []).filter((line) => stageOf(line) !== undefined);
+    const named = new Set(written.flatMap(contextsIn));
+    return held.flatMap(({ context, runs = [] }) => (named.has(context) ? runs.filter(({ stale }) => !stale) : []));
+  };
+  const waited = ways.flatMap(heldBy);
+  if (waited.length === 0) return hint;
+  const looks = ways.filter((way) => heldBy(way).length === 0).map((way) => way.replace(/^or /, ''));
+  return [`${waitFor(waited)}: ${look}`, ...looks.map((way) => `or ${/^if\b/.test(way) ? way : uncapital(way)}`)].join(
+    '; ',
+  );
+}

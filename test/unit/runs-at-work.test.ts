@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { COMMAND_LINES, contextsIn } from '../../src/mesh/command-line.ts';
+import type { Fault } from '../../src/mesh/faults/fault.ts';
+import { FAULT_IDS, mendOf } from '../../src/mesh/faults/fault-advice.ts';
+import { stageOf } from '../../src/mesh/faults/hint-order.ts';
+import { type Hold, withHold } from '../../src/mesh/hold.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { applyLeaseRef, rotationLeaseRef } from '../../src/mesh/objects/names.ts';
+import { type HeldCluster, heldBack, type RunAtWork, runsMarked, toldRuns } from '../../src/mesh/runs-at-work.ts';
+import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
+import { workingAnnotation } from '../../src/mesh/working-runs.ts';
+
+const NOW = new Date('2026-11-30T03:00:00Z');
+const LOOK = 'meshctl clustermesh status --context a,b';
+const RUN: RunAtWork = {
+  command: 'certs rotate',
+  host: 'jumphost',
+  since: '2026-11-30T02:58:00.000Z',
+  until: '2026-11-30T03:00:40.000Z',
+};
+const cluster = (context: string, ...runs: RunAtWork[]): HeldCluster => ({ context, namespace: 'kube-system', runs });
+const writingIn = (hint: string) => (hint.match(COMMAND_LINES) ?? []).filter((line) => stageOf(line) !== undefined);
+
+describe('the marks of runs', () => {
+  const hold = (leftMs: number, more: Partial<Hold> = {}): Hold => ({
+    run: 'abc',
+    host: 'jumphost',
+    since: new Date(RUN.since),
+    until: new Date(NOW.getTime() + leftMs),
+    ...more,
+  });
+  const lease = ({ name, namespace }: ReturnType<typeof rotationLeaseRef>): KubeObject => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name, namespace: namespace ?? '' },
+  });
+  const rotation = (mark: Hold) => withHold('rotation', lease(rotationLeaseRef('kube-system')), mark);
+
+  it('tell which run it is, on which machine, since when and how far', () => {
+    const apply = lease(applyLeaseRef('kube-system'));
+    apply.metadata.annotations = workingAnnotation('r', { ...hold(40_000), isRollingBack: false }) as Record<
+      string,
+      string
+    >;
+    const doing = 'Phase 2 of 5: replace the present CA with the new one';
+    expect(runsMarked({ rotation: rotation(hold(40_000, { doing })), apply }, NOW)).toEqual([
+      { ...RUN, doing },
+      { ...RUN, command: 'apply' },
+    ]);
+    expect(runsMarked({ rotation: undefined, apply: undefined }, NOW)).toEqual([]);
+    expect(runsMarked({ rotation: lease(rotationLeaseRef('kube-system')), apply: undefined }, NOW)).toEqual([]);
+  });
+
+  it('are stale where they were not said again in time, or name a time that nobody believes', () => {
+    const staleOf = (leftMs: number) =>
+      runsMarked({ rotation: rotation(hold(leftMs)), apply: undefined }, NOW)[0]?.stale;
+    expect([staleOf(-1), staleOf(1), staleOf(86_400_000)]).toEqual([true, undefined, true]);
+  });
+});
+
+describe('a run is told', () => {
+  it('once for all clusters that it is at work in', () => {
+    const doing = 'Phase 1 of 5: trust the new CA along with the present one';
+    const run = { ...RUN, doing };
+    expect(
+      toldRuns([cluster('a', run), cluster('b', { ...run, until: NOW.toISOString() }), cluster('c')], LOOK),
+    ).toEqual([
+      {
+        contexts: ['a', 'b'],
+        says: `another run, certs rotate on jumphost, is at work there, since ${RUN.since} (phase 1 of 5: trust the new CA along with the present one)`,
+        hint: `Wait until certs rotate on jumphost has ended, then look again: ${LOOK}`,
+      },
+    ]);
+  });
+
+  it('as one that has died where its mark is stale, with what its work is finished by', () => {
+    const [rotation, apply] = toldRuns(
+      [cluster('a', { ...RUN, stale: true }, { ...RUN, command: 'apply', stale: true })],
+      LOOK,
+    );
+    expect(rotation?.says).toContain(`nor been heard of since its mark ran out at ${RUN.until}: it was killed`);
+    expect(rotation?.hint).toMatch(
+      /: meshctl clustermesh check --context a --category tls; or where it has not, .*: kubectl --context a -n kube-system delete lease meshctl-certs-rotate$/,
+    );
+    expect(apply?.hint).toContain('Run the same apply again');
+  });
+});
+
+describe('a next step while a run is at work', () => {
+  const held = [cluster('a', RUN), cluster('b')];
+  const RESTART = 'kubectl --context a -n kube-system rollout restart deployment/clustermesh-apiserver';
+  const LOGS = 'kubectl --context a -n kube-system logs deployment/clustermesh-apiserver';
+  const WAIT = `Wait until certs rotate on jumphost has ended, then look again: ${LOOK}`;
+
+  it.each([
+    [RESTART, WAIT],
+    [`the log: ${LOGS}; or let a new pod publish it: ${RESTART}`, `${WAIT}; or the log: ${LOGS}`],
+    [`Find it: ${LOGS}; or if it is gone for good, forget it: ${RESTART}`, `${WAIT}; or find it: ${LOGS}`],
+    ['meshctl clustermesh connect --context b --destination-context a', WAIT],
+    [`${RESTART} && ${LOOK}`, WAIT],
+  ])('names nothing that writes there: %s', (hint, shown) => {
+    expect(heldBack(hint, held, LOOK)).toBe(shown);
+    expect(heldBack(shown, held, LOOK)).toBe(shown);
+  });
+
+  it.each([LOGS, LOOK, 'meshctl clustermesh enable --context a --dry-run', RESTART.replace('context a', 'context b')])(
+    'stays where it only looks, or is about another cluster: %s',
+    (hint) => expect(heldBack(hint, held, LOOK)).toBe(hint),
+  );
+
+  it('stays after a run that has died', () => {
+    expect(heldBack(RESTART, [cluster('a', { ...RUN, stale: true })], LOOK)).toBe(RESTART);
+  });
+
+  const place = { context: 'a', namespace: 'kube-system', peer: 'mesh-2', peerContext: 'b' };
+  const advised = (Object.keys(ADVICE) as FailureClass[]).map((id) => [id, adviceForFailure(id, place).hint] as const);
+  const contexts = new Map([
+    ['mesh-1', 'a'],
+    ['mesh-2', 'b'],
+  ]);
+  const mended = FAULT_IDS.map((id) => {
+    const of: Omit<Fault, 'id'> = {
+      context: 'a',
+      namespace: 'kube-system',
+      component: 'apiserver',
+      object: 'x',
+      says: 'x',
+      outage: true,
+    };
+    const fault: Fault = { ...of, id, peer: 'mesh-2' };
+    return [id, mendOf(fault, contexts)] as const;
+  });
+
+  it.each([...advised, ...mended])('writes in no cluster that is held, whatever is wrong: %s', (_id, hint) => {
+    const all = [cluster('a', RUN), cluster('b', { ...RUN, command: 'apply' })];
+    const writing = writingIn(heldBack(hint, all, LOOK)).flatMap(contextsIn);
+    expect(writing.filter((context) => all.some((one) => one.context === context))).toEqual([]);
+  });
+
+  it('tries that on next steps that write', () => {
+    const count = [...advised, ...mended].filter(([, hint]) => writingIn(hint).length > 0).length;
+    expect(count).toBeGreaterThan(20);
+  });
+});
