@@ -42,7 +42,8 @@ export const SERVICE_FAILOVER = {
     },
     {
       flags: '--require-survivable',
-      description: 'exit 1 unless every service is global and survives',
+      description:
+        'exit 1 unless every service is global wherever it is, and survives; with --all, 3 where a peer has no context',
       default: false,
     },
     ALL_NAMESPACES,

@@ -6,7 +6,7 @@ import { forgetCommands, stillSent } from '../../mesh/peers/silent-peers.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { globalKeys, unreadPeers } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
-import { survivalDoubts } from '../../mesh/services/survival-doubts.ts';
+import { survivalDoubts, unreadPeersDoubt } from '../../mesh/services/survival-doubts.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import {
@@ -45,10 +45,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   if (flags.requireSurvivable && !isGlobal && unreachable.length === 0) throw nothingGlobal(clusters, scope);
   const without = flags.without === undefined ? undefined : lostCluster(context, clusters, unreachable, flags.without);
   const services = survivalOf(named ? clusters : globalOnly(clusters), without);
+  // Clusters that were named are the question; all that there are cannot be judged without one of them.
+  const unread = flags.all && unreachable.length === 0 ? unreadPeersDoubt(clusters) : [];
   const report = printable({
     clusters: readClusters(clusters),
     services,
-    doubts: survivalDoubts(clusters, services),
+    doubts: [...survivalDoubts(clusters, services), ...unread],
     unreachable,
     ...(flags.drained ? { drainedOnly: true as const } : {}),
     ...(named && !isGlobal ? { notGlobal: true as const } : {}),
@@ -64,7 +66,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     // What a cluster that did not answer serves, or needs, nobody knows: without it nothing is proved.
     exitCode: exitOf({
       failed: flags.requireSurvivable && isProvedToFail(report),
-      unseen: unreachable.length > 0,
+      unseen: unreachable.length > 0 || (flags.requireSurvivable && unread.length > 0),
       unproved: flags.requireSurvivable && !isSurvivable(report),
     }),
   };

@@ -1,7 +1,7 @@
-import { firstOf } from '../counted.ts';
+import { enumerated, firstOf } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import type { ClusterServices, ServiceFacts } from './service-facts.ts';
-import { serviceKey } from './services.ts';
+import { serviceKey, unreadPeers } from './services.ts';
 import type { ServiceSurvival } from './survival.ts';
 import { nearestFirst, servedByKubeProxy, whence } from './unbalanced.ts';
 import { usedUnheard } from './uses.ts';
@@ -31,6 +31,17 @@ export function survivalDoubts(clusters: readonly ClusterServices[], services: r
         `each node of ${cluster} has backends left for ${keysOf(alike)}, which are chosen by zone or node there before affinity (enable-service-topology)`,
     ),
   ];
+}
+
+/**
+ * Of peers that were not read although all clusters were asked for, as no context leads there: what is lost with them, and by them, nobody
+ * knows. A clause as of {@link survivalDoubts}; none where each was read.
+ */
+export function unreadPeersDoubt(clusters: readonly ClusterServices[]): string[] {
+  const unread = [...new Set(clusters.flatMap((of) => unreadPeers(of, clusters)))].sort();
+  if (unread.length === 0) return [];
+  const names = enumerated(unread);
+  return [`nothing is lost without ${names}, or there, to which no context leads`];
 }
 
 /** Of a cluster that hears nothing of a peer any more nobody knows by what backends there it is served: those that were read are of now. */

@@ -1,4 +1,5 @@
 import { type ClusterService, countBackends, stateOf } from './backends.ts';
+import { isExternalName } from './own-cluster.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import { joinServices, type MeshService, serviceKey } from './services.ts';
 import { endsByItself, requestsFor, type SilentLoss, type StraySender, silentLoss, untoldSenders } from './silence.ts';
@@ -39,6 +40,11 @@ export interface ServiceSurvival {
   failing?: readonly string[];
   /** Those of them that are not connected to clusters whose backends would serve them, with these; absent where there is none. */
   unconnected?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Clusters that have it and where it is not global, though it is in another one: their pods use own backends only, and when these fail
+   * no other cluster serves them. Absent where there is none.
+   */
+  notGlobalIn?: readonly string[];
   losses: readonly ClusterLoss[];
 }
 
@@ -53,6 +59,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
     const present = survivors(clusters, service);
     const requests = requestsFor(clusters, selectionInputs(clusters, serviceKey(service)));
     const failing = present.filter((survivor) => !isServed(survivor));
+    const apart = notGlobalIn(service);
     const unconnected = failing.flatMap(({ cluster, unconnected: to }) => (to ? [[cluster, to] as const] : []));
     return {
       namespace: service.namespace,
@@ -60,6 +67,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
       now: capacity(present),
       ...(failing.length > 0 ? { failing: failing.map(({ cluster }) => cluster) } : {}),
       ...(unconnected.length > 0 ? { unconnected: Object.fromEntries(unconnected) } : {}),
+      ...(apart.length > 0 ? { notGlobalIn: apart } : {}),
       losses: lost.map((cluster) => {
         const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
         const isLeft = served.length > 0 && served.every(isServed);
@@ -76,6 +84,15 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
       }),
     };
   });
+}
+
+/** The clusters where a Service that is global in others is not; none where it is global nowhere. */
+function notGlobalIn({ clusters }: MeshService): string[] {
+  const defined = clusters.flatMap(({ cluster, definition }) =>
+    definition && !isExternalName(definition) ? [{ cluster, definition }] : [],
+  );
+  const apart = defined.filter(({ definition }) => !definition.global);
+  return apart.length < defined.length ? apart.map(({ cluster }) => cluster) : [];
 }
 
 /** Whether a cluster's pods are served, at each port. */

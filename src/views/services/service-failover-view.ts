@@ -1,8 +1,10 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated, firstOf } from '../../mesh/counted.ts';
 import { foldAlike, groupBy } from '../../mesh/pairs.ts';
 import { doubtsOf } from '../../mesh/services/assumptions.ts';
 import { endsByItself } from '../../mesh/services/silence.ts';
 import { type ClusterLoss, isServed, type ServiceSurvival, type Survivor } from '../../mesh/services/survival.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -22,30 +24,33 @@ export interface FailoverReport extends ReadClusters {
 }
 
 /**
- * Whether there are global Services, each of them survives every loss that was looked at, of the kinds that were asked for, no cluster is
+ * Whether there are global Services, each of them is global in each cluster that has it and survives every loss that was looked at, of the kinds that were asked for, no cluster is
  * missing, and of each it was seen to whom it is connected, and would be after a restart. Peers that nobody named are no part of the question: what they have
  * could only serve more.
  */
 export function isSurvivable(report: FailoverReport): boolean {
   const { services, unreachable, notGlobal } = report;
   if (notGlobal || services.length === 0 || unreachable.length > 0 || allDoubts(report).length > 0) return false;
-  return services.every(({ losses }) =>
-    losses.every(({ survives, silent }) => (report.drainedOnly ? survives : silent.survives)),
+  return services.every(
+    ({ notGlobalIn, losses }) =>
+      !notGlobalIn && losses.every(({ survives, silent }) => (report.drainedOnly ? survives : silent.survives)),
   );
 }
 
 /**
  * Whether a Service is known not to survive a loss that was asked for, whatever clusters hold that were not read: requests go on to one
- * that is gone, or a cluster is not served of which each peer was read.
+ * that is gone, it is not global in one that has it, or a cluster is not served of which each peer was read.
  */
 export function isProvedToFail({ services, clusters, drainedOnly }: FailoverReport): boolean {
   const whole = clusters.filter(({ peers, unread }) => peers !== undefined && unread.length === 0);
   const isUnserved = (one: Survivor) => !isServed(one) && whole.some(({ cluster }) => cluster === one.cluster);
-  return services.some(({ losses }) =>
-    losses.some(
-      ({ served, untold = [], silent }) =>
-        served.some(isUnserved) || !endsByItself((drainedOnly ? untold : silent.stray) ?? []),
-    ),
+  return services.some(
+    ({ notGlobalIn, losses }) =>
+      notGlobalIn !== undefined ||
+      losses.some(
+        ({ served, untold = [], silent }) =>
+          served.some(isUnserved) || !endsByItself((drainedOnly ? untold : silent.stray) ?? []),
+      ),
   );
 }
 
@@ -101,6 +106,7 @@ export function failoverText(
   const table = tableLines([head, ...rows]);
   const notes = [
     ...notGlobalLines(report, theme),
+    ...partlyGlobalLines(report, theme, isRequired),
     ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
     ...assumedLines(report.clusters, theme, true),
@@ -236,6 +242,18 @@ function notGlobalLines({ notGlobal, services, clusters }: FailoverReport, theme
   return [`⚠️  ${theme.warn(`${names} is not global in ${where}: no cluster serves it for another one`)}`];
 }
 
+/** Of Services that are global, and not in each cluster that has them: where their own backends fail, no other cluster serves there. */
+function partlyGlobalLines({ services, clusters }: FailoverReport, theme: Theme, isRequired: boolean): string[] {
+  return services.flatMap(({ namespace, name, notGlobalIn = [] }) => {
+    if (notGlobalIn.length === 0) return [];
+    const key = `${namespace}/${name}`;
+    const words = `${key} is not global in ${enumerated(notGlobalIn)}: pods there are served by own backends only, and no other cluster is by these`;
+    const context = clusters.filter(({ cluster }) => notGlobalIn.includes(cluster)).map((one) => one.context);
+    const hint = `Make it global there too: ${meshctlCommand('service global', { context }, [key])}`;
+    return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...hintLines(hint, theme)];
+  });
+}
+
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const { services, clusters, unreachable } = report;
   const doubts = allDoubts(report);
@@ -253,7 +271,8 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
   }
   if (failing.length === 0) {
     const words = `${total}: none would fail${whenDrained(silent)}${withoutUnread(clusters)}`;
-    return [report.notGlobal ? `⚠️  ${theme.warn(words)}` : `✅ ${words}`, ...silent];
+    const isPartly = services.some(({ notGlobalIn }) => notGlobalIn);
+    return [report.notGlobal || isPartly ? `⚠️  ${theme.warn(words)}` : `✅ ${words}`, ...silent];
   }
   const others = isPartial(report) ? `, unless a cluster that ${missing} serves them` : '';
   const words = `${failing.length} of ${total} ${failingVerb(failing)}${others}:`;
