@@ -31,20 +31,24 @@ export function kubectlStandIn(
   const [, configMap] = / delete configmap (\S+)$/.exec(line) ?? [];
   const [, settings] = / patch configmap (\S+) --type merge --patch /.exec(line) ?? [];
   const [, workloads] = / rollout restart (.+)$/.exec(line) ?? [];
-  const [, service] = / patch service (\S+) --type=json -p /.exec(line) ?? [];
+  const [, patched, patchedName = ''] = / patch (service|deployment) (\S+) --type=json -p /.exec(line) ?? [];
   if (deployment !== undefined) {
     cluster.store.update(refs.deployment(deployment), ({ spec }) => {
       (spec as { replicas: number }).replicas = Number(replicas);
     });
-  } else if (service !== undefined) {
-    const operations = JSON.parse(argv.at(-1) ?? '') as { op: 'add'; path: string; value: unknown }[];
-    cluster.store.update(refs.service(service), (object) => {
-      for (const { path, value } of operations) {
-        const fields = path.split('/').slice(1);
-        const parent = fields
-          .slice(0, -1)
-          .reduce<unknown>((at, field) => (at as Record<string, unknown>)[field], object);
-        (parent as Record<string, unknown>)[fields.at(-1) ?? ''] = value;
+  } else if (patched === 'service' || patched === 'deployment') {
+    const operations = JSON.parse(argv.at(-1) ?? '') as { op: 'add' | 'remove'; path: string; value: unknown }[];
+    cluster.store.update(refs[patched](patchedName), (object) => {
+      for (const { op, path, value } of operations) {
+        const fields = path
+          .split('/')
+          .slice(1)
+          .map((field) => field.replaceAll('~1', '/').replaceAll('~0', '~'));
+        const last = fields.pop() ?? '';
+        const parent = fields.reduce<unknown>((at, field) => (at as Record<string, unknown>)[field], object);
+        if (op === 'add') (parent as Record<string, unknown>)[last] = value;
+        else if (Array.isArray(parent)) parent.splice(Number(last), 1);
+        else delete (parent as Record<string, unknown>)[last];
       }
     });
   } else if (settings !== undefined) {

@@ -36,6 +36,7 @@ import { replacedCredentials } from '../../mesh/enable/helm/replaced-credentials
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { digestGivenUp, withImageNoted } from '../../mesh/enable/kept-image.ts';
+import { keptOfOthers } from '../../mesh/enable/kept-of-others.ts';
 import { notedReplicas, withReplicasNoted } from '../../mesh/enable/kept-replicas.ts';
 import { choicesToNote, ignoredInNote, lostService, withServiceNoted } from '../../mesh/enable/kept-service.ts';
 import { unreadSettings } from '../../mesh/enable/kept-settings.ts';
@@ -276,6 +277,7 @@ export function draftFrom(
         digestGivenUp(chosen, install.version, image, options),
       ].flatMap((says) => says ?? []),
       ...enableWarnings(snapshot, install, settings, objects),
+      ...keptOfOthers(chosen, identity, settings, options, { derived: install.apiserverImage, settled: image }),
       ...idleUnsets(rendered, options, live),
       ...idleLifetime(snapshot, { ...issuing, inFile: options.inFile }, certificates, plan.steps),
     ],

@@ -4,6 +4,7 @@ import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeRef, type KubeObject, objectIn } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
+import { soleSetter } from '../objects/ownership.ts';
 import type { Change } from '../plan/plan.ts';
 import { isRecord } from '../record.ts';
 import { defaultNodePort } from './exposure/node-port.ts';
@@ -69,7 +70,8 @@ export function serviceChoices(
 
 /**
  * What is noted of a Service: what it has that nobody sets but by choice, and the type and the node port that were chosen by
- * name. These two may be what a cluster would get anyway, now, and not when the Service is lost.
+ * name. These two may be what a cluster would get anyway, now, and not when the Service is lost. A traffic policy that another
+ * hand has set is nobody's choice; whom it lets in is kept from getting lost, whoever said so.
  * @param given by this run
  */
 export function choicesToNote(
@@ -78,8 +80,19 @@ export function choicesToNote(
   settings: ServiceOptions & { exposure: ServiceExposure },
   given: ServiceChoices,
 ): ServiceChoices {
-  const { serviceType: _type, nodePort: _port, ...others } = serviceChoices(snapshot, identity, settings);
   const noted = noteAt(snapshot) ?? {};
+  const service = apiserverService(snapshot);
+  const isOthers = service !== undefined && soleSetter(service, 'spec.externalTrafficPolicy') !== undefined;
+  const {
+    serviceType: _type,
+    nodePort: _port,
+    ...others
+  } = serviceChoices(snapshot, identity, {
+    ...settings,
+    ...(isOthers && given.externalTrafficPolicy === undefined
+      ? { externalTrafficPolicy: noted.externalTrafficPolicy }
+      : {}),
+  });
   const { type } = settings.exposure;
   const nodePort = given.nodePort ?? noted.nodePort;
   return {
@@ -126,6 +139,12 @@ export function withLostChoices<T extends ServiceChoices>(snapshot: ClusterSnaps
 /** Whether a change of the Deployment is one of what is noted there of the Service. */
 export function isOfService({ path }: Change): boolean {
   return path === `metadata.annotations.${CHOICES_ANNOTATION}`;
+}
+
+/** What was chosen of the Service as far as it is noted, whatever it has by now. */
+export function notedChoices(snapshot: ClusterSnapshot): ServiceChoices {
+  const { set: _set, ...noted } = noteAt(snapshot) ?? {};
+  return noted;
 }
 
 /** The type and the node port of the Service that were chosen by name, whatever it has by now. */

@@ -208,6 +208,21 @@ export function managersOfField({ metadata }: KubeObject, path: string): string[
   return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
 }
 
+/**
+ * Who else has set a field that meshctl does not set, whoever wrote last, and when (RFC 3339), as far as the object tells. Undefined where
+ * nobody has, and where meshctl has applied it too.
+ * @param path as in changes
+ */
+export function soleSetter({ metadata }: KubeObject, path: string): { manager: string; time?: string } | undefined {
+  // Whoever has set a mapping that is empty has not set what another hand puts into it.
+  const isWithin = (field: string) => field.length >= path.length && overlaps(field, path);
+  const setters = (metadata.managedFields ?? []).filter((entry) => ownedPaths(entry).some(isWithin));
+  if (setters.some(({ manager }) => manager === FIELD_MANAGER)) return undefined;
+  const [last] = setters.sort((a, b) => Date.parse(b.time ?? '') - Date.parse(a.time ?? '') || 0);
+  if (!last) return undefined;
+  return { manager: last.manager ?? 'another manager', ...(last.time === undefined ? {} : { time: last.time }) };
+}
+
 /** Paths of the fields that an entry of managedFields sets itself, written as in changes. */
 function ownedPaths({ fieldsV1 = {}, subresource }: ManagedFieldsEntry): string[] {
   return subresource === 'status' ? [] : leavesOf(fieldsV1, '');
