@@ -25,11 +25,18 @@ export function agentFactsOf(daemonSet: KubeObject): AgentFacts {
  * The facts of a DaemonSet of agents with what of it runs, which may be something else; by the DaemonSet alone where pods may not
  * be listed, and where it says that all of them are of what it has by now: pods are whole objects, and one is on each node.
  * @param namespace Cilium's
+ * @param eachAgent pods are read all the same: the image of one may be changed in place (Kubernetes API reference, Pod updates), and it
+ * counts as one of the template by its label `controller-revision-hash` until then and after
  */
-export async function readAgents(client: ClusterClient, namespace: string, daemonSet: KubeObject): Promise<AgentFacts> {
+export async function readAgents(
+  client: ClusterClient,
+  namespace: string,
+  daemonSet: KubeObject,
+  { eachAgent = false }: { eachAgent?: boolean | undefined } = {},
+): Promise<AgentFacts> {
   const facts = agentFactsOf(daemonSet);
   const version = versionIn(facts.image);
-  if (version !== undefined && runsTemplate(daemonSet))
+  if (!eachAgent && version !== undefined && runsTemplate(daemonSet))
     return withRunning(facts, { running: [{ image: facts.image, version, pods: facts.ready }], waiting: [] });
   const seen = await unlessForbidden(readRunningVersions(client, namespace));
   return seen ? withRunning(facts, seen) : facts;

@@ -45,6 +45,8 @@ export interface SnapshotOptions {
   purpose: 'enable' | 'connect' | 'certificates' | 'disconnect' | 'health';
   /** Whether the account and the rights of the clustermesh-apiserver are looked for too; for `health` they are. */
   access?: boolean | undefined;
+  /** Whether each agent's pod is read for what it runs, also where the DaemonSet says that all of them are of its template. */
+  eachAgent?: boolean | undefined;
   /** Whether the Services that are global are read too. */
   services?: boolean | undefined;
   /** Further objects to read, e.g. those that the templates render. */
@@ -124,7 +126,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const daemonSet = isLost ? await unlessForbidden(client.get(daemonSetRef)) : readDaemonSet;
   // To part, and to say how connections are, no version is needed.
   const asksVersion = full || purpose === 'certificates';
-  const agent = daemonSet && (asksVersion ? await readAgents(client, namespace, daemonSet) : agentFactsOf(daemonSet));
+  const agent =
+    daemonSet && (asksVersion ? await readAgents(client, namespace, daemonSet, options) : agentFactsOf(daemonSet));
   const [podAddresses, ipsecKeyDigest, policies] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,

@@ -34,6 +34,16 @@ function runAs(cluster: SandboxCluster, tag: string, count = 1): Undo {
   };
 }
 
+/** Has the image of one agent's pod be another one than that of the template which made it, as `kubectl set image pod` does. */
+function editPod(cluster: SandboxCluster, tag: string): Undo {
+  const [pod] = cluster.store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } });
+  return edit(cluster, refOf(found(pod, 'an agent')), ({ spec }) => {
+    const { containers = [] } = spec as { containers?: { name: string; image?: string }[] };
+    for (const container of containers)
+      if (container.name === 'cilium-agent') container.image = `quay.io/cilium/cilium:${tag}`;
+  });
+}
+
 /** Where it is, with a name that the operator finds. */
 const oneOf = (fewer: string) => ({ fewer, fewerPods: 1, on: [expect.stringMatching(/^cilium-\w{5} on \S+$/)] });
 
@@ -55,6 +65,13 @@ checkScenarios(
         cluster: 'mesh-2',
         args: { context: 'mesh-2', oldest: '1.19', newest: '1.20', isUpgrade: true, ...oneOf('1.19') },
         change: ({ two }) => runAs(two, 'v1.19.4'),
+      },
+      {
+        when: 'the image of one pod was changed in place, and the DaemonSet says that all are of its template',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { context: 'mesh-2', oldest: '1.18', newest: '1.20', isUpgrade: false, ...oneOf('1.18') },
+        change: ({ two }) => editPod(two, 'v1.18.2'),
       },
     ],
     'version-skew': [

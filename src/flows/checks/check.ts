@@ -198,7 +198,7 @@ async function readCluster(flow: Flow, target: Target): Promise<ReadCluster> {
   const { namespace } = target;
   const client = rememberReads(target.client);
   const [snapshot, runs] = await Promise.all([
-    readSnapshot(client, { namespace, purpose: 'connect', access: true }),
+    readSnapshot(client, { namespace, purpose: 'connect', access: true, eachAgent: true }),
     readRuns(flow, target),
   ]);
   return { context: client.context, namespace, runs, target, remembered: { client, namespace }, snapshot };
