@@ -1,10 +1,11 @@
 import type { Target } from '../../flows/flow.ts';
 import type { OtherClusters } from '../../flows/services/read-lost-backends.ts';
-import type { Unanswered } from '../../flows/where-it-succeeds.ts';
+import { orWithout, type Unanswered } from '../../flows/where-it-succeeds.ts';
 import { apiserverService } from '../../mesh/apiserver/live.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { withReachableAddresses } from '../../snapshot/nodes.ts';
+import { namesOf } from '../../mesh/peers/concerned-peers.ts';
+import { readNodes, withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
@@ -110,6 +111,26 @@ export function readerOfOthers(
     );
     return others;
   };
+}
+
+/**
+ * The other clusters of a name, with their nodes, by which a copy is told from what it is a copy of. Those that do not answer within ten
+ * seconds, or whose nodes cannot be read, are left out.
+ */
+export function readAlike(
+  context: CommandContext,
+  flags: ClusterFlags,
+  own: Target,
+  name: string,
+): Promise<readonly ClusterSnapshot[]> {
+  return withOtherClusters(context, withinWait(flags, LONGEST_READ_MS), [own], async (others) => {
+    const alike = others.filter(({ snapshot }) => namesOf(snapshot).includes(name));
+    const read = alike.map(async ({ target, snapshot }) => {
+      const nodes = await orWithout(context, readNodes(target.client), undefined);
+      return nodes ? [{ ...snapshot, nodes }] : [];
+    });
+    return (await Promise.all(read)).flat();
+  });
 }
 
 /** The other clusters, read once however often they are asked for, and opened again by context where a plan hangs on more of them. */

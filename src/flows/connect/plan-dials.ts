@@ -180,7 +180,7 @@ export async function planDialsAmong(
 }
 
 /** Whether a step changes where a peer is dialled that is dialled already, or by which certificate. */
-function movesPeer({ changes }: Step, peer: string): boolean {
+export function movesPeer({ changes }: Step, peer: string): boolean {
   const keys = [peer, ...Object.values(peerCertificateKeys(peer))].map((key) => `data.${key}`);
   return changes.some(({ path }) => keys.includes(path) || path === aliasPath(peer));
 }

@@ -1,13 +1,16 @@
 import { trustedBy } from '../../mesh/certificates/trust.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
+import { formerAnswers } from '../../mesh/connect/former-answers.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
 import { widenedByStranger } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { memberOf } from '../../mesh/invitation/described-cluster.ts';
+import { isDialledBeside, rivalsAmong } from '../../mesh/invitation/dialled-so-far.ts';
 import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey, lastGiven } from '../../mesh/invitation/record.ts';
@@ -15,10 +18,13 @@ import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
+import { mergeEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { sharedWithStranger } from '../../mesh/services/newly-shared.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
-import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
+import { judgeMesh, movesPeer, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
+import { reachedBy } from '../connect/reached-peers.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { Accepted } from './answer.ts';
 import { spentSteps } from './invite.ts';
@@ -36,6 +42,8 @@ export interface AcceptOptions {
   proof?: boolean | undefined;
   /** The other clusters within reach; asked only where this one is in the middle of a rotation. */
   readOthers: () => Promise<readonly ClusterSnapshot[]>;
+  /** Those of the message's cluster name, with their nodes; asked only where one of them may be who is dialled so far. */
+  readAlike: () => Promise<readonly ClusterSnapshot[]>;
 }
 
 /** A message that was judged, with what accepting it writes; nothing is written yet. */
@@ -154,7 +162,7 @@ export async function prepareAccept(
       directions,
       serve: { steps: serve },
       dial: { steps: dial },
-      effects: connectEffects([own.snapshot], directions, steps),
+      effects: await effectsOf(flow, given, { target, directions, steps, readAlike: options.readAlike }),
       hazards: policies.hazards,
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
@@ -167,4 +175,34 @@ export async function prepareAccept(
       spared: [],
     },
   };
+}
+
+/**
+ * What becomes of who is dialled by the name of the message's cluster so far. Where that is not for certain the same one, the other
+ * clusters within reach tell, or who dials is asked whether anybody answers there, as for a connect.
+ */
+async function effectsOf(
+  flow: Flow,
+  { own, peer, message }: Accepted,
+  {
+    target,
+    directions,
+    steps,
+    readAlike,
+  }: {
+    target: Target;
+    directions: readonly Direction[];
+    steps: readonly Step[];
+    readAlike: AcceptOptions['readAlike'];
+  },
+): Promise<PeerEffect[]> {
+  const effectsBeside = (others: readonly ClusterSnapshot[]) =>
+    connectEffects([own.snapshot], directions, steps, others);
+  const isMoved = steps.some((step) => isChange(step) && movesPeer(step, peer.identity.name));
+  if (!isMoved || !isDialledBeside(own.snapshot, message.cluster)) return effectsBeside([]);
+  const { same, rivals } = rivalsAmong(own.snapshot, message.cluster, await readAlike());
+  const effects = effectsBeside(rivals);
+  if (same || effects.some(({ replacedBy }) => replacedBy !== undefined)) return effects;
+  const dials = [{ client: own, server: peer }];
+  return mergeEffects([...effects, ...formerAnswers(dials, await reachedBy(flow, [target], dials))]);
 }

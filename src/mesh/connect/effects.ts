@@ -12,7 +12,7 @@ import { peersOfOthers } from '../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../peers/peers-of-others.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
-import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
+import { mergeEffects, type PeerEffect, takerInWords } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { type Direction, dialingSecret } from './direction.ts';
 import { unprovedAddresses } from './unproved.ts';
@@ -106,8 +106,8 @@ function fileEffects(
     const peerContext = dialledInstead(...dial, all)?.context;
     const who =
       peerContext === undefined
-        ? `it is another cluster than that of context "${other}", which takes its place`
-        : `it is the cluster of context "${peerContext}", whose place that of context "${other}" takes`;
+        ? `it is another cluster than ${takerInWords(other)}, which takes its place`
+        : `it is the cluster of context "${peerContext}", whose place ${takerInWords(other)} takes`;
     const mend = connectCommand(own, peerContext ?? unnamedContext(peer));
     return [{ becomes: 'cut', why: `${who}: ${words}`, mend, replacedBy: other, peerContext }];
   }

@@ -1,6 +1,7 @@
 import { isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { ownedElsewhere } from '../command-line.ts';
 import { clusterAddresses, serviceSpec } from '../objects/service.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
@@ -63,5 +64,7 @@ export function formerAnswers(
 /** That one of a peer's name answers where it is dialled, as a clause. @param context that of the cluster which has no such address */
 export function saysAnswered(client: ClusterSnapshot, peer: string, context: string): string {
   const at = dialledAddresses(client, peer).join(', ');
-  return `one of its name and certificate answers at ${at}, which is no address of context "${context}"`;
+  const whose =
+    ownedElsewhere(context) === undefined ? `no address of context "${context}"` : 'no address that the message tells';
+  return `one of its name and certificate answers at ${at}, which is ${whose}`;
 }

@@ -1,7 +1,7 @@
 import { enumerated, firstOf } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { foldAlike, groupBy } from '../pairs.ts';
-import { cutEffects, endangeredEffects, type PeerEffect } from './peer-effects.ts';
+import { cutEffects, endangeredEffects, type PeerEffect, takerInWords } from './peer-effects.ts';
 
 /**
  * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, takes
@@ -111,12 +111,12 @@ export function agreementClauses({ effects = [], hazards = [], doubtful = false 
   const replaced = ended.flatMap(({ cluster, peer, replacedBy, peerContext }) => {
     if (replacedBy === undefined) return [];
     const which = peerContext === undefined ? '' : `, the cluster of context "${peerContext}",`;
-    return `the ${peer} that context "${cluster}" dials${which} is cut off, another cluster than that of context "${replacedBy}"`;
+    return `the ${peer} that context "${cluster}" dials${which} is cut off, another cluster than ${takerInWords(replacedBy)}`;
   });
   const perhapsReplaced = endangered.flatMap(({ cluster, peer, replacedBy }) =>
     replacedBy === undefined || perhaps.includes(peer)
       ? []
-      : `the ${peer} that context "${cluster}" dials is cut off if it is another cluster than that of context "${replacedBy}"`,
+      : `the ${peer} that context "${cluster}" dials is cut off if it is another cluster than ${takerInWords(replacedBy)}`,
   );
   const bySays = groupBy(alikeHazards(hazards), ({ says }) => says);
   return [

@@ -3,6 +3,8 @@
  * that writes says it in its plan, and asks before one is cut.
  */
 
+import { ownedElsewhere } from '../command-line.ts';
+
 /**
  * - kept: nothing that the connection needs is changed.
  * - restored: it is not there, and what keeps it out is put right.
@@ -30,6 +32,11 @@ export interface PeerEffect {
   replacedBy?: string | undefined;
   /** Of such a one the context that leads to it, where that is known. */
   peerContext?: string | undefined;
+}
+
+/** Whose place another cluster takes, in words: by its context, or as that of a message, of which no context is known here. */
+export function takerInWords(replacedBy: string): string {
+  return ownedElsewhere(replacedBy) === undefined ? `that of context "${replacedBy}"` : 'that of the message';
 }
 
 /** The worst one counts. */

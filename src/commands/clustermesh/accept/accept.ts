@@ -24,7 +24,7 @@ import {
   requireAsAgreed,
 } from '../../plan-result.ts';
 import { withMendsNamed } from '../../targets/contexts-of-clusters.ts';
-import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { readAlike, readerOfOthers } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import { readTextInput, STANDARD_INPUT } from '../../text-input.ts';
 import { offeredEndpoints } from '../invitations/invitation-values.ts';
@@ -39,10 +39,13 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
   const dryRun = dryRunOf(flags);
   const message = parseMessage(await readTextInput(context, path, 'message'), sourceName(path));
   const { skipChecks, proof } = flags;
-  const options = { endpoints: offeredEndpoints(flags.endpoint), skipChecks, proof };
   return withOneCluster(context, flags, async (target) => {
-    const readOthers = readerOfOthers(context, flags, [target]);
-    const prepared = await prepareAccept(context, target, message, { ...options, readOthers });
+    const options = {
+      ...{ endpoints: offeredEndpoints(flags.endpoint), skipChecks, proof },
+      readOthers: readerOfOthers(context, flags, [target]),
+      readAlike: () => readAlike(context, flags, target, message.cluster.name),
+    };
+    const prepared = await prepareAccept(context, target, message, options);
     const { connect, fingerprints } = prepared;
     requireFingerprint(prepared, flags.fingerprint);
     for (const warning of connect.warnings) context.progress.warn(warning);
@@ -62,8 +65,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       yes: flags.yes,
       targets: [target],
       planned: [{ target, snapshot: prepared.own.snapshot }],
-      hazardsNow: async () =>
-        (await prepareAccept(context, target, message, { ...options, readOthers })).connect.hazards ?? [],
+      hazardsNow: async () => (await prepareAccept(context, target, message, options)).connect.hazards ?? [],
     };
     const isAsked = await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
     if (isAsked) await requireAsAgreed(report, agreement);
