@@ -28,7 +28,7 @@ import { lastingPeers } from '../objects/source-advice.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { addressesDialled } from '../peers/file/dialled-addresses.ts';
-import { foreignFile } from '../peers/file/foreign-file.ts';
+import { foreignFile, saysWhoSet } from '../peers/file/foreign-file.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import {
@@ -88,7 +88,10 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
         if (isChoiceHalfRecorded(from, to)) return { severity: 'warn', reason: saysHalfRecorded(from, to) };
         // By the name that it had.
         return isHalfOfPeering(from, to) && renamedPeers(to, [from]).length === 0
-          ? { severity: 'warn', reason: `${knownAs(to)} is not configured to dial back` }
+          ? {
+              severity: 'warn',
+              reason: `${knownAs(to)} is not configured to dial back${saysWhoSet(from, knownAs(to))}`,
+            }
           : undefined;
       },
       (from, to) =>

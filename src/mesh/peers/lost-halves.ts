@@ -3,6 +3,7 @@ import { connectCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { asKnown, knownAs } from './concerned-peers.ts';
+import { saysWhoSet } from './file/foreign-file.ts';
 import { hasPartedWith, waysOut } from './parted.ts';
 import { dialledOneWay, dialsOneWay, servedPeers } from './peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, mayDialUnseen } from './peers.ts';
@@ -38,7 +39,7 @@ export function undialledClients(server: ClusterSnapshot, others: readonly Clust
 
 /** What is said of one of {@link undialledClients}, as a clause. */
 export function saysHalfLost(client: ClusterSnapshot, server: ClusterSnapshot): string {
-  return `${knownAs(client)} dials ${knownAs(server)}, which does not dial back, though no one chose that`;
+  return `${knownAs(client)} dials ${knownAs(server)}, which does not dial back, though no one chose that${saysWhoSet(client, knownAs(server))}`;
 }
 
 /** Both ways out for one of {@link undialledClients}: which is meant, only the operator knows. */

@@ -2,6 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { SHARED_USER } from '../objects/names.ts';
 import { knownAs } from './concerned-peers.ts';
+import { fileSetter, saysWhoSet } from './file/foreign-file.ts';
 import { remoteUserName } from './file/peer-config.ts';
 import { configuredPeers, knownPeers, loginCertificate, sharesLogin } from './peers.ts';
 
@@ -28,11 +29,19 @@ export interface Parted {
   mend: string;
 }
 
-/** Both ways out where one cluster still has another one that has parted with it: which of them is meant, only the operator knows. */
-export function waysOut(client: { context: string }, server: { context: string; name: string }): string {
+/**
+ * Both ways out where one cluster still has another one that has parted with it: which of them is meant, only the operator knows.
+ * @param setter of the file by which it is dialled, where that is not meshctl: a tool brings it back
+ */
+export function waysOut(
+  client: { context: string },
+  server: { context: string; name: string },
+  setter?: { owner: string; isTool: boolean } | undefined,
+): string {
   const join = connectCommand(client.context, server.context);
   const part = meshctlCommand('clustermesh disconnect', { context: client.context }, ['--peer', server.name]);
-  return `connect them again: ${join}; or disconnect that side too: ${part}`;
+  const lasting = setter?.isTool ? `, and have ${setter.owner} name it no more` : '';
+  return `connect them again: ${join}; or disconnect that side too${lasting}: ${part}`;
 }
 
 /**
@@ -43,7 +52,7 @@ export function partedBy(server: ClusterSnapshot, client: ClusterSnapshot): Part
   const name = knownAs(server);
   if (!configuredPeers(client).includes(name) || !hasPartedWith(server, client)) return undefined;
   return {
-    why: `${knownAs(client)} dials ${name}, which does not let it in any more`,
-    mend: waysOut(client, { context: server.context, name }),
+    why: `${knownAs(client)} dials ${name}, which does not let it in any more${saysWhoSet(client, name)}`,
+    mend: waysOut(client, { context: server.context, name }, fileSetter(client, name)),
   };
 }

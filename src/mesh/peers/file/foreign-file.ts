@@ -1,7 +1,7 @@
 import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshHostname } from '../../objects/names.ts';
-import { managersOfKey, toolOwner } from '../../objects/ownership.ts';
+import { fieldOwner, managersOfKey, soleSetter, toolOwner } from '../../objects/ownership.ts';
 import { FIELD_MANAGER } from '../../plan/plan.ts';
 import { dialingFile } from '../peers.ts';
 import { aliasedIps } from './host-aliases.ts';
@@ -37,6 +37,32 @@ export function foreignFile(snapshot: ClusterSnapshot, peer: string): ForeignFil
   const reached = (of: readonly string[]) => of.flatMap((ip) => ports.map((port) => hostPort(ip, port)));
   if (ips.length === 0) return { owner, endpoint: { addresses }, leadsTo: reached(aliasedIps(snapshot, peer)) };
   return { owner, endpoint: { addresses: reached(ips), alias: { ips, ports, in: 'file' } }, leadsTo: reached(ips) };
+}
+
+/**
+ * Who else than meshctl has set the file by which a cluster dials a peer, and when, as far as the Secret tells: a release that still names
+ * a peer brings it back.
+ */
+export function fileSetter(
+  client: ClusterSnapshot,
+  peer: string,
+): { owner: string; isTool: boolean; says: string } | undefined {
+  const file = dialingFile(client, peer);
+  const setter = file && soleSetter(file.secret, `data.${peer}`);
+  if (!setter) return undefined;
+  const owner = fieldOwner(file.secret, setter.manager);
+  const when = setter.time === undefined ? '' : ` at ${setter.time}`;
+  return {
+    owner,
+    isTool: owner !== setter.manager,
+    says: `the file for ${peer} in context "${client.context}" was set by ${owner}${when}`,
+  };
+}
+
+/** What {@link fileSetter} says, as a clause that follows another one; empty where nobody else has set it. */
+export function saysWhoSet(client: ClusterSnapshot, peer: string): string {
+  const setter = fileSetter(client, peer);
+  return setter ? ` (${setter.says})` : '';
 }
 
 /** Whether it leads to none of the addresses at which the peer's Service can be dialled. */
