@@ -173,6 +173,33 @@ describe('a user that is removed', () => {
     expect(cut()).toEqual([]);
   });
 
+  it('is looked for in a large mesh as often as there are pairs, and not once more for each cluster', () => {
+    const looks = (count: number) => {
+      let made = 0;
+      const clusters = Array.from({ length: count }, (_, index) => {
+        const cluster = dialling(`c${index}`, `mesh-${index}`, `mesh-${(index + 1) % count}`, `remote-mesh-${index}`);
+        const { ciliumConfig } = cluster.snapshot;
+        const snapshot = {
+          ...cluster.snapshot,
+          get ciliumConfig() {
+            made += 1;
+            return ciliumConfig;
+          },
+        };
+        return { name: cluster.name, snapshot };
+      });
+      const dials = clusters.flatMap((client) =>
+        clusters.flatMap((server): Parameters<typeof partingsOf>[0] => (client === server ? [] : [[client, server]])),
+      );
+      const parted = partingsOf(dials);
+      made = 0;
+      disconnectEffects(parted, []);
+      return made;
+    };
+    // Twice the clusters are four times the pairs.
+    expect(looks(24) / looks(12)).toBeLessThan(5);
+  });
+
   it('is not all: where pods lose a name, those that stay go on over new ones', () => {
     const object = apiserverDeploymentRef('kube-system');
     const changes = [{ path: 'spec.template.spec.hostAliases[mesh-3.mesh.cilium.io]', from: '10.0.0.9' }];

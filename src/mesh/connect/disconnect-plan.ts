@@ -130,10 +130,11 @@ export function disconnectEffects(
     partings.flatMap(({ snapshot, undialled: gone, unserved, partners }) => {
       const { context: cluster } = snapshot;
       const removed = unserved.map(remoteUserName);
+      const meantBy = new Set(read.filter((one) => one !== snapshot && !dialsNamesake(one, snapshot, read)));
       const lost = clients.flatMap((client): PeerEffect[] => {
         const user = loginsOf(client.snapshot, snapshot).find((one) => removed.includes(one));
-        const stays = client.snapshot !== snapshot && !client.undialled.includes(knownAs(snapshot));
-        if (!stays || user === undefined || dialsNamesake(client.snapshot, snapshot, read)) return [];
+        const stays = meantBy.has(client.snapshot) && !client.undialled.includes(knownAs(snapshot));
+        if (!stays || user === undefined) return [];
         const { context } = client.snapshot;
         const mend = connectCommand(context, cluster);
         const isNamesake = partners.some((one) => knownAs(one) === knownAs(client.snapshot));
@@ -141,10 +142,7 @@ export function disconnectEffects(
         const why = `${who} logs in as ${user}, which is shut out`;
         return [{ cluster, peer: knownAs(client.snapshot), becomes: 'cut', why, mend }];
       });
-      const known = concernedPeers(
-        snapshot,
-        read.filter((one) => one !== snapshot && !dialsNamesake(one, snapshot, read)),
-      );
+      const known = concernedPeers(snapshot, [...meantBy]);
       const staying = known.filter((peer) => !gone.includes(peer) && !unserved.includes(peer));
       const moved = staying.flatMap((peer) =>
         restartEffects(snapshot, steps, peer).map((effect) => ({ ...effect, cluster, peer })),

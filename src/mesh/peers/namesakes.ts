@@ -178,11 +178,17 @@ export function dialledInstead(
   server: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
 ): ClusterSnapshot | undefined {
-  const rivals = all.filter((one) => one !== server && one !== client && namesOf(one).includes(peer));
+  const rivals = (byEachName(all).get(peer) ?? []).filter((one) => one !== server && one !== client);
   // Hardly any name is there twice.
   if (rivals.length === 0 || isDialledAt(client, peer, server) === true) return undefined;
   return rivals.find((one) => isDialledAt(client, peer, one) && trustsItsCa(client, peer, one) !== false);
 }
+
+/** The clusters that were read, by each of their names: of each two of them it is asked who else has the name of one. */
+const byEachName = rememberedOf((all: readonly ClusterSnapshot[]) => {
+  const named = all.flatMap((one) => namesOf(one).map((name) => ({ name, one })));
+  return new Map([...groupBy(named, ({ name }) => name)].map(([name, own]) => [name, own.map(({ one }) => one)]));
+});
 
 /** Whoever compares each cluster with every other one asks it as often. */
 const namesDialled = rememberedOf((client: ClusterSnapshot) => new Set(configuredPeers(client)));
