@@ -79,10 +79,10 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
             others: otherClustersOf(context, flags, [...members.map(({ target }) => target), ...outside]),
           })
         : NO_PRUNE;
-      const hazardsNow = async () => [
-        ...concernsOf(await prepareMesh(context, members, spec, options)).hazards,
-        ...(await prune.hazardsNow()),
-      ];
+      const hazardsNow = async () => {
+        const [anew, lost] = await Promise.all([prepareMesh(context, members, spec, options), prune.hazardsNow()]);
+        return [...concernsOf(anew).hazards, ...lost];
+      };
       return carryOut(context, flags, options, { prepared, prune, members, astray, hazardsNow });
     });
   });

@@ -53,8 +53,11 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
     const resultOf = async (seen: Look, read?: Invitations) => {
       const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
-      const invitations = read ?? (await readAllInvitations(context, asked.filter(isSeen)));
-      const look = withAllInvitations(await withContested(context, asked, seen), invitations, context.now());
+      const [contested, invitations] = await Promise.all([
+        withContested(context, asked, seen),
+        read ?? readAllInvitations(context, asked.filter(isSeen)),
+      ]);
+      const look = withAllInvitations(contested, invitations, context.now());
       const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
       const others = lone ? await othersOf(lone) : [];
       const mesh = evaluateMesh(look.reports, look.unreachable);
