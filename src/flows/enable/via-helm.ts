@@ -123,10 +123,10 @@ export async function enableViaHelm(
 
 /**
  * What of a plan Helm does not do: the list of users is made before it runs, and meshctl's fields are given to it afterwards.
- * @param release as the operator named it
+ * @param values those of the plan ({@link helmValuesOf})
  */
-export function stepsBesideHelm(draft: EnableDraft, options: EnableOptions, release?: string): Step[] {
-  return [...usersBesideHelm(draft), ...helmValuesOf(draft, options, release).gives];
+export function stepsBesideHelm(draft: EnableDraft, { gives }: Pick<HelmValues, 'gives'>): Step[] {
+  return [...usersBesideHelm(draft), ...gives];
 }
 
 /** Pods cannot start without the list of users, which the chart may leave to others. One that it makes it would not adopt. */

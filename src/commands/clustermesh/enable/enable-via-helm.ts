@@ -131,12 +131,12 @@ export function helmPlanText(
 ): string {
   const blocks = planned.map(({ target, draft }) => {
     const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
-    const { values } = helmValuesOf(draft, options, helm.release);
+    const made = helmValuesOf(draft, options, helm.release);
     const { effects, hazards } = draft;
-    const report = { steps: stepsBesideHelm(draft, options, helm.release), effects, hazards };
+    const report = { steps: stepsBesideHelm(draft, made), effects, hazards };
     return [
       `Runs for context ${theme.bold(target.client.context)}: ${command}`,
-      stringify(values).trimEnd(),
+      stringify(made.values).trimEnd(),
       ...planBlocks(report, theme),
     ];
   });
@@ -156,23 +156,23 @@ export async function runViaHelm(
     requireSafeForHelm(draft, options.others);
   }
   const helm = helmOptionsOf(context, flags, options, dryRun);
+  const valued = planned.map((one) => ({ ...one, made: helmValuesOf(one.draft, options, helm.release) }));
   const clusters = printableLines(
-    planned.map(({ target, draft }) => ({
+    valued.map(({ target, draft, made }) => ({
       context: target.client.context,
       cluster: { name: draft.identity.name, id: draft.identity.id },
       command: ['helm', ...helmCommand(target, draft, helm)],
-      values: helmValuesOf(draft, options).values,
-      steps: stepsBesideHelm(draft, options, helm.release).map(stepData),
+      values: made.values,
+      steps: stepsBesideHelm(draft, made).map(stepData),
       peers: draft.effects.map(peerData),
       ...(draft.hazards.length > 0 ? { hazards: draft.hazards.map(({ says }) => says) } : {}),
     })),
   );
-  const judged = planned.map(async ({ target, draft }) => {
-    const values = helmValuesOf(draft, options, helm.release);
+  const judged = valued.map(async ({ target, draft, made }) => {
     const error = await refusalBy(async () => {
       // A run has looked at that before it asked.
       if (dryRun) await requireNoRotation(context, [target]);
-      requireHandedOver(draft.snapshot, values, options.force);
+      requireHandedOver(draft.snapshot, made, options.force);
     });
     return error ? [{ context: target.client.context, error }] : [];
   });
@@ -187,8 +187,8 @@ export async function runViaHelm(
     }
   }
   if (dryRun === 'client') {
-    for (const { draft } of planned) {
-      for (const note of printableLines(helmValuesOf(draft, options, helm.release).notes)) context.progress.info(note);
+    for (const { made } of valued) {
+      for (const note of printableLines(made.notes)) context.progress.info(note);
     }
   } else {
     for (const [index, { target, draft }] of planned.entries()) {
