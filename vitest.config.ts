@@ -14,7 +14,6 @@ const WAITING = [
   'e2e/faults-dialing',
   'e2e/rbac',
   'cli/completion-shells',
-  'cli/enable-crashing',
   'contract/connect-faults',
   'cli/demo-clusters',
   'e2e/demo',

@@ -69,15 +69,15 @@ function followTroubles(
   giveUp: () => void,
 ): Troubles {
   let last: string | undefined;
-  let lasting: NodeJS.Timeout | undefined;
+  let lasting: AbortController | undefined;
   let pods: readonly KubeObject[] = [];
   let deployment: KubeObject | undefined;
   const judge = () => {
     const hope = hopelessness(pods, deployment);
     if (hope === 'now') giveUp();
-    else if (hope === 'if-it-lasts') lasting ??= setTimeout(giveUp, CRASHING_FOR_MS);
+    else if (hope === 'if-it-lasts') lasting ??= after(client, CRASHING_FOR_MS, giveUp);
     else {
-      clearTimeout(lasting);
+      lasting?.abort();
       lasting = undefined;
     }
   };
@@ -95,7 +95,7 @@ function followTroubles(
     } catch (error) {
       if (!(error instanceof MeshctlError)) throw error;
     } finally {
-      clearTimeout(lasting);
+      lasting?.abort();
       // Nothing is judged any more after the last look.
       pods = [];
     }
@@ -107,4 +107,12 @@ function followTroubles(
     },
     ended: follow(),
   };
+}
+
+/** Does something once a time is over, on the clock that waits go by. @returns what calls it off */
+function after({ sleep }: ClusterClient, ms: number, work: () => void): AbortController {
+  const waiting = new AbortController();
+  const calledOff = () => undefined;
+  void sleep(ms, waiting.signal).then(work, calledOff);
+  return waiting;
 }
