@@ -20,6 +20,17 @@ export async function toldInFull(
   return (target && (await inFull?.(target, error))) ?? error;
 }
 
+/** The same of all that have failed. @param targets those that were opened: of others the error stays as it is */
+export async function allInFull<T extends Unanswered>(
+  flow: Pick<Flow, 'inFull'>,
+  targets: readonly Target[],
+  failed: readonly T[],
+): Promise<T[]> {
+  const targetAt = new Map(targets.map((target) => [target.client.context, target]));
+  const inFull = async (one: T) => ({ ...one, error: await toldInFull(flow, targetAt.get(one.context), one.error) });
+  return Promise.all(failed.map(inFull));
+}
+
 /**
  * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
  * on its way.

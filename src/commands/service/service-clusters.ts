@@ -1,6 +1,6 @@
 import { readServiceClusters, type ServiceCluster } from '../../flows/services/read-service-clusters.ts';
 import { readServices, type ServiceScope } from '../../flows/services/read-services.ts';
-import { toldInFull, type Unanswered } from '../../flows/where-it-succeeds.ts';
+import { allInFull, type Unanswered } from '../../flows/where-it-succeeds.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
@@ -91,11 +91,7 @@ export async function readAnsweringServices(
       const several = targets.length > 1 ? onFailure : undefined;
       const members = await readServiceClusters(targets, several);
       const clusters = await readServices(context, members, scope, { onFailure: several, everyNode });
-      const inFull = async ({ context: name, error }: Unanswered): Promise<Unanswered> => {
-        const target = targets.find(({ client }) => client.context === name);
-        return { context: name, error: await toldInFull(context, target, error) };
-      };
-      return { clusters, unreachable: printable(unreachableData(await Promise.all(missing.map(inFull)))) };
+      return { clusters, unreachable: printable(unreachableData(await allInFull(context, targets, missing))) };
     });
   } finally {
     task.stop();

@@ -48,12 +48,11 @@ export function eachOnce(
   const same = (look: FirstLook) =>
     [...answered, ...vain.flatMap(({ target = [] }) => target)].find((other) => isSameCluster(other, look));
   const looks = fresh.flatMap((look) => ('error' in look ? [] : [look]));
-  const inVain = (look: FirstLook) => (all ? askedInVain(context, look) : undefined);
+  const judged = looks.map((look) => ({ look, silent: all ? askedInVain(context, look) : undefined }));
   // Another context of the cluster may see more.
-  for (const look of [...looks.filter((one) => !inVain(one)), ...looks.filter(inVain)]) {
+  for (const { look, silent } of [...judged.filter((one) => !one.silent), ...judged.filter((one) => one.silent)]) {
     const name = look.client.context;
     const first = same(look);
-    const silent = inVain(look);
     if (first) {
       const used = `"${first.client.context}"`;
       context.progress.warn(`contexts ${used} and "${name}" are the same cluster: ${used} is used`);

@@ -121,11 +121,11 @@ export async function awaitAnswers(
   deadline: number,
 ): Promise<Found> {
   const passing = ({ silent }: Found) => silent.filter(({ error }) => mayAnswerLater(error));
-  const isOver = (now: Found) => passing(now).length === 0 || context.clock.ms() + LOOK_INTERVAL_MS > deadline;
-  const isWait = context.clock.ms() + LOOK_INTERVAL_MS <= deadline;
+  const isTimeUp = () => context.clock.ms() + LOOK_INTERVAL_MS > deadline;
+  const isOver = (now: Found) => passing(now).length === 0 || isTimeUp();
   const lasting = found.silent.filter(({ error }) => !mayAnswerLater(error));
   // Where it is all that there is, it is the result.
-  if (isWait && found.answered.length + passing(found).length > 0 && !flags.all)
+  if (!isTimeUp() && found.answered.length + passing(found).length > 0 && !flags.all)
     for (const { error } of lasting) context.progress.warn(warningOf(error));
   if (isOver(found)) return found;
   const waited = new Set(passing(found).map((cluster) => cluster.context));

@@ -31,7 +31,7 @@ import type { PreparedPrune } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
 import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
 import { mendAfterFailure, requirePrunable, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
-import { changedContexts, targetsOf } from './written-clusters.ts';
+import { changedTargets, targetsOf } from './written-clusters.ts';
 
 export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
@@ -62,9 +62,7 @@ export async function applyMesh(
   prune: PreparedPrune,
   options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
-  const targets = targetsOf(prepared, prune);
-  const changed = new Set(changedContexts(prepared, prune));
-  const written = options.rollback ? targets.filter(({ client }) => changed.has(client.context)) : [];
+  const written = options.rollback ? changedTargets(prepared, prune) : [];
   return whileAtWork(flow, written, (working) => applyAtWork(flow, prepared, prune, { ...options, working }));
 }
 
@@ -162,14 +160,8 @@ async function carryOut(
 > {
   const { drafts, services, extraServices, connections } = prepared;
   const changed = changedDrafts(drafts);
-  const changing = changedContexts(prepared, prune);
   // Also of clusters whose turn comes late.
-  await requireNoRotation(
-    flow,
-    targetsOf(prepared, prune).filter(({ client }) => changing.includes(client.context)),
-    undefined,
-    { parallel: options.parallel },
-  );
+  await requireNoRotation(flow, changedTargets(prepared, prune), undefined, { parallel: options.parallel });
   await requirePrunable(flow, prune);
   const enabled = await enableAll(flow, changed, options);
   const kept = drafts.filter((one) => !changed.includes(one));

@@ -5,7 +5,7 @@ import { type PlannedCluster, plannedClusters } from '../write/require-none-join
 import type { PreparedMesh } from './prepare-mesh.ts';
 import { type PreparedPrune, pruneSteps } from './prune.ts';
 
-/** Every cluster that is written to, once, as it was read. */
+/** The clusters of all that is planned, each once, as they were read. */
 export function clustersOfMesh(
   { members, snapshots }: PreparedMesh,
   { parting, leaving }: PreparedPrune,
@@ -21,7 +21,7 @@ export function clustersOfMesh(
   return [...new Map(all.map((one) => [one.target.client.context, one])).values()];
 }
 
-/** Every cluster that is written to, once. */
+/** The same, opened. */
 export function targetsOf({ members }: PreparedMesh, { parting, leaving }: PreparedPrune): Target[] {
   const all = [
     ...members.map(({ target }) => target),
@@ -31,17 +31,17 @@ export function targetsOf({ members }: PreparedMesh, { parting, leaving }: Prepa
   return [...new Map(all.map((target) => [target.client.context, target])).values()];
 }
 
-/** The contexts to which anything is written. */
-export function changedContexts(prepared: PreparedMesh, prune: PreparedPrune): string[] {
+/** Those of them to which anything is written. */
+export function changedTargets(prepared: PreparedMesh, prune: PreparedPrune): Target[] {
   const { members, connections } = prepared;
-  const dialling = connections.later.flatMap(({ from, to }) => [from, to]);
-  const later = members.filter(({ wanted }) => dialling.includes(wanted.name));
-  return [
-    ...stepsOfMesh(prepared, prune)
-      .filter(isChange)
-      .map(({ cluster }) => cluster),
+  const dialling = new Set(connections.later.flatMap(({ from, to }) => [from, to]));
+  const later = members.filter(({ wanted }) => dialling.has(wanted.name));
+  const changes = stepsOfMesh(prepared, prune).filter(isChange);
+  const changed = new Set([
+    ...changes.map(({ cluster }) => cluster),
     ...later.map(({ target }) => target.client.context),
-  ];
+  ]);
+  return targetsOf(prepared, prune).filter(({ client }) => changed.has(client.context));
 }
 
 /** All that is planned by now, unordered. */

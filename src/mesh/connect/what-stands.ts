@@ -25,14 +25,15 @@ export function whatStands({
   parted: readonly { from: string; to: string }[];
   plan: Plan;
 }): WhatStands[] {
+  const changed = new Map(changedObjects(plan.steps).map(({ context, objects }) => [context, objects]));
   return partings.flatMap(({ snapshot }): WhatStands[] => {
     const { context } = snapshot;
-    const changed = changedObjects(plan.steps).find((one) => one.context === context);
-    if (!changed) return [];
+    const objects = changed.get(context);
+    if (!objects) return [];
     const name = clusterNameOf(snapshot);
     const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
     const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
-    return [{ context, undialled, unserved, objects: changed.objects }];
+    return [{ context, undialled, unserved, objects }];
   });
 }
 

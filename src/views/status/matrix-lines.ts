@@ -58,12 +58,8 @@ function shortcomings(mesh: MeshStatusReport, theme: Theme): string[] {
   const atRisk = matrix.filter(({ state }) => state === 'at-risk');
   const unknown = matrix.filter(({ state }) => state === 'unknown');
   const groups = [
-    ...byCluster(broken, others).map((group) => ({ ...group, mark: theme.fail('✗'), words: 'not connected' })),
-    ...byCluster(atRisk, others).map((group) => ({
-      ...group,
-      mark: theme.warn('!'),
-      words: 'connected, but degraded',
-    })),
+    ...byCluster(broken, others).map((says) => ({ says, mark: theme.fail('✗'), words: 'not connected' })),
+    ...byCluster(atRisk, others).map((says) => ({ says, mark: theme.warn('!'), words: 'connected, but degraded' })),
   ];
   const named = new Set([...broken, ...atRisk, ...unknown].flatMap(({ from, to }) => [from, to]));
   const well = clusters.filter((cluster) => !named.has(peerNameOf(cluster)));
@@ -84,13 +80,9 @@ function shortcomings(mesh: MeshStatusReport, theme: Theme): string[] {
   ];
 }
 
-interface ConnectionGroup {
-  says: string;
-}
-
-/** Connections by who dials, or is dialled, in most of them. */
-function byCluster(cells: readonly MatrixCell[], others: number): ConnectionGroup[] {
-  const groups: ConnectionGroup[] = [];
+/** Connections by who dials, or is dialled, in most of them, in words that lead to what they are. */
+function byCluster(cells: readonly MatrixCell[], others: number): string[] {
+  const groups: string[] = [];
   let left = cells;
   while (left.length > 0) {
     const to = mostOften(left.map((cell) => cell.to));
@@ -100,12 +92,12 @@ function byCluster(cells: readonly MatrixCell[], others: number): ConnectionGrou
     const own = left.filter((cell) => (isDialled ? cell.to === to.name : cell.from === from.name));
     const names = own.map((cell) => (isDialled ? cell.from : cell.to));
     const who = names.length >= others ? `all ${names.length} others` : enumerated(names);
-    groups.push({ says: isDialled ? `${to.name} from ${who}:` : `${from.name} to ${who}:` });
+    groups.push(isDialled ? `${to.name} from ${who}:` : `${from.name} to ${who}:`);
     left = left.filter((cell) => !own.includes(cell));
   }
   return [
     ...groups,
-    ...left.map(({ from, to, connected = 0, total = 0 }) => ({ says: `${from} to ${to} (${connected}/${total}):` })),
+    ...left.map(({ from, to, connected = 0, total = 0 }) => `${from} to ${to} (${connected}/${total}):`),
   ];
 }
 

@@ -12,7 +12,7 @@ import { afterSource, lackOfSource } from '../../../flows/enable/given-authority
 import type { Target } from '../../../flows/flow.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
-import { firstFailure, isInaccessible, toldInFull, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
+import { allInFull, firstFailure, isInaccessible, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
@@ -69,7 +69,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
       target,
       draft: await draftEnableCluster(context, target, complete),
     }));
-    const unplanned = await Promise.all(refusals.map((one) => inFull(context, targets, one)));
+    const unplanned = await allInFull(context, targets, refusals);
     const unread: EnableFailure[] = [
       ...silent.map((one) => ({ ...one, isUnread: true })),
       ...unplanned.map((one) => ({ ...one, isUnread: isInaccessible(one.error) })),
@@ -204,12 +204,6 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     handsTo: flags.viaHelm ? { release: flags.helmRelease } : undefined,
     waitMs: flags.waitDuration,
   };
-}
-
-/** A refusal with all rights that are lacking there. */
-async function inFull(run: CommandContext, targets: readonly Target[], failure: EnableFailure): Promise<EnableFailure> {
-  const target = targets.find(({ client }) => client.context === failure.context);
-  return { ...failure, error: await toldInFull(run, target, failure.error) };
 }
 
 /** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */

@@ -8,7 +8,7 @@ import { clusterKnownAs, contextOfPeer, knownAs } from '../../peers/concerned-pe
 import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { expectedPeers } from '../../peers/peers.ts';
 import { isUnpaired } from '../../peers/unpaired-clusters.ts';
-import { rememberedOf } from '../../remembered.ts';
+import { remembered, rememberedOf } from '../../remembered.ts';
 import {
   type AskedOfNodes,
   nodesAsked,
@@ -77,6 +77,12 @@ interface Lost {
 
 function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly ClusterSnapshot[]): Lost[] {
   const others = othersMeant(cluster, all);
+  // Asked for each node that is probed, whoever probes it.
+  const wayBackOf = remembered(
+    (place: Parameters<typeof noWayBack>[0]) => noWayBack(place, cluster, input),
+    Number.POSITIVE_INFINITY,
+    ({ to, node }) => JSON.stringify([to.context, node]),
+  );
   return toldBy(QUESTION, cluster, input, all).flatMap(({ node, answer }) =>
     answer
       .filter(({ problems }) => problems.length > 0)
@@ -88,7 +94,7 @@ function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly
         return {
           ...{ cluster, node, health, to },
           isGrave: health.problems.some((problem) => isGrave(problem, health, cluster, all)),
-          because: isOfPods && place ? noWayBack(place, cluster, input) : undefined,
+          because: isOfPods && place ? wayBackOf(place) : undefined,
         };
       }),
   );
