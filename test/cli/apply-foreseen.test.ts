@@ -15,11 +15,7 @@ interface StepData {
 }
 
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
-const ok = async (...argv: string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stdout}${result.stderr}`).toBe(0);
-  return result;
-};
+const ok = (...argv: string[]) => clusters.meshctl.ok(argv);
 /** What is done to which object. In the cluster that leaves, a plan says of an object that goes only that. */
 const said = (steps: readonly StepData[]) => {
   const changes = steps.filter(({ action }) => action !== 'keep');

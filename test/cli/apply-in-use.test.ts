@@ -15,10 +15,7 @@ let clusters: ConnectClusters;
 const named = (...names: string[]) => names.map((name) => ({ name }));
 const spec = (...names: string[]): WrittenSpec => ({ clusters: named(...names), topology: { type: 'mesh' } });
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
-const ok = async (argv: readonly string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
-};
+const ok = (argv: readonly string[]) => clusters.meshctl.ok(argv);
 const apply = (what: WrittenSpec, words: readonly string[] = [], options: CliOptions = {}) =>
   clusters.meshctl(['apply', '-f', '-', ...words], { input: meshText(what), ...options });
 const storeOf = (index: number) => found(clusters.clusters[index], `cluster ${index}`).store;

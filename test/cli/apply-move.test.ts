@@ -11,11 +11,7 @@ import { found, refs } from '../support/sandbox-mesh.ts';
 let clusters: ConnectClusters;
 
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
-const ok = async (argv: readonly string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stdout}${result.stderr}`).toBe(0);
-  return result;
-};
+const ok = (argv: readonly string[]) => clusters.meshctl.ok(argv);
 const wait = (...names: string[]) => ok(mesh('status', '--context', names.join(), '--wait'));
 const switching = (kvstoremesh: boolean): WrittenSpec => ({
   clusters: [{ name: 'mesh-1', enable: { kvstoremesh } }, { name: 'mesh-2' }, { name: 'mesh-3' }],

@@ -3,9 +3,9 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { lasting } from '../support/certificate-specs.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { OWN_CERTIFICATES } from '../support/mesh-names.ts';
 import { found, refsOf, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
-const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`);
 const BOTH = ['--context', 'mesh-1,mesh-2'];
 const said = (text: string) => text.replaceAll(/\s+/g, ' ');
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   for (const cluster of sandbox.clusters) {
-    for (const ref of CERTIFICATES.map(refsOf(cluster).secret)) {
+    for (const ref of OWN_CERTIFICATES.map(refsOf(cluster).secret)) {
       const { metadata, ...content } = structuredClone(found(cluster.store.get(ref), ref.name));
       const { name, namespace } = metadata;
       const annotations = { 'cert-manager.io/certificate-name': name };

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { edit } from '../support/check-scenarios.ts';
-import { CATALOGUE } from '../support/fault-catalogue.ts';
+import { CATALOGUE, entryOf } from '../support/fault-catalogue.ts';
 import { type FaultMesh, startFaultMesh, TWO } from '../support/fault-mesh.ts';
 import { CHECK, follow, STATUS, troubleOf } from '../support/follow-printed.ts';
 import { isLook, printedCommands } from '../support/printed-commands.ts';
-import { found, refsOf } from '../support/sandbox-mesh.ts';
+import { refsOf } from '../support/sandbox-mesh.ts';
 
 let mesh: FaultMesh;
 beforeAll(async () => {
@@ -14,11 +14,6 @@ beforeAll(async () => {
 });
 afterAll(() => mesh.close());
 
-const entryOf = (id: string) =>
-  found(
-    CATALOGUE.find((entry) => entry.id === id),
-    id,
-  );
 const PART_OF = 'app.kubernetes.io/part-of';
 const TAKEN = /take over metadata\.labels\.app\.kubernetes\.io\/part-of of Service cilium\/clustermesh-apiserver from/;
 

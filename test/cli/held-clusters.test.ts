@@ -9,7 +9,7 @@ import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
-import { found } from '../support/sandbox-mesh.ts';
+import { clusterAt, found } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 /** mesh-1 and mesh-2 are connected, mesh-3 has invited somebody; in one of them a rotation of certificates is at work, or was. */
@@ -91,11 +91,7 @@ const WRITING: readonly Writing[] = [
 /** Of the others that have a plan: what they write, in namespaces of others or of their own, no rotation stands on. */
 const UNCONCERNED = ['service global', 'demo'];
 
-const clusterOf = (context: string) =>
-  found(
-    clusters.clusters.find((cluster) => cluster.context === context),
-    context,
-  );
+const clusterOf = (context: string) => clusterAt(clusters, context);
 
 /** @param forMs how long the mark is still good */
 function hold(context: string, forMs = HOLD_MS): void {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CATALOGUE } from '../support/fault-catalogue.ts';
+import { entryOf } from '../support/fault-catalogue.ts';
 import { type FaultMesh, startFaultMesh } from '../support/fault-mesh.ts';
 import { CHECK, STATUS } from '../support/follow-printed.ts';
 import { isLook, printedCommands } from '../support/printed-commands.ts';
-import { found } from '../support/sandbox-mesh.ts';
 
 /** Two faults at once: what is printed for one must not fail until what is printed below it, for the other, was typed. */
 let mesh: FaultMesh;
@@ -12,11 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => mesh.close());
 
-const entryOf = (id: string) =>
-  found(
-    CATALOGUE.find((entry) => entry.id === id),
-    id,
-  );
 /** Of mesh-2's side. */
 const SERVING = ['server-certificate-deleted', 'users-garbage', 'access-deleted', 'service-deleted'];
 /** Of mesh-1's side. */

@@ -8,11 +8,7 @@ import { refs } from '../support/sandbox-mesh.ts';
 /** mesh-1 and mesh-2 are connected; mesh-4 is yet to come, while somebody thinks about a question or others take their turn. */
 let clusters: ConnectClusters;
 
-const ok = async (argv: readonly string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `meshctl ${argv.join(' ')}\n${result.stdout}\n${result.stderr}`).toBe(0);
-  return result;
-};
+const ok = (argv: readonly string[]) => clusters.meshctl.ok(argv);
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
 
 /** The secrets, users and Services of all clusters: what pods do of their own accord is left out. */

@@ -12,10 +12,7 @@ import { found, refs } from '../support/sandbox-mesh.ts';
 let clusters: ConnectClusters;
 
 const CONTEXTS = ['s1', 's3', 'p1', 'p2', 'p3'];
-const ok = async (argv: readonly string[], options?: CliOptions) => {
-  const result = await clusters.meshctl(argv, options);
-  expect(result.exitCode, result.stderr).toBe(0);
-};
+const ok = (argv: readonly string[], options?: CliOptions) => clusters.meshctl.ok(argv, options);
 const mesh = (...argv: string[]) => ['clustermesh', ...argv];
 
 beforeAll(async () => {

@@ -68,10 +68,7 @@ it('is not made again where the others have it by now, whoever asks for it', asy
 it("is marked as another cluster's, also where a Secret of Helm's gets it, and as its own again", async () => {
   const markOf = (context: string) =>
     clusterAt(clusters, context).store.get(refs.secret('cilium-ca'))?.metadata.annotations?.['meshctl.io/ca-origin'];
-  const ok = async (...argv: string[]) => {
-    const result = await clusters.meshctl(argv);
-    expect(result.exitCode, result.stdout + result.stderr).toBe(0);
-  };
+  const ok = (...argv: string[]) => clusters.meshctl.ok(argv);
   await ok(...enable('mesh-2', '--replace-ca', '--yes'));
   expect(markOf('mesh-2')).toBe('generated');
   await ok(...enable('mesh-2', '--replace-ca', '--ca-from-context', 'mesh-1', '--yes'));

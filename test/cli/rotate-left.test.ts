@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { OWN_CERTIFICATES } from '../support/mesh-names.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** The certificates of mesh-2 are somebody else's; those of mesh-1 are meshctl's. */
@@ -9,7 +10,6 @@ let sandbox: TestSandbox;
 let meshctl: Meshctl;
 let two: SandboxCluster;
 
-const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`);
 const HELM = { 'meta.helm.sh/release-name': 'cilium' };
 const CERT_MANAGER = { 'cert-manager.io/certificate-name': 'NAME' };
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 function madeBy(annotations: Record<string, string>): void {
-  for (const ref of CERTIFICATES.map(refs.secret)) {
+  for (const ref of OWN_CERTIFICATES.map(refs.secret)) {
     const { metadata, ...content } = structuredClone(found(two.store.get(ref), ref.name));
     const { name, namespace } = metadata;
     two.store.delete(ref);
@@ -36,7 +36,7 @@ function madeBy(annotations: Record<string, string>): void {
   }
 }
 
-const certificates = () => CERTIFICATES.map((name) => found(two.store.get(refs.secret(name)), name).data);
+const certificates = () => OWN_CERTIFICATES.map((name) => found(two.store.get(refs.secret(name)), name).data);
 const said = (text: string) => text.replaceAll(/\s+/g, ' ');
 const rotate = (...more: string[]) => ['clustermesh', 'certs', 'rotate', ...more];
 
@@ -46,12 +46,12 @@ describe.each([
     'cert-manager',
     CERT_MANAGER,
     'ert-manager made them, and reissues each once its Secret is gone',
-    `kubectl --context mesh-2 -n kube-system delete secret ${CERTIFICATES.join(' ')}`,
+    `kubectl --context mesh-2 -n kube-system delete secret ${OWN_CERTIFICATES.join(' ')}`,
   ],
 ])('certificates that %s makes', (owner, annotations, how, command) => {
   beforeAll(() => madeBy(annotations));
 
-  const left = `Secrets ${CERTIFICATES.join(', ')} stay as they are, since ${owner} makes them`;
+  const left = `Secrets ${OWN_CERTIFICATES.join(', ')} stay as they are, since ${owner} makes them`;
 
   it('are named by a run that renews nothing else, with how they are made anew, and it exits 1', async () => {
     const before = certificates();
@@ -72,7 +72,7 @@ describe.each([
     for (const more of [['--yes'], ['--dry-run']]) {
       const { exitCode, stdout } = await meshctl(rotate('--context', 'mesh-2', ...more, '-o', 'json'));
       expect(exitCode).toBe(1);
-      expect(JSON.parse(stdout)).toMatchObject({ left: [{ context: 'mesh-2', owner, secrets: CERTIFICATES }] });
+      expect(JSON.parse(stdout)).toMatchObject({ left: [{ context: 'mesh-2', owner, secrets: OWN_CERTIFICATES }] });
     }
   });
 

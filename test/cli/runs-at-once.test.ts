@@ -199,11 +199,7 @@ it.each<[was: string, peers: string[]]>([
       'mesh-1',
       `--enable-kvstoremesh=${isOn}`,
     ];
-    const ok = async (argv: string[]) => {
-      const result = await clusters.meshctl(argv);
-      expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
-      return result;
-    };
+    const ok = (argv: string[]) => clusters.meshctl.ok(argv);
     await ok(kvstoremesh(false));
     for (const peer of peers) await ok(connect('mesh-1', peer));
     const connected = (...names: string[]) => ok(['clustermesh', 'status', '--context', names.join(), '--wait']);

@@ -8,11 +8,7 @@ import { found, issueInto, refs, setUsers } from '../support/sandbox-mesh.ts';
 /** Clusters that were given one CA, as Cilium's own guide has it. */
 let clusters: ConnectClusters;
 
-const ok = async (...argv: string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
-  return result;
-};
+const ok = (...argv: string[]) => clusters.meshctl.ok(argv);
 const mesh = (...argv: string[]) => ok('clustermesh', ...argv);
 
 /** Three connected clusters. @param sharing those that have the CA of the first of them */

@@ -21,11 +21,7 @@ const ANN = ['--as', 'ann'];
 let clusters: ConnectClusters;
 let undo: Undo[] = [];
 
-const ok = async (...argv: string[]) => {
-  const result = await clusters.meshctl(argv);
-  expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}${result.stdout}`).toBe(0);
-  return result;
-};
+const ok = (...argv: string[]) => clusters.meshctl.ok(argv);
 
 beforeAll(async () => {
   clusters = await startConnectClusters(3, { clusters: [{ nodes: 2 }, { nodes: 1 }, { nodes: 1 }] });

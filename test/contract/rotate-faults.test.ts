@@ -10,7 +10,7 @@ import {
   startConnectClusters,
 } from '../support/connect-clusters.ts';
 import { whileConnecting } from '../support/poll-connections.ts';
-import { found, refs } from '../support/sandbox-mesh.ts';
+import { clusterAt, found, refs } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let clusters: ConnectClusters;
@@ -62,11 +62,7 @@ function expectOk({ exitCode, stderr }: CliResult): void {
 const expectConnected = async (contexts: readonly string[]) =>
   expectOk(await clusters.meshctl(['clustermesh', 'status', ...contexts, '--wait', '--wait-duration', '30s']));
 
-const clusterOf = (context: string) =>
-  found(
-    clusters.clusters.find((cluster) => cluster.context === context),
-    context,
-  );
+const clusterOf = (context: string) => clusterAt(clusters, context);
 
 /** The name of a cluster's clustermesh-apiserver pod. */
 const apiserverPod = (context: string) => {

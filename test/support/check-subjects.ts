@@ -11,6 +11,7 @@ import {
   remoteUsersFile,
 } from '../../src/mesh/peers/file/peer-config.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
+import { OWN_CERTIFICATES } from './mesh-names.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
 
 export type { ClusterSnapshot };
@@ -39,8 +40,6 @@ function secret(name: string, data: Record<string, string>): KubeObject {
   };
   return { apiVersion: 'v1', kind: 'Secret', metadata, data: Object.fromEntries(encoded) };
 }
-
-const OWN_CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`);
 
 /** Files with which nothing is wrong. */
 function filesOf(ca: string): TlsFiles {

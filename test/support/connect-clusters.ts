@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import type { InterceptedRequest, SandboxOptions } from '../../src/sandbox/options.ts';
-import { type CliOptions, type CliResult, runCli } from './cli.ts';
+import type { CliResult } from './cli.ts';
+import { type Meshctl, meshctlWith } from './e2e-cli.ts';
+import { namesOf } from './mesh-names.ts';
 import { startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 
 /** A request that an API server of the sandbox got, with its context. */
@@ -16,17 +18,15 @@ export interface ConnectClusters extends TestSandbox {
   requests: SeenRequest[];
   /** While set, decides what becomes of each request of meshctl. */
   fault: ((request: SeenRequest) => Promise<Fault | undefined>) | undefined;
-  meshctl(argv: readonly string[], options?: CliOptions): Promise<CliResult>;
+  meshctl: Meshctl;
   /** Everything in the clusters that a connect could leave behind, comparable as text. */
   objects(): Record<string, unknown>;
 }
 
-const CLUSTER_NAMES = (count: number) => Array.from({ length: count }, (_, index) => `mesh-${index + 1}`);
-
 /** Starts clusters `mesh-1`… and enables Cluster Mesh in all of them. */
 export async function startConnectClusters(count: number, options: SandboxOptions = {}): Promise<ConnectClusters> {
   const clusters = await startBareClusters(count, options);
-  const enabled = await clusters.meshctl(['clustermesh', 'enable', '--context', CLUSTER_NAMES(count).join(',')]);
+  const enabled = await clusters.meshctl(['clustermesh', 'enable', '--context', namesOf(count).join(',')]);
   if (enabled.exitCode !== 0) throw new Error(`enable failed: ${enabled.stderr}`);
   clusters.requests.length = 0;
   return clusters;
@@ -46,8 +46,7 @@ export async function startBareClusters(count: number, options: SandboxOptions =
       return state.fault?.(seen);
     },
   });
-  const meshctl: ConnectClusters['meshctl'] = (argv, more = {}) =>
-    runCli(argv, { ...more, env: { KUBECONFIG: sandbox.kubeconfigPath, ...more.env } });
+  const meshctl = meshctlWith(sandbox.kubeconfigPath);
   return {
     ...sandbox,
     requests,

@@ -8,6 +8,7 @@ import { ROTATION_FAULTS } from './fault-catalogue-rotations.ts';
 import { SERVING_FAULTS } from './fault-catalogue-serving.ts';
 import { SURROUNDING_FAULTS } from './fault-catalogue-surroundings.ts';
 import { VERSION_FAULTS } from './fault-catalogue-versions.ts';
+import { found } from './sandbox-mesh.ts';
 
 /** Every fault, wherever it is tried. */
 export const CATALOGUE: readonly FaultEntry[] = [
@@ -22,3 +23,10 @@ export const CATALOGUE: readonly FaultEntry[] = [
   ...SURROUNDING_FAULTS,
   ...VERSION_FAULTS,
 ];
+
+/** One of them, by its id. */
+export const entryOf = (id: string): FaultEntry =>
+  found(
+    CATALOGUE.find((entry) => entry.id === id),
+    id,
+  );

@@ -1,8 +1,7 @@
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
+import { namesOf } from './mesh-names.ts';
 
-/** `mesh-1`, `mesh-2`, … */
-export const namesOf = (count: number) => Array.from({ length: count }, (_, index) => `mesh-${index + 1}`);
 const TIMEOUT = 'dial tcp 10.0.0.1:2379: i/o timeout';
 
 /** Clusters of two nodes, each connected to all others but for these pairs. @param lacks who lacks whom, by these words */

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { largestFirst } from '../../src/mesh/faults/hint-order.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
-import { meshOf, namesOf } from '../support/large-mesh.ts';
+import { meshOf } from '../support/large-mesh.ts';
+import { namesOf } from '../support/mesh-names.ts';
 
 const isOf5 = (from: string, to: string) => [from, to].includes('mesh-5');
 

@@ -5,7 +5,8 @@ import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
-import { meshOf, namesOf } from '../support/large-mesh.ts';
+import { meshOf } from '../support/large-mesh.ts';
+import { namesOf } from '../support/mesh-names.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
 const WIDE: Theme = { ...PLAIN, columns: 80 };

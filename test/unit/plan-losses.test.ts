@@ -9,6 +9,7 @@ import { lostBackends } from '../../src/mesh/services/lost-backends.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { unansweredBetween } from '../../src/mesh/services/unanswered-requests.ts';
 import { planText } from '../../src/views/plan/plan-view.ts';
+import { namesOf } from '../support/mesh-names.ts';
 
 const plain = await createTheme(false);
 /** What a person sees above a question on a small screen. */
@@ -25,8 +26,6 @@ function global(name: string, backends: number, peers: readonly string[]): Clust
   const services = new Map([['default/web', service]]);
   return { context: name, cluster: name, globalByDefault: true, peers, namespaces: new Map(), services };
 }
-
-const namesOf = (count: number) => Array.from({ length: count }, (_, index) => `mesh-${index + 1}`);
 
 /** Clusters that part from mesh-9, which alone serves; some have backends of their own. */
 function parting(count: number): { steps: Step[]; hazards: Hazard[] } {
