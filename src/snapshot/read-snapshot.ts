@@ -193,6 +193,18 @@ export async function readAuthority(client: ClusterClient, namespace: string): P
   return certificate && privateKey ? { certificate, privateKey } : undefined;
 }
 
+/** The same, for what was planned with it. @throws MeshctlError `CertificateAuthority` when it has gone since */
+export async function requireAuthority(client: ClusterClient, namespace: string): Promise<Authority> {
+  const authority = await readAuthority(client, namespace);
+  if (authority) return authority;
+  const { context } = client;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": Secret ${namespace}/${CA_SECRET} has no CA with its key any more`,
+    { hint: 'Run the same command again.', details: { context } },
+  );
+}
+
 /** What a cluster's CA is, without its key. Undefined when Secret cilium-ca, or a readable certificate in it, is missing. */
 export async function readAuthorityFacts(
   client: Pick<ClusterClient, 'get'>,

@@ -1,14 +1,13 @@
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Seals } from '../../mesh/invitation/judge.ts';
 import { digestedText, type Message, type SignedMessage, signedText } from '../../mesh/invitation/message.ts';
-import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { signingPair } from '../../pki/issue.ts';
 import { certificatesOf } from '../../pki/pem.ts';
 import { readBundle, readTlsFiles } from '../../pki/read.ts';
 import { readRequest } from '../../pki/request.ts';
 import { digestOf, isSignedBy, signText } from '../../pki/signed-text.ts';
-import { readAuthority } from '../../snapshot/read-snapshot.ts';
+import { requireAuthority } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
 
 /** Signs a message with the CA of the cluster that it is from. */
@@ -53,14 +52,7 @@ export async function readSigner(
   { client, namespace }: Target,
   now: Date,
 ): Promise<{ authority: Authority; certificates: string }> {
-  const authority = await readAuthority(client, namespace);
-  if (!authority) {
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `context "${client.context}": Secret ${namespace}/${CA_SECRET} has no CA with its key any more`,
-      { hint: 'Run the same command again.', details: { context: client.context } },
-    );
-  }
+  const authority = await requireAuthority(client, namespace);
   const { certificate } = signingPair(authority, now);
   const others = certificatesOf(authority.certificate).map((one) => `${one.toString().trim()}\n`);
   const certificates = [...new Set([certificate, ...others])].join('');

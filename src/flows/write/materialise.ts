@@ -3,7 +3,6 @@ import { caMark, podCaMark } from '../../mesh/apiserver/pod-marks.ts';
 import { certificateBlocks, joinCertificates } from '../../mesh/certificates/pem.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import { CA_SECRET } from '../../mesh/objects/names.ts';
 import { dataOf, encodeText, secretText } from '../../mesh/objects/secret-data.ts';
 import { setKeys, withMarks } from '../../mesh/peers/file/peer-secrets.ts';
 import {
@@ -19,7 +18,7 @@ import { type Authority, createAuthority } from '../../pki/authority.ts';
 import { generateRsaKey } from '../../pki/certificate.ts';
 import { issueCertificate } from '../../pki/issue.ts';
 import { readBundle } from '../../pki/read.ts';
-import { readAuthority } from '../../snapshot/read-snapshot.ts';
+import { requireAuthority } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
 
 /** Bits; Cilium's own certificates have as many. */
@@ -181,13 +180,7 @@ export async function readAuthorities(
   const signing = targets.filter(({ client }) => signers.has(client.context));
   const limit = pLimit(parallel);
   const entries = signing.map(async ({ client, namespace }): Promise<[string, Authority]> => {
-    const authority = await limit(() => readAuthority(client, namespace));
-    if (authority) return [client.context, authority];
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `context "${client.context}": Secret ${namespace}/${CA_SECRET} has no CA with its key any more`,
-      { hint: 'Run the same command again.', details: { context: client.context } },
-    );
+    return [client.context, await limit(() => requireAuthority(client, namespace))];
   });
   return new Map(await Promise.all(entries));
 }
