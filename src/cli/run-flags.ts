@@ -2,6 +2,7 @@ import type { CommandContext, CommandResult, ParsedOptions } from '../commands/c
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
 import { contextList, contextsNamedBy, flagWord, shellWord } from '../mesh/command-line.ts';
+import { withTexts } from '../mesh/nested-texts.ts';
 
 /** By what this run reached its clusters, and went past their checks: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
@@ -214,13 +215,7 @@ function canSkipChecks({ options }: CommandSpec): boolean {
 
 /** A copy of plain data in which the command lines of every text have the flags of the run. */
 export function withRunFlags<T>(data: T, addRunFlags: AddRunFlags): T {
-  const walk = (value: unknown): unknown => {
-    if (typeof value === 'string') return addRunFlags(value);
-    if (Array.isArray(value)) return value.map(walk);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, walk(entry)]));
-  };
-  return walk(data) as T;
+  return withTexts(data, addRunFlags) as T;
 }
 
 /** A command's result with the flags of the run in its hints; what is printed raw is for programs, and stays. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import type { ClusterClient } from '../kube/client.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { HOLD_MS, type Hold, RENEW_MS } from '../mesh/hold.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { Flow, Target } from './flow.ts';
 
 /** Clusters that are marked, or looked at for marks, at a time. */
@@ -69,6 +71,26 @@ export async function deletedOr(deletion: Promise<unknown>, withdraw: () => Prom
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code === 'Conflict') throw error;
     await withdraw();
+  }
+}
+
+/**
+ * Takes the mark of a run away at its end, also after Ctrl-C. It is no failure where that is not possible: the mark is good for a minute.
+ * @param leave is given what is there, which others may write to meanwhile: then it is asked again
+ */
+export async function leaveMark(
+  client: ClusterClient,
+  ref: ObjectRef,
+  leave: (live: KubeObject, signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(END_TIMEOUT_MS);
+  try {
+    await whileOthersWrite(async () => {
+      const live = await client.get(ref, { signal });
+      if (live) await leave(live, signal);
+    });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
   }
 }
 

@@ -74,6 +74,12 @@ export async function applySteps(
   }
 }
 
+/** For steps of which nothing is made only now. @throws MeshctlError `Bug` for one that has to be made first */
+export async function asPlanned({ object, write }: Step): Promise<ReadyWrite> {
+  if (write && write.method !== 'authority' && write.method !== 'issue' && write.method !== 'restart') return write;
+  throw new MeshctlError('Bug', `step for ${object.name} has nothing that could be written as it is`);
+}
+
 /** Several operators may write at once, and each round one of them gets on: more rounds than this are a fight. */
 const MOST_ROUNDS = 20;
 

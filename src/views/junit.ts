@@ -47,6 +47,15 @@ export function unreachableFailure({ code, message, hint }: UnreachableCluster):
   return { type: code, message, text: withNextStep(message, hint) };
 }
 
+/** Of each cluster that could not be asked. @param suite the first word of the group of cases */
+export function unreachableCases(suite: string, clusters: readonly UnreachableCluster[]): JunitCase[] {
+  return clusters.map((cluster) => ({
+    name: `context ${cluster.context}`,
+    className: `${suite}.clusters`,
+    failure: unreachableFailure(cluster),
+  }));
+}
+
 /** Of what could not be removed from a cluster. @param suite the first word of the group of cases */
 export function leftoverCase(suite: string, { context, message, hint }: Leftover): JunitCase {
   return {

@@ -1,3 +1,5 @@
+import { withTexts } from '../mesh/nested-texts.ts';
+
 /**
  * Characters that a terminal would obey or hide: controls (C0, DEL, C1), bidirectional overrides, invisible separators
  * and halves of surrogate pairs. Tabs and line ends too: everything that comes from a cluster is one line here.
@@ -25,9 +27,6 @@ export function printableSentence(text: string): string {
 }
 
 function cleaned(value: unknown, harmless: string): unknown {
-  const clean = (part: unknown) => cleaned(part, harmless);
-  if (typeof value === 'string') return value.replace(UNSAFE, (char) => (harmless.includes(char) ? char : '\ufffd'));
-  if (Array.isArray(value)) return value.map(clean);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [clean(key), clean(entry)]));
+  const clean = (text: string) => text.replace(UNSAFE, (char) => (harmless.includes(char) ? char : '\ufffd'));
+  return withTexts(value, clean, clean);
 }

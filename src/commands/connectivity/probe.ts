@@ -1,14 +1,13 @@
 import { probeNetwork } from '../../flows/probe/probe.ts';
-import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { nameOthers } from '../../mesh/command-line.ts';
-import { exitOf, MeshctlError } from '../../mesh/errors.ts';
+import { exitOf } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
 import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { sayLeftOut } from '../targets/each-cluster.ts';
-import { openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
+import { openingOf, requireSeveral, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
 /**
@@ -18,12 +17,11 @@ import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
   const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
   return withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
-    if (targets.length < 2) {
-      if (silent.length > 0) throw firstFailure(context, silent);
-      throw new MeshctlError('Usage', 'packets are sent between clusters; only one is named', {
-        hint: nameOthers('connectivity probe'),
-      });
-    }
+    requireSeveral(
+      context,
+      { targets, silent },
+      { says: 'packets are sent between clusters; only one is named', hint: nameOthers('connectivity probe') },
+    );
     sayLeftOut(context, silent);
     const options = { nodes, via, namespace, image, waitMs, parallel };
     const report = printable(await probeNetwork(context, targets, unreachableData(silent), options));

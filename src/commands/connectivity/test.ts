@@ -1,26 +1,33 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
 import { readServiceClusters } from '../../flows/services/read-service-clusters.ts';
-import { firstFailure } from '../../flows/where-it-succeeds.ts';
 import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
-import { exitOf, MeshctlError } from '../../mesh/errors.ts';
+import { exitOf } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { openingOf, unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
+import {
+  openingOf,
+  requireSeveral,
+  unreachableData,
+  withChosenClusters,
+  withUnanswered,
+} from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
 /** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped, and all of it was removed; 3 where that is so and a cluster was left out. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
   const { namespace, image = CONNECTIVITY_IMAGE, keep, perf, waitDuration: waitMs, settleDuration: settleMs } = flags;
   return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
-    if (targets.length < 2) {
-      if (silent.length > 0) throw firstFailure(context, silent);
-      throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
+    requireSeveral(
+      context,
+      { targets, silent },
+      {
+        says: 'a mesh is tested between at least two clusters',
         hint: 'Name their contexts with --context a,b, or take all with --all.',
-      });
-    }
+      },
+    );
     const members = await readServiceClusters(targets);
     const tested = await testConnectivity(context, members, {
       ...{ namespace, image, keep, perf, waitMs, settleMs },

@@ -8,7 +8,7 @@ import { type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { apart, type Remark, remarkWords } from '../../mesh/services/outlook.ts';
-import { stepData } from '../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -84,7 +84,7 @@ function result(
     data: {
       ...service,
       global,
-      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      steps: clusterSteps(steps),
       warnings: printable([...warnings, ...hazardWords(hazards)]),
     },
     text: (theme) => globalServiceText(service, global, { steps, remarks: printable(remarks) }, theme),

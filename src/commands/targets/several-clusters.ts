@@ -45,6 +45,21 @@ export async function withChosenClusters<T>(
   });
 }
 
+/**
+ * Sees that at least two clusters answer, for what goes from one to another.
+ * @param alone what is said where only one was named, with what names the others
+ * @throws MeshctlError `Usage` with that; why the others do not answer, where that is it
+ */
+export function requireSeveral(
+  context: CommandContext,
+  { targets, silent }: { targets: readonly Target[]; silent: readonly SilentCluster[] },
+  alone: { says: string; hint: string },
+): void {
+  if (targets.length > 1) return;
+  if (silent.length > 0) throw firstFailure(context, silent);
+  throw new MeshctlError('Usage', alone.says, { hint: alone.hint });
+}
+
 /** As {@link withChosenClusters}, for commands that write to each cluster on its own: one that was named may be silent too. */
 export async function withWritableClusters<T>(
   context: CommandContext,

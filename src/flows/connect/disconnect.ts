@@ -1,3 +1,4 @@
+import { asPlanned } from '../../kube/apply.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
@@ -5,7 +6,7 @@ import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { saysWhatStands, whatStands } from '../../mesh/connect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
@@ -51,10 +52,8 @@ export async function disconnectClusters(
   try {
     const what = prepared.partings.length > 0 ? 'the peers' : 'what is left';
     await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
-      writer.write(
-        plan.steps,
-        async ({ write }) => write as ReadyWrite,
-        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
+      writer.write(plan.steps, asPlanned, (target) =>
+        nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
       ),
     );
   } catch (error) {

@@ -1,4 +1,4 @@
-import { applySteps } from '../../kube/apply.ts';
+import { applySteps, asPlanned } from '../../kube/apply.ts';
 import { waitForList } from '../../kube/wait.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
@@ -17,7 +17,7 @@ import { livingPods } from '../../mesh/objects/pods.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
@@ -124,7 +124,7 @@ async function removeAll(
   if (removals.length === 0) return true;
   const remove = async (): Promise<boolean> => {
     const { error, journal } = await applySteps(client, removals, {
-      materialise: async ({ write }) => write as ReadyWrite,
+      materialise: asPlanned,
       signal: flow.signal,
     });
     if (!error) return true;

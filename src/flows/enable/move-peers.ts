@@ -1,11 +1,11 @@
 import pLimit from 'p-limit';
-import { applySteps, type Journal } from '../../kube/apply.ts';
+import { applySteps, asPlanned, type Journal } from '../../kube/apply.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { noteOfUnmoved, type PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { isRefusal, MeshctlError, warningOf } from '../../mesh/errors.ts';
 import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import { isConnected } from '../../mesh/status/status-tally.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -60,7 +60,7 @@ export async function switchAgents(
   const { client } = target;
   const write = async (): Promise<Journal> => {
     const { error, journal } = await applySteps(client, [step], {
-      materialise: async ({ write }) => write as ReadyWrite,
+      materialise: asPlanned,
       signal: flow.signal,
     });
     try {

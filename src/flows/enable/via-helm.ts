@@ -1,6 +1,6 @@
 import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
-import { applySteps, type Journal } from '../../kube/apply.ts';
+import { applySteps, asPlanned, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
 import { counted } from '../../mesh/counted.ts';
@@ -13,7 +13,7 @@ import { helmWords } from '../../mesh/enable/helm/words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
@@ -139,7 +139,7 @@ async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Pr
   const users = usersBesideHelm(draft);
   if (users.length === 0) return undefined;
   const { error, journal } = await applySteps(client, users, {
-    materialise: async ({ write }) => write as ReadyWrite,
+    materialise: asPlanned,
     signal: flow.signal,
   });
   if (!error) return journal;
@@ -159,7 +159,7 @@ async function giveFields(flow: Flow, { client }: Target, steps: readonly Step[]
     }));
     const there = (await Promise.all(made)).filter(({ before }) => before !== undefined);
     const { error } = await applySteps(client, there, {
-      materialise: async ({ write }) => write as ReadyWrite,
+      materialise: asPlanned,
       signal: flow.signal,
     });
     if (error) throw error;

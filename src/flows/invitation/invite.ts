@@ -1,3 +1,4 @@
+import { asPlanned } from '../../kube/apply.ts';
 import { heldKeySize } from '../../mesh/certificates/kept-lifetime.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -13,7 +14,7 @@ import {
 } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';
 import { newHeldKey, randomId } from '../../pki/signed-text.ts';
@@ -120,11 +121,7 @@ export async function writeInvite(flow: Flow, { target, steps }: PreparedInvite)
   const writer = createClusterWriter(flow, [target], 1);
   try {
     await during(flow, { doing: 'Keeping the key', done: 'The key is kept in this cluster' }, () =>
-      writer.write(
-        steps,
-        async ({ write }) => write as ReadyWrite,
-        async () => undefined,
-      ),
+      writer.write(steps, asPlanned, async () => undefined),
     );
   } catch (error) {
     await rollBackClusters(flow, [target], writer.journals, error);

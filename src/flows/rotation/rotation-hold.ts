@@ -15,8 +15,8 @@ import { allOrFirstError } from '../parallel.ts';
 import {
   beginRun,
   deletedOr,
-  END_TIMEOUT_MS,
   heldByDetails,
+  leaveMark,
   MARKED_AT_A_TIME,
   markAnew,
   markedBy,
@@ -151,23 +151,16 @@ async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
   if (other) throw atWork(target, other);
 }
 
-/** It is no failure where that is not possible: the mark is good for a minute. */
-async function leaveCluster({ client, namespace }: Target, { run }: RunMark): Promise<void> {
+function leaveCluster({ client, namespace }: Target, { run }: RunMark): Promise<void> {
   const ref = rotationLeaseRef(namespace);
-  const signal = AbortSignal.timeout(END_TIMEOUT_MS);
-  try {
-    await whileOthersWrite(async () => {
-      const live = await client.get(ref, { signal });
-      if (!live || holdOf('rotation', live)?.run !== run) return;
-      const { uid, resourceVersion } = live.metadata;
-      const patch = { metadata: { annotations: noHold('rotation') }, spec: { holderIdentity: null } };
-      await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), () =>
-        client.patch(ref, patch, { resourceVersion, signal }),
-      );
-    });
-  } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-  }
+  return leaveMark(client, ref, async (live, signal) => {
+    if (holdOf('rotation', live)?.run !== run) return;
+    const { uid, resourceVersion } = live.metadata;
+    const patch = { metadata: { annotations: noHold('rotation') }, spec: { holderIdentity: null } };
+    await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), () =>
+      client.patch(ref, patch, { resourceVersion, signal }),
+    );
+  });
 }
 
 /**

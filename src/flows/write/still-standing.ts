@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -8,7 +9,6 @@ import {
   configMapRef,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
-  SHARED_USER,
   secretRef,
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
@@ -78,7 +78,7 @@ export function removedMeanwhile(context: string, gone: readonly string[]): Mesh
 async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<string[]> {
   const [direction] = incoming;
   if (!direction || !managesUsers(direction.server.snapshot)) return [];
-  const users = new Set(incoming.map(({ credential }) => credential.user).filter((user) => user !== SHARED_USER));
+  const users = ownUsersOf(incoming);
   if (users.size === 0) return [];
   const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
   const live = await client.get(ref);

@@ -18,6 +18,7 @@ import {
   deletedOr,
   END_TIMEOUT_MS,
   heldByDetails,
+  leaveMark,
   MARKED_AT_A_TIME,
   markAnew,
   markedBy,
@@ -139,24 +140,16 @@ async function writeOwn(
   });
 }
 
-/** It is no failure where that is not possible: the mark is good for a minute. */
-async function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise<void> {
+function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise<void> {
   const ref = applyLeaseRef(namespace);
-  const signal = AbortSignal.timeout(END_TIMEOUT_MS);
-  try {
-    await whileOthersWrite(async () => {
-      const live = await client.get(ref, { signal });
-      if (!live) return;
-      const { uid, resourceVersion } = live.metadata;
-      const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()));
-      const patch = { metadata: { annotations: workingAnnotation(own, null) } };
-      const unmark = () => client.patch(ref, patch, { resourceVersion, signal });
-      if (others.length === 0) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
-      else await unmark();
-    });
-  } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-  }
+  return leaveMark(client, ref, async (live, signal) => {
+    const { uid, resourceVersion } = live.metadata;
+    const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()));
+    const patch = { metadata: { annotations: workingAnnotation(own, null) } };
+    const unmark = () => client.patch(ref, patch, { resourceVersion, signal });
+    if (others.length === 0) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
+    else await unmark();
+  });
 }
 
 /**

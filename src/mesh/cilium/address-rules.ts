@@ -39,32 +39,40 @@ interface RuleOfCilium {
   toGroups?: unknown[];
   fromEntities?: string[];
   toEntities?: string[];
-  fromEndpoints?: SelectorOfRule[];
-  toEndpoints?: SelectorOfRule[];
+  fromEndpoints?: LabelSelector[];
+  toEndpoints?: LabelSelector[];
 }
 
-interface SelectorOfRule {
+/** Of pods, in the policies of Kubernetes and of Cilium. */
+export interface LabelSelector {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string }[];
 }
 
+interface NetworkPolicyPeer {
+  ipBlock?: RangeOfRule;
+  podSelector?: LabelSelector;
+}
+
+/** Whom the rules of a NetworkPolicy are about, in both directions. @param spec that of the policy */
+export function networkPolicyPeers(spec: unknown): NetworkPolicyPeer[] {
+  const { ingress = [], egress = [] } = (spec ?? {}) as {
+    ingress?: { from?: NetworkPolicyPeer[] }[];
+    egress?: { to?: NetworkPolicyPeer[] }[];
+  };
+  return [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
+}
+
 /** The rules by address and by entity of a NetworkPolicy, a CiliumNetworkPolicy or a CiliumClusterwideNetworkPolicy. */
 export function addressRulesOf({ kind, spec, specs }: KubeObject): AddressRule[] {
-  if (kind === 'NetworkPolicy') return rulesOfKubernetes(spec);
+  if (kind === 'NetworkPolicy') {
+    return networkPolicyPeers(spec).flatMap(({ ipBlock }) => (ipBlock ? [rangeRule(ipBlock, false)] : []));
+  }
   const parts = [spec, ...((specs ?? []) as unknown[])] as (Record<string, RuleOfCilium[] | null> | null | undefined)[];
   return parts.flatMap((part) => [
     ...[...(part?.ingress ?? []), ...(part?.egress ?? [])].flatMap((rule) => rulesOfCilium(rule, false)),
     ...[...(part?.ingressDeny ?? []), ...(part?.egressDeny ?? [])].flatMap((rule) => rulesOfCilium(rule, true)),
   ]);
-}
-
-function rulesOfKubernetes(spec: unknown): AddressRule[] {
-  const { ingress = [], egress = [] } = (spec ?? {}) as {
-    ingress?: { from?: { ipBlock?: RangeOfRule }[] }[];
-    egress?: { to?: { ipBlock?: RangeOfRule }[] }[];
-  };
-  const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
-  return peers.flatMap(({ ipBlock }) => (ipBlock ? [rangeRule(ipBlock, false)] : []));
 }
 
 function rulesOfCilium(rule: RuleOfCilium, denies: boolean): AddressRule[] {
@@ -86,7 +94,7 @@ function rangeRule({ cidr, except }: RangeOfRule, denies: boolean): AddressRule 
 }
 
 /** The entities that a selector has as labels: `reserved:world` (Cilium's pkg/policy/api/entity.go). */
-function reservedIn({ matchLabels = {}, matchExpressions = [] }: SelectorOfRule): string[] {
+function reservedIn({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string[] {
   const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
   return keys.flatMap((key) => (key.startsWith('reserved:') ? [key.slice('reserved:'.length)] : []));
 }

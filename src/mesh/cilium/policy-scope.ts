@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { type LabelSelector, networkPolicyPeers } from './address-rules.ts';
 import { obeysKey } from './known-keys.ts';
 import { type CiliumVersion, compareMinors, versionOfAgents } from './versions/versions.ts';
 
@@ -27,11 +28,6 @@ export function selectsLocalCluster({
 }
 
 const CLUSTER_LABEL = 'io.cilium.k8s.policy.cluster';
-
-interface LabelSelector {
-  matchLabels?: Record<string, string>;
-  matchExpressions?: { key: string }[];
-}
 
 interface CiliumRule {
   fromEndpoints?: LabelSelector[];
@@ -62,19 +58,9 @@ export function ciliumPolicyFollowsDefault({ spec, specs }: KubeObject): boolean
     });
 }
 
-interface NetworkPolicyPeer {
-  ipBlock?: unknown;
-  podSelector?: LabelSelector;
-}
-
 /** Whether a NetworkPolicy has a peer that names no cluster (Cilium's pkg/k8s/network_policy.go). */
 export function networkPolicyFollowsDefault({ spec }: KubeObject): boolean {
-  const { ingress = [], egress = [] } = (spec ?? {}) as {
-    ingress?: { from?: NetworkPolicyPeer[] }[];
-    egress?: { to?: NetworkPolicyPeer[] }[];
-  };
-  const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
-  return peers.some(({ ipBlock, podSelector }) => {
+  return networkPolicyPeers(spec).some(({ ipBlock, podSelector }) => {
     if (ipBlock) return false;
     const named = podSelector?.matchLabels?.[CLUSTER_LABEL];
     return !named && !podSelector?.matchExpressions?.some(({ key }) => key === CLUSTER_LABEL);

@@ -79,8 +79,13 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   ];
 }
 
+/** The users of their own by which clients log in, each once. */
+export function ownUsersOf(incoming: readonly Direction[]): Set<string> {
+  return new Set(incoming.map(({ credential }) => credential.user).filter((user) => user !== SHARED_USER));
+}
+
 function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): Step[] {
-  const users = new Set(incoming.map(({ credential }) => credential.user).filter((user) => user !== SHARED_USER));
+  const users = ownUsersOf(incoming);
   if (users.size === 0 || !managesUsers(snapshot)) return [];
   const wanted = [...users].sort();
   const ref = configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { NAME_ALPHABET } from '../apiserver/storage/lifecycle.ts';
 import type { Store, StoreEvent } from '../apiserver/storage/object-store.ts';
+import { isControlledBy, type Pod, typeOf } from '../objects.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** What a controller works with. */
@@ -39,6 +40,13 @@ type Enqueue = (namespace: string | undefined, name: string) => void;
 
 /** The field manager of the sandbox's controllers, as the real ones have it. */
 export const CONTROLLER_MANAGER = 'kube-controller-manager';
+
+/** The pods that an object controls, without those that are on their way out. */
+export function podsOf({ store }: ControllerWorld, owner: KubeObject): Pod[] {
+  const { namespace = '' } = owner.metadata;
+  const all = store.list({ ...typeOf('Pod'), namespace }) as Pod[];
+  return all.filter((pod) => isControlledBy(pod, owner) && !pod.metadata.deletionTimestamp);
+}
 
 /** Writes what a controller has seen of an object, if that is something else than what it says already. */
 export function storeStatus(

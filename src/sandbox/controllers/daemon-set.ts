@@ -1,17 +1,7 @@
 import { unmetChoice } from '../../mesh/objects/node-affinity.ts';
 import { isPodOver } from '../../mesh/objects/pods.ts';
 import { OF_DAEMON_SETS, repels } from '../../mesh/objects/taints.ts';
-import {
-  choosable,
-  type DaemonSet,
-  isControlledBy,
-  isPodReady,
-  type Node,
-  ownerReference,
-  type Pod,
-  ref,
-  typeOf,
-} from '../objects.ts';
+import { choosable, type DaemonSet, isPodReady, type Node, ownerReference, type Pod, ref, typeOf } from '../objects.ts';
 import {
   CONTROLLER_MANAGER,
   type Controller,
@@ -19,6 +9,7 @@ import {
   enqueuer,
   followOwned,
   nameSuffix,
+  podsOf,
   resolveCount,
   stableJson,
   storeStatus,
@@ -47,9 +38,7 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
     ({ metadata }) => unmetChoice(set.spec.template.spec, choosable(metadata)) === undefined,
   );
   const nodes = chosen.filter((node) => !isTainted(set, node));
-  const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
-    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
-  );
+  const pods = podsOf(world, set);
   // A node is to have one that runs: what is left of another goes, so that the next look makes its successor.
   for (const pod of pods.filter(isPodOver)) deletePod(world, set, pod);
   const podOf = new Map(pods.map((pod) => [pod.spec.nodeName, pod]));

@@ -1,5 +1,5 @@
 import { isPodOver } from '../../mesh/objects/pods.ts';
-import { isControlledBy, isPodReady, ownerReference, type Pod, type ReplicaSet, ref, typeOf } from '../objects.ts';
+import { isPodReady, ownerReference, type Pod, type ReplicaSet, ref, typeOf } from '../objects.ts';
 import {
   CONTROLLER_MANAGER,
   type Controller,
@@ -7,6 +7,7 @@ import {
   enqueuer,
   followOwned,
   nameSuffix,
+  podsOf,
   storeStatus,
 } from './controller.ts';
 import { recordEvent } from './event.ts';
@@ -20,9 +21,7 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   const { store } = world;
   const set = store.get(ref('ReplicaSet', namespace, name)) as ReplicaSet | undefined;
   if (!set || set.metadata.deletionTimestamp) return;
-  const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
-    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp && !isPodOver(pod),
-  );
+  const pods = podsOf(world, set).filter((pod) => !isPodOver(pod));
   const wanted = set.spec.replicas ?? 1;
   if (pods.length < wanted) createPods(world, set, pods, wanted - pods.length);
   if (pods.length > wanted) {

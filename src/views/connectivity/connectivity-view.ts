@@ -7,7 +7,7 @@ import {
 } from '../../mesh/connectivity/connectivity.ts';
 import { capital, shareOf } from '../../mesh/counted.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { junitXml, leftoverCase, unreachableFailure } from '../junit.ts';
+import { junitXml, leftoverCase, unreachableCases } from '../junit.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 
@@ -46,11 +46,7 @@ export function connectivityJunit(
     }),
     ...(result.result === 'skip' && { skipped: result.evidence }),
   }));
-  const silent = untested.map((cluster) => ({
-    name: `context ${cluster.context}`,
-    className: 'connectivity.clusters',
-    failure: unreachableFailure(cluster),
-  }));
+  const silent = unreachableCases('connectivity', untested);
   const kept = left.map((one) => leftoverCase('connectivity', one));
   return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent, ...kept] }]);
 }

@@ -5,7 +5,7 @@ import { afterParting, type Pair, pairsOfDials } from '../../mesh/file/differenc
 import type { NamedDial } from '../../mesh/file/topology.ts';
 import { partedLines } from '../connect/disconnect-view.ts';
 import { hintLines } from '../hint-lines.ts';
-import { countActions, stepData } from '../plan/plan-data.ts';
+import { clusterSteps, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
@@ -35,7 +35,7 @@ export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record
     ...(shutOut.length > 0 ? { shutOut: printable(shutOut) } : {}),
     ...(stillEnabled.length > 0 ? { stillEnabled: printable(stillEnabled) } : {}),
     verified,
-    steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+    steps: clusterSteps(steps),
   };
 }
 

@@ -39,6 +39,11 @@ export interface StepData {
 const DIGEST_DIGITS = 12;
 const ISSUED_LATER = 'made when the plan is applied';
 
+/** Steps of several clusters, each with its context. */
+export function clusterSteps(steps: readonly Step[]): ({ cluster: string } & StepData)[] {
+  return steps.map((step) => ({ cluster: step.cluster, ...stepData(step) }));
+}
+
 /** A step as data for `-o json`. Of a Secret show key names, sizes and digests, and what the planner says in words; nothing of it can do anything to a terminal. */
 export function stepData(step: Step): StepData {
   const { action, object, why, changes } = step;

@@ -2,7 +2,7 @@ import { failureTitle, whyUnneeded } from '../../mesh/probe/advice.ts';
 import { isBroken, variantWords } from '../../mesh/probe/paths.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { isUntestedIn, notTested } from '../../mesh/probe/untested.ts';
-import { type JunitCase, junitXml, leftoverCase, unreachableFailure } from '../junit.ts';
+import { type JunitCase, junitXml, leftoverCase, unreachableCases } from '../junit.ts';
 
 /**
  * A case for each kind of packets from cluster to cluster. What the mesh works without does not fail; what it needs and
@@ -42,11 +42,7 @@ export function probeJunit({ paths, failures, untested, unseen = [], unreachable
     className: `probe.nodes of ${cluster}`,
     failure: { type: 'not-tested', message: 'nothing was seen from or to it, so it is not proved', text: why },
   }));
-  const silent = unreachable.map((cluster) => ({
-    name: `context ${cluster.context}`,
-    className: 'probe.clusters',
-    failure: unreachableFailure(cluster),
-  }));
+  const silent = unreachableCases('probe', unreachable);
   const kept = left.map((one) => leftoverCase('probe', one));
   return junitXml([{ name: 'meshctl connectivity probe', cases: [...cases, ...unproved, ...silent, ...kept] }]);
 }

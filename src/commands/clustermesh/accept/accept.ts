@@ -9,7 +9,7 @@ import { fingerprintOf } from '../../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../../mesh/invitation/parse-message.ts';
 import { isChange } from '../../../mesh/plan/plan.ts';
 import { acceptText } from '../../../views/invitation/accept-view.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../../views/plan/plan-data.ts';
 import { agreedWords, peersData, planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -100,7 +100,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       data: {
         ...joined,
         ...peersData(effects),
-        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        steps: clusterSteps(steps),
         warnings: printable([...connect.warnings, ...agreedWords(report)]),
       },
       text: (theme) => acceptText({ ...joined, steps }, theme),

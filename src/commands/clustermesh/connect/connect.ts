@@ -13,7 +13,7 @@ import { unprovedDials } from '../../../mesh/connect/unproved.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import type { ProbeExtent } from '../../../mesh/probe/report.ts';
 import { connectText } from '../../../views/connect/connect-view.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../../views/plan/plan-data.ts';
 import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -135,7 +135,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         ...(unproved.length > 0 ? { unproved } : {}),
         ...(probed.length > 0 ? { probed } : {}),
         ...peersData(effects),
-        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        steps: clusterSteps(steps),
         warnings,
       },
       text: (theme) =>

@@ -29,7 +29,7 @@ import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import { silentContexts } from '../../../mesh/status/mesh-status.ts';
 import { seenData } from '../../../views/connect/seen-data.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../../views/plan/plan-data.ts';
 import { agreedWords } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -220,7 +220,7 @@ async function carryOut(
     cluster: name,
     ...(still ? { stillEnabled: printable(still) } : {}),
     stillPointingHere: remaining,
-    steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+    steps: clusterSteps(made),
   }));
   const verified = clusters.every((one) => one.verified);
   const all = leavingTargets(leaving).map(({ client }) => client.context);

@@ -25,7 +25,7 @@ import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { seenData } from '../../../views/connect/seen-data.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../../views/plan/plan-data.ts';
 import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -177,7 +177,7 @@ async function carryOut(
       ...(shutOut.length > 0 ? { shutOut } : {}),
       ...(unreached.length > 0 ? { unreached } : {}),
       ...peersData(effects),
-      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      steps: clusterSteps(steps),
       warnings,
       ...seen,
     },

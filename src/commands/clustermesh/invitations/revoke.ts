@@ -5,7 +5,7 @@ import { readLostBackends } from '../../../flows/services/read-lost-backends.ts'
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { revokeCommand } from '../../../mesh/invitation/record.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
-import { stepData } from '../../../views/plan/plan-data.ts';
+import { clusterSteps } from '../../../views/plan/plan-data.ts';
 import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -59,7 +59,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       data: {
         ...data,
         ...peersData(effects),
-        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        steps: clusterSteps(steps),
       },
       text: (theme) => revokeText(data, theme),
       exitCode: verified ? 0 : 1,
