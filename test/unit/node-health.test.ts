@@ -33,7 +33,7 @@ function healthOf(count: number, own: number, lost: readonly number[], of: Healt
   return Array.from({ length: count }, (_, index) => index + 1)
     .filter((id) => id !== own)
     .map((id) => ({
-      ...{ node: `mesh-${id}/n1`, probed: true, unprobed: [] },
+      ...{ node: `mesh-${id}/node-1`, probed: true, unprobed: [] },
       problems: lost.includes(id)
         ? (['icmp', 'http'] as const).map((probe) => ({ of, probe, address: '', says: 'timed out' }))
         : [],
@@ -82,9 +82,9 @@ describe('a cut', () => {
   it('has a case of each direction, and a probe of all its ends', () => {
     const [found] = failuresOf(inputOf(meshOf(3), { 1: [2, 3], 2: [1], 3: [1] }));
     expect(found?.args.cases).toEqual([
-      'n1 to mesh-2/n1 (node icmp: timed out; node http: timed out)',
-      'n1 to mesh-3/n1 (node icmp: timed out; node http: timed out)',
-      'n1 to mesh-1/n1 (node icmp: timed out; node http: timed out)',
+      'n1 to mesh-2/node-1 (node icmp: timed out; node http: timed out)',
+      'n1 to mesh-3/node-1 (node icmp: timed out; node http: timed out)',
+      'n1 to mesh-1/node-1 (node icmp: timed out; node http: timed out)',
     ]);
     expect(found?.message).toMatch(/^contexts c1, c2, c3: .*; and 1 more$/);
     expect(found?.hint).toMatch(/firewalls.*: meshctl connectivity probe --context c1,c2,c3$/);
@@ -125,11 +125,39 @@ describe('a health endpoint that does not answer', () => {
   });
 
   it.each([
-    ['its agent lacks the cluster', 1, ['n1'], 'Find the cause'],
-    ['another agent of its cluster does', 1, ['n2'], 'firewall'],
+    ['its agent lacks the cluster', 1, ['node-1'], 'Find the cause'],
+    ['another agent of its cluster does', 1, ['node-2'], 'firewall'],
     ['none does', 2, [], 'firewall'],
   ])('goes by what agents say of it: %s', (_what, connected, nodes, hint) => {
     const input = inputOf(meshOf(2), { 1: [2] }, 'endpoint', { 2: reportOf(connected, nodes) });
     expect(failuresOf(input)[0]?.hint).toContain(hint);
+  });
+});
+
+describe('a node that is gone', () => {
+  const nodesOf = (...names: string[]) =>
+    names.map((name) => ({ name, ready: true, labels: {}, addresses: [], podCidrs: [] }));
+
+  it('is said to be gone where its CiliumNode stays: no network is blamed, and a packet would show nothing', () => {
+    const [one, two] = meshOf(2) as [ClusterSnapshot, ClusterSnapshot];
+    const input = inputOf([one, { ...two, nodes: nodesOf('node-2') }], { 1: [2] });
+    const check = MESH_CHECKS.filter(({ id }) => id === 'node-health').map((one) => ({
+      ...one,
+      needs: [],
+      saidBy: [],
+    }));
+    const found = describeFindings(check, runChecks(check, input));
+    expect(found.map(({ severity, cluster: context }) => [severity, context])).toEqual([['warn', 'c1']]);
+    expect(found[0]?.message).toContain('mesh-2 has no Node node-1 any more, only the CiliumNode');
+    expect(found[0]?.hint).toMatch(/kubectl --context c2 delete ciliumnode node-1$/);
+    expect(found[0]?.hint).not.toContain('probe');
+  });
+
+  it.each([
+    ['is there', nodesOf('node-1', 'node-2')],
+    ['is of a cluster whose nodes were not read', []],
+  ])('is not said to be gone where it %s', (_where, nodes) => {
+    const [one, two] = meshOf(2) as [ClusterSnapshot, ClusterSnapshot];
+    expect(failuresOf(inputOf([one, { ...two, nodes }], { 1: [2] }))).toHaveLength(1);
   });
 });

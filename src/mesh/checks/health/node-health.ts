@@ -26,6 +26,7 @@ import {
   type MeshCheckInput,
   type NodeHealth,
 } from '../shared/mesh-input.ts';
+import { isNodeGone, leftOfNodes } from './gone-nodes.ts';
 import { clusterOfNode, isGrave, isPortRefused, problemWord } from './health-problems.ts';
 import { type NoWayBack, noWayBack } from './way-back.ts';
 
@@ -51,9 +52,14 @@ export const NODE_HEALTH: MeshCheck = {
   ...nodesAsked(QUESTION),
   run: (input, all) => {
     const lost = input.clusters.flatMap((cluster) => lostFrom(cluster, input, all));
-    const waiting = lost.filter(({ because }) => because !== undefined);
-    const cut = lost.filter(({ because }) => because === undefined);
-    return [...cutsAmong(cut).map((one) => findingOfCut(one, all)), ...waitingFor(waiting, all)];
+    const there = lost.filter(({ wasOf }) => wasOf === undefined);
+    const waiting = there.filter(({ because }) => because !== undefined);
+    const cut = there.filter(({ because }) => because === undefined);
+    return [
+      ...cutsAmong(cut).map((one) => findingOfCut(one, all)),
+      ...waitingFor(waiting, all),
+      ...waitingForRemoval(lost),
+    ];
   },
   says: ({ args }) => {
     const where = args.contexts ? `contexts ${listed(args.contexts)}` : `context "${args.context}"`;
@@ -73,6 +79,8 @@ interface Lost {
   isGrave: boolean;
   /** What keeps its pods from answering, whatever the network does. */
   because: NoWayBack | undefined;
+  /** The cluster of a node that Kubernetes does not have any more, and Cilium still has. */
+  wasOf: ClusterSnapshot | undefined;
 }
 
 function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly ClusterSnapshot[]): Lost[] {
@@ -93,6 +101,7 @@ function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly
         const place = other && { to: other, node: health.node.slice(to.length + 1) };
         return {
           ...{ cluster, node, health, to },
+          wasOf: place && isNodeGone(place) ? other : undefined,
           isGrave: health.problems.some((problem) => isGrave(problem, health, cluster, all)),
           because: isOfPods && place ? wayBackOf(place) : undefined,
         };
@@ -172,6 +181,19 @@ function waitingFor(waiting: readonly Lost[], all: readonly ClusterSnapshot[]): 
     const hint = `Find the cause: ${meshctlCommand('clustermesh check', { context: [context, peer] })}`;
     return [findingOf(ID, own.some((one) => one.isGrave) ? 'fail' : 'warn', context, args, hint)];
   });
+}
+
+/** What is lost with nodes that Kubernetes does not have any more: no packet is missing that anybody waits for. */
+function waitingForRemoval(lost: readonly Lost[]): Finding[] {
+  return [...groupBy(lost, ({ cluster, wasOf }) => JSON.stringify([cluster.context, wasOf?.context])).values()].flatMap(
+    (own) => {
+      const [first] = own;
+      if (!first?.wasOf) return [];
+      const names = [...new Set(own.map(({ health, to }) => health.node.slice(to.length + 1)))].sort();
+      const { because, hint } = leftOfNodes(first.wasOf, names);
+      return [findingOf(ID, 'warn', first.cluster.context, { ...shown(own.map(caseOf)), because }, hint)];
+    },
+  );
 }
 
 /** A probe needs both ends: those that agents name, of which other clusters were read or not. */
