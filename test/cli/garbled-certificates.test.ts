@@ -1,5 +1,7 @@
 /** A file that is garbage is there: whoever reads that it is missing, or another one's, looks for what they do not find. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { groupBy } from '../../src/mesh/pairs.ts';
+import { type CheckEntry, checkEntries } from '../support/check-scenarios.ts';
 import { type ClusterState, stateOf } from '../support/cluster-state.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
 import { untilHealthy } from '../support/open-look.ts';
@@ -38,6 +40,16 @@ const COMMANDS = [
 const OF_OTHERS =
   /\bis missing|\bis gone|no certificate yet|no CA certificate is stored|different certificate|has changed/;
 
+/** The clusters of which a check says nothing that has found nothing wrong: whether all is well there, or why nobody knows. */
+function withoutRows(entries: readonly CheckEntry[]): string[] {
+  return [...groupBy(entries, ({ id }) => id)].flatMap(([id, rows]) => {
+    if (rows.some(({ severity }) => severity === 'fail' || severity === 'warn')) return [];
+    const all = ['mesh-1', 'mesh-2'];
+    const named = rows.flatMap(({ cluster, args }) => [cluster ?? args.contexts ?? all].flat());
+    return all.filter((context) => !named.includes(context)).map((context) => `${id} of ${context}`);
+  });
+}
+
 describe('garbage', () => {
   it.each(FILES)('in Secret %s for %s is called so by each command that speaks of it', async (secret, key) => {
     setSecret(mesh.one, secret, { [key]: 'garbage' });
@@ -45,6 +57,7 @@ describe('garbage', () => {
       const said = await Promise.all(COMMANDS.map(async (argv) => textOf(await mesh.meshctl(argv))));
       expect(said.flatMap((text) => text.split('\n').filter((line) => OF_OTHERS.test(line)))).toEqual([]);
       expect(said.some((text) => /cannot be read|no readable/.test(text))).toBe(true);
+      expect(withoutRows(await checkEntries(mesh.meshctl, 'mesh-1,mesh-2'))).toEqual([]);
     } finally {
       state.restore();
     }

@@ -259,7 +259,11 @@ export async function lookAt(
         return [context, seen] as const;
       });
       const input = { clusters: whole, now, observed: new Map(observed) };
-      const entries = describeFindings(asked, runChecksByMesh(MESH_CHECKS, input, suppressed));
+      const entries = describeFindings(
+        asked,
+        runChecksByMesh(MESH_CHECKS, input, suppressed),
+        whole.map(({ context }) => context),
+      );
       return entries.filter(({ severity }) => severity !== 'pass');
     },
   };

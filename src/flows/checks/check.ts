@@ -156,7 +156,11 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       // Before they are connected, of whatever mesh, the question is whether they can be one.
       const run = pre ? runChecks : runChecksByMesh;
       // What a check needs can be of a category that was not asked for.
-      const found = describeFindings(checks, run(all, input, options.suppress));
+      const found = describeFindings(
+        checks,
+        run(all, input, options.suppress),
+        snapshots.map(({ context }) => context),
+      );
       const look = lookingAgain(snapshots, 'check');
       const forced = await withForce(
         flow,

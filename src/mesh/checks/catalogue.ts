@@ -1,3 +1,4 @@
+import { groupBy } from '../pairs.ts';
 import { ADMISSION_CHECKS } from './admission.ts';
 import { ANSWER_CHECKS } from './answers.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
@@ -64,10 +65,12 @@ export interface CheckEntry extends Finding {
 /**
  * Findings with their checks' words. What follows from another of them is a skip that points to it, once for each; so is what
  * nobody has noticed yet where the check that looks for it was not to be heard.
+ * @param contexts of the clusters that were judged: where all that a check found in some is said by others, it passes in the rest
  */
 export function describeFindings(
   checks: readonly Pick<MeshCheck, 'id' | 'category' | 'title' | 'says'>[],
   findings: readonly Finding[],
+  contexts: readonly string[] = [],
 ): CheckEntry[] {
   const byId = new Map(checks.map((check) => [check.id, check]));
   const failures = findings.filter(({ id, severity }) => severity === 'fail' && byId.has(id));
@@ -79,7 +82,7 @@ export function describeFindings(
       .flatMap((id) => failures.find((other) => other.id === id && isCauseOf(other, finding)) ?? [])[0];
   const replaced = failures.filter((failure) => failure.id === PEER_IDENTITY && causeOf(failure) === undefined);
   const pointed = new Set<string>();
-  return findings.flatMap((finding) => {
+  const told = findings.flatMap((finding) => {
     const check = byId.get(finding.id);
     if (!check) return [];
     const { category, title } = check;
@@ -91,14 +94,42 @@ export function describeFindings(
       ? skipped(finding, `see ${cause.id}`)
       : unheard
         ? skipped(finding, `${unheard.id} looks for what is wrong, and is suppressed`)
-        : finding;
-    if (said !== finding) {
-      const key = JSON.stringify(said);
-      if (pointed.has(key)) return [];
-      pointed.add(key);
-    }
-    return [{ ...said, category, title, ...(said.severity === 'pass' ? {} : { message: wordsOf(check, said) }) }];
+        : [finding];
+    return said.flatMap((one): CheckEntry[] => {
+      if (one !== finding) {
+        const key = JSON.stringify(one);
+        if (pointed.has(key)) return [];
+        pointed.add(key);
+      }
+      return [{ ...one, category, title, ...(one.severity === 'pass' ? {} : { message: wordsOf(check, one) }) }];
+    });
   });
+  return [...groupBy(told, ({ id }) => id)].flatMap(([id, entries]) => [
+    ...passesBeside(
+      entries,
+      findings.filter((finding) => finding.id === id),
+      contexts,
+    ),
+    ...entries,
+  ]);
+}
+
+/**
+ * That a check passes in the clusters of which it found nothing, where all that it found in others has become a skip: one that fails says
+ * nothing of these, and nor does a skip.
+ */
+function passesBeside(
+  entries: readonly CheckEntry[],
+  findings: readonly Finding[],
+  contexts: readonly string[],
+): CheckEntry[] {
+  const [first] = entries;
+  const hadFound = findings.some(({ severity }) => severity === 'fail' || severity === 'warn');
+  if (!first || !hadFound || entries.some(({ severity }) => severity !== 'skip')) return [];
+  const named = entries.flatMap(({ cluster, args }) => [cluster ?? args.contexts ?? contexts].flat());
+  const rest = contexts.filter((context) => !named.includes(context));
+  const { id, category, title } = first;
+  return rest.length === 0 ? [] : [{ id, severity: 'pass', args: { contexts: rest }, category, title }];
 }
 
 /** That a peer is another cluster by now. */
@@ -120,13 +151,11 @@ function isCauseOf({ cluster, args: found }: Finding, { args }: Finding): boolea
   return things.length === 0 || wanted.length === 0 || things.some((one) => wanted.includes(one));
 }
 
-/** One cause is one failure: what comes of it is not looked at on its own. */
-function skipped({ id, cluster }: Finding, reason: string): Finding {
-  return {
-    id,
-    severity: 'skip',
-    ...(cluster === undefined ? { args: { reason } } : { cluster, args: { context: cluster, reason } }),
-  };
+/** One cause is one failure: what comes of it is not looked at on its own, wherever it is felt. */
+function skipped({ id, cluster, args: { contexts, affects } }: Finding, reason: string): Finding[] {
+  const places = [cluster ?? contexts ?? [], affects ?? []].flat() as string[];
+  if (places.length === 0) return [{ id, severity: 'skip', args: { reason } }];
+  return places.map((context) => ({ id, severity: 'skip', cluster: context, args: { context, reason } }));
 }
 
 function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {

@@ -113,6 +113,7 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
     reason: [...(lead === undefined ? [] : [lead]), says, ...why].join(': '),
     ...(peers.length > 0 ? { peers } : {}),
     ...(isStanding ? { standing: true } : {}),
+    ...(isStanding && cause ? affectedBy(cause, reports) : {}),
     ...(foundBy === undefined
       ? {}
       : { foundBy, ...(cause ? placeOf(cause, reports) : { foundIn: contexts[0] ?? '' }) }),
@@ -121,6 +122,16 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
   return context !== undefined && more.length === 0
     ? findingOf(ID, 'fail', context, args, hint)
     : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
+}
+
+/** The other clusters whose nodes lose a peer by a fault that they have not noticed yet: those that dial the server which has it. */
+function affectedBy({ component, context }: Fault, reports: readonly StatusReport[]): { affects?: readonly string[] } {
+  const own = reports.find((report) => report.context === context);
+  if (component !== 'apiserver' || !own) return {};
+  const clients = reports.filter(
+    (report) => report !== own && report.peers.some(({ name }) => name === peerNameOf(own)),
+  );
+  return clients.length > 0 ? { affects: clients.map((client) => client.context) } : {};
 }
 
 /** What a check says of a peer that dials, where that was read: it lacks a user here, or is not dialled back. */
