@@ -7,7 +7,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { checkJunit, checkText } from '../../src/views/checks/check-view.ts';
 import { MESH, type SubjectMesh } from '../support/check-subjects.ts';
-import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const THEME = { ok: String, warn: String, fail: String, dim: String, bold: String } as never;
 
@@ -107,6 +107,12 @@ describe('checks', () => {
       peerCertificates: new Map([...peerCertificates, ...(held ? [['mesh-3', held] as const] : [])]),
     };
   });
+  const withoutKvstoremesh = inOne(({ objects }) => ({
+    objects: new Map([
+      ...objects,
+      ['Deployment/kube-system/clustermesh-apiserver', apiserverDeployment({ kvstoremesh: false })],
+    ]),
+  }));
   const oneSilent = observing(({ nodes }) => ({ nodes: [...nodes, { node: 'node-7' }] }));
   const rangesUnread = inOne(({ ciliumConfig }) => ({
     ciliumPodCidrs: undefined,
@@ -131,7 +137,13 @@ describe('checks', () => {
       (id): Case => [id, 'the cluster of a peer was not read', withThirdPeer, /^mesh-3: not among the clusters/],
     ),
     ['cluster-id-unique', 'the id of a peer is not known', withThirdPeer, /the ids of its peers mesh-3 are/],
-    ['peer-identity', 'a peer is not in the record', withThirdPeer, /it has no record of mesh-3/],
+    ['peer-identity', 'a peer is not in the record', withThirdPeer, /its KVStoreMesh has no record of mesh-3 yet/],
+    [
+      'peer-identity',
+      'nothing makes a record of a peer',
+      (mesh) => withoutKvstoremesh(withThirdPeer(mesh)),
+      /only KVStoreMesh keeps a record of mesh-3, and it is off/,
+    ],
     ...['pod-cidr-overlap', 'node-address-overlap'].map(
       (id): Case => [id, 'CiliumNodes were not read', rangesUnread, /its CiliumNodes could not be listed/],
     ),

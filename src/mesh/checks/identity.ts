@@ -13,11 +13,12 @@ import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, ownedElsewhere } from '../command-line.ts';
 import { forget } from '../connect/dead-cluster.ts';
+import { firstOf } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { isDialledAt } from '../peers/namesakes.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { configuredPeers, kvstoremeshDials } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import {
@@ -110,18 +111,18 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
     subject: (cluster, { clusters, peerIds, peerIdsRefused }) => {
       const known = peerIds?.get(cluster.context);
-      const missing = known
-        ? 'it has no record of the other clusters'
-        : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
       const dialled = configuredPeers(cluster).filter((peer) => peer !== knownAs(cluster));
       const unrecorded = dialled.filter((peer) => !known?.has(peer));
+      const missing = known
+        ? saysUnrecorded(cluster, unrecorded)
+        : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
       const [notCompared] = peersNotCompared(peersOutside(cluster, clusters).filter((peer) => known?.has(peer)));
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
         otherwise: dialled.length > 0 ? (notCompared ?? missing) : 'it dials no cluster',
         isBlind: !known && dialled.length > 0 && peerIdsRefused?.has(cluster.context),
         unseen: [
-          ...(unrecorded.length > 0 ? [`it has no record of ${unrecorded.join(', ')}`] : []),
+          ...(unrecorded.length > 0 ? [saysUnrecorded(cluster, unrecorded)] : []),
           ...[notCompared ?? []].flat(),
         ],
       };
@@ -163,6 +164,17 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       `context "${args.context}" has a peer "${args.former}", which is the former name of ${args.name} (context "${args.named}")`,
   },
 ];
+
+/**
+ * Why a cluster's etcd does not describe peers that it dials. KVStoreMesh writes down how a peer describes itself each time that it has
+ * connected to it (Cilium's pkg/clustermesh/kvstoremesh), agents by themselves do not.
+ */
+function saysUnrecorded(cluster: ClusterSnapshot, peers: readonly string[]): string {
+  const names = peers.length > 0 ? firstOf(peers) : 'the other clusters';
+  return kvstoremeshDials(cluster) === false
+    ? `only KVStoreMesh keeps a record of ${names}, and it is off`
+    : `its KVStoreMesh has no record of ${names} yet: it makes one once it is connected`;
+}
 
 function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
   try {
