@@ -1,6 +1,8 @@
-import { isSameKey } from '../certificates/trust.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
+import { isSameKey, issuerOf, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
@@ -90,22 +92,34 @@ function authorityStep(
   keepCertificates: boolean,
 ): Step {
   const base = { cluster: snapshot.context, object: refOf(live), changes: [], before: live };
-  const users = stillSigned(snapshot, steps);
-  const reason =
-    reasonToKeep(live, false) ??
-    (keepCertificates ? '--keep-certificates' : users.length > 0 ? `it signed ${users.join(', ')}` : undefined);
+  const reason = reasonToKeep(live, false) ?? (keepCertificates ? '--keep-certificates' : whoUses(snapshot, steps));
   if (reason) return { ...base, action: 'keep', why: reason, isSpared: true };
   // The key is not read, and goes all the same.
   const changes = snapshot.ca?.hasKey === false ? [] : [{ path: 'data.ca.key' }];
   return { ...base, action: 'delete', changes, why: 'meshctl put the CA there', write: { method: 'delete' } };
 }
 
-/** Secrets that stay, with certificates of this CA. */
-function stillSigned({ tlsSecrets, ca }: ClusterSnapshot, steps: readonly Step[]): string[] {
+/**
+ * Why the CA stays for others, as a clause: Secrets that stay with certificates that it signed, which only it can renew; that have it
+ * beside theirs, as the chart writes it there at its next upgrade (templates/hubble/tls-helm: `ca.crt` is what Secret cilium-ca has by then,
+ * `tls.crt` stays); or that may not be read.
+ */
+function whoUses(snapshot: ClusterSnapshot, steps: readonly Step[]): string | undefined {
+  const { tlsSecrets, namespace, ca, unread } = snapshot;
   const removed = new Set(steps.flatMap(({ action, object }) => (action === 'delete' ? [object.name] : [])));
-  return [...tlsSecrets].flatMap(([name, facts]) =>
-    isSameKey(facts.ca, ca?.certificate) && !removed.has(name) ? [name] : [],
-  );
+  const isOurCa = (one: CertificateFacts | undefined) => isSameKey(one, ca?.certificate);
+  const staying = [...tlsSecrets].filter(([name]) => !removed.has(name));
+  const signed = staying.filter(([, facts]) => isOurCa(issuerOf(facts)));
+  const beside = staying.filter((one) => !signed.includes(one) && storedWith(one[1]).some(isOurCa));
+  const unseen = usersOfAuthority(namespace).filter((ref) => unread?.has(keyOf(ref)));
+  const clauses = [
+    ...(signed.length > 0 ? [`it signed ${enumerated(signed.map(([name]) => name))}`] : []),
+    ...(beside.length > 0
+      ? [`${enumerated(beside.map(([name]) => name))} ${beside.length === 1 ? 'has' : 'have'} it`]
+      : []),
+    ...(unseen.length > 0 ? [`whether it signed ${unseen.map(({ name }) => name).join(' or ')} may not be read`] : []),
+  ];
+  return clauses.length > 0 ? clauses.join('; ') : undefined;
 }
 
 /**
