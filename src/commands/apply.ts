@@ -8,6 +8,7 @@ import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows
 import { changedDrafts, requireApplicable } from '../flows/file/require-applicable.ts';
 import { clustersOfMesh, stepsOfMesh, targetsOf } from '../flows/file/written-clusters.ts';
 import type { Target } from '../flows/flow.ts';
+import { noting } from '../flows/noting.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../mesh/alike-warnings.ts';
@@ -169,9 +170,10 @@ async function carryOut(
     planned: clustersOfMesh(prepared, prune),
     hazardsNow,
   };
-  await agree(context, report, agreement, prune, prepared);
+  const { flow, noted } = noting(context);
+  await agree(flow, report, agreement, prune, prepared);
   const told = cutSentences(concernsOf(prepared).effects);
-  const applied = await applyMesh(context, prepared, prune, {
+  const applied = await applyMesh(flow, prepared, prune, {
     ...options,
     proof: flags.proof,
     proofMs: PROOF_MS,
@@ -190,7 +192,7 @@ async function carryOut(
   const warnings = [
     ...new Set([
       ...(report.warnings ?? []),
-      ...(await namingContexts(context, flags, applied.warnings, astray)),
+      ...(await namingContexts(context, flags, [...applied.warnings, ...noted()], astray)),
       ...hazardWords(report.hazards ?? []),
       ...told,
     ]),

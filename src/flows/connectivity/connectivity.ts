@@ -10,6 +10,7 @@ import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests
 import { type TestedFamily, testedFamilies } from '../../mesh/connectivity/tested-families.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { during, type Flow } from '../flow.ts';
+import { besides, noting } from '../noting.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { beginRun, type RunMark } from '../run-mark.ts';
 import type { ServiceCluster } from '../services/read-service-clusters.ts';
@@ -72,10 +73,11 @@ const LEAVE_MS = 10_000;
  * deployed; and what kept the test from being made; what it finds wrong is in the report
  */
 export async function testConnectivity(
-  flow: Flow,
+  run: Flow,
   members: readonly ServiceCluster[],
   options: ConnectivityOptions,
 ): Promise<ConnectivityReport> {
+  const { flow, noted } = noting(run);
   await during(
     flow,
     { doing: 'Checking whether the clusters are connected', done: 'Checked whether the clusters are connected' },
@@ -130,6 +132,7 @@ export async function testConnectivity(
   } finally {
     left = await end();
   }
+  const warnings = besides(noted(), left);
   return {
     passed: hasPassed(scenarios) && left.length === 0,
     namespace: options.namespace,
@@ -137,6 +140,7 @@ export async function testConnectivity(
     clusters: members.map(({ client, cluster }) => ({ context: client.context, name: cluster })),
     scenarios,
     ...(left.length > 0 && { left }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 

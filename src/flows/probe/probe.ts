@@ -18,6 +18,7 @@ import { readWatchStart, withMtus } from '../../mesh/probe/words.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { besides, noting } from '../noting.ts';
 import { asLackOf, grantingLine, type LackedRole } from '../own-namespace.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { firstFailure, whereItSucceeds } from '../where-it-succeeds.ts';
@@ -55,11 +56,12 @@ const END_MS = 10_000;
  * why no program can be run in one
  */
 export async function probeNetwork(
-  flow: Flow,
+  run: Flow,
   targets: readonly Target[],
   silent: readonly UnreachableCluster[],
   options: ProbeOptions,
 ): Promise<ProbeReport> {
+  const { flow, noted } = noting(run);
   const { sites, unreachable } = await readSites(flow, targets, silent, options);
   const probe = await startRun(flow);
   const posts = sites.map((site): Post => ({ site, remains: undefined, watches: [] }));
@@ -106,7 +108,12 @@ export async function probeNetwork(
   } finally {
     left = await cleanUp(flow, posts, probe.token, options);
   }
-  return left.length === 0 ? report : { ...report, passed: false, left };
+  const warnings = besides(noted(), [...left, ...report.unreachable]);
+  return {
+    ...report,
+    ...(left.length > 0 ? { passed: false, left } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  };
 }
 
 async function startRun({ installation }: Flow): Promise<ProbeRun> {

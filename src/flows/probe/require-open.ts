@@ -46,6 +46,8 @@ export async function requireOpenNetwork(
   const lead = 'Try it by itself';
   if (more.length > 0) warnings.push(`${more.join('; ')} → ${tryAll(report, { context, lead })}`);
   for (const words of warnings) flow.progress.warn(words);
+  // Those have been said by then.
+  warnings.unshift(...(report.warnings ?? []));
   // What is left of the probe, of which it has warned, says nothing against the network.
   if (isOpen(report) && unseen.length === 0) return { probed: report.clusters.map(extentOf), warnings };
   const says =

@@ -93,6 +93,8 @@ export interface ConnectivityReport {
   scenarios: ScenarioResult[];
   /** Absent where nothing is, or all of it is to stay. */
   left?: Leftover[] | undefined;
+  /** What else was said on its way, as that its namespace stays; absent where there is nothing to say. */
+  warnings?: string[] | undefined;
 }
 
 /** What answers should look like. */

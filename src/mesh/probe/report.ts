@@ -73,6 +73,8 @@ export interface ProbeReport {
   unreachable: UnreachableCluster[];
   /** Absent where nothing is. */
   left?: Leftover[] | undefined;
+  /** How it came about otherwise than was asked for, as by agents where pods could not be made; absent where there is nothing to say. */
+  warnings?: string[] | undefined;
 }
 
 /** Of how many of its nodes a cluster was probed. */

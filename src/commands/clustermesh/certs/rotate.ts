@@ -2,6 +2,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { endingWithCa } from '../../../flows/invitation/pending.ts';
 import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
 import { isRenewalDue } from '../../../flows/invitation/renewal-due.ts';
+import { noting } from '../../../flows/noting.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
@@ -79,7 +80,8 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     if (dryRun)
       return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun, warnings }), missing);
     if (replace.size > 0 && !flags.yes) await confirmNewAuthorities(context, prepared);
-    const outcome = await rotateCertificates(context, prepared, options);
+    const { flow, noted } = noting(context);
+    const outcome = await rotateCertificates(flow, prepared, options);
     const certificates = printable(outcome.certificates);
     const finished = finishedBy(outcome.steps);
     const { parted } = outcome;
@@ -98,7 +100,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       ...peersData(prepared.effects),
       ...endData(end),
       ...stayingData(prepared.scope),
-      warnings: printable([...warnings, ...agreedWords(prepared)]),
+      warnings: printable([...new Set([...warnings, ...agreedWords(prepared), ...noted()])]),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
     const exitCode = unsigned.length + unissued.length + midway.length > 0 || isInVain ? 1 : 0;

@@ -2,6 +2,7 @@ import { connectClusters } from '../../../flows/connect/connect.ts';
 import type { PreparedConnect } from '../../../flows/connect/plan-dials.ts';
 import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { noting } from '../../../flows/noting.ts';
 import { requireOpenNetwork } from '../../../flows/probe/require-open.ts';
 import { isInaccessible, type Unanswered } from '../../../flows/where-it-succeeds.ts';
 import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
@@ -120,11 +121,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       ...{ yes: flags.yes, parallel: flags.parallel },
       ...{ targets, planned: plannedClusters(targets, snapshots), hazardsNow },
     };
-    await confirmCuts(context, report, agreement);
-    const { steps, ...outcome } = await connectClusters(context, prepared, options);
+    const { flow, noted } = noting(context);
+    await confirmCuts(flow, report, agreement);
+    const { steps, ...outcome } = await connectClusters(flow, prepared, options);
     const { clusters, connections, warnings } = printable({
       ...outcome,
-      warnings: [...notes, ...outcome.warnings, ...agreedWords(report)],
+      warnings: [...new Set([...notes, ...outcome.warnings, ...agreedWords(report), ...noted()])],
     });
     const unproved = printable(unprovedDials(prepared.directions));
     return {

@@ -10,6 +10,7 @@ import { prepareForgetting } from '../../../flows/connect/prepare-forgetting.ts'
 import { prepareSparing } from '../../../flows/connect/prepare-sparing.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { noting } from '../../../flows/noting.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
@@ -158,15 +159,16 @@ async function carryOut(
     planned: clustersOfParting(prepared),
     hazardsNow: async () => (await readLost()).hazards,
   };
-  await confirmPlan(context, report, agreement);
-  const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
+  const { flow, noted } = noting(context);
+  await confirmPlan(flow, report, agreement);
+  const { steps, verified, ...outcome } = await disconnectClusters(flow, prepared, options);
   const look = meshctlCommand('clustermesh status', { context: prepared.targets.map(({ client }) => client.context) });
   const { seen, unlooked } = seenData(verified, flags.wait, look);
   for (const words of unlooked) context.progress.warn(words);
   const { ended, shutOut, standing, warnings } = printable({
     ...byWhoIsTold(outcome.parted, prepared.partings),
     standing: prepared.standing ?? [],
-    warnings: [...outcome.warnings, ...agreedWords(report), ...unlooked],
+    warnings: [...new Set([...outcome.warnings, ...agreedWords(report), ...noted(), ...unlooked])],
   });
   const reached = agreement.planned.map(({ target }) => target);
   const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);

@@ -10,6 +10,7 @@ import {
 } from '../../../flows/enable/enable.ts';
 import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { noting } from '../../../flows/noting.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { allInFull, firstFailure, isInaccessible, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
@@ -107,11 +108,12 @@ async function carryOut(
     ...(flags.viaHelm ? unforcedWarnings(planned, options, flags.helmRelease) : foreignObjectNotes(report.steps)),
   ];
   for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
+  const { flow, noted } = noting(context);
   const startable = async (isOnly: boolean) => {
     const judged = await eachCluster(planned, isOnly, async (one) => {
       await requireStartable(context, one.target, one.draft, options);
       await requireNoRotation(context, [one.target], one.draft.plan.steps, {
-        onUnseen: (words) => context.progress.warn(words),
+        onUnseen: (words) => flow.progress.warn(words),
       });
       return one;
     });
@@ -149,7 +151,7 @@ async function carryOut(
   return withWayOn(context, () =>
     flags.viaHelm
       ? runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun)
-      : enableAll(context, options, ready, { earlier: [...failures, ...refused], warnings }),
+      : enableAll(flow, options, ready, { earlier: [...failures, ...refused], warnings, noted }),
   );
 }
 
@@ -300,7 +302,11 @@ async function enableAll(
   context: CommandContext,
   options: EnableOptions,
   planned: readonly Planned[],
-  { earlier, warnings }: { earlier: readonly EnableFailure[]; warnings: readonly string[] },
+  {
+    earlier,
+    warnings,
+    noted,
+  }: { earlier: readonly EnableFailure[]; warnings: readonly string[]; noted: () => readonly string[] },
 ): Promise<CommandResult> {
   const inTurn = afterSource(context, options.givenAuthority);
   const { done, failures: later } = await eachCluster(
@@ -327,9 +333,12 @@ async function enableAll(
       clusters: outcomes.map(outcomeData),
       ...(failure ? { failures: failures.map(failureData) } : {}),
       warnings: printable([
-        ...warnings,
-        ...agreedWords(reportOf(planned)),
-        ...done.flatMap((outcome) => outcome.warnings),
+        ...new Set([
+          ...warnings,
+          ...agreedWords(reportOf(planned)),
+          ...done.flatMap((outcome) => outcome.warnings),
+          ...noted(),
+        ]),
       ]),
     },
     text: (theme) => enableText(outcomes, failures, theme),

@@ -1,6 +1,7 @@
 import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
 import { clustersOfParting } from '../../../flows/connect/prepare-disconnect.ts';
 import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
+import { noting } from '../../../flows/noting.ts';
 import { readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { revokeCommand } from '../../../mesh/invitation/record.ts';
@@ -34,14 +35,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output, refused);
     }
     const hazardsNow = async () => (await readLost()).hazards;
-    await confirmCuts(context, report, {
+    const { flow, noted } = noting(context);
+    await confirmCuts(flow, report, {
       yes: flags.yes,
       targets: [target],
       planned: clustersOfParting(prepared),
       hazardsNow,
     });
     const { steps, verified, parted, ...outcome } = await disconnectClusters(
-      context,
+      flow,
       { ...prepared, warnings: known },
       {
         parallel: 1,
@@ -50,7 +52,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
       },
     );
-    const warnings = [...outcome.warnings, ...agreedWords(report)];
+    const warnings = [...new Set([...outcome.warnings, ...agreedWords(report), ...noted()])];
     const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
     const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
     const data = printable({ context: target.client.context, id, shutOut, ...stays, warnings, verified });
