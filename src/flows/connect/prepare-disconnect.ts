@@ -1,7 +1,7 @@
 import { hasTakenIdentity, requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { forget, maybeDead, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
@@ -16,6 +16,8 @@ import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../
 import { letInByName } from '../../mesh/connect/shut-out.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { APISERVER } from '../../mesh/objects/names.ts';
+import { restartWorkloads } from '../../mesh/objects/restart.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
@@ -275,11 +277,8 @@ function openConnections(dials: readonly [DisconnectedCluster, DisconnectedClust
     ([client, { snapshot }]) => !client.snapshot && snapshot !== undefined && isLetIn(snapshot, client.name),
   );
   return [...groupBy(shutOut, ([, server]) => server)].flatMap(([{ context, snapshot }, parted]) => {
-    const restart = kubectlCommand({ context, namespace: snapshot?.namespace }, [
-      'rollout',
-      'restart',
-      'deployment/clustermesh-apiserver',
-    ]);
+    const place = { context, namespace: snapshot?.namespace ?? '', objects: snapshot?.objects };
+    const restart = restartWorkloads(place, [`deployment/${APISERVER}`]);
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
     const again = snapshot ? [letInByName(snapshot, [...new Set(parted.map(([client]) => client.name))])] : [];
     return [

@@ -8,6 +8,7 @@ import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import {
+  APISERVER,
   APISERVER_SELECTOR,
   configMapRef,
   REMOTE_ROLE,
@@ -15,6 +16,7 @@ import {
   SERVER_CERT_SECRET,
   SHARED_USER,
 } from '../../mesh/objects/names.ts';
+import { restartWorkloads, type WorkloadsPlace } from '../../mesh/objects/restart.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
@@ -29,18 +31,18 @@ interface Words {
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
 
-const RESTART = ['rollout', 'restart', 'deployment/clustermesh-apiserver'];
+const restart = (place: WorkloadsPlace) => restartWorkloads(place, [`deployment/${APISERVER}`]);
 
 const seePods = (place: Place) => kubectlCommand(place, ['get', 'pods', '-l', APISERVER_SELECTOR]);
 const seeLog = (place: Place, container: string) =>
   kubectlCommand(place, ['logs', 'deployment/clustermesh-apiserver', '-c', container]);
 
 /** What its etcd lacks or still has, the apiserver container was to write; a new pod's etcd is empty, and gets all of it again. */
-const seeWriter = (place: Place, what: string) =>
-  `The apiserver container writes ${what} into etcd, and its log says why it has not: ${seeLog(place, 'apiserver')}; or let a new pod do so: ${kubectlCommand(place, RESTART)}`;
+const seeWriter = (place: WorkloadsPlace, what: string) =>
+  `The apiserver container writes ${what} into etcd, and its log says why it has not: ${seeLog(place, 'apiserver')}; or let a new pod do so: ${restart(place)}`;
 
 /** What helps where an etcd does not have the users that the list names. */
-export const seeUsers = (place: Place) => seeWriter(place, `the users of ConfigMap ${REMOTE_USERS_CONFIGMAP}`);
+export const seeUsers = (place: WorkloadsPlace) => seeWriter(place, `the users of ConfigMap ${REMOTE_USERS_CONFIGMAP}`);
 
 /** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
@@ -59,7 +61,7 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-client-rejected': {
     says: 'it refuses the client certificate',
     hint: (place) =>
-      `Its log says why (an untrusted CA, another clock): ${seeLog(place, 'etcd')}; or restart it, if its CA was replaced since its start: ${kubectlCommand(place, RESTART)}`,
+      `Its log says why (an untrusted CA, another clock): ${seeLog(place, 'etcd')}; or restart it, if its CA was replaced since its start: ${restart(place)}`,
   },
   'permission-denied': { says: 'it does not let the user in', hint: seeUsers },
   unavailable: {
@@ -94,12 +96,12 @@ export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlEr
 
 /** The etcd has no description of the cluster of that name. */
 export function notPublished({ server }: Direction): MeshctlError {
-  const { context, namespace } = server.snapshot;
+  const { context } = server.snapshot;
   return new MeshctlError(
     'CredentialRefused',
     `context "${context}": its etcd has no description of cluster "${server.identity.name}" yet`,
     {
-      hint: seeWriter({ context, namespace }, 'it'),
+      hint: seeWriter(server.snapshot, 'it'),
       details: { context, reason: 'cluster-config-missing' },
     },
   );

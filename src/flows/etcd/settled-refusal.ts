@@ -2,11 +2,11 @@ import { EtcdReadError, type EtcdSeen } from '../../etcd/read-error.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { coversHost } from '../../mesh/certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
 import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { lastChange, TAKEN_UP_WITHIN_MS } from '../../mesh/objects/last-change.ts';
 import {
   APISERVER,
@@ -18,6 +18,7 @@ import {
   serviceHostname,
 } from '../../mesh/objects/names.ts';
 import { startedAt } from '../../mesh/objects/pods.ts';
+import { restartWorkloads } from '../../mesh/objects/restart.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
@@ -72,7 +73,10 @@ async function userNotMade(
   const { context } = client;
   const words = `${message}, although ConfigMap ${REMOTE_USERS_CONFIGMAP} has had the user for a while`;
   // etcd lives and dies with its pod: a new one has the users of the list.
-  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  const ref = apiserverDeploymentRef(namespace);
+  const live = await client.get(ref);
+  const objects = new Map(live ? [[keyOf(ref), live]] : []);
+  const restart = restartWorkloads({ context, namespace, objects }, [`deployment/${APISERVER}`]);
   const hint = `The apiserver container has not created the user; a new pod creates those of the list: ${restart}`;
   return new MeshctlError(code, words, { hint, cause, details: { ...details, reason: 'user-not-made' } });
 }

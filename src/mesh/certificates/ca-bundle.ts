@@ -1,7 +1,6 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { restartAgents } from '../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
   APISERVER,
@@ -14,6 +13,7 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from '../objects/names.ts';
+import { restartWorkloads } from '../objects/restart.ts';
 import { templateSpec } from '../objects/workload.ts';
 import type { TrustBundle } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
@@ -126,7 +126,7 @@ type ReadBundle = Mounted & Pick<ClusterSnapshot, 'context'>;
 function restart(holder: ReadBundle): string {
   const isCached = runsKvstoremesh(holder.objects.get(keyOf(apiserverDeploymentRef(holder.namespace))));
   const served = `deployment/${APISERVER}`;
-  return isCached ? kubectlCommand(holder, ['rollout', 'restart', served]) : restartAgents(holder, [served]);
+  return isCached ? restartWorkloads(holder, [served]) : restartAgents(holder, [served]);
 }
 
 /**

@@ -5,9 +5,10 @@ import { podIdentity } from '../apiserver/recorded-identity.ts';
 import { identityOf, restartCommand } from '../cilium/identity.ts';
 import { restartAgents, saysAtOnce } from '../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
 import { APISERVER, localUserName } from '../objects/names.ts';
+import { restartWorkloads } from '../objects/restart.ts';
 import { groupBy } from '../pairs.ts';
 import { STARTED_SETTINGS } from './config.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
@@ -141,7 +142,7 @@ function oldestOf(starts: readonly Date[]): number {
 }
 
 function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
-  const { context, namespace, ciliumConfig = {}, identitySetAt } = cluster;
+  const { context, ciliumConfig = {}, identitySetAt } = cluster;
   if (!seen?.operators || judgeOperator(cluster, seen) !== 'doubtful') return [];
   const { name, id } = identityOf(ciliumConfig);
   const args = {
@@ -149,7 +150,7 @@ function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Findi
     startedAt: new Date(oldestOf(seen.operators)).toISOString(),
     setAt: identitySetAt?.toISOString() ?? '',
   };
-  const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/cilium-operator']);
+  const hint = restartWorkloads(cluster, ['deployment/cilium-operator']);
   return [findingOf('operator-running', 'warn', context, args, hint)];
 }
 
@@ -208,11 +209,10 @@ function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInpu
 
 /** Why it is not known what the clustermesh-apiserver runs as; undefined where there is none. */
 function silentApiserver(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): string | undefined {
-  const { context, namespace } = cluster;
   if (!apiserverDeployment(cluster)) return undefined;
   if (seen?.published === undefined)
     return "the name that its clustermesh-apiserver runs with could not be read from its etcd, which takes a ready pod, the right to port-forward and, for the agents' certificate, KVStoreMesh";
-  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  const restart = restartWorkloads(cluster, [`deployment/${APISERVER}`]);
   return `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
 }
 
@@ -234,7 +234,7 @@ function isServedRight(
 }
 
 function outdated(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], seen?: ClusterObservation): Finding[] {
-  const { context, namespace, ciliumConfig = {} } = cluster;
+  const { context, ciliumConfig = {} } = cluster;
   const { name, id } = identityOf(ciliumConfig);
   const published = servedNames(cluster, seen);
   const isRight = isServedRight(cluster, published);
@@ -256,7 +256,7 @@ function outdated(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], see
   const restart =
     agents.length > 0
       ? restartAgents(cluster, ['deployment/cilium-operator', ...served])
-      : kubectlCommand({ context, namespace }, ['rollout', 'restart', ...served]);
+      : restartWorkloads(cluster, served);
   const hint = drifted
     ? settleIdentity(
         cluster,

@@ -1,8 +1,8 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
 import { APISERVER, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { restartWorkloads } from '../objects/restart.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { type Finding, listed } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
@@ -43,12 +43,12 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
 ];
 
 function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
-  const { context, namespace, remoteUsers } = cluster;
+  const { context, remoteUsers } = cluster;
   if (!remoteUsers || !makesRemoteUsers(apiserverDeployment(cluster))) return [];
   // It passes over a user that has the cluster's own name.
   const wanted = remoteUsers.map(({ name }) => name).filter((name) => name !== knownAs(cluster));
   // etcd lives and dies with its pod: a new one has the users of the list, and no others.
-  const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  const hint = restartWorkloads(cluster, [`deployment/${APISERVER}`]);
   // A new one would let nobody in where the list cannot be read.
   const cause = { foundBy: 'users-unreadable', foundIn: context };
   return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {

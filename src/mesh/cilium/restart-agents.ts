@@ -1,13 +1,11 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_SELECTOR, agentDaemonSetRef } from '../objects/names.ts';
+import { restartWorkloads, type WorkloadsPlace } from '../objects/restart.ts';
 import { workloadSpec, workloadStatus } from '../objects/workload.ts';
 
 /** Where agents are; `objects` with their DaemonSet, as far as that was read. */
-export type AgentsPlace = Pick<ClusterSnapshot, 'context' | 'namespace'> & {
-  objects?: ClusterSnapshot['objects'] | undefined;
-};
+export type AgentsPlace = WorkloadsPlace;
 
 /**
  * Whether the DaemonSet leaves the pods that it has until somebody deletes them (Kubernetes, "Perform a Rolling Update on a
@@ -28,11 +26,9 @@ function daemonSetOf({ namespace, objects }: Pick<AgentsPlace, 'namespace' | 'ob
  */
 export function restartAgents(place: AgentsPlace, also: readonly string[] = []): string {
   const { context, namespace } = place;
-  const rollout = (workloads: readonly string[]) =>
-    kubectlCommand({ context, namespace }, ['rollout', 'restart', ...workloads]);
-  if (!isOnDelete(place)) return rollout(['daemonset/cilium', ...also]);
+  if (!isOnDelete(place)) return restartWorkloads(place, ['daemonset/cilium', ...also]);
   const agents = kubectlCommand({ context, namespace }, ['delete', 'pods', '-l', AGENT_SELECTOR]);
-  return also.length > 0 ? `${agents} && ${rollout(also)}` : agents;
+  return also.length > 0 ? `${agents} && ${restartWorkloads(place, also)}` : agents;
 }
 
 /** What has to be said before {@link restartAgents}: the end of a clause, or nothing where a rollout goes node by node. */

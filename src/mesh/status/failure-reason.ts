@@ -18,6 +18,7 @@ import {
   KVSTOREMESH_PEERS_SECRET,
   KVSTOREMESH_TROUBLESHOOT,
 } from '../objects/names.ts';
+import { restartWorkloads } from '../objects/restart.ts';
 
 /** Why a node is not connected to a peer, as classes; each has its words and the next step for the operator. */
 export type FailureClass =
@@ -263,8 +264,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
       const writer = dialsOwnServer(place) ? 'kvstoremesh' : 'apiserver';
       const look = kubectlCommand(serverPlace(place), ['logs', workload, '-c', writer]);
       // An etcd that has lost its data gets it again with its pod alone.
-      const restart = kubectlCommand(serverPlace(place), ['rollout', 'restart', workload]);
-      return `the log of what publishes it: ${look}; or let a new pod publish it: ${restart}`;
+      const restart = restartWorkloads(serverPlace(place), [workload]);
+      return `the log of what publishes it: ${look}; or let a new pod publish it, which takes a Deployment that is not paused: ${restart}`;
     },
   },
   'wrong-cluster': {
