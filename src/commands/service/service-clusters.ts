@@ -1,3 +1,4 @@
+import { withFormerNames } from '../../flows/services/misnamed-clusters.ts';
 import { readServiceClusters, type ServiceCluster } from '../../flows/services/read-service-clusters.ts';
 import { readServices, type ServiceScope } from '../../flows/services/read-services.ts';
 import { allInFull, type Unanswered } from '../../flows/where-it-succeeds.ts';
@@ -90,7 +91,8 @@ export async function readAnsweringServices(
       };
       const several = targets.length > 1 ? onFailure : undefined;
       const members = await readServiceClusters(targets, several);
-      const clusters = await readServices(context, members, scope, { onFailure: several, everyNode });
+      const read = await readServices(context, members, scope, { onFailure: several, everyNode });
+      const clusters = await withFormerNames(members, read);
       return { clusters, unreachable: printable(unreachableData(await allInFull(context, targets, missing))) };
     });
   } finally {
@@ -108,6 +110,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     ...(of.broken ? { brokenLinks: of.broken } : {}),
     ...(of.unseen ? { unseen: of.unseen } : {}),
     ...(of.asked ? { asked: of.asked } : {}),
+    ...(of.runsAs === undefined ? {} : { runsAs: of.runsAs }),
     ...(of.keptFor === undefined ? {} : { keptFor: of.keptFor }),
     ...(of.nodesUnseen ? { nodesUnseen: of.nodesUnseen } : {}),
   }));

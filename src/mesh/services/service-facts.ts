@@ -77,6 +77,8 @@ export interface ClusterServices {
   heedsDistributions?: readonly string[] | undefined;
   /** Cilium's operator writes EndpointSlices of what other clusters have (`clustermesh-enable-endpoint-sync`). */
   mirrors?: true | undefined;
+  /** The name with which it was started, and by which its peers know it, where cilium-config has another by now; where it was looked for. */
+  runsAs?: string | undefined;
   /** For how long it keeps what a peer that fell silent has published, a Go duration; absent: for good. */
   keptFor?: string | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */

@@ -17,6 +17,8 @@ export interface ReadCluster {
   asked?: { nodes: number; of: number } | undefined;
   /** For how long it uses what a lost peer has published, a Go duration; absent: until its agents restart. */
   keptFor?: string | undefined;
+  /** The name with which it was started, and by which others know it, where its cilium-config has another by now. */
+  runsAs?: string | undefined;
   /** Its nodes may not be listed, and one of its Services keeps to nodes. */
   nodesUnseen?: true | undefined;
 }

@@ -1,9 +1,11 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { foldAlike, MANY_ALIKE } from '../../mesh/pairs.ts';
 import { doubtsOf, isAssumed, worstCasesOf } from '../../mesh/services/assumptions.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { NOTHING_READ, unreachableLines } from '../unreachable-view.ts';
@@ -203,11 +205,15 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
     unreachable.length === 0
       ? 'of which no context was given'
       : `which may be ${unreachable.length === 1 ? 'context' : 'among the contexts'} ${silent} (could not be read)`;
-  const lacking = clusters.filter(({ unread }) => unread.length > 0);
+  const renamed = clusters.filter(({ runsAs }) => clusters.some(({ unread }) => runsAs && unread.includes(runsAs)));
+  const known = renamed.map(({ runsAs }) => runsAs ?? '');
+  const lacking = clusters
+    .map((of) => ({ ...of, unread: of.unread.filter((name) => !known.includes(name)) }))
+    .filter(({ unread }) => unread.length > 0);
   const alike = foldAlike(lacking, ({ unread }) => unread.join(', '));
   // Each may lack others than the next one, when clusters have no peer in common: which ones all of them lack is told once.
   const isScattered = alike.length > MANY_ALIKE;
-  return (isScattered ? [lacking] : alike).map((of) => {
+  const unknown = (isScattered ? [lacking] : alike).map((of) => {
     const names = enumerated(of.map(({ cluster }) => cluster));
     const unread = [...new Set(of.flatMap((one) => one.unread))].join(', ');
     const some = isScattered ? 'some of ' : '';
@@ -215,6 +221,16 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
       `${names} ${of.length === 1 ? 'is' : 'are'} also connected to ${some}${unread}, ${why}: not counted`,
     );
   });
+  return [...renamed.flatMap((of) => renamedLines(of, clusters, theme)), ...unknown];
+}
+
+/** A cluster under whose present name nobody finds anything yet: its peers know it by the one with which it was started. */
+function renamedLines({ cluster, context, runsAs = '' }: ReadCluster, all: readonly ReadCluster[], theme: Theme) {
+  const readers = enumerated(all.filter(({ unread }) => unread.includes(runsAs)).map((one) => one.cluster));
+  const isOne = all.filter(({ unread }) => unread.includes(runsAs)).length === 1;
+  const says = `${readers} ${isOne ? 'is' : 'are'} connected to ${runsAs}, which is the cluster of context "${context}": it was started with that name, and its cilium-config says ${cluster} by now`;
+  const look = meshctlCommand('clustermesh check', { context }, ['--category', 'identity']);
+  return [`⚠️  ${theme.warn(`${says}: not counted`)}`, ...hintLines(`The way back: ${look}`, theme)];
 }
 
 /** Of large clusters by how many nodes their connections were seen, and what looks at all of them. */
