@@ -158,6 +158,27 @@ describe('a rotation of the CAs that is cut', () => {
     expectOk(await rotate());
   });
 
+  it('begins from a CA that was lost, refuses nobody meanwhile, and takes away again what a phase that fails has made', async () => {
+    const ca = refs.secret('cilium-ca');
+    clusterOf('mesh-1').store.delete(ca);
+    let failed = false;
+    clusters.fault = async (request) => {
+      if (failed || request.context !== 'mesh-2' || !isMeshWrite(request)) return undefined;
+      if (!request.path.endsWith('/secrets/cilium-ca')) return undefined;
+      failed = true;
+      throw new ApiError(422, 'Invalid', 'admission webhook said no');
+    };
+    const { refused } = await whileConnecting(clusters, ['mesh-1', 'mesh-2'], async () => {
+      const cut = await rotate('--ca', '--yes');
+      expect([cut.exitCode, failed], cut.stderr).toEqual([1, true]);
+      expect(clusterOf('mesh-1').store.get(ca)).toBeUndefined();
+      clusters.fault = undefined;
+      expectOk(await rotate('--ca', '--yes'));
+    });
+    expect(refused).toEqual([]);
+    expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
+  }, 120_000);
+
   it('puts a phase back that fails, and says what was renewed', async () => {
     const before = await certificates();
     let failed = false;

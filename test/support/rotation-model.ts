@@ -301,6 +301,13 @@ function successorsOf(made: Authorities, members: readonly Member[]): Map<string
 
 function apply(world: World, step: Step, write: ReadyWrite): void {
   const cluster = world.find(({ name }) => name === step.cluster);
+  if (cluster && write.method === 'create') {
+    const { metadata } = write.object;
+    const made = { ...write.object, metadata: { ...metadata, resourceVersion: '1', uid: `${metadata.name}-2` } };
+    cluster.objects.set(keyOf(step.object), made);
+    reload(cluster);
+    return;
+  }
   const live = cluster?.objects.get(keyOf(step.object));
   if (!cluster || !live) throw new Error(`no ${step.object.name} in ${step.cluster}`);
   const edit = write.method === 'edit' ? write.edit(live) : undefined;

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { draftFrom } from '../../src/flows/enable/draft-enable.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
+import { waysToSign } from '../../src/mesh/certificates/foreign-authority.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
 import { isSameKey } from '../../src/mesh/certificates/trust.ts';
 import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
@@ -143,6 +144,62 @@ describe('a rotation of the CAs of two clusters', () => {
       await rotateModel(world, { ca: true });
       expect(presentCas(world), `cut after write ${cut}`).toEqual(presentCas(state));
     }
+  });
+});
+
+describe('a rotation where the CA of a cluster is lost', () => {
+  const ca = secretRef('kube-system', CA_SECRET);
+  const lose: readonly (readonly [string, (secret: KubeObject) => KubeObject | undefined])[] = [
+    ['its Secret is gone', () => undefined],
+    ['its Secret is empty', (secret) => ({ ...secret, data: {} })],
+    ['its certificate is none', (secret) => ({ ...secret, data: { ...dataOf(secret), 'ca.crt': 'bm9uZQ==' } })],
+    ['its key is none', (secret) => ({ ...secret, data: { ...dataOf(secret), 'ca.key': 'bm9uZQ==' } })],
+  ];
+  const without = (change: (typeof lose)[number][1], index: number) => {
+    const world = copyOf(mesh);
+    const secret = world[index]?.objects.get(keyOf(ca));
+    const changed = secret && change(secret);
+    world[index]?.objects.delete(keyOf(ca));
+    if (changed) world[index]?.objects.set(keyOf(ca), changed);
+    return world;
+  };
+
+  it.each(lose)(
+    'cuts nobody off at any moment, and goes on after a cut: %s',
+    async (what, change) => {
+      for (const index of what === 'its Secret is gone' ? [0, 1] : [1]) {
+        const cut = await afterEachWrite(without(change, index), true);
+        const last = cut.at(-1) ?? [];
+        expect(authoritiesIn(last)).toEqual(new Set(presentCas(last).map((pem) => pem?.trim())));
+        expect(new Set(presentCas(last)).size).toBe(2);
+        for (const [write, state] of cut.entries()) {
+          if (write % 7 === index)
+            await expectGoesOn(state, true, `cluster ${index + 1}, cut after write ${write + 1}`);
+        }
+      }
+    },
+    120_000,
+  );
+
+  it('is advised with all who hold a certificate of a CA that is replaced by it, also peers of a peer', async () => {
+    const hub = await meshOf(3);
+    partFrom(hub.slice(0, 1), 'mesh-3');
+    partFrom(hub.slice(2), 'mesh-1');
+    hub[0]?.objects.delete(keyOf(ca));
+    const [one, ...others] = (await membersIn(hub)).map(({ snapshot }) => snapshot);
+    const line = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2,mesh-3 --ca';
+    expect(one && waysToSign(one, others)).toMatch(new RegExp(`without cutting off a peer: ${line}$`));
+  });
+
+  it('is refused where a certificate of the cluster is of another CA: nothing tells then whom all trust', async () => {
+    const world = without(() => undefined, 0);
+    const server = keyOf(secretRef('kube-system', SERVER_CERT_SECRET));
+    const other = world[1]?.objects.get(server);
+    if (other) world[0]?.objects.set(server, other);
+    const members = await membersIn(world);
+    expect(() => scopeRotation(members, { ca: true, force: false }, NOW)).toThrow(
+      expect.objectContaining({ code: 'CertificateAuthority' }),
+    );
   });
 });
 

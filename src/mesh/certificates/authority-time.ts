@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { concernedPeers, contextOfPeer } from '../peers/concerned-peers.ts';
+import { clusterKnownAs, concernedPeers, contextOfPeer, knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -40,9 +40,21 @@ export function replaceExpired(snapshot: ClusterSnapshot, others: readonly Clust
 export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
   const { context, caBundle } = snapshot;
   if (caBundle) return replaceInBundle(caBundle);
-  const together = [context, ...contextsOfPeers(snapshot, others)];
+  const together = [...new Set([context, ...contextsOfAll(snapshot, others)])];
   const rotate = meshctlCommand('clustermesh certs rotate', { context: together }, ['--ca']);
   return forOtherOwners(rotate, context, peersOfOthers(snapshot));
+}
+
+/** Of its peers and theirs, as far as they were read: each CA that is replaced needs all who hold certificates of it. */
+function contextsOfAll(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  const mesh = withoutNamesakes(snapshot, others);
+  const all = new Set(concernedPeers(snapshot, mesh));
+  for (const peer of all) {
+    const one = clusterKnownAs(peer, mesh);
+    const rest = one ? [snapshot, ...mesh.filter((other) => other !== one)] : [];
+    for (const further of one ? concernedPeers(one, rest) : []) if (further !== knownAs(snapshot)) all.add(further);
+  }
+  return [...all].map((peer) => contextOfPeer(peer, mesh));
 }
 
 /** Of those that were not read, what stands for a context that only the operator knows. */

@@ -79,6 +79,24 @@ export function lostAuthority(
   return { certificate, traces };
 }
 
+/** Of these nobody has taken the key away on purpose. */
+const BROKEN: readonly AuthorityState[] = ['missing', 'empty', 'unreadable', 'wrong-key'];
+
+/**
+ * A CA that can sign no more, as it was lost, or its key, and that can have a successor all the same without a peer that is cut off: by
+ * each certificate of the cluster it stands, and there another CA can stand beside it. What is left of it in Secret cilium-ca is needed
+ * for nothing.
+ * @returns undefined where it can sign, or its key is kept elsewhere, and where the server's certificate, or another one, is not of it
+ */
+export function succeedingAuthority(snapshot: ClusterSnapshot): CertificateFacts | undefined {
+  if (!BROKEN.includes(authorityState(snapshot))) return undefined;
+  const { tlsSecrets } = snapshot;
+  const former = snapshot.ca?.certificate ?? lostAuthority(snapshot)?.certificate;
+  const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name) ?? []);
+  const areOfIt = own.every(({ ca, signedByCa }) => signedByCa && isSameKey(ca, former));
+  return tlsSecrets.has(SERVER_CERT_SECRET) && areOfIt ? former : undefined;
+}
+
 /** A Secret that is not there, or as `render` prints it: the API server demands the keys, but there is nothing in them. */
 export function isUnfilled(secret: KubeObject | undefined): boolean {
   return Object.values(secret?.data ?? {}).every((value) => value === '');
@@ -158,8 +176,8 @@ function withoutCilium(place: Place): string | undefined {
   return isGone ? ciliumMissing(place).hint : undefined;
 }
 
-/** Helm's revisions have the CA too, where the chart has made that (secrets of type helm.sh/release.v1 have all its objects). */
-function revisionsOf({ context, namespace, agent }: Place): string {
+/** As the end of a clause: Helm's revisions have the CA too, where the chart has made that (secrets of type helm.sh/release.v1 have all its objects). */
+export function revisionsOf({ context, namespace, agent }: Place): string {
   const release = agent?.release;
   if (release === undefined) return '';
   const history = ['helm', '--kube-context', context, '-n', namespace, 'history', release].map(shellWord).join(' ');

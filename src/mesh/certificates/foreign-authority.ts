@@ -20,9 +20,11 @@ import {
   hasLostSigner,
   isIssuedElsewhere,
   lostAuthority,
+  revisionsOf,
+  succeedingAuthority,
   waysBack,
 } from './authority.ts';
-import { replaceAuthorityCommand } from './authority-time.ts';
+import { replaceAuthorityCommand, rotateAuthority } from './authority-time.ts';
 import { replaceInBundle } from './ca-bundle.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
@@ -104,7 +106,8 @@ export function signingFault(
       ? hasLostSigner(snapshot) && !isToolMade()
       : ['wrong-key', 'unreadable', 'empty'].includes(state);
   if (isBroken) {
-    const ways = waysBack(snapshot, concernedPeers(snapshot, others));
+    const peers = concernedPeers(snapshot, others);
+    const ways = waysToSucceed(snapshot, others, peers) ?? waysBack(snapshot, peers);
     const lost = snapshot.ca?.certificate ?? lostAuthority(snapshot, others)?.certificate;
     const holder = lost && others.find(({ ca }) => ca?.keyMatches && isSameKey(ca.certificate, lost));
     return {
@@ -121,6 +124,24 @@ export function signingFault(
 }
 
 /**
+ * How a CA that was lost comes back, or another one takes its place without a peer that is cut off, as the end of a sentence that ends with
+ * its command. Undefined where that cannot be, or there is no peer to be cut off.
+ */
+function waysToSucceed(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  peers: readonly string[],
+): string | undefined {
+  const former = succeedingAuthority(snapshot);
+  if (!former || snapshot.caBundle || peers.length === 0 || peersOfOneCa(snapshot, others, former).length > 0)
+    return undefined;
+  const theirs = peersOfOthers(snapshot);
+  if (peers.some((peer) => theirs.includes(peer))) return undefined;
+  const back = `restore Secret ${snapshot.namespace}/${CA_SECRET} from backup${revisionsOf(snapshot)}`;
+  return `${back}; or replace it without cutting off a peer: ${rotateAuthority(snapshot, others)}`;
+}
+
+/**
  * How certificates can be signed again where a CA is broken, lost or not theirs, as the end of a sentence that ends with its command:
  * what comes back comes first, and what cuts peers off says whom.
  * @param others other clusters, as far as they were read
@@ -132,9 +153,13 @@ export function waysToSign(snapshot: ClusterSnapshot, others: readonly ClusterSn
 /**
  * Peers that stand on the CA that signed this cluster's certificates: they log in, or are logged in to, without a certificate
  * that was made for it. None can follow this cluster to another CA.
+ * @param signer that CA, where it is lost
  */
-export function peersOfOneCa(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
-  const signer = signerInUse(snapshot);
+export function peersOfOneCa(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  signer = signerInUse(snapshot),
+): string[] {
   if (!signer) return [];
   const own = namesOf(snapshot);
   const configured = configuredPeers(snapshot);

@@ -100,7 +100,7 @@ export function planAuthority(
         commonName: 'Cilium CA',
         given: given?.key,
         ...(given ? {} : lifetime),
-        secret: markedSecret(snapshot, given ? 'copied' : 'generated'),
+        secret: authoritySecret(snapshot, given ? 'copied' : 'generated'),
         beside,
       },
     },
@@ -238,7 +238,8 @@ export function requireReplaceable({ context, namespace, objects }: ClusterSnaps
   );
 }
 
-function markedSecret({ namespace }: ClusterSnapshot, how: 'generated' | 'copied') {
+/** Secret cilium-ca as it is made, still without the CA. */
+export function authoritySecret({ namespace }: ClusterSnapshot, how: 'generated' | 'copied'): KubeObject {
   const secret = emptySecret(secretRef(namespace, CA_SECRET), 'Opaque');
   const marks = { labels: { [MANAGED_BY]: FIELD_MANAGER }, annotations: { [CA_ORIGIN_ANNOTATION]: how } };
   return { ...secret, metadata: { ...secret.metadata, ...marks } };

@@ -1,7 +1,7 @@
-import { signerTrouble } from '../certificates/authority.ts';
+import { signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
 import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
-import { besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
+import { authoritySecret, besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
@@ -28,7 +28,8 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
   if (pending === undefined) return [];
   const { snapshot } = issuer;
   const ref = secretRef(snapshot.namespace, CA_SECRET);
-  const present: Lifetime = snapshot.ca ? lifetimeOf(snapshot.ca.certificate) : {};
+  const former = snapshot.ca?.certificate ?? succeedingAuthority(snapshot);
+  const present: Lifetime = former ? lifetimeOf(former) : {};
   const wanted = successorLifetime({ keySize: asked.keySize }, present);
   const words = describeLifetime(wanted, present);
   const base = stepBase(issuer, ref);
@@ -36,7 +37,7 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
   return [
     {
       ...base,
-      action: 'update',
+      action: base.before ? 'update' : 'create',
       changes: [
         { path: 'data.ca.crt', to: `a new CA${words ? ` (${words})` : ''}` },
         ...besideChanges(base.before, beside),
@@ -44,10 +45,10 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
       why: 'everyone trusts the new CA by then',
       write: {
         method: 'authority',
-        commonName: snapshot.ca?.certificate.commonName || 'Cilium CA',
+        commonName: former?.commonName || 'Cilium CA',
         given: pending,
         ...wanted,
-        secret: emptySecret(ref, 'Opaque'),
+        secret: authoritySecret(snapshot, 'generated'),
         beside,
       },
     },
@@ -141,9 +142,11 @@ function ownerOf({ force }: RotationInput, { snapshot }: Member, secret: string)
   return force ? undefined : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
 }
 
-/** A copy needs nobody who signs. */
+/** A copy needs nobody who signs, and what is of a CA that is yet to be made is signed by that. */
 function isSigned({ now }: RotationInput, { one, cluster }: Issue): boolean {
-  return one.copied === true || signerTrouble(cluster.issuer.snapshot, now) === undefined;
+  return (
+    one.copied === true || cluster.pending !== undefined || signerTrouble(cluster.issuer.snapshot, now) === undefined
+  );
 }
 
 function isDue({ due }: RotationInput, { one, fault }: Issue): boolean {

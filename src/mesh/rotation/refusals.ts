@@ -1,8 +1,11 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { succeedingAuthority } from '../certificates/authority.ts';
 import { replaceAuthorityCommand } from '../certificates/authority-time.ts';
 import { replaceInBundle } from '../certificates/ca-bundle.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
 import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
 import { isCopiedAuthority } from '../certificates/plan-authority.ts';
+import { isSameKey } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
@@ -253,7 +256,7 @@ export function requireOwnTrust({ context, caBundle }: ClusterSnapshot): void {
 export function refuseCommonCredentials(members: readonly Member[]): void {
   for (const [one, other] of pairsOf(members)) {
     const contexts = [one.snapshot.context, other.snapshot.context];
-    const shared = one.snapshot.ca?.certificate.publicKeySha256 === other.snapshot.ca?.certificate.publicKeySha256;
+    const shared = isSameKey(caOf(one), caOf(other));
     const dialsByCommon = (client: Member, server: Member) =>
       dials(client, server) && !client.snapshot.peerCertificates.has(server.identity.name);
     const common = dialsByCommon(one, other) || dialsByCommon(other, one);
@@ -271,10 +274,14 @@ export function refuseCommonCredentials(members: readonly Member[]): void {
   }
 }
 
+/** Its CA, also where that is lost. */
+function caOf({ snapshot }: Member): CertificateFacts | undefined {
+  return snapshot.ca?.certificate ?? succeedingAuthority(snapshot);
+}
+
 /** How all that share the CA of one get CAs of their own, but the one whose it was; whoever is connected is connected again. */
 function ownAuthorities(one: Member, members: readonly Member[]): string {
-  const keyOf = ({ snapshot }: Member) => snapshot.ca?.certificate.publicKeySha256;
-  const sharing = members.filter((member) => keyOf(member) === keyOf(one));
+  const sharing = members.filter((member) => isSameKey(caOf(member), caOf(one)));
   const owner = sharing.find(({ snapshot }) => !isCopiedAuthority(snapshot)) ?? one;
   const copies = sharing.filter((member) => member !== owner);
   const renew = replaceAuthorityCommand(contextsOf(copies));

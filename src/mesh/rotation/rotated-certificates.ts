@@ -1,5 +1,6 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
+import { succeedingAuthority } from '../certificates/authority.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../certificates/pem.ts';
@@ -120,8 +121,11 @@ function paired(facts: readonly CertificateFacts[], text: string): TrustedAuthor
 
 /** How far the CA of a cluster is replaced. */
 export function rotationStage(issuer: Member, members: readonly Member[]): RotationStage {
-  const present = presentAuthority(issuer).map(({ facts }) => facts);
-  // Of a CA that is not there nothing is told.
+  const there = presentAuthority(issuer).map(({ facts }) => facts);
+  // One that was lost may have been given a successor that has not come yet.
+  const lost = there.length === 0 ? succeedingAuthority(issuer.snapshot) : undefined;
+  const present = lost ? [lost] : there;
+  // Of a CA of which nothing is left nothing is told.
   if (present.length === 0) return 'settled';
   // The keys count: a CA may have been renewed with its key.
   const own = present.map(({ publicKeySha256 }) => publicKeySha256);
@@ -129,6 +133,7 @@ export function rotationStage(issuer: Member, members: readonly Member[]): Rotat
     return facts ? [storedWith(facts).map(({ publicKeySha256 }) => publicKeySha256)] : [];
   });
   if (bundles.some(([first]) => first !== undefined && !own.includes(first))) return 'trusting';
+  if (lost) return 'settled';
   if (bundles.some((bundle) => bundle.some((key) => !own.includes(key)))) return 'replaced';
   // All is settled but the pods, which started with both.
   const mark = podCaMark(apiserverDeployment(issuer.snapshot));

@@ -49,7 +49,7 @@ export interface RotatedCluster {
   /** What the CA is at the end; undefined while it is yet to be made. */
   wanted: readonly TrustedAuthority[] | undefined;
   /**
-   * All who hold its certificates take part, as far as it knows, and its CA is there: of others nobody can tell what they hold, so
+   * All who hold its certificates take part, as far as it knows, and its CA is there, or comes: of others nobody can tell what they hold, so
    * nothing that it may be from is let go of. Nor of one that this run leaves in the middle of a rotation.
    */
   ready: boolean;
@@ -70,7 +70,8 @@ export function clusterOf(issuer: Member, { members, replace, successors, restin
   const done = successor !== undefined && present[0]?.facts.sha256 === successor.facts.sha256;
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
-  const isKnown = present.length > 0 && strangersTo(issuer, members).length === 0;
+  const isThere = present.length > 0 || pending !== undefined;
+  const isKnown = isThere && strangersTo(issuer, members).length === 0;
   const ready = isKnown && !resting?.has(context);
   const [due, beside] = [[...(wanted ?? []), ...present], certificates.flatMap(authoritiesBeside)];
   // Their order tells how far a rotation is, and of one that stays where it is that is to be told.

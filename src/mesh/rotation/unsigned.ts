@@ -1,6 +1,8 @@
-import { requireSigner, signerAdvice, signerTrouble } from '../certificates/authority.ts';
+import { requireSigner, signerAdvice, signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
+import { signingFault } from '../certificates/foreign-authority.ts';
 import type { Member } from '../connect/member.ts';
 import { CA_SECRET } from '../objects/names.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { dueUnsigned } from './issue.ts';
 import { type RotationStage, switchesSigner } from './rotated-certificates.ts';
 import type { RotationInput } from './rotated-cluster.ts';
@@ -25,7 +27,11 @@ export function requireSigners(
 ): void {
   const all = [...stages.keys()].map(({ snapshot }) => snapshot);
   for (const [member, stage] of stages) {
-    const isNeeded = ca || stage !== 'settled' || switchesSigner(member) || member.identity.name === peer;
+    const former = succeedingAuthority(member.snapshot);
+    // Its successor signs all: a CA that was lost is only to be trusted until then.
+    const isReplaced = ca && former !== undefined && former.notAfter > now;
+    const signsBefore = ca || stage !== 'settled' || switchesSigner(member);
+    const isNeeded = (signsBefore && !isReplaced) || member.identity.name === peer;
     if (isNeeded) requireSigner(member.snapshot, SIGNED, now, all);
   }
 }
@@ -43,7 +49,7 @@ export function unsignedClusters(input: RotationInput): UnsignedCluster[] {
   return unsigned.map((snapshot) => ({
     context: snapshot.context,
     says: `its due certificates are not renewed: Secret ${snapshot.namespace}/${CA_SECRET} ${signerTrouble(snapshot, now)}`,
-    hint: signerAdvice(snapshot, now, all),
+    hint: signingFault(snapshot, withoutNamesakes(snapshot, all))?.ways ?? signerAdvice(snapshot, now, all),
   }));
 }
 
