@@ -9,6 +9,7 @@ import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../mesh/checks/shared/mesh-input.ts';
 import type { AgentIdentity } from '../../mesh/cilium/agent-identity.ts';
+import { mayRunAgent } from '../../mesh/cilium/agents.ts';
 import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import type { CiliumConfigKey } from '../../mesh/cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -285,7 +286,7 @@ async function observeNodes(
     agents.map((agent) => limit(() => observeNode(agent, snapshot, questions, target.client.now))),
   );
   return {
-    nodes: [...told, ...silent.map((node) => ({ node }))],
+    nodes: [...told, ...silent.filter((node) => mayRunAgent(snapshot, node)).map((node) => ({ node }))],
     asked: agents.length < running ? { agents: agents.length, of: running } : undefined,
   };
 }

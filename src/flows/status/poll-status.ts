@@ -11,8 +11,9 @@ import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
+import { agentsThatLack } from '../../mesh/status/agentless-node.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import { type StatusExpectation, type StatusReport, UNREAD_NODES } from '../../mesh/status/status.ts';
+import { type PollResult, type StatusExpectation, type StatusReport, UNREAD_NODES } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
@@ -51,8 +52,10 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   try {
     const expected = await expecting;
     const tally = createTally(expected, { details: options.details ?? false });
+    const mute: PollResult[] = [];
     add = (component, result) => {
-      if (component === 'agent' || expected.kvstoremesh) tally.add(component, result);
+      if (component === 'agent' && !result.clusters) mute.push(result);
+      else if (component === 'agent' || expected.kvstoremesh) tally.add(component, result);
     };
     for (const answer of early) add(...answer);
     const { samplePercent: percent, mostNodes } = options;
@@ -60,6 +63,8 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
     const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
     const [snapshot, { nodes, pods, on }, found] = await Promise.all([completing, asking, finding]);
+    const inCluster = mute.length > 0 ? await orWithout(flow, readNodesIfAllowed(target.client), []) : [];
+    for (const result of agentsThatLack(mute, inCluster)) tally.add('agent', result);
     const isCut = mostNodes !== undefined && nodes > mostNodes;
     const share = isCut ? Math.max(1, Math.floor((100 * mostNodes) / nodes)) : percent;
     const {

@@ -62,7 +62,7 @@ function refusalOf(spec: PodSpec, node: NodeFacts): string | undefined {
 }
 
 /** Whether a node is of a kind on which nobody expects Cilium, so that it is no news that it is not there. */
-function isNeverMeant({ labels, taints = [] }: NodeFacts): boolean {
+export function isNeverMeant({ labels, taints = [] }: NodeFacts): boolean {
   return (
     Object.entries(FOREIGN_LABELS).some(([key, value]) => labels[key] === value) ||
     taints.some(({ key }) => key === VIRTUAL_KUBELET)
@@ -77,6 +77,11 @@ const FOREIGN_LABELS: Readonly<Record<string, string>> = {
   type: 'virtual-kubelet',
   'cilium.io/no-schedule': 'true',
 };
+
+/** Whether an agent can come to run on a node: not where it is of such a kind, whatever pod its DaemonSet puts there. */
+export function mayRunAgent({ nodes }: Pick<ClusterSnapshot, 'nodes'>, name: string): boolean {
+  return !nodes.some((node) => node.name === name && isNeverMeant(node));
+}
 
 /** The nodes on which an agent is to run; all that may ever have one where the DaemonSet was not read. */
 export function nodesForAgents(snapshot: Placing): NodeFacts[] {
@@ -145,7 +150,7 @@ export function nodesWithoutAgent(
   if (snapshot.nodes.length === 0) return Array.from({ length: missing }, () => 'unknown node');
   const spec = agentSpec(snapshot);
   return snapshot.nodes
-    .filter((node) => !asked.on.has(node.name) && refusalOf(spec, node) === undefined)
+    .filter((node) => !asked.on.has(node.name) && !isNeverMeant(node) && refusalOf(spec, node) === undefined)
     .map(({ name }) => name)
     .slice(0, missing);
 }

@@ -9,6 +9,7 @@ import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetCommands, forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
 import { heldBack } from '../runs-at-work.ts';
+import { lookAtNodes } from './agentless-node.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 import { endOfRequests } from './silent-peer.ts';
@@ -80,6 +81,8 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   });
   const refused = ruleAgainstAsking(report, problem);
   if (refused) return { ...words, hint: refused.hint };
+  const nodes = problem.component === 'agent' ? lookAtNodes(report, problem.message) : undefined;
+  if (nodes !== undefined) return { ...words, hint: nodes };
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
