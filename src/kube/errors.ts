@@ -5,8 +5,8 @@ import { admissionHint, silentWebhook } from '../mesh/objects/admission-hint.ts'
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { ROOM_HINT } from '../mesh/objects/secret-data.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
+import { type KubeStatus, parseStatus } from './api-status.ts';
 import { grantHint, type WithheldRights, withheldRights } from './missing-rights.ts';
-import { type Shape, shaped } from './shape.ts';
 
 /** The API server that is asked. */
 export interface Whereabouts {
@@ -42,22 +42,6 @@ export interface ApiRefusal {
   status: number;
   /** The body: a `Status` object, or whatever a proxy in between wrote. */
   body: string;
-}
-
-/** `metav1.Status`, as far as messages need it. */
-export interface KubeStatus {
-  kind?: string;
-  status?: string;
-  message?: string;
-  reason?: string;
-  code?: number;
-  details?: {
-    name?: string;
-    group?: string;
-    kind?: string;
-    causes?: { reason?: string; message?: string; field?: string }[];
-    retryAfterSeconds?: number;
-  };
 }
 
 /** Who asks, for what 401 and 403 can say. */
@@ -261,36 +245,6 @@ function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
       return 'Check user name and password in the kubeconfig.';
     case 'none':
       return 'The kubeconfig gives this context no credentials.';
-  }
-}
-
-const STATUS: Shape = {
-  kind: 'text',
-  status: 'text',
-  message: 'text',
-  reason: 'text',
-  code: 'number',
-  details: {
-    name: 'text',
-    group: 'text',
-    kind: 'text',
-    causes: [{ reason: 'text', message: 'text', field: 'text' }],
-    retryAfterSeconds: 'number',
-  },
-};
-
-/** A `Status` without what has not the type that it should have; a kubelet leaves its kind out. */
-export function soundStatus(value: unknown): KubeStatus | undefined {
-  return shaped(value, STATUS) as KubeStatus | undefined;
-}
-
-/** The `Status` in a body, if it is one. */
-export function parseStatus(body: string): KubeStatus | undefined {
-  try {
-    const status = soundStatus(JSON.parse(body));
-    return status?.kind === 'Status' ? status : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
-import { type ApiAction, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
+import { type KubeStatus, soundStatus } from './api-status.ts';
+import type { ApiAction, Whereabouts } from './errors.ts';
 import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
 import type { Transport } from './http/transport.ts';
 import { segment } from './resources.ts';

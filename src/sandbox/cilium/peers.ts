@@ -5,13 +5,8 @@ import { DialError, senderOf } from '../pods/network-types.ts';
 import type { ContainerContext } from '../pods/process.ts';
 import { peersIn } from './peer-files.ts';
 import type { PeerState } from './peer-state.ts';
-import {
-  type ClusterConfig,
-  type ConnectionTimings,
-  connectRemoteCluster,
-  type RemoteCluster,
-  type RemoteClusterStatus,
-} from './remote-cluster.ts';
+import { type ConnectionTimings, connectRemoteCluster, type RemoteCluster } from './remote-cluster.ts';
+import type { ClusterConfig, RemoteClusterStatus } from './remote-cluster-status.ts';
 
 /** Where Cilium finds the mounted peering files. */
 export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';

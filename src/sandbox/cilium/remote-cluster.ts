@@ -1,9 +1,10 @@
-/** One peer of an agent or of KVStoreMesh: connects, stays connected, tells its status as Cilium's API does. */
+/** One peer of an agent or of KVStoreMesh: connects, and stays connected. What it is to Cilium's API: `remote-cluster-status.ts`. */
 import type { Socket } from 'node:net';
 import { DialError } from '../pods/network-types.ts';
 import { type ClientFiles, ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
 import { type Files, type PeerFile, parsePeerFile, readClientFiles } from './peer-files.ts';
 import { type PeerState, STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
+import { type ClusterConfig, type RemoteClusterStatus, remoteClusterStatus } from './remote-cluster-status.ts';
 
 export interface ConnectionTimings {
   /** Pause after a failed attempt. */
@@ -18,15 +19,6 @@ export interface ConnectionTimings {
   resyncMs: number;
   /** How long KVStoreMesh keeps what it has of a peer that was removed, and does not take it up again: three minutes in Cilium. */
   drainMs: number;
-}
-
-/** A peer as `cilium status -o json` has it (Cilium's api/v1 model RemoteCluster): false, 0 and '' are left out. */
-export type RemoteClusterStatus = Record<string, unknown> & { name: string };
-
-/** What a peer publishes about itself under `cilium/cluster-config/<name>`. */
-export interface ClusterConfig {
-  id?: number;
-  capabilities?: { syncedCanaries?: boolean; cached?: boolean; maxConnectedClusters?: number };
 }
 
 export interface RemoteClusterOptions {
@@ -62,8 +54,6 @@ export interface RemoteCluster {
 const INITIAL_CONNECTION_TIMEOUT_MS = 15 * 60_000;
 /** Measured. What the kubelet brings meanwhile the next client reads; here, which need not wait for it, each attempt. */
 const LOSS_NOTICED_AFTER_MS = 2 * 60_000;
-
-const WAITING = 'Waiting for initial connection to be established';
 
 export function connectRemoteCluster(options: RemoteClusterOptions): RemoteCluster {
   const { name, timings, now, log } = options;
@@ -261,26 +251,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   start();
 
   return {
-    status() {
-      const synced = STATE_KINDS.filter((kind) => state?.synced.has(kind));
-      const status: RemoteClusterStatus = {
-        name,
-        ready: session !== undefined && synced.length === STATE_KINDS.length,
-        connected: session !== undefined,
-        status: session
-          ? `etcd: 1/1 connected, leases=0, lock leases=0, has-quorum=true: endpoint status checks are disabled, ID: ${session.etcdId}`
-          : WAITING,
-        ...(asked && { config: configStatus(config) }),
-        'num-nodes': heard?.nodes.size,
-        'num-endpoints': heard?.endpoints.size,
-        'num-identities': heard?.identities.size,
-        'num-shared-services': heard?.services.size,
-        'num-failures': failures,
-        'last-failure': lastFailure?.toISOString() ?? NEVER,
-        synced: Object.fromEntries(synced.map((kind) => [kind, true])),
-      };
-      return withoutEmpty(status) as RemoteClusterStatus;
-    },
+    status: () => remoteClusterStatus({ name, session, asked, config, state, heard, failures, lastFailure }),
     reconfigure(next) {
       text = next;
       start();
@@ -294,26 +265,6 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       wake?.();
     },
   };
-}
-
-/** Go's zero time. */
-const NEVER = '0001-01-01T00:00:00.000Z';
-
-function configStatus(config: ClusterConfig | undefined) {
-  return withoutEmpty({
-    required: true,
-    retrieved: config !== undefined,
-    'cluster-id': config?.id,
-    kvstoremesh: config?.capabilities?.cached,
-    'sync-canaries': config?.capabilities?.syncedCanaries,
-  });
-}
-
-/** As Go's `omitempty` does. */
-function withoutEmpty(object: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(object).filter(([, value]) => value !== undefined && value !== false && value !== 0 && value !== ''),
-  );
 }
 
 function textOf(error: unknown): string {

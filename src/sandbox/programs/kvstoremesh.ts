@@ -1,6 +1,7 @@
 import { type PeerState, STATE_KINDS, statePrefix, syncedKey } from '../cilium/peer-state.ts';
 import { followPeers, type OwnCluster } from '../cilium/peers.ts';
-import type { ClusterConfig, ConnectionTimings } from '../cilium/remote-cluster.ts';
+import type { ConnectionTimings } from '../cilium/remote-cluster.ts';
+import type { ClusterConfig } from '../cilium/remote-cluster-status.ts';
 import { troubleshoot } from '../cilium/troubleshoot.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { RemoteClusterStatus } from '../cilium/remote-cluster.ts';
+import type { RemoteClusterStatus } from '../cilium/remote-cluster-status.ts';
 
 /** Whether the options of a Cilium command ask for JSON. */
 export function wantsJson(options: readonly string[]): boolean {
