@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { clusterAt } from '../support/sandbox-mesh.ts';
+import { backendsOf, sharedService } from '../support/shared-service.ts';
 
 /** mesh-1 and mesh-3 are connected, mesh-2 is alone; by policies of addresses a connection with it has to be agreed to. */
 let clusters: ConnectClusters;
@@ -64,13 +64,8 @@ beforeAll(async () => {
   await ok(connect('mesh-1', 'mesh-3'));
   for (const context of ['mesh-1', 'mesh-3']) {
     const { store } = clusterAt(clusters, context);
-    const metadata = { name: 'web', namespace: 'default', annotations: { 'service.cilium.io/global': 'true' } };
-    store.create({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } } as KubeObject);
-    store.create({
-      ...{ apiVersion: SLICE.apiVersion, kind: SLICE.kind, addressType: 'IPv4' },
-      ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-      metadata: { name: 'web', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
-    } as KubeObject);
+    store.create(sharedService('default', 'web'));
+    store.create(backendsOf('default', 'web'));
   }
   await ok([...LIMITED, '172.18.0.0/16', '--yes']);
   addPolicy();

@@ -1,9 +1,9 @@
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { lasting } from '../support/certificate-specs.ts';
 import { type CheckMesh, checkScenarios, cutLink, restorerOf, type Undo } from '../support/check-scenarios.ts';
 import { keyOfNobody } from '../support/key-of-nobody.ts';
 import { found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
+import { backendsOf, sharedService } from '../support/shared-service.ts';
 
 const KVSTOREMESH = 'cilium-kvstoremesh';
 const AGENTS = 'cilium-clustermesh';
@@ -13,21 +13,6 @@ function setFiles(cluster: CheckMesh['one'], secret: string, files: Record<strin
   const undo = restorerOf(cluster, refs.secret(secret));
   setSecret(cluster, secret, files);
   return undo;
-}
-
-const SHARED = { namespace: 'default', name: 'api' };
-
-function sharedService(): KubeObject {
-  const annotations = { 'service.cilium.io/global': 'true' };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { ...SHARED, annotations }, spec: { ports: [{ port: 80 }] } };
-}
-
-function sharedBackend(): KubeObject {
-  return {
-    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
-    ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-    metadata: { ...SHARED, labels: { 'kubernetes.io/service-name': SHARED.name } },
-  };
 }
 
 /** mesh-1 gets another certificate for mesh-2. */
@@ -114,7 +99,7 @@ checkScenarios(
         change({ one, two }) {
           const forget = [KVSTOREMESH, AGENTS].map((secret) => setFiles(two, secret, { 'mesh-1': undefined }));
           const share = [one, two].map(({ store }) => {
-            const made = [sharedService(), sharedBackend()];
+            const made = [sharedService('default', 'api'), backendsOf('default', 'api')];
             for (const object of made) store.create(object);
             return () =>
               made.forEach(({ apiVersion, kind, metadata: { namespace, name } }) => {

@@ -2,12 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { clusterAt } from '../support/sandbox-mesh.ts';
+import { backendsOf, sharedService } from '../support/shared-service.ts';
 
 /** What dials that end take from global Services is read before anybody agrees to it, whichever command ends them. */
 let clusters: ConnectClusters;
@@ -16,22 +16,13 @@ const CONTEXTS = ['mesh-1', 'mesh-2', 'mesh-3'];
 
 /** A Service in namespace shop, global, with one backend or without any. */
 function add(context: string, name: string, hasBackend: boolean, annotations: Record<string, string> = {}): void {
-  const { store } = clusterAt(clusters, context);
-  const metadata = { name, namespace: 'shop' };
-  store.create({
-    ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
-    metadata: { ...metadata, annotations: { 'service.cilium.io/global': 'true', ...annotations } },
-  } as KubeObject);
+  clusterAt(clusters, context).store.create(sharedService('shop', name, annotations));
   if (hasBackend) addSlice(context, name);
 }
 
 /** Its backend. */
 function addSlice(context: string, name: string): void {
-  clusterAt(clusters, context).store.create({
-    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
-    ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-    metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
-  } as KubeObject);
+  clusterAt(clusters, context).store.create(backendsOf('shop', name));
 }
 
 beforeAll(async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliOptions, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
@@ -7,6 +6,7 @@ import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
 import { grantAnn } from '../support/lesser-rights.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
+import { backendsOf, sharedService } from '../support/shared-service.ts';
 
 /** A kubeconfig with a staging mesh (s1, s3) and a production mesh (p1, p2, p3), whose clusters have the same names. */
 let clusters: ConnectClusters;
@@ -75,17 +75,8 @@ it('what a cluster loses is not made up by the namesake of another peer', async 
   const backed = ['p2', 's3'];
   const stores = ['p1', ...backed].map((context) => found(clusters.clusters[CONTEXTS.indexOf(context)], context).store);
   for (const [index, store] of stores.entries()) {
-    const metadata = { name: 'web', namespace: 'default' };
-    store.create({
-      ...{ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } },
-      metadata: { ...metadata, annotations: { 'service.cilium.io/global': 'true' } },
-    } as KubeObject);
-    if (index === 0) continue;
-    store.create({
-      ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
-      ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'web' } },
-    } as KubeObject);
+    store.create(sharedService('default', 'web'));
+    if (index > 0) store.create(backendsOf('default', 'web'));
   }
   const part = mesh('disconnect', '--context', 'p1', '--destination-context', 'p2', '--dry-run');
   const fails = '! requests from mesh-1 for default/web fail, which no other backends serve';

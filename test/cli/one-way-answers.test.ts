@@ -1,9 +1,9 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { clusterAt, refs } from '../support/sandbox-mesh.ts';
+import { backendsOf, sharedService } from '../support/shared-service.ts';
 
 /** In a tunnel a cluster that does not dial its client answers none of its pods: said, and asked for, before it is made so. */
 let clusters: ConnectClusters;
@@ -25,8 +25,7 @@ const BY_FILE = ', write [mesh-1, mesh-2] instead of {from: mesh-1, to: mesh-2} 
 function share(context: string): void {
   const { store } = clusterAt(clusters, context);
   store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
-  const metadata = { name: 'api', namespace: 'shop', annotations: { 'service.cilium.io/global': 'true' } };
-  store.create({ apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] }, metadata } as KubeObject);
+  store.create(sharedService('shop', 'api'));
 }
 
 beforeEach(async () => {
@@ -135,11 +134,7 @@ it.each([
 
 it('is told by status, fails a check, and is called at risk by service list and failover, with what has both dial', async () => {
   for (const context of ['mesh-1', 'mesh-2']) share(context);
-  clusterAt(clusters, 'mesh-2').store.create({
-    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
-    ...{ ports: [{ name: '', port: 80, protocol: 'TCP' }], endpoints: [{ addresses: ['10.9.0.1'] }] },
-    metadata: { name: 'api', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'api' } },
-  } as KubeObject);
+  clusterAt(clusters, 'mesh-2').store.create(backendsOf('shop', 'api'));
   const services = ['--context', 'mesh-1,mesh-2'];
   await ok([...UNICAST, '--yes']);
   const status = ['clustermesh', 'status', ...services, '--wait'];
