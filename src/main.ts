@@ -212,7 +212,9 @@ async function runCommand(
     userAgent: `meshctl/${client.version}`,
     installation: host.installation,
     now: time.now,
+    issuing: time.issuing,
     sawClock: time.sawClock,
+    aheadMs: time.aheadMs,
     clock: host.clock,
     signal: host.signal,
     runCommand: (argv, { env, signal = host.signal } = {}) =>

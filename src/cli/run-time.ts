@@ -1,75 +1,125 @@
 import { DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
+import { apartWords, CLOCKS_APART_MS } from '../mesh/cluster-clocks.ts';
 
-/** The time of a run, which dates certificates and judges whether they are valid. */
+/** The time of a run, and what the clocks of clusters are to it. */
 export interface RunTime {
+  /** By which is judged what no single cluster judges; what a cluster verifies goes by its own clock (`timeIn`, mesh/cluster-clocks.ts). */
   now(): Date;
-  /** Takes note of the clock of a cluster's API server. @param aheadMs how far this machine's clock is ahead of it */
-  sawClock(context: string, aheadMs: number): void;
+  /** By which certificates are dated. */
+  issuing(): Date;
+  /** Takes note of the clock of a cluster's API server. @param date what it showed just now */
+  sawClock(context: string, date: Date): void;
+  /** How far a cluster's clock is ahead of `now`, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
+  aheadMs(context: string): number;
+  /** What is apart, a clause for each, as it was warned of. */
+  said(): readonly string[];
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-/** Less than that is how long an answer takes, and what clocks are apart that somebody minds. */
-const NOTICED_MS = 2 * MINUTE_MS;
-/** Where all clusters are behind this machine, it is this one that is wrong: a time zone, or a day. */
-const MOST_MS = 24 * HOUR_MS;
-/** Where others agree with this machine, what a cluster is behind is its own fault: so much costs the others nothing. */
-const MOST_AMONG_OTHERS_MS = 2 * HOUR_MS;
+/** What a lagging cluster may cost the certificates of others: with so much less they last, and none is meant for less than a day. */
+const MOST_LAG_MS = 2 * 60 * 60_000;
+/** Earlier no clock is that somebody has set: a machine without a battery begins in 1970, or with the day its system was built. */
+const NO_CLOCK_BEFORE = new Date('2025-01-01T00:00:00Z');
 
 /**
- * A run's time goes by the clock that is furthest behind, of this machine and of the clusters that have answered: whoever gets a
- * certificate from the future refuses all of a mesh until it has come (certificates are dated back by a few minutes only,
- * mesh/certificates/certificate.ts). But not by one that is behind beyond reason, as where a cluster begins in 1970: the
- * certificates of all others would be dated and judged by it.
+ * The operator's machine verifies nothing in a mesh: where its clock is apart from those of all clusters, a run goes by theirs, by the
+ * nearest of them; else by this machine's, whatever a single cluster shows.
  *
- * By which clock, is settled when the time is first asked for, and stays so: what is dated late in a run is dated as what it was
- * judged by. By then all clusters to which it may issue have answered, since none is worked on before all were looked at.
+ * Certificates are dated by the clock that is furthest behind of this machine's, which verifies what it proves, and the clusters':
+ * whoever gets a certificate from the future refuses all of a mesh until it has come (they are dated back by a few minutes only,
+ * mesh/certificates/certificate.ts). But not by one that is behind beyond reason: that is the cluster's to set right, and such a
+ * plan has to be agreed to.
+ *
+ * By which clock, is settled when either time is first asked for, and stays so: what is dated late in a run is dated as before.
+ * By then all clusters to which it may issue have answered, since none is worked on before all were looked at.
  * @param machine this machine's time
  */
 export function createRunTime(machine: () => Date, warn: (text: string) => void): RunTime {
+  /** How far this machine is ahead of each. */
   const aheadOf = new Map<string, number>();
-  const told = new Set<string>();
-  let settledMs: number | undefined;
-  const tell = (context: string, aheadMs: number, correctedMs: number) => {
-    if (aheadMs < NOTICED_MS || told.has(context)) return;
-    told.add(context);
-    warn(
-      `context "${context}": its API server's clock is ${apart(aheadMs)} behind this machine's${effect(aheadMs - correctedMs)}`,
-    );
+  const said = new Map<string, string>();
+  let runMs: number | undefined;
+  let issuingMs: number | undefined;
+  const settled = () => {
+    runMs ??= nearest([...aheadOf.values()].filter((ms) => isClock(machine(), ms)));
+    return runMs;
   };
-  const settle = (): number => {
-    const correctedMs = correctionFor([...aheadOf.values()]);
-    for (const [context, aheadMs] of aheadOf) tell(context, aheadMs, correctedMs);
-    return correctedMs;
+  /** How far this machine is ahead of the clock by which certificates are dated, or are as far as that is known by now. */
+  const datedBy = () => {
+    const own = settled();
+    const lags = [0, ...aheadOf.values()].filter((ms) => isApart(ms - own) && ms - own <= MOST_LAG_MS);
+    return issuingMs ?? Math.max(own, ...lags);
+  };
+  const tell = (who: string, words: string) => {
+    if (said.has(who)) return;
+    said.set(who, words);
+    warn(words);
+  };
+  /** Of one that is as far from this machine's as all are, it is said once, of the machine. */
+  const tellOf = (context: string, aheadMs: number, own: number) => {
+    const refuses = aheadMs - datedBy() > DATED_BACK_MS;
+    if (isApart(aheadMs - own)) tell(context, clusterWords(context, aheadMs - own, own === 0, refuses));
+    else if (own !== 0) tell('', machineWords(own, contextsBy(own)));
+  };
+  const contextsBy = (own: number) => [...aheadOf].flatMap(([context, ms]) => (isApart(ms - own) ? [] : [context]));
+  const tellAll = () => {
+    const own = settled();
+    for (const [context, aheadMs] of aheadOf) tellOf(context, aheadMs, own);
+    return own;
   };
   return {
-    now() {
-      settledMs ??= settle();
-      return new Date(machine().getTime() - settledMs);
+    now: () => new Date(machine().getTime() - tellAll()),
+    issuing() {
+      tellAll();
+      issuingMs ??= datedBy();
+      return new Date(machine().getTime() - issuingMs);
     },
-    sawClock(context, aheadMs) {
-      if (settledMs !== undefined) return tell(context, aheadMs, settledMs);
+    sawClock(context, date) {
+      const aheadMs = machine().getTime() - date.getTime();
       const known = aheadOf.get(context);
-      if (known === undefined || Math.abs(aheadMs - known) >= NOTICED_MS) aheadOf.set(context, aheadMs);
+      if (known === undefined || isApart(aheadMs - known)) aheadOf.set(context, aheadMs);
+      if (runMs !== undefined) tellOf(context, aheadOf.get(context) ?? aheadMs, runMs);
     },
+    aheadMs(context) {
+      const aheadMs = settled() - (aheadOf.get(context) ?? settled());
+      return isApart(aheadMs) ? aheadMs : 0;
+    },
+    said: () => [...said.values()],
   };
 }
 
-function correctionFor(all: readonly number[]): number {
-  const most = all.every((aheadMs) => aheadMs >= NOTICED_MS) ? MOST_MS : MOST_AMONG_OTHERS_MS;
-  return Math.max(0, ...all.filter((aheadMs) => aheadMs >= NOTICED_MS && aheadMs <= most));
+function isApart(ms: number): boolean {
+  return Math.abs(ms) >= CLOCKS_APART_MS;
 }
 
-/** What comes of it, as the end of a sentence. @param behindMs how far a cluster's clock is behind the time of the run */
-function effect(behindMs: number): string {
-  if (behindMs > DATED_BACK_MS)
-    return ', and this run does not date certificates by it: that cluster refuses new ones until its clock has come there; set it right';
-  // Certificates are dated back by more than that.
-  if (behindMs >= NOTICED_MS) return ': set right which is wrong';
-  return ', and certificates are dated and judged by the clock that is furthest behind; set right which is wrong';
+function isClock(machine: Date, aheadMs: number): boolean {
+  return machine.getTime() - aheadMs >= NO_CLOCK_BEFORE.getTime();
 }
 
-function apart(ms: number): string {
-  if (ms < 3 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} minutes`;
-  return ms < 3 * MOST_MS ? `${Math.round(ms / HOUR_MS)} hours` : `${Math.round(ms / (24 * HOUR_MS))} days`;
+/** Of what a machine is ahead of clusters, what it is ahead of each, or behind; 0 where it agrees with one, or they are on both sides. */
+function nearest(all: readonly number[]): number {
+  if (all.length === 0 || !(all.every((ms) => ms > 0) || all.every((ms) => ms < 0))) return 0;
+  const least = Math.min(...all.map(Math.abs));
+  return least < CLOCKS_APART_MS ? 0 : (all.find((ms) => Math.abs(ms) === least) ?? 0);
+}
+
+/** @param contexts the clusters that it is so far ahead of; below zero: behind */
+function machineWords(machineAheadMs: number, contexts: readonly string[]): string {
+  const named = contexts.map((context) => `"${context}"`).join(', ');
+  const where = `this machine's clock is ${apartWords(machineAheadMs)} ${machineAheadMs < 0 ? 'behind' : 'ahead of'}`;
+  return contexts.length === 1
+    ? `${where} that of the API server of context ${named}, by which certificates are judged and dated; set right which is wrong`
+    : `${where} those of the API servers of contexts ${named}, by which certificates are judged and dated; set it right`;
+}
+
+/**
+ * @param behindMs how far a cluster's clock is behind the time of the run; ahead of it is below zero
+ * @param isOfMachine that time is this machine's
+ * @param refuses what is dated in this run is not valid there yet
+ */
+function clusterWords(context: string, behindMs: number, isOfMachine: boolean, refuses: boolean): string {
+  const than = isOfMachine ? "this machine's" : "the other clusters'";
+  const where = `context "${context}": its API server's clock is ${apartWords(behindMs)} ${behindMs > 0 ? 'behind' : 'ahead of'} ${than}`;
+  return refuses
+    ? `${where}, and certificates are not dated by it: that cluster refuses new ones until its clock has come there; set it right`
+    : `${where}; set right which is wrong`;
 }

@@ -94,8 +94,10 @@ export interface CommandContext extends Flow {
   leftOut: Map<string, string>;
   /** API servers that gave no answer in this run: whoever asks them again does not wait as long. */
   silentServers: Set<string>;
-  /** How far this machine's clock is ahead of that of a cluster's API server: the run's `now` goes by the one that is behind. */
-  sawClock(context: string, aheadMs: number): void;
+  /** Takes note of what the clock of a cluster's API server shows just now: the run's times go by those of its clusters. */
+  sawClock(context: string, date: Date): void;
+  /** How far that clock is ahead of the run's `now`, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
+  aheadMs(context: string): number;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
   leaveUnnamed(context: string): void;
   /** From now on, what this run tells the operator to type reaches this context by a kubeconfig of its own. */

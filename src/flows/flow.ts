@@ -7,6 +7,8 @@ import type { Installation } from '../mesh/installation.ts';
 export interface Flow {
   progress: Progress;
   now(): Date;
+  /** By which certificates are dated: no cluster that is to accept them may be behind it. Default: `now`. */
+  issuing?(): Date;
   /** For waits and their deadlines. */
   clock: Clock;
   /** Aborted on Ctrl-C or SIGTERM. */
@@ -42,6 +44,11 @@ export interface Task {
   fail(text?: string): void;
   /** Ends without a word. */
   stop(): void;
+}
+
+/** The time by which a certificate is dated that is made now. */
+export function issuingTime(flow: Pick<Flow, 'now' | 'issuing'>): Date {
+  return flow.issuing?.() ?? flow.now();
 }
 
 /** One cluster that a workflow acts on. */

@@ -50,6 +50,8 @@ export interface ClusterClient {
   readonly server: string;
   /** The time of the API server, by its last answer; before the first one, this machine's. */
   now(): Date;
+  /** How far that time is ahead of the run's, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
+  aheadMs?(): number;
   /** Waits between looks, on the clock of whoever opened the client. */
   sleep: Clock['sleep'];
   /** Undefined when there is no such object, or its kind is not served. */
@@ -102,8 +104,10 @@ export interface ClientOptions {
   signal: AbortSignal;
   /** Gets a line per request; nothing secret. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
-  /** Gets how far this machine's clock is ahead of the API server's, by each answer that says; behind is below zero. */
-  onClock?: ((aheadMs: number) => void) | undefined;
+  /** Gets the time of the API server, by each answer that says. */
+  onClock?: ((date: Date) => void) | undefined;
+  /** See {@link ClusterClient}; default: nobody minds. */
+  aheadMs?: (() => number) | undefined;
   /** Gets what the API server warns of, and what is odd about the kubeconfig; each text once. */
   warn?: ((text: string) => void) | undefined;
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */

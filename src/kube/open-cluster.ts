@@ -38,9 +38,9 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     requestTimeoutMs,
     userAgent,
     signal,
-    onClock: (ms) => {
-      aheadMs = ms;
-      onClock?.(ms);
+    onClock: (date) => {
+      aheadMs = Date.now() - date.getTime();
+      onClock?.(date);
     },
     debug,
     warn: warn && onceEach((text) => warn(`context "${context.name}": ${text}`)),
@@ -48,7 +48,8 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     clock,
   });
   const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
-  const time = { sleep: clock.sleep, now: () => new Date(Date.now() - aheadMs) };
+  const ahead = options.aheadMs ? { aheadMs: options.aheadMs } : {};
+  const time = { sleep: clock.sleep, now: () => new Date(Date.now() - aheadMs), ...ahead };
   return clientOver(transport, time, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
@@ -63,7 +64,7 @@ function onceEach(say: (text: string) => void): (text: string) => void {
 
 function clientOver(
   transport: Transport,
-  { sleep, now }: Pick<ClusterClient, 'sleep' | 'now'>,
+  { sleep, now, aheadMs }: Pick<ClusterClient, 'sleep' | 'now' | 'aheadMs'>,
   at: Whereabouts,
 ): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
@@ -104,6 +105,7 @@ function clientOver(
     context: at.context,
     server: at.server,
     now,
+    ...(aheadMs ? { aheadMs } : {}),
     sleep,
 
     async get(ref, { signal } = {}) {

@@ -72,6 +72,11 @@ export interface ClusterSnapshot {
   server: string;
   /** Cilium's namespace. */
   namespace: string;
+  /**
+   * How far its API server's clock is ahead of the run's time, in milliseconds; behind is below zero. Absent where nobody minds, or
+   * knows. See `timeIn` (cluster-clocks.ts).
+   */
+  clockAheadMs?: number | undefined;
   /** Of the API server, e.g. `v1.36.1`. */
   kubernetesVersion?: string | undefined;
   /** `data` of ConfigMap cilium-config; undefined when there is none. */

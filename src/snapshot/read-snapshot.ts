@@ -152,6 +152,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     context: client.context,
     server: client.server,
     namespace,
+    clockAheadMs: client.aheadMs?.() || undefined,
     kubernetesVersion: version || undefined,
     ciliumConfig: config,
     namespaceLabels: unlessRefused(namespaceLabels),

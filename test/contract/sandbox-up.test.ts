@@ -49,6 +49,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     userAgent: 'test',
     installation: CHECKOUT,
     now: () => new Date(),
+    aheadMs: () => 0,
     clock: SYSTEM_CLOCK,
     signal: abort.signal,
     runCommand: async () => 0,

@@ -12,9 +12,15 @@ import type { RequestHandlers } from '../../src/sandbox/apiserver/api.ts';
 import { toApiError } from '../../src/sandbox/apiserver/errors.ts';
 
 /** Files of one worker share modules, and a module that was loaded for an earlier file asks here too. */
-const shared = globalThis as { meshctlTestServers?: Map<string, RequestHandlers> };
+const shared = globalThis as {
+  meshctlTestServers?: Map<string, RequestHandlers>;
+  meshctlTestClocks?: Map<RequestHandlers, number>;
+};
 shared.meshctlTestServers ??= new Map();
+shared.meshctlTestClocks ??= new Map();
 const servers = shared.meshctlTestServers;
+/** How far the clocks of servers are ahead, in milliseconds. Of one that is not here, no answer tells the time. */
+const clocks = shared.meshctlTestClocks;
 
 /** From now on, requests to this URL take the short way. */
 export function serveInProcess(url: string, handlers: RequestHandlers): void {
@@ -22,7 +28,17 @@ export function serveInProcess(url: string, handlers: RequestHandlers): void {
 }
 
 export function forgetInProcess(url: string): void {
-  servers.delete(new URL(url).host);
+  const { host } = new URL(url);
+  const handlers = servers.get(host);
+  if (handlers) clocks.delete(handlers);
+  servers.delete(host);
+}
+
+/** From now on, the answers of this server tell a time. @param aheadMs how far its clock is ahead; below zero, behind */
+export function showClock(url: string, aheadMs: number): void {
+  const handlers = servers.get(new URL(url).host);
+  if (!handlers) throw new Error(`no server in this process for ${url}`);
+  clocks.set(handlers, aheadMs);
 }
 
 /** Undefined where a request has to take the long way, also to a server that has ended. */
@@ -173,6 +189,8 @@ export function exchangeInProcess(handlers: RequestHandlers, request: InProcessR
     const line = new Line();
     const answer = new Answer();
     const reply = new Reply(answer, (head) => resolve(head as unknown as IncomingMessage));
+    const aheadMs = clocks.get(handlers);
+    if (aheadMs !== undefined) reply.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
     const abort = () => {
       reject(signal.reason);
       answer.destroy(signal.reason);

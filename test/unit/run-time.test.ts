@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createRunTime } from '../../src/cli/run-time.ts';
 import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
 import { openCluster } from '../../src/kube/open-cluster.ts';
+import { DATED_BACK_MS } from '../../src/mesh/certificates/certificate.ts';
 import { meshFolder } from '../support/mesh-files.ts';
 
 const HOUR_MS = 3_600_000;
@@ -13,45 +14,67 @@ afterEach(async () => {
 });
 
 const DAY_MS = 24 * HOUR_MS;
+const MACHINE = new Date('2026-11-28T12:00:00Z');
 
-it.each<[string, Record<string, number>, number]>([
-  ['the only cluster, an hour behind', { one: HOUR_MS }, HOUR_MS],
-  ['all of them, by a time zone', { one: 9 * HOUR_MS, two: 9 * HOUR_MS + 900 }, 9 * HOUR_MS + 900],
-  ['one that is an hour behind the others', { one: 1500, two: HOUR_MS }, HOUR_MS],
-  ['nobody where one is a month behind the others', { one: 1500, two: 30 * DAY_MS }, 0],
-  ['the others where one is a month behind all', { one: HOUR_MS, two: 30 * DAY_MS }, HOUR_MS],
-  ['nobody where the only one begins in 1970', { one: 20_000 * DAY_MS }, 0],
-  ['nobody where clusters are ahead', { one: -HOUR_MS, two: 0 }, 0],
-])('goes by the clock that is behind within reason: %s', (_whose, clocks, behindMs) => {
+/** A run's time on a machine that is so far ahead of the API server of each context, in milliseconds. */
+function timeOn(clocks: Record<string, number>) {
   const said: string[] = [];
-  const machine = new Date('2026-11-28T12:00:00Z');
   const time = createRunTime(
-    () => machine,
+    () => MACHINE,
     (text) => said.push(text),
   );
-  for (let answer = 0; answer < 2; answer++) {
-    for (const [context, aheadMs] of Object.entries(clocks)) time.sawClock(context, aheadMs + answer);
-  }
-  expect(machine.getTime() - time.now().getTime()).toBe(behindMs);
-  // Each that is behind is named, once.
-  const behind = Object.entries(clocks).filter(([, aheadMs]) => aheadMs >= HOUR_MS);
-  expect(said).toEqual(
-    behind.map(([context]) => expect.stringMatching(`^context "${context}": its API server's clock`)),
-  );
+  const see = (seen: Record<string, number>) => {
+    for (const [context, aheadMs] of Object.entries(seen)) {
+      time.sawClock(context, new Date(MACHINE.getTime() - aheadMs));
+    }
+  };
+  see(clocks);
+  const behindMs = (date: Date) => MACHINE.getTime() - date.getTime();
+  return { time, said, see, now: () => behindMs(time.now()), issuing: () => behindMs(time.issuing()) };
+}
+
+/** @param now by how much the run's time is behind the machine's, in milliseconds, and `issuing` that by which it dates */
+it.each<[string, Record<string, number>, now: number, issuing: number]>([
+  ['the only cluster, an hour behind', { one: HOUR_MS }, HOUR_MS, HOUR_MS],
+  ['the only cluster, two days behind', { one: 49 * HOUR_MS }, 49 * HOUR_MS, 49 * HOUR_MS],
+  ['all of them, by a time zone', { one: 9 * HOUR_MS, two: 9 * HOUR_MS + 900 }, 9 * HOUR_MS, 9 * HOUR_MS],
+  [
+    'all of them, where this machine lags by two days',
+    { one: -49 * HOUR_MS, two: -49 * HOUR_MS },
+    -49 * HOUR_MS,
+    -49 * HOUR_MS,
+  ],
+  ['all of them, where this machine lags by a year', { one: -400 * DAY_MS }, -400 * DAY_MS, -400 * DAY_MS],
+  // What it proves, this machine verifies, so nothing is from its future, as far as that costs nobody anything.
+  ['all of them, where this machine lags by an hour', { one: -HOUR_MS, two: -HOUR_MS }, -HOUR_MS, 0],
+  ['this machine where one is an hour behind the others', { one: 1500, two: HOUR_MS }, 0, HOUR_MS],
+  ['this machine where one is a month behind the others', { one: 1500, two: 30 * DAY_MS }, 0, 0],
+  ['the nearest where one is a month behind all', { one: HOUR_MS, two: 30 * DAY_MS }, HOUR_MS, HOUR_MS],
+  ['this machine where the only one begins in 1970', { one: 20_000 * DAY_MS }, 0, 0],
+  ['this machine where one is ahead', { one: -HOUR_MS, two: 0 }, 0, 0],
+  ['this machine between those ahead and behind', { one: -30 * HOUR_MS, two: HOUR_MS }, 0, HOUR_MS],
+])('goes by the clocks of clusters, within reason: %s', (_whose, clocks, now, issuing) => {
+  const run = timeOn(clocks);
+  run.see(Object.fromEntries(Object.entries(clocks).map(([context, aheadMs]) => [context, aheadMs + 1])));
+  expect([run.now(), run.issuing()]).toEqual([now, issuing]);
+  // What is dated by the one is valid by the other.
+  expect(issuing).toBeGreaterThanOrEqual(now);
 });
 
-describe('once it was used', () => {
-  const MACHINE = new Date('2026-11-28T12:00:00Z');
-  const used = (clocks: Record<string, number>) => {
-    const said: string[] = [];
-    const time = createRunTime(
-      () => MACHINE,
-      (text) => said.push(text),
-    );
-    for (const [context, aheadMs] of Object.entries(clocks)) time.sawClock(context, aheadMs);
-    return { time, said, behindMs: () => MACHINE.getTime() - time.now().getTime() };
-  };
+/** How far this machine is ahead of the only cluster. */
+it.each([-400 * DAY_MS, -49 * HOUR_MS, -HOUR_MS, 0, HOUR_MS, 30 * HOUR_MS, 400 * DAY_MS])(
+  'dates what is valid on the clock of a cluster, however wrong that of the machine is: %d',
+  (aheadMs) => {
+    const { issuing } = timeOn({ one: aheadMs, two: aheadMs });
+    const lifetimeMs = DAY_MS;
+    const clusterMs = MACHINE.getTime() - aheadMs;
+    const notBeforeMs = MACHINE.getTime() - issuing() - DATED_BACK_MS;
+    expect(notBeforeMs).toBeLessThan(clusterMs);
+    expect(notBeforeMs + lifetimeMs).toBeGreaterThan(clusterMs + lifetimeMs / 2);
+  },
+);
 
+describe('once it was used', () => {
   it.each<[string, Record<string, number>, Record<string, number>, number]>([
     ['one in time, after one that is three hours behind', { one: 3 * HOUR_MS }, { two: 0 }, 3 * HOUR_MS],
     ['one that is behind', { one: 0 }, { two: HOUR_MS }, 0],
@@ -59,33 +82,65 @@ describe('once it was used', () => {
     ['one that is further behind', { one: HOUR_MS }, { two: 90 * 60_000 }, HOUR_MS],
     ['the first of all', {}, { one: HOUR_MS }, 0],
   ])('stays as it is, whoever answers later: %s', (_who, before, later, correctedMs) => {
-    const { time, behindMs } = used(before);
-    expect(behindMs()).toBe(correctedMs);
-    for (const [context, aheadMs] of Object.entries(later)) time.sawClock(context, aheadMs);
-    expect(behindMs()).toBe(correctedMs);
+    const { now, issuing, see } = timeOn(before);
+    expect([now(), issuing()]).toEqual([correctedMs, correctedMs]);
+    see(later);
+    expect([now(), issuing()]).toEqual([correctedMs, correctedMs]);
   });
 
-  const FOLLOWED =
-    'and certificates are dated and judged by the clock that is furthest behind; set right which is wrong';
+  it('dates by whoever has answered when it first does, also where the time was asked for before', () => {
+    const { now, issuing, see } = timeOn({ one: 0 });
+    expect(now()).toBe(0);
+    see({ two: HOUR_MS });
+    expect([now(), issuing()]).toEqual([0, HOUR_MS]);
+  });
+
+  const OF_BOTH = 'by which certificates are judged and dated; set';
+  const BY_ONE = `that of the API server of context "one", ${OF_BOTH} right which is wrong`;
+  const BY_TWO = `those of the API servers of contexts "one", "two", ${OF_BOTH} it right`;
   const REFUSED =
-    'and this run does not date certificates by it: that cluster refuses new ones until its clock has come there; set it right';
+    'and certificates are not dated by it: that cluster refuses new ones until its clock has come there; set it right';
+  const WHICH = 'set right which is wrong';
+  const CLUSTER = (context: string) => `context "${context}": its API server's clock is`;
   it.each<[Record<string, number>, Record<string, number>, string[]]>([
-    [{ one: HOUR_MS }, {}, [`60 minutes behind this machine's, ${FOLLOWED}`]],
-    [{ one: 20_420 * DAY_MS }, {}, [`20420 days behind this machine's, ${REFUSED}`]],
+    [{ one: 0, two: 90_000 }, { three: -90_000 }, []],
+    [{ one: HOUR_MS }, {}, [`this machine's clock is 60 minutes ahead of ${BY_ONE}`]],
+    [{ one: -49 * HOUR_MS, two: -49 * HOUR_MS }, {}, [`this machine's clock is 49 hours behind ${BY_TWO}`]],
+    [{ one: 20_420 * DAY_MS }, {}, [`${CLUSTER('one')} 20420 days behind this machine's, ${REFUSED}`]],
     [
-      { one: 0, two: HOUR_MS, three: 5 * HOUR_MS },
+      { one: 0, two: HOUR_MS, three: 5 * HOUR_MS, four: -30 * HOUR_MS },
       {},
-      [`60 minutes behind this machine's, ${FOLLOWED}`, `5 hours behind this machine's, ${REFUSED}`],
+      [
+        `${CLUSTER('two')} 60 minutes behind this machine's; ${WHICH}`,
+        `${CLUSTER('three')} 5 hours behind this machine's, ${REFUSED}`,
+        `${CLUSTER('four')} 30 hours ahead of this machine's; ${WHICH}`,
+      ],
     ],
-    [{ one: 0 }, { two: 600_000 }, ["10 minutes behind this machine's: set right which is wrong"]],
-    [{ one: 0 }, { two: HOUR_MS }, [`60 minutes behind this machine's, ${REFUSED}`]],
-    [{ one: HOUR_MS }, { one: HOUR_MS, two: HOUR_MS }, Array(2).fill(`60 minutes behind this machine's, ${FOLLOWED}`)],
-  ])('says of each clock that is behind what comes of it: %j, later %j', (before, later, words) => {
-    const { time, said } = used(before);
+    [
+      { one: HOUR_MS, two: HOUR_MS, three: 5 * HOUR_MS },
+      {},
+      [
+        `this machine's clock is 60 minutes ahead of ${BY_TWO}`,
+        `${CLUSTER('three')} 4 hours behind the other clusters', ${REFUSED}`,
+      ],
+    ],
+    [{ one: 0 }, { two: 600_000 }, [`${CLUSTER('two')} 10 minutes behind this machine's; ${WHICH}`]],
+    [{ one: 0 }, { two: HOUR_MS }, [`${CLUSTER('two')} 60 minutes behind this machine's, ${REFUSED}`]],
+    [{ one: HOUR_MS }, { one: HOUR_MS, two: HOUR_MS }, [`this machine's clock is 60 minutes ahead of ${BY_ONE}`]],
+  ])('says of each clock that is apart what comes of it: %j, later %j', (before, later, words) => {
+    const { time, said, see } = timeOn(before);
     expect(said).toEqual([]);
+    time.issuing();
+    see(later);
     time.now();
-    for (const [context, aheadMs] of Object.entries(later)) time.sawClock(context, aheadMs);
-    expect(said.map((text) => text.replace(/^context "\w+": its API server's clock is /, ''))).toEqual(words);
+    expect(said).toEqual(words);
+    expect(time.said()).toEqual(words);
+  });
+
+  it('tells how far each cluster is ahead of it, whichever clock it goes by', () => {
+    const { time } = timeOn({ one: HOUR_MS, two: HOUR_MS + 900, three: 5 * HOUR_MS, four: 60_000 + HOUR_MS });
+    const ahead = ['one', 'two', 'three', 'four', 'unknown'].map((context) => time.aheadMs(context));
+    expect(ahead).toEqual([0, 0, -4 * HOUR_MS, 0, 0]);
   });
 });
 
@@ -113,7 +168,7 @@ it("knows an API server's clock by its answers", async () => {
     requestTimeoutMs: 60_000,
     userAgent: 'test',
     signal: new AbortController().signal,
-    onClock: (aheadMs) => seen.push(aheadMs),
+    onClock: (date) => seen.push(Date.now() - date.getTime()),
   });
   closing.push(() => client.close());
   await client.version();

@@ -35,7 +35,8 @@ export async function opener(
   const { openCluster } = await import('../../kube/open-cluster.ts');
   return (kubeconfig, name) =>
     openCluster(kubeconfig, {
-      onClock: (aheadMs) => context.sawClock(name ?? kubeconfig.currentContext ?? '', aheadMs),
+      onClock: (date) => context.sawClock(name ?? kubeconfig.currentContext ?? '', date),
+      aheadMs: () => context.aheadMs(name ?? kubeconfig.currentContext ?? ''),
       context: name,
       as: flags.as,
       asGroup: flags.asGroup,

@@ -14,7 +14,7 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import { isChange, type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { type ClusterWriter, createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
@@ -113,7 +113,7 @@ async function carryOut(
   const steps = [...serve.steps, ...dial.steps];
   await requireNoRotation(flow, targets, steps, { parallel: options.parallel });
   const authorities = await readAuthorities(targets, steps, options.parallel);
-  const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
+  const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, issuingTime(flow)));
   const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   const writeUnchanged: ClusterWriter['write'] = async (...write) => {
@@ -124,7 +124,7 @@ async function carryOut(
     await duringChange(flow, SERVING, serve.steps.some(isChange), () =>
       writeUnchanged(
         serve.steps,
-        (step) => materialise(step, authorities, flow.now()),
+        (step) => materialise(step, authorities, issuingTime(flow)),
         (target) => nudgePods(flow, target, { pods: 'apiserver' }),
       ),
     );

@@ -15,7 +15,7 @@ import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
@@ -250,7 +250,7 @@ async function applyAll(
   if (writes.length === 0) return;
   const apply = async (): Promise<void> => {
     const { error, journal } = await applySteps(client, steps, {
-      materialise: (step) => materialise(step, authorities, flow.now()),
+      materialise: (step) => materialise(step, authorities, issuingTime(flow)),
       force,
       signal: flow.signal,
     });

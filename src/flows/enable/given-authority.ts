@@ -6,7 +6,7 @@ import { CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { type Authority, createAuthority } from '../../pki/authority.ts';
 import { keyMatches, readCertificate } from '../../pki/read.ts';
 import { readAuthority } from '../../snapshot/read-snapshot.ts';
-import type { Flow, Target } from '../flow.ts';
+import { type Flow, issuingTime, type Target } from '../flow.ts';
 
 /** A CA that the operator brings along, with its key. */
 export type BroughtAuthority = GivenAuthority & { authority: Authority };
@@ -37,7 +37,7 @@ export async function authorityOfContext(
   // Of several it cannot be told which one was meant.
   if (copied && copies.every(({ certificate }) => isSameKey(certificate, copied.certificate))) return copied;
   const { keySize } = options;
-  const made = await createAuthority({ now: flow.now(), ...(keySize === undefined ? {} : { keySize }) });
+  const made = await createAuthority({ now: issuingTime(flow), ...(keySize === undefined ? {} : { keySize }) });
   return { ...checked(made, `a new CA for context "${context}"`, flow.now()), madeFor: context };
 }
 

@@ -23,6 +23,8 @@ export interface Accepted {
   /** PEM, the one that signs first. */
   certificates: string;
   now: Date;
+  /** By which the certificate is dated. */
+  issuing: Date;
 }
 
 /**
@@ -30,13 +32,13 @@ export interface Accepted {
  * @param incoming how the other cluster will dial this one
  */
 export function answerOf(
-  { message, own, seals, authority, certificates, now }: Accepted,
+  { message, own, seals, authority, certificates, now, issuing }: Accepted,
   { credential }: Pick<Direction, 'credential'>,
   parts: Pick<Message, 'step' | 'request'>,
 ): SignedMessage {
   const { validityMs } = presentLifetime(own.snapshot);
   const certificate = certifyKey(authority, clientSpec(credential.user), readRequest(message.request ?? ''), {
-    now,
+    now: issuing,
     ...(validityMs === undefined ? {} : { validityMs }),
   });
   const content: Message = {

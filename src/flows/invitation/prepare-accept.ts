@@ -25,7 +25,7 @@ import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
 import { judgeMesh, movesPeer, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
 import { reachedBy } from '../connect/reached-peers.ts';
-import type { Flow, Target } from '../flow.ts';
+import { type Flow, issuingTime, type Target } from '../flow.ts';
 import type { Accepted } from './answer.ts';
 import { spentSteps } from './invite.ts';
 import { readOwnMember, requireSettled } from './own-member.ts';
@@ -121,7 +121,8 @@ export async function prepareAccept(
   }
   await requireSettled(own, options.readOthers);
   const peer = memberOf(message.cluster, readBundle(message.cluster.ca));
-  const given: Accepted = { message, seals, own, peer, kept, authority, certificates, now };
+  const issuing = issuingTime(flow);
+  const given: Accepted = { message, seals, own, peer, kept, authority, certificates, now, issuing };
   const mesh = [own.snapshot, peer.snapshot];
   const findings = await judgeMesh(flow, [target], mesh, () => true, { parallel: 1, skipChecks: options.skipChecks });
   const planned = await planAccept(target, given);

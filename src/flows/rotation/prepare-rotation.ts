@@ -22,7 +22,7 @@ import { unfinishedRotations } from '../../mesh/rotation/unfinished-rotation.ts'
 import { silentContexts, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { reachedBy } from '../connect/reached-peers.ts';
 import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { firstFailure, type Unanswered } from '../where-it-succeeds.ts';
 import { type Authorities, generateAuthority } from '../write/materialise.ts';
 
@@ -209,7 +209,7 @@ export function rotationInput(
 export async function makeSuccessors(flow: Flow, steps: readonly Step[]): Promise<Authorities> {
   const made = steps.map(async ({ write }): Promise<[string, Awaited<ReturnType<typeof generateAuthority>>][]> => {
     if (write?.method !== 'authority' || write.given === undefined) return [];
-    return [[write.given, await generateAuthority(write, flow.now())]];
+    return [[write.given, await generateAuthority(write, issuingTime(flow))]];
   });
   return new Map((await Promise.all(made)).flat());
 }

@@ -13,7 +13,7 @@ import { certificatesFrom, type RotatedCertificate } from '../../mesh/rotation/r
 import { awaitRollout } from '../enable/await-apiserver.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import type { Proof } from '../etcd/prove.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
@@ -75,7 +75,7 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   const { phase, members, look } = run;
   const { writer, say } = work;
   const authorities = new Map([...(await readAuthorities(targets, phase.steps)), ...run.authorities]);
-  const make = (step: Step) => materialise(step, authorities, flow.now());
+  const make = (step: Step) => materialise(step, authorities, issuingTime(flow));
   const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   const restarts = phase.steps.filter(({ write }) => write?.method === 'restart');
   const rest = phase.steps.filter((step) => !restarts.includes(step));

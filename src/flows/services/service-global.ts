@@ -7,7 +7,7 @@ import {
   type ServiceSite,
   serviceRef,
 } from '../../mesh/services/global-service.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { materialise } from '../write/materialise.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
@@ -51,7 +51,7 @@ export async function applyGlobalService(
   try {
     await writer.write(
       steps,
-      (step) => materialise(step, new Map(), flow.now()),
+      (step) => materialise(step, new Map(), issuingTime(flow)),
       async () => undefined,
     );
   } catch (error) {

@@ -5,7 +5,7 @@ import { errorOfAbort, isUnjudged } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
-import { during } from '../flow.ts';
+import { during, issuingTime } from '../flow.ts';
 import { type Authorities, materialise, readAuthorities } from './materialise.ts';
 
 /**
@@ -33,7 +33,7 @@ export async function tryOnServer(
         if (unstored.has(key)) continue;
         if (['create', 'delete'].includes(step.action)) unstored.add(key);
         const { error } = await applySteps(client, [step], {
-          materialise: (one) => materialise(one, authorities, flow.now()),
+          materialise: (one) => materialise(one, authorities, issuingTime(flow)),
           dryRun: true,
           force,
           signal: flow.signal,

@@ -42,8 +42,8 @@ export interface TransportOptions extends Exchange {
   signal: AbortSignal;
   retry: RetryPolicy;
   clock: Pick<Clock, 'sleep'>;
-  /** Gets how far this machine's clock is ahead of the API server's, by each answer that says; behind is below zero. */
-  onClock?: ((aheadMs: number) => void) | undefined;
+  /** Gets the time of the API server, by each answer that says. */
+  onClock?: ((date: Date) => void) | undefined;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
 }
@@ -189,7 +189,7 @@ export function createTransport(options: TransportOptions): Transport {
               request.onSend?.();
               const response = await exchange(options, request, login, limits.ofAttempt);
               const { dateMs, ...head } = headOf(response);
-              if (dateMs !== undefined) options.onClock?.(Date.now() - dateMs);
+              if (dateMs !== undefined) options.onClock?.(new Date(dateMs));
               return { ...head, text: await bodyText(response) };
             },
             () => undefined,

@@ -1,0 +1,23 @@
+import type { ClusterSnapshot } from './cluster-snapshot.ts';
+
+/** Less than that, in milliseconds, is how long an answer takes, and what clocks are apart that nobody minds. */
+export const CLOCKS_APART_MS = 2 * 60_000;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * What a cluster's clock shows at a time of the run: whether a certificate is valid, is for who verifies it to say, by its own clock
+ * (crypto/x509 in Go, `VerifyOptions.CurrentTime`), whatever other clusters and the operator's machine show.
+ */
+export function timeIn({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs'>, now: Date): Date {
+  return clockAheadMs === 0 ? now : new Date(now.getTime() + clockAheadMs);
+}
+
+/** How far clocks are apart, e.g. `60 minutes`, `49 hours`. @param ms whichever is ahead */
+export function apartWords(ms: number): string {
+  const span = Math.abs(ms);
+  if (span < 3 * HOUR_MS) return `${Math.round(span / MINUTE_MS)} minutes`;
+  return span < 3 * DAY_MS ? `${Math.round(span / HOUR_MS)} hours` : `${Math.round(span / DAY_MS)} days`;
+}
