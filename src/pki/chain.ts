@@ -6,6 +6,8 @@ export interface Chain {
   /** CA certificates between the certificate and its signer, from the certificate on. */
   links: readonly X509Certificate[];
   signer: X509Certificate;
+  /** Since when the signer is valid, by whichever of its certificates: of one that was renewed with its key there are several. */
+  signerSince: Date;
 }
 
 /** Of certificates that are sent along so many are looked at: with more, Go gives up after a hundred signatures. */
@@ -26,8 +28,8 @@ export function chainOf(
   for (const path of paths) {
     const [last] = path;
     const below = path.length - 1;
-    const signer = endingLast(authorities.filter((ca) => isAllowed(ca, below) && signed(last, ca)));
-    if (signer) return { links: path.slice(0, -1).reverse(), signer };
+    const [signer, ...renewed] = endingLast(authorities.filter((ca) => isAllowed(ca, below) && signed(last, ca)));
+    if (signer) return { links: path.slice(0, -1).reverse(), signer, signerSince: sinceWhen(signer, renewed) };
     for (const link of sent.slice(0, MOST_LINKS)) {
       if (reached.has(link) || !link.ca || !isAllowed(link, below) || !signed(last, link)) continue;
       reached.add(link);
@@ -38,9 +40,17 @@ export function chainOf(
 }
 
 /** Of a CA that was renewed with its key, a bundle may have the former certificate too: whoever verifies takes the one that is valid. */
-function endingLast(authorities: readonly X509Certificate[]): X509Certificate | undefined {
-  const [last] = [...authorities].sort((one, other) => Date.parse(other.validTo) - Date.parse(one.validTo));
-  return last;
+function endingLast(authorities: readonly X509Certificate[]): X509Certificate[] {
+  return [...authorities].sort((one, other) => Date.parse(other.validTo) - Date.parse(one.validTo));
+}
+
+/** Since when one of a CA's certificates is valid without a gap. @param former the others, those that end last first */
+function sinceWhen(last: X509Certificate, former: readonly X509Certificate[]): Date {
+  const sinceMs = former.reduce(
+    (since, one) => (Date.parse(one.validTo) < since ? since : Math.min(since, Date.parse(one.validFrom))),
+    Date.parse(last.validFrom),
+  );
+  return new Date(sinceMs);
 }
 
 /** By names, key identifiers and the key usage of the CA, which is to sign certificates where it has one; then by the signature. */

@@ -128,20 +128,20 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
  * of the chain does not have: Go's crypto/x509 (`isValid`) and OpenSSL ask each certificate of a chain for its time, and an
  * extended key usage limits what is below it. Helm's certificates outlive its CA by what they are issued later.
  */
-function inChain({ links, signer }: Chain, facts: CertificateFacts): CertificateFacts {
+function inChain({ links, signer, signerSince }: Chain, facts: CertificateFacts): CertificateFacts {
   const between = links.flatMap((link) => readFacts(link) ?? []);
-  const above = [...between, ...[readFacts(signer) ?? []].flat()];
+  const above = [...between, ...[readFacts(signer) ?? []].flat().map((ca) => ({ ...ca, notBefore: signerSince }))];
   const usages = facts.usages.filter((usage) => above.every((ca) => ca.usages.includes(usage)));
   const first = [facts, ...above].reduce((one, other) => (other.notAfter < one.notAfter ? other : one));
-  if (between.length === 0 && first === facts && usages.length === facts.usages.length) return facts;
-  // A CA is renewed with its key at any time, and is no younger for those whom it has signed before.
-  const begins = [facts, ...between].map(({ notBefore }) => notBefore.getTime());
+  const last = [facts, ...above].reduce((one, other) => (other.notBefore > one.notBefore ? other : one));
+  if (first === facts && last === facts && usages.length === facts.usages.length) return facts;
   return {
     ...facts,
     usages,
-    notBefore: new Date(Math.max(...begins)),
+    notBefore: last.notBefore,
     notAfter: first.notAfter,
     ...(first === facts ? {} : { endsWith: first.commonName, ownNotAfter: facts.notAfter }),
+    ...(last === facts ? {} : { beginsWith: last.commonName, ownNotBefore: facts.notBefore }),
   };
 }
 

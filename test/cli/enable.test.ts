@@ -272,8 +272,8 @@ describe('enable', () => {
 });
 
 describe('the CA', () => {
-  const caFiles = async (name: string) => {
-    const { certificate, privateKey } = await createAuthority({ commonName: name });
+  const caFiles = async (name: string, now = new Date()) => {
+    const { certificate, privateKey } = await createAuthority({ commonName: name, now });
     const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
     await Promise.all([writeFile(cert, certificate), writeFile(key, privateKey, { mode: 0o600 })]);
     return ['--ca-cert', cert, '--ca-key', key];
@@ -294,6 +294,13 @@ describe('the CA', () => {
     const unasked = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca');
     expect(unasked.exitCode).toBe(2);
     expect(unasked.stderr).toContain('then confirm it: meshctl clustermesh ');
+  });
+
+  it('of files is refused where it is not valid yet', async () => {
+    const files = await caFiles('ahead', new Date(Date.now() + 30 * 60 * 60 * 1000));
+    const { exitCode, stderr } = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca', '--dry-run');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/ahead\.crt: the CA is not valid before 2/);
   });
 
   it('shows what will restart, and restarts it', async () => {

@@ -25,6 +25,7 @@ export function authorityWith(
   subject: Name,
   keys: Keys,
   {
+    notBefore = new Date('2020-01-01T00:00:00Z'),
     notAfter = new Date('2035-01-01T00:00:00Z'),
     ca = true,
     format = 'pkcs8',
@@ -33,6 +34,7 @@ export function authorityWith(
     signs = true,
     uses,
   }: {
+    notBefore?: Date;
     notAfter?: Date;
     ca?: boolean;
     format?: 'pkcs8' | 'sec1';
@@ -49,7 +51,7 @@ export function authorityWith(
     {
       subject,
       issuer: by.subject,
-      notBefore: new Date('2020-01-01T00:00:00Z'),
+      notBefore,
       notAfter,
       publicKey,
       authorityKeyIdentifier: keyIdentifierOf(by.keys.publicKey.export({ type: 'spki', format: 'der' })),

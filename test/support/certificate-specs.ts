@@ -20,3 +20,8 @@ export function serverCertificateSpec({ name, id, namespace }: SandboxCluster): 
 export function lasting(days: number): { now: Date; validityMs: number } {
   return { now: new Date(Date.now() - 100 * DAY_MS), validityMs: (100 + days) * DAY_MS };
 }
+
+/** A year from the day after tomorrow on, as from a machine that is ahead. */
+export function beginningLater(): { now: Date; validityMs: number } {
+  return { now: new Date(Date.now() + 2 * DAY_MS), validityMs: 365 * DAY_MS };
+}

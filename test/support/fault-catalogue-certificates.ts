@@ -1,4 +1,4 @@
-import { lasting, serverCertificateSpec } from './certificate-specs.ts';
+import { beginningLater, lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { ONE, TWO } from './fault-mesh.ts';
 import {
@@ -65,6 +65,50 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
     ],
     connect: 'CertificateAuthority',
     fill: { '<context of mesh-1>': ONE },
+  },
+  {
+    id: 'server-certificate-early',
+    what: 'the server certificate is not valid yet',
+    arrange: ({ two }) => serveWith(two, serverCertificateSpec(two), { signer: two, options: beginningLater() }),
+    noticed: true,
+    status: ['tls-expired', 'certificate-expired'],
+    check: ['tls-expiry'],
+    certs: [`${TWO} server certificate-expired`],
+    connect: 'changes',
+  },
+  {
+    id: 'authority-early',
+    what: 'the CA is not valid yet, as from a machine that was ahead',
+    arrange: ({ one, two }) => endAuthority(two, one, beginningLater()),
+    noticed: true,
+    status: ['tls-expired', 'certificate-expired'],
+    check: ['tls-expiry', 'tls-ca-expiry'],
+    certs: [
+      `${ONE} peer peer-certificate-expired`,
+      ...['server', 'admin', 'local', 'remote'].map((role) => `${TWO} ${role} certificate-expired`),
+    ],
+    connect: 'CertificateAuthority',
+    fill: { '<context of mesh-1>': ONE },
+  },
+  {
+    id: 'held-authority-early',
+    what: 'the CA by which mesh-1 knows mesh-2 is not valid yet, and that of mesh-2 is',
+    arrange: ({ one, two }) => endAuthority(two, one, beginningLater(), ['held']),
+    noticed: true,
+    status: ['tls-expired', 'peer-certificate-expired'],
+    check: ['peers-certificate'],
+    certs: [`${ONE} peer peer-certificate-expired`],
+    connect: 'changes',
+  },
+  {
+    id: 'held-authority-expired',
+    what: 'the CA by which mesh-1 knows mesh-2 has expired, and that of mesh-2 has not',
+    arrange: ({ one, two }) => endAuthority(two, one, lasting(-2), ['held']),
+    noticed: true,
+    status: ['tls-expired', 'peer-certificate-expired'],
+    check: ['peers-certificate'],
+    certs: [`${ONE} peer peer-certificate-expired`],
+    connect: 'changes',
   },
   {
     id: 'server-certificate-without-address',

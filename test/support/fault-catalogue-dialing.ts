@@ -1,5 +1,5 @@
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
-import { lasting } from './certificate-specs.ts';
+import { beginningLater, lasting } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, ONE } from './fault-mesh.ts';
 import { change, dropSecret, emptySecret, issued, removeContainer } from './fault-parts.ts';
@@ -164,6 +164,17 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     id: 'client-certificate-expired',
     what: 'the client certificate has expired',
     arrange: async (mesh) => setClient(mesh, await issued(SPEC, mesh.two, lasting(-1))),
+    noticed: true,
+    status: ['tls-expired', 'peer-certificate-expired'],
+    check: ['peers-certificate'],
+    certs: [`${ONE} peer peer-certificate-expired`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-early',
+    what: 'the client certificate is not valid yet',
+    arrange: async (mesh) => setClient(mesh, await issued(SPEC, mesh.two, beginningLater())),
     noticed: true,
     status: ['tls-expired', 'peer-certificate-expired'],
     check: ['peers-certificate'],

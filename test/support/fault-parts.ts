@@ -87,12 +87,22 @@ export async function serveWith(
   );
 }
 
-/** A CA that ended two days ago, and what it has signed would go on, as after an upgrade of Helm's. */
-export async function endAuthority(cluster: SandboxCluster, peer: SandboxCluster): Promise<void> {
+/**
+ * The time of a CA changes, and not that of what it has signed: by default it ended two days ago, as after an upgrade of Helm's.
+ * @param places which Secrets have the CA: those of its cluster, and that of the peer, which knows it by that
+ */
+export async function endAuthority(
+  cluster: SandboxCluster,
+  peer: SandboxCluster,
+  time: { now: Date; validityMs: number } = lasting(-2),
+  places: readonly ('own' | 'held')[] = ['own', 'held'],
+): Promise<void> {
   const privateKey = createPrivateKey(found(cluster.ca, 'a CA').privateKey);
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const { certificate } = await createAuthority({ key: { publicKey, privateKey }, ...lasting(-2) });
-  for (const name of [CA_SECRET, ...CERTIFICATE_SECRETS]) setSecret(cluster, name, { 'ca.crt': certificate });
+  const { certificate } = await createAuthority({ key: { publicKey, privateKey }, ...time });
+  const own = places.includes('own') ? [CA_SECRET, ...CERTIFICATE_SECRETS] : [];
+  for (const name of own) setSecret(cluster, name, { 'ca.crt': certificate });
+  if (!places.includes('held')) return;
   setSecret(peer, 'cilium-kvstoremesh', { [`${cluster.name}.etcd-client-ca.crt`]: certificate });
 }
 

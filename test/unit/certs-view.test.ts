@@ -45,6 +45,23 @@ it.each([
   expect(expiry(facts.certificate, NOW)?.severity).toBe(isMarked ? 'warn' : undefined);
 });
 
+it('a CA that is not valid yet is marked, and stands first', () => {
+  const { ca } = snapshotOf();
+  const notBefore = new Date(NOW.getTime() + 30 * 60 * 60 * 1000);
+  const snapshot = snapshotOf({
+    ca: ca && { ...ca, certificate: { ...ca.certificate, notBefore } },
+    tlsSecrets: new Map([[SERVER_CERT_SECRET, tlsFacts('ca', {})]]),
+  });
+  const certificates = listCertificates(snapshot, NOW).reverse();
+  expect(certificates.map(({ role, notYetValid }) => [role, notYetValid])).toEqual([
+    ['server', undefined],
+    ['ca', true],
+  ]);
+  const theme = { ...PLAIN, fail: (text: string) => `<${text}>` };
+  const text = certificatesText({ certificates, faults: [], rotations: [], unread: [], read: true }, theme);
+  expect(text.split('\n')[1]).toMatch(/ ca .*<\d+ d, not valid before 2.*Z>/);
+});
+
 it('the worst of hundreds is among the first rows, and those of peers that are well are one', () => {
   const names = Array.from({ length: 20 }, (_, index) => `mesh-${index + 1}`);
   const left = (days: number) => tlsFacts('ca', { notAfter: new Date(NOW.getTime() + days * DAY_MS), notBefore: NOW });

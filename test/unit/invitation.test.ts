@@ -176,6 +176,16 @@ describe('a message is refused', () => {
       },
     ],
     [
+      'wrong-certificate',
+      'the certificate in the reply of "b" cannot be used: it is not valid before 2026-06-01T11:45Z',
+      () => {
+        const certificate = certifyKey(b, clientSpec('remote-a'), readRequest(invitation.request ?? ''), {
+          now: new Date('2026-06-01T12:00:00Z'),
+        });
+        return judge(resigned(reply, { certificate }, b), inviter(), { key: heldByA });
+      },
+    ],
+    [
       'name-taken',
       'cluster "b" lets a cluster "a" in already, and nothing here shows that it is this one',
       () => judge(invitation, receiver('b', 2, b, { isLetIn: true, knownCas: ['4'.repeat(64)] })),

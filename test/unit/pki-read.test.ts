@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
+import { validityFault } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { lifetimeOf } from '../../src/mesh/rotation/lifetime.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { OID } from '../../src/pki/certificate-der.ts';
@@ -199,6 +201,47 @@ describe('tlsSecretFacts', () => {
     expect(certificate?.notAfter).toEqual(expected === undefined ? own : new Date(ends));
     expect(certificate?.ownNotAfter).toEqual(expected === undefined ? undefined : own);
   });
+
+  it.each([
+    ['root', { root: ['2026-03-03', '2035-01-01'] }, 'Root'],
+    ['root, before it', { root: ['2026-02-01', '2035-01-01'] }, undefined],
+    [
+      'root, and one of its key is valid',
+      { root: ['2026-03-03', '2035-01-01'], former: ['2020-01-01', '2027-01-01'] },
+      undefined,
+    ],
+    [
+      'root, and one of its key had ended by then',
+      { root: ['2026-03-03', '2035-01-01'], former: ['2020-01-01', '2026-02-01'] },
+      'Root',
+    ],
+    ['intermediate CA', { link: ['2026-03-03', '2035-01-01'] }, 'Issuing'],
+    ['intermediate CA, before it', { link: ['2026-02-01', '2035-01-01'] }, undefined],
+  ] as [string, Partial<Record<'root' | 'former' | 'link', [string, string]>>, string | undefined][])(
+    'is not valid before each CA of its chain is, and tells what it is by itself: %s',
+    async (_what, times, expected) => {
+      const during = ([notBefore, notAfter] = ['2020-01-01', '2035-01-01']) => ({
+        notBefore: new Date(notBefore),
+        notAfter: new Date(notAfter),
+      });
+      const root = { subject: distinguishedName('Root'), keys: KEY_PAIRS['P-256']() };
+      const own = KEY_PAIRS['P-256']();
+      const valid = authorityWith(distinguishedName('Issuing'), own, { by: root });
+      const link = authorityWith(distinguishedName('Issuing'), own, { by: root, ...during(times.link) });
+      const roots = [times.root, ...(times.former ? [times.former] : [])];
+      const ca = roots.map((time) => authorityWith(root.subject, root.keys, during(time)).certificate).join('');
+      const issued = await issueCertificate(valid, SPEC, { now: NOW });
+      const facts = readTlsSecret({ ...issued, certificate: issued.certificate + link.certificate, ca })?.certificate;
+      const alone = readCertificate(issued.certificate);
+      expect(facts?.beginsWith).toBe(expected);
+      expect(facts?.notBefore).toEqual(expected === undefined ? alone.notBefore : new Date('2026-03-03'));
+      const invalid = facts && validityFault(facts, NOW);
+      expect(invalid).toBe(
+        expected === undefined ? undefined : `is not valid before 2026-03-03T00:00:00.000Z (with the CA "${expected}")`,
+      );
+      expect(facts && lifetimeOf(facts)).toEqual(lifetimeOf(alone));
+    },
+  );
 
   it.each([
     ['before it', '2026-05-01T00:00:00Z', 'Issuing'],

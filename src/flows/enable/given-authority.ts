@@ -1,4 +1,5 @@
 import { readTextFile } from '../../kube/access/read-text-file.ts';
+import { validityFault } from '../../mesh/certificates/cluster-certificates.ts';
 import { type GivenAuthority, isMarkedCopied } from '../../mesh/certificates/plan-authority.ts';
 import { isSameKey } from '../../mesh/certificates/trust.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -110,6 +111,7 @@ function checked(authority: Authority, origin: string, now: Date): BroughtAuthor
   if (!certificate.isCa) throw refuse('the certificate is not that of a CA');
   if (!keyMatches(authority.certificate, authority.privateKey))
     throw refuse('the key belongs to a different certificate');
-  if (certificate.notAfter <= now) throw refuse(`the CA expired on ${certificate.notAfter.toISOString().slice(0, 10)}`);
+  const invalid = validityFault(certificate, now);
+  if (invalid) throw refuse(`the CA ${invalid}`);
   return { key: `given:${certificate.sha256}`, origin, certificate, authority };
 }

@@ -6,15 +6,17 @@ import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { replaceInBundle } from './ca-bundle.ts';
 import type { TlsSecretFacts } from './certificate.ts';
-import { endOf, endsSoon } from './cluster-certificates.ts';
+import { endsSoon, validityFault } from './cluster-certificates.ts';
 import { isSameKey } from './trust.ts';
 
 /**
- * Why a CA signs nothing of use any more, as the end of a sentence about its Secret: whoever verifies refuses what is from it.
+ * Why a CA signs nothing of use now, as the end of a sentence about its Secret: whoever verifies refuses what is from it, once it has
+ * expired, and before it is valid, which to Go is the same (crypto/x509, `isValid`, which asks the root of a chain as well).
  * Undefined while it is valid, and where no CA was read.
  */
 export function expiredAuthority({ ca }: Pick<ClusterSnapshot, 'ca'>, now: Date): string | undefined {
-  return ca && ca.certificate.notAfter <= now ? `has a CA that expired on ${endOf(ca.certificate)}` : undefined;
+  const invalid = ca && validityFault(ca.certificate, now);
+  return invalid && `has a CA that ${invalid}`;
 }
 
 /** The command by which clusters get other CAs, each its own, whoever is connected to them. */
@@ -23,7 +25,7 @@ export function replaceAuthorityCommand(context: readonly string[]): string {
 }
 
 /**
- * How a cluster comes by another CA once its own has expired, and its peers by certificates of that one, as the end of a sentence
+ * How a cluster comes by another CA while its own is not valid, and its peers by certificates of that one, as the end of a sentence
  * that ends with its commands, if there are any. No rotation helps then: it keeps connections, and there are none to keep.
  * @param others other clusters, as far as they were read
  */
@@ -33,7 +35,7 @@ export function replaceExpired(snapshot: ClusterSnapshot, others: readonly Clust
   const peers = contextsOfPeers(snapshot, others);
   const again = peers.length > 0 ? [connectCommand(context, peers)] : [];
   const ways = [replaceAuthorityCommand([context]), ...again].join(' && ');
-  return forOtherOwners(`replace the CA, which has expired: ${ways}`, context, peersOfOthers(snapshot));
+  return forOtherOwners(`replace the CA, which is not valid now: ${ways}`, context, peersOfOthers(snapshot));
 }
 
 /** How a CA is replaced while it is valid, as a command for all clusters that have to take part, or as the end of a sentence. */
@@ -77,9 +79,8 @@ export function renewAuthorityFirst(
 ): string | undefined {
   const present = snapshot.ca?.certificate;
   if (!present || !facts?.ca || !isSameKey(present, facts.ca)) return undefined;
-  if (facts.certificate.endsWith === undefined) return undefined;
   if (expiredAuthority(snapshot, now)) return replaceExpired(snapshot, others);
-  if (!endsSoon(present, now)) return undefined;
+  if (facts.certificate.endsWith === undefined || !endsSoon(present, now)) return undefined;
   return snapshot.caBundle
     ? replaceInBundle(snapshot.caBundle)
     : `replace the CA: ${rotateAuthority(snapshot, others)}`;

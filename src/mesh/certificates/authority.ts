@@ -127,7 +127,7 @@ export function signerTrouble(snapshot: ClusterSnapshot, now: Date): string | un
  * The cluster's CA, with its key at hand.
  * @param purpose what is to be signed, for the message
  * @param others other clusters, as far as they were read
- * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it, or when it has expired
+ * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it, or when it is not valid now
  */
 export function requireSigner(
   snapshot: ClusterSnapshot,
@@ -188,7 +188,7 @@ export function revisionsOf({ context, namespace, agent }: Place): string {
 export interface EnableObstacles {
   /** It needs a certificate that no CA there can issue. */
   unsigned?: boolean | undefined;
-  /** It needs a certificate, and its CA has expired. */
+  /** It needs a certificate, and its CA has expired, or is not valid yet. */
   caExpired?: boolean | undefined;
   /** Its programs go by a bundle of CAs: `--replace-ca` is refused too. */
   caBundle?: Pick<TrustBundle, 'object'> | undefined;
@@ -215,7 +215,7 @@ export function enableAdvice(
   if (caExpired) {
     if (place.caBundle) return replaceInBundle(place.caBundle);
     const whom = peers.length > 0 ? peers.join(', ') : 'its peers';
-    return `replace the CA, which has expired, and connect ${whom} again: ${replaceAuthorityCommand([place.context])}`;
+    return `replace the CA, which is not valid now, and connect ${whom} again: ${replaceAuthorityCommand([place.context])}`;
   }
   return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
 }

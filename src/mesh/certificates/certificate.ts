@@ -35,6 +35,9 @@ export interface CertificateFacts {
   endsWith?: string | undefined;
   /** Until when it would be valid by itself, where it ends with a CA of its chain. */
   ownNotAfter?: Date | undefined;
+  /** The name of the CA in its chain with which it begins, and since when it would be valid by itself, where it began before. */
+  beginsWith?: string | undefined;
+  ownNotBefore?: Date | undefined;
   /** SHA-256 of the DER bytes, lower-case hexadecimal. */
   sha256: string;
   /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */

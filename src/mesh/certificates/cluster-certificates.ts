@@ -189,8 +189,13 @@ function reasonOfTime(
 }
 
 /** How long before its end a certificate is renewed, in milliseconds: a short-lived one in the last third of its time. */
-function renewBeforeMs({ notBefore, notAfter, ownNotAfter = notAfter }: CertificateFacts): number {
-  return Math.min(RENEW_BEFORE_MS, (ownNotAfter.getTime() - notBefore.getTime()) / 3);
+function renewBeforeMs(certificate: CertificateFacts): number {
+  return Math.min(RENEW_BEFORE_MS, ownLifetimeMs(certificate) / 3);
+}
+
+/** For how long a certificate was issued, whatever a CA of its chain leaves of that, in milliseconds. */
+export function ownLifetimeMs({ notBefore, notAfter, ...own }: CertificateFacts): number {
+  return (own.ownNotAfter ?? notAfter).getTime() - (own.ownNotBefore ?? notBefore).getTime();
 }
 
 /** Whether so little is left of a certificate that it is to be renewed. */
@@ -210,9 +215,10 @@ export function validityWarnings(validityMs: number | undefined): string[] {
 
 /** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
 export function validityFault(certificate: CertificateFacts, now: Date): string | undefined {
-  const { notBefore, notAfter } = certificate;
+  const { notBefore, notAfter, beginsWith } = certificate;
   if (notAfter <= now) return `expired on ${endOf(certificate)}`;
-  return notBefore > now ? `is not valid before ${notBefore.toISOString()}` : undefined;
+  if (notBefore <= now) return undefined;
+  return `is not valid before ${notBefore.toISOString()}${beginsWith === undefined ? '' : ` (with the CA "${beginsWith}")`}`;
 }
 
 /** A certificate with which a client logs in to etcd as the user that its CN names. */

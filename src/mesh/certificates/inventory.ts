@@ -33,6 +33,7 @@ export interface CertificateEntry {
   /** SHA-256 of the certificate of the CA that signed it, as far as its cluster has that. */
   issuerSha256?: string | undefined;
   serial: string;
+  notBefore: string;
   notAfter: string;
   /** The CA of its chain with which it ends; absent where it does by itself. */
   endsWith?: string | undefined;
@@ -40,6 +41,8 @@ export interface CertificateEntry {
   expiresInDays: number;
   /** So little is left that it is to be renewed, as {@link endsSoon} has it; absent where more is. */
   endsSoon?: true | undefined;
+  /** Nobody accepts it before its `notBefore`; absent where that is past. */
+  notYetValid?: true | undefined;
   usedBy: string;
 }
 
@@ -77,10 +80,12 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     issuer: facts.issuerCommonName,
     ...(signer ? { issuerSha256: signer.sha256 } : {}),
     serial: facts.serial,
+    notBefore: facts.notBefore.toISOString(),
     notAfter: facts.notAfter.toISOString(),
     ...(facts.endsWith === undefined ? {} : { endsWith: facts.endsWith }),
     expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
     ...(endsSoon(facts, now) ? { endsSoon: true as const } : {}),
+    ...(facts.notBefore > now ? { notYetValid: true as const } : {}),
   });
   const isRoot = ca?.certificate.commonName === ca?.certificate.issuerCommonName;
   const peersSecret = dialingSecret(snapshot);

@@ -3,7 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { saysAuthorityLack, saysKeyLack } from '../certificates/certificate-lacks.ts';
-import { endOf } from '../certificates/cluster-certificates.ts';
+import { validityFault } from '../certificates/cluster-certificates.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
 import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -240,5 +240,6 @@ function reasonAgainstCertificate(facts: TlsSecretFacts, now: Date): string | un
   const { certificate, keyMatches, signedByCa } = facts;
   if (!keyMatches) return saysKeyLack(facts);
   if (!signedByCa) return saysAuthorityLack(facts) ?? 'it is not signed by the CA stored with it';
-  return certificate.notAfter <= now ? `it expired on ${endOf(certificate)}` : undefined;
+  const invalid = validityFault(certificate, now);
+  return invalid && `it ${invalid}`;
 }

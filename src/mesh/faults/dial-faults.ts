@@ -3,7 +3,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { expiredAuthority, replaceExpired } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { TlsFiles } from '../certificates/certificate.ts';
-import { endOf, validityFault } from '../certificates/cluster-certificates.ts';
+import { validityFault } from '../certificates/cluster-certificates.ts';
 import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -149,7 +149,7 @@ function certificateFaults(
     return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
   const other = clusterKnownAs(peer, input.others ?? []);
-  // From a CA that has expired no connect gets anything that is of use.
+  // From a CA that is not valid no connect gets anything that is of use.
   const mended = (told: Fault): Fault =>
     other && told.id === 'peer-certificate-expired' && expiredAuthority(other, input.now) !== undefined
       ? { ...told, hint: replaceExpired(other, [snapshot]) }
@@ -165,13 +165,10 @@ function certificateFaults(
       : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', caKey)];
   }
   const trusted = trust?.authorities ?? [];
-  if (isInSecret && trusted.length > 0 && trusted.every(({ notAfter }) => notAfter <= input.now)) {
-    const ends = trusted.map(endOf).join(', ');
-    return [
-      mended(
-        fault('peer-certificate-expired', `the CA certificate by which the peer is known expired on ${ends}`, caKey),
-      ),
-    ];
+  const invalid = trusted.flatMap((ca) => validityFault(ca, input.now) ?? []);
+  if (isInSecret && trusted.length > 0 && invalid.length === trusted.length) {
+    const says = `the CA certificate by which the peer is known ${[...new Set(invalid)].join(', and ')}`;
+    return [mended(fault('peer-certificate-expired', says, caKey))];
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
   const distrust = trustFault(snapshot, peer, presented, trust, input);

@@ -77,7 +77,7 @@ export interface Fault {
   key?: string | undefined;
   /** The cluster that has it needs a certificate that no CA there can issue, so that `enable` alone is refused. */
   unsigned?: boolean | undefined;
-  /** The cluster that has it needs a certificate, and its CA has expired: `enable` alone is refused for that, too. */
+  /** The cluster that has it needs a certificate, and its CA has expired, or is not valid yet: `enable` alone is refused for that, too. */
   caExpired?: boolean | undefined;
   /** What the programs of the cluster that has it go by instead of the CAs beside their certificates. */
   caBundle?: { object: string } | undefined;

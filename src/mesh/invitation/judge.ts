@@ -220,7 +220,9 @@ function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiv
             ? `it is not a client certificate of ${users[0]}`
             : facts.notAfter <= now
               ? `it expired at ${shownTime(facts.notAfter)}`
-              : undefined;
+              : facts.notBefore > now
+                ? `it is not valid before ${shownTime(facts.notBefore)}`
+                : undefined;
   if (why === undefined) return undefined;
   return {
     reason: 'wrong-certificate',

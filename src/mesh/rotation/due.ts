@@ -72,7 +72,8 @@ export function peersDue(
 }
 
 function ageMs(facts: TlsSecretFacts | undefined, now: Date): number {
-  const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+  const { notBefore = now, ownNotBefore = notBefore } = facts?.certificate ?? {};
+  const sinceMs = now.getTime() - ownNotBefore.getTime();
   // What was issued just now is dated back.
   return Math.max(0, sinceMs - DATED_BACK_MS);
 }

@@ -1,4 +1,5 @@
 import { type CertificateFacts, DATED_BACK_MS } from '../certificates/certificate.ts';
+import { ownLifetimeMs } from '../certificates/cluster-certificates.ts';
 
 /** How long a key is, and for how long its certificate is good. */
 export interface Lifetime {
@@ -24,9 +25,9 @@ const DATED_BACK = [0, 5 * MINUTE_MS, DATED_BACK_MS];
  * @param ca that a certificate may have ended with: it then tells nothing of what was wanted
  */
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
-  const { keyBits: keySize, notBefore } = certificate;
+  const { keyBits: keySize } = certificate;
   const notAfter = certificate.ownNotAfter ?? certificate.notAfter;
-  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+  const lifetimeMs = ownLifetimeMs(certificate);
   const wholeHours = DATED_BACK.map((backMs) => Math.round((lifetimeMs - backMs) / HOUR_MS) * HOUR_MS).find(
     (hoursMs, index) => Math.abs(lifetimeMs - (DATED_BACK[index] ?? 0) - hoursMs) <= MINUTE_MS,
   );

@@ -64,12 +64,13 @@ export function certificatesText(
   const namesakes = namesOfSeveral(entries);
   const isOf = (entry: CertificateEntry) => (fault: CertificateFault) =>
     entry.context === fault.context && entry.secret === fault.secret && entry.peer === fault.peer;
-  const isWrong = (entry: CertificateEntry) => entry.expiresInDays < 0 || entry.endsSoon || faults.some(isOf(entry));
+  const isWrong = (entry: CertificateEntry) =>
+    entry.expiresInDays < 0 || entry.notYetValid || entry.endsSoon || faults.some(isOf(entry));
   const rows: Row[] = [
     ...entries.map((entry) => ({
       context: entry.context,
       cells: entryCells(entry, namesakes, theme),
-      trouble: isWrong(entry) ? entry.expiresInDays : undefined,
+      trouble: isWrong(entry) ? (entry.notYetValid ? -1 : entry.expiresInDays) : undefined,
       ofPeer: entry.role === 'peer' ? entry : undefined,
     })),
     ...faults
@@ -117,9 +118,11 @@ function withPeersAsOne(context: string, rows: readonly Row[]): Row[] {
 /** `423 certificates in 20 clusters: 1 expired, 2 end soon, 1 missing or unreadable`. */
 function countLine(entries: readonly CertificateEntry[], lacking: number, clusters: number): string {
   const expired = entries.filter(({ expiresInDays }) => expiresInDays < 0).length;
-  const ending = entries.filter((entry) => entry.expiresInDays >= 0 && entry.endsSoon).length;
+  const early = entries.filter(({ notYetValid }) => notYetValid).length;
+  const ending = entries.filter((entry) => entry.expiresInDays >= 0 && !entry.notYetValid && entry.endsSoon).length;
   const parts = [
     ...(expired > 0 ? [`${expired} expired`] : []),
+    ...(early > 0 ? [`${early} not valid yet`] : []),
     ...(ending > 0 ? [`${ending} to be renewed soon`] : []),
     ...(lacking > 0 ? [`${lacking} missing or unreadable`] : []),
   ];
@@ -184,13 +187,14 @@ function placeCells({ context, role, peer }: Pick<CertificateEntry, 'context' | 
   return [shortened(context, WIDEST.context), shortened(peer === undefined ? role : `${role} ${peer}`, WIDEST.role)];
 }
 
-function expiryText({ expiresInDays: days, endsWith }: CertificateEntry): string {
+function expiryText({ expiresInDays: days, endsWith, notYetValid, notBefore }: CertificateEntry): string {
+  if (notYetValid) return `${days} d, not valid before ${notBefore}`;
   const left = days < 0 ? `expired ${-days} d` : `${days} d`;
   return endsWith === undefined ? left : `${left}, with CA ${shortened(endsWith, WIDEST.issuer)}`;
 }
 
-function styleOf({ expiresInDays, endsSoon }: CertificateEntry, theme: Theme): (text: string) => string {
-  if (expiresInDays < 0) return theme.fail;
+function styleOf({ expiresInDays, endsSoon, notYetValid }: CertificateEntry, theme: Theme): (text: string) => string {
+  if (expiresInDays < 0 || notYetValid) return theme.fail;
   return endsSoon ? theme.warn : String;
 }
 
