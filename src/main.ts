@@ -233,7 +233,7 @@ async function runCommand(
   const isCut = host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined;
   // What a command has read by then is a part that would be taken for the whole; what it has written, nothing else tells.
   const hasWritten = options.dryRun === undefined && command.options.some(({ flags }) => flags.startsWith('--dry-run'));
-  if (isCut && !hasWritten) throw new MeshctlError('Interrupted', 'interrupted');
+  if (isCut && !hasWritten && !result.isLastSeen) throw new MeshctlError('Interrupted', 'interrupted');
   const shown = isCut ? { ...result, data: { ...result.data, interrupted: true } } : result;
   await writeResult(host, theme, options.output, resultWithRunFlags(shown, addRunFlags), leftOut);
   if (!isCut) return result.exitCode ?? 0;

@@ -46,6 +46,8 @@ export interface CommandResult {
   text(theme: Theme): string;
   /** 0 unless the result itself is a failure, e.g. an unhealthy mesh. */
   exitCode?: number;
+  /** What was seen last before Ctrl-C ended a wait, and its text says so: it is shown all the same. */
+  isLastSeen?: boolean;
   /** The document is a file for a later run: it has what that takes, and nothing else is put into it. */
   isFile?: boolean;
   /** Replaces the document with this very text for other formats, e.g. manifests. */

@@ -26,7 +26,7 @@ export interface Flow {
 interface Progress {
   /**
    * Starts a task. Each task ends with exactly one of done, fail or stop.
-   * @param onlyLong it is mostly over at once: it has a line only on a terminal, and only once it has lasted a second
+   * @param onlyLong it is mostly over at once: it has a line only once it has lasted, a second on a terminal, three elsewhere
    */
   start(text: string, onlyLong?: 'only-long'): Task;
   /** A note that stays, e.g. a warning. */

@@ -27,7 +27,7 @@ it('on a terminal it is said for whom is waited once that has lasted a second, a
   expect(said()).toContain('Read 2 clusters\n');
 });
 
-it('a log has no line of what is mostly over at once', async () => {
+it('a log has no line of what is mostly over at once, and one of what hangs', async () => {
   const lines: string[] = [];
   const { start } = plainProgress(
     { write: (text: string) => lines.push(text), isTty: false },
@@ -35,5 +35,12 @@ it('a log has no line of what is mostly over at once', async () => {
   );
   start('Waiting for an answer of a', 'only-long').stop();
   start('Reading').done('Read');
-  expect(lines).toEqual(['… Reading\n', '✔ Read\n']);
+  expect(lines.splice(0)).toEqual(['… Reading\n', '✔ Read\n']);
+  const hung = start('Waiting for an answer of a, b', 'only-long');
+  hung.update('Waiting for an answer of b');
+  vi.advanceTimersByTime(10_000);
+  hung.update('Waiting for an answer of c');
+  vi.advanceTimersByTime(10_000);
+  hung.stop();
+  expect(lines).toEqual(['… Waiting for an answer of b\n']);
 });

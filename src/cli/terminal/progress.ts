@@ -43,13 +43,21 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
 }
 
 const nothing = (): void => undefined;
-const UNSEEN: ReturnType<Progress['start']> = {
-  update: nothing,
-  tick: nothing,
-  done: nothing,
-  fail: nothing,
-  stop: nothing,
-};
+
+/** A log has a line of what is mostly over at once only where it hangs. Milliseconds. */
+const HUNG_MS = 3000;
+
+/** A task with one line, of what it has come to by then, and none where it is over before. */
+function onceLong(text: string, say: (current: string) => void): ReturnType<Progress['start']> {
+  let current = text;
+  const timer = setTimeout(() => say(current), HUNG_MS);
+  timer.unref();
+  const end = (): void => clearTimeout(timer);
+  const update = (next: string): void => {
+    current = next;
+  };
+  return { update, tick: nothing, done: end, fail: end, stop: end };
+}
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
@@ -57,7 +65,7 @@ export function plainProgress(sink: TextSink, theme: Theme): Progress {
   const note = (mark: string, text: string): void => sink.write(`${mark} ${noteOf(text, theme)}\n`);
   return {
     start(text, onlyLong) {
-      if (onlyLong) return UNSEEN;
+      if (onlyLong) return onceLong(text, (current) => line(theme.dim('…'), current));
       line(theme.dim('…'), text);
       let current = text;
       return {

@@ -33,6 +33,8 @@ export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 export interface HealthWaitOptions extends StatusOptions {
   /** The report with the invitations of its cluster: whoever is invited may come although nobody is connected yet. */
   withInvitations?: ((report: StatusReport) => Promise<StatusReport>) | undefined;
+  /** Hears of each look as it was seen, without why: who is interrupted has nothing else. */
+  onLook?: ((look: Look) => void) | undefined;
 }
 
 /** One look at several clusters. */
@@ -177,7 +179,7 @@ async function withCauses(
 export async function waitForHealth(
   flow: Flow,
   targets: readonly Target[],
-  { withInvitations, ...options }: HealthWaitOptions,
+  { withInvitations, onLook, ...options }: HealthWaitOptions,
   waitMs: number,
 ): Promise<Look> {
   const begunAt = flow.clock.ms();
@@ -201,6 +203,7 @@ export async function waitForHealth(
       const isQuiet = isWellAsSeen(judged(flow, quick));
       const poll = isQuiet ? await look({ redial: true }) : quick;
       const seen = judged(flow, poll);
+      onLook?.(seen);
       if (isWellAsSeen(seen)) return seen;
       for (const standstill of standstills(seen)) tellOnce(standstill);
       const forlorn = await forlornAmong(poll.polled, seen, withInvitations);

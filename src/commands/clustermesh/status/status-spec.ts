@@ -20,7 +20,12 @@ export const STATUS = {
   reachesClusters: true,
   options: [
     ...CLUSTERS,
-    { flags: '--wait', group: 'run', description: 'wait until every node is connected', default: false },
+    {
+      flags: '--wait',
+      group: 'run',
+      description: 'wait until every node is connected; Ctrl-C shows what was seen last',
+      default: false,
+    },
     waitDuration('with --wait', '5m'),
     {
       flags: '--watch',

@@ -86,8 +86,17 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
           ? withInvitations(report, await readInvitationsIfAllowed(context, target), context.now())
           : report;
       };
-      const waiting = { ...options, withInvitations: withOwn };
-      return resultOf(complete(await waitForHealth(context, answered, waiting, leftMs)));
+      let last: Look | undefined;
+      const onLook = (look: Look) => {
+        last = look;
+      };
+      const waiting = { ...options, withInvitations: withOwn, onLook };
+      try {
+        return await resultOf(complete(await waitForHealth(context, answered, waiting, leftMs)));
+      } catch (error) {
+        if (!context.signal.aborted || !last || flags.output === 'junit') throw error;
+        return lastSeen(complete(last), flags, several);
+      }
     }
     const [look, invitations] = await Promise.all([
       lookAtClusters(context, answered.map(asLooked), options),
@@ -177,6 +186,20 @@ interface Surroundings {
   contexts: Contexts;
   unanswered: NonNullable<MeshStatusReport['unanswered']>;
 }
+
+/** How it was at the last look before Ctrl-C: nothing more is read for it, so that it has no words on why, and no contexts of others. */
+function lastSeen(look: Look, flags: StatusFlags, several: boolean): CommandResult {
+  const nothingElse = { several, others: [], contexts: new Map(), unanswered: [] };
+  const seen = statusResult(look, evaluateMesh(look.reports, look.unreachable), flags, nothingElse);
+  return {
+    ...seen,
+    text: (theme) => [theme.warn(LAST_SEEN), seen.text(theme)].join('\n'),
+    exitCode: exitCodeOf('Interrupted'),
+    isLastSeen: true,
+  };
+}
+
+const LAST_SEEN = '⚠️  Interrupted while it waited; this is what was seen last:';
 
 /** A report of one cluster, or of a mesh where several were asked for. */
 function statusResult(
