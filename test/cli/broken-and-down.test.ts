@@ -1,13 +1,11 @@
 /** What is proved to be wrong in the clusters that answer is the exit status, whatever else cannot be seen. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import type { Meshctl } from '../support/e2e-cli.ts';
+import { kubeconfigWithDown } from '../support/e2e-kubeconfig.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -53,11 +51,7 @@ beforeAll(async () => {
   for (const { store } of sandbox.clusters) addService(store, 'web', { ready: 1 });
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
   two = sandbox.kubeconfigPath;
-  const config = parse(await readFile(two, 'utf8'));
-  config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
-  config.contexts.push({ name: 'down', context: { ...config.contexts[0].context, cluster: 'down' } });
-  down = join(dirname(two), 'with-down.yaml');
-  await writeFile(down, stringify(config));
+  down = await kubeconfigWithDown(two);
 });
 
 afterAll(async () => {

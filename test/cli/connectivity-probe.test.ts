@@ -1,11 +1,9 @@
 /** What the probe says of a sandbox's network, sound and broken in each way. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
 import type { ProbeReport, ReportedFailure } from '../../src/mesh/probe/report.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { kubeconfigWithDown } from '../support/e2e-kubeconfig.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
@@ -376,11 +374,7 @@ describe('after enable and connect', () => {
   });
 
   it('goes on without one of three that were named and does not answer, and not with one alone', async () => {
-    const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
-    config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
-    config.contexts.push({ name: 'down', context: { ...config.contexts[0].context, cluster: 'down' } });
-    const kubeconfig = join(dirname(sandbox.kubeconfigPath), 'with-down.yaml');
-    await writeFile(kubeconfig, stringify(config));
+    const kubeconfig = await kubeconfigWithDown(sandbox.kubeconfigPath);
     const named = (contexts: string, ...flags: string[]) =>
       meshctl(['connectivity', 'probe', '--context', contexts, '--kubeconfig', kubeconfig, '--nodes', '1', ...flags]);
     const result = await named('mesh-1,mesh-2,down', '-o', 'json');

@@ -9,6 +9,7 @@ import { podSpec, templateSpec } from '../../src/mesh/objects/workload.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { enable } from '../support/e2e-cli.ts';
+import { kubeconfigWithDown } from '../support/e2e-kubeconfig.ts';
 import { installMeshctl } from '../support/installed.ts';
 import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
@@ -38,11 +39,7 @@ beforeAll(async () => {
     },
   });
   folder = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
-  kubeconfig = join(folder, 'kubeconfig.yaml');
-  const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
-  config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
-  config.contexts.push({ name: 'down', context: { ...config.contexts[0].context, cluster: 'down' } });
-  await writeFile(kubeconfig, stringify(config));
+  kubeconfig = await kubeconfigWithDown(sandbox.kubeconfigPath);
   ({ version } = JSON.parse(await readFile(new URL('package.json', PACKAGE_ROOT), 'utf8')) as { version: string });
   expect((await meshctl(...enable('mesh-1'))).exitCode).toBe(0);
   const { store } = found(sandbox.clusters[1], 'mesh-2');

@@ -35,6 +35,16 @@ export async function kubeconfigVariants(originalPath: string): Promise<Kubeconf
   };
 }
 
+/** Writes a kubeconfig with one more context, `down`, whose cluster does not answer, beside it. Gives its path. */
+export async function kubeconfigWithDown(originalPath: string): Promise<string> {
+  const kubeconfig = parse(await readFile(originalPath, 'utf8')) as KubeconfigFile;
+  kubeconfig.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
+  kubeconfig.contexts.push({ name: 'down', context: { ...kubeconfig.contexts[0]?.context, cluster: 'down' } });
+  const path = join(dirname(originalPath), 'with-down.yaml');
+  await writeFile(path, stringify(kubeconfig), { mode: 0o600 });
+  return path;
+}
+
 /** Writes a kubeconfig without one of its contexts, beside it. Gives its path. */
 export async function kubeconfigWithout(originalPath: string, context: string): Promise<string> {
   const kubeconfig = parse(await readFile(originalPath, 'utf8')) as KubeconfigFile;
