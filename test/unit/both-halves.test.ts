@@ -2,7 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { expectedPeers } from '../../src/mesh/peers/peers.ts';
+import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
+import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const FILE = 'endpoints:\n- https://203.0.113.7:2379\n';
@@ -28,9 +33,51 @@ function warningsOf(clusters: readonly ClusterSnapshot[]) {
   return found.filter(({ severity }) => severity !== 'pass');
 }
 
+/** What `status` says of it, and of which cluster. */
+function faultsOf(clusters: readonly ClusterSnapshot[], more: Partial<StatusReport> = {}) {
+  const polled = clusters.map((snapshot) => {
+    const { context, namespace } = snapshot;
+    const agents = { configured: 1, connected: 1, total: 1 };
+    const report: StatusReport = {
+      ...{ context, namespace, cluster: identityOf(snapshot.ciliumConfig ?? {}), healthy: true, enabled: true },
+      ...{
+        nodes: { total: 1, connected: 1 },
+        kvstoremesh: { enabled: false, replicas: 0, connected: 0 },
+        serves: [],
+        problems: [],
+        faults: [],
+      },
+      peers: expectedPeers(snapshot).map((name) => ({ name, agents })),
+      ...more,
+    };
+    return { report, snapshot };
+  });
+  const reports = judgeStanding(polled, NOW);
+  const reasons = reasonsOf({ clusters: reports }).filter(({ id }) => id === 'peering-lost');
+  return { faults: reports.flatMap(({ faults }) => faults.filter(({ id }) => id === 'peering-lost')), reasons };
+}
+
+const LOST = [cluster(1, [3], [2, 3]), cluster(2, [3], [1, 3]), cluster(3, [1, 2], [1, 2])];
+
 describe('of three clusters', () => {
+  it('two that have lost each other are named by status too, once, and no connection is called bad for it', () => {
+    const { faults, reasons } = faultsOf(LOST);
+    expect(faults).toMatchObject([{ context: 'c1', peer: 'mesh-2', outage: false }]);
+    expect(reasons).toMatchObject([{ says: expect.stringContaining('their peering has lost both halves') }]);
+    expect(reasons[0]?.lead).toBeUndefined();
+    expect(reasons[0]?.hint).toContain('meshctl clustermesh connect --context c1 --destination-context c2');
+  });
+
+  it('status does not say so of whom an invitation lets in, nor of what it may not read, nor of the spokes of a hub', () => {
+    const invitations = [{ id: 'i', state: 'pending' }] as unknown as StatusReport['invitations'];
+    expect(faultsOf(LOST, { invitations }).faults).toEqual([]);
+    const unread = new Set(['Secret/kube-system/cilium-kvstoremesh']);
+    expect(faultsOf(LOST.map((one) => ({ ...one, unread }))).faults).toEqual([]);
+    expect(faultsOf([cluster(1, [3], [3]), cluster(2, [3], [3]), cluster(3, [1, 2], [1, 2])]).faults).toEqual([]);
+  });
+
   it('two that have lost each other are named once, with what connects them again', () => {
-    const found = warningsOf([cluster(1, [3], [2, 3]), cluster(2, [3], [1, 3]), cluster(3, [1, 2], [1, 2])]);
+    const found = warningsOf(LOST);
     expect(found).toMatchObject([
       {
         severity: 'warn',

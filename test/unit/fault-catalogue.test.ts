@@ -12,6 +12,7 @@ const NOT_IN_A_SANDBOX: Readonly<Record<string, string>> = {
   'peer-renamed':
     'it takes a rename that everything has followed: test/cli/check-identity.test.ts, test/unit/renamed-peers.test.ts',
   'choice-half-recorded': 'it takes a third cluster: test/cli/one-way-record.test.ts',
+  'peering-lost': 'it takes a third cluster: test/unit/both-halves.test.ts',
   'peers-mutual': 'it takes a third cluster: test/cli/status-faces.test.ts',
   'peer-address-doubtful': 'the catalogue looks at both clusters: test/unit/standing-status.test.ts',
   'agents-missing': 'whoever installs Cilium gives it back: test/unit/agents.test.ts',

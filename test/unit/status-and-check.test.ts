@@ -110,7 +110,9 @@ describe('a CA that is lost, which no connection needs before something has to b
 const lookedAt = lookAt([one(), two()]);
 
 /** What never is an outage. */
-const HARMLESS: readonly FaultId[] = ['ca-missing', 'ca-unreadable', 'ca-key', 'ca-foreign', 'choice-half-recorded'];
+const HARMLESS: readonly FaultId[] = [
+  ...(['ca-missing', 'ca-unreadable', 'ca-key', 'ca-foreign', 'choice-half-recorded', 'peering-lost'] as const),
+];
 
 describe('a fault that nobody has noticed, and that no other check finds', () => {
   const faultOf = (id: FaultId): Fault => ({

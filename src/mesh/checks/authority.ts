@@ -21,7 +21,7 @@ import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretR
 import { dataOf } from '../objects/secret-data.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
-import { haveLostBothHalves } from '../peers/lost-halves.ts';
+import { haveLostBothHalves, mendBothLost, saysBothLost } from '../peers/lost-halves.ts';
 import { isPeerByNameAlone, withoutNamesakes } from '../peers/namesakes.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
@@ -150,7 +150,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       lostOnce(clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context)))),
     says: ({ args: { context, user, peer, lost } }) =>
       lost
-        ? `context "${context}": it and context "${peer}" let each other in, as peers do, and neither dials the other: their peering has lost both halves`
+        ? `context "${context}": ${saysBothLost(`it and context "${peer}"`)}`
         : `context "${context}": etcd user ${user} may log in, but ${peer} is not connected to this cluster`,
   },
 ];
@@ -291,8 +291,9 @@ function orphansOf(
         ? ['--peer', knownAs(other)]
         : ['--destination-context', other.context];
       const part = meshctlCommand('clustermesh disconnect', { context }, flag);
-      const hint =
-        isLost || isAwaited
+      const hint = isLost
+        ? mendBothLost(cluster, other)
+        : isAwaited
           ? `Either connect them again: ${connectCommand(context, other.context)}; or lock it out: ${part}`
           : `Anyone with its certificate is still let in. To lock it out: ${part}`;
       const args = { user, peer: other.context, ...(isLost ? { lost: true } : {}) };

@@ -102,6 +102,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-ca': connect,
   'peer-unconfigured': awaitKubelets,
   'choice-half-recorded': connect,
+  'peering-lost': connect,
   'peers-mutual': connect,
   'peer-renamed': connect,
   'peer-address-gone': connect,

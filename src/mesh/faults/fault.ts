@@ -26,6 +26,7 @@ export type DialFaultId =
   | 'peer-unconfigured'
   | 'peer-renamed'
   | 'choice-half-recorded'
+  | 'peering-lost'
   | 'peers-mutual'
   | 'max-connected-clusters-equal'
   | AddressFaultId;

@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { asKnown, knownAs } from './concerned-peers.ts';
@@ -54,6 +54,20 @@ export function haveLostBothHalves(one: ClusterSnapshot, other: ClusterSnapshot)
   const isLetInOnly = (client: ClusterSnapshot, server: ClusterSnapshot) =>
     isLetIn(server, knownAs(client)) && !expectedPeers(client).includes(knownAs(server));
   return isLetInOnly(one, other) && isLetInOnly(other, one);
+}
+
+/** The same as a clause. @param who both of them, in words */
+export function saysBothLost(who: string): string {
+  return `${who} let each other in, as peers do, and neither dials the other: their peering has lost both halves`;
+}
+
+/** Both ways out for them: which is meant, only the operator knows. */
+export function mendBothLost(one: ClusterSnapshot, other: ClusterSnapshot): string {
+  const part = meshctlCommand('clustermesh disconnect', { context: one.context }, [
+    '--destination-context',
+    other.context,
+  ]);
+  return `Either connect them again: ${connectCommand(one.context, other.context)}; or lock it out: ${part}`;
 }
 
 /**

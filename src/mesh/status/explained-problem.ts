@@ -36,6 +36,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
   'choice-half-recorded': [],
+  'peering-lost': [],
   'peers-mutual': [],
   'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
   // Who refuses a peer is connected to it, and reads nothing.

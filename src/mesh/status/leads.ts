@@ -32,6 +32,8 @@ export function leadOf(mesh: Clusters, report: StatusReport, fault: Fault): stri
   const connected = isHeld(mesh, report, fault);
   // Who is meant by a name is not a matter of whether it is connected.
   if (id === 'cluster-name-unique') return undefined;
+  // None is left of them.
+  if (id === 'peering-lost') return undefined;
   // Of a user that may not be missed it is not known whether any connection needs it.
   if (id === 'agents-missing' || id === 'agents-outdated' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;

@@ -1,21 +1,26 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { connectCommand } from '../command-line.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Fault } from '../faults/fault.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import {
+  haveLostBothHalves,
   isChoiceHalfRecorded,
+  mendBothLost,
   mendHalfLost,
   mendUndialled,
+  saysBothLost,
   saysHalfLost,
   saysHalfRecorded,
   saysUndialled,
   undialledClients,
   undialledServers,
 } from '../peers/lost-halves.ts';
-import { expectedPeers } from '../peers/peers.ts';
+import { expectedPeers, mayDialUnseen } from '../peers/peers.ts';
+import { isWithoutPeers } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import { isAlone, type StatusReport } from './status.ts';
 
@@ -96,6 +101,33 @@ export function halfRecorded(snapshot: ClusterSnapshot, others: readonly Cluster
       ...{ id: 'choice-half-recorded' as const, context, namespace, component: 'agent' as const, outage: false },
       ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: knownAs(server) },
       says: saysHalfRecorded(snapshot, server),
+    }));
+}
+
+/**
+ * Peerings of this cluster that have lost both halves, each by the first of the two: nothing that runs misses them, and nobody dials.
+ * Of Secrets that may not be read it is not known whom they name; whom an invitation lets in is on its way to be a peer.
+ */
+export function bothHalvesLost(
+  report: StatusReport,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+  before: readonly ClusterSnapshot[],
+): Fault[] {
+  const { context, namespace } = snapshot;
+  const isSeen = (peer: string) => report.peers.some(({ name }) => name === peer);
+  if ((report.invitations ?? []).length > 0 || mayDialUnseen(snapshot)) return [];
+  return others
+    .filter((other) => !before.includes(other) && !mayDialUnseen(other) && !isSeen(knownAs(other)))
+    .filter((other) => haveLostBothHalves(snapshot, other))
+    .map((other) => ({
+      ...{ id: 'peering-lost' as const, context, namespace, component: 'agent' as const, outage: false },
+      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: knownAs(other) },
+      says: saysBothLost('they'),
+      // One that has no peer left is told to be connected to all that are on record.
+      hint: [snapshot, other].some((one) => isWithoutPeers(one, others))
+        ? connectCommand(context, other.context)
+        : mendBothLost(snapshot, other),
     }));
 }
 

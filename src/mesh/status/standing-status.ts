@@ -30,7 +30,7 @@ import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { keptFor } from '../services/silence.ts';
 import { explained } from './explained-problem.ts';
 import { areStrangers, idOfFormer, withFormerForgotten } from './other-cluster.ts';
-import { halfRecorded, peeringFaults } from './peering-faults.ts';
+import { bothHalvesLost, halfRecorded, peeringFaults } from './peering-faults.ts';
 import { isAlone, type StatusReport, UNREAD_NODES } from './status.ts';
 import type { SeenPeers } from './status-tally.ts';
 
@@ -75,7 +75,11 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...sharedNames(snapshot, snapshots),
     ];
     const faults = all.map((fault) => withFormerForgotten(fault, one, peers));
-    const harmless = [...found.filter(({ outage }) => !outage), ...halfRecorded(snapshot, others)];
+    const harmless = [
+      ...found.filter(({ outage }) => !outage),
+      ...halfRecorded(snapshot, others),
+      ...bothHalvesLost(served, snapshot, others, snapshots.slice(0, snapshots.indexOf(snapshot))),
+    ];
     const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};
     const runsAs = knownAs(snapshot);
