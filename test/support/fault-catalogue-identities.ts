@@ -14,6 +14,14 @@ const COMMON = {
 export const IDENTITY_FAULTS: readonly FaultEntry[] = [
   {
     ...COMMON,
+    id: 'identity-mode-of-nobody',
+    what: 'a connected cluster was given an identity-allocation-mode that Cilium does not know',
+    arrange: ({ two }) => configure(two, { 'identity-allocation-mode': 'in-the-cloud' }),
+    status: ['identity-mode-unknown'],
+    check: ['cluster-identity'],
+  },
+  {
+    ...COMMON,
     id: 'one-name-before-connect',
     what: 'two clusters have one name, and were never connected',
     arrange: async (mesh) => {

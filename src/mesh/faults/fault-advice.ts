@@ -137,6 +137,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'identity-outdated': enable,
   'max-connected-clusters-running': compareIdentity,
   'max-connected-clusters-equal': compareIdentity,
+  'identity-mode-unknown': compareIdentity,
   'cluster-name-unique': compareIdentity,
   'apiserver-rollout': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),
   'apiserver-not-ready': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),

@@ -8,7 +8,13 @@ import type { UnfinishedDisable } from '../enable/unfinished-disable.ts';
  * What is configured but broken. Agents, KVStoreMesh and etcd keep the connections that they have, and etcd what it has mounted, so
  * a mesh can be green and one restart, or one look of a kubelet, away from an outage: nothing that runs tells, only the objects do.
  */
-export type FaultId = DialFaultId | ServeFaultId | 'agents-missing' | 'agents-outdated' | 'cluster-name-unique';
+export type FaultId =
+  | DialFaultId
+  | ServeFaultId
+  | 'agents-missing'
+  | 'agents-outdated'
+  | 'identity-mode-unknown'
+  | 'cluster-name-unique';
 
 /** About how a cluster dials a peer. */
 export type DialFaultId =

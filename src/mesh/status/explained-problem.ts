@@ -71,6 +71,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   // A server that may read nothing serves nothing, and lets everyone in.
   'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
+  'identity-mode-unknown': ['agent-unreachable'],
   // By that name peers are connected to one of them.
   'cluster-name-unique': [],
   // Whom they lack for it, {@link Known} has.

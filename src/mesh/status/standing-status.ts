@@ -12,6 +12,7 @@ import { isSameKey } from '../certificates/trust.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
+import { unknownModeRefusal } from '../cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
@@ -68,6 +69,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const addresses = addressFaults(snapshot, others);
     const all = [
       ...withoutAgents(report, snapshot),
+      ...withUnknownMode(report, snapshot),
       ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
@@ -273,6 +275,15 @@ function withServed(report: StatusReport, snapshot: ClusterSnapshot, peers: read
     serves,
     healthy: false,
   };
+}
+
+/** Agents of a cluster of a mesh that would not start again, for the mode that somebody has given it meanwhile. */
+function withUnknownMode(report: StatusReport, snapshot: ClusterSnapshot): Fault[] {
+  const refusal = unknownModeRefusal(snapshot);
+  if (!refusal || (!report.enabled && isAlone(report))) return [];
+  const { context, namespace } = snapshot;
+  const place = { context, namespace, component: 'agent', object: `ConfigMap ${CILIUM_CONFIG}` } as const;
+  return [{ id: 'identity-mode-unknown', ...place, key: 'identity-allocation-mode', outage: true, ...refusal }];
 }
 
 /** A cluster of a mesh in which nobody could be asked, since nobody is there, or nobody will be after the next restart. */

@@ -39,6 +39,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-address-gone': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
   'agents-missing': 'agents-run',
+  'identity-mode-unknown': 'cluster-identity',
   'agents-outdated': 'identity-running',
   'cluster-name-unique': 'cluster-name-unique',
 };
