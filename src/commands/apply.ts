@@ -17,6 +17,7 @@ import { forget } from '../mesh/connect/dead-cluster.ts';
 import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
+import { halfLeft } from '../mesh/file/extra.ts';
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
@@ -96,11 +97,11 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
 async function withOutside<T>(
   context: CommandContext,
   flags: ApplyFlags,
-  { extra: { strangers }, snapshots }: PreparedMesh,
+  { extra: { strangers, leaving }, snapshots, spec }: PreparedMesh,
   members: readonly FileMember[],
   work: (outside: readonly Target[], astray: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  if (!flags.prune || strangers.length === 0) return work([], []);
+  if (!flags.prune || strangers.length + leaving.length === 0) return work([], []);
   const wanted = strangers.map(({ peer, knownBy }) => ({
     name: peer,
     knownBy: snapshots.filter((snapshot) => knownBy.includes(clusterNameOf(snapshot))),
@@ -111,7 +112,9 @@ async function withOutside<T>(
     .filter(({ name }) => !found.known.has(name))
     .flatMap(({ name, knownBy }) => knownBy.map((snapshot) => forget(snapshot.context, [name])));
   requireAnswers(names, found, `What is gone for good is forgotten by: ${forgetting.join(' && ')}`);
-  const contexts = [...found.known.values()];
+  // Of those nobody knows anything any more.
+  const halfway = leaving.length > 0 ? halfLeft(leaving, spec, await othersOf(context, flags, members)()) : [];
+  const contexts = [...new Set([...found.known.values(), ...halfway.map((one) => one.context)])];
   // The files' clusters may have kubeconfigs of their own, and in those names of their own.
   const namesake = members.find(({ target }) => contexts.includes(target.client.context));
   if (namesake) throw namesakeContexts(namesake.target.client.context, flags.kubeconfig);
@@ -239,12 +242,16 @@ async function reportOf(
 function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedMesh): string[] {
   const { extra } = differencesOf(prepared);
   const words = extraWords(extra);
-  if (words.length === 0) return [];
-  const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
   // What takes away shows its plan, and asks.
   const again = againOf(context, flags, ['--dry-run', '--yes'], '--prune');
+  const halfway = [...new Set(prepared.extra.leaving.map(({ peer }) => peer))].map((peer) => {
+    const unended = `"${peer}" was disconnected by an apply --prune that did not come to its end, and may not be disabled yet`;
+    return again === undefined ? unended : `${unended} → ${again}`;
+  });
+  if (words.length === 0) return halfway;
+  const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
   const halves = halvesLeft(extra).map((half) => `${half.says} → ${half.hint}`);
-  return [...halves, again === undefined ? says : `${says} → ${pruneWords(extra)}: ${again}`];
+  return [...halfway, ...halves, again === undefined ? says : `${says} → ${pruneWords(extra)}: ${again}`];
 }
 
 /** The line that carries this run out, or goes on with it; undefined where a file came by a pipe: no line has that again. */
@@ -281,6 +288,8 @@ async function agree(
       ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
       ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
     ];
+    // What is only written down of others, and says nothing any more, is nothing to ask about.
+    if (clauses.length === 0) return confirmCuts(context, report, { ...agreement, doubtful });
     const besides = printable(agreementClauses({ hazards, doubtful }));
     const although = besides.length > 0 ? `, although ${besides.join(', and ')}` : '';
     const question = `Apply this, which ${clauses.join(' and ')}${although}?`;

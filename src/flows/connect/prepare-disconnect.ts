@@ -7,6 +7,7 @@ import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/directi
 import {
   disconnectEffects,
   isDialThere,
+  notingThatLeave,
   type Parting,
   type PartingCluster,
   partingsOf,
@@ -199,6 +200,7 @@ async function readConcerned(
  * @param others clusters that it is not about, as far as they were read
  * @param begun dials that the same run makes first
  * @param leaving contexts of clusters that leave the mesh by it: of what goes there nothing is to be known
+ * @param uids of those that a later run is to find, as in {@link notingThatLeave}
  */
 export function prepareParting(
   targets: readonly Target[],
@@ -207,14 +209,16 @@ export function prepareParting(
     others = [],
     begun = [],
     leaving = [],
+    uids = new Map(),
   }: {
     others?: readonly ClusterSnapshot[];
     begun?: Parameters<typeof partingsOf>[1];
     leaving?: readonly string[] | undefined;
+    uids?: ReadonlyMap<string, string>;
   } = {},
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
-  const partings = partingsOf(dials, begun);
+  const partings = notingThatLeave(partingsOf(dials, begun), uids);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
   // What is left there for a cluster's own name connects it to nobody: there is nothing to warn of.

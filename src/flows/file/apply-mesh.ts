@@ -8,17 +8,17 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
-import { isChange, type Step } from '../../mesh/plan/plan.ts';
+import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { type DisconnectOutcome, disconnectClusters } from '../connect/disconnect.ts';
 import { type DisableOptions, disableCluster, draftAsAgreed } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
-import { during, type Flow } from '../flow.ts';
+import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { applyGlobalService } from '../services/service-global.ts';
-import type { RunAccount } from '../write/apply-clusters.ts';
+import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, requireThere } from '../write/still-standing.ts';
@@ -27,7 +27,7 @@ import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
-import type { PreparedPrune } from './prune.ts';
+import { type PreparedPrune, shownClearing } from './prune.ts';
 import { changedDrafts, standConnected } from './require-applicable.ts';
 import { type Unforeseen, unforeseenOf } from './unforeseen.ts';
 import { mendAfterFailure, requirePrunable, sayWhatIsLeft, sayWhatMayBeLeft } from './what-is-left.ts';
@@ -79,6 +79,7 @@ async function applyAtWork(
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
     const { removed, still } = await disableInTurn(flow, prune, options, disabled);
+    await clearMarks(flow, targets, prune, options.parallel);
     const { parted, ...made } = applied;
     const { ended, shutOut } = byWhoIsTold(parted?.parted ?? [], prune.parting?.partings ?? []);
     return {
@@ -87,7 +88,7 @@ async function applyAtWork(
       shutOut,
       disabled: disabled.filter((name) => still.every(({ cluster }) => cluster !== name)),
       stillEnabled: still,
-      steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed)],
+      steps: [...applied.steps, ...oneStepEach(parted?.steps ?? [], removed), ...shownClearing(prune)],
     };
   } catch (error) {
     if (state.isWritten) sayWhatIsLeft(flow, prune, disabled, error);
@@ -138,6 +139,29 @@ async function disableInTurn(
     if (why) still.push({ cluster: draft.name, ...why });
   }
   return { removed, still };
+}
+
+/** Takes away what was written down of clusters that leave, for a run that comes to no end. */
+async function clearMarks(
+  flow: Flow,
+  targets: readonly Target[],
+  { clearing }: PreparedPrune,
+  parallel: number,
+): Promise<void> {
+  const limit = pLimit(parallel);
+  // It has come to be since the plan was made.
+  const asItIs = clearing.map((step) =>
+    limit(async () => {
+      const target = targets.find(({ client }) => client.context === step.cluster);
+      const before = await target?.client.get(step.object, { signal: flow.signal });
+      return before ? [{ ...step, before }] : [];
+    }),
+  );
+  await createClusterWriter(flow, targets, parallel).write(
+    (await allOrFirstError(asItIs, flow.progress)).flat(),
+    async ({ write }) => write as ReadyWrite,
+    async () => undefined,
+  );
 }
 
 /** How clusters are disabled that have gone from the file. */

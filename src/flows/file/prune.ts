@@ -1,17 +1,22 @@
+import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { dialsOfLeaving, leavingClusters } from '../../mesh/file/extra.ts';
+import { dialsOfLeaving, halfLeft, isOfNoFile, leavingClusters } from '../../mesh/file/extra.ts';
 import { dialKey } from '../../mesh/file/topology.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { clearLeaving, leavingIn } from '../../mesh/peers/leaving-marks.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import {
   type DisconnectedCluster,
@@ -33,6 +38,10 @@ export interface PreparedPrune {
   parting: PreparedDisconnect | undefined;
   /** Clusters that have gone from the file and have no peer that stays: what meshctl made there goes too. */
   leaving: readonly { target: Target; draft: DisableDraft }[];
+  /** What is written down of those that leave, and is taken away in the end; without changes where that comes to be in this run. */
+  clearing: readonly Step[];
+  /** Names of those that leave and that a later run finds by that, were this one killed. */
+  noted: readonly string[];
   effects: readonly PeerEffect[];
   /** What clusters lose of global Services with their peers. */
   hazards: readonly Hazard[];
@@ -45,6 +54,8 @@ export interface PreparedPrune {
 export const NO_PRUNE: PreparedPrune = {
   parting: undefined,
   leaving: [],
+  clearing: [],
+  noted: [],
   effects: [],
   hazards: [],
   hazardsNow: async () => [],
@@ -62,7 +73,7 @@ export async function preparePrune(
   { waitMs, others }: { waitMs: number; others: OtherClusters },
 ): Promise<PreparedPrune> {
   const inFiles = members.map(({ target }) => target);
-  if (extra.dials.length + extra.strangers.length === 0) return NO_PRUNE;
+  if (extra.dials.length + extra.strangers.length + extra.leaving.length === 0) return NO_PRUNE;
   const own = enabled.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
@@ -70,9 +81,11 @@ export async function preparePrune(
   const opened = read.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
-  const strangers = extra.strangers.map(
-    ({ peer }) => opened.find(({ name }) => name === peer) ?? { context: peer, name: peer },
-  );
+  const known = extra.strangers.map(({ peer }) => peer);
+  const strangers = [
+    ...known.map((peer) => opened.find(({ name }) => name === peer) ?? { context: peer, name: peer }),
+    ...opened.filter(({ name }) => !known.includes(name)),
+  ];
   const byName = new Map([...own, ...strangers].map((cluster) => [cluster.name, cluster]));
   const named = (name: string): DisconnectedCluster => {
     const cluster = byName.get(name);
@@ -85,7 +98,9 @@ export async function preparePrune(
       { from: peer, to: name },
     ]),
   );
-  const gone = leavingClusters(read, spec, read.length > 0 ? await others.read() : []);
+  const elsewhere = read.length + extra.leaving.length > 0 ? await others.read() : [];
+  const halfway = halfLeft(extra.leaving, spec, read);
+  const gone = leavingClusters(read, spec, elsewhere, halfway);
   const isLeaving = ({ context }: { context: string }) => gone.some((one) => one.context === context);
   const ended = [...extra.dials, ...outer, ...dialsOfLeaving(gone)];
   const once = new Map(ended.map((dial) => [dialKey(dial.from, dial.to), dial])).values();
@@ -102,7 +117,11 @@ export async function preparePrune(
     ...connections.later,
   ];
   const goneContexts = gone.map(({ context }) => context);
-  const parting = prepareParting(targets, dials, { others: all, begun, leaving: goneContexts });
+  const uidOf = (snapshot: ClusterSnapshot) =>
+    apiserverDeployment(snapshot)?.metadata.uid ??
+    extra.leaving.find(({ peer }) => peer === clusterNameOf(snapshot))?.uid;
+  const uids = new Map(gone.map((snapshot) => [clusterNameOf(snapshot), uidOf(snapshot) ?? ''] as const));
+  const parting = prepareParting(targets, dials, { others: all, begun, leaving: goneContexts, uids });
   const leaving = await Promise.all(
     outside
       .filter(({ client }) => isLeaving(client))
@@ -113,9 +132,15 @@ export async function preparePrune(
   );
   const readLost = () => readLostBackends(flow, targets, { ...parting, begun }, others);
   const { hazards, unseen } = await readLost();
+  const { clearing, noted, unfound } = marksOfLeaving(enabled, {
+    ...{ extra, spec, parting, leaving: [...uids.keys()] },
+    read: [...read, ...elsewhere],
+  });
   return {
     parting,
     leaving,
+    clearing,
+    noted,
     hazards,
     hazardsNow: async () => (await readLost()).hazards,
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
@@ -124,6 +149,7 @@ export async function preparePrune(
       ...(await invitationsEnding(flow, parting, goneContexts)),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
+      ...unfound,
       ...unseen,
     ],
   };
@@ -147,6 +173,48 @@ function cutByLeaving(leaving: readonly ClusterSnapshot[]): PeerEffect[] {
   );
 }
 
+/**
+ * What is written down of clusters that leave: it goes once they have left, and where it says nothing any more. Of one to which no context
+ * leads that answers it stays.
+ * @param leaving names of those that leave by this run
+ * @param read what was read of clusters that no file has
+ */
+function marksOfLeaving(
+  members: readonly ClusterSnapshot[],
+  {
+    extra,
+    spec,
+    parting,
+    leaving,
+    read,
+  }: Pick<PreparedMesh, 'extra' | 'spec'> & {
+    parting: PreparedDisconnect;
+    leaving: readonly string[];
+    read: readonly ClusterSnapshot[];
+  },
+): { clearing: Step[]; noted: string[]; unfound: string[] } {
+  const isSettled = (name: string) => !isOfNoFile(spec, name) || read.some((one) => clusterNameOf(one) === name);
+  const open = extra.leaving.filter(({ peer }) => !leaving.includes(peer) && !isSettled(peer));
+  const marked = members.map((snapshot) => {
+    const own = extra.leaving.filter(({ cluster }) => cluster === snapshot.context);
+    const coming = parting.partings.filter((one) => one.snapshot.context === snapshot.context);
+    const peers = [...own, ...coming.flatMap(({ noted = {} }) => leavingIn(noted))].map(({ peer }) => peer);
+    return { snapshot, peers: [...new Set(peers)].filter((peer) => !open.some((one) => one.peer === peer)) };
+  });
+  const clearing = marked.flatMap(({ snapshot, peers }) =>
+    peers.length > 0 ? (clearLeaving(snapshot, peers) ?? []) : [],
+  );
+  const noted = marked.flatMap(({ snapshot, peers }) =>
+    clearing.some(({ cluster }) => cluster === snapshot.context) ? peers.filter((peer) => leaving.includes(peer)) : [],
+  );
+  const unfound = [...groupBy(open, ({ peer }) => peer)].map(([peer, marks]) => {
+    const disable = meshctlCommand('clustermesh disable', { context: unnamedContext(peer) });
+    const gone = marks.map(({ cluster }) => forget(cluster, [peer])).join(' && ');
+    return `"${peer}" was disconnected by an apply --prune that did not come to its end, and no context leads to it that answers: whether it is disabled is not known → if it is there, disable it: ${disable}; or if it is gone, forget it: ${gone}`;
+  });
+  return { clearing, noted: [...new Set(noted)], unfound };
+}
+
 /** Clusters that go on dialling, because nobody could tell them. */
 function pointingHere(
   strangers: readonly DisconnectedCluster[],
@@ -165,7 +233,15 @@ function pointingHere(
 }
 
 /** The plan: services and connections first, then what enable has made. */
-export function pruneSteps({ extraServices }: PreparedMesh, { parting, leaving }: PreparedPrune): Step[] {
-  const removals = leaving.flatMap(({ draft }) => draft.steps);
-  return [...extraServices, ...oneStepEach(parting?.plan.steps ?? [], removals)];
+export function pruneSteps({ extraServices }: PreparedMesh, prune: PreparedPrune): Step[] {
+  const removals = prune.leaving.flatMap(({ draft }) => draft.steps);
+  return [...extraServices, ...oneStepEach(prune.parting?.plan.steps ?? [], removals), ...shownClearing(prune)];
+}
+
+/** What a plan, and a result, has of the marks: those that were there before, in what nothing else is changed of. */
+export function shownClearing({ clearing, parting }: Pick<PreparedPrune, 'clearing' | 'parting'>): Step[] {
+  const parted = (parting?.plan.steps ?? []).filter(isChange);
+  const isParted = ({ cluster, object }: Step) =>
+    parted.some((one) => one.cluster === cluster && keyOf(one.object) === keyOf(object));
+  return clearing.filter((step) => step.changes.length > 0 && !isParted(step));
 }

@@ -4,17 +4,18 @@ import { requireRemovable, turnAccount } from '../enable/leaving-turns.ts';
 import type { Flow } from '../flow.ts';
 import type { PreparedPrune } from './prune.ts';
 
-type Leaving = Pick<PreparedPrune, 'leaving'>;
+type Leaving = Pick<PreparedPrune, 'leaving' | 'noted'>;
 
 /**
- * Says, before clusters that leave are disconnected, what finishes with them: a run that is killed says nothing any more, and once
- * nobody knows them no later one finds them. It is a warning, so that the log of a pipeline has it whatever its output is.
+ * Says, before clusters that leave are disconnected, what finishes with those of which nothing is written down: a run that is killed says
+ * nothing any more, and once nobody knows them no later one finds them. It is a warning, so that the log of a pipeline has it whatever its output is.
  */
-export function sayWhatMayBeLeft({ progress }: Flow, { leaving }: Leaving): void {
-  if (leaving.length === 0) return;
-  const [are, them] = leaving.length === 1 ? ['is', 'it'] : ['are', 'them'];
+export function sayWhatMayBeLeft({ progress }: Flow, { leaving, noted }: Leaving): void {
+  const lost = leaving.filter(({ draft }) => !noted.includes(draft.name));
+  if (lost.length === 0) return;
+  const [are, them] = lost.length === 1 ? ['is', 'it'] : ['are', 'them'];
   progress.warn(
-    `${namesOf({ leaving })} ${are} disconnected, then disabled; if this run is killed in between, a later apply may not find ${them}, and this finishes it → ${finishCommand(contextsOf({ leaving }))}`,
+    `${namesOf({ leaving: lost })} ${are} disconnected, then disabled; if this run is killed in between, a later apply may not find ${them}, and this finishes it → ${finishCommand(contextsOf({ leaving: lost }))}`,
   );
 }
 
@@ -22,7 +23,7 @@ export function sayWhatMayBeLeft({ progress }: Flow, { leaving }: Leaving): void
  * Before anything is written: what was enabled in clusters that leave is taken away last, and is not put back.
  * @throws MeshctlError why it may not be taken away in one of them
  */
-export async function requirePrunable(flow: Flow, { leaving }: Leaving): Promise<void> {
+export async function requirePrunable(flow: Flow, { leaving }: Pick<Leaving, 'leaving'>): Promise<void> {
   const targets = leaving.map(({ target }) => target);
   const steps = leaving.flatMap(({ draft }) => draft.steps);
   if (leaving.length > 0) await requireRemovable(flow, targets, steps, contextsOf({ leaving }));
@@ -35,7 +36,7 @@ export async function requirePrunable(flow: Flow, { leaving }: Leaving): Promise
  */
 export function sayWhatIsLeft(
   { progress }: Flow,
-  { leaving }: Leaving,
+  { leaving, noted }: Leaving,
   disabled: readonly string[],
   cause: unknown,
 ): void {
@@ -45,8 +46,12 @@ export function sayWhatIsLeft(
   const gone = contextsOf({ leaving: leaving.filter((one) => !isLeft(one)) });
   if (cause instanceof MeshctlError) Object.assign(cause.details, turnAccount(gone, contextsOf(left)));
   const done = gone.length > 0 ? `Disabled before it stopped: ${gone.join(', ')}. ` : '';
+  const isFound = left.leaving.every(({ draft }) => noted.includes(draft.name));
+  const later = isFound
+    ? 'the next apply --prune goes on with that, and so does this'
+    : 'no run of apply finds that again';
   progress.warn(
-    `${done}${namesOf(left)}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contextsOf(left) })}`,
+    `${done}${namesOf(left)}: disconnected, and not disabled in full; ${later} → ${meshctlCommand('clustermesh disable', { context: contextsOf(left) })}`,
   );
 }
 
@@ -55,7 +60,7 @@ export function sayWhatIsLeft(
  * forgotten already, so that no run finds it.
  */
 export function mendAfterFailure(
-  { leaving }: Leaving,
+  { leaving }: Pick<Leaving, 'leaving'>,
   { rollback, goOn }: { rollback: boolean; goOn: string | undefined },
 ): (context: string) => string | undefined {
   const own = rollback ? [] : contextsOf({ leaving });
@@ -67,5 +72,5 @@ function finishCommand(contexts: readonly string[]): string {
   return meshctlCommand('clustermesh disable', { context: contexts }, ['--disconnect']);
 }
 
-const namesOf = ({ leaving }: Leaving) => leaving.map(({ draft }) => draft.name).join(', ');
-const contextsOf = ({ leaving }: Leaving) => leaving.map(({ target }) => target.client.context);
+const namesOf = ({ leaving }: Pick<Leaving, 'leaving'>) => leaving.map(({ draft }) => draft.name).join(', ');
+const contextsOf = ({ leaving }: Pick<Leaving, 'leaving'>) => leaving.map(({ target }) => target.client.context);

@@ -11,6 +11,7 @@ import { concernedPeers, knownAs, namesOf } from '../peers/concerned-peers.ts';
 import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
+import { leavingIn, leavingMark } from '../peers/leaving-marks.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
 import { choicesIn, differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
@@ -33,6 +34,8 @@ export interface Parting {
   served: readonly string[];
   /** Clusters that this one goes on dialling, and that do not dial it any more. */
   stillDialled: readonly string[];
+  /** What is written down of those that it forgets, until they are disabled by the same run. */
+  noted?: Marks | undefined;
 }
 
 /** A cluster of which a dial ends. */
@@ -82,6 +85,22 @@ export function partingsOf(
 }
 
 const nameOf = ({ name }: PartingCluster): string => name;
+
+/**
+ * The same, with what is written down of those that leave.
+ * @param uids by name, of the Deployment of each: what each cluster that stays notes, before nobody knows them any more
+ */
+export function notingThatLeave(partings: readonly Parting[], uids: ReadonlyMap<string, string>): Parting[] {
+  return partings.map((parting) => {
+    if (uids.has(clusterNameOf(parting.snapshot))) return parting;
+    const peers = [...new Set([...parting.undialled, ...parting.unserved])];
+    const marks = peers.flatMap((peer) => {
+      const uid = uids.get(peer);
+      return uid === undefined ? [] : [leavingMark(peer, uid)];
+    });
+    return { ...parting, noted: Object.assign({}, ...marks) as Marks };
+  });
+}
 
 /**
  * Dials that end, told apart: those that the client has forgotten itself, and those of clusters that nobody has told: these are only let in
@@ -161,7 +180,7 @@ export function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): stri
 }
 
 /** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */
-function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialled }: Parting): Step[] {
+function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialled, noted = {} }: Parting): Step[] {
   const letIn = peersLetIn(snapshot);
   const oneWay = unserved.filter((peer) => letIn.includes(peer));
   const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null, access: null }))];
@@ -186,7 +205,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
     const keys = peers.flatMap(keysOf);
     const gone = peers.filter((peer) => keysOf(peer).some((key) => present.includes(key)));
     const base = { cluster: snapshot.context, object, before };
-    const marks = [...forgotten, ...(isHere ? writtenDown : [])];
+    const marks = [...forgotten, ...(isHere ? [...writtenDown, noted] : [])];
     const merged = Object.assign({}, ...marks) as Marks;
     const edit = removeKeys(keys, merged);
     const wanted = edit(before);
@@ -231,11 +250,20 @@ function whyChanged(gone: readonly string[], marks: Marks): string {
   const forgotten = [...new Set(changed.flatMap(({ value, peer }) => (value === null ? [peer] : [])))].filter(
     (peer) => !gone.includes(peer) && !recorded.includes(peer),
   );
+  const leaving = leavingIn(marks);
+  const noted = leaving.flatMap(({ peer, isSet }) => (isSet ? [peer] : []));
+  const cleared = leaving.flatMap(({ peer, isSet }) => (isSet ? [] : [peer]));
   const words = [
     ...(gone.length > 0 ? [`does not dial ${gone.join(', ')} any more`] : []),
     ...records(dialled, 'does', 'do', 'not dial back'),
     ...records(served, 'dials', 'dial', 'this cluster one-way'),
     ...records(letIn, 'is', 'are', 'still let in'),
+    ...(noted.length > 0
+      ? [`records that ${enumerated(noted)} ${noted.length === 1 ? 'leaves' : 'leave'} until that is done`]
+      : []),
+    ...(cleared.length > 0
+      ? [`forgets that ${enumerated(cleared)} ${cleared.length === 1 ? 'was' : 'were'} to be disabled`]
+      : []),
     ...(forgotten.length > 0 ? [`forgets what was chosen for ${forgotten.join(', ')}`] : []),
   ];
   return words.length > 0 ? enumerated(words) : 'nothing of peers is left in it';

@@ -6,6 +6,7 @@ import { isDialThere, type PartingCluster } from '../connect/disconnect-plan.ts'
 import { isOfNotPeers, type NotPeer, notPeersAmong } from '../connect/not-peers.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
+import { type LeavingMark, leavingMarks } from '../peers/leaving-marks.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
@@ -34,6 +35,8 @@ export interface ExtraPeers {
   strangers: readonly { peer: string; knownBy: readonly string[]; mayLeave: boolean }[];
   /** Clusters of the file that know a cluster of no file by the name of another one of it: such connections are left alone. */
   notPeers: readonly NotPeer[];
+  /** What an earlier run that was to disable clusters has left written down, where it did not come to its end. */
+  leaving: readonly LeavingMark[];
 }
 
 /** The peers that clusters of a file dial or let in, and that the file does not connect them with. */
@@ -76,7 +79,35 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     dials: [...new Map(ending.map((dial) => [dialKey(dial.from, dial.to), dial])).values()].map(described),
     strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy, mayLeave: !isExternal(spec, peer) })),
     notPeers,
+    leaving: snapshots.flatMap(leavingMarks),
   };
+}
+
+/**
+ * The clusters that an earlier run has parted from all others, and has not disabled in full: nobody knows them any more. One that was
+ * enabled anew is none; of one whose Deployment is gone already its name tells.
+ * @param others clusters that no file has, as far as they were read
+ */
+export function halfLeft(
+  marks: readonly LeavingMark[],
+  spec: MeshSpec,
+  others: readonly ClusterSnapshot[],
+): ClusterSnapshot[] {
+  const names = [...new Set(marks.map(({ peer }) => peer))].filter((peer) => isOfNoFile(spec, peer));
+  return names.flatMap((name) => {
+    const named = others.filter((other) => clusterNameOf(other) === name);
+    const uids = marks.filter(({ peer }) => peer === name).map(({ uid }) => uid);
+    const uidOf = (other: ClusterSnapshot) => apiserverDeployment(other)?.metadata.uid;
+    const [one, ...more] = named.filter((other) => uids.includes(uidOf(other) ?? ''));
+    if (one && more.length === 0) return [one];
+    const [bare, ...further] = named;
+    return bare && further.length === 0 && uidOf(bare) === undefined ? [bare] : [];
+  });
+}
+
+/** Whether a cluster is in none of the documents, and none of them leaves it to others. */
+export function isOfNoFile(spec: MeshSpec, name: string): boolean {
+  return !isExternal(spec, name) && spec.clusters.every((one) => one.name !== name);
 }
 
 /**
@@ -84,15 +115,19 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
  * clusters of the file and others that leave. One that any document leaves to others stays, whichever of its connections end.
  * @param outside clusters that no file has and that were read
  * @param others further clusters, as far as they were read: one that dials a cluster may have left no trace there
+ * @param halfway those of them that an earlier run has begun to disable, whose Deployment may be gone ({@link halfLeft})
  */
 export function leavingClusters(
   outside: readonly ClusterSnapshot[],
   spec: MeshSpec,
   others: readonly ClusterSnapshot[],
+  halfway: readonly ClusterSnapshot[] = [],
 ): ClusterSnapshot[] {
-  let leaving = outside.filter(
-    (snapshot) => isOurs(apiserverDeployment(snapshot)) && !isExternal(spec, clusterNameOf(snapshot)),
-  );
+  const isMade = (snapshot: ClusterSnapshot) => {
+    const deployment = apiserverDeployment(snapshot);
+    return deployment ? isOurs(deployment) : halfway.includes(snapshot);
+  };
+  let leaving = outside.filter((snapshot) => isMade(snapshot) && !isExternal(spec, clusterNameOf(snapshot)));
   // One that stays keeps those that it knows, and these keep others.
   for (;;) {
     const gone = new Set([...spec.clusters.map(({ name }) => name), ...leaving.map(clusterNameOf)]);

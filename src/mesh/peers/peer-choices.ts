@@ -5,6 +5,7 @@ import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { rememberedOf } from '../remembered.ts';
 import type { CredentialKind } from './credential-kind.ts';
 import { parseEndpoint } from './endpoint-overrides.ts';
+import { leavingMark } from './leaving-marks.ts';
 
 /**
  * What an operator chose for a peer, so that the next connect keeps it. It is written down as annotations of Secret
@@ -173,9 +174,10 @@ export function dropsEndpoints(peer: string, marks: Marks): boolean {
   return marks[annotationOf('endpoint', peer)] === null;
 }
 
-/** Takes every mark of a peer away. */
+/** Takes every mark of a peer away, also that it was to leave. */
 export function noMarks(peer: string): Marks {
-  return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
+  const choices = marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
+  return { ...choices, ...leavingMark(peer, null) };
 }
 
 /** Whether anything is still written down of a peer once these marks are set: of whom they say nothing, too. */
