@@ -2,7 +2,7 @@ import type { CommandSpec } from './command-spec.ts';
 import { FILE_OPTIONS } from './file/file-options.ts';
 import {
   DRY_RUN,
-  FORCE_CONFLICTS,
+  FORCE_CONFLICTS_IN,
   NO_ROLLBACK,
   RESULT_OR_PLAN_FORMAT,
   waitDuration,
@@ -39,7 +39,7 @@ export const APPLY = {
       group: 'run',
       description: 'distribute credentials without verifying them first, where port-forward is forbidden',
     },
-    FORCE_CONFLICTS,
+    FORCE_CONFLICTS_IN,
     NO_ROLLBACK,
     waitDuration('for load balancers, and again for pods', '5m'),
     YES,

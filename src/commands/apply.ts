@@ -21,6 +21,7 @@ import { halfLeft } from '../mesh/file/extra.ts';
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
+import { forcingWords, requireForcedAmong } from '../mesh/plan/forcing.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
@@ -63,11 +64,14 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
   return withFileClusters(context, flags, spec, async (members, silent) => {
     // All or nothing: without one of them nothing is written.
     if (silent.length > 0) throw firstFailure(context, silent);
+    const contexts = members.map(({ target }) => target.client.context);
+    requireForcedAmong(flags.forceConflicts, contexts);
     const options: FileOptions = {
       parallel: flags.parallel,
       skipChecks: flags.skipChecks,
       force: flags.forceConflicts,
-      forcing: () => context.again('--force-conflicts'),
+      forcing: (name) =>
+        context.againWithout(['--force-conflicts'], ...forcingWords([name], contexts, flags.forceConflicts)),
       waitMs: flags.waitDuration,
       readOthers: othersOf(context, flags, members),
       withOthers: withOthersOf(context, flags, members),

@@ -45,10 +45,14 @@ describe('an upgrade by Helm in the middle of a rotation', () => {
   });
 
   it('is warned of where Helm issues certificates', () => {
-    expect(helmUpgradeNotes([cluster(HELM, 'helm')], 'LINE')).toEqual([
-      expect.stringMatching(/Helm release cilium issues Secret .+ continue with → LINE$/),
+    const goOn = (contexts: readonly string[]) => `LINE ${contexts.join()}`;
+    const snapshot = cluster(HELM, 'helm');
+    expect(helmUpgradeNotes([snapshot], goOn)).toEqual([
+      expect.stringMatching(
+        new RegExp(`Helm release cilium issues Secret .+ continue with → LINE ${snapshot.context}$`),
+      ),
     ]);
-    expect(helmUpgradeNotes([cluster({}, 'meshctl')], 'LINE')).toEqual([]);
+    expect(helmUpgradeNotes([cluster({}, 'meshctl')], goOn)).toEqual([]);
   });
 
   it('is not passed over by the words for where the rotation is', () => {

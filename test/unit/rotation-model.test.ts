@@ -433,7 +433,7 @@ describe('in the middle of a rotation', () => {
     const hintOf = (...clusters: ClusterSnapshot[]) =>
       unfinishedRotations(clusters).find(({ context }) => context === 'mesh-1')?.hint;
     expect(hintOf(one, fromHelm(two))).toMatch(/certs rotate --context mesh-1,mesh-2( --ca)?$/);
-    expect(hintOf(fromHelm(one), two)).toMatch(/ --force-conflicts$/);
+    expect(hintOf(fromHelm(one), two)).toMatch(/--context mesh-1,mesh-2 --ca --force-conflicts mesh-1$/);
   });
 
   it('no other owner is let join, whose cluster would have no part in what is left of it', async () => {

@@ -207,6 +207,15 @@ export const FORCE_CONFLICTS = {
   group: 'run',
 } as const satisfies OptionSpec;
 
+/** For commands that write to several clusters: what others own in one of them is no reason to take it in all. */
+export const FORCE_CONFLICTS_IN = {
+  flags: '--force-conflicts [contexts]',
+  description: 'take over fields that Helm or other managers own; in these contexts only, where any are named',
+  parse: parseContexts,
+  complete: 'contexts',
+  group: 'run',
+} as const satisfies OptionSpec;
+
 /** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
 export const CLUSTER_OPTIONS = grouped('clusters', [
   {

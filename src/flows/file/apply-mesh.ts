@@ -210,6 +210,8 @@ async function carryOut(
     prune.parting &&
     (await disconnectClusters(flow, prune.parting, {
       ...options,
+      // Of a disconnect it is another flag.
+      force: undefined,
       leaving: prune.leaving.map(({ target }) => target.client.context),
       onWritten: () => {
         options.state.isWritten = true;

@@ -13,6 +13,7 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
 import { dialledByName, takenPlaces } from '../../mesh/file/taken-places.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { type Forcing, isForcedIn } from '../../mesh/plan/forcing.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
@@ -41,7 +42,7 @@ export interface FileOptions {
   /** Ids of checks that do not count. */
   skipChecks?: readonly string[] | undefined;
   /** Take over fields that other managers own. */
-  force?: boolean | undefined;
+  force?: Forcing | undefined;
   /** This run's command line with --force-conflicts, for hints. */
   forcing?: EnableOptions['forcing'];
   /** For the load balancers and for the pods, each. */
@@ -232,7 +233,7 @@ async function draftAll(
   const draftOf = ({ member, enable }: ReadMember, others: readonly ClusterSnapshot[]): MemberDraft => {
     const { force, forcing, waitMs } = options;
     const chosen = choicesOfFile(member.wanted.enable, enable);
-    const own = { ...chosen, force, forcing, overruleHands: true, waitMs };
+    const own = { ...chosen, force: isForcedIn(force, enable.context), forcing, overruleHands: true, waitMs };
     const among = [...read.map((one) => one.enable), ...others].filter((one) => one !== enable);
     const givenAuthority = authorities.get(enable.context);
     const full: EnableOptions = { ...own, givenAuthority, others: among };

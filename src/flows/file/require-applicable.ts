@@ -3,6 +3,7 @@ import { requireReadyServers, requireSoundServers } from '../../mesh/connect/pro
 import { MeshctlError } from '../../mesh/errors.ts';
 import { requireServed } from '../../mesh/file/made-elsewhere.ts';
 import { missingServicesHint } from '../../mesh/file/services.ts';
+import { isForcedIn } from '../../mesh/plan/forcing.ts';
 import { isChange } from '../../mesh/plan/plan.ts';
 import type { ConnectRunOptions } from '../connect/connect.ts';
 import { requireStartable } from '../enable/enable.ts';
@@ -25,7 +26,12 @@ export async function requireApplicable(
   requireServed(connections.unserved);
   const limit = pLimit(options.parallel);
   const starting = drafts.map(({ member, draft }) =>
-    limit(() => requireStartable(flow, member.target, draft, options)),
+    limit(() =>
+      requireStartable(flow, member.target, draft, {
+        ...options,
+        force: isForcedIn(options.force, member.target.client.context),
+      }),
+    ),
   );
   await allOrFirstError(starting, flow.progress);
   if (options.proof !== false) requireProvableAsIs(prepared, flow.now());

@@ -8,6 +8,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { dialsThis, isDialledElsewhere } from '../../mesh/peers/namesakes.ts';
+import { requireForcedAmong } from '../../mesh/plan/forcing.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -59,6 +60,10 @@ export async function prepareRotation(
   targets: readonly Target[],
   options: RotateOptions,
 ): Promise<PreparedRotation> {
+  requireForcedAmong(
+    options.force,
+    targets.map(({ client }) => client.context),
+  );
   const { members, ...found } = await during(
     flow,
     {
@@ -216,10 +221,13 @@ export async function makeSuccessors(flow: Flow, steps: readonly Step[]): Promis
 
 /**
  * Refuses to overwrite what other tools keep.
- * @param forcing the command line that would do it all the same
+ * @param forcing the command line that would do it all the same in these contexts
  * @throws MeshctlError `Conflict`, naming owners and keys
  */
-export function requireUnowned(phases: readonly RotationPhase[], forcing: string): void {
+export function requireUnowned(
+  phases: readonly RotationPhase[],
+  forcing: (contexts: readonly string[]) => string,
+): void {
   const disputed = phases.flatMap(({ steps }) => steps).filter(({ conflicts = [] }) => conflicts.length > 0);
   const [first] = disputed;
   if (!first) return;
@@ -229,7 +237,7 @@ export function requireUnowned(phases: readonly RotationPhase[], forcing: string
     ({ cluster, object, conflicts = [] }) => `context "${cluster}": ${describeConflicts(object, conflicts)}`,
   );
   throw new MeshctlError('Conflict', `${owners.join(' and ')} owns what would have to change: ${words.join('; ')}`, {
-    hint: `Let the tool that issued them renew them; or take them over: ${forcing}`,
+    hint: `Let the tool that issued them renew them; or take them over: ${forcing(disputed.map(({ cluster }) => cluster))}`,
     details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
   });
 }

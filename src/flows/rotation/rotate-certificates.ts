@@ -66,7 +66,7 @@ export async function rotateCertificates(
   prepared: PreparedRotation,
   options: RotateOptions,
 ): Promise<RotationOutcome> {
-  requireUnowned(prepared.phases, forcingCommand(prepared, options));
+  requireUnowned(prepared.phases, (contexts) => forcingCommand(prepared, options, contexts));
   const marked = prepared.phases.some(hasWork) ? prepared.targets : [];
   return whileHeld(flow, marked, options.parallel, (held) => rotateHeld(flow, prepared, options, held));
 }
@@ -118,7 +118,7 @@ async function carryOut(
     const phase = phases.find(hasWork);
     if (!phase) return;
     if (round > MOST_ROUNDS) throw neverDone(members, flow.now());
-    requireUnowned(phases, forcingCommand(prepared, options));
+    requireUnowned(phases, (contexts) => forcingCommand(prepared, options, contexts));
     const look = async (): Promise<Member[]> => {
       await held.requireHeld();
       const seen = await readMembers(targets, options.parallel, prepared.members);

@@ -3,6 +3,7 @@ import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
+import { isForcedIn } from '../../mesh/plan/forcing.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy } from '../../mesh/rotation/phases.ts';
@@ -53,8 +54,14 @@ export function resumeCommand(
 }
 
 /** The run's own command line, by which it would take over what others own. */
-export function forcingCommand(prepared: PreparedRotation, options: RotateOptions): string {
-  return rotateCommand(contextsOf(prepared), { ...options, ca: prepared.scope.replace.size > 0, force: true });
+export function forcingCommand(
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  contexts: readonly string[],
+): string {
+  const all = contextsOf(prepared);
+  const force = all.filter((context) => contexts.includes(context) || isForcedIn(options.force, context));
+  return rotateCommand(all, { ...options, ca: prepared.scope.replace.size > 0, force });
 }
 
 const contextsOf = ({ targets }: PreparedRotation): string[] => targets.map(({ client }) => client.context);

@@ -3,6 +3,7 @@ import { clusterRoleRef } from '../../mesh/apiserver/access.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import { errorOfAbort, isUnjudged } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { type Forcing, isForcedIn } from '../../mesh/plan/forcing.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { during, issuingTime } from '../flow.ts';
@@ -18,7 +19,7 @@ export async function tryOnServer(
   flow: Flow,
   targets: readonly Target[],
   steps: readonly Step[],
-  { force, given = new Map() }: { force?: boolean | undefined; given?: Authorities | undefined } = {},
+  { force, given = new Map() }: { force?: Forcing | undefined; given?: Authorities | undefined } = {},
 ): Promise<Map<Step, 'accepted' | MeshctlError>> {
   const verdicts = new Map<Step, 'accepted' | MeshctlError>();
   const authorities = new Map([...given, ...(await readAuthorities(targets, steps))]);
@@ -35,7 +36,7 @@ export async function tryOnServer(
         const { error } = await applySteps(client, [step], {
           materialise: (one) => materialise(one, authorities, issuingTime(flow)),
           dryRun: true,
-          force,
+          force: isForcedIn(force, client.context),
           signal: flow.signal,
         });
         if (flow.signal.aborted) throw errorOfAbort(flow.signal);

@@ -2,6 +2,7 @@ import { DATED_BACK_MS, type TlsSecretFacts } from '../certificates/certificate.
 import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
+import type { Forcing } from '../plan/forcing.ts';
 import { isOtherThan, type Lifetime, lifetimeOf } from './lifetime.ts';
 import { hasWork, planRotation } from './phases.ts';
 import { certificatesFrom } from './rotated-certificates.ts';
@@ -11,7 +12,7 @@ export interface DueChoice {
   ca: boolean;
   olderThanMs?: number | undefined;
   peer?: string | undefined;
-  force: boolean;
+  force: Forcing;
   asked?: Lifetime | undefined;
 }
 

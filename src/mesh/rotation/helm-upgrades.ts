@@ -25,9 +25,12 @@ export function isTakenByHelm(snapshot: ClusterSnapshot): boolean {
 /**
  * What is to be known before a CA is replaced whose certificates Helm issues.
  * @param clusters whose CA is replaced
- * @param goOn the command line by which the rotation continues after an upgrade
+ * @param goOn the command line by which the rotation continues after an upgrade in these contexts
  */
-export function helmUpgradeNotes(clusters: readonly ClusterSnapshot[], goOn: string): string[] {
+export function helmUpgradeNotes(
+  clusters: readonly ClusterSnapshot[],
+  goOn: (contexts: readonly string[]) => string,
+): string[] {
   return clusters.flatMap((snapshot) => {
     const issued = issuedByHelm(snapshot);
     const says = toolOf(issued[0])?.says;
@@ -35,7 +38,7 @@ export function helmUpgradeNotes(clusters: readonly ClusterSnapshot[], goOn: str
     const secrets = issued.map((secret) => describeRef(refOf(secret))).join(', ');
     const ca = `Secret ${snapshot.namespace}/${CA_SECRET}`;
     return [
-      `context "${snapshot.context}": ${says} issues ${secrets} at each upgrade, from ${ca} alone, and trusts no other CA: run no helm upgrade there until the rotation has ended; after one, continue with → ${goOn}`,
+      `context "${snapshot.context}": ${says} issues ${secrets} at each upgrade, from ${ca} alone, and trusts no other CA: run no helm upgrade there until the rotation has ended; after one, continue with → ${goOn([snapshot.context])}`,
     ];
   });
 }

@@ -10,6 +10,7 @@ import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { isByHand } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
+import { isForcedIn } from '../plan/forcing.ts';
 import type { Change, Step } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './lifetime.ts';
 import { isRemoteCert, type RotatedCertificate } from './rotated-certificates.ts';
@@ -139,7 +140,9 @@ function keeperOf(input: RotationInput, holder: Member, secret: string): string 
 
 /** Who else has made a Secret, and is to be left what is good of it. */
 function ownerOf({ force }: RotationInput, { snapshot }: Member, secret: string): string | undefined {
-  return force ? undefined : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
+  return isForcedIn(force, snapshot.context)
+    ? undefined
+    : ownerOfData(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret))));
 }
 
 /** A copy needs nobody who signs, and what is of a CA that is yet to be made is signed by that. */

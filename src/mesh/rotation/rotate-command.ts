@@ -1,4 +1,5 @@
 import { meshctlCommand, spanWord } from '../command-line.ts';
+import { type Forcing, forcingWords } from '../plan/forcing.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /** What a run of `certs rotate` was asked for, as far as a further one has to be asked for it too. */
@@ -7,7 +8,7 @@ interface Asked {
   asked?: Lifetime | undefined;
   olderThanMs?: number | undefined;
   peer?: string | undefined;
-  force: boolean;
+  force: Forcing;
 }
 
 /** The command line that asks the same of other clusters, or once more of these. @param context those that take part */
@@ -19,6 +20,6 @@ export function rotateCommand(context: readonly string[], { ca, asked = {}, olde
     ...(validityMs === undefined ? [] : ['--cert-validity', spanWord(validityMs)]),
     ...(olderThanMs === undefined ? [] : ['--older-than', spanWord(olderThanMs)]),
     ...(peer === undefined ? [] : ['--peer', peer]),
-    ...(force ? ['--force-conflicts'] : []),
+    ...(force === false ? [] : forcingWords([], context, force)),
   ]);
 }

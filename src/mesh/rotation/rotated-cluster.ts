@@ -1,6 +1,7 @@
 import type { Member } from '../connect/member.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { foreignOwner, managersOfData } from '../objects/ownership.ts';
+import { type Forcing, isForcedIn } from '../plan/forcing.ts';
 import { disputes, FIELD_MANAGER, type Step, type TrustOrder } from '../plan/plan.ts';
 import type { Lifetime } from './lifetime.ts';
 import {
@@ -31,7 +32,7 @@ export interface RotationInput {
   /** What the operator wants of new certificates; absent fields: as they are. */
   asked: Lifetime;
   /** Take over what others own. */
-  force: boolean;
+  force: Forcing;
   now: Date;
 }
 
@@ -104,7 +105,10 @@ export function ownedKeys(
   keys: readonly string[],
 ): Pick<Step, 'conflicts' | 'takenFrom'> {
   const owner = ownerOfData(snapshot.objects.get(keyOf(ref)));
-  return disputes(owner === undefined ? [] : keys.map((key) => ({ path: `data.${key}`, manager: owner })), force);
+  return disputes(
+    owner === undefined ? [] : keys.map((key) => ({ path: `data.${key}`, manager: owner })),
+    isForcedIn(force, snapshot.context),
+  );
 }
 
 /** Who else fills a Secret; undefined for nobody, or where meshctl has put something into it. */

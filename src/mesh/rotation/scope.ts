@@ -7,6 +7,7 @@ import type { Member } from '../connect/member.ts';
 import type { Contexts } from '../faults/fault-advice.ts';
 import { partedBy } from '../peers/parted.ts';
 import type { SilentContext } from '../peers/silent-peers.ts';
+import { type Forcing, isForcedIn } from '../plan/forcing.ts';
 import { dueCertificates } from './due.ts';
 import { missingSecrets } from './effects.ts';
 import { type LeftCertificates, leftCertificates } from './left-certificates.ts';
@@ -48,7 +49,7 @@ export interface RotationChoice {
   /** Of what is issued; absent fields: as it is. */
   asked?: Lifetime | undefined;
   /** Take over what others own. */
-  force: boolean;
+  force: Forcing;
   /** Contexts that the operator meant too, and that did not answer. */
   silent?: readonly SilentContext[] | undefined;
   /** Clusters that have no part in it, as far as they were read: whose peers would have to take part too. */
@@ -124,7 +125,7 @@ export function scopeRotation(
     requireAllPeers(switching, members, { contexts, silent, ca: choice.ca, others });
   }
   if (replaced.length > 0) refuseCommonCredentials(members);
-  for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
+  for (const { snapshot } of replaced) requireReplaceable(snapshot, isForcedIn(choice.force, snapshot.context));
   const due = dueCertificates(members, choice, now);
   const { peer, force, asked = {} } = choice;
   const replace = contextsOf(replaced);

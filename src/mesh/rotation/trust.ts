@@ -6,6 +6,7 @@ import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
 import { emptySecret, secretTexts } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
+import { isForcedIn } from '../plan/forcing.ts';
 import type { Step, StepWrite, TrustOrder } from '../plan/plan.ts';
 import { markFiles, unmarkFiles } from './reload-marks.ts';
 import { type RotatedCertificate, strangersTo, type TrustedAuthority } from './rotated-certificates.ts';
@@ -89,7 +90,10 @@ function goesOn({ members }: RotationInput, clusters: readonly RotatedCluster[],
 function withTrust({ force }: RotationInput, { certificates, pending }: RotatedCluster) {
   return certificates.filter(({ facts, holder: { snapshot }, secret }) => {
     const object = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, secret)));
-    return facts !== undefined && (force || pending !== undefined || ownerOfData(object) === undefined);
+    return (
+      facts !== undefined &&
+      (isForcedIn(force, snapshot.context) || pending !== undefined || ownerOfData(object) === undefined)
+    );
   });
 }
 

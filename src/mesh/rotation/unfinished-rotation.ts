@@ -16,6 +16,7 @@ import { knownAs } from '../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { forcingWords } from '../plan/forcing.ts';
 import { isTakenByHelm } from './helm-upgrades.ts';
 import { type PhaseName, ROTATION_PHASES, titleOfPhase } from './phases.ts';
 import { hasReloadMark } from './reload-marks.ts';
@@ -249,14 +250,14 @@ function goOnCommand(
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();
   const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];
-  const isTaken = names.some((name) => {
+  const taken = names.flatMap((name) => {
     const one = byName.get(name);
     // A peer that only takes part has certificates of Helm's that no rotation has written to.
-    return one !== undefined && isChanged(one) && isTakenByHelm(one);
+    return one !== undefined && isChanged(one) && isTakenByHelm(one) ? [one.context] : [];
   });
   const command = meshctlCommand('clustermesh certs rotate', { context }, [
     ...(ca ? ['--ca'] : []),
-    ...(isTaken ? ['--force-conflicts'] : []),
+    ...(taken.length > 0 ? forcingWords(taken, context) : []),
   ]);
   // Its key was in the memory of the run that made it.
   return ca ? `without --ca the present CA stays, with it another successor is made: ${command}` : command;

@@ -3,7 +3,7 @@ import type { CommandSpec } from '../../command-spec.ts';
 import {
   CLUSTERS,
   DRY_RUN,
-  FORCE_CONFLICTS,
+  FORCE_CONFLICTS_IN,
   KEY_SIZES,
   parallel,
   RESULT_FORMAT,
@@ -62,7 +62,7 @@ export const CERTS_ROTATE = {
       choices: KEY_SIZES,
     },
     parallel('clusters at a time', 16),
-    FORCE_CONFLICTS,
+    FORCE_CONFLICTS_IN,
     DRY_RUN,
     YES,
     waitDuration('for each step to take effect', '5m'),

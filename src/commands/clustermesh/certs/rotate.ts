@@ -190,7 +190,7 @@ function optionsOf(flags: RotateFlags): RotateOptions {
     ca,
     olderThanMs: olderThan,
     peer,
-    force: flags.forceConflicts,
+    force: flags.forceConflicts ?? false,
     asked: { keySize: bitsOf(flags.keySize), validityMs: flags.certValidity },
     parallel: flags.parallel,
     waitMs: flags.waitDuration,
@@ -208,7 +208,7 @@ function notesOnTools(prepared: PreparedRotation, options: RotateOptions): strin
   const changing = snapshots.filter(
     ({ context }) => prepared.scope.replace.has(context) || unfinished.includes(context),
   );
-  const upgrades = helmUpgradeNotes(changing, forcingCommand(prepared, options));
+  const upgrades = helmUpgradeNotes(changing, (contexts) => forcingCommand(prepared, options, contexts));
   if (upgrades.length > 0) return upgrades;
   return foreignObjectNotes(reportOf(prepared).steps);
 }
@@ -220,7 +220,9 @@ async function showPlan(
   { dryRun, output, warnings }: Pick<PlanFlags, 'output'> & { dryRun: DryRun; warnings: readonly string[] },
 ): Promise<CommandResult> {
   const report = { ...reportOf(prepared), warnings };
-  const owned = await refusalBy(() => requireUnowned(prepared.phases, forcingCommand(prepared, options)));
+  const owned = await refusalBy(() =>
+    requireUnowned(prepared.phases, (contexts) => forcingCommand(prepared, options, contexts)),
+  );
   if (owned) context.progress.warn(warningOf(owned));
   const { steps } = report;
   // One at a time, also in clusters to which this one writes nothing.
