@@ -38,7 +38,7 @@ it.each<[string, WrittenSpec | undefined, WrittenEnable]>([
     }),
     { replicas: 1, resources: { etcd: { requests: { cpu: '20m' } } } },
   ],
-])('works: %s', async (_what, first, enable) => {
+])('apply that was rolled back comes to its end when it is run again: %s', async (_what, first, enable) => {
   clusters = await startBareClusters(3);
   if (first) await ok(apply(first));
   const wanted = spec(['mesh-1', 'mesh-2', 'mesh-3'], enable);

@@ -48,7 +48,7 @@ it.each<[what: string, before: boolean, file: WrittenSpec, words: string[]]>([
   ['KVStoreMesh goes off in a cluster that loses a peer', true, switched(false, ['mesh-1', 'mesh-3']), ['--prune']],
   ['KVStoreMesh comes on in a cluster that loses a peer', false, switched(true, ['mesh-1', 'mesh-3']), ['--prune']],
   ['a cluster gets another Service and a peer', true, switched(true, ALL, { serviceType: 'NodePort' }), []],
-])('%s', async (_what, kvstoremesh, file, words) => {
+])('apply does what its dry run has shown, and once: %s', async (_what, kvstoremesh, file, words) => {
   if (!kvstoremesh) await ok(...mesh('enable', '--context', 'mesh-1', '--enable-kvstoremesh=false'));
   await ok(...connect('mesh-1', 'mesh-2'));
   await ok(...mesh('status', '--context', 'mesh-1,mesh-2', '--wait'));

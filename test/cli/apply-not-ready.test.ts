@@ -24,7 +24,7 @@ afterAll(async () => {
 it.each([
   ['takes it away', [], false],
   ['leaves it', ['--no-rollback'], true],
-])('a run that %s', async (_what, more, stays) => {
+])('apply says why pods do not come up, and what becomes of it: a run that %s', async (_what, more, stays) => {
   const file = join(folder, 'mesh.yaml');
   const set = { 'Deployment:spec.template.spec.containers[etcd].args': ['--trusted-ca-file=/nowhere'] };
   const spec = { topology: { type: 'mesh' }, clusters: [{ name: 'mesh-1', context: 'mesh-1', enable: { set } }] };

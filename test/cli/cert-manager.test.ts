@@ -58,7 +58,7 @@ describe.each<[string, () => unknown]>([
 ])('a mesh of an issuer of its own, where Secret cilium-ca %s', (_what, arrange) => {
   beforeAll(() => arrange());
 
-  it('is well', async () => {
+  it('is well to status and check, which name the issuer', async () => {
     await meshctl.ok(['clustermesh', 'status', ...BOTH, '--wait']);
     const check = await meshctl(['clustermesh', 'check', ...BOTH, '-o', 'short']);
     expect(check.stdout).not.toMatch(/‼|✖|×|❌/);

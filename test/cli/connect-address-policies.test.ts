@@ -62,7 +62,7 @@ it.each([[connect('mesh-1', 'mesh-2')], [['apply', '-f', '-']]])('%j tells it, a
   expect(ran.stderr).toContain('--yes');
 });
 
-it('diff tells it', async () => {
+it('diff tells which traffic policies no longer allow', async () => {
   const shown = await two.clusters.meshctl(['diff', '-f', '-'], { input });
   expect(shown.stdout + shown.stderr).toContain(SAYS);
 });

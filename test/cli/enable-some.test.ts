@@ -25,7 +25,7 @@ afterAll(() => clusters?.close());
 const enable = (...words: string[]) =>
   clusters.meshctl(['clustermesh', 'enable', ...words], { env: { KUBECONFIG: kubeconfig } });
 
-it.each([['--all'], ['--context', 'mesh-1,mesh-2,mesh-3']])('enable %s', async (...chosen) => {
+it.each([['--all'], ['--context', 'mesh-1,mesh-2,mesh-3']])('enable %s says how each came out', async (...chosen) => {
   clusters.requests.length = 0;
   const result = await enable(...chosen);
   expect(result.exitCode, result.stderr).toBe(1);

@@ -12,7 +12,7 @@ it.each([
   ['kubectl-clustermesh.exe', 'kubectl clustermesh'],
   ['/usr/bin/meshctl', 'meshctl'],
   ['bin/meshctl.js', 'meshctl'],
-])('is called %s: %s', (file, name) => {
+])('what is started as %s names itself in hints: %s', (file, name) => {
   expect(programNameOf(file)).toBe(name);
 });
 

@@ -88,7 +88,7 @@ it.each(LINES)('with all rights all is seen, and well: meshctl %s', (line) => {
 describe.each(RESOURCES)('without %s', (resource) => {
   beforeAll(() => grantAnn(mesh.sandbox.clusters, resource));
 
-  it.each(LINES)('meshctl %s', async (line) => {
+  it.each(LINES)('what was not seen is not called well: meshctl %s', async (line) => {
     const { exitCode, document, checks, text } = await run(line);
     if (text === whole.get(line)?.text) return;
     const says = ONLY_SHOW[line];

@@ -23,7 +23,7 @@ const UNCONNECTED = [
   'node-port-local-and-pod-moved',
 ];
 
-it.each(CATALOGUE.filter(({ id }) => UNCONNECTED.includes(id)))('$id', async (fault) => {
+it.each(CATALOGUE.filter(({ id }) => UNCONNECTED.includes(id)))('$id: no network is blamed', async (fault) => {
   await mesh.restore();
   await fault.arrange(mesh);
   mesh.redial();

@@ -58,7 +58,7 @@ const planOf = async (argv: readonly string[]) => {
 describe.each([
   [UNICAST, BY_CONNECT],
   [APPLY, BY_FILE],
-])('%j', (argv, mend) => {
+])('one that is made by %j', (argv, mend) => {
   it('names the global Services whose requests get no answer, and asks', async () => {
     for (const context of ['mesh-1', 'mesh-2']) share(context);
     expect(await planOf(argv)).toEqual({ hazards: [`mesh-1: ${FAILS}`], warnings: [NO_ANSWER + mend] });

@@ -100,7 +100,7 @@ describe('routes', () => {
     }
   });
 
-  it('draws itself', async () => {
+  it('are drawn, with what goes through the tunnel and nothing that is cut', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'mermaid']);
     expect(stdout).toContain('["mesh-1-node-1<br/>mesh-1"]');
     expect(stdout).toContain('["tunnel<br/>');

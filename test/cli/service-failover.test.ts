@@ -48,7 +48,7 @@ describe('service failover', () => {
     // mesh-2 may use those of mesh-3 only; mesh-1 has its own.
     ['hidden', { 'mesh-1': [true, 1], 'mesh-2': [true, 2], 'mesh-3': [false, 1] }],
     ['only', { 'mesh-1': [false, 0], 'mesh-2': [true, 1], 'mesh-3': [true, 1] }],
-  ])('of %s', async (name, losses) => {
+  ])('tells who is served without each cluster: %s', async (name, losses) => {
     expect(await survivalOf(name)).toEqual(losses);
   });
 

@@ -47,7 +47,7 @@ it.each<[what: string, argv: string[], before: string[][]]>([
   ['certs rotate', ['clustermesh', 'certs', 'rotate', ...BOTH], [CONNECT]],
   ['certs rotate --ca', ['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--yes'], []],
   ['disconnect', ['clustermesh', 'disconnect', ...PAIR, '--yes'], []],
-])('%s', async (_what, argv, before) => {
+])('the document of an interrupted run names all that it has changed: %s', async (_what, argv, before) => {
   for (const words of before) expect(await clusters.meshctl(words)).toMatchObject({ exitCode: 0 });
   const begin = stateOf(clusters.clusters);
   const { writes, exitCode, stderr } = await cutAt(Number.POSITIVE_INFINITY, argv);

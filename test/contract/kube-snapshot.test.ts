@@ -150,7 +150,7 @@ describe('the CA', () => {
     expect((await read()).ca).toMatchObject({ hasKey: true, keyMatches: false });
   });
 
-  test('unreadable', async () => {
+  test('that cannot be read counts as none', async () => {
     putSecret('cilium-ca', { 'ca.crt': 'nonsense' });
     expect((await read()).ca).toBeUndefined();
   });

@@ -45,7 +45,7 @@ it.each<[what: string, argv: string[], isSaid: boolean]>([
   ['enable that cuts a peer off', ['clustermesh', 'enable', '--context', 'mesh-1', '--replace-ca', '--yes'], true],
   ['certs rotate', ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1', '--yes'], false],
   ['disconnect', ['clustermesh', 'disconnect', ...PAIR, '--yes'], false],
-])('%s', async (_what, argv, isSaid) => {
+])('what a plan warns of stands in the result of its run: %s', async (_what, argv, isSaid) => {
   const planned = await clusters.meshctl([...argv, '--dry-run', '-o', 'json']);
   expect(planned.exitCode, planned.stderr).toBe(0);
   const concerns = concernsOf(jsonOf(planned) as unknown as Plan).filter((words) => words !== '');
