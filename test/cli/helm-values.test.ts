@@ -46,6 +46,22 @@ it('says whom the values let in who was kept out', async () => {
   );
 });
 
+it('says of several clusters what is wrong in each of them', async () => {
+  const setId = (id: (own: string) => string) => {
+    for (const { store } of mesh.sandbox.clusters) {
+      store.update(refs.configMap('cilium-config'), (config) => {
+        const data = config.data as Record<string, string>;
+        data['cluster-id'] = id(found(data['cluster-id'], 'cluster-id'));
+      });
+    }
+  };
+  setId((own) => `${own}000`);
+  const { exitCode, stderr } = await mesh.meshctl(['clustermesh', 'helm-values', '--context', 'mesh-1,mesh-2']);
+  setId((own) => own.replace(/000$/, ''));
+  expect(exitCode).toBe(1);
+  for (const context of ['mesh-1', 'mesh-2']) expect(stderr).toMatch(new RegExp(`context "${context}": .*000`));
+});
+
 /** What both refuse, in the same words. */
 async function requireRefused(says: RegExp, ...flags: string[]): Promise<void> {
   for (const result of [

@@ -3,6 +3,7 @@ import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-ena
 import { concernsOthers, draftEnableCluster, draftWithOthers } from '../../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { allOrFirstError } from '../../../flows/parallel.ts';
 import { formatVersion } from '../../../mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
@@ -77,8 +78,10 @@ async function draftAll(
   targets: readonly Target[],
   options: EnableOptions,
 ): Promise<{ drafts: { target: Target; draft: EnableDraft }[]; others: readonly ClusterSnapshot[] }> {
-  const drafts: { target: Target; draft: EnableDraft }[] = [];
-  for (const target of targets) drafts.push({ target, draft: await draftEnableCluster(context, target, options) });
+  const drafts = await allOrFirstError(
+    targets.map(async (target) => ({ target, draft: await draftEnableCluster(context, target, options) })),
+    context.progress,
+  );
   if (!drafts.some(({ draft }) => concernsOthers(draft))) return { drafts, others: [] };
   const own = drafts.map(({ draft }) => draft.snapshot);
   const others = [...own, ...(await readerOfOthers(context, flags, targets)())];
