@@ -1,4 +1,4 @@
-import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
+import { alreadyExists, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { MANAGED_BY, toolOwner } from '../mesh/objects/ownership.ts';
 import { type Edit, FIELD_MANAGER } from '../mesh/plan/plan.ts';
@@ -30,9 +30,18 @@ export interface RollbackOptions {
    * is something to roll back.
    */
   newSignal?: (() => AbortSignal) | undefined;
+  /** Told once when the API server does not answer and is waited for. */
+  onOutage?: (() => void) | undefined;
 }
 
 const ROLLBACK_TIMEOUT_MS = 120_000;
+
+/**
+ * An API server that restarts, or that another one takes over for, is back by then, and what was lost with it is put back. For one
+ * that is not, nobody waits for longer, however many objects there are.
+ */
+const OUTAGE_MS = 60_000;
+const OUTAGE_LOOK_INTERVAL_MS = 2_000;
 
 /** An object may change between the look and the write; more often than this would be a fight. */
 const MAX_ATTEMPTS = 5;
@@ -52,10 +61,17 @@ const MOVED_ON = 'meshctl.io/moved-on';
 export async function rollback(
   client: ClusterClient,
   journal: Journal,
-  { newSignal = () => AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
+  { newSignal = () => AbortSignal.timeout(ROLLBACK_TIMEOUT_MS), onOutage }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
   let signal = newSignal();
+  let outageLeftMs = OUTAGE_MS;
+  const outlast = async (error: unknown): Promise<void> => {
+    if (!(error instanceof MeshctlError) || !mayAnswerLater(error) || outageLeftMs <= 0 || signal.aborted) throw error;
+    if (outageLeftMs === OUTAGE_MS) onOutage?.();
+    outageLeftMs -= OUTAGE_LOOK_INTERVAL_MS;
+    await client.sleep(OUTAGE_LOOK_INTERVAL_MS, signal).catch(() => undefined);
+  };
   /** Waiting takes nothing of the time that the rest has, also where it was in vain. */
   const untimed = async (wait: (() => Promise<void>) | undefined) => {
     if (!wait) return;
@@ -71,7 +87,7 @@ export async function rollback(
     try {
       await untimed(awaitBefore);
       isAwaited = true;
-      const result = await rollBackPersistently(client, entry, signal).then(
+      const result = await rollBackPersistently(client, entry, signal, outlast).then(
         (outcome) => ({ outcome }),
         (error: unknown) => {
           if (error instanceof OwnersNotRestored) return { outcome: 'owners' as const, error: known(error.reason) };
@@ -113,17 +129,20 @@ async function rollBackLate(
   return result;
 }
 
+/** @param outlast throws what no time mends, and waits a little for what may be over then */
 async function rollBackPersistently(
   client: ClusterClient,
   entry: JournalEntry,
   signal: AbortSignal,
+  outlast: (error: unknown) => Promise<void>,
 ): Promise<RolledBack> {
-  for (let attempt = 1; ; attempt++) {
+  for (let conflicts = 0; ; ) {
     try {
       return await rollBackOnce(client, entry, signal);
     } catch (error) {
-      const conflict = error instanceof MeshctlError && error.code === 'Conflict';
-      if (!conflict || attempt === MAX_ATTEMPTS) throw error;
+      const isConflict = error instanceof MeshctlError && error.code === 'Conflict';
+      if (!isConflict) await outlast(error);
+      else if (++conflicts === MAX_ATTEMPTS) throw error;
     }
   }
 }

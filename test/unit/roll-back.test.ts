@@ -96,3 +96,56 @@ it('what others have replaced meanwhile is named, and its cluster is not called 
   ]);
   expect(cause.details.rollback).toMatchObject([{ outcome: 'incomplete', mend: 'meshctl mend' }]);
 });
+
+/** An API server that does not answer the first requests, and a clock that is wound on by waiting. */
+function clientAwayFor(awayMs: number) {
+  let ms = 0;
+  const live = new Map(['one', 'two', 'three'].map((name) => [name, secretOf(name, '2')]));
+  const answered = <T>(value: () => T) =>
+    ms < awayMs
+      ? Promise.reject(new MeshctlError('ClusterUnreachable', 'context "one": connect ECONNREFUSED'))
+      : Promise.resolve(value());
+  return {
+    context: 'one',
+    waited: () => ms,
+    get: ({ name }: { name: string }) => answered(() => live.get(name)),
+    patch: ({ name }: { name: string }) => answered(() => secretOf(name, '1')),
+    sleep: async (waitMs: number) => {
+      ms += waitMs;
+    },
+  };
+}
+
+function secretOf(name: string, value: string): KubeObject {
+  const metadata = { name, namespace: 'kube-system', uid: name, resourceVersion: value };
+  return { apiVersion: 'v1', kind: 'Secret', metadata, data: { a: value } };
+}
+
+it.each([
+  ['is away for 20 seconds', 20_000, { outcome: 'as-before' }, 20_000],
+  ['is away for a minute', 60_000, { outcome: 'as-before' }, 60_000],
+  // In all, and not for each object.
+  ['does not come back', Number.POSITIVE_INFINITY, { outcome: 'incomplete' }, 60_000],
+])(
+  'a rollback waits for an API server that %s, and for none longer than a minute',
+  async (_what, awayMs, result, waitedMs) => {
+    const said: string[] = [];
+    const task = {
+      done: (text: string) => said.push(text),
+      fail: (text: string) => said.push(text),
+      update: (text: string) => said.push(text),
+    };
+    const client = clientAwayFor(awayMs);
+    const entries = ['one', 'two', 'three'].map((name) => {
+      const [before, after] = [secretOf(name, '1'), secretOf(name, '2')];
+      return { ref: refOf(before), before, after, certain: true };
+    });
+    const flow = { signal: new AbortController().signal, progress: { start: () => task, warn: () => undefined } };
+    const cause = new MeshctlError('ClusterUnreachable', 'why');
+    const target = { client } as unknown as Target;
+    await rollBackClusters(flow as unknown as Flow, [target], [{ cluster: 'one', entries }], cause);
+    expect(cause.details.rollback).toMatchObject([result]);
+    expect(client.waited()).toBe(waitedMs);
+    expect(said.filter((text) => text.includes('waiting for its API server'))).toHaveLength(1);
+  },
+);

@@ -104,7 +104,9 @@ async function rollBackCluster(
 ): Promise<ClusterRollback> {
   const { context } = target.client;
   const task = flow.progress.start(`${context}: rolling back ${countOf(journal)}`);
-  const undone = await rollback(target.client, journal);
+  const undone = await rollback(target.client, journal, {
+    onOutage: () => task.update(`${context}: waiting for its API server, to roll back ${countOf(journal)}`),
+  });
   const objects = undone.map(({ ref, outcome, error }) => ({
     object: describeRef(ref),
     outcome,
