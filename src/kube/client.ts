@@ -81,6 +81,8 @@ export interface ClusterClient {
    * than roles decide too.
    */
   rules(namespace: string): Promise<AccessRule[] | undefined>;
+  /** Who asks, as roles name the user; undefined where the API server does not tell (Kubernetes before 1.28). */
+  user(): Promise<string | undefined>;
   exec(options: ExecOptions): Promise<ExecResult>;
   /** A connection to a port of a pod. Destroy it when done. */
   portForward(options: PortForwardOptions): Promise<Duplex>;

@@ -16,7 +16,7 @@ import { listPages, watchEvents } from './list-watch.ts';
 import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort } from './port-forward.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
-import { readRules } from './rules-review.ts';
+import { readRules, readUser } from './rules-review.ts';
 import { shaped } from './shape.ts';
 
 /** Opens a client. Nothing is sent until the first call. Throws what {@link selectContext} throws, and `Usage`. */
@@ -220,6 +220,7 @@ function clientOver(
     },
 
     rules: (namespace) => readRules(transport, at, namespace),
+    user: () => readUser(transport, at),
 
     exec: (options) => execInPod(transport, at, options),
 

@@ -1,7 +1,9 @@
+import { MeshctlError } from '../mesh/errors.ts';
 import type { AccessRule } from '../mesh/objects/access-rules.ts';
 import type { Whereabouts } from './errors.ts';
 import type { Transport } from './http/transport.ts';
 import { type Shape, shaped } from './shape.ts';
+import { orRefusal } from './unless-refused.ts';
 
 const RULES_REVIEW: Shape = {
   status: {
@@ -36,4 +38,28 @@ export async function readRules(
     resources,
     resourceNames,
   }));
+}
+
+const SELF_REVIEW: Shape = { status: { userInfo: { username: 'text' } } };
+
+/**
+ * Who asks, as the API server knows them (a SelfSubjectReview, generally there from Kubernetes 1.28 on): undefined where it does not tell.
+ */
+export async function readUser(transport: Transport, at: Whereabouts): Promise<string | undefined> {
+  const reading = transport.request({
+    action: { ...at, verb: 'create', target: 'a SelfSubjectReview' },
+    method: 'POST',
+    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+    idempotent: true,
+  });
+  const answer = await orRefusal(reading.catch(unlessNotFound));
+  if (answer === undefined || answer instanceof MeshctlError) return undefined;
+  const { status } = (shaped(answer.body, SELF_REVIEW) ?? {}) as { status?: { userInfo?: { username?: string } } };
+  return status?.userInfo?.username;
+}
+
+function unlessNotFound(error: unknown): undefined {
+  if (error instanceof MeshctlError && error.code === 'NotFound') return undefined;
+  throw error;
 }

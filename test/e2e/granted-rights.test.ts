@@ -125,6 +125,27 @@ describe.skipIf(WITHOUT_KUBECTL)('who connects clusters', () => {
     if (isOperator) grantAnn(sandbox.clusters, undefined);
     expect(await untilGranted('ann', [...argv, '--context', BOTH])).toBeGreaterThan(0);
   });
+
+  it.each(['networkpolicies', 'serviceaccounts', 'services'])(
+    'is told what grants %s, for want of which something was not seen',
+    async (resource) => {
+      grantAnn(sandbox.clusters, resource);
+      const lacking = async (): Promise<string[]> => {
+        const documents = await Promise.all(
+          ['clustermesh status', 'clustermesh check', 'service failover', 'service list'].map((line) =>
+            as('ann', [...line.split(' '), '--context', BOTH, '-o', 'json']),
+          ),
+        );
+        return documents.flatMap(({ stdout }) =>
+          ((JSON.parse(stdout) as { lacking?: { hint: string }[] }).lacking ?? []).map(({ hint }) => hint),
+        );
+      };
+      const hints = [...new Set(await lacking())];
+      expect(hints).toHaveLength(1);
+      for (const line of grantsIn({ stdout: hints.join('\n'), stderr: '', exitCode: 0 })) await type(line);
+      expect(await lacking()).toEqual([]);
+    },
+  );
 });
 
 /** Pods of the probe that stay. */

@@ -8,6 +8,7 @@ import { globalKeys, unreadPeers } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
 import { survivalDoubts, unreadPeersDoubt } from '../../mesh/services/survival-doubts.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { lackingData, lackingLines } from '../../views/lacking-view.ts';
 import { printable } from '../../views/printable.ts';
 import {
   failoverData,
@@ -31,7 +32,7 @@ import {
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_FAILOVER>): Promise<CommandResult> {
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
   const scope: ServiceScope = named ?? { namespace: namespaceOf(flags) };
-  const { clusters, unreachable } = await readAnsweringServices(context, flags, scope, { everyNode: true });
+  const { clusters, unreachable, lacking } = await readAnsweringServices(context, flags, scope, { everyNode: true });
   if (flags.without !== undefined) requireHeard(clusters, unreachable, flags.without);
   requireRead(context, clusters, unreachable, 2);
   if (clusters.length < 2) {
@@ -57,12 +58,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   });
   return {
     kind: 'FailoverReport',
-    data: failoverData(report),
+    data: { ...failoverData(report), ...lackingData(lacking) },
     text: (theme) =>
-      failoverText(report, theme, {
-        namespace: named ? undefined : namespaceOf(flags),
-        isRequired: flags.requireSurvivable,
-      }),
+      [
+        failoverText(report, theme, {
+          namespace: named ? undefined : namespaceOf(flags),
+          isRequired: flags.requireSurvivable,
+        }),
+        ...lackingLines(lacking, theme),
+      ].join('\n'),
     // What a cluster that did not answer serves, or needs, nobody knows: without it nothing is proved.
     exitCode: exitOf({
       failed: flags.requireSurvivable && isProvedToFail(report),

@@ -1,5 +1,6 @@
 import { exitOf } from '../../mesh/errors.ts';
 import { joinServices } from '../../mesh/services/services.ts';
+import { lackingData, lackingLines } from '../../views/lacking-view.ts';
 import { printable } from '../../views/printable.ts';
 import {
   serviceListData,
@@ -16,7 +17,7 @@ import { namespaceOf, readAnsweringServices, readClusters } from './service-clus
 /** `meshctl service list`: every Service that is global in one of the clusters. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_LIST>): Promise<CommandResult> {
   const namespace = namespaceOf(flags);
-  const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace });
+  const { clusters, unreachable, lacking } = await readAnsweringServices(context, flags, { namespace });
   const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters), unreachable });
   if (flags.output === 'name' || !flags.headers) {
     for (const note of serviceNotes(listing)) context.progress.warn(note);
@@ -24,10 +25,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   }
   return {
     kind: 'ServiceList',
-    data: serviceListData(listing),
+    data: { ...serviceListData(listing), ...lackingData(lacking) },
     text: (theme) => {
       if (flags.output === 'name') return serviceNames(listing);
-      return serviceListText(listing, { wide: flags.output === 'wide', headers: flags.headers, namespace }, theme);
+      const text = serviceListText(
+        listing,
+        { wide: flags.output === 'wide', headers: flags.headers, namespace },
+        theme,
+      );
+      return [text, ...(flags.headers ? lackingLines(lacking, theme) : [])].join('\n');
     },
     exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };

@@ -7,12 +7,14 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { unreadPeers } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import type { LackingRights } from '../../views/lacking-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { ReadCluster } from '../../views/services/read-clusters.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../options/flags-of.ts';
 import { requireName } from '../options/option-values.ts';
 import type { CILIUM_NAMESPACE_APART } from '../options/shared-options.ts';
+import { lackingToLook } from '../targets/lacking-rights.ts';
 import {
   openingOf,
   type SeveralClustersFlags,
@@ -80,7 +82,7 @@ export async function readAnsweringServices(
   flags: ServiceFlags,
   scope: ServiceScope,
   { everyNode = false } = {},
-): Promise<{ clusters: ClusterServices[]; unreachable: UnreachableCluster[] }> {
+): Promise<{ clusters: ClusterServices[]; unreachable: UnreachableCluster[]; lacking: LackingRights[] }> {
   const task = context.progress.start('Reading the services');
   try {
     return await withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
@@ -93,11 +95,23 @@ export async function readAnsweringServices(
       const members = await readServiceClusters(targets, several);
       const read = await readServices(context, members, scope, { onFailure: several, everyNode });
       const clusters = await withFormerNames(members, read);
-      return { clusters, unreachable: printable(unreachableData(await allInFull(context, targets, missing))) };
+      const blind = clusters.filter(isBlind);
+      const lacking = await lackingToLook(
+        context,
+        targets.filter(({ client }) => blind.some((of) => of.context === client.context)),
+      );
+      const unreachable = printable(unreachableData(await allInFull(context, targets, missing)));
+      return { clusters, unreachable, lacking: printable(lacking) };
     });
   } finally {
     task.stop();
   }
+}
+
+/** Whether rights may be why not all of it was seen. */
+function isBlind({ peers, broken, unseen, nodesUnseen }: ClusterServices): boolean {
+  const isUnasked = broken === undefined && peers?.length !== 0;
+  return isUnasked || peers === undefined || (unseen ?? []).length > 0 || nodesUnseen === true;
 }
 
 /** The clusters that were read, with those of their peers that were not. */

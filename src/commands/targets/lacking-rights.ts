@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import type { Target } from '../../flows/flow.ts';
 import type { ClusterClient } from '../../kube/client.ts';
+import { grantHint } from '../../kube/missing-rights.ts';
 import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import {
@@ -11,6 +12,7 @@ import {
   readingRules,
 } from '../../mesh/objects/access-rules.ts';
 import { bindCommand } from '../../mesh/objects/package-roles.ts';
+import type { LackingRights } from '../../views/lacking-view.ts';
 import type { CommandContext } from '../command.ts';
 import { readPackageFile } from '../package-file.ts';
 
@@ -61,16 +63,58 @@ async function withAllLacking(
   if (missing.length < 2 || !missing.some(isAmong)) return error;
   const rights = `rights that meshctl needs${reads ? ' to look at a cluster' : ''}`;
   const hasNone = describeAll(missing) === describeAll(missingRights(needed, []));
-  const lacking = hasNone
-    ? `User "${user}" has none of the ${rights}`
-    : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
-  const grants = grantCommands({ context: client.context, namespace }, user, folder);
-  const hint = `${lacking}. To grant them all, as a cluster administrator: ${grants}`;
+  const says = lackingWords(user, rights, missing, hasNone);
+  const hint = `${says}. ${grantAll({ context: client.context, namespace }, user, folder)}`;
   return new MeshctlError('Forbidden', error.message, {
     hint,
     cause: error,
     details: { ...error.details, missing },
   });
+}
+
+function lackingWords(user: string, rights: string, missing: readonly Right[], hasNone: boolean): string {
+  return hasNone
+    ? `User "${user}" has none of the ${rights}`
+    : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
+}
+
+function grantAll(place: { context: string; namespace: string }, user: string, folder: string): string {
+  return `To grant them all, as a cluster administrator: ${grantCommands(place, user, folder)}`;
+}
+
+/**
+ * What the user lacks for a look at clusters, of each of which something could not be read, with what grants it. Nothing of clusters
+ * where nobody can list what the user may do, or who it is.
+ */
+export async function lackingToLook(context: CommandContext, targets: readonly Target[]): Promise<LackingRights[]> {
+  const { folder } = context.installation;
+  if (folder === undefined || context.signal.aborted) return [];
+  const texts = await Promise.all(ROLES.map((path) => readPackageFile(context, path)));
+  const [inNamespace = [], inCluster = []] = texts.map((text) =>
+    readingRules((parse(text) as { rules: AccessRule[] }).rules),
+  );
+  const found = await Promise.all(
+    targets.map(async ({ client, namespace }): Promise<LackingRights[]> => {
+      const asked = await Promise.all([client.rules(namespace), client.user()]).catch((failure: unknown) => {
+        if (failure instanceof MeshctlError) return [];
+        throw failure;
+      });
+      const [held, user] = asked;
+      if (!held || user === undefined) return [];
+      const missing = missingRights([...inNamespace, ...inCluster], held);
+      const [only, ...more] = missing;
+      if (!only) return [];
+      const place = { context: client.context, namespace };
+      const isLocal = missingRights(inCluster, held).length === 0;
+      const says = lackingWords(user, 'rights that meshctl needs to look at a cluster', missing, false);
+      const hint =
+        more.length > 0
+          ? grantAll(place, user, folder)
+          : grantHint({ context: place.context, namespace: isLocal ? namespace : undefined, rights: [only], user });
+      return [{ context: client.context, says, hint }];
+    }),
+  );
+  return found.flat();
 }
 
 const describeAll = (rights: readonly Right[]): string => JSON.stringify(rights);

@@ -5,6 +5,7 @@ import { groupBy } from '../../mesh/pairs.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type JunitCase, junitXml, withNextStep } from '../junit.ts';
+import type { LackingRights } from '../lacking-view.ts';
 import type { Theme } from '../theme.ts';
 
 const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
@@ -38,6 +39,8 @@ export interface OneSided {
 
 /** What is told beside the checks. */
 export interface Beside {
+  /** Of clusters of which some could not be looked at. */
+  lacking?: readonly LackingRights[] | undefined;
   untried?: Untried | undefined;
   oneSided?: OneSided | undefined;
 }
@@ -48,7 +51,7 @@ export interface Beside {
  */
 export function checkText(
   entries: readonly CheckEntry[],
-  { short, untried, oneSided }: { short: boolean } & Beside,
+  { short, lacking = [], untried, oneSided }: { short: boolean } & Beside,
   theme: Theme,
 ): string {
   const lines: string[] = [];
@@ -61,8 +64,9 @@ export function checkText(
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
   lines.push(summary(together(entries), theme));
-  if (entries.some(({ blind }) => blind)) lines.push(...hintLines(LACKING, theme));
-  for (const { says, hint } of besideParts({ untried, oneSided })) lines.push(`   ${says}`, ...hintLines(hint, theme));
+  if (entries.some(({ blind }) => blind) && lacking.length === 0) lines.push(...hintLines(LACKING, theme));
+  for (const { says, hint } of besideParts({ lacking, untried, oneSided }))
+    lines.push(`   ${says}`, ...hintLines(hint, theme));
   lines.push(
     ...explainLines(
       entries.filter(({ severity }) => SHORT.includes(severity)),
@@ -73,8 +77,9 @@ export function checkText(
 }
 
 /** What is said beside the entries. */
-function besideParts({ untried, oneSided }: Beside): { says: string; hint: string }[] {
+function besideParts({ lacking = [], untried, oneSided }: Beside): { says: string; hint: string }[] {
   return [
+    ...lacking.map(({ context, says, hint }) => ({ says: `${context}: ${says}`, hint })),
     ...(untried
       ? [{ says: `Network checks that read, but sent no packet: ${untried.checks.join(', ')}`, hint: untried.hint }]
       : []),

@@ -14,11 +14,13 @@ import {
   type UnreadSecrets,
   unreadWords,
 } from '../../../views/certificates/certs-view.ts';
+import { lackingData } from '../../../views/lacking-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
+import { lackingToLook } from '../../targets/lacking-rights.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';
@@ -46,6 +48,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const unreachable = printable(unreachableData(unanswered));
     const unread = printable(done.flatMap(unreadSecrets));
     for (const words of unread) context.progress.warn(unreadWords(words));
+    const lacking = printable(
+      await lackingToLook(
+        context,
+        targets.filter(({ client }) => unread.some((one) => one.context === client.context)),
+      ),
+    );
+    for (const { context: name, says, hint } of lacking) context.progress.warn(`context "${name}": ${says} → ${hint}`);
     if (flags.output === 'name' || !flags.headers) {
       for (const note of certificateNotes({ faults, rotations })) context.progress.warn(note);
       warnOfMissing(context, unreachable);
@@ -55,6 +64,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
       data: {
         ...{ certificates, faults, rotations },
         ...(unread.length > 0 ? { unread } : {}),
+        ...lackingData(lacking),
         ...(unreachable.length > 0 ? { unreachable } : {}),
       },
       text: (theme) => {

@@ -14,12 +14,14 @@ import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../..
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
 import type { ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
+import { lackingData } from '../../../views/lacking-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
 import { contextsFor, withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../../targets/each-cluster.ts';
+import { lackingToLook } from '../../targets/lacking-rights.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import type { CHECK } from './check-spec.ts';
@@ -84,7 +86,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]),
       oneSidedBy(context, flags, outside, asked),
     ]);
-    const beside = { untried: untriedBy(targets, entries, flags), oneSided };
+    const lacking = isBlind ? await lackingToLook(context, targets) : [];
+    const beside = { lacking, untried: untriedBy(targets, entries, flags), oneSided };
     return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside, notes: printable(notes) });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs });
@@ -196,7 +199,7 @@ function resultOf(
 ): CommandResult {
   const shown = printable(entries);
   const beside = printable(unprinted);
-  const { untried, oneSided } = beside;
+  const { lacking = [], untried, oneSided } = beside;
   const short = flags.output === 'short';
   // A report without failures is taken for success.
   const isFailure = (entry: CheckEntry) => isBad(entry, flags) || entry.blind === true;
@@ -206,6 +209,7 @@ function resultOf(
     data: {
       passed: isPassed(entries, flags) && !incomplete,
       checks: shown,
+      ...lackingData(lacking),
       ...(untried ? { untried } : {}),
       ...(oneSided ? { oneSided } : {}),
       ...(notes.length > 0 ? { warnings: notes } : {}),

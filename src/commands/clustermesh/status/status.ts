@@ -20,6 +20,7 @@ import { evaluateMesh, type MeshStatusReport } from '../../../mesh/status/mesh-s
 import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
 import { howToBegin } from '../../../mesh/status/whom-to-join.ts';
+import { type LackingRights, lackingData, lackingLines } from '../../../views/lacking-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
 import { statusJunit } from '../../../views/status/status-junit.ts';
@@ -29,6 +30,7 @@ import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import type { SilentCluster } from '../../targets/each-cluster.ts';
+import { lackingToLook } from '../../targets/lacking-rights.ts';
 import { unreachableData, withAnsweringClusters, withinWait } from '../../targets/several-clusters.ts';
 import { screenOf } from './screen.ts';
 import type { STATUS } from './status-spec.ts';
@@ -62,7 +64,12 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const others = lone ? await othersOf(lone) : [];
       const mesh = evaluateMesh(look.reports, look.unreachable);
       const unanswered = several ? await unansweredIn(context, mesh, asked) : [];
-      return statusResult(look, mesh, flags, { several, others, contexts: await contexts(mesh), unanswered });
+      const blind = look.reports.filter(({ unread = [], invitationsUnread }) => unread.length > 0 || invitationsUnread);
+      const lacking = await lackingToLook(
+        context,
+        asked.filter(({ client }) => blind.some((report) => report.context === client.context)),
+      );
+      return statusResult(look, mesh, flags, { several, others, contexts: await contexts(mesh), unanswered, lacking });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
@@ -185,11 +192,12 @@ interface Surroundings {
   others: readonly string[];
   contexts: Contexts;
   unanswered: NonNullable<MeshStatusReport['unanswered']>;
+  lacking: readonly LackingRights[];
 }
 
 /** How it was at the last look before Ctrl-C: nothing more is read for it, so that it has no words on why, and no contexts of others. */
 function lastSeen(look: Look, flags: StatusFlags, several: boolean): CommandResult {
-  const nothingElse = { several, others: [], contexts: new Map(), unanswered: [] };
+  const nothingElse = { several, others: [], contexts: new Map(), unanswered: [], lacking: [] };
   const seen = statusResult(look, evaluateMesh(look.reports, look.unreachable), flags, nothingElse);
   return {
     ...seen,
@@ -206,12 +214,15 @@ function statusResult(
   look: Look,
   evaluated: MeshStatusReport,
   { output }: StatusFlags,
-  { several, others, contexts, unanswered }: Surroundings,
+  { several, others, contexts, unanswered, lacking: unprinted }: Surroundings,
 ): CommandResult {
   const exitCode = exitOf({ failed: isSeenBroken(look), unseen: !isHealthy(look) });
   const advised = adviseMesh(evaluated, contexts);
   const mesh = printable(unanswered.length > 0 ? { ...advised, unanswered } : advised);
   const [single] = mesh.clusters;
+  const lacking = printable(unprinted);
+  const withGrants = (text: (theme: Theme) => string) => (theme: Theme) =>
+    [text(theme), ...lackingLines(lacking, theme)].join('\n');
   // The text has them as its headlines.
   const withReasons = (report: StatusReport) => {
     const lacks = lacksOf(report);
@@ -228,10 +239,11 @@ function statusResult(
             ...mesh.clusters.map((cluster) => statusDetailsText(cluster, theme)),
           ].join('\n\n')
         : meshStatusText(mesh, theme, contexts);
-    const data = { ...mesh, clusters: mesh.clusters.map(withReasons) };
-    return { kind: 'MeshStatusReport', data, text: output === 'junit' ? junit : text, exitCode };
+    const data = { ...mesh, clusters: mesh.clusters.map(withReasons), ...lackingData(lacking) };
+    return { kind: 'MeshStatusReport', data, text: output === 'junit' ? junit : withGrants(text), exitCode };
   }
   const text = (theme: Theme) =>
     output === 'wide' ? statusWideText(single, theme, contexts, others) : statusText(single, theme, contexts, others);
-  return { kind: 'StatusReport', data: withReasons(single), text: output === 'junit' ? junit : text, exitCode };
+  const data = { ...withReasons(single), ...lackingData(lacking) };
+  return { kind: 'StatusReport', data, text: output === 'junit' ? junit : withGrants(text), exitCode };
 }
