@@ -55,6 +55,20 @@ describe('an upgrade by Helm in the middle of a rotation', () => {
     expect(helmUpgradeNotes([cluster({}, 'meshctl')], goOn)).toEqual([]);
   });
 
+  it('is told of one by Flux, which upgrades by itself, with what suspends it', () => {
+    const labels = { 'helm.toolkit.fluxcd.io/name': 'cilium', 'helm.toolkit.fluxcd.io/namespace': 'flux-system' };
+    const snapshot = cluster(HELM, 'helm-controller');
+    for (const { metadata } of snapshot.objects.values()) metadata.labels = labels;
+    expect(isTakenByHelm(snapshot)).toBe(true);
+    const [note] = helmUpgradeNotes([snapshot], () => 'LINE');
+    expect(note).toMatch(
+      /: Flux HelmRelease flux-system\/cilium issues Secret .+ after an upgrade, continue with → LINE$/,
+    );
+    expect(note).toContain(
+      'suspend it (`flux suspend helmrelease cilium -n flux-system`, and `flux resume helmrelease cilium -n flux-system` afterwards) until the rotation has ended',
+    );
+  });
+
   it('is not passed over by the words for where the rotation is', () => {
     const rotation = { stage: 'trusting', phase: 'trust', isProven: true } as const;
     expect(describeUnfinished({ ...rotation, trustsBoth: true })).toMatch(/successor are both trusted$/);

@@ -69,6 +69,14 @@ describe('a certificate is issued anew by whoever made it', () => {
       { ...release, labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } },
       'Flux HelmRelease cilium made it: have it reissued there (in the values of a chart, clustermesh.apiserver.tls)',
     ],
+    [
+      'Flux, whose HelmRelease is known',
+      {
+        ...release,
+        labels: { 'helm.toolkit.fluxcd.io/name': 'cilium', 'helm.toolkit.fluxcd.io/namespace': 'flux-system' },
+      },
+      'Flux HelmRelease flux-system/cilium made it: an upgrade reissues it, as by `flux reconcile helmrelease cilium -n flux-system --force` (where its values bring it, clustermesh.apiserver.tls, put a new one there first)',
+    ],
     ['another program', writtenBy('vault-sync'), 'vault-sync made it: have it reissued there'],
   ])('%s', (_who, made, advice) => {
     expect(of(made)).toBe(advice);

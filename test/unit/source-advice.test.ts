@@ -93,6 +93,11 @@ describe('the value of the chart that makes a field', () => {
 
 const RELEASE = { annotations: { 'meta.helm.sh/release-name': 'cilium' } };
 const HELM_RELEASE = { ...RELEASE, labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } };
+const IN_NAMESPACE = {
+  ...RELEASE,
+  labels: { ...HELM_RELEASE.labels, 'helm.toolkit.fluxcd.io/namespace': 'flux-system' },
+};
+const RECONCILE = '`flux reconcile helmrelease cilium -n flux-system`';
 const KUSTOMIZATION = { labels: { 'kustomize.toolkit.fluxcd.io/name': 'mesh' } };
 const TRACKED = { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } };
 
@@ -108,6 +113,12 @@ describe('what to edit where a tool has the peers from', () => {
     ['Helm', 'ConfigMap', RELEASE, `its values ${VALUES}`],
     ['Helm', 'Secret', RELEASE, `its values ${VALUES}`],
     ['a HelmRelease of Flux', 'ConfigMap', HELM_RELEASE, `its spec.values ${VALUES}`],
+    [
+      'one that names its namespace',
+      'ConfigMap',
+      IN_NAMESPACE,
+      `its spec.values ${VALUES.replace(':', `, which ${RECONCILE} takes up at once:`)}`,
+    ],
     ['Argo CD', 'ConfigMap', TRACKED, `its values of the chart ${VALUES}`],
     [
       'a Kustomization of Flux',
@@ -124,6 +135,24 @@ describe('what to edit where a tool has the peers from', () => {
     ],
   ])('%s, a %s', (_who, kind, metadata, advice) => {
     expect(lastingPeers('one', made(kind, 'x', metadata), ['mesh-2'])).toBe(advice);
+  });
+});
+
+describe('a HelmRelease of Flux, by the labels that its helm-controller puts on all that it renders', () => {
+  const live = (more: Partial<ObjectMeta>): KubeObject => made('Service', 'clustermesh-apiserver', more);
+  const conflicts = [{ path: 'spec.type', manager: 'helm-controller' }];
+  const step = (before: KubeObject): Step => ({
+    ...{ cluster: 'one', action: 'update', changes: [], why: '', before, conflicts },
+    object: { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' },
+  });
+
+  it('is named with its namespace, its spec.values, and what takes them up', () => {
+    expect(sourceEdits([step(live(IN_NAMESPACE))])).toBe(
+      `clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease flux-system/cilium, which ${RECONCILE} takes up at once`,
+    );
+    expect(sourceEdits([step(live(HELM_RELEASE))])).toBe(
+      'clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease cilium',
+    );
   });
 });
 

@@ -51,7 +51,7 @@ function covering(names: readonly string[]): string {
 }
 
 function byTool(
-  { kind, says, name }: Tool,
+  { kind, says, name, flux }: Tool,
   { agents, ...place }: { context: string; namespace: string; agents: CiliumVersion | undefined },
   secrets: readonly string[],
   names: readonly string[],
@@ -76,6 +76,10 @@ function byTool(
     const how =
       secrets.length > 1 ? 'cert-manager made them, and reissues each' : `${says} made it; cert-manager reissues it`;
     return `${how} once its Secret is gone, and connections stay up: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
+  }
+  // One upgrade by itself, in which the chart issues anew (`flux reconcile helmrelease --force`).
+  if (flux !== undefined && names.length === 0) {
+    return `${says} made it: an upgrade reissues it, as by \`flux reconcile ${flux} --force\` (where its values bring it, clustermesh.apiserver.tls, put a new one there first)`;
   }
   const where = kind === 'cert-manager' ? '' : ' (in the values of a chart, clustermesh.apiserver.tls)';
   return `${elsewhere(says, names)}${where}`;

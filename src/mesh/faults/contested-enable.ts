@@ -35,7 +35,7 @@ export function takingOver(steps: readonly Step[]): string | undefined {
     },
   );
   const edits = sourceEdits(steps.map(({ takenFrom, ...step }) => ({ ...step, conflicts: takenFrom })));
-  return `${edits === undefined ? '' : `set ${edits} first, or `}take over ${enumerated(clauses)}`;
+  return `${edits === undefined ? '' : `first set ${edits}, or `}take over ${enumerated(clauses)}`;
 }
 
 /** The same of clusters that were looked at. */

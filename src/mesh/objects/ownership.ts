@@ -1,3 +1,4 @@
+import { shellWord } from '../command-line.ts';
 import type { Change } from '../plan/plan.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { describeRef, type KubeObject, type ManagedFieldsEntry, type ObjectRef } from './kube-object.ts';
@@ -45,6 +46,11 @@ export interface Tool {
   says: string;
   /** What it is in the tool's own words, where that is known: a release, a HelmRelease or Kustomization, a Certificate. */
   name?: string | undefined;
+  /**
+   * What Flux's own program is told of it, e.g. `helmrelease cilium -n flux-system`: it is not in the cluster of the object where a
+   * Flux elsewhere installs into it (spec.kubeConfig of a HelmRelease), so that no context is named.
+   */
+  flux?: string | undefined;
 }
 
 /** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
@@ -85,13 +91,22 @@ function marksOf({ metadata: { labels = {}, annotations = {} } }: KubeObject): T
   const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
   // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
   const tracked = annotations['argocd.argoproj.io/tracking-id'] ?? labels['argocd.argoproj.io/instance'];
-  // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's.
+  // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's. Its helm-controller labels all that it
+  // renders with the name and the namespace of that object (fluxcd/helm-controller#238).
   const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
+  const inNamespace = labels['helm.toolkit.fluxcd.io/namespace'];
   const release = annotations[RELEASE_NAME];
   const ofFlux: Tool = { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
   const ofChart: Tool[] =
     helmRelease !== undefined
-      ? [{ kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease }]
+      ? [
+          inNamespace === undefined
+            ? { kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease }
+            : {
+                ...{ kind: 'flux-helm', says: `Flux HelmRelease ${inNamespace}/${helmRelease}`, name: helmRelease },
+                flux: `helmrelease ${shellWord(helmRelease)} -n ${shellWord(inNamespace)}`,
+              },
+        ]
       : release !== undefined
         ? [{ kind: 'helm', says: `Helm release ${release}`, name: release }]
         : [];

@@ -16,6 +16,12 @@ const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
   'flux-helm': 'its spec.values',
 };
 
+/** What has a tool take up values at once that have been changed, as a clause; empty where that is not known (`flux reconcile` waits for it). */
+function takenUp(tool: Tool | undefined): string {
+  const { flux } = tool ?? {};
+  return flux === undefined ? '' : `, which \`flux reconcile ${flux}\` takes up at once`;
+}
+
 /** How a peer is named by values, and whether with what the chart cannot make by itself. */
 type Named = 'with' | 'with-credentials' | 'without';
 
@@ -37,7 +43,7 @@ export function lastingPeers(
   const must = how === 'without' ? 'must not' : 'must';
   if (values !== undefined) {
     const own = how === 'with-credentials' ? ', with certificates and keys of their own as tls' : '';
-    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}: ${meshctlCommand('clustermesh helm-values', { context })}`;
+    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context })}`;
   }
   const { namespace, name } = object.metadata;
   // Host aliases, of a client before Cilium 1.20.
@@ -77,7 +83,7 @@ export function lastingNames(
       ...(names.some(isIpAddress) ? ['.extraIpAddresses'] : []),
     ];
     const where = fields.map((field) => serverNamesValue(field, agents)).join(' and ');
-    return `${values} must have ${names.join(', ')} in ${where}: ${meshctlCommand('clustermesh helm-values', { context })}`;
+    return `${values} must have ${names.join(', ')} in ${where}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context })}`;
   }
   if (tool.kind === 'cert-manager') return `its Certificate must have ${names.join(', ')} among its names`;
   return `its source must leave the keys of Secret ${object.metadata.name} to meshctl`;
@@ -109,7 +115,10 @@ export function sourceEdits(steps: readonly Step[]): string | undefined {
   });
   const clauses = [...groupBy(edits, ({ tool }) => tool.says)].map(([says, alike]) => {
     const where = alike.flatMap(({ tool }) => VALUES_OF[tool.kind] ?? [])[0] ?? 'its source';
-    return `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${where.replace(/^its /, 'the ')} of ${says}`;
+    return `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${where.replace(/^its /, 'the ')} of ${says}${alike
+      .slice(0, 1)
+      .map(({ tool }) => takenUp(tool))
+      .join('')}`;
   });
   return clauses.length > 0 ? clauses.join('; ') : undefined;
 }

@@ -1,8 +1,11 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { CA_SECRET, secretRef } from '../objects/names.ts';
-import { toolOf } from '../objects/ownership.ts';
+import { type ToolKind, toolOf } from '../objects/ownership.ts';
 import { ownerOfData } from './rotated-cluster.ts';
+
+/** Whoever upgrades the release: an operator, or Flux by itself. */
+const HELMS: readonly (ToolKind | undefined)[] = ['helm', 'flux-helm'];
 
 /**
  * The certificates of a cluster that Helm issues: again at each upgrade, from Secret cilium-ca alone, and with no other CA beside
@@ -10,7 +13,7 @@ import { ownerOfData } from './rotated-cluster.ts';
  */
 function issuedByHelm({ objects, namespace, tlsSecrets }: ClusterSnapshot): KubeObject[] {
   const secrets = [...tlsSecrets.keys()].flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
-  return secrets.filter((secret) => toolOf(secret)?.kind === 'helm');
+  return secrets.filter((secret) => HELMS.includes(toolOf(secret)?.kind));
 }
 
 /**
@@ -33,12 +36,19 @@ export function helmUpgradeNotes(
 ): string[] {
   return clusters.flatMap((snapshot) => {
     const issued = issuedByHelm(snapshot);
-    const says = toolOf(issued[0])?.says;
+    const { says, kind, flux } = toolOf(issued[0]) ?? {};
     if (says === undefined) return [];
     const secrets = issued.map((secret) => describeRef(refOf(secret))).join(', ');
     const ca = `Secret ${snapshot.namespace}/${CA_SECRET}`;
     return [
-      `context "${snapshot.context}": ${says} issues ${secrets} at each upgrade, from ${ca} alone, and trusts no other CA: run no helm upgrade there until the rotation has ended; after one, continue with → ${goOn([snapshot.context])}`,
+      `context "${snapshot.context}": ${says} issues ${secrets} at each upgrade, from ${ca} alone, and trusts no other CA: ${spare(kind, flux)} until the rotation has ended; after ${kind === 'helm' ? 'one' : 'an upgrade'}, continue with → ${goOn([snapshot.context])}`,
     ];
   });
+}
+
+/** Flux upgrades by itself, where its source changes, or to undo what somebody else has written (spec.driftDetection of a HelmRelease). */
+function spare(kind: ToolKind | undefined, flux: string | undefined): string {
+  if (kind === 'helm') return 'run no helm upgrade there';
+  if (flux === undefined) return 'suspend that HelmRelease';
+  return `suspend it (\`flux suspend ${flux}\`, and \`flux resume ${flux}\` afterwards)`;
 }

@@ -73,7 +73,7 @@ export function requireOwnHelm(snapshot: ClusterSnapshot): void {
     ? 'there is no release that helm could upgrade'
     : 'what helm upgrades is taken back by it';
   throw new MeshctlError('Incompatible', `context "${context}": ${applier.says} applies Cilium's chart, so ${what}`, {
-    hint: `Put the values to those that it has: ${meshctlCommand('clustermesh helm-values', { context })}`,
+    hint: `Put the values to those that it has${applier.flux === undefined ? '' : `, in its spec.values, and have them taken up (\`flux reconcile ${applier.flux}\`)`}: ${meshctlCommand('clustermesh helm-values', { context })}`,
     details: { context },
   });
 }
