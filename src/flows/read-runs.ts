@@ -7,5 +7,5 @@ import { orWithout } from './where-it-succeeds.ts';
 export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }: Target): Promise<RunAtWork[]> {
   const read = (ref: ReturnType<typeof rotationLeaseRef>) => orWithout(flow, client.get(ref), undefined);
   const [rotation, apply] = await Promise.all([rotationLeaseRef(namespace), applyLeaseRef(namespace)].map(read));
-  return runsMarked({ rotation, apply }, client.now());
+  return rotation || apply ? runsMarked({ rotation, apply }, client.now()) : [];
 }

@@ -70,7 +70,7 @@ describe('what it takes', () => {
   it("is a tool's until its next sync, so that its source comes first", () => {
     const release = service({ 'meta.helm.sh/release-name': 'cilium' });
     expect(takingOver([step(release, 'helm')])).toBe(
-      'set clustermesh.apiserver.service.type in the values of Helm release cilium first, or take over spec.type of Service kube-system/clustermesh-apiserver from Helm release cilium',
+      'first set clustermesh.apiserver.service.type in the values of Helm release cilium, or take over spec.type of Service kube-system/clustermesh-apiserver from Helm release cilium',
     );
   });
 });
