@@ -19,11 +19,23 @@ export async function readKey(read: EtcdKeyRead): Promise<string | undefined> {
 
 /** Reads all keys that begin with `key`, as {@link readKey} does one. @returns the values by whole key */
 export function readPrefix(read: EtcdKeyRead): Promise<Map<string, string>> {
-  const prefix = Buffer.from(read.key);
-  // etcd's end of a prefix: its last byte counted up. Keys are text, so that byte is never the highest.
+  return readPairs(read, endOfPrefix(read.key));
+}
+
+/**
+ * The cluster id of an etcd, in hexadecimal, as a read of keys that begin with `key` tells it; undefined where it does not. Throws as
+ * {@link readKey} does.
+ */
+export function readEtcdId(read: EtcdKeyRead): Promise<string | undefined> {
+  const message = encodeRangeRequest({ key: Buffer.from(read.key), rangeEnd: endOfPrefix(read.key) });
+  return ask(read, { path: RANGE_PATH, message }, (answer) => decodeRangeResponse(answer).clusterId);
+}
+
+/** etcd's end of a prefix: its last byte counted up. Keys are text, so that byte is never the highest. */
+function endOfPrefix(prefix: string): Uint8Array {
   const end = Buffer.from(prefix);
   end[end.length - 1] = (end.at(-1) ?? 0) + 1;
-  return readPairs(read, end);
+  return end;
 }
 
 /** The names of all users that etcd has, for a certificate of one with the role root. Throws as {@link readKey} does. */

@@ -22,6 +22,8 @@ export interface KeyValue {
 
 export interface RangeResponse {
   kvs: KeyValue[];
+  /** Of the etcd that answers (ResponseHeader, cluster_id), in hexadecimal as Cilium prints it; absent where it does not say. */
+  clusterId?: string | undefined;
 }
 
 /** The bytes of a RangeRequest, without gRPC's framing. */
@@ -45,6 +47,7 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
 /** The bytes of a RangeResponse, without gRPC's framing: for etcd's stand-in. */
 export function encodeRangeResponse(response: RangeResponse): Uint8Array {
   const writer = new PbfWriter();
+  if (response.clusterId !== undefined) writer.writeBytesField(1, headerOf(response.clusterId));
   for (const kv of response.kvs) {
     writer.writeMessage(
       2,
@@ -59,11 +62,12 @@ export function encodeRangeResponse(response: RangeResponse): Uint8Array {
   return writer.finish();
 }
 
-/** Throws an Error for bytes that are not protobuf. The response header and revisions are passed over. */
+/** Throws an Error for bytes that are not protobuf. Of the response header only the id of the cluster is taken; revisions are passed over. */
 export function decodeRangeResponse(bytes: Uint8Array): RangeResponse {
   const response: RangeResponse = { kvs: [] };
   new PbfReader(bytes).readFields((tag, result, reader) => {
-    if (tag === 2) result.kvs.push(reader.readMessage(readKeyValueField, { key: empty(), value: empty() }));
+    if (tag === 1) result.clusterId = clusterIdIn(reader.readBytes());
+    else if (tag === 2) result.kvs.push(reader.readMessage(readKeyValueField, { key: empty(), value: empty() }));
   }, response);
   return response;
 }
@@ -82,6 +86,26 @@ export function decodeUserListResponse(bytes: Uint8Array): string[] {
     if (tag === 2) result.push(reader.readString());
   }, users);
   return users;
+}
+
+/** The first field of a header. An id has 64 bits, more than a number holds. */
+const CLUSTER_ID_TAG = 0x08;
+
+function clusterIdIn(header: Uint8Array): string | undefined {
+  if (header[0] !== CLUSTER_ID_TAG) return undefined;
+  let id = 0n;
+  for (const [index, byte] of header.subarray(1).entries()) {
+    id |= BigInt(byte & 0x7f) << BigInt(7 * index);
+    if (byte < 0x80) return BigInt.asUintN(64, id).toString(16);
+  }
+  return undefined;
+}
+
+function headerOf(clusterId: string): Uint8Array {
+  const bytes = [CLUSTER_ID_TAG];
+  let rest = BigInt(`0x${clusterId}`);
+  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return Uint8Array.from([...bytes, Number(rest)]);
 }
 
 function readKeyValueField(tag: number, pair: KeyValue, reader: PbfReader): void {

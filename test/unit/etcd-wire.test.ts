@@ -80,3 +80,16 @@ describe('framing', () => {
     expect(() => readMessages(Buffer.of(0, 0xff, 0xff, 0xff, 0xff))).toThrow('4294967295 bytes');
   });
 });
+
+test.each([['0'], ['7f'], ['80'], ['14841639068965178418'.slice(0, 15)], ['ffffffffffffffff'], ['cdf818194e3a8c32']])(
+  'the id of an etcd is read whole from the header of an answer, as Cilium prints it: %s',
+  (clusterId) => {
+    const bytes = encodeRangeResponse({ kvs: [], clusterId });
+    expect(decodeRangeResponse(bytes)).toEqual({ kvs: [], clusterId });
+  },
+);
+
+test.each([[[]], [[0x10, 1]], [[0x08]], [[0x08, 0x80]]])('a header without an id tells none: %j', (header) => {
+  const bytes = Uint8Array.from([0x0a, header.length, ...header]);
+  expect(decodeRangeResponse(bytes).clusterId).toBeUndefined();
+});

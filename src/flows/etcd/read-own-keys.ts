@@ -1,4 +1,4 @@
-import { readPrefix } from '../../etcd/read.ts';
+import { readEtcdId, readPrefix } from '../../etcd/read.ts';
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
@@ -7,7 +7,8 @@ import { CLUSTER_CONFIG_PREFIX, LOCAL_CERT_SECRET, secretRef } from '../../mesh/
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
-import { askPod } from './ask-etcd.ts';
+import { askPod, readyPods } from './ask-etcd.ts';
+import type { ClientCertificate } from './open-etcd.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 
@@ -25,10 +26,9 @@ export async function readOwnKeys(
   pod: KubeObject,
   prefix: string,
 ): Promise<Map<string, string> | 'unknown-user' | 'refused' | undefined> {
-  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
-  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
-  if (!ca || !certificate || !privateKey) return undefined;
-  const question = { credential: { ca, certificate, privateKey }, key: prefix };
+  const credential = agentsCredential(target, snapshot);
+  if (!credential) return undefined;
+  const question = { credential, key: prefix };
   const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
   const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
   // What matters is proved on its own.
@@ -38,6 +38,26 @@ export async function readOwnKeys(
     return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : undefined;
   }
   return new Map([...answer.value].map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+function agentsCredential({ namespace }: Target, { objects }: ClusterSnapshot): ClientCertificate | undefined {
+  const texts = secretTexts(objects.get(keyOf(secretRef(namespace, LOCAL_CERT_SECRET))));
+  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
+  return ca && certificate && privateKey ? { ca, certificate, privateKey } : undefined;
+}
+
+/**
+ * The ids of a cluster's etcds, by which one is told from any other: each pod of a clustermesh-apiserver has an etcd of its own, and its id
+ * comes of the pod's uid (`--initial-cluster-token` in Cilium's chart; etcd's membership.NewClusterFromURLsMap), so that a restart of the
+ * container keeps it and a new pod has another one. Those that cannot be asked are left out.
+ */
+export async function readEtcdIds(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<string[]> {
+  const credential = agentsCredential(target, snapshot);
+  if (!credential) return [];
+  const question = { credential, key: CLUSTER_CONFIG_PREFIX, deadline: flow.clock.ms() + READ_TIMEOUT_MS };
+  const pods = await readyPods(target);
+  const answers = await Promise.all(pods.map((pod) => askPod(flow, target, pod, question, readEtcdId)));
+  return answers.flatMap((answer) => ('error' in answer ? [] : (answer.value ?? [])));
 }
 
 /** The clusters that an etcd describes, by name: its own and, with KVStoreMesh, those in its cache. See {@link readOwnKeys}. */

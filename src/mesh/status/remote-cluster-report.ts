@@ -15,6 +15,14 @@ export interface RemoteClusterReport {
   synced?: Record<string, boolean>;
 }
 
+/**
+ * The cluster id of the etcd that a connection is with, in hexadecimal, where its status tells it (Cilium's
+ * pkg/clustermesh/common/remote_cluster.go; a connection ends where another etcd answers, interceptor.go).
+ */
+export function etcdIdIn({ status = '' }: RemoteClusterReport): string | undefined {
+  return /, ID: ([0-9a-f]{1,16})$/.exec(status)?.[1];
+}
+
 /** A mesh has at most 511 clusters. */
 const MOST_CLUSTERS = 1024;
 /** A cluster's name has at most 32 characters; this much is enough to show a wrong one. */

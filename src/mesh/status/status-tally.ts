@@ -1,5 +1,5 @@
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
-import type { RemoteClusterReport } from './remote-cluster-report.ts';
+import { etcdIdIn, type RemoteClusterReport } from './remote-cluster-report.ts';
 import {
   type ConnectionCounts,
   type FailureReason,
@@ -25,6 +25,8 @@ export interface SeenPeers {
   reached: readonly string[];
   /** The ids that they gave, by name. */
   peerIds: ReadonlyMap<string, number>;
+  /** The ids of the etcds that those who dial are connected to, by the name of the peer. */
+  etcds: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A mesh has at most 511 clusters; agents could report more. */
@@ -68,6 +70,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   const rows: NodeStatus[] = [];
   const reached = new Set<string>();
   const peerIds = new Map<string, number>();
+  const etcds = new Map<string, string[]>();
   const dialling: StatusComponent = expected.kvstoremesh ? 'kvstoremesh' : 'agent';
   const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
 
@@ -89,6 +92,8 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         counts.connected += 1;
         connected += 1;
         states.set(peer, 'connected');
+        const etcd = component === dialling ? etcdIdIn(report) : undefined;
+        if (etcd !== undefined) etcds.set(peer, [...(etcds.get(peer) ?? []), etcd]);
         const failing = result.failingDials?.get(peer);
         if (component === dialling && result.failingDials && !failing) reached.add(peer);
         if (failing)
@@ -161,7 +166,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     };
   }
 
-  return { add, report, seen: () => ({ reached: [...reached], peerIds }) };
+  return { add, report, seen: () => ({ reached: [...reached], peerIds, etcds }) };
 }
 
 interface ComponentTally {

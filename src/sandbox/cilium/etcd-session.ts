@@ -1,5 +1,4 @@
 /** The stand-ins' etcd client: a connection as Cilium makes one, whose failures are worded as Go words them. */
-import { createHash } from 'node:crypto';
 import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
@@ -7,6 +6,7 @@ import { decodeRangeResponse, encodeRangeRequest, frameMessage, RANGE_PATH, read
 import { certificateBlocks, hasPrivateKey } from '../../mesh/certificates/pem.ts';
 import { remembered } from '../../mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
+import { etcdIdAt } from './etcd-id.ts';
 import { prefixEnd } from './etcd-permissions.ts';
 
 /** What stands in the way, in the words that Go's libraries, etcd or the agent would use. */
@@ -94,7 +94,7 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
     return new Map(response.kvs.map((kv) => [Buffer.from(kv.key).toString(), Buffer.from(kv.value).toString()]));
   };
   return {
-    etcdId: createHash('sha256').update(String(socket.remotePort)).digest('hex').slice(0, 16),
+    etcdId: etcdIdAt(socket.remotePort),
     get: async (key) => (await read(key)).get(key),
     list: (prefix) => read(prefix, prefixEnd(prefix)),
     onChange(listener) {

@@ -14,6 +14,7 @@ import {
   USER_LIST_PATH,
 } from '../../etcd/wire.ts';
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
+import { etcdIdAt } from './etcd-id.ts';
 import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
 import { CHANGED_PING } from './etcd-session.ts';
 
@@ -175,7 +176,12 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     const kvs = found
       .sort()
       .map((entry) => ({ key: Buffer.from(entry), value: Buffer.from(entries.get(entry) ?? '') }));
-    answer(stream, OK, '', encodeRangeResponse({ kvs }));
+    answer(
+      stream,
+      OK,
+      '',
+      encodeRangeResponse({ kvs, clusterId: etcdIdAt((server.address() as AddressInfo | null)?.port) }),
+    );
   }
 
   function listUsers(stream: ServerHttp2Stream, { user }: Client) {
