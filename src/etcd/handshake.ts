@@ -18,6 +18,8 @@ export interface EtcdRead {
   serverName: string;
   /** Further ones that it must hold. */
   otherNames?: readonly string[] | undefined;
+  /** The one certificate that it must show: SHA-256 of the DER bytes, lower-case hexadecimal. */
+  shows?: string | undefined;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
 }
@@ -78,6 +80,13 @@ export function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]
     undefined,
     digestOf(certificate),
   );
+}
+
+/** Sees that etcd shows a certificate and no other. @throws EtcdReadError `tls-not-shown` where it does not, as before its files have changed */
+export function checkShown(secured: tls.TLSSocket, shows: string | undefined): void {
+  const seen = digestOf(secured.getPeerCertificate());
+  if (shows === undefined || seen.certificateSha256 === shows) return;
+  throw new EtcdReadError('tls-not-shown', 'etcd shows another certificate', undefined, seen);
 }
 
 const HANDSHAKE_REASONS: Readonly<Record<string, [EtcdReadReason, string]>> = {

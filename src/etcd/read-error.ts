@@ -6,6 +6,8 @@ export type EtcdReadReason =
   | 'tls-expired'
   /** etcd's certificate does not hold `serverName`. */
   | 'tls-name'
+  /** etcd shows another certificate than the one that was asked for. */
+  | 'tls-not-shown'
   /** etcd does not accept the client certificate. */
   | 'tls-client-rejected'
   /** The certificate is good, but its user does not exist or may not read the key. */

@@ -1,5 +1,5 @@
 import { type Call, call, messageIn } from './grpc-call.ts';
-import { checkOtherNames, type EtcdRead, shakeHands } from './handshake.ts';
+import { checkOtherNames, checkShown, type EtcdRead, shakeHands } from './handshake.ts';
 import { EtcdReadError } from './read-error.ts';
 import { decodeRangeResponse, decodeUserListResponse, encodeRangeRequest, RANGE_PATH, USER_LIST_PATH } from './wire.ts';
 
@@ -68,6 +68,7 @@ async function ask<T>(read: EtcdRead, request: Call, decode: (answer: Uint8Array
     read.signal?.throwIfAborted();
     const secured = await shakeHands(read);
     checkOtherNames(secured, read.otherNames ?? []);
+    checkShown(secured, read.shows);
     return messageIn(await call(secured, read, request), decode);
   } catch (error) {
     const aborted = signals.find((signal) => signal.aborted);

@@ -1,7 +1,11 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { distinguishedName } from '../../src/pki/certificate.ts';
+import { OID } from '../../src/pki/certificate-der.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { authorityWith } from '../support/authorities.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import {
   type ConnectClusters,
@@ -460,6 +464,68 @@ describe('a rotation beside other operators', () => {
     expectOk(await rotate());
     await expectConnected(BOTH);
     expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
+  });
+});
+
+describe('certificates of a cluster that its etcd does not show well', () => {
+  const servers = () =>
+    clusters.clusters.map(({ store }) => store.get(refs.secret('clustermesh-apiserver-server-cert'))?.data);
+
+  // Both sign as before; what the one has signed, no client of TLS takes from a server.
+  const forClientsOnly = () => {
+    const texts = clusterOf('mesh-2').store.get(refs.secret('cilium-ca'))?.data as Record<string, string>;
+    const privateKey = createPrivateKey(Buffer.from(found(texts['ca.key'], 'a key'), 'base64'));
+    const keys = { privateKey, publicKey: createPublicKey(privateKey) };
+    const { certificate } = authorityWith(distinguishedName('Cilium CA'), keys, { uses: [OID.clientAuth] });
+    const secret = refs.secret('cilium-ca');
+    const before = clusterOf('mesh-2').store.get(secret)?.data as Record<string, string>;
+    const set = (text: string | undefined) =>
+      clusterOf('mesh-2').store.update(secret, (object) => {
+        object.data = { ...before, 'ca.crt': text };
+      });
+    set(Buffer.from(certificate).toString('base64'));
+    return () => set(before['ca.crt']);
+  };
+
+  it.each([
+    ['to peers', BOTH],
+    ['to itself alone', ['--context', 'mesh-3']],
+  ])('are taken back, and what was there goes on: %s', async (_whom, contexts) => {
+    const [name] = found(contexts[1], 'contexts').split(',').slice(-1);
+    const cluster = clusterOf(found(name, 'a cluster'));
+    const before = servers();
+    let pod: string | undefined;
+    clusters.fault = async ({ context, path, verb }) => {
+      if (context !== cluster.context || verb !== 'patch' || pod || !path.endsWith('-local-cert')) return undefined;
+      pod = apiserverPod(cluster.context);
+      cluster.stopPod('kube-system', pod);
+      return undefined;
+    };
+    const rotated = await clusters.meshctl([
+      ...['clustermesh', 'certs', 'rotate', ...contexts, '--wait-duration', '2s'],
+    ]);
+    clusters.fault = undefined;
+    expect(rotated.exitCode, rotated.stderr).toBe(1);
+    expect(rotated.stderr).toContain('is as before');
+    expect(rotated.stderr).toContain('Nothing was renewed before it stopped');
+    expect(servers()).toEqual(before);
+    cluster.startPod('kube-system', found(pod, 'the pod'));
+    await expectConnected(BOTH);
+    expectOk(await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...contexts]));
+    expect(servers()).not.toEqual(before);
+  });
+
+  it('are those of a CA that may sign for no server, and peers keep those that they connect by', async () => {
+    const restore = forClientsOnly();
+    const before = servers();
+    const rotated = await rotate('--older-than', '0d', '--wait-duration', '2s');
+    expect(servers()).toEqual(before);
+    restore();
+    expect(rotated.exitCode, rotated.stderr).toBe(1);
+    expect(rotated.stderr).toContain('is as before');
+    expect(rotated.stderr).not.toContain('Whoever uses these is cut off');
+    await expectConnected(BOTH);
+    expectOk(await rotate());
   });
 });
 

@@ -1,16 +1,8 @@
 import { beginningLater, lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { ONE, TWO } from './fault-mesh.ts';
-import {
-  dropSecret,
-  emptySecret,
-  endAuthority,
-  issued,
-  SERVER_CERT,
-  serveWith,
-  setUsersText,
-  USERS,
-} from './fault-parts.ts';
+import { dropSecret, emptySecret, endAuthority, SERVER_CERT, serveWith, setUsersText, USERS } from './fault-parts.ts';
+import { keyOfNobody } from './key-of-nobody.ts';
 import { refsOf, setSecret } from './sandbox-mesh.ts';
 
 /** What mesh-2 proves itself with, or whom it lets in, is broken. */
@@ -198,8 +190,7 @@ export const CERTIFICATE_FAULTS: readonly FaultEntry[] = [
   {
     id: 'server-key-of-another',
     what: 'the private key of the server belongs to a different certificate',
-    arrange: async ({ two }) =>
-      setSecret(two, SERVER_CERT, { 'tls.key': (await issued(serverCertificateSpec(two))).privateKey }),
+    arrange: ({ two }) => setSecret(two, SERVER_CERT, { 'tls.key': keyOfNobody() }),
     status: ['certificate-key'],
     check: ['tls-key'],
     certs: [`${TWO} server certificate-key`],

@@ -3,6 +3,7 @@ import { beginningLater, lasting } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, ONE } from './fault-mesh.ts';
 import { change, dropSecret, emptySecret, issued, removeContainer } from './fault-parts.ts';
+import { keyOfNobody } from './key-of-nobody.ts';
 import { found, peerCertificateSpec, refsOf, setSecret, setUsers } from './sandbox-mesh.ts';
 
 const REPLICAS_SECRET = 'cilium-kvstoremesh';
@@ -153,7 +154,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     ...COMMON,
     id: 'client-key-of-another',
     what: 'the private key belongs to a different certificate',
-    arrange: async (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.key': (await issued(SPEC)).privateKey }),
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.key': keyOfNobody() }),
     status: ['peer-certificate-key'],
     check: ['peers-certificate'],
     certs: [`${ONE} peer peer-certificate-key`],

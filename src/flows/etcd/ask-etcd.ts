@@ -15,6 +15,8 @@ export interface EtcdQuestion {
   key: string;
   /** Names that the server's certificate must hold, besides the Service's. */
   otherNames?: readonly string[] | undefined;
+  /** SHA-256 of the certificate that the server must show. */
+  shows?: string | undefined;
   /** Until then an answer is of use, on the flow's clock. Default: ten seconds from now. */
   deadline?: number | undefined;
 }
@@ -52,13 +54,13 @@ export async function askPod<T = string | undefined>(
   flow: Pick<Flow, 'signal' | 'clock'>,
   server: Target,
   pod: KubeObject,
-  { credential, key, otherNames, deadline = flow.clock.ms() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
+  { credential, key, otherNames, shows, deadline = flow.clock.ms() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
   read: (from: EtcdKeyRead) => Promise<T> = readKey as (from: EtcdKeyRead) => Promise<T>,
 ): Promise<EtcdAnswer<T>> {
   const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - flow.clock.ms(), SHORTEST_ATTEMPT_MS));
   try {
     const etcd = await openEtcd(flow, server, pod, timeoutMs);
-    return { value: await read({ ...etcd, ...credential, otherNames, key, timeoutMs }) };
+    return { value: await read({ ...etcd, ...credential, otherNames, shows, key, timeoutMs }) };
   } catch (error) {
     flow.signal.throwIfAborted();
     if (error instanceof EtcdReadError || error instanceof MeshctlError) return { error };

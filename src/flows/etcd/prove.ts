@@ -25,6 +25,12 @@ import { settledRefusal } from './settled-refusal.ts';
 export interface Proof {
   direction: Direction;
   certificate: ClientCertificate;
+  /**
+   * Where it is the server's certificate that is proved: what its user may read does not matter then.
+   * - shows: SHA-256 of that certificate, where it is known
+   * - byOldLogin: nor does it matter whether the server takes the credential, which is not a new one
+   */
+  ofServer?: { shows?: string | undefined; byOldLogin: boolean } | undefined;
 }
 
 export interface ProofOptions {
@@ -61,11 +67,19 @@ export async function proveServer(
   let pending = [...proofs].reverse();
   let pods: readonly KubeObject[] | undefined;
   let looks = 0;
-  const attempt = async ({ direction, certificate }: Proof, present: readonly KubeObject[]) => {
+  const attempt = async ({ direction, certificate, ofServer }: Proof, present: readonly KubeObject[]) => {
     if (present.length === 0) return noReadyPod(server, await apiserverPods(server));
     const key = descriptionKey(direction.server.identity.name);
-    const question = { credential: certificate, key, otherNames: dialledHosts(direction), deadline };
-    const refusals = (await ask(present, question)).map((answer) => refusalIn(answer, direction));
+    const question = {
+      credential: certificate,
+      key,
+      otherNames: dialledHosts(direction),
+      shows: ofServer?.shows,
+      deadline,
+    };
+    const refusals = (await ask(present, question)).map((answer) =>
+      ofServer && isPastServer(answer, ofServer) ? undefined : refusalIn(answer, direction),
+    );
     return refusals.find((refusal) => refusal !== undefined);
   };
   await untilSettled(flow, { deadline, intervalMs: RETRY_INTERVAL_MS, limit }, async (last) => {
@@ -110,6 +124,14 @@ export function noReadyPod({ client: { context }, namespace }: Target, pods: rea
       details: { context, reason: 'no-ready-pod', pods: pods.map(({ metadata }) => metadata.name) },
     },
   );
+}
+
+/** Whether an etcd answers by whose certificate a TLS client goes on, whatever it says to the client. */
+function isPastServer(answer: EtcdAnswer, { byOldLogin }: { byOldLogin: boolean }): boolean {
+  if ('value' in answer) return true;
+  if (!(answer.error instanceof EtcdReadError)) return false;
+  const { reason } = answer.error;
+  return reason === 'permission-denied' || (byOldLogin && reason === 'tls-client-rejected');
 }
 
 /** What an answer lacks to be a proof: undefined when nothing. */

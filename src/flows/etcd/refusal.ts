@@ -58,6 +58,10 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
     says: 'its server certificate does not cover the address that peers will dial',
     hint: (place) => `The pods have not seen the new certificate: ${seePods(place)}`,
   },
+  'tls-not-shown': {
+    says: 'it shows another server certificate than the new one',
+    hint: (place) => `The pods have not seen the new certificate: ${seePods(place)}`,
+  },
   'tls-client-rejected': {
     says: 'it refuses the client certificate',
     hint: (place) =>

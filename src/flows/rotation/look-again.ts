@@ -9,7 +9,7 @@ import { type Proof, proveServer } from '../etcd/prove.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
-import { credentialIn, proofOf } from './rotate-phase.ts';
+import { credentialIn, proofOf } from './proofs.ts';
 
 /** What a look at the clusters of a rotation that has stopped saw. */
 export type LookAgain = 'let-in' | 'nobody-dials' | { unknown: string };

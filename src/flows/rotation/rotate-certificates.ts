@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { askedServers } from '../../mesh/rotation/asked-servers.ts';
+import { askedServers, isAsked } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy, hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import {
@@ -31,7 +31,8 @@ import {
   requireUnowned,
   rotationInput,
 } from './prepare-rotation.ts';
-import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
+import { credentialIn } from './proofs.ts';
+import { type PhaseRun, runPhase } from './rotate-phase.ts';
 import { type HeldClusters, whileHeld } from './rotation-hold.ts';
 import {
   forcingCommand,
@@ -174,13 +175,14 @@ async function requireAllProvable(
   { targets, members, phases }: PreparedRotation,
   { waitMs, parallel }: RotateOptions,
 ): Promise<void> {
-  const { proved, restarted } = askedServers(phases.flatMap((phase) => phase.steps));
+  const servers = askedServers(phases.flatMap((phase) => phase.steps));
+  const { proved, restarted } = servers;
   const limit = pLimit(parallel);
   const looks = targets.map((target) =>
     limit(async () => {
       const { context } = target.client;
       const server = members.find(({ snapshot }) => snapshot.context === context);
-      if (!server || !(proved.has(context) || restarted.has(context))) return;
+      if (!server || !isAsked(server.snapshot, servers)) return;
       const [credential] = certificatesFrom(server, members)
         .filter(({ peer }) => peer !== undefined || !proved.has(context))
         .map(credentialIn);

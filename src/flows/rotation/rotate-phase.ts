@@ -1,26 +1,24 @@
 import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
-import { joinCertificates } from '../../mesh/certificates/pem.ts';
-import type { Direction } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
-import { secretText, secretTexts } from '../../mesh/objects/secret-data.ts';
+import { secretText } from '../../mesh/objects/secret-data.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { RotationPhase } from '../../mesh/rotation/phases.ts';
-import { certificatesFrom, type RotatedCertificate } from '../../mesh/rotation/rotated-certificates.ts';
 import { awaitRollout } from '../enable/await-apiserver.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import type { Proof } from '../etcd/prove.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters.ts';
-import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
+import { prepareWrites, readyWrite } from '../write/issued-writes.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import type { RotateOptions } from './prepare-rotation.ts';
+import { proofsAfter, proofsOf, proofsOfServers } from './proofs.ts';
 import { proveAll } from './prove-all.ts';
 
 /** One phase of a rotation, for the clusters as they were read for it. */
@@ -86,6 +84,7 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   if (phase.name === 'let-go') await proveAll(flow, targets, proofsOf(members), work);
   say('writing');
   await writer.write(others, async (step) => readyWrite(ready, step), nudge);
+  if (phase.name === 'leaves') await proveAll(flow, targets, proofsOfServers(members, others, ready), work);
   const critical = phase.name === 'leaves' || phase.name === 'let-go';
   if (critical) await look();
   if (restarts.length === 0) return;
@@ -148,51 +147,4 @@ async function withWholeAuthority(targets: readonly Target[], step: Step): Promi
   const before = await target?.client.get(step.object);
   if (before?.metadata.resourceVersion === step.before?.metadata.resourceVersion) return { ...step, before };
   throw changedSince(step.cluster, step.object);
-}
-
-/** Those that are about to be handed out. */
-function proofsAfter(members: readonly Member[], steps: readonly Step[], ready: ReadyWrites): Proof[] {
-  return members.flatMap((server) =>
-    certificatesFrom(server, members).flatMap((one): Proof[] => {
-      const { snapshot } = one.holder;
-      const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === one.secret);
-      const handedOut =
-        step?.write?.method === 'issue' ? [...step.write.certificates, ...(step.write.copies ?? [])] : [];
-      if (!step || !handedOut.some(({ keys }) => keys.ca === one.keys.ca)) return [];
-      const texts = textsAfter(step.before, readyWrite(ready, step));
-      return [proofOf(server, one, trustingAlone(server, certificateIn(texts, one.keys)))];
-    }),
-  );
-}
-
-/** Those that peers have. */
-function proofsOf(members: readonly Member[]): Proof[] {
-  return members.flatMap((server) =>
-    certificatesFrom(server, members)
-      .filter(({ peer }) => peer !== undefined)
-      .map((one) => proofOf(server, one, trustingAlone(server, credentialIn(one)))),
-  );
-}
-
-/** With which the server has to show a certificate of the CA that it has now. */
-function trustingAlone({ snapshot }: Member, credential: ClientCertificate): ClientCertificate {
-  return { ...credential, ca: joinCertificates([snapshot.ca?.certificatePem ?? '']) };
-}
-
-/** That a certificate lets its holder in to a server. */
-export function proofOf(server: Member, { holder, spec }: RotatedCertificate, certificate: ClientCertificate): Proof {
-  const direction: Direction = {
-    client: holder,
-    server,
-    credential: { kind: 'per-peer', user: spec.commonName, warnings: [] },
-    endpoint: { addresses: [] },
-    marks: {},
-  };
-  return { direction, certificate };
-}
-
-/** A certificate with its key, as it is in its Secret. */
-export function credentialIn({ holder, secret, keys }: RotatedCertificate): ClientCertificate {
-  const { objects, namespace } = holder.snapshot;
-  return certificateIn(secretTexts(objects.get(keyOf(secretRef(namespace, secret)))), keys);
 }

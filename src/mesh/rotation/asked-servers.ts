@@ -4,7 +4,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
 import { idleServer, noReplicas } from '../connect/provable.ts';
 import { MeshctlError } from '../errors.ts';
-import type { Step } from '../plan/plan.ts';
+import { type Step, TLS_KEYS } from '../plan/plan.ts';
 
 /** The contexts whose etcd a rotation asks before it writes. */
 export interface AskedServers {
@@ -12,16 +12,23 @@ export interface AskedServers {
   proved: ReadonlySet<string>;
   /** Their pods are replaced. */
   restarted: ReadonlySet<string>;
+  /** They get certificates of their own, which are proved once they are written. */
+  renewed: ReadonlySet<string>;
 }
 
 /** Whom the steps of all phases make a rotation ask. */
 export function askedServers(steps: readonly Step[]): AskedServers {
   const writes = steps.filter(({ action }) => action !== 'keep');
   const restarted = writes.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : []));
-  const signers = writes.flatMap(({ write }) =>
-    write?.method === 'issue' ? write.certificates.filter(({ keys }) => keys.ca !== 'ca.crt') : [],
+  const issued = writes.flatMap(({ write, cluster }) =>
+    write?.method === 'issue' ? write.certificates.map(({ keys, signer }) => ({ keys, signer, cluster })) : [],
   );
-  return { proved: new Set(signers.map(({ signer }) => signer)), restarted: new Set(restarted) };
+  const isOwn = ({ keys }: (typeof issued)[number]) => keys.ca === TLS_KEYS.ca;
+  return {
+    proved: new Set(issued.flatMap((one) => (isOwn(one) ? [] : [one.signer]))),
+    restarted: new Set(restarted),
+    renewed: new Set(issued.flatMap((one) => (isOwn(one) ? [one.cluster] : []))),
+  };
 }
 
 /**
@@ -33,6 +40,13 @@ export function requireAskable(members: readonly Member[], steps: readonly Step[
     const deployment = apiserverDeployment(snapshot);
     if (replicasOf(deployment) === 0) throw noReplicas(snapshot, deployment);
   }
+}
+
+/** Whether a cluster is among them. One without a clustermesh-apiserver shows nobody its certificates. */
+export function isAsked(snapshot: ClusterSnapshot, { proved, restarted, renewed }: AskedServers): boolean {
+  const { context } = snapshot;
+  if (proved.has(context) || restarted.has(context)) return true;
+  return renewed.has(context) && apiserverDeployment(snapshot) !== undefined;
 }
 
 /** Where a run waits, before it writes, until a pod is ready. */
@@ -57,6 +71,6 @@ export function idleAmong(
 }
 
 function asked(members: readonly Member[], steps: readonly Step[]): ClusterSnapshot[] {
-  const { proved, restarted } = askedServers(steps);
-  return members.map(({ snapshot }) => snapshot).filter(({ context }) => proved.has(context) || restarted.has(context));
+  const servers = askedServers(steps);
+  return members.map(({ snapshot }) => snapshot).filter((snapshot) => isAsked(snapshot, servers));
 }
