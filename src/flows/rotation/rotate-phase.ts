@@ -8,8 +8,6 @@ import { secretText } from '../../mesh/objects/secret-data.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { RotationPhase } from '../../mesh/rotation/phases.ts';
 import { awaitRollout } from '../enable/await-apiserver.ts';
-import type { ClientCertificate } from '../etcd/open-etcd.ts';
-import type { Proof } from '../etcd/prove.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters.ts';

@@ -16,26 +16,32 @@ export interface Lifetime {
 export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
 
 const HOUR_MS = 60 * 60 * 1000;
-const MINUTE_MS = 60 * 1000;
 /** How far certificates are dated back: Helm's not at all, those of certgen and of meshctl of old, and those of now. */
-const DATED_BACK = [0, 5 * MINUTE_MS, DATED_BACK_MS];
+const DATED_BACK = [0, 5 * 60 * 1000, DATED_BACK_MS];
+/** The times of a certificate are whole seconds, and some tools look at the clock twice. */
+const ROUNDED_MS = 2_000;
 
 /**
- * What was chosen for a certificate, so that its successor gets the same.
+ * What was chosen for a certificate, so that its successor gets the same: whole hours ({@link isWholeHours}). Any other lifetime is
+ * what a CA left of them.
  * @param ca that a certificate may have ended with: it then tells nothing of what was wanted
  */
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
   const { keyBits: keySize } = certificate;
   const notAfter = certificate.ownNotAfter ?? certificate.notAfter;
   const lifetimeMs = ownLifetimeMs(certificate);
-  const wholeHours = DATED_BACK.map((backMs) => Math.round((lifetimeMs - backMs) / HOUR_MS) * HOUR_MS).find(
-    (hoursMs, index) => Math.abs(lifetimeMs - (DATED_BACK[index] ?? 0) - hoursMs) <= MINUTE_MS,
-  );
-  const cutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
+  const isCutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
   // Its successor is not to expire in the middle of its own rotation.
-  if (lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
-  if (wholeHours !== undefined) return { keySize, validityMs: wholeHours };
-  return cutShort ? { keySize } : { keySize, validityMs: lifetimeMs };
+  if (isCutShort || lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
+  const validityMs = DATED_BACK.map((backMs) => lifetimeMs - backMs)
+    .map((ms) => ({ ms, hoursMs: Math.round(ms / HOUR_MS) * HOUR_MS }))
+    .find(({ ms, hoursMs }) => Math.abs(ms - hoursMs) <= ROUNDED_MS)?.hoursMs;
+  return validityMs === undefined ? { keySize } : { keySize, validityMs };
+}
+
+/** Whether a certificate tells by its times that this was chosen for it: one that is dated back by minutes can tell no minutes. */
+export function isWholeHours(validityMs: number): boolean {
+  return validityMs % HOUR_MS === 0;
 }
 
 /** What a successor gets: what was asked for, else what is. */
