@@ -6,7 +6,7 @@ import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import { changedDrafts, requireApplicable } from '../flows/file/require-applicable.ts';
-import { clustersOfMesh, stepsOfMesh, targetsOf } from '../flows/file/written-clusters.ts';
+import { clustersOfMesh, laterStepsOf, stepsOfMesh, targetsOf } from '../flows/file/written-clusters.ts';
 import type { Target } from '../flows/flow.ts';
 import { noting } from '../flows/noting.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
@@ -24,7 +24,7 @@ import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
 import { forcingWords, requireForcedAmong } from '../mesh/plan/forcing.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
-import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
+import { appliedData, appliedText, laterData, laterLines } from '../views/file/apply-view.ts';
 import { extraWords, halvesLeft, pruneWords } from '../views/file/diff-view.ts';
 import { cutSentences } from '../views/plan/peer-lines.ts';
 import { agreedWords, type PlanReport } from '../views/plan/plan-view.ts';
@@ -166,7 +166,7 @@ async function carryOut(
       ...(flags.proof && connects ? [PROOF] : []),
     ];
     const result = planResult({ ...report, ...verdicts, onlyInRun }, dryRun, flags.output, refused);
-    const data = { ...result.data, unconnected: printable(later) };
+    const data = { ...result.data, unconnected: printable(later), later: laterData(laterStepsOf(prepared)) };
     return { ...result, data };
   }
   await requireApplicable(context, prepared, judged);
@@ -235,7 +235,7 @@ async function reportOf(
   return {
     steps,
     warnings: named,
-    later: laterLines(pairsOfDials(connections.later)),
+    later: laterLines(pairsOfDials(connections.later), laterStepsOf(prepared), context.theme),
     effects: await withMendsNamed(context, flags, effects),
     hazards: [...concerns.hazards, ...prune.hazards],
     notes: Object.fromEntries(changedDrafts(drafts).map(({ draft }) => [draft.snapshot.context, draft.notes])),

@@ -57,6 +57,9 @@ describe('apply', () => {
       'known only by then:\n  + mesh-1 and mesh-2 dial each other\n  + mesh-1 and mesh-3',
     );
     expect(server.stdout).toContain(
+      '  Context mesh-1:\n    ~ update ConfigMap kube-system/clustermesh-remote-users (lets mesh-2, mesh-3 in)\n    ~ update Secret kube-system/cilium-kvstoremesh (dials mesh-2, mesh-3)\n',
+    );
+    expect(server.stdout).toContain(
       'only the run tries connections of clusters that are enabled first and the proof of the credentials',
     );
     expect(clusters.objects()).toEqual(before);
@@ -134,7 +137,28 @@ describe('apply', () => {
   });
 
   it('takes bare clusters to a mesh; the second run finds nothing to change', async () => {
+    const plan = jsonOf(await apply(MESH, '--dry-run', '-o', 'json'));
     const first = await apply(MESH);
+    // What is written at addresses that nobody knows before is in the plan by its objects, and for whom.
+    const later = plan.later as { context: string; steps: { object: { kind: string; name: string }; why: string }[] }[];
+    const written = ALL.map((context, at) => ({
+      context,
+      steps: [
+        refs.configMap('clustermesh-remote-users'),
+        refs.secret('cilium-kvstoremesh'),
+        refs.secret('cilium-clustermesh'),
+      ].map((object) => ({ object, data: JSON.stringify(store(at).get(object)?.data) })),
+    }));
+    expect(later.map(({ context, steps }) => [context, steps.map(({ object }) => object.name)])).toEqual(
+      written.map(({ context, steps }) => [context, steps.map(({ object }) => object.name)]),
+    );
+    for (const { context, steps } of written) {
+      const planned = later.find((one) => one.context === context)?.steps ?? [];
+      for (const peer of ALL.filter((name) => name !== context)) {
+        for (const { why } of planned) expect(why).toContain(peer);
+        for (const { data } of steps) expect(data).toContain(peer);
+      }
+    }
     expect(first.exitCode, first.stderr).toBe(0);
     expect(first.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as standard input says');
     expect(first.stdout).toContain('Connections: 3 pairs of clusters');

@@ -39,7 +39,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   MeshDiff: ['summary'],
   MeshGraph: ['title', 'nodes', 'edges'],
   MeshStatusReport: ['matrix', 'unanswered'],
-  Plan: ['dryRun', 'summary', 'untried', 'unconnected'],
+  Plan: ['dryRun', 'summary', 'untried', 'unconnected', 'later'],
   // What was not tested fails by its path.
   ProbeReport: ['tests', 'untested'],
   RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],

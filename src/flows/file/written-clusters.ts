@@ -1,3 +1,5 @@
+import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { laterSteps } from '../../mesh/file/later-steps.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { clustersOfParting } from '../connect/prepare-disconnect.ts';
 import type { Target } from '../flow.ts';
@@ -55,4 +57,16 @@ export function stepsOfMesh(prepared: PreparedMesh, prune: PreparedPrune): Step[
     ...services.steps,
     ...pruneSteps(prepared, prune),
   ];
+}
+
+/** What is written once clusters are enabled, as far as that is known. */
+export function laterStepsOf({ members, enabled, drafts, connections }: PreparedMesh): Step[] {
+  const clusters = members.map((member) => {
+    const { client, namespace } = member.target;
+    const snapshot = enabled.find((one) => one.context === client.context);
+    const settings = drafts.find((one) => one.member === member)?.draft.settings;
+    const kvstoremesh = settings?.kvstoremesh ?? (snapshot !== undefined && dialsThroughKvstoremesh(snapshot));
+    return { name: member.wanted.name, context: client.context, namespace, kvstoremesh };
+  });
+  return laterSteps(connections.later, clusters);
 }

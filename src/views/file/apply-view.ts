@@ -3,10 +3,13 @@ import { counted, enumerated } from '../../mesh/counted.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { afterParting, type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
 import type { NamedDial } from '../../mesh/file/topology.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
 import { partedLines } from '../connect/disconnect-view.ts';
 import { hintLines } from '../hint-lines.ts';
-import { clusterSteps, countActions } from '../plan/plan-data.ts';
+import { clusterSteps, countActions, type StepData, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
+import { stepLines } from '../plan/step-lines.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import { agreement, pairWords } from './diff-view.ts';
@@ -91,8 +94,22 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
   ].join('\n');
 }
 
-/** Pairs whose plan hangs on what enable makes. */
-export function laterLines(later: readonly Pair[]): string[] {
+/** Pairs whose plan hangs on what enable makes, and in which objects they are written. @param steps in the order of their clusters */
+export function laterLines(later: readonly Pair[], steps: readonly Step[], theme: Theme): string[] {
   if (later.length === 0) return [];
-  return ['Then, at addresses known only by then:', ...later.map((pair) => `  + ${pairWords(pair)}`)];
+  const writes = [...groupBy(steps, ({ cluster }) => cluster)].flatMap(([context, own]) => [
+    `  Context ${theme.bold(context)}:`,
+    ...own.flatMap((step) => stepLines(step, { digests: false }, theme)).map((line) => `  ${line}`),
+  ]);
+  return ['Then, at addresses known only by then:', ...later.map((pair) => `  + ${pairWords(pair)}`), ...writes];
+}
+
+/** The same writes as data, by context. */
+export function laterData(
+  steps: readonly Step[],
+): { context: string; steps: Pick<StepData, 'action' | 'object' | 'why'>[] }[] {
+  return [...groupBy(steps, ({ cluster }) => cluster)].map(([context, own]) => {
+    const data = own.map(stepData).map(({ action, object, why }) => ({ action, object, why }));
+    return { context, steps: data };
+  });
 }
