@@ -146,7 +146,7 @@ describe('diff', () => {
     await folder.write('half.yaml', text);
     const half = ['-f', 'half.yaml'];
     const { stdout, exitCode } = await meshctl(['diff', ...half], { cwd: folder.path });
-    const says = 'mesh-2 lets mesh-1 in, but mesh-1 does not dial it, and nobody chose that: half of a peering is lost';
+    const says = 'mesh-2 lets mesh-1 in, but mesh-1 does not dial it, and no one chose that: half of a peering is lost';
     expect(stdout).toContain(`  - ${says}\n`);
     expect(stdout).not.toContain('mesh-1 dials mesh-2');
     expect(stdout).toMatch(new RegExp(`both ways in the file:\\n *${back}\\n.*one-way for good:[^]*--prune$`, 'm'));

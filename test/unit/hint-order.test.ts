@@ -100,7 +100,17 @@ describe('the order of hints', () => {
 
   // Each in one of the two, so that whoever prints another one decides.
   const KUBECTL = {
-    looks: ['config view', 'config get-contexts', 'describe', 'exec', 'get', 'logs', 'rollout status', 'wait'],
+    looks: [
+      'auth whoami',
+      'config view',
+      'config get-contexts',
+      'describe',
+      'exec',
+      'get',
+      'logs',
+      'rollout status',
+      'wait',
+    ],
     changes: [
       ...['annotate', 'apply', 'auth reconcile', 'config delete-context', 'create clusterrolebinding', 'create job'],
       ...[

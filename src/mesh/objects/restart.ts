@@ -17,9 +17,10 @@ export type WorkloadsPlace = Pick<ClusterSnapshot, 'context' | 'namespace'> & {
 export function restartWorkloads(place: WorkloadsPlace, workloads: readonly string[]): string {
   const { context, namespace } = place;
   const paused = workloads.filter((workload) => isPaused(place, workload));
-  const rollout = (verb: string, of: readonly string[]) =>
-    of.length === 0 ? [] : [kubectlCommand({ context, namespace }, ['rollout', verb, ...of])];
-  return [...rollout('resume', paused), ...rollout('restart', workloads)].join(' && ');
+  return [
+    ...(paused.length > 0 ? [kubectlCommand({ context, namespace }, ['rollout', 'resume', ...paused])] : []),
+    kubectlCommand({ context, namespace }, ['rollout', 'restart', ...workloads]),
+  ].join(' && ');
 }
 
 function isPaused({ objects, namespace }: WorkloadsPlace, workload: string): boolean {

@@ -211,7 +211,7 @@ function letInWords({ from, to, isDialling, restore, parted }: ExtraDial): strin
   const says = printable(`${to} lets ${from} in`);
   if (isDialling === 'unread') return says;
   if (parted) return `${says}, but ${printable(from)} neither dials it nor lets it in any more`;
-  const isLost = restore === undefined ? '' : ', and nobody chose that: half of a peering is lost';
+  const isLost = restore === undefined ? '' : ', and no one chose that: half of a peering is lost';
   return `${says}, but ${printable(from)} does not dial it${isLost}`;
 }
 
