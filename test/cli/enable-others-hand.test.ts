@@ -138,6 +138,26 @@ describe('a setting that another hand has made', () => {
     expect(await told()).toEqual([]);
   });
 
+  it.each([
+    ['etcd-storage memory', ['--etcd-storage', 'disk']],
+    ['tolerations [', ['--toleration', 'none']],
+  ])('is told also where this run wants none of it, which takes nothing away: %s', async (what, words) => {
+    cluster.store.update(
+      DEPLOYMENT,
+      ({ spec }) => {
+        const pod = (spec as Spec).template.spec;
+        Object.assign(pod, { tolerations: [{ key: 'a', operator: 'Exists' }] });
+        for (const volume of pod.volumes) if (volume.name === 'etcd-data-dir') volume.emptyDir = { medium: 'Memory' };
+      },
+      'kubectl-edit',
+    );
+    const { stderr } = await meshctl.ok(enable('mesh-1', ...words, '--force-conflicts', '--dry-run'));
+    expect(stderr).toContain(`${what}`);
+    expect(stderr).toContain('is kept as kubectl-edit has set it at ');
+    for (const note of await told()) await type(note);
+    expect(await told()).toEqual([]);
+  });
+
   it('of a node port, too', async () => {
     await meshctl.ok(
       enable(

@@ -46,7 +46,12 @@ export function keptOfOthers(
   image: { derived: string; settled: string },
 ): string[] {
   const all = [...serviceSettings(snapshot, identity, settings, given), ...deploymentSettings(snapshot, image)];
-  const isOpen = (option: Setting['option']) => option === 'serviceAnnotations' || given[option] === undefined;
+  // What only another hand has set is not taken away by wanting none.
+  const isNone = { etcdStorage: given.etcdStorage === 'disk', tolerations: given.tolerations?.length === 0 };
+  const isOpen = (option: Setting['option']) =>
+    option === 'serviceAnnotations' ||
+    given[option] === undefined ||
+    (option in isNone && isNone[option as keyof typeof isNone]);
   return all
     .filter(({ option, live, own }) => isOpen(option) && wordOf(live) !== own)
     .flatMap((setting) => clauseOf(snapshot, setting, given));
