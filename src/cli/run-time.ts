@@ -1,5 +1,5 @@
 import { DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
-import { apartWords, CLOCKS_APART_MS } from '../mesh/cluster-clocks.ts';
+import { apartWords, MOST_LAG_MS, NOTICED_APART_MS, noticed } from '../mesh/cluster-clocks.ts';
 
 /** The time of a run, and what the clocks of clusters are to it. */
 export interface RunTime {
@@ -9,14 +9,12 @@ export interface RunTime {
   issuing(): Date;
   /** Takes note of the clock of a cluster's API server. @param date what it showed just now */
   sawClock(context: string, date: Date): void;
-  /** How far a cluster's clock is ahead of `now`, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
-  aheadMs(context: string): number;
+  /** How far a cluster's clock is ahead of `now`, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before it was seen. */
+  aheadMs(context: string): number | undefined;
   /** What is apart, a clause for each, as it was warned of. */
   said(): readonly string[];
 }
 
-/** What a lagging cluster may cost the certificates of others: with so much less they last, and none is meant for less than a day. */
-const MOST_LAG_MS = 2 * 60 * 60_000;
 /** Earlier no clock is that somebody has set: a machine without a battery begins in 1970, or with the day its system was built. */
 const NO_CLOCK_BEFORE = new Date('2025-01-01T00:00:00Z');
 
@@ -80,15 +78,15 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
       if (runMs !== undefined) tellOf(context, aheadOf.get(context) ?? aheadMs, runMs);
     },
     aheadMs(context) {
-      const aheadMs = settled() - (aheadOf.get(context) ?? settled());
-      return isApart(aheadMs) ? aheadMs : 0;
+      const known = aheadOf.get(context);
+      return known === undefined ? undefined : noticed(settled() - known);
     },
     said: () => [...said.values()],
   };
 }
 
 function isApart(ms: number): boolean {
-  return Math.abs(ms) >= CLOCKS_APART_MS;
+  return noticed(ms) !== 0;
 }
 
 function isClock(machine: Date, aheadMs: number): boolean {
@@ -99,7 +97,7 @@ function isClock(machine: Date, aheadMs: number): boolean {
 function nearest(all: readonly number[]): number {
   if (all.length === 0 || !(all.every((ms) => ms > 0) || all.every((ms) => ms < 0))) return 0;
   const least = Math.min(...all.map(Math.abs));
-  return least < CLOCKS_APART_MS ? 0 : (all.find((ms) => Math.abs(ms) === least) ?? 0);
+  return least < NOTICED_APART_MS ? 0 : (all.find((ms) => Math.abs(ms) === least) ?? 0);
 }
 
 /** @param contexts the clusters that it is so far ahead of; below zero: behind */

@@ -98,8 +98,8 @@ export interface CommandContext extends Flow {
   silentServers: Set<string>;
   /** Takes note of what the clock of a cluster's API server shows just now: the run's times go by those of its clusters. */
   sawClock(context: string, date: Date): void;
-  /** How far that clock is ahead of the run's `now`, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
-  aheadMs(context: string): number;
+  /** How far that clock is ahead of the run's `now`, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before it was seen. */
+  aheadMs(context: string): number | undefined;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
   leaveUnnamed(context: string): void;
   /** From now on, what this run tells the operator to type reaches this context by a kubeconfig of its own. */

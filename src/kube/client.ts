@@ -50,8 +50,8 @@ export interface ClusterClient {
   readonly server: string;
   /** The time of the API server, by its last answer; before the first one, this machine's. */
   now(): Date;
-  /** How far that time is ahead of the run's, in milliseconds; behind is below zero, and 0 what nobody minds or knows. */
-  aheadMs?(): number;
+  /** How far that time is ahead of the run's, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before an answer told. */
+  aheadMs?(): number | undefined;
   /** Waits between looks, on the clock of whoever opened the client. */
   sleep: Clock['sleep'];
   /** Undefined when there is no such object, or its kind is not served. */
@@ -108,8 +108,8 @@ export interface ClientOptions {
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
   /** Gets the time of the API server, by each answer that says. */
   onClock?: ((date: Date) => void) | undefined;
-  /** See {@link ClusterClient}; default: nobody minds. */
-  aheadMs?: (() => number) | undefined;
+  /** See {@link ClusterClient}; default: of this machine's time. */
+  aheadMs?: (() => number | undefined) | undefined;
   /** Gets what the API server warns of, and what is odd about the kubeconfig; each text once. */
   warn?: ((text: string) => void) | undefined;
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */

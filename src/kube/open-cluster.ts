@@ -1,3 +1,4 @@
+import { noticed } from '../mesh/cluster-clocks.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { FIELD_MANAGER } from '../mesh/plan/plan.ts';
@@ -30,7 +31,8 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
   const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, ms: clock.ms });
   for (const warning of context.warnings) warn?.(warning);
   const shown = withoutPassword(server);
-  let aheadMs = 0;
+  /** How far this machine is ahead of it. */
+  let aheadMs: number | undefined;
   const transport = createTransport({
     server,
     shown,
@@ -48,8 +50,11 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     clock,
   });
   const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
-  const ahead = options.aheadMs ? { aheadMs: options.aheadMs } : {};
-  const time = { sleep: clock.sleep, now: () => new Date(Date.now() - aheadMs), ...ahead };
+  const time = {
+    sleep: clock.sleep,
+    now: () => new Date(Date.now() - (aheadMs ?? 0)),
+    aheadMs: options.aheadMs ?? (() => (aheadMs === undefined ? undefined : noticed(-aheadMs))),
+  };
   return clientOver(transport, time, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
@@ -64,7 +69,7 @@ function onceEach(say: (text: string) => void): (text: string) => void {
 
 function clientOver(
   transport: Transport,
-  { sleep, now, aheadMs }: Pick<ClusterClient, 'sleep' | 'now' | 'aheadMs'>,
+  { sleep, now, aheadMs }: Required<Pick<ClusterClient, 'sleep' | 'now' | 'aheadMs'>>,
   at: Whereabouts,
 ): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
@@ -105,7 +110,7 @@ function clientOver(
     context: at.context,
     server: at.server,
     now,
-    ...(aheadMs ? { aheadMs } : {}),
+    aheadMs,
     sleep,
 
     async get(ref, { signal } = {}) {

@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
 
 /** Less than that, in milliseconds, is how long an answer takes, and what clocks are apart that nobody minds. */
-export const CLOCKS_APART_MS = 2 * 60_000;
+export const NOTICED_APART_MS = 2 * 60_000;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -13,6 +13,22 @@ const DAY_MS = 24 * HOUR_MS;
  */
 export function timeIn({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs'>, now: Date): Date {
   return clockAheadMs === 0 ? now : new Date(now.getTime() + clockAheadMs);
+}
+
+/**
+ * So far, in milliseconds, the clock may be behind by which certificates are dated: by so much less those of other clusters last, and
+ * none is meant for less than a day.
+ */
+export const MOST_LAG_MS = 2 * HOUR_MS;
+
+/** Whether certificates that are issued now are not valid yet on a cluster's clock. */
+export function refusesNew({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs'>): boolean {
+  return clockAheadMs < -MOST_LAG_MS;
+}
+
+/** What clocks are apart, and 0 where that is too little to mind. Milliseconds. */
+export function noticed(apartMs: number): number {
+  return Math.abs(apartMs) < NOTICED_APART_MS ? 0 : apartMs;
 }
 
 /** How far clocks are apart, e.g. `60 minutes`, `49 hours`. @param ms whichever is ahead */

@@ -73,8 +73,8 @@ export interface ClusterSnapshot {
   /** Cilium's namespace. */
   namespace: string;
   /**
-   * How far its API server's clock is ahead of the run's time, in milliseconds; behind is below zero. Absent where nobody minds, or
-   * knows. See `timeIn` (cluster-clocks.ts).
+   * How far its API server's clock is ahead of the run's time, in milliseconds; behind is below zero, 0 what nobody minds. Absent where
+   * no answer told. See `timeIn` (cluster-clocks.ts).
    */
   clockAheadMs?: number | undefined;
   /** Of the API server, e.g. `v1.36.1`. */

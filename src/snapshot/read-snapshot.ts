@@ -152,7 +152,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     context: client.context,
     server: client.server,
     namespace,
-    clockAheadMs: client.aheadMs?.() || undefined,
+    clockAheadMs: client.aheadMs?.(),
     kubernetesVersion: version || undefined,
     ciliumConfig: config,
     namespaceLabels: unlessRefused(namespaceLabels),

@@ -8,6 +8,7 @@ import {
   restorerOf,
   type Undo,
 } from '../support/check-scenarios.ts';
+import { showClock } from '../support/in-process-api.ts';
 import { keyOfNobody } from '../support/key-of-nobody.ts';
 import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
@@ -137,6 +138,17 @@ checkScenarios(
       server('the name of the Service is not covered, which the own agents dial', 'fail', ({ two }) =>
         issueInto(two, SERVER, { ...serverCertificateSpec(two), dnsNames: ['localhost'] }),
       ),
+    ],
+    clocks: [
+      {
+        when: 'the clock of one is an hour behind, with which all that is new is refused',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) => {
+          showClock(two.url, -3_600_000);
+          return () => showClock(two.url, 0);
+        },
+      },
     ],
     'tls-expiry': [
       server('ten days are left', 'warn', ({ two }) => issueInto(two, SERVER, serverCertificateSpec(two), lasting(10))),

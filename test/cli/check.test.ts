@@ -98,10 +98,12 @@ describe('check of a mesh that is well', () => {
 
   it('prints a table by category, and with -o short only what is not well', async () => {
     const { stdout } = await check(BOTH, '--category', 'tls,peers');
-    expect(stdout).toContain('tls\n---\n√ the CA exists and can sign\n√ all certificates exist and can be read');
-    expect(stdout).toContain('✅ Checks: 20 passed');
+    expect(stdout).toContain(
+      'tls\n---\n√ the CA exists and can sign\n√ clocks of clusters agree\n√ all certificates exist and can be read',
+    );
+    expect(stdout).toContain('✅ Checks: 21 passed');
     expect((await check(BOTH, '--category', 'tls,network', '-o', 'short')).stdout).toBe(
-      '✅ Checks: 3 skipped, 13 passed\n',
+      '✅ Checks: 3 skipped, 14 passed\n',
     );
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SERVER_CERT_SECRET } from '../../src/mesh/objects/names.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
+import { showClock } from '../support/in-process-api.ts';
 import { clusterAt, found, refs, setSecret } from '../support/sandbox-mesh.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
@@ -129,9 +130,13 @@ describe('an invitation', () => {
 
   it('that has expired is accepted by nobody, whatever its step, and is for its owner to revoke', async () => {
     const lapsed = { now: () => new Date(Date.now() + 25 * 3_600_000) };
+    const showAll = (aheadMs: number) => {
+      for (const { url } of two.clusters.clusters) showClock(url, aheadMs);
+    };
     await two.save('invitation.yaml', good(await a(mesh('invite'))));
     await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y')));
     const before = two.clusters.objects();
+    showAll(25 * 3_600_000);
     for (const [owner, file, step] of [
       [b, 'invitation.yaml', 'invitation of "mesh-1"'],
       [a, 'reply.yaml', 'reply of "mesh-2"'],
@@ -149,6 +154,7 @@ describe('an invitation', () => {
     }
     good(await a(mesh('invitations', 'revoke', own), lapsed));
     good(await b(mesh('invitations', 'revoke', own, '-y'), lapsed));
+    showAll(0);
     for (const owner of [a, b]) {
       expect((await owner(mesh('invitations', 'list', '-o', 'json'))).stdout).not.toContain(own);
     }

@@ -75,6 +75,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
     },
     namespaceLabels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
     ipsecKeyDigest: 'digest',
+    clockAheadMs: 0,
     ciliumPodCidrs: [`10.${id}.0.0/24`],
     serviceCidrs: ['10.96.0.0/12'],
     nodes: [
@@ -318,6 +319,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
     // Whatever is left of a mesh tells of a CA that was there.
     ...each(() => ({ ca: undefined, objects: new Map(), remoteUsers: undefined, tlsSecrets: new Map() })),
   },
+  clocks: each(() => ({ clockAheadMs: undefined })),
   'tls-present': without('clustermesh-apiserver'),
   'tls-chain': noCertificates,
   'tls-key': noCertificates,

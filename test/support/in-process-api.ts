@@ -19,7 +19,7 @@ const shared = globalThis as {
 shared.meshctlTestServers ??= new Map();
 shared.meshctlTestClocks ??= new Map();
 const servers = shared.meshctlTestServers;
-/** How far the clocks of servers are ahead, in milliseconds. Of one that is not here, no answer tells the time. */
+/** How far the clocks of servers are ahead, in milliseconds. */
 const clocks = shared.meshctlTestClocks;
 
 /** From now on, requests to this URL take the short way. */
@@ -34,7 +34,7 @@ export function forgetInProcess(url: string): void {
   servers.delete(host);
 }
 
-/** From now on, the answers of this server tell a time. @param aheadMs how far its clock is ahead; below zero, behind */
+/** From now on, the answers of this server tell such a time. @param aheadMs how far its clock is ahead; below zero, behind */
 export function showClock(url: string, aheadMs: number): void {
   const handlers = servers.get(new URL(url).host);
   if (!handlers) throw new Error(`no server in this process for ${url}`);
@@ -189,8 +189,7 @@ export function exchangeInProcess(handlers: RequestHandlers, request: InProcessR
     const line = new Line();
     const answer = new Answer();
     const reply = new Reply(answer, (head) => resolve(head as unknown as IncomingMessage));
-    const aheadMs = clocks.get(handlers);
-    if (aheadMs !== undefined) reply.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
+    reply.setHeader('date', new Date(Date.now() + (clocks.get(handlers) ?? 0)).toUTCString());
     const abort = () => {
       reject(signal.reason);
       answer.destroy(signal.reason);

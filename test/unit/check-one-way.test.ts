@@ -70,29 +70,29 @@ describe('a cluster that dials another one, which is not to dial back', () => {
     [
       'answers of health endpoints take a tunnel that there is not',
       oneWay(),
-      lost('mesh-2/n1', 'endpoint'),
+      lost('mesh-2/node-1', 'endpoint'),
       'c1: pass',
     ],
-    ['with native routing they take a route', oneWay(NATIVE), lost('mesh-2/n1', 'endpoint'), 'c1: fail'],
-    ['the nodes are to answer', oneWay(), lost('mesh-2/n1', 'node'), 'c1: fail'],
+    ['with native routing they take a route', oneWay(NATIVE), lost('mesh-2/node-1', 'endpoint'), 'c1: fail'],
+    ['the nodes are to answer', oneWay(), lost('mesh-2/node-1', 'node'), 'c1: fail'],
   ])('%s', (_what, clusters, said, expected) => {
     expect(outcome('node-health', clusters, { c1: said })).toContain(expected);
   });
 
   it('is not to be reached from there, whatever is still known of it', () => {
-    expect(outcome('node-health', oneWay(), { c2: lost('mesh-1/n1', 'node') })).toEqual(['c1: skip', 'c2: skip']);
+    expect(outcome('node-health', oneWay(), { c2: lost('mesh-1/node-1', 'node') })).toEqual(['c1: skip', 'c2: skip']);
   });
 
   it('is not to be answered by one that has parted with it by itself', () => {
     const parted = { ...cluster(2, [], {}), remoteUsers: [] };
     const clusters = [cluster(1, ['mesh-2'], {}), parted];
-    expect(outcome('node-health', clusters, { c1: lost('mesh-2/n1', 'endpoint') })).toContain('c1: pass');
+    expect(outcome('node-health', clusters, { c1: lost('mesh-2/node-1', 'endpoint') })).toContain('c1: pass');
   });
 
   it('is still missed where half of a peering is lost, which no one chose', () => {
     const lets = { ...cluster(2, [], {}), remoteUsers: [{ name: 'remote-mesh-1', role: 'remote' }] };
     const clusters = [cluster(1, ['mesh-2'], {}), lets];
-    expect(outcome('node-health', clusters, { c1: lost('mesh-2/n1', 'endpoint') })).toContain('c1: fail');
+    expect(outcome('node-health', clusters, { c1: lost('mesh-2/node-1', 'endpoint') })).toContain('c1: fail');
   });
 
   it('has routes back for answers', () => {

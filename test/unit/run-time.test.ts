@@ -139,8 +139,8 @@ describe('once it was used', () => {
 
   it('tells how far each cluster is ahead of it, whichever clock it goes by', () => {
     const { time } = timeOn({ one: HOUR_MS, two: HOUR_MS + 900, three: 5 * HOUR_MS, four: 60_000 + HOUR_MS });
-    const ahead = ['one', 'two', 'three', 'four', 'unknown'].map((context) => time.aheadMs(context));
-    expect(ahead).toEqual([0, 0, -4 * HOUR_MS, 0, 0]);
+    const ahead = ['one', 'two', 'three', 'four', 'unseen'].map((context) => time.aheadMs(context));
+    expect(ahead).toEqual([0, 0, -4 * HOUR_MS, 0, undefined]);
   });
 });
 

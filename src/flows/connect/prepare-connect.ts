@@ -1,5 +1,6 @@
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import { clockHazards } from '../../mesh/certificates/clock-hazards.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
@@ -117,8 +118,10 @@ export async function prepareConnect(
   const held =
     proof === false ? undefined : (options.held ?? (await readHeld(flow, targets, planned.directions, parallel)));
   const draining = held ? drainingNotes(held, planOnly) : [];
+  const steps = [...planned.serve.steps, ...planned.dial.steps];
   return {
-    ...{ targets, ...planned, hazards, held, spared },
+    ...{ targets, ...planned, held, spared },
+    hazards: [...hazards, ...clockHazards({ snapshots, steps, dials: shared, now: flow.now() })],
     warnings: [...planned.warnings, ...warnings, ...unread, ...draining],
   };
 }

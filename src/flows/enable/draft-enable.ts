@@ -8,6 +8,7 @@ import { withFieldRefVersions, withOmittedDefaults } from '../../mesh/apiserver/
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, requireOwnIdentity, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
 import { requireRolling } from '../../mesh/apiserver/stall.ts';
+import { clockHazards } from '../../mesh/certificates/clock-hazards.ts';
 import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
 import {
   type AuthorityPlan,
@@ -263,7 +264,11 @@ export function draftFrom(
     ]),
     rotation,
     doubts: usersDoubts(snapshot, plan.steps),
-    hazards: [...openedAccess(snapshot, plan.steps), ...(options.byHelm ? [] : refusedUpgrades(snapshot, plan.steps))],
+    hazards: [
+      ...openedAccess(snapshot, plan.steps),
+      ...(options.byHelm ? [] : refusedUpgrades(snapshot, plan.steps)),
+      ...clockHazards({ snapshots: [snapshot, ...others], steps: plan.steps, now }),
+    ],
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority, others),

@@ -1,3 +1,4 @@
+import { clockHazards } from '../../mesh/certificates/clock-hazards.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { lackOfServer, requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Dial } from '../../mesh/connect/kept-choices.ts';
@@ -106,7 +107,11 @@ export async function planConnections(
   });
   const now = joined(parts);
   // Also of what is dialled only later.
-  const { hazards, warnings } = outcomeOfDials(all, bothDialByFile);
+  const { hazards: ofDials, warnings } = outcomeOfDials(all, bothDialByFile);
+  const hazards = [
+    ...ofDials,
+    ...clockHazards({ snapshots, steps: [...now.serve.steps, ...now.dial.steps], dials: all, now: flow.now() }),
+  ];
   return { now: { ...now, hazards, warnings: [...now.warnings, ...warnings] }, later, unserved };
 }
 

@@ -1,3 +1,4 @@
+import { clockHazards } from '../../mesh/certificates/clock-hazards.ts';
 import { trustedBy } from '../../mesh/certificates/trust.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts';
@@ -164,7 +165,7 @@ export async function prepareAccept(
       serve: { steps: serve },
       dial: { steps: dial },
       effects: await effectsOf(flow, given, { target, directions, steps, readAlike: options.readAlike }),
-      hazards: policies.hazards,
+      hazards: [...policies.hazards, ...clockHazards({ snapshots: [own.snapshot], steps, now })],
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...unknownRangeNotes([own.snapshot]),

@@ -3,6 +3,7 @@ import { ADMISSION_CHECKS } from './admission.ts';
 import { ANSWER_CHECKS } from './answers.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
 import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
+import { CLOCK_CHECKS } from './clocks.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
 import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
@@ -21,6 +22,7 @@ export const PRE_CHECKS: readonly MeshCheck[] = [
   ...ROUTE_CHECKS,
   ...ADMISSION_CHECKS,
   ...CA_CHECKS,
+  ...CLOCK_CHECKS,
 ];
 
 /** All checks, in the order in which they are run and shown. */
@@ -32,6 +34,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...APISERVER_CHECKS,
   ...ADMISSION_CHECKS,
   ...CA_CHECKS,
+  ...CLOCK_CHECKS,
   ...TLS_CHECKS,
   ...TRUST_CHECKS,
   ...USERS_CHECKS,

@@ -16,7 +16,7 @@ import {
   unreadable,
   used,
 } from './refusals.ts';
-import { CLOCKS_APART_MS, LONGEST_INVITATION_MS, shownTime } from './validity.ts';
+import { LONGEST_INVITATION_MS, OWNERS_CLOCKS_APART_MS, shownTime } from './validity.ts';
 
 /** What the certificates of a message come to. */
 export interface Seals {
@@ -95,14 +95,14 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
       hint: `Start over, from either side; from here: ${again}`,
     };
   }
-  if (issued.getTime() > now.getTime() + CLOCKS_APART_MS) {
+  if (issued.getTime() > now.getTime() + OWNERS_CLOCKS_APART_MS) {
     return {
       reason: 'not-yet-valid',
       says: `${from} is dated ${shownTime(issued)}, and the clock here says ${shownTime(now)}`,
       hint: 'Set the clock that is wrong.',
     };
   }
-  if (expires.getTime() > now.getTime() + LONGEST_INVITATION_MS + CLOCKS_APART_MS) {
+  if (expires.getTime() > now.getTime() + LONGEST_INVITATION_MS + OWNERS_CLOCKS_APART_MS) {
     return {
       reason: 'too-long',
       says: `${from} is good until ${shownTime(expires)}, and no invitation is for more than 30 days`,

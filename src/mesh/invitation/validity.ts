@@ -1,5 +1,5 @@
 /** How far the clocks of two owners may be apart. */
-export const CLOCKS_APART_MS = 5 * 60_000;
+export const OWNERS_CLOCKS_APART_MS = 5 * 60_000;
 
 /**
  * No invitation is good for longer: that it was used, or revoked, is to be remembered until none of its messages is good any

@@ -15,6 +15,7 @@ import { forcingCommand } from '../../../flows/rotation/what-stands.ts';
 import { plannedClusters, requireNoneJoinedSince } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
+import { clockHazards } from '../../../mesh/certificates/clock-hazards.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
@@ -31,6 +32,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { bitsOf } from '../../options/shared-options.ts';
 import {
+  confirmCuts,
   type DryRun,
   dryRunOf,
   type PlanFlags,
@@ -80,6 +82,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     if (dryRun)
       return withUnanswered(await showPlan(context, prepared, options, { ...flags, dryRun, warnings }), missing);
     if (replace.size > 0 && !flags.yes) await confirmNewAuthorities(context, prepared);
+    else await confirmClocks(context, prepared, flags.yes);
     const { flow, noted } = noting(context);
     const outcome = await rotateCertificates(flow, prepared, options);
     const certificates = printable(outcome.certificates);
@@ -100,7 +103,7 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
       ...peersData(prepared.effects),
       ...endData(end),
       ...stayingData(prepared.scope),
-      warnings: printable([...new Set([...warnings, ...agreedWords(prepared), ...noted()])]),
+      warnings: printable([...new Set([...warnings, ...agreedWords(reportOf(prepared, context.now())), ...noted()])]),
     };
     const isInVain = isLeftAltogether(prepared, options, outcome.steps);
     const exitCode = unsigned.length + unissued.length + midway.length > 0 || isInVain ? 1 : 0;
@@ -197,8 +200,10 @@ function optionsOf(flags: RotateFlags): RotateOptions {
   };
 }
 
-function reportOf({ phases, effects, scope }: PreparedRotation) {
-  return { steps: phases.flatMap(({ steps }) => steps), notes: scope.notes, effects };
+function reportOf({ phases, effects, scope, members }: PreparedRotation, now: Date) {
+  const steps = phases.flatMap(({ steps }) => steps);
+  const hazards = clockHazards({ snapshots: members.map(({ snapshot }) => snapshot), steps, now });
+  return { steps, notes: scope.notes, effects, hazards };
 }
 
 /** What tools make of what they own, of a CA that is being replaced with what to leave alone meanwhile. */
@@ -210,7 +215,7 @@ function notesOnTools(prepared: PreparedRotation, options: RotateOptions): strin
   );
   const upgrades = helmUpgradeNotes(changing, (contexts) => forcingCommand(prepared, options, contexts));
   if (upgrades.length > 0) return upgrades;
-  return foreignObjectNotes(reportOf(prepared).steps);
+  return foreignObjectNotes(prepared.phases.flatMap(({ steps }) => steps));
 }
 
 async function showPlan(
@@ -219,7 +224,7 @@ async function showPlan(
   options: RotateOptions,
   { dryRun, output, warnings }: Pick<PlanFlags, 'output'> & { dryRun: DryRun; warnings: readonly string[] },
 ): Promise<CommandResult> {
-  const report = { ...reportOf(prepared), warnings };
+  const report = { ...reportOf(prepared, context.now()), warnings };
   const owned = await refusalBy(() =>
     requireUnowned(prepared.phases, (contexts) => forcingCommand(prepared, options, contexts)),
   );
@@ -265,9 +270,15 @@ function usersLeft(contexts: readonly string[]): string[] {
   ];
 }
 
+/** Nobody is cut off by a rotation, but by a clock by which new certificates are not valid. */
+function confirmClocks(context: CommandContext, prepared: PreparedRotation, yes: boolean): Promise<void> {
+  const { steps, hazards } = reportOf(prepared, context.now());
+  return confirmCuts(context, { steps, hazards }, { yes, targets: [], planned: [], hazardsNow: async () => hazards });
+}
+
 async function confirmNewAuthorities(context: CommandContext, prepared: PreparedRotation): Promise<void> {
   const about = [
-    planText(reportOf(prepared), context.theme),
+    planText(reportOf(prepared, context.now()), context.theme),
     'The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, no peer is cut off.',
   ].join('\n');
   const agreed = await context.confirm('Replace the CAs?', about);
