@@ -42,12 +42,21 @@ export interface ApiRefusal {
   status: number;
   /** The body: a `Status` object, or whatever a proxy in between wrote. */
   body: string;
+  /** When it was answered, by the API server's clock; without it nothing is told of times. */
+  at?: Date | undefined;
+}
+
+/** From when and until when a certificate is valid. */
+export interface CertificateTime {
+  notBefore: Date;
+  notAfter: Date;
 }
 
 /** Who asks, for what 401 and 403 can say. */
 export interface Identity {
   auth: AuthKind;
-  certificateNotAfter?: Date | undefined;
+  /** The time of the client certificate that the kubeconfig brings. */
+  certificateTime?: CertificateTime | undefined;
 }
 
 /** Turns an HTTP refusal into the one error that the operator reads. */
@@ -75,7 +84,11 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     });
   }
   if (code === 401)
-    return fail('Unauthenticated', 'the API server does not accept the credentials', unauthenticatedHint(identity));
+    return fail(
+      'Unauthenticated',
+      'the API server does not accept the credentials',
+      unauthenticatedHint(identity, refusal.at),
+    );
   if (code === 403) {
     const withheld = withheldRights(status?.message ?? '');
     if (withheld) return cannotGrant(action, withheld, fail);
@@ -226,15 +239,22 @@ function notFound(action: ApiAction, status: KubeStatus | undefined, fail: Fail)
   );
 }
 
-function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+/** @param answeredAt by the clock of the API server, by which it judges */
+function unauthenticatedHint({ auth, certificateTime: time }: Identity, answeredAt: Date | undefined): string {
   switch (auth.kind) {
     case 'exec':
       return loginHint(auth.command);
     case 'client certificate': {
-      const date = certificateNotAfter?.toISOString().slice(0, 10);
-      return certificateNotAfter && certificateNotAfter.getTime() < Date.now()
-        ? `The client certificate expired on ${date}: fetch a new kubeconfig.`
-        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again.";
+      if (time && answeredAt && time.notAfter < answeredAt)
+        return `The client certificate expired on ${dayOf(time.notAfter)}: fetch a new kubeconfig.`;
+      // Who made it just now has the time before the API server.
+      if (time && answeredAt && time.notBefore > answeredAt)
+        return `The client certificate is not valid before ${time.notBefore.toISOString()}, and by the API server's clock it is ${answeredAt.toISOString()}: set right which is wrong.`;
+      return "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again.";
     }
     case 'token':
     case 'token file':

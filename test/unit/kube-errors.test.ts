@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AuthKind } from '../../src/kube/access/auth-kind.ts';
-import { type ApiAction, errorOfRefusal } from '../../src/kube/errors.ts';
+import { type ApiAction, type CertificateTime, errorOfRefusal } from '../../src/kube/errors.ts';
 import { errorOfTransport } from '../../src/kube/http/no-answer.ts';
 import type { MeshctlError } from '../../src/mesh/errors.ts';
 import { failure } from '../support/kube-server.ts';
@@ -18,10 +18,15 @@ const action: ApiAction = {
 function refused(
   status: number,
   body: unknown,
-  { auth = { kind: 'token' } as AuthKind, certificateNotAfter = undefined as Date | undefined, on = action } = {},
+  {
+    auth = { kind: 'token' } as AuthKind,
+    certificateTime = undefined as CertificateTime | undefined,
+    at = undefined as Date | undefined,
+    on = action,
+  } = {},
 ): MeshctlError {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return errorOfRefusal(on, { status, body: text }, { auth, certificateNotAfter });
+  return errorOfRefusal(on, { status, body: text, at }, { auth, certificateTime });
 }
 
 describe('401', () => {
@@ -42,12 +47,27 @@ describe('401', () => {
     });
   });
 
-  test('an expired client certificate', () => {
-    const auth = { kind: 'client certificate' } as const;
-    const certificateNotAfter = new Date('2024-02-03T04:05:06Z');
-    expect(refused(401, unauthorized, { auth, certificateNotAfter }).hint).toBe(
+  // The API server judges by its own clock, whatever the operator's shows.
+  test.each<[string, string, string]>([
+    [
+      'that has expired there',
+      '2024-02-04T00:00:00Z',
       'The client certificate expired on 2024-02-03: fetch a new kubeconfig.',
-    );
+    ],
+    [
+      'that is not valid there yet',
+      '2023-02-03T03:00:00Z',
+      "The client certificate is not valid before 2023-02-03T04:05:06.000Z, and by the API server's clock it is 2023-02-03T03:00:00.000Z: set right which is wrong.",
+    ],
+    [
+      'that is in time there',
+      '2024-02-03T00:00:00Z',
+      "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again.",
+    ],
+  ])('a client certificate %s', (_which, at, hint) => {
+    const certificateTime = { notBefore: new Date('2023-02-03T04:05:06Z'), notAfter: new Date('2024-02-03T04:05:06Z') };
+    const given = { auth: { kind: 'client certificate' } as const, certificateTime, at: new Date(at) };
+    expect(refused(401, unauthorized, given).hint).toBe(hint);
   });
 });
 

@@ -4,6 +4,7 @@ import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../mesh/clock.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { CertificateTime } from '../errors.ts';
 import { type AuthKind, authKindOf } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 import { plainLogin } from './plain-login.ts';
@@ -17,8 +18,8 @@ export interface Credentials {
   headers: Record<string, string | string[]>;
   /** `user:password` for basic authentication. */
   auth?: string | undefined;
-  /** End of the client certificate's validity. */
-  certificateNotAfter?: Date | undefined;
+  /** The time of the client certificate. */
+  certificateTime?: CertificateTime | undefined;
 }
 
 export interface Impersonation {
@@ -118,7 +119,7 @@ async function obtain(
     agent,
     headers,
     auth: options.auth ?? undefined,
-    certificateNotAfter: notAfterOf(options.cert),
+    certificateTime: timeOf(options.cert),
   };
 }
 
@@ -229,10 +230,11 @@ async function pluginCredential(
   };
 }
 
-function notAfterOf(certificate: unknown): Date | undefined {
+function timeOf(certificate: unknown): CertificateTime | undefined {
   if (typeof certificate !== 'string' && !Buffer.isBuffer(certificate)) return undefined;
   try {
-    return new Date(new X509Certificate(certificate).validTo);
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    return { notBefore: new Date(validFrom), notAfter: new Date(validTo) };
   } catch {
     // An unreadable certificate fails in the handshake, with OpenSSL's own words.
     return undefined;

@@ -122,9 +122,14 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  function refusal(request: ApiRequest, status: number, login: Credentials, body: string): MeshctlError {
-    const identity = { auth: credentials.auth, certificateNotAfter: login.certificateNotAfter };
-    return errorOfRefusal(request.action, { status, body }, identity);
+  /** Of an answer that does not tell the time, this machine's stands for the server's. */
+  function refusal(
+    request: ApiRequest,
+    { status, login, dateMs = Date.now() }: { status: number; login: Credentials; dateMs?: number | undefined },
+    body: string,
+  ): MeshctlError {
+    const identity = { auth: credentials.auth, certificateTime: login.certificateTime };
+    return errorOfRefusal(request.action, { status, body, at: new Date(dateMs) }, identity);
   }
 
   /** Closing ends what is still under way, e.g. the other requests of a pass that has failed. */
@@ -188,14 +193,14 @@ export function createTransport(options: TransportOptions): Transport {
             async (login) => {
               request.onSend?.();
               const response = await exchange(options, request, login, limits.ofAttempt);
-              const { dateMs, ...head } = headOf(response);
-              if (dateMs !== undefined) options.onClock?.(new Date(dateMs));
+              const head = headOf(response);
+              if (head.dateMs !== undefined) options.onClock?.(new Date(head.dateMs));
               return { ...head, text: await bodyText(response) };
             },
             () => undefined,
           );
           if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
-            throw withRepeated(refusal(request, answer.status, answer.login, answer.text), answer.repeated);
+            throw withRepeated(refusal(request, answer, answer.text), answer.repeated);
           }
           if (answer.status >= 300 && answer.status < 400) {
             throw errorOfProtocol(request.action, `it redirects to ${redirectTarget(answer.location)}`);
@@ -209,7 +214,7 @@ export function createTransport(options: TransportOptions): Transport {
       const own = signalOf(request.signal);
       try {
         const response = await limited({ ...request, signal: own.signal }, async (limits) => {
-          const { response, status, login } = await answered(
+          const answer = await answered(
             request,
             limits,
             async (login) => {
@@ -218,8 +223,8 @@ export function createTransport(options: TransportOptions): Transport {
             },
             (answer) => answer.response.resume(),
           );
-          if (status >= 400) throw refusal(request, status, login, await bodyText(response));
-          return response;
+          if (answer.status >= 400) throw refusal(request, answer, await bodyText(answer.response));
+          return answer.response;
         });
         const stop = () => response.destroy(errorOfAbort(own.signal));
         own.signal.addEventListener('abort', stop, { once: true });
@@ -235,7 +240,7 @@ export function createTransport(options: TransportOptions): Transport {
     openWebSocket: (request, protocols) =>
       limited(request, async (limits) => {
         const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
-        const { status, socket, text, login } = await answered(
+        const answer = await answered(
           get,
           limits,
           (login) =>
@@ -248,9 +253,10 @@ export function createTransport(options: TransportOptions): Transport {
             ),
           () => undefined,
         );
-        if (socket) return socket;
-        if (status < 400) throw errorOfProtocol(request.action, `it answers ${status} instead of opening a WebSocket`);
-        throw refusal(get, status, login, text ?? '');
+        if (answer.socket) return answer.socket;
+        if (answer.status < 400)
+          throw errorOfProtocol(request.action, `it answers ${answer.status} instead of opening a WebSocket`);
+        throw refusal(get, answer, answer.text ?? '');
       }),
 
     close() {
