@@ -149,7 +149,7 @@ it('with all of them nothing is left out', async () => {
 });
 
 it.each([
-  ['disable', ['disable', '--context', 'mesh-2'], 'those that are open stay'],
+  ['disable', ['disable', '--context', 'mesh-2', '--disconnect=false'], 'those that are open stay'],
   [
     'a new CA',
     ['certs', 'rotate', '--ca', ...BOTH],
