@@ -67,7 +67,9 @@ it('without policies, check says in every face that it could not look, and does 
   const { exitCode, stdout } = await mesh.meshctl([...check, '-o', 'short']);
   expect(exitCode).toBe(3);
   expect(stdout).toMatch(/^\? network policies let peers in.*\n {4}context "mesh-2": its policies may not be listed/m);
-  expect(stdout).toMatch(/^⚠️ {2}Checks: 1 could not be looked at, .*\n +mesh-2: Of the rights that meshctl needs to look at a cluster, user "ann" lacks list: networkpolicies/m);
+  expect(stdout).toMatch(
+    /^⚠️ {2}Checks: 1 could not be looked at, .*\n +mesh-2: Of the rights that meshctl needs to look at a cluster, user "ann" lacks list: networkpolicies/m,
+  );
   const junit = await mesh.meshctl([...check, '-o', 'junit']);
   expect(junit.exitCode).toBe(3);
   expect(junit.stdout).toMatch(/<testsuites tests="\d+" failures="1"/);
