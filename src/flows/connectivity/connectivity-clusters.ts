@@ -6,6 +6,7 @@ import {
 } from '../../manifests/connectivity.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { familyOf, IP_FAMILIES } from '../../mesh/cilium/cidr.ts';
+import type { Clock } from '../../mesh/clock.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Leftover, Sample } from '../../mesh/connectivity/connectivity.ts';
 import {
@@ -202,10 +203,15 @@ async function podsOf({ member, namespace }: TestCluster, app: string): Promise<
 /**
  * Requests from a cluster's client.
  * @param clusters that may answer
- * @returns the samples, on the clock of `Date.now()`
+ * @returns the samples, on that clock: how long an outage lasts must not hang on whoever sets this machine's meanwhile
  * @throws MeshctlError `ExecFailed` where curl cannot run as it should
  */
-export async function ask(cluster: TestCluster, requests: Requests, clusters: readonly string[]): Promise<Sample[]> {
+export async function ask(
+  clock: Pick<Clock, 'ms'>,
+  cluster: TestCluster,
+  requests: Requests,
+  clusters: readonly string[],
+): Promise<Sample[]> {
   const { client } = cluster.member;
   const [pod] = await podsOf(cluster, CLIENT_CONTAINER);
   if (!pod) {
@@ -222,7 +228,7 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
     command,
     timeoutMs: requests.count * Math.max(requests.timeoutMs, 1000 / (requests.perSecond ?? 1000)) + EXEC_SLACK_MS,
   });
-  const endMs = Date.now();
+  const endMs = clock.ms();
   const samples = readSamples(stdout, { answererOf: echoPodsOf(clusters), perSecond: requests.perSecond });
   if (samples.length === 0) {
     throw new MeshctlError(

@@ -43,10 +43,10 @@ export async function testFailover(
   const hasOthers = ({ clusters }: TestedFamily) => clusters.some((name) => name !== cluster.name);
   const probers = families
     .filter(hasOthers)
-    .map((family) => ({ family, prober: startProber(cluster, serviceAt(family), names) }));
+    .map((family) => ({ family, prober: startProber(flow, cluster, serviceAt(family), names) }));
   try {
     await Promise.all(probers.map(({ prober }) => prober.until((samples) => samples.length >= BATCH, LONGEST_MS)));
-    const scaledAt = Date.now();
+    const scaledAt = flow.clock.ms();
     await scaleEcho(flow, cluster, 0, waitMs);
     const goneAt = await endpointsGone(flow, cluster);
     const since = goneAt ?? scaledAt;
@@ -107,7 +107,7 @@ async function endpointsGone(flow: Flow, { member, namespace }: TestCluster): Pr
     return await waitForList(
       member.client,
       selection,
-      (slices) => (slices.some(isReady) ? undefined : Date.now()),
+      (slices) => (slices.some(isReady) ? undefined : flow.clock.ms()),
       options,
     );
   } catch (error) {
@@ -124,7 +124,12 @@ interface Prober {
 }
 
 /** Asks the echo Service from a cluster's client, at a steady rate, until it is stopped. */
-function startProber(cluster: TestCluster, service: Destination, names: readonly string[]): Prober {
+function startProber(
+  { clock }: Pick<Flow, 'clock'>,
+  cluster: TestCluster,
+  service: Destination,
+  names: readonly string[],
+): Prober {
   const samples: Sample[] = [];
   const requests = {
     ...service,
@@ -136,7 +141,7 @@ function startProber(cluster: TestCluster, service: Destination, names: readonly
   let news = () => {};
   const running = (async () => {
     while (!stopped) {
-      samples.push(...(await ask(cluster, requests, names)));
+      samples.push(...(await ask(clock, cluster, requests, names)));
       news();
     }
   })();
@@ -145,12 +150,12 @@ function startProber(cluster: TestCluster, service: Destination, names: readonly
 
   return {
     async until(accept, timeoutMs, since = 0) {
-      const deadline = Date.now() + timeoutMs;
+      const deadline = clock.ms() + timeoutMs;
       for (;;) {
         const more = new Promise<void>((done) => {
           news = done;
         });
-        if (accept(startedSince(samples, since)) || Date.now() > deadline) return;
+        if (accept(startedSince(samples, since)) || clock.ms() > deadline) return;
         await Promise.race([more, running]);
       }
     },

@@ -102,28 +102,34 @@ export function resultOf(
 async function askToTheEnd(flow: Flow, from: TestCluster, question: Question): Promise<Sample[]> {
   const deadline = flow.clock.ms() + question.settleMs;
   const isMet = (samples: readonly Sample[]) => meets(tally(samples), question.expected);
-  let samples = await askRound(from, question, true);
+  let samples = await askRound(flow, from, question, true);
   let isProved = isMet(samples);
   while (!isProved && flow.clock.ms() < deadline) {
     await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
-    samples = await askRound(from, question, true);
+    samples = await askRound(flow, from, question, true);
     if (!isMet(samples)) continue;
     // After others that failed, one round that does not may be luck: what has settled stays so.
-    samples = [...samples, ...(await askRound(from, question, true))];
+    samples = [...samples, ...(await askRound(flow, from, question, true))];
     isProved = isMet(samples);
   }
   // What ended at the first failure says too little.
   const isCutShort = !isProved && samples.some(({ error }) => error !== undefined);
-  return isCutShort ? [...samples, ...(await askRound(from, question, false))] : samples;
+  return isCutShort ? [...samples, ...(await askRound(flow, from, question, false))] : samples;
 }
 
-async function askRound(from: TestCluster, question: Question, failEarly: boolean): Promise<Sample[]> {
+async function askRound(
+  { clock }: Pick<Flow, 'clock'>,
+  from: TestCluster,
+  question: Question,
+  failEarly: boolean,
+): Promise<Sample[]> {
   const { destinations, expected, names } = question;
   const counts = { only: ROUND, each: ROUND_PER_CLUSTER_SPREAD * names.length, none: DENIED_ROUND };
   const count = failEarly ? counts[expected.kind] : Math.min(FAILED_ROUND, counts[expected.kind]);
   const rounds = await Promise.all(
     destinations.map((destination) =>
       ask(
+        clock,
         from,
         { ...destination, count, timeoutMs: TIMEOUT_MS, failEarly: failEarly && expected.kind !== 'none' },
         names,

@@ -97,7 +97,7 @@ export async function runScenarios(
   await affinity('none');
   await run(
     'dns',
-    each((cluster) => resolveNames(cluster, names)),
+    each((cluster) => resolveNames(flow, cluster, names)),
   );
   const pairs = clusters.flatMap((from) => clusters.map((to) => ({ from, to })));
   await run('pod-to-pod', async () => {
@@ -129,7 +129,11 @@ export async function runScenarios(
   }
   // One path at a time, so that they do not disturb each other; before the policies, which agents lift some time after they are gone.
   for (const { from, to } of options.perf ? pairs : []) {
-    await run('performance', () => measurePath(from, to, { before: results, names }), `, ${from.name} to ${to.name}`);
+    await run(
+      'performance',
+      () => measurePath(flow, from, to, { before: results, names }),
+      `, ${from.name} to ${to.name}`,
+    );
   }
   await run('policy', () => testPolicies(flow, clusters, { before: results, settleMs, familiesOf }));
   // What was seen in a place that another run has taken over is not told.
@@ -138,10 +142,14 @@ export async function runScenarios(
 }
 
 /** The names of a Service that pods of its own namespace may use. */
-async function resolveNames(cluster: TestCluster, names: readonly string[]): Promise<ScenarioResult> {
+async function resolveNames(
+  { clock }: Pick<Flow, 'clock'>,
+  cluster: TestCluster,
+  names: readonly string[],
+): Promise<ScenarioResult> {
   const hosts = [ECHO_SERVICE, `${ECHO_SERVICE}.${cluster.namespace}`, `${ECHO_SERVICE}.${cluster.namespace}.svc`];
   const samples = await Promise.all(
-    hosts.map((host) => ask(cluster, { host, port: SERVICE_PORT, count: 1, timeoutMs: TIMEOUT_MS }, names)),
+    hosts.map((host) => ask(clock, cluster, { host, port: SERVICE_PORT, count: 1, timeoutMs: TIMEOUT_MS }, names)),
   );
   const unresolved = hosts.filter((_host, index) => samples[index]?.some(({ error }) => error === NAME_NOT_RESOLVED));
   const addresses = [...new Set(samples.flat().flatMap(({ address }) => address ?? []))];
@@ -181,6 +189,7 @@ async function reachPods(
 
 /** Many requests from a cluster to a pod of each; where its pods are not reached, each would take its whole time. */
 async function measurePath(
+  { clock }: Pick<Flow, 'clock'>,
   from: TestCluster,
   to: TestCluster,
   { before, names }: { before: readonly ScenarioResult[]; names: readonly string[] },
@@ -191,7 +200,9 @@ async function measurePath(
     return [{ ...about, result: 'skip', evidence }];
   }
   const destinations = (await podsAt(to)).slice(0, 1);
-  const rounds = destinations.map((pod) => ask(from, { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS }, names));
+  const rounds = destinations.map((pod) =>
+    ask(clock, from, { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS }, names),
+  );
   const expected: Expectation = { kind: 'only', clusters: [to.name] };
   return [resultOf(about, (await Promise.all(rounds)).flat(), { destinations, expected })];
 }

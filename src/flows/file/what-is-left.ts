@@ -47,9 +47,7 @@ export function sayWhatIsLeft(
   if (cause instanceof MeshctlError) Object.assign(cause.details, turnAccount(gone, contextsOf(left)));
   const done = gone.length > 0 ? `Disabled before it stopped: ${gone.join(', ')}. ` : '';
   const isFound = left.leaving.every(({ draft }) => noted.includes(draft.name));
-  const later = isFound
-    ? 'the next apply --prune goes on with that, and so does this'
-    : 'no run of apply finds that again';
+  const later = isFound ? 'the next apply --prune finishes that, and so does this' : 'no run of apply finds that again';
   progress.warn(
     `${done}${namesOf(left)}: disconnected, and not disabled in full; ${later} → ${meshctlCommand('clustermesh disable', { context: contextsOf(left) })}`,
   );
