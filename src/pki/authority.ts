@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
+import { AUTHORITY_VALIDITY_MS, DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
 import { buildCertificate, distinguishedName, generateRsaKey, type KeyPair, keyToPem } from './certificate.ts';
 import { bits, boolean, extension, keyIdentifierOf, OID, sequence } from './certificate-der.ts';
 
@@ -8,13 +8,6 @@ export interface Authority {
   certificate: string;
   privateKey: string;
 }
-
-/**
- * Ten years. Cilium's chart gives its CA the three years of its certificates, so that all of them end on one day;
- * but a new CA means a restart of every clustermesh-apiserver and a new exchange between all peers, so it should come
- * rarely, and by intent.
- */
-export const AUTHORITY_VALIDITY_MS = 3650 * 24 * 60 * 60 * 1000;
 
 export interface AuthorityOptions {
   /** Default `Cilium CA`, as Cilium's chart names it. */

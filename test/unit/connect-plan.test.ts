@@ -244,7 +244,7 @@ describe('planDial', () => {
     expect(changes.map(({ to }) => to)).toEqual(
       expect.arrayContaining([
         'dials 10.9.0.2:2379',
-        'client certificate remote-mesh-1 (1096 days), issued by the CA of mesh-2',
+        'client certificate remote-mesh-1 (until its CA ends on 2029-01-01), issued by the CA of mesh-2',
       ]),
     );
   });

@@ -4,8 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CertificateSpec, CILIUM_VALIDITY_MS, DATED_BACK_MS } from '../../src/mesh/certificates/certificate.ts';
-import { AUTHORITY_VALIDITY_MS, type Authority, createAuthority } from '../../src/pki/authority.ts';
+import {
+  AUTHORITY_VALIDITY_MS,
+  type CertificateSpec,
+  CILIUM_VALIDITY_MS,
+  DATED_BACK_MS,
+} from '../../src/mesh/certificates/certificate.ts';
+import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { encode, objectIdentifier, parseCertificateDer, sequence, set, utf8 } from '../../src/pki/certificate-der.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';

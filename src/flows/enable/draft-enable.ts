@@ -284,7 +284,11 @@ export function draftFrom(
       ...enableWarnings(snapshot, install, settings, objects),
       ...keptOfOthers(chosen, identity, settings, options, { derived: install.apiserverImage, settled: image }),
       ...idleUnsets(rendered, options, live),
-      ...idleLifetime(snapshot, { ...issuing, inFile: options.inFile }, certificates, plan.steps),
+      ...idleLifetime(snapshot, { ...issuing, inFile: options.inFile }, certificates, plan.steps, {
+        now,
+        others,
+        makesCa: authority.makes,
+      }),
     ],
     ofAddress,
     notes: [

@@ -8,6 +8,7 @@ import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts
 import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import { usersFile, usersLetIn } from '../../mesh/peers/users/remote-users.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
+import { endWithCa } from '../../mesh/rotation/lifetime.ts';
 import type { EnableDraft } from '../enable/draft-enable.ts';
 
 /**
@@ -68,11 +69,7 @@ function certificateAfter(
     isCa: false,
     issuerCommonName: ca.certificate.commonName,
   };
-  const certificate = {
-    ...none,
-    ...spec,
-    notBefore: timeIn(snapshot, now),
-    notAfter: new Date(now.getTime() + validityMs),
-  };
+  const notAfter = endWithCa(validityMs, ca.certificate, now) ?? new Date(now.getTime() + validityMs);
+  const certificate = { ...none, ...spec, notBefore: timeIn(snapshot, now), notAfter };
   return { certificate, ca: ca.certificate, keyMatches: true, signedByCa: true };
 }

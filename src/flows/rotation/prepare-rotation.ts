@@ -13,6 +13,7 @@ import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { idleAmong, requireAskable, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
+import { authorityEnds } from '../../mesh/rotation/authority-ends.ts';
 import { rotationEffects } from '../../mesh/rotation/effects.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
 import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
@@ -157,7 +158,7 @@ async function planFor(
     targets,
     spared: [...failed, ...unusable],
     members,
-    scope,
+    scope: { ...scope, warnings: [...scope.warnings, ...authorityEnds(members, steps, options, flow.now())] },
     phases: phases.filter((phase) => phase.steps.length > 0),
     effects: rotationEffects(members, steps, contexts, options.silent ?? []),
   };

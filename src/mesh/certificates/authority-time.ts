@@ -4,6 +4,7 @@ import { clusterKnownAs, concernedPeers, contextOfPeer, knownAs } from '../peers
 import { withoutNamesakes } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { endWithCa, isWithinAuthority } from '../rotation/lifetime.ts';
 import { replaceInBundle } from './ca-bundle.ts';
 import type { TlsSecretFacts } from './certificate.ts';
 import { endsSoon, validityFault } from './cluster-certificates.ts';
@@ -38,12 +39,19 @@ export function replaceExpired(snapshot: ClusterSnapshot, others: readonly Clust
   return forOtherOwners(`replace the CA, which is not valid now: ${ways}`, context, peersOfOthers(snapshot));
 }
 
-/** How a CA is replaced while it is valid, as a command for all clusters that have to take part, or as the end of a sentence. */
-export function rotateAuthority(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
+/**
+ * How a CA is replaced while it is valid, as a command for all clusters that have to take part, or as the end of a sentence.
+ * @param flags what of new certificates is to be otherwise than now
+ */
+export function rotateAuthority(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+  flags: readonly string[] = [],
+): string {
   const { context, caBundle } = snapshot;
   if (caBundle) return replaceInBundle(caBundle);
   const together = [...new Set([context, ...contextsOfAll(snapshot, others)])];
-  const rotate = meshctlCommand('clustermesh certs rotate', { context: together }, ['--ca']);
+  const rotate = meshctlCommand('clustermesh certs rotate', { context: together }, ['--ca', ...flags]);
   return forOtherOwners(rotate, context, peersOfOthers(snapshot));
 }
 
@@ -57,6 +65,25 @@ function contextsOfAll(snapshot: ClusterSnapshot, others: readonly ClusterSnapsh
     for (const further of one ? concernedPeers(one, rest) : []) if (further !== knownAs(snapshot)) all.add(further);
   }
   return [...all].map((peer) => contextOfPeer(peer, mesh));
+}
+
+/**
+ * That new certificates end with their CA, and not after the validity that was asked for; of what nobody asked for, only where the CA
+ * ends soon: what renews certificates on a schedule gives them less time each time then. A clause, with what makes it otherwise.
+ * @param flags of what was asked for, for its command
+ * @param others other clusters, as far as they were read
+ */
+export function endingWithAuthority(
+  snapshot: ClusterSnapshot,
+  { asked, flags, now }: { asked: number | undefined; flags: readonly string[]; now: Date },
+  others: readonly ClusterSnapshot[] = [],
+): string | undefined {
+  const ca = snapshot.ca?.certificate;
+  const end = endWithCa(asked, ca, now);
+  if (!ca || !end || (asked === undefined && !endsSoon(ca, now))) return undefined;
+  const says = `no certificate outlives its CA, which ends on ${end.toISOString().slice(0, 10)}`;
+  const isPossible = asked === undefined || isWithinAuthority(asked);
+  return isPossible ? `${says} → ${rotateAuthority(snapshot, others, flags)}` : says;
 }
 
 /** Of those that were not read, what stands for a context that only the operator knows. */

@@ -7,6 +7,13 @@ export const DATED_BACK_MS = 15 * 60 * 1000;
 /** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
 export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
 
+/**
+ * Ten years. Cilium's chart gives its CA the three years of its certificates, so that all of them end on one day;
+ * but a new CA means a restart of every clustermesh-apiserver and a new exchange between all peers, so it should come
+ * rarely, and by intent.
+ */
+export const AUTHORITY_VALIDITY_MS = 3650 * 24 * 60 * 60 * 1000;
+
 /** Key usages that Cluster Mesh certificates need. */
 export type CertificateUsage = 'server' | 'client';
 

@@ -22,7 +22,7 @@ import { hasPartedWith } from '../peers/parted.ts';
 import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
 import { markChanges } from '../plan/diff.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
-import { describeLifetime, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { describeLifetime, endWithCa, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 import { presentAuthority, type TrustedAuthority } from '../rotation/rotated-certificates.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
@@ -127,7 +127,8 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   } else if (reason) {
     const spec = clientSpec(credential.user);
     const lifetime = clientLifetime(direction);
-    const words = describeLifetime(lifetime, lifetime);
+    const caEnd = endWithCa(lifetime.validityMs, server.snapshot.ca?.certificate, now);
+    const words = describeLifetime(lifetime, lifetime, caEnd);
     entry.certificates.push({ spec, signer: server.snapshot.context, keys, ...lifetime });
     const trusted = trustFor(direction);
     if (trusted.length > 0) entry.trust.push({ key: keys.ca, certificates: trusted.map(({ pem }) => pem) });

@@ -16,7 +16,7 @@ import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
 import { addUsersEdit, rollbackAddUsers } from '../peers/users/remote-users.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
-import { describeLifetime } from '../rotation/lifetime.ts';
+import { describeLifetime, endWithCa } from '../rotation/lifetime.ts';
 import { canSign, managesUsers } from './credentials.ts';
 import { type Direction, dialledHosts } from './direction.ts';
 import type { Member } from './member.ts';
@@ -55,7 +55,8 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now, acceptedBeside(snapshot));
   if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
   const lifetime = presentLifetime(snapshot);
-  const words = describeLifetime(lifetime, lifetime);
+  const caEnd = endWithCa(lifetime.validityMs, snapshot.ca.certificate, now);
+  const words = describeLifetime(lifetime, lifetime, caEnd);
   return [
     {
       ...base,

@@ -2,7 +2,12 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import { replaceInBundle } from '../certificates/ca-bundle.ts';
-import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
+import {
+  AUTHORITY_VALIDITY_MS,
+  type CertificateFacts,
+  type CertificateSpec,
+  type TlsSecretFacts,
+} from '../certificates/certificate.ts';
 import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import {
   endOf,
@@ -22,7 +27,7 @@ import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { type Change, disputes, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
-import { describeLifetime, successorLifetime } from '../rotation/lifetime.ts';
+import { describeLifetime, endWithCa, successorLifetime } from '../rotation/lifetime.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
 import type { EnableInput } from './input.ts';
 import { leftToOwner } from './left-to-owner.ts';
@@ -86,7 +91,8 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   const pending = isPending(input, certificate) ? ", and the Service's address" : '';
   const kept = presentLifetime(snapshot, secret);
   const lifetime = successorLifetime(input.issuing ?? {}, kept);
-  const words = describeLifetime(lifetime, kept);
+  const caEnd = endWithCa(lifetime.validityMs, signerOf(authority, input.now), input.now);
+  const words = describeLifetime(lifetime, kept, caEnd);
   const what = `certificate ${spec.commonName}${words ? ` (${words})` : ''}`;
   const changes: Change[] = [{ path: 'data.tls.crt', to: `${what}${names ? ` for ${names}${pending}` : ''}` }];
   const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
@@ -109,6 +115,12 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
     // Keys of meshctl's own that somebody has written over meanwhile are taken back, asked or not.
     ...(ours ? disputes(isUnfilled(before) ? [] : disputed, true) : disputes(disputed, force)),
   };
+}
+
+/** The CA that will have signed what is issued, as far as its end can be told. */
+function signerOf({ certificate, step }: AuthorityPlan, now: Date): Pick<CertificateFacts, 'notAfter'> | undefined {
+  if (certificate || step?.write?.method !== 'authority') return certificate;
+  return { notAfter: new Date(now.getTime() + (step.write.validityMs ?? AUTHORITY_VALIDITY_MS)) };
 }
 
 /**

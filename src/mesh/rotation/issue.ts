@@ -1,4 +1,5 @@
 import { signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
+import { AUTHORITY_VALIDITY_MS } from '../certificates/certificate.ts';
 import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
 import { authoritySecret, besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
@@ -12,7 +13,14 @@ import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { isForcedIn } from '../plan/forcing.ts';
 import type { Change, Step } from '../plan/plan.ts';
-import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './lifetime.ts';
+import {
+  authorityLifetime,
+  describeLifetime,
+  endWithCa,
+  type Lifetime,
+  lifetimeOf,
+  successorLifetime,
+} from './lifetime.ts';
 import { isRemoteCert, type RotatedCertificate } from './rotated-certificates.ts';
 import {
   bothCas,
@@ -31,7 +39,7 @@ export function authoritySteps({ asked }: RotationInput, { issuer, pending }: Ro
   const ref = secretRef(snapshot.namespace, CA_SECRET);
   const former = snapshot.ca?.certificate ?? succeedingAuthority(snapshot);
   const present: Lifetime = former ? lifetimeOf(former) : {};
-  const wanted = successorLifetime({ keySize: asked.keySize }, present);
+  const wanted = authorityLifetime(asked, present);
   const words = describeLifetime(wanted, present);
   const base = stepBase(issuer, ref);
   const beside = besideAuthority(base.before, 'generated');
@@ -208,7 +216,11 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
       ...issued.map(({ issue: { one, cluster }, wanted, present }): Change => {
         const { commonName } = one.spec;
         const by = one.peer === undefined ? '' : `, issued by the CA of ${cluster.issuer.identity.name}`;
-        const words = describeLifetime(wanted, present);
+        const words = describeLifetime(
+          wanted,
+          present,
+          endWithCa(wanted.validityMs, signerOf(input, cluster), input.now),
+        );
         return {
           path: `data.${one.keys.certificate}`,
           to: `certificate ${commonName}${words ? ` (${words})` : ''}${by}`,
@@ -233,6 +245,14 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
     },
     ...owned,
   };
+}
+
+/** The CA that will have signed it, as far as its end can be told. */
+function signerOf({ asked, now }: RotationInput, { issuer, pending, wanted }: RotatedCluster) {
+  const ca = issuer.snapshot.ca?.certificate;
+  if (pending === undefined || !ca) return ca;
+  const { validityMs = AUTHORITY_VALIDITY_MS } = authorityLifetime(asked, lifetimeOf(ca));
+  return wanted?.[0]?.facts ?? { notAfter: new Date(now.getTime() + validityMs) };
 }
 
 function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {

@@ -1,4 +1,9 @@
-import { type CertificateFacts, DATED_BACK_MS } from '../certificates/certificate.ts';
+import {
+  AUTHORITY_VALIDITY_MS,
+  type CertificateFacts,
+  CILIUM_VALIDITY_MS,
+  DATED_BACK_MS,
+} from '../certificates/certificate.ts';
 import { ownLifetimeMs } from '../certificates/cluster-certificates.ts';
 
 /** How long a key is, and for how long its certificate is good. */
@@ -56,11 +61,44 @@ export function isOtherThan(asked: Lifetime, present: Lifetime): boolean {
   return isOther(asked.keySize, present.keySize) || isOther(asked.validityMs, present.validityMs);
 }
 
-/** For people: `3072 bit, 90 days`; what changes, with what it was: `3072 bit → 4096 bit, 90 days`. */
-export function describeLifetime(wanted: Lifetime, present: Lifetime): string {
+/**
+ * What a CA gets that takes the place of another one: what that has, but where certificates are to last as long, the usual.
+ * @param asked of certificates; their validity has to be less than what is usual for a CA, see {@link isWithinAuthority}
+ */
+export function authorityLifetime(asked: Lifetime, present: Lifetime): Lifetime {
+  const { keySize, validityMs } = successorLifetime({ keySize: asked.keySize }, present);
+  const isShort = validityMs !== undefined && (asked.validityMs ?? 0) >= validityMs;
+  return { keySize, validityMs: isShort ? AUTHORITY_VALIDITY_MS : validityMs };
+}
+
+/** Whether a certificate of a new CA of meshctl's is valid for so long: it is issued after the CA, and ends with it. */
+export function isWithinAuthority(validityMs: number): boolean {
+  return validityMs < AUTHORITY_VALIDITY_MS;
+}
+
+/**
+ * The end of a CA, where a certificate that it signs now ends with it and not by its own validity (see `pki/issue.ts`).
+ * @param validityMs undefined for the usual
+ */
+export function endWithCa(
+  validityMs: number | undefined,
+  ca: Pick<CertificateFacts, 'notAfter'> | undefined,
+  now: Date,
+): Date | undefined {
+  const endMs = now.getTime() + (validityMs ?? CILIUM_VALIDITY_MS);
+  return ca && ca.notAfter.getTime() < endMs ? ca.notAfter : undefined;
+}
+
+/**
+ * For people: `3072 bit, 90 days`; what changes, with what it was: `3072 bit → 4096 bit, 90 days`.
+ * @param caEnd see {@link endWithCa}: `3072 bit, until its CA ends on 2027-01-09`
+ */
+export function describeLifetime(wanted: Lifetime, present: Lifetime, caEnd?: Date): string {
   const parts = [
     described(wanted.keySize, present.keySize, (bits) => `${bits} bit`),
-    described(wanted.validityMs, present.validityMs, (ms) => durationText(ms)),
+    caEnd
+      ? `until its CA ends on ${caEnd.toISOString().slice(0, 10)}`
+      : described(wanted.validityMs, present.validityMs, (ms) => durationText(ms)),
   ];
   return parts.filter((part) => part !== '').join(', ');
 }
