@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { certificateBlocks } from '../mesh/certificates/pem.ts';
 import { remembered } from '../mesh/remembered.ts';
 import { EtcdReadError, type EtcdReadReason, type EtcdSeen } from './read-error.ts';
 
@@ -22,6 +23,8 @@ export interface EtcdRead {
   shows?: string | undefined;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** The time of the cluster that etcd is in: a certificate that is valid then is, whatever this machine's clock shows. */
+  at?: Date | undefined;
 }
 
 /** One credential is tried with every pod, again and again; OpenSSL takes longer to read it than for a handshake. */
@@ -55,18 +58,59 @@ export function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
         // An IP address is checked against the certificate, but not sent as SNI.
         ...(isIP(read.serverName) ? { host: read.serverName } : { servername: read.serverName }),
         ALPNProtocols: ['h2'],
+        // OpenSSL verifies all the same, and nothing is sent before its verdict is heeded.
+        rejectUnauthorized: false,
       });
     } catch (error) {
       reject(new EtcdReadError('protocol', 'the certificate, its key or the CA is not usable', error));
       return;
     }
-    secured.once('secureConnect', () => resolve(secured));
+    secured.once('secureConnect', () => {
+      const error = verdictOn(secured, read);
+      if (!error) return resolve(secured);
+      reject(error);
+      secured.destroy();
+    });
     secured.on('error', (error) => reject(handshakeError(error)));
     secured.once('close', () =>
       reject(new EtcdReadError('unavailable', 'the connection closed during the TLS handshake')),
     );
   });
 }
+
+/** Why the certificate that etcd has shown is not taken; undefined where it is. */
+function verdictOn(secured: tls.TLSSocket, read: EtcdRead): EtcdReadError | undefined {
+  if (secured.authorized) return undefined;
+  // Node has there a code where OpenSSL gave one, else the error.
+  const found: unknown = secured.authorizationError;
+  const code = typeof found === 'string' ? found : ((found as NodeJS.ErrnoException | null)?.code ?? '');
+  if (OF_TIME.includes(code) && isValidAt(secured, read)) return undefined;
+  const cert = secured.getPeerCertificate();
+  return handshakeError(Object.assign(new Error(code || 'etcd shows no certificate'), { code, cert }));
+}
+
+/**
+ * Whether a certificate that OpenSSL refuses for its time, by this machine's clock, is one that a client in the cluster takes: signed by
+ * one of the CAs itself, both in time by the cluster's clock, for servers and for the name. Signed by way of another one, it is not.
+ */
+function isValidAt(secured: tls.TLSSocket, { at, ca, serverName }: EtcdRead): boolean {
+  const shown = secured.getPeerCertificate();
+  if (!at || !shown.raw) return false;
+  const leaf = new X509Certificate(shown.raw);
+  const isInTime = ({ validFrom, validTo }: X509Certificate) => new Date(validFrom) <= at && at < new Date(validTo);
+  const isFromIt = (signer: X509Certificate) => signer.ca && leaf.checkIssued(signer) && leaf.verify(signer.publicKey);
+  const signers = certificateBlocks(ca).map((pem) => new X509Certificate(pem));
+  return (
+    isInTime(leaf) &&
+    signers.some((signer) => isInTime(signer) && isFromIt(signer)) &&
+    (leaf.keyUsage ?? []).includes(SERVER_AUTH) &&
+    tls.checkServerIdentity(serverName, shown) === undefined
+  );
+}
+
+const OF_TIME: readonly string[] = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'];
+/** id-kp-serverAuth (RFC 5280). Node has the extended key usage under the name of the other one. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
 /** Sees that etcd's certificate holds further names. @throws EtcdReadError `tls-name` where etcd's certificate lacks one of these names */
 export function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void {

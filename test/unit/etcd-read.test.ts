@@ -168,6 +168,35 @@ describe('reasons of failure', () => {
     expect(await reasonOf(read(await serve(found, expired)))).toBe('tls-expired');
   });
 
+  describe("etcd's certificate is out of time by this machine's clock, and not by the cluster's", () => {
+    const HOUR_MS = 3_600_000;
+    const from = (signer: Authority, hours: number, spec: Partial<Parameters<typeof issueCertificate>[1]> = {}) =>
+      issueCertificate(
+        signer,
+        { commonName: 'etcd', usages: ['server'], dnsNames: ['etcd.test'], ipAddresses: [], ...spec },
+        { now: new Date(Date.now() + hours * HOUR_MS), validityMs: 10 * HOUR_MS },
+      );
+    const at = (hours: number) => ({ at: new Date(Date.now() + hours * HOUR_MS) });
+
+    test.each([49, -49])('it is taken: %d hours', async (hours) => {
+      const port = () => from(ca, hours).then((certificate) => serve(found, certificate));
+      expect(await read(await port(), at(hours))).toBeDefined();
+      expect(await reasonOf(read(await port()))).toBe('tls-expired');
+      expect(await reasonOf(read(await port(), at(hours - 1)))).toBe('tls-expired');
+      expect(await reasonOf(read(await port(), at(hours + 11)))).toBe('tls-expired');
+    });
+
+    test('anything else that is wrong with it counts as ever', async () => {
+      const refused = async (certificate: Promise<IssuedCertificate>, more: Partial<EtcdRead> = {}) =>
+        reasonOf(read(await serve(found, await certificate), { ...at(49), ...more }));
+      expect(await refused(from(otherCa, 49))).toMatch(/^tls-/);
+      expect(await refused(from(ca, 49), { ca: otherCa.certificate })).toMatch(/^tls-/);
+      expect(await refused(from(ca, 49), { serverName: 'other.test' })).toMatch(/^tls-/);
+      expect(await refused(from(ca, 49, { usages: ['client'] }))).not.toBe('nothing');
+      expect(await refused(from(ca, 49), { otherNames: ['other.test'] })).toBe('tls-name');
+    });
+  });
+
   test("etcd's certificate is for other names", async () => {
     const shown = { certificateSha256: readCertificate(server.certificate).sha256 };
     for (const names of [{ serverName: 'other.test' }, { otherNames: ['other.test'] }]) {

@@ -15,6 +15,8 @@ export interface OpenEtcd {
   socket: Duplex;
   serverName: string;
   signal: AbortSignal;
+  /** The cluster's time. */
+  at: Date;
 }
 
 /**
@@ -30,5 +32,5 @@ export async function openEtcd(
 ): Promise<OpenEtcd> {
   const place = { namespace, pod: pod.metadata.name, port: ETCD_PORT };
   const socket = await client.portForward({ ...place, openWithinMs: withinMs, signal });
-  return { socket, serverName: serviceHostname(namespace), signal };
+  return { socket, serverName: serviceHostname(namespace), signal, at: client.now() };
 }
