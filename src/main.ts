@@ -64,6 +64,7 @@ export async function run(
   let addRunFlags: AddRunFlags = (text) => text;
   let failureStatus = 1;
   const leftOut: CommandContext['leftOut'] = new Map();
+  const clocks: string[] = [];
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
@@ -90,10 +91,11 @@ export async function run(
       reachBy,
       kubeconfigs,
       leftOut,
+      clocks,
     });
   } catch (thrown) {
     const theme = await createTheme(colourWanted(host.env, host.stderr, seen.color));
-    const status = await reportError(host, theme, { ...seen, leftOut, addRunFlags }, thrown);
+    const status = await reportError(host, theme, { ...seen, besides: { leftOut, clocks }, addRunFlags }, thrown);
     return status === 1 ? failureStatus : status;
   }
 }
@@ -164,7 +166,8 @@ async function runCommand(
     reachBy,
     kubeconfigs,
     leftOut,
-  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<
+    clocks,
+  }: { addRunFlags: AddRunFlags; argv: readonly string[]; clocks: string[] } & Pick<
     CommandContext,
     'leaveUnnamed' | 'reachBy' | 'kubeconfigs' | 'leftOut'
   >,
@@ -184,7 +187,10 @@ async function runCommand(
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
   const progress = progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text)));
-  const time = createRunTime(host.now, (text) => progress.warn(text));
+  const time = createRunTime(host.now, (text) => {
+    clocks.push(text);
+    progress.warn(text);
+  });
   const context: CommandContext = {
     progress,
     again,
@@ -235,7 +241,7 @@ async function runCommand(
   const hasWritten = options.dryRun === undefined && command.options.some(({ flags }) => flags.startsWith('--dry-run'));
   if (isCut && !hasWritten && !result.isLastSeen) throw new MeshctlError('Interrupted', 'interrupted');
   const shown = isCut ? { ...result, data: { ...result.data, interrupted: true } } : result;
-  await writeResult(host, theme, options.output, resultWithRunFlags(shown, addRunFlags), leftOut);
+  await writeResult(host, theme, options.output, resultWithRunFlags(shown, addRunFlags), { leftOut, clocks });
   if (!isCut) return result.exitCode ?? 0;
   host.stderr.write(`${theme.fail('✖')} interrupted\n`);
   return exitCodeOf('Interrupted');

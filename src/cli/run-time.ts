@@ -11,8 +11,6 @@ export interface RunTime {
   sawClock(context: string, date: Date): void;
   /** How far a cluster's clock is ahead of `now`, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before it was seen. */
   aheadMs(context: string): number | undefined;
-  /** What is apart, a clause for each, as it was warned of. */
-  said(): readonly string[];
 }
 
 /** Earlier no clock is that somebody has set: a machine without a battery begins in 1970, or with the day its system was built. */
@@ -34,7 +32,7 @@ const NO_CLOCK_BEFORE = new Date('2025-01-01T00:00:00Z');
 export function createRunTime(machine: () => Date, warn: (text: string) => void): RunTime {
   /** How far this machine is ahead of each. */
   const aheadOf = new Map<string, number>();
-  const said = new Map<string, string>();
+  const told = new Set<string>();
   let runMs: number | undefined;
   let issuingMs: number | undefined;
   const settled = () => {
@@ -48,8 +46,8 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
     return issuingMs ?? Math.max(own, ...lags);
   };
   const tell = (who: string, words: string) => {
-    if (said.has(who)) return;
-    said.set(who, words);
+    if (told.has(who)) return;
+    told.add(who);
     warn(words);
   };
   /** Of one that is as far from this machine's as all are, it is said once, of the machine. */
@@ -81,7 +79,6 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
       const known = aheadOf.get(context);
       return known === undefined ? undefined : noticed(settled() - known);
     },
-    said: () => [...said.values()],
   };
 }
 

@@ -3,7 +3,7 @@ import { dataOf, encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { readBundle } from '../../src/pki/read.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { checkEntries } from '../support/check-scenarios.ts';
+import { type CheckEntry, checkEntries } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { showClock } from '../support/in-process-api.ts';
@@ -12,6 +12,8 @@ import { clusterAt, refs, startTestSandbox, type TestSandbox } from '../support/
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const BOTH = 'mesh-1,mesh-2';
+
+const WRONG_MACHINE = /this machine's clock is \d+ (minutes|hours|days) (behind|ahead of)/g;
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -66,8 +68,22 @@ describe.each([-49 * HOUR_MS, -HOUR_MS, 30 * HOUR_MS])(
       ]) {
         const { stderr } = await meshctl.ok(words, { now });
         expect(refusedIn(sandbox.clusters, [0]), words.join(' ')).toEqual([]);
-        expect(stderr.match(/this machine's clock is \d+ (minutes|hours|days) (behind|ahead of)/g)).toHaveLength(1);
+        expect(stderr.match(WRONG_MACHINE)).toHaveLength(1);
       }
+    });
+
+    it('finds nothing wrong in a mesh that is well, and nothing old in what was made minutes ago', async () => {
+      // By somebody whose clock is right.
+      await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', BOTH]);
+      const look = async (...words: string[]) =>
+        jsonOf(await meshctl(['clustermesh', ...words, '--context', BOTH, '-o', 'json'], { now }));
+      const { checks, clocks } = await look('check', '--category', 'tls');
+      expect((checks as CheckEntry[]).filter(({ severity }) => severity === 'fail' || severity === 'warn')).toEqual([]);
+      expect(clocks).toEqual([expect.stringMatching(WRONG_MACHINE)]);
+      const { summary } = await look('certs', 'rotate', '--older-than', '30d', '--dry-run');
+      expect(summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+      const { certificates } = await look('certs', 'list');
+      expect((certificates as { endsSoon?: boolean }[]).filter(({ endsSoon }) => endsSoon)).toEqual([]);
     });
   },
 );
@@ -101,7 +117,9 @@ describe.each([-49 * HOUR_MS, -HOUR_MS, 30 * HOUR_MS])(
         const before = certificatesIn(together());
         const plan = jsonOf(await meshctl([...words, '--dry-run', '-o', 'json'])) as unknown as {
           clusters: { context: string; hazards?: string[] }[];
+          clocks: string[];
         };
+        expect(plan.clocks).toEqual([expect.stringMatching(new RegExp(`^context "mesh-2": ${says}`))]);
         const planned = plan.clusters.flatMap(({ context, hazards = [] }) => (hazards.length > 0 ? [context] : []));
         expect(planned, words.join(' ')).toEqual(isBeyond ? ['mesh-2'] : []);
         const unasked = await meshctl(words);

@@ -13,19 +13,19 @@ export function isDocumentFormat(format: unknown): format is 'json' | 'yaml' {
 
 /**
  * The only writer of stdout: a command's result as text, or as one document.
- * @param leftOut contexts that have no part in it, with why
+ * @param besides what every document of this run has
  */
 export async function writeResult(
   host: Host,
   theme: Theme,
   format: unknown,
   result: CommandResult,
-  leftOut: ReadonlyMap<string, string>,
+  besides: Besides,
 ): Promise<void> {
   if (result.raw !== undefined) return host.stdout.write(withNewline(result.raw));
   if (isDocumentFormat(format)) {
-    const left = result.isFile ? {} : leftOutData(leftOut);
-    return writeDocument(host, format, result.kind, { ...result.data, ...left });
+    const more = result.isFile ? {} : besidesData(besides);
+    return writeDocument(host, format, result.kind, { ...result.data, ...more });
   }
   const text = result.text(theme);
   if (text) host.stdout.write(withNewline(text));
@@ -44,10 +44,20 @@ export async function writeDocument(
   host.stdout.write(yamlDocument(document));
 }
 
-/** Contexts that `--all` leaves out, as a document has them; nothing where there is none. */
-export function leftOutData(leftOut: ReadonlyMap<string, string>): Record<string, unknown> {
-  if (leftOut.size === 0) return {};
-  return { leftOut: printableLines([...leftOut].map(([context, why]) => ({ context, why }))) };
+/** What there is to be told of a run, whatever comes of it. */
+export interface Besides {
+  /** Contexts that `--all` leaves out, with why. */
+  leftOut: ReadonlyMap<string, string>;
+  /** What is said of clocks that are wrong, a clause each. */
+  clocks: readonly string[];
+}
+
+/** That, as a document has it; nothing where there is nothing. */
+export function besidesData({ leftOut, clocks }: Besides): Record<string, unknown> {
+  return {
+    ...(leftOut.size > 0 ? { leftOut: printableLines([...leftOut].map(([context, why]) => ({ context, why }))) } : {}),
+    ...(clocks.length > 0 ? { clocks: printableLines([...clocks]) } : {}),
+  };
 }
 
 function withNewline(text: string): string {

@@ -6,7 +6,7 @@ import { printableLines, printableSentence } from '../../views/printable.ts';
 import type { Theme } from '../../views/theme.ts';
 import { type AddRunFlags, withRunFlags } from '../run-flags.ts';
 import type { Host } from './host.ts';
-import { isDocumentFormat, leftOutData, writeDocument } from './output.ts';
+import { type Besides, besidesData, isDocumentFormat, writeDocument } from './output.ts';
 
 const BUG_HINT =
   'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';
@@ -32,7 +32,7 @@ export async function reportError(
     format: unknown;
     debug: boolean;
     addRunFlags: AddRunFlags;
-    leftOut: ReadonlyMap<string, string>;
+    besides: Besides;
     command?: string | undefined;
   },
   thrown: unknown,
@@ -40,7 +40,7 @@ export async function reportError(
   const failure = asMeshctlError(thrown, host.signal);
   const error = withRunFlags(errorData(failure), options.addRunFlags);
   if (isDocumentFormat(options.format)) {
-    await writeDocument(host, options.format, 'Error', { error, ...leftOutData(options.leftOut) });
+    await writeDocument(host, options.format, 'Error', { error, ...besidesData(options.besides) });
   } else {
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
     for (const line of faultLines(error.details.faults)) host.stderr.write(`${line}\n`);

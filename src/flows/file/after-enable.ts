@@ -2,7 +2,6 @@ import { mergePatch, overlay } from '../../kube/merge-patch.ts';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { apiserverService } from '../../mesh/apiserver/live.ts';
 import { CILIUM_VALIDITY_MS, type TlsSecretFacts } from '../../mesh/certificates/certificate.ts';
-import { timeIn } from '../../mesh/cluster-clocks.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
@@ -54,11 +53,7 @@ function objectAfter(live: KubeObject | undefined, { action, write }: Step): Kub
 }
 
 /** What will be known of a certificate that a step issues by the CA that is there. */
-function certificateAfter(
-  { ca, ...snapshot }: ClusterSnapshot,
-  { write }: Step,
-  now: Date,
-): TlsSecretFacts | undefined {
+function certificateAfter({ ca }: ClusterSnapshot, { write }: Step, now: Date): TlsSecretFacts | undefined {
   const [order] = write?.method === 'issue' ? write.certificates : [];
   if (!order || !ca) return undefined;
   const { spec, validityMs = CILIUM_VALIDITY_MS } = order;
@@ -70,6 +65,6 @@ function certificateAfter(
     issuerCommonName: ca.certificate.commonName,
   };
   const notAfter = endWithCa(validityMs, ca.certificate, now) ?? new Date(now.getTime() + validityMs);
-  const certificate = { ...none, ...spec, notBefore: timeIn(snapshot, now), notAfter };
+  const certificate = { ...none, ...spec, notBefore: now, notAfter };
   return { certificate, ca: ca.certificate, keyMatches: true, signedByCa: true };
 }

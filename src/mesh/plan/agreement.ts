@@ -5,7 +5,7 @@ import { cutEffects, endangeredEffects, type PeerEffect, takerInWords } from './
 
 /**
  * What a plan does, beside ending connections, that its operator must agree to: it opens a cluster to more clients, takes
- * from other clusters what they use, or sends requests where they get no answer.
+ * from other clusters what they use, sends requests where they get no answer, or issues certificates that a cluster refuses by its clock.
  */
 export interface Hazard {
   /** The context of the cluster that the plan changes. */
