@@ -7,6 +7,7 @@ import { type CheckEntry, checkEntries } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { showClock } from '../support/in-process-api.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { clusterAt, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 const HOUR_MS = 3_600_000;
@@ -17,6 +18,16 @@ const WRONG_MACHINE = /this machine's clock is \d+ (minutes|hours|days) (behind|
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
+
+/** The CAs of a mesh are older than its clocks are apart. */
+async function ageAuthorities({ clusters }: TestSandbox): Promise<void> {
+  for (const { store } of clusters) {
+    const { certificate, privateKey } = await createAuthority({ now: new Date(Date.now() - 30 * DAY_MS) });
+    store.update(refs.secret('cilium-ca'), (secret) => {
+      secret.data = { 'ca.crt': encodeText(certificate), 'ca.key': encodeText(privateKey) };
+    });
+  }
+}
 
 /** Every certificate in a Secret of these clusters, with where it is. */
 function certificatesIn(clusters: readonly SandboxCluster[]) {
@@ -94,13 +105,7 @@ describe.each([-49 * HOUR_MS, -HOUR_MS, 30 * HOUR_MS])(
     beforeAll(async () => {
       sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
       meshctl = meshctlWith(sandbox.kubeconfigPath);
-      // Those of a mesh are older than its clocks are apart.
-      for (const { store } of sandbox.clusters) {
-        const { certificate, privateKey } = await createAuthority({ now: new Date(Date.now() - 30 * DAY_MS) });
-        store.update(refs.secret('cilium-ca'), (secret) => {
-          secret.data = { 'ca.crt': encodeText(certificate), 'ca.key': encodeText(privateKey) };
-        });
-      }
+      await ageAuthorities(sandbox);
       showClock(clusterAt(sandbox, 'mesh-2').url, aheadMs);
     });
     afterAll(() => sandbox.close());
@@ -156,6 +161,34 @@ describe.each([-49 * HOUR_MS, -HOUR_MS, 30 * HOUR_MS])(
       const alike = await look();
       showClock(clusterAt(sandbox, 'mesh-3').url, aheadMs);
       expect(await look()).toEqual(alike);
+    });
+  },
+);
+
+describe.each([HOUR_MS, -HOUR_MS, -49 * HOUR_MS])(
+  'a file of clusters, one of which is so far ahead: %d ms',
+  (aheadMs) => {
+    beforeAll(async () => {
+      sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+      meshctl = meshctlWith(sandbox.kubeconfigPath);
+      await ageAuthorities(sandbox);
+      showClock(clusterAt(sandbox, 'mesh-2').url, aheadMs);
+    });
+    afterAll(() => sandbox.close());
+
+    it('is applied as by the commands themselves', async () => {
+      const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
+      const unasked = await meshctl(['apply', '-f', '-'], { input });
+      expect(unasked.exitCode, unasked.stderr).toBe(aheadMs < -DAY_MS ? 2 : 0);
+      if (aheadMs < -DAY_MS) {
+        expect(unasked.stderr).toContain(
+          'although new certificates are refused there until its clock, which is 49 hours',
+        );
+        await meshctl.ok(['apply', '-f', '-', '--yes'], { input });
+      }
+      expect(refusedIn(sandbox.clusters, aheadMs < -DAY_MS ? [0] : [0, aheadMs])).toEqual([]);
+      const { stdout } = await meshctl.ok(['apply', '-f', '-'], { input });
+      expect(stdout).toContain('Nothing to change');
     });
   },
 );
