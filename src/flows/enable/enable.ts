@@ -28,6 +28,7 @@ import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { UNREPLACED, wayOnWithNewAuthority, withNextRun, withWriteHint } from './failed-enable.ts';
 import { requireDiallersConnected, warnOfUnmoved } from './move-peers.ts';
+import { proveReissued } from './prove-reissued.ts';
 import { requireTakeable } from './require-takeable.ts';
 
 /** What became of one cluster. */
@@ -176,6 +177,7 @@ async function enableIn(
   // Those that lose their connection with the pods read the CA when they notice it: by then the kubelets are to have brought the new one.
   if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
+  warnings.push(...(await proveReissued(flow, target, final, { steps: rest, waitMs: options.waitMs })));
   if (![...foundation, ...rest].every(isChange)) await relyOn(flow, [target], 1, run);
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
