@@ -23,6 +23,7 @@ import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
+import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn } from '../write/working-run.ts';
 import { awaitDrained } from './await-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
@@ -144,6 +145,7 @@ async function carryOut(
     await requireStanding(targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     await options.oneSided?.dialled();
+    switched.push(...(await warnOfMovedPods(flow, targets, prepared.effects)));
     return { steps: writer.steps, held, switched };
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.

@@ -12,6 +12,7 @@ import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { awaitParted } from './await-parted.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 import { readServerCertificates, renewedSince } from './renewed-meanwhile.ts';
@@ -78,7 +79,8 @@ export async function disconnectClusters(
   }
   const unseen = await awaitTaken(flow, prepared, options);
   for (const warning of unseen) flow.progress.warn(warning);
-  const warnings = [...prepared.warnings, ...unseen];
+  const moved = await warnOfMovedPods(flow, targets, prepared.effects);
+  const warnings = [...prepared.warnings, ...unseen, ...moved];
   return { parted: prepared.parted, steps: writer.steps, warnings, verified: unseen.length === 0 };
 }
 

@@ -1,6 +1,6 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
-import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { hostPort, loadBalancerHosts, reachableEndpoints, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
@@ -12,6 +12,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { answersWherePodsAre } from '../../mesh/peers/moved-serving.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
@@ -22,6 +23,7 @@ import { type Authorities, materialise, readAuthorities } from '../write/materia
 import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
+import { warnOfMovedPods, withPodsNow } from '../write/where-pods-are.ts';
 import { relyOn } from '../write/working-run.ts';
 import { applyWithMove } from './apply-with-move.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
@@ -183,8 +185,13 @@ async function enableIn(
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));
 
-  const service = serviceEndpoints(final.snapshot);
+  // By new pods other nodes may serve than those that did when this was planned.
+  const isElsewhere = answersWherePodsAre(final.snapshot) && [...foundation, ...rest].some(isChange);
+  const served = isElsewhere ? await withPodsNow(flow, target, final.snapshot) : final.snapshot;
+  const service = serviceEndpoints(served);
   const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];
+  const reached = reachableEndpoints(served)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  warnings.push(...(await warnOfMovedPods(flow, [target], draft.effects)));
   const lack = lackOfAgents(final.snapshot)?.says;
   // The first look says why: by the second one, the Service is there because of it.
   const { type, evidence } = draft.settings.exposure;
@@ -199,7 +206,7 @@ async function enableIn(
     },
     kvstoremesh: final.settings.kvstoremesh,
     ...(lack ? { lack } : {}),
-    peers: effectsAt(endpoints, draft.effects),
+    peers: effectsAt(reached, draft.effects),
     steps: [...foundation, ...rest],
     warnings,
   };

@@ -24,6 +24,7 @@ import { awaitRollout } from '../enable/await-apiserver.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import type { Authorities } from '../write/materialise.ts';
+import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
@@ -88,6 +89,7 @@ async function rotateHeld(
     );
     const successors = successorsIn(authorities, prepared);
     await carryOut(flow, prepared, options, { authorities, successors, progress, held });
+    await warnOfMovedPods(flow, prepared.targets, prepared.effects);
     return { certificates: renewedBy(steps), steps, parted: partedPeers(progress.members) };
   } catch (error) {
     await sayWhatStands(flow, prepared, options, { ...progress, error });

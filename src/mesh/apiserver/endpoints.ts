@@ -44,7 +44,9 @@ export function listEndpoints(snapshot: ClusterSnapshot): Endpoint[] {
 }
 
 /** Every address at which the Service can be dialled now: of a NodePort those of all nodes that serve it. */
-export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | undefined {
+export function reachableEndpoints(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes' | 'apiserverPods'>,
+): Endpoint[] | undefined {
   const { hosts, port } = endpointsOf(snapshot, Number.POSITIVE_INFINITY) ?? {};
   return port === undefined ? undefined : hosts?.map((host) => ({ host, port }));
 }
@@ -69,7 +71,10 @@ export function answersByNode(snapshot: ClusterSnapshot, address: string): boole
   );
 }
 
-function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpoints | undefined {
+function endpointsOf(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes' | 'apiserverPods'>,
+  mostNodes: number,
+): ServiceEndpoints | undefined {
   const service = apiserverService(snapshot);
   if (!service) return undefined;
   const spec = serviceSpec(service);

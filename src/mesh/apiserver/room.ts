@@ -1,6 +1,7 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { firstOf } from '../counted.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
 import { unmetChoice } from '../objects/node-affinity.ts';
 import { forceWords } from '../objects/ownership.ts';
 import { repels, type Taint, taintText } from '../objects/taints.ts';
@@ -24,12 +25,8 @@ export function lackOfRoom(
   cluster: Pick<ClusterSnapshot, 'context' | 'namespace' | 'nodes' | 'objects'>,
 ): LackOfRoom | undefined {
   const { nodes } = cluster;
-  const { spec } = workloadSpec(apiserverDeployment(cluster)).template ?? {};
-  const { tolerations = [], ...choosing }: PodSpec = spec ?? { nodeSelector: NODE_SELECTOR };
-  const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
-  const takes = (node: NodeFacts) =>
-    !node.unschedulable && refusing(node).length === 0 && unmetChoice(choosing, node) === undefined;
-  if (nodes.length === 0 || nodes.some(takes)) return undefined;
+  if (nodes.length === 0 || nodesWithRoom(cluster).length > 0) return undefined;
+  const { refusing, choosing } = placing(apiserverDeployment(cluster));
   const isCordon = ({ key }: Taint) => key === 'node.kubernetes.io/unschedulable';
   const taints = nodes.flatMap(refusing).filter((taint) => !isCordon(taint));
   const cordoned = nodes.filter(({ unschedulable: is }) => is);
@@ -40,6 +37,28 @@ export function lackOfRoom(
     ...(unmet.length > 0 ? [`not chosen: ${some(unmet)}`] : []),
   ];
   return { reasons, hint: wayToRoom(cluster, cordoned, taints) };
+}
+
+/**
+ * The nodes that would take a further pod of the clustermesh-apiserver.
+ * @param deployment with its pods as they will be; default as they are, or as enable deploys them
+ */
+export function nodesWithRoom(
+  cluster: Pick<ClusterSnapshot, 'namespace' | 'nodes' | 'objects'>,
+  deployment: KubeObject | undefined = apiserverDeployment(cluster),
+): NodeFacts[] {
+  const { refusing, choosing } = placing(deployment);
+  return cluster.nodes.filter(
+    (node) => !node.unschedulable && refusing(node).length === 0 && unmetChoice(choosing, node) === undefined,
+  );
+}
+
+/** What of a Deployment's pods says where they may run: which taints of a node refuse them, and which nodes they choose. */
+function placing(deployment: KubeObject | undefined) {
+  const { spec } = workloadSpec(deployment).template ?? {};
+  const { tolerations = [], ...choosing }: PodSpec = spec ?? { nodeSelector: NODE_SELECTOR };
+  const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
+  return { refusing, choosing };
 }
 
 function wayToRoom(

@@ -164,7 +164,7 @@ export function disconnectEffects(
       const known = concernedPeers(snapshot, [...meantBy]);
       const staying = known.filter((peer) => !gone.includes(peer) && !unserved.includes(peer));
       const moved = staying.flatMap((peer) =>
-        restartEffects(snapshot, steps, peer).map((effect) => ({ ...effect, cluster, peer })),
+        restartEffects(snapshot, steps, peer, { others: [...meantBy] }).map((effect) => ({ ...effect, cluster, peer })),
       );
       return [...lost, ...moved];
     }),

@@ -17,7 +17,7 @@ import type { Step } from '../plan/plan.ts';
 import { type Direction, dialingSecret } from './direction.ts';
 import { unprovedAddresses } from './unproved.ts';
 
-type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'replacedBy' | 'peerContext'>;
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'movedPods' | 'replacedBy' | 'peerContext'>;
 
 /**
  * What a connect does to the connections that its clusters have already, also with clusters that are no part of it;
@@ -54,7 +54,7 @@ export function connectEffects(
           ...lost,
           ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
           ...fileEffects(own, peer, direction, { secret: dialingSecret(snapshot), all: read }),
-          ...restartEffects(snapshot, own, peer),
+          ...restartEffects(snapshot, own, peer, { others }),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
       }),

@@ -28,6 +28,11 @@ export interface PeerEffect {
   mend?: string | undefined;
   /** Of one that is lost unless the Service, once it is there, has one of these addresses: `host:port` that the peer dials. */
   unlessAt?: readonly string[] | undefined;
+  /**
+   * Of one that may be cut off by pods that come up on other nodes: `host:port` that the peer dials, why as a clause, and what connects
+   * it again.
+   */
+  movedPods?: { dials: readonly string[]; why: string; mend: string } | undefined;
   /** Of one that is cut, or may be, because another cluster of its name takes its place: the context of that one. */
   replacedBy?: string | undefined;
   /** Of such a one the context that leads to it, where that is known. */
@@ -59,17 +64,46 @@ function worse(a: PeerEffect, b: PeerEffect): PeerEffect {
   const difference = SEVERITY.indexOf(a.becomes) - SEVERITY.indexOf(b.becomes);
   if (difference !== 0) return difference > 0 ? a : b;
   const why = [...new Set([a.why, b.why].filter((clause) => clause !== ''))].join('; ');
-  return { ...a, why, mend: a.mend ?? b.mend, unlessAt: undefined, replacedBy: a.replacedBy ?? b.replacedBy };
+  const movedPods = a.movedPods ?? b.movedPods;
+  return {
+    ...a,
+    why,
+    mend: a.mend ?? b.mend,
+    unlessAt: undefined,
+    movedPods,
+    replacedBy: a.replacedBy ?? b.replacedBy,
+  };
 }
 
-/** Effects of a plan that has been carried out, now that the addresses of the Service are known. */
+/**
+ * Effects of a plan that has been carried out, now that the addresses are known at which the Service can be dialled.
+ * @param addresses `host:port`; none where that is not known
+ */
 export function effectsAt(addresses: readonly string[], effects: readonly PeerEffect[]): PeerEffect[] {
-  return effects.map(({ unlessAt = [], ...effect }): PeerEffect => {
+  return effects.map(({ unlessAt = [], movedPods, ...effect }): PeerEffect => {
     const again = unlessAt.filter((address) => addresses.includes(address));
-    if (again.length === 0) return effect;
     const { cluster, peer } = effect;
+    if (movedPods) return afterMove(addresses, effect, movedPods);
+    if (again.length === 0) return effect;
     return { cluster, peer, becomes: 'restored', why: `it dials ${again.join(', ')}, which the Service has again` };
   });
+}
+
+function afterMove(
+  addresses: readonly string[],
+  effect: PeerEffect,
+  { dials, why, mend }: NonNullable<PeerEffect['movedPods']>,
+): PeerEffect {
+  if (addresses.length === 0) return effect;
+  const isAllOfIt = effect.why === why;
+  const answering = dials.filter((address) => addresses.includes(address));
+  if (answering.length === 0) {
+    const now = `it dials ${dials.join(', ')}, where no pod answers now`;
+    return { ...effect, becomes: 'cut', why: now, mend: isAllOfIt ? effect.mend : mend };
+  }
+  if (!isAllOfIt) return effect;
+  const { cluster, peer } = effect;
+  return { cluster, peer, becomes: 'moved', why: `it dials ${answering.join(', ')}, where a pod answers` };
 }
 
 /** The connections that a plan ends, or may end: whoever runs it must agree. */

@@ -5,6 +5,7 @@ import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { unreadyAmong } from '../faults/unready.ts';
+import { movedServingEffect } from '../peers/moved-serving.ts';
 import { partedBy } from '../peers/parted.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
@@ -29,6 +30,9 @@ export function rotationEffects(
   const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
   const replacement = ({ snapshot }: Member) =>
     restarted.has(snapshot.context) ? replacementClause(apiserverDeployment(snapshot)) : undefined;
+  const others = members.map(({ snapshot }) => snapshot);
+  const elsewhere = ({ snapshot }: Member, peer: string, why: string | undefined) =>
+    why === undefined ? undefined : movedServingEffect({ served: snapshot, others }, peer, why);
   return members.flatMap((member): PeerEffect[] => {
     const { context } = member.snapshot;
     const peers = members.filter((other) => other !== member && areConnected(member, other));
@@ -49,7 +53,7 @@ export function rotationEffects(
         const replaced = own ?? (theirs && `in ${base.peer} ${theirs}`);
         if (replaced === undefined) return { ...base, becomes: 'kept', why: 'the CA stays' };
         const why = `both CAs are trusted until all certificates are from the new one; ${replaced}`;
-        return { ...base, becomes: 'moved', why };
+        return { ...base, becomes: 'moved', why, ...elsewhere(member, base.peer, own) };
       }),
       ...strangersTo(member, members).map((peer): PeerEffect => {
         const unread = unreadContexts([peer], contexts, silent);
@@ -57,7 +61,7 @@ export function rotationEffects(
           unread ??
           (silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it');
         const why = `${who}: what it holds stays as it is`;
-        return { cluster: context, peer, becomes: 'kept', why };
+        return { cluster: context, peer, becomes: 'kept', why, ...elsewhere(member, peer, replacement(member)) };
       }),
     ];
   });

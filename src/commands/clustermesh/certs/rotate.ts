@@ -19,6 +19,7 @@ import { clockHazards } from '../../../mesh/certificates/clock-hazards.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import { agreementClauses } from '../../../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import { helmUpgradeNotes } from '../../../mesh/rotation/helm-upgrades.ts';
 import { finishedBy } from '../../../mesh/rotation/phases.ts';
@@ -276,10 +277,14 @@ function confirmClocks(context: CommandContext, prepared: PreparedRotation, yes:
   return confirmCuts(context, { steps, hazards }, { yes, targets: [], planned: [], hazardsNow: async () => hazards });
 }
 
+function cutWords({ effects }: PreparedRotation): string {
+  return agreementClauses({ effects }).join('; ') || 'no peer is cut off';
+}
+
 async function confirmNewAuthorities(context: CommandContext, prepared: PreparedRotation): Promise<void> {
   const about = [
     planText(reportOf(prepared, context.now()), context.theme),
-    'The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, no peer is cut off.',
+    `The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, ${cutWords(prepared)}.`,
   ].join('\n');
   const agreed = await context.confirm('Replace the CAs?', about);
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');

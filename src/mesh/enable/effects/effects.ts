@@ -96,9 +96,9 @@ function dialsElsewhere({ snapshot, all = [] }: EnableEffectsInput, other: Clust
 }
 
 /** Whoever is connected to a pod that ends connects anew. */
-function replacementEffects({ snapshot, steps, objects }: EnableEffectsInput, peer: string): Effect[] {
+function replacementEffects({ snapshot, planned, steps, objects, others }: EnableEffectsInput, peer: string): Effect[] {
   const wanted = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
-  const replaced = restartEffects(snapshot, steps, peer, wanted);
+  const replaced = restartEffects(snapshot, steps, peer, { others, served: planned, after: wanted });
   const [before, after] = [replicasOf(apiserverDeployment(snapshot)), replicasOf(wanted)];
   if (replaced.length > 0 || before === undefined || after === undefined || after >= before) return replaced;
   return [{ becomes: 'moved', why: `${before - after} of ${before} pods of Deployment ${APISERVER} end` }];
