@@ -61,7 +61,10 @@ export function isNodePortUnseen(snapshot: ClusterSnapshot): boolean {
  * Whether a node that is Ready has an address and the Service's NodePort: it answers there for as long as it is, also one that is
  * cordoned or kept out of load balancing, at which nobody is to be connected anew.
  */
-export function answersByNode(snapshot: ClusterSnapshot, address: string): boolean {
+export function answersByNode(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes'>,
+  address: string,
+): boolean {
   const service = apiserverService(snapshot);
   const { type, ports } = service ? serviceSpec(service) : {};
   const { host, port } = splitHostPort(address);
@@ -69,6 +72,24 @@ export function answersByNode(snapshot: ClusterSnapshot, address: string): boole
   return (
     isNodes && snapshot.nodes.some(({ ready, addresses }) => ready && addresses.some((one) => one.address === host))
   );
+}
+
+/**
+ * Whether a Service still has the addresses that peers are to dial. Of a NodePort these are some of its nodes, which all answer alike: as
+ * long as each of those is there, which others there are does not matter.
+ * @param before the cluster as it was when they were chosen
+ */
+export function keepsEndpoints(before: ClusterSnapshot, now: ClusterSnapshot): boolean {
+  const chosen = listEndpoints(before);
+  const isByNodes = [before, now].every((one) => serviceSpec(apiserverService(one)).type === 'NodePort');
+  if (!isByNodes || chosen.length === 0)
+    return JSON.stringify(serviceEndpoints(before)) === JSON.stringify(serviceEndpoints(now));
+  const { externalTrafficPolicy } = serviceSpec(apiserverService(now));
+  const serving = nodesWithReadyPod(now) ?? new Set();
+  const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
+  const { objects, namespace } = now;
+  const answering = { objects, namespace, nodes: now.nodes.filter(({ name }) => !isLocal || serving.has(name)) };
+  return chosen.every(({ host, port }) => answersByNode(answering, hostPort(host, port)));
 }
 
 function endpointsOf(

@@ -1,4 +1,4 @@
-import { serviceEndpoints } from '../apiserver/endpoints.ts';
+import { keepsEndpoints } from '../apiserver/endpoints.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -53,11 +53,11 @@ const FACTS: readonly Fact[] = [
 function changedFacts({ before: { snapshot, given }, now, isReissued = false }: MemberNow): string[] {
   const facts: readonly Fact[] = [
     ...FACTS,
-    // Addresses of the operator's own choice are none of the Service's.
-    ...(given === 'addresses' ? [] : [['its addresses', serviceEndpoints] as const]),
     ...(isReissued ? [] : [['the CA of its server certificate', authoritiesOf] as const]),
   ];
   const other = facts.flatMap(([says, of]) => (JSON.stringify(of(snapshot)) === JSON.stringify(of(now)) ? [] : [says]));
+  // Addresses of the operator's own choice are none of the Service's.
+  if (given !== 'addresses' && !keepsEndpoints(snapshot, now)) other.push('its addresses');
   return isReissued || !losesNames(snapshot, now) ? other : [...other, 'the names in its server certificate'];
 }
 
