@@ -70,7 +70,7 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
   const said: string[] = [];
   const run = journalsOfRun();
   const targets = NAMES.map((context) => ({
-    client: { context, get: look },
+    client: { context, get: look, sleep: async () => undefined },
     namespace: 'kube-system',
   }));
   const say = (text: string) => said.push(text);
@@ -128,7 +128,7 @@ describe('a rollback', () => {
     const [before, after] = [users('remote-x'), users('remote-x', 'remote-a', 'remote-d')];
     const entries: JournalEntry[] = [{ ref: refOf(after), before, after, certain: true }];
     const targets = Object.entries({ a: lives(OTHERS_B), d: fails('Timeout') }).map(([context, get]) => ({
-      ...{ client: { context, get }, namespace: 'kube-system' },
+      ...{ client: { context, get, sleep: async () => undefined }, namespace: 'kube-system' },
     }));
     const sparing = await spareOthers(
       { progress: { info, warn } } as unknown as Parameters<typeof spareOthers>[0],
@@ -163,6 +163,24 @@ describe('a rollback', () => {
       );
     expect([aliases.rollback?.(agents(ALIASES)), files.rollback?.(secret(FILES))]).toEqual([undefined, undefined]);
     expect(letIn.map(({ rollback }) => rollback?.(ALL_USERS))).toEqual([undefined, undefined]);
+  });
+
+  it('waits for a client that is away for a while, and then takes its own back', async () => {
+    const looks: Record<string, number> = {};
+    const away = fails('ClusterUnreachable', { code: 'ECONNREFUSED' });
+    const { sparing, said, files } = await spare(async () => {
+      looks.all = (looks.all ?? 0) + 1;
+      return looks.all <= 12 ? away() : secret(FILES);
+    });
+    expect([[...sparing], said, looks.all]).toEqual([[], '', 14]);
+    expect(files.shared).toBeUndefined();
+  });
+
+  it('says that a file of its own stays, by which one cluster may dial the other one-way', async () => {
+    const { said } = await spare(fails('ClusterUnreachable', { code: 'ECONNREFUSED' }));
+    expect(said).toContain(
+      'context "a": the file that this run has written for b stays with it, so that it may dial b one-way → to connect both: meshctl clustermesh connect --context a --destination-context b',
+    );
   });
 
   describe('of a run that had switched KVStoreMesh off before it connected', () => {

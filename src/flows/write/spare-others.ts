@@ -1,9 +1,9 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
@@ -16,8 +16,12 @@ import type { Flow, Target } from '../flow.ts';
 
 type Telling = Pick<Flow, 'progress'>;
 
-/** For a look at each client's file before anything is rolled back. */
-const LOOK_TIMEOUT_MS = 30_000;
+/**
+ * For a look at each client's file before anything is rolled back. An API server that restarts is back by then: one that stays silent
+ * keeps the whole pair from being rolled back, and of that one cluster may dial the other alone.
+ */
+const LOOK_TIMEOUT_MS = 60_000;
+const LOOK_INTERVAL_MS = 2_000;
 
 /**
  * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
@@ -37,6 +41,7 @@ export async function spareOthers(
   const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
   const isSeen = (direction: Direction) => pairs.get(pairOf(direction)) === true;
   spareFiles(theirs, journals);
+  sayOneWay(flow, theirs, journals, isSeen);
   spareUsers(flow, theirs, journals, isSeen);
   // Of a client its files stay.
   const ends = theirs.flatMap((direction) =>
@@ -139,6 +144,29 @@ function spareFiles(theirs: readonly Direction[], journals: readonly Journal[]):
   }
 }
 
+/**
+ * Where a file of this run's stays for a cluster that is silent: that one may not dial back, as the other half of the connection may be
+ * taken back, or never have been written.
+ */
+function sayOneWay(
+  { progress }: Telling,
+  theirs: readonly Direction[],
+  journals: readonly Journal[],
+  isSeen: (direction: Direction) => boolean,
+): void {
+  for (const direction of theirs.filter((one) => !isSeen(one))) {
+    const [own, peer] = [direction.client.snapshot.context, direction.server];
+    const name = dialingSecret(direction.client.snapshot);
+    const isWritten = entriesOf(journals, own).some(
+      ({ ref, before, after }) =>
+        ref.name === name && secretText(after, peer.identity.name) !== secretText(before, peer.identity.name),
+    );
+    if (!isWritten) continue;
+    const says = `context "${own}": the file that this run has written for ${peer.identity.name} stays with it, so that it may dial ${peer.identity.name} one-way`;
+    progress.warn(`${says} → to connect both: ${connectCommand(own, peer.snapshot.context)}`);
+  }
+}
+
 /** Whether a write gave pods host names of peers (mesh/peers/file/host-aliases.ts). */
 function isAliases({ ref, rollback }: JournalEntry): boolean {
   return ['Deployment', 'DaemonSet'].includes(ref.kind) && rollback !== undefined;
@@ -212,16 +240,19 @@ function leaveAsIs(entry: JournalEntry): void {
   entry.shared = true;
 }
 
-/** `silent` where a cluster gave no answer that tells, whatever kept it from one: what it has is not known. */
+/** `silent` where a cluster gave no answer that tells, also later, whatever kept it from one: what it has is not known. */
 async function liveOrNone(
   { client }: Target,
   ref: ObjectRef,
   signal: AbortSignal,
 ): Promise<KubeObject | 'silent' | undefined> {
-  try {
-    return await client.get(ref, { signal });
-  } catch (error) {
-    if (error instanceof MeshctlError) return 'silent';
-    throw error;
+  for (let leftMs = LOOK_TIMEOUT_MS; ; leftMs -= LOOK_INTERVAL_MS) {
+    try {
+      return await client.get(ref, { signal });
+    } catch (error) {
+      if (!(error instanceof MeshctlError)) throw error;
+      if (!mayAnswerLater(error) || leftMs <= 0 || signal.aborted) return 'silent';
+      await client.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
+    }
   }
 }
