@@ -2,15 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterClient } from '../kube/client.ts';
-import { MeshctlError } from '../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
 import { HOLD_MS, type Hold, RENEW_MS } from '../mesh/hold.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { Flow, Target } from './flow.ts';
+import { processMark } from './own-process.ts';
 
 /** Clusters that are marked, or looked at for marks, at a time. */
 export const MARKED_AT_A_TIME = 8;
 /** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
 export const END_TIMEOUT_MS = 30_000;
+const END_LOOK_INTERVAL_MS = 1_000;
 
 /** What a run marks by where it is at work. */
 export interface RunMark {
@@ -19,17 +21,22 @@ export interface RunMark {
   since: Date;
   /** How far it is, in words; whoever looks at its mark is told. */
   doing?: string | undefined;
+  process?: string | undefined;
 }
 
 /** The mark of a run that begins. */
 export function beginRun(flow: Pick<Flow, 'now'>): RunMark {
-  return { run: randomBytes(4).toString('hex'), host: hostname(), since: flow.now() };
+  return { run: randomBytes(4).toString('hex'), host: hostname(), since: flow.now(), process: processMark() };
 }
 
 /** The mark for a cluster, by its own clock: good until it has to be said anew. */
-export function markedBy({ run, host, since, doing }: RunMark, { client }: Pick<Target, 'client'>): Hold {
+export function markedBy({ run, host, since, doing, process }: RunMark, { client }: Pick<Target, 'client'>): Hold {
   const until = new Date(client.now().getTime() + HOLD_MS);
-  return { run, host, since, until, ...(doing === undefined ? {} : { doing }) };
+  return {
+    ...{ run, host, since, until },
+    ...(doing === undefined ? {} : { doing }),
+    ...(process === undefined ? {} : { process }),
+  };
 }
 
 /** The facts of an error by which a run stops for another one. @param object what that one has marked */
@@ -84,13 +91,21 @@ export async function leaveMark(
   leave: (live: KubeObject, signal: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
   const signal = AbortSignal.timeout(END_TIMEOUT_MS);
-  try {
-    await whileOthersWrite(async () => {
+  const withdraw = () =>
+    whileOthersWrite(async () => {
       const live = await client.get(ref, { signal });
       if (live) await leave(live, signal);
     });
-  } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
+  for (let leftMs = END_TIMEOUT_MS; ; leftMs -= END_LOOK_INTERVAL_MS) {
+    try {
+      await withdraw();
+      return;
+    } catch (error) {
+      if (!(error instanceof MeshctlError)) throw error;
+      // An API server that restarts is back soon, and the next run, which goes on from there, would be held off by the mark.
+      if (!mayAnswerLater(error) || leftMs <= 0 || signal.aborted) return;
+      await client.sleep(END_LOOK_INTERVAL_MS, signal).catch(() => undefined);
+    }
   }
 }
 

@@ -25,6 +25,8 @@ export interface Hold {
   until: Date;
   /** How far it is, in words, where it says so: `Phase 2 of 5: …`. */
   doing?: string | undefined;
+  /** Its process, where that can be told from all others: who is on its machine sees by it that it has ended. */
+  process?: string | undefined;
 }
 
 /** So long a mark is good: after that, its run has died. */
@@ -62,20 +64,35 @@ export function parseHold(text: string): Hold | undefined {
   try {
     const said: unknown = JSON.parse(text);
     if (!isRecord(said)) return undefined;
-    const { run, host, since: from, until: to, doing } = said;
+    const { run, host, since: from, until: to, doing, process } = said;
     const [since, until] = [new Date(String(from)), new Date(String(to))];
     if (typeof run !== 'string' || typeof host !== 'string') return undefined;
     if (Number.isNaN(since.getTime() + until.getTime())) return undefined;
-    return { run, host, since, until, ...(typeof doing === 'string' ? { doing } : {}) };
+    return {
+      ...{ run, host, since, until },
+      ...(typeof doing === 'string' ? { doing } : {}),
+      ...(typeof process === 'string' ? { process } : {}),
+    };
   } catch {
     return undefined;
   }
 }
 
-/** The other run that is at work by an object's mark. @param run this one @param now by the cluster's clock */
-export function otherRun(what: HeldFor, object: KubeObject | undefined, run: string, now: Date): Hold | undefined {
+/**
+ * The other run that is at work by an object's mark.
+ * @param run this one
+ * @param now by the cluster's clock
+ * @param hasEnded whether a run is known to have ended, however good its mark still is
+ */
+export function otherRun(
+  what: HeldFor,
+  object: KubeObject | undefined,
+  run: string,
+  now: Date,
+  hasEnded: (hold: Hold) => boolean = () => false,
+): Hold | undefined {
   const hold = holdOf(what, object);
-  return hold && hold.run !== run && isAlive(hold, now) ? hold : undefined;
+  return hold && hold.run !== run && isAlive(hold, now) && !hasEnded(hold) ? hold : undefined;
 }
 
 /** Whether a run is at work by its mark. @param now by the cluster's clock */

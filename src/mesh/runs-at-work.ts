@@ -32,10 +32,15 @@ export interface HeldCluster {
   runs?: readonly RunAtWork[] | undefined;
 }
 
-/** The runs by which Leases are marked. @param now by the cluster's clock */
+/**
+ * The runs by which Leases are marked.
+ * @param now by the cluster's clock
+ * @param hasEnded whether a run is known to have ended, however good its mark still is
+ */
 export function runsMarked(
   { rotation, apply }: Record<'rotation' | 'apply', KubeObject | undefined>,
   now: Date,
+  hasEnded: (hold: Hold) => boolean = () => false,
 ): RunAtWork[] {
   const runAs = (command: RunAtWork['command'], hold: Hold): RunAtWork => ({
     command,
@@ -43,7 +48,7 @@ export function runsMarked(
     since: hold.since.toISOString(),
     until: hold.until.toISOString(),
     ...(hold.doing === undefined ? {} : { doing: hold.doing }),
-    ...(isAlive(hold, now) ? {} : { stale: true }),
+    ...(isAlive(hold, now) && !hasEnded(hold) ? {} : { stale: true }),
   });
   const rotating = holdOf('rotation', rotation);
   return [

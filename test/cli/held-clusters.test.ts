@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/registry.ts';
+import { processMark } from '../../src/flows/own-process.ts';
 import { COMMAND_LINES, contextsIn } from '../../src/mesh/command-line.ts';
 import { stageOf } from '../../src/mesh/faults/hint-order.ts';
 import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
@@ -94,11 +96,11 @@ const UNCONCERNED = ['service global', 'demo'];
 const clusterOf = (context: string) => clusterAt(clusters, context);
 
 /** @param forMs how long the mark is still good */
-function hold(context: string, forMs = HOLD_MS): void {
+function hold(context: string, forMs = HOLD_MS, process?: string): void {
   const { apiVersion, kind, name, namespace = '' } = LEASE;
   const since = new Date();
   const until = new Date(since.getTime() + forMs);
-  const mark = { run: 'abc', host: 'jumphost', since, until };
+  const mark = { run: 'abc', host: 'jumphost', since, until, process };
   clusterOf(context).store.create(withHold('rotation', { apiVersion, kind, metadata: { name, namespace } }, mark));
 }
 
@@ -152,6 +154,27 @@ it.each(HELD)('$command writes nothing where a rotation is at work in $context',
   expect(written()).toEqual([]);
   expect(clusters.objects()).toEqual(before);
 });
+
+it.runIf(processMark() !== undefined)(
+  'is held no longer by a run of this machine whose process has ended',
+  async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    hold('mesh-1', HOLD_MS, processMark());
+    const rotate = () => clusters.meshctl(mesh('certs', 'rotate', '--context', 'mesh-1,mesh-2'));
+    const refused = await rotate();
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain('certs rotate on jumphost, is at work there');
+    clusterOf('mesh-1').store.delete(LEASE);
+    // As numbers are given out in another container, it is no process that is known here.
+    for (const mark of [undefined, `${pid}@another`]) {
+      hold('mesh-1', HOLD_MS, mark);
+      expect((await rotate()).exitCode).toBe(1);
+      clusterOf('mesh-1').store.delete(LEASE);
+    }
+    hold('mesh-1', HOLD_MS, processMark(pid));
+    const { exitCode, stderr } = await rotate();
+    expect(exitCode, stderr).toBe(0);
+  },
+);
 
 it.each(HELD)('$command --dry-run, too, where one is in $context', async ({ argv, input, context }) => {
   hold(context);

@@ -6,6 +6,7 @@ import { isMadeBy } from '../../mesh/objects/ownership.ts';
 import { heedsNamespaces, isNamespaceGlobal, makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
 import type { Flow } from '../flow.ts';
 import { asLackOf, makeNamespace } from '../own-namespace.ts';
+import { hasEnded } from '../own-process.ts';
 import { markAnew, markedBy, type RunMark, whileOthersWrite } from '../run-mark.ts';
 import { clientDeployment, objectsOfTest, TEST, type TestCluster } from './connectivity-clusters.ts';
 
@@ -150,7 +151,7 @@ export async function isInNamespace(cluster: TestCluster, { run }: RunMark): Pro
     const namespace = await namespaceOf(cluster);
     if (!namespace) return false;
     const objects = await objectsIn(cluster);
-    if (objects.some((live) => otherRun(TEST_RUN, live, run, client.now()))) return false;
+    if (objects.some((live) => otherRun(TEST_RUN, live, run, client.now(), hasEnded))) return false;
     return [namespace, ...objects].some((live) => isMadeBy(TEST, live));
   } catch {
     return true;
@@ -175,7 +176,7 @@ export async function leaveNamespace(cluster: TestCluster, { run }: RunMark, sig
 /** @throws MeshctlError `Rejected` where another run is at work in one of the clusters, by the objects that are there */
 function requireNoOther(found: readonly { cluster: TestCluster; live: KubeObject | undefined }[], run = ''): void {
   for (const { cluster, live } of found) {
-    const other = otherRun(TEST_RUN, live, run, cluster.member.client.now());
+    const other = otherRun(TEST_RUN, live, run, cluster.member.client.now(), hasEnded);
     if (other) throw atWork(cluster, other);
   }
 }

@@ -11,6 +11,7 @@ import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER, isChange, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
+import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
 import {
   beginRun,
@@ -120,7 +121,7 @@ async function markCluster(target: Target, mark: RunMark, signal?: AbortSignal):
   const ref = rotationLeaseRef(namespace);
   await whileOthersWrite(async () => {
     const live = await client.get(ref, { signal });
-    const other = otherRun('rotation', live, mark.run, client.now());
+    const other = otherRun('rotation', live, mark.run, client.now(), hasEnded);
     if (other) throw atWork(target, other);
     const lease = leaseOf(target, mark);
     if (!live) {
@@ -147,7 +148,7 @@ function leaseOf(target: Target, mark: RunMark): KubeObject {
 
 async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
   const { client, namespace } = target;
-  const other = otherRun('rotation', await client.get(rotationLeaseRef(namespace)), run, client.now());
+  const other = otherRun('rotation', await client.get(rotationLeaseRef(namespace)), run, client.now(), hasEnded);
   if (other) throw atWork(target, other);
 }
 
@@ -194,7 +195,7 @@ async function requireUnheld(target: Target, onUnseen: (words: string) => void):
     onUnseen(`${live.message}: whether certs rotate is at work in context "${client.context}" is not known`);
     return;
   }
-  const other = otherRun('rotation', live, '', client.now());
+  const other = otherRun('rotation', live, '', client.now(), hasEnded);
   if (other) throw atWork(target, other);
 }
 

@@ -12,6 +12,7 @@ import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
+import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
 import {
   beginRun,
@@ -144,7 +145,7 @@ function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise
   const ref = applyLeaseRef(namespace);
   return leaveMark(client, ref, async (live, signal) => {
     const { uid, resourceVersion } = live.metadata;
-    const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()));
+    const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()) && !hasEnded(one));
     const patch = { metadata: { annotations: workingAnnotation(own, null) } };
     const unmark = () => client.patch(ref, patch, { resourceVersion, signal });
     if (others.length === 0) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
@@ -174,7 +175,7 @@ async function relyOnOthers({ progress }: Flow, target: Target, own: string | un
   const { client, namespace } = target;
   const { context } = client;
   const ref = applyLeaseRef(namespace);
-  const isOther = (one: WorkingRun) => one.run !== own && isAlive(one, client.now());
+  const isOther = (one: WorkingRun) => one.run !== own && isAlive(one, client.now()) && !hasEnded(one);
   let working: WorkingRun[] = [];
   try {
     await whileOthersWrite(async () => {
