@@ -72,9 +72,10 @@ function ofOneLook(client: ClusterClient): ClusterClient {
   };
 }
 
-/** The report of `clustermesh status -o json` of one cluster. */
-export async function lookAtStatus(sandbox: TestSandbox, context: string): Promise<StatusReport> {
-  const { reports } = await lookAtClusters(flow, targetsOf(sandbox, [context]), POLL);
+/** The report of `clustermesh status -o json` of one cluster. @param laterMs as it would be after that time, if nothing changed */
+export async function lookAtStatus(sandbox: TestSandbox, context: string, laterMs = 0): Promise<StatusReport> {
+  const later = { ...flow, now: () => new Date(Date.now() + laterMs) };
+  const { reports } = await lookAtClusters(later, targetsOf(sandbox, [context]), POLL);
   return found(reports[0], `the status of ${context}`);
 }
 

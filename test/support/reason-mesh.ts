@@ -26,8 +26,8 @@ export interface ReasonMesh {
   nudge(cluster: SandboxCluster): void;
   /** Nudges both sides, and lets mesh-1 dial mesh-2 anew. */
   redial(): void;
-  /** Waits until the status of mesh-1 gives this reason for mesh-2. */
-  sees(reason: FailureClass, component?: StatusComponent): Promise<void>;
+  /** Waits until the status of mesh-1 gives this reason for mesh-2. @param laterMs looked at so much later, if nothing changed */
+  sees(reason: FailureClass, component?: StatusComponent, laterMs?: number): Promise<void>;
 }
 
 /** @param kvstoremesh whether the clusters run it */
@@ -67,9 +67,9 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
       setSecret(one, secret, { 'mesh-2': `${text}# dial ${dials}\n` });
       nudge(one);
     },
-    async sees(reason, component = kvstoremesh ? 'kvstoremesh' : 'agent') {
+    async sees(reason, component = kvstoremesh ? 'kvstoremesh' : 'agent', laterMs = 0) {
       const report = await eventually(
-        () => lookAtStatus(sandbox, 'mesh-1'),
+        () => lookAtStatus(sandbox, 'mesh-1', laterMs),
         ({ problems }) => {
           const [problem, ...more] = problems.filter(({ peer }) => peer === 'mesh-2');
           return problem?.component === component && problem.class === reason && more.length === 0;

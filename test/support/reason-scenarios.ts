@@ -26,6 +26,8 @@ interface ReasonScenario {
   withKvstoremesh?: true;
   /** It is so already after the change; else mesh-1 has to dial mesh-2 anew. */
   atOnce?: true;
+  /** It is so if it stays for so long: before that it may be what each start goes through. */
+  laterMs?: number;
   /** Breaks it, and gives the way back. */
   change(mesh: ReasonMesh): Undo | Promise<Undo>;
 }
@@ -146,6 +148,7 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
   'config-not-retrieved': [
     {
       when: 'the peering file leads to another cluster that lets it in',
+      laterMs: 10 * 60_000,
       change: ({ setFiles, fileOf }) => setFiles({ 'mesh-2': fileOf('mesh-3') }),
     },
   ],
@@ -163,6 +166,10 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
     },
   ],
   syncing: [
+    {
+      when: 'the peering file leads to another cluster since a moment ago, which may not describe itself yet',
+      change: ({ setFiles, fileOf }) => setFiles({ 'mesh-2': fileOf('mesh-3') }),
+    },
     {
       when: "the peer's clustermesh-apiserver may not read what it should publish",
       change({ two }) {
@@ -240,7 +247,7 @@ export function reasonScenarios({ kvstoremesh }: { kvstoremesh: boolean }): void
       const undo = await scenario.change(mesh);
       try {
         if (!scenario.atOnce) mesh.redial();
-        await mesh.sees(reason as FailureClass, scenario.component);
+        await mesh.sees(reason as FailureClass, scenario.component, scenario.laterMs);
       } finally {
         await undo();
         mesh.redial();

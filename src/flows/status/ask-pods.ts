@@ -49,6 +49,8 @@ interface Poll {
   /** Pods to ask so far. */
   sampled: number;
   answered: number;
+  /** When the youngest clustermesh-apiserver that is not ending was started. */
+  servingMs?: number | undefined;
   /** What keeps all pods from being asked, thrown when everything under way has ended. */
   failure?: unknown;
 }
@@ -58,14 +60,15 @@ interface Poll {
  * expected of them, since their answers take longest. A pod that does not answer is an answer too.
  * @param expecting where it rejects, whoever has made it aborts the flow's signal
  * @param add is also told what replicas say through which nobody dials
- * @returns how many agents' pods were seen, asked or not, how many of them are left, and the nodes of these, as far as they are known
+ * @returns how many agents' pods were seen, asked or not, how many of them are left, and the nodes of these, as far as they are known;
+ *   `servingMs`: when the youngest clustermesh-apiserver was started, milliseconds since 1970
  */
 export async function askPods(
   flow: Flow,
   target: Target,
   options: AskOptions,
   { expecting, add }: { expecting: Promise<StatusExpectation>; add: StatusTally['add'] },
-): Promise<{ nodes: number; pods: number; on: ReadonlySet<string> }> {
+): Promise<{ nodes: number; pods: number; on: ReadonlySet<string>; servingMs: number | undefined }> {
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
   const dialler = options.redial ? expecting.then(diallerOf, () => undefined) : Promise.resolve(undefined);
   const counts = { listed: 0, gone: 0, sampled: 0, answered: 0 };
@@ -82,7 +85,7 @@ export async function askPods(
   };
   const isOn = async () => (await expecting).kvstoremesh;
   await Promise.all([askAll(poll, AGENTS, async () => true), askAll(poll, REPLICAS, isOn)]);
-  return { nodes: poll.listed, pods: poll.listed - poll.gone, on: poll.on };
+  return { nodes: poll.listed, pods: poll.listed - poll.gone, on: poll.on, servingMs: poll.servingMs };
 }
 
 function diallerOf({ enabled, kvstoremesh, peers }: StatusExpectation): StatusProgram | undefined {
@@ -102,6 +105,7 @@ async function askAll(poll: Poll, of: StatusProgram, isOn: () => Promise<boolean
     const { client } = poll.target;
     for await (const page of client.listPages(selectionOf(poll, of), { signal: poll.flow.signal })) {
       for (const pod of page.items.map((item) => factsOf(item, of))) {
+        if (of === REPLICAS && !pod.deleted) poll.servingMs = latest(poll.servingMs, pod.startedMs);
         if (of === AGENTS && pod.node !== undefined && !pod.deleted) poll.on.add(pod.node);
         if (poll.failure || pod.deleted || known.has(pod.uid) || !isSampled(poll, of)) continue;
         known.add(pod.uid);
@@ -123,6 +127,11 @@ async function askAll(poll: Poll, of: StatusProgram, isOn: () => Promise<boolean
     // An agent's successor is on its node and has been asked; a replica's is anywhere.
     if (gone === 0 || of === AGENTS) return;
   }
+}
+
+/** The later of two times, of which either may not be known. */
+function latest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 }
 
 /** Spreads the sample evenly over the list: the n-th node is asked when the wanted share passes a whole number. */
@@ -173,7 +182,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
       const { brokeOff, ...answer } = await askRunning(poll, of, exec);
       const next = brokeOff ? await successorIfKnown(poll, of, pod, deadline) : 'same';
       // Of the one agent that dials for all it is told that it could not, though its node is gone by now.
-      if (next === 'same' || (next === 'none' && of === AGENTS)) return { name, pod: pod.name, ...answer };
+      if (next === 'same' || (next === 'none' && of === AGENTS))
+        return { name, pod: pod.name, startedMs: pod.startedMs, ...answer };
       if (next === 'none') return undefined;
       pod = next;
     } catch (error) {

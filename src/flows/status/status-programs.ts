@@ -8,7 +8,7 @@ import {
   KVSTOREMESH_CONTAINER,
   KVSTOREMESH_TROUBLESHOOT,
 } from '../../mesh/objects/names.ts';
-import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import { isPodRunning, nodeOf, startedAt } from '../../mesh/objects/pods.ts';
 import { podSpec } from '../../mesh/objects/workload.ts';
 import {
   type RemoteClusterReport,
@@ -27,6 +27,8 @@ export interface PodFacts {
   hasProgram: boolean;
   running: boolean;
   deleted: boolean;
+  /** When its youngest container was started, milliseconds since 1970; undefined where it does not tell. */
+  startedMs: number | undefined;
 }
 
 /** Of a `troubleshoot` of one peer: its longest step is a dial that times out. */
@@ -76,6 +78,7 @@ export function factsOf(pod: KubeObject, { container }: StatusProgram): PodFacts
     hasProgram: podSpec(pod).containers?.some((one) => one.name === container) ?? false,
     running: isPodRunning(pod),
     deleted: deletionTimestamp !== undefined,
+    startedMs: startedAt(pod)?.getTime(),
   };
 }
 

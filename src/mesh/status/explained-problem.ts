@@ -89,17 +89,34 @@ interface Known {
   /** Whom agents lack that run under another name or id, and the fault that they do. */
   misnamed?: { fault: Fault; lacked: readonly string[] } | undefined;
   snapshot: ClusterSnapshot;
+  /** Since when the peer is lacked, and since when what is dialled runs, milliseconds since 1970; undefined where nothing tells. */
+  lackedSince?: number | undefined;
+  servingSince?: number | undefined;
   now: Date;
 }
 
 /**
+ * How long programs look for a peer's description of itself before Cilium calls it a failure (pkg/clustermesh/common/remote_cluster.go:
+ * clusterConfigRetrievalTimeout; they look again within 30 s). Each start of an agent, a KVStoreMesh or a clustermesh-apiserver goes through that.
+ */
+const RETRIEVED_WITHIN_MS = 3 * 60 * 1000;
+
+/** What every start goes through, and what it is as long as it may be that: its next step is to wait, not to begin again. */
+const OF_A_START: ReadonlyMap<FailureClass, FailureClass> = new Map([
+  ['config-not-retrieved', 'syncing'],
+  // A new etcd gets its users when it runs.
+  ['permission-denied', 'starting'],
+] as const);
+
+/**
  * A problem with the fault that explains it, where one does, of the cluster that lacks the peer, or of the peer; a peer that agents do not
- * know is late where it has been in their Secret for longer than it takes to get to them.
+ * know is late where it has been in their Secret for longer than it takes to get to them, and what each start goes through is called
+ * that as long as one may be why.
  */
 export function explained(
   problem: StatusProblem,
   report: StatusReport,
-  { own, peer, addresses, misnamed, snapshot, now }: Known,
+  { own, peer, addresses, misnamed, snapshot, lackedSince, servingSince, now }: Known,
 ): StatusProblem {
   const throughCache = problem.component === 'agent' && report.kvstoremesh.enabled;
   const candidates = [
@@ -125,9 +142,20 @@ export function explained(
   }
   const name = problem.component === 'agent' ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET;
   const changed = lastChange(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name))));
-  const patienceMs = problem.component === 'agent' ? TAKEN_UP_WITHIN_MS : RETAKEN_WITHIN_MS;
-  const isLate = changed !== undefined && now.getTime() - changed > patienceMs;
-  return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
+  const isWithin = (since: number | undefined, patienceMs: number) =>
+    since !== undefined && Math.abs(now.getTime() - since) <= patienceMs;
+  if (problem.class === 'not-configured') {
+    const patienceMs = problem.component === 'agent' ? TAKEN_UP_WITHIN_MS : RETAKEN_WITHIN_MS;
+    const isLate = changed !== undefined && !isWithin(Math.max(changed, lackedSince ?? 0), patienceMs);
+    return isLate ? { ...problem, class: 'not-taken-up' } : problem;
+  }
+  const passing = OF_A_START.get(problem.class);
+  if (passing === undefined) return problem;
+  const isOfServer = isWithin(servingSince, RETRIEVED_WITHIN_MS);
+  const isOfClient =
+    problem.class === 'config-not-retrieved' &&
+    (isWithin(lackedSince, RETRIEVED_WITHIN_MS) || isWithin(changed, RETAKEN_WITHIN_MS));
+  return isOfServer || isOfClient ? { ...problem, class: passing } : problem;
 }
 
 function explainedBy({ id, object }: Fault): readonly FailureClass[] {

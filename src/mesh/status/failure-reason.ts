@@ -117,7 +117,10 @@ const OWN: ServerWords = {
 };
 
 /** Whether the server that is dialled is the own cluster's. */
-export function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePlace): boolean {
+export function dialsOwnServer({
+  component = 'agent',
+  kvstoremesh = false,
+}: Pick<FailurePlace, 'component' | 'kvstoremesh'>): boolean {
   return component === 'agent' && kvstoremesh;
 }
 

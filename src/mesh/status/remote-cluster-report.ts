@@ -9,6 +9,8 @@ export interface RemoteClusterReport {
   connected?: boolean;
   status?: string;
   'num-failures'?: number;
+  /** When its last connection broke, in RFC 3339; of the year 1 where none has. */
+  'last-failure'?: string;
   /** Global Services that it knows of there: also those of a connection that is lost (Cilium's pkg/clustermesh/remote_cluster.go). */
   'num-shared-services'?: number;
   config?: { required?: boolean; retrieved?: boolean; 'cluster-id'?: number; kvstoremesh?: boolean };
@@ -28,6 +30,7 @@ const MOST_CLUSTERS = 1024;
 /** A cluster's name has at most 32 characters; this much is enough to show a wrong one. */
 const LONGEST_NAME = 64;
 const LONGEST_STATUS = 300;
+const LONGEST_TIME = 40;
 const MOST_SYNCED = 16;
 
 /**
@@ -59,6 +62,7 @@ export function remoteClusters(list: unknown): RemoteClusterReport[] | undefined
 function reportOf(entry: Record<string, unknown>, name: string): RemoteClusterReport {
   const { status, config, synced } = entry;
   const failures = entry['num-failures'];
+  const failure = entry['last-failure'];
   const shared = entry['num-shared-services'];
   return {
     name: copy(name, LONGEST_NAME),
@@ -66,6 +70,7 @@ function reportOf(entry: Record<string, unknown>, name: string): RemoteClusterRe
     connected: entry.connected === true,
     ...(typeof status === 'string' ? { status: copy(status, LONGEST_STATUS) } : {}),
     ...(typeof failures === 'number' ? { 'num-failures': failures } : {}),
+    ...(typeof failure === 'string' ? { 'last-failure': copy(failure, LONGEST_TIME) } : {}),
     ...(typeof shared === 'number' ? { 'num-shared-services': shared } : {}),
     ...(isRecord(config) ? { config: configOf(config) } : {}),
     ...(isRecord(synced) ? { synced: syncedOf(synced) } : {}),

@@ -30,10 +30,11 @@ import { expectedPeers, knownPeers } from '../peers/peers.ts';
 import { peersOnRecord } from '../peers/peers-on-record.ts';
 import { keptFor } from '../services/silence.ts';
 import { explained } from './explained-problem.ts';
+import { dialsOwnServer } from './failure-reason.ts';
 import { areStrangers, idOfFormer, withFormerForgotten } from './other-cluster.ts';
 import { bothHalvesLost, halfRecorded, peeringFaults } from './peering-faults.ts';
 import { isAlone, type StatusReport, UNREAD_NODES } from './status.ts';
-import type { SeenPeers } from './status-tally.ts';
+import { lackKey, type SeenPeers } from './status-tally.ts';
 
 /** What a cluster's agents said, and what it is configured with. */
 export interface PolledCluster extends Partial<SeenPeers> {
@@ -41,6 +42,8 @@ export interface PolledCluster extends Partial<SeenPeers> {
   snapshot: ClusterSnapshot;
   /** Who agents say that they are; absent where nobody was asked. */
   agents?: readonly AgentIdentity[] | undefined;
+  /** When its youngest clustermesh-apiserver was started, milliseconds since 1970; absent where nothing tells. */
+  servingMs?: number | undefined;
 }
 
 interface JudgedCluster extends PolledCluster, Record<'faults' | 'harmless', Fault[]> {
@@ -104,6 +107,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       problems: report.problems.map((problem) => {
         const named = clusterKnownAs(problem.peer, others);
         const peer = named && standing.find((other) => other.snapshot === named);
+        const isOfOwn = dialsOwnServer({ component: problem.component, kvstoremesh: report.kvstoremesh.enabled });
         return explained(problem, report, {
           own: faults,
           peer: peer?.faults ?? [],
@@ -113,6 +117,8 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
             explains,
           })),
           snapshot,
+          lackedSince: seen.lackedSince?.get(lackKey(problem)),
+          servingSince: isOfOwn ? seen.servingMs : peer?.servingMs,
           now,
         });
       }),

@@ -27,6 +27,13 @@ export interface SeenPeers {
   peerIds: ReadonlyMap<string, number>;
   /** The ids of the etcds that those who dial are connected to, by the name of the peer. */
   etcds: ReadonlyMap<string, readonly string[]>;
+  /** Since when somebody lacks a peer, at the earliest, as far as pods and connections tell, by {@link lackKey}; milliseconds since 1970. */
+  lackedSince: ReadonlyMap<string, number>;
+}
+
+/** Who lacks whom. */
+export function lackKey({ component, peer = '' }: Pick<StatusProblem, 'component' | 'peer'>): string {
+  return `${component} ${peer}`;
 }
 
 /** A mesh has at most 511 clusters; agents could report more. */
@@ -71,6 +78,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   const reached = new Set<string>();
   const peerIds = new Map<string, number>();
   const etcds = new Map<string, string[]>();
+  const lackedSince = new Map<string, number>();
   const dialling: StatusComponent = expected.kvstoremesh ? 'kvstoremesh' : 'agent';
   const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
 
@@ -100,6 +108,8 @@ export function createTally(expected: StatusExpectation, { details = false } = {
           addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], pod, heldOver: true });
         continue;
       }
+      const lack = lackKey({ component, peer });
+      lackedSince.set(lack, Math.min(lackedSince.get(lack) ?? Number.POSITIVE_INFINITY, tryingSince(result, report)));
       if (component === 'agent' && report && isHolding(report)) counts.holding = (counts.holding ?? 0) + 1;
       if (component === 'kvstoremesh' && result.idle) counts.idle = (counts.idle ?? 0) + 1;
       const failure = causeOf(failureOf(result, report, expected.clusterId));
@@ -166,7 +176,13 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     };
   }
 
-  return { add, report, seen: () => ({ reached: [...reached], peerIds, etcds }) };
+  return { add, report, seen: () => ({ reached: [...reached], peerIds, etcds, lackedSince }) };
+}
+
+/** Since when it tries to reach a peer: since it was started, or since its last connection broke; 0 where nothing tells. */
+function tryingSince({ startedMs = 0 }: PollResult, report: RemoteClusterReport | undefined): number {
+  const brokeMs = Date.parse(report?.['last-failure'] ?? '');
+  return Math.max(startedMs, Number.isNaN(brokeMs) ? 0 : brokeMs);
 }
 
 interface ComponentTally {

@@ -28,6 +28,8 @@ export interface PollResult {
   idle?: true | undefined;
   /** The pod that was asked. */
   pod?: string | undefined;
+  /** When its program was started, milliseconds since 1970; absent where its pod does not tell. */
+  startedMs?: number | undefined;
   /** Why a connection that it was to make anew failed, or could not be tried, by peer; absent where it was not asked to. */
   failingDials?: ReadonlyMap<string, FailureReason> | undefined;
 }
