@@ -1,5 +1,4 @@
 import { applySteps, asPlanned } from '../../kube/apply.ts';
-import { waitForList } from '../../kube/wait.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
@@ -12,8 +11,8 @@ import {
   usersOfAuthority,
 } from '../../mesh/enable/plan-disable.ts';
 import { stayingNotes } from '../../mesh/enable/staying.ts';
-import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
-import { livingPods } from '../../mesh/objects/pods.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
@@ -24,6 +23,7 @@ import { invitationsEndingWith } from '../invitation/pending.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { tellChanged } from '../write/tell-changed.ts';
+import { awaitFormerPodsGone, awaitPodsGone } from './await-pods-gone.ts';
 import { awaitRemoved } from './await-removed.ts';
 
 export interface DisableOptions {
@@ -32,6 +32,8 @@ export interface DisableOptions {
   waitMs: number | undefined;
   /** Whether the command that this is a part of goes on with it when it is run again; default true. */
   resumes?: boolean;
+  /** Hears that all is removed, before what goes by itself is waited for. */
+  onRemoved?: (() => void) | undefined;
 }
 
 /** What disable would remove from one cluster. */
@@ -116,12 +118,18 @@ const MOST_ROUNDS = 5;
 /** @returns false where nothing was removed, because what says who is connected had changed since it was read */
 async function removeAll(
   flow: Flow,
-  { client, namespace }: Target,
-  { steps }: DisableDraft,
-  { waitMs, resumes, isLast }: DisableOptions & { isLast: boolean },
+  target: Target,
+  { steps, snapshot }: DisableDraft,
+  { waitMs, resumes, isLast, onRemoved }: DisableOptions & { isLast: boolean },
 ): Promise<boolean> {
   const removals = steps.filter(({ action }) => action === 'delete');
-  if (removals.length === 0) return true;
+  if (removals.length === 0) {
+    // An earlier run has removed all, and may not have lived to see the pods go.
+    const isGone = !snapshot.objects.has(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+    if (isGone && waitMs !== undefined) await awaitFormerPodsGone(flow, target, waitMs);
+    return true;
+  }
+  const { client } = target;
   const remove = async (): Promise<boolean> => {
     const { error, journal } = await applySteps(client, removals, {
       materialise: asPlanned,
@@ -143,9 +151,10 @@ async function removeAll(
     remove,
   );
   if (!isRemoved) return false;
+  onRemoved?.();
   if (waitMs === undefined) return true;
   try {
-    await awaitGone(flow, { client, namespace }, removals, waitMs);
+    await awaitGone(flow, target, removals, waitMs);
   } catch (error) {
     tellChanged(error, removals);
     throw error;
@@ -154,25 +163,7 @@ async function removeAll(
 }
 
 /** Waits until what was removed is gone, with the pods of its Deployment. */
-async function awaitGone(
-  flow: Flow,
-  { client, namespace }: Target,
-  removals: readonly Step[],
-  waitMs: number,
-): Promise<void> {
-  await awaitRemoved(flow, client, removals, waitMs);
-  if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
-  await during(
-    flow,
-    {
-      doing: `${client.context}: waiting for the pods to terminate`,
-      done: `${client.context}: the pods are gone`,
-    },
-    () =>
-      waitForList(client, livingPods(namespace, APISERVER_SELECTOR), (pods) => (pods.length === 0 ? true : undefined), {
-        timeoutMs: waitMs,
-        signal: flow.signal,
-        waitingFor: `the pods of ${namespace}/${APISERVER} to go`,
-      }),
-  );
+async function awaitGone(flow: Flow, target: Target, removals: readonly Step[], waitMs: number): Promise<void> {
+  await awaitRemoved(flow, target.client, removals, waitMs);
+  if (removals.some(({ object }) => object.kind === 'Deployment')) await awaitPodsGone(flow, target, waitMs);
 }

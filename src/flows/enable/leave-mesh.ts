@@ -177,10 +177,14 @@ async function leaveMesh(
   const onWritten = () => {
     isWritten = true;
   };
+  let isRemoved = false;
+  const onRemoved = () => {
+    isRemoved = true;
+  };
   const parting = { parallel: PARALLEL, waitMs: options.waitMs, leaving: [context], onWritten };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
-    const final = await disableCluster(flow, target, draft, options);
+    const final = await disableCluster(flow, target, draft, { ...options, onRemoved });
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
     const { verified = true, warnings = [] } = parted ?? {};
     const known = [...draft.notes, ...warnings];
@@ -189,10 +193,12 @@ async function leaveMesh(
   } catch (error) {
     if (isWritten) tellChanged(error, peers.prepared?.plan.steps ?? []);
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
-    if (isWritten && parted.length > 0)
+    if (isWritten && parted.length > 0) {
+      const next = isRemoved ? 'waits for what is left of it' : 'disables it';
       flow.progress.warn(
-        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command disables it, without looking at them again`,
+        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command ${next}, without looking at them again`,
       );
+    }
     throw error;
   }
 }
