@@ -2,12 +2,16 @@ import pLimit from 'p-limit';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { agentsUnasked } from '../status/agents-unasked.ts';
 import { AGENTS, readAnswer } from '../status/status-programs.ts';
 import { awaitShutOut, type PartingWait } from './await-shut-out.ts';
 
 const LOOK_INTERVAL_MS = 500;
+/** Agents that are just being replaced can be asked within this time, as a rule. */
+const SETTLED_WITHIN_MS = 15_000;
 const EXECS_AT_A_TIME = 30;
 const EXEC_TIMEOUT_MS = 10_000;
 
@@ -50,13 +54,20 @@ async function awaitForgotten(
   { deadline, limit }: PartingWait,
 ): Promise<string[]> {
   const { context } = target.client;
+  const settledBy = Math.min(deadline, flow.clock.ms() + SETTLED_WITHIN_MS);
   for (;;) {
-    const { reporting, silent } = await limit(() => askAgents(target, peers));
+    const { reporting, silent, pods } = await limit(() => askAgents(target, peers));
     if (reporting.length === 0) {
-      if (silent.length === 0) return [];
-      return [
-        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; check again: ${meshctlCommand('clustermesh status', { context })}`,
-      ];
+      const unasked = await limit(() => agentsUnasked(flow, target, pods));
+      const unheard = [...silent, ...unasked];
+      if (unheard.length === 0) return [];
+      if (silent.length > 0 || flow.clock.ms() + LOOK_INTERVAL_MS > settledBy) {
+        return [
+          `context "${context}": ${unheard.join(', ')} did not say whether ${unheard.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; check again: ${meshctlCommand('clustermesh status', { context })}`,
+        ];
+      }
+      await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
+      continue;
     }
     if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
       throw new MeshctlError(
@@ -72,11 +83,11 @@ async function awaitForgotten(
   }
 }
 
-/** The pods that report one of the peers, and those that do not answer. */
+/** The pods that report one of the peers, and those that run and do not answer; `pods`: all of them. */
 async function askAgents(
   { client, namespace }: Target,
   peers: readonly string[],
-): Promise<{ reporting: string[]; silent: string[] }> {
+): Promise<{ reporting: string[]; silent: string[]; pods: KubeObject[] }> {
   const limit = pLimit(EXECS_AT_A_TIME);
   const pods = await client.listAll(livingPods(namespace, AGENTS.selector));
   const reporting: string[] = [];
@@ -96,5 +107,5 @@ async function askAgents(
     }),
   );
   await Promise.all(looks);
-  return { reporting, silent };
+  return { reporting, silent, pods };
 }

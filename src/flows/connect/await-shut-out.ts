@@ -2,12 +2,14 @@ import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import { replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import { describeCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { stillLetIn, tellsOfUser } from '../../mesh/connect/shut-out.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import {
+  APISERVER_SELECTOR,
   apiserverDeploymentRef,
   configMapRef,
   REMOTE_USERS_CONFIGMAP,
@@ -19,6 +21,7 @@ import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { ownUser } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
+import { isGoing } from '../../mesh/plan/going.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
 import { withServerCertificate } from '../../snapshot/read-for-parting.ts';
 import {
@@ -26,7 +29,7 @@ import {
   descriptionKey,
   type EtcdAnswer,
   isTimeToDoubt,
-  readyPods,
+  servingPods,
   untilSettled,
 } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
@@ -37,6 +40,9 @@ import type { Flow, Target } from '../flow.ts';
 const LOOK_INTERVAL_MS = 500;
 /** Where no etcd can be asked for its users, it is not for a moment. */
 const LOOKS_WITHOUT_ANSWER = 4;
+
+/** Pods that are just being replaced are gone, or can be asked, within this time, as a rule. */
+const SETTLED_WITHIN_MS = 15_000;
 
 /** etcd knows the certificate's user no more, or takes no certificate of that CA. */
 const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
@@ -152,13 +158,14 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
   const { client } = server;
   const ask = createAsker(flow, server);
   const question = { credential: certificate, key: descriptionKey(serverName) };
+  const settledBy = flow.clock.ms() + SETTLED_WITHIN_MS;
   let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
-    const ready = await readyPods(server);
-    if (ready.length === 0 && !former.isDeployed) return [];
-    if (ready.length === 0) return [noneReady(server, [former.client])];
+    const { ready, unready } = await servingPods(server);
+    const isLast = late || flow.clock.ms() >= settledBy;
+    if (ready.length === 0 && former.isDeployed) return [noneReady(server, [former.client])];
     const answers = (await ask(ready, question)).map(verdictOf);
-    if (answers.every((answer) => answer === 'refused')) return [];
+    if (answers.every((answer) => answer === 'refused')) return besideAll(server, unready, [former.client], isLast);
     const unasked = answers.find((answer) => answer instanceof Error);
     if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
       return [
@@ -179,13 +186,15 @@ async function awaitUsersGone(
   { deadline, limit }: PartingWait,
 ): Promise<string[]> {
   const { context } = server.client;
+  const settledBy = flow.clock.ms() + SETTLED_WITHIN_MS;
   let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
-    const ready = await readyPods(server);
-    if (ready.length === 0) return isDeployed ? [noneReady(server, peers)] : [];
+    const { ready, unready } = await servingPods(server);
+    const isLast = late || flow.clock.ms() >= settledBy;
+    if (ready.length === 0) return isDeployed ? [noneReady(server, peers)] : besideAll(server, unready, peers, isLast);
     const { users, unasked } = await readEtcdUsers(flow, server, snapshot);
     const letIn = peers.find((peer) => [...users.values()].some((names) => names.includes(remoteUserName(peer))));
-    if (users.size > 0 && unasked.length === 0 && letIn === undefined) return [];
+    if (users.size > 0 && unasked.length === 0 && letIn === undefined) return besideAll(server, unready, peers, isLast);
     looks += 1;
     if (letIn !== undefined && (late || isTimeToDoubt(looks))) {
       await requireStillOut({ server, client: letIn });
@@ -196,6 +205,27 @@ async function awaitUsersGone(
     const which = users.size > 0 ? `that of ${unasked.join(', ')} could not` : 'none could';
     return [`context "${context}": whether its etcd still lets ${names} in could not be verified: ${which} be asked`];
   });
+}
+
+/**
+ * What is to be said where each etcd that can be asked shuts the peers out.
+ * @param unready pods that cannot be asked
+ * @param isLast pods that are on their way are not waited for any more
+ * @returns undefined: look again
+ */
+function besideAll(
+  { client: { context }, namespace }: Target,
+  unready: readonly KubeObject[],
+  peers: readonly string[],
+  isLast: boolean,
+): string[] | undefined {
+  if (unready.length === 0) return [];
+  if (!isLast) return undefined;
+  const names = peers.map((peer) => `"${peer}"`).join(', ');
+  const pods = unready.map((pod) => `${pod.metadata.name} (${isGoing(pod) ? 'ending' : 'not ready'})`).join(', ');
+  return [
+    `context "${context}": whether the etcd of ${pods} still lets ${names} in could not be verified; see why: ${describeCommand({ context, namespace }, 'pods', { selector: APISERVER_SELECTOR })}`,
+  ];
 }
 
 function noneReady({ client: { context }, namespace }: Target, peers: readonly string[]): string {

@@ -5,6 +5,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
 import { isPodReady, livingPods } from '../../mesh/objects/pods.ts';
+import { podStatus } from '../../mesh/objects/workload.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type ClientCertificate, openEtcd } from './open-etcd.ts';
 
@@ -43,6 +44,19 @@ export function apiserverPods({ client, namespace }: Target): Promise<KubeObject
 /** Those whose etcd can be asked. */
 export async function readyPods(server: Target): Promise<KubeObject[]> {
   return (await apiserverPods(server)).filter((pod) => isPodReady(pod));
+}
+
+/**
+ * The pods with an etcd: those that are ready, which can be asked, and the others that may serve all the same: on a node that is cut off,
+ * beside a container that fails, or on the way out a pod lets in whom it let in before. One that has not begun is left out: its etcd will be
+ * empty, and gets the users that there are then.
+ */
+export async function servingPods(server: Target): Promise<{ ready: KubeObject[]; unready: KubeObject[] }> {
+  const pods = await apiserverPods(server);
+  return {
+    ready: pods.filter(isPodReady),
+    unready: pods.filter((pod) => podStatus(pod).phase === 'Running' && !isPodReady(pod)),
+  };
 }
 
 /**

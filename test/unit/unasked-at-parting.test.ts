@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { awaitParted } from '../../src/flows/connect/await-parted.ts';
+import type { Flow } from '../../src/flows/flow.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import type { Parting } from '../../src/mesh/connect/disconnect-plan.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { briskClock } from '../support/brisk-clock.ts';
+import { CHECKOUT } from '../support/schemas.ts';
+import { NOW, snapshotOf } from '../support/snapshots.ts';
+
+const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+const READY = { conditions: [{ type: 'Ready', status: 'True' }] };
+const ENDING = { deletionTimestamp: NOW.toISOString() };
+
+interface Agent {
+  phase?: string;
+  metadata?: object;
+  /** On a node that there is no more. */
+  isNodeGone?: true;
+  /** What exec gives; default: that it knows no peer. */
+  answer?: 'none' | 'fails';
+}
+
+/** Waits until agents have forgotten mesh-2. @param wanted by their DaemonSet; undefined: there is none */
+async function parted(agents: readonly Agent[], wanted: number | undefined, eachLook?: (look: number) => Agent[]) {
+  let looks = 0;
+  const podOf = ({ phase = 'Running', metadata = {}, isNodeGone }: Agent, index: number) => ({
+    metadata: { name: `cilium-${index}`, namespace: 'kube-system', ...metadata },
+    spec: { nodeName: isNodeGone ? 'gone' : `node-${index}` },
+    status: { phase },
+  });
+  const client = {
+    context: 'one',
+    async listAll({ kind }: { kind: string }) {
+      const nodes = [0, 1].map((index) => ({ metadata: { name: `node-${index}` }, spec: {}, status: READY }));
+      return kind === 'Node' ? nodes : (eachLook?.(++looks) ?? agents).map(podOf);
+    },
+    async collect(selection: { kind: string }, keep: (object: unknown) => unknown[]) {
+      return (await this.listAll(selection)).flatMap(keep);
+    },
+    get: async ({ kind }: ObjectRef) =>
+      kind === 'DaemonSet' && wanted !== undefined
+        ? { kind, metadata: { name: 'cilium' }, status: { desiredNumberScheduled: wanted } }
+        : undefined,
+    async exec({ pod }: { pod: string }) {
+      if (agents[Number(pod.at(-1))]?.answer === 'fails') throw new MeshctlError('ExecFailed', 'no');
+      return { stdout: '{"cluster-mesh":{"clusters":[]}}', stderr: '', exitCode: 0 };
+    },
+  };
+  const flow: Flow = {
+    progress: { start: () => silent, warn() {}, info() {} },
+    now: () => NOW,
+    clock: briskClock(),
+    signal: new AbortController().signal,
+    installation: CHECKOUT,
+  };
+  const snapshot = snapshotOf({ context: 'one' });
+  const parting = { snapshot, undialled: ['mesh-2'], unserved: [], partners: [] } as unknown as Parting;
+  const target = { client: client as unknown as ClusterClient, namespace: 'kube-system' };
+  return awaitParted(flow, [target], [parting], { timeoutMs: 60_000, parallel: 1 });
+}
+
+const AGENT: Agent = {};
+
+describe('that agents have forgotten a peer', () => {
+  it.each<[string, Agent[], number | undefined]>([
+    ['all of them said', [AGENT, AGENT], 2],
+    ['all said of nodes that there are', [AGENT, { phase: 'Running', metadata: ENDING, isNodeGone: true }], 1],
+    ['nobody need say where no node is to have one', [], 0],
+  ])('is seen where %s', async (_when, agents, wanted) => {
+    expect(await parted(agents, wanted)).toEqual([]);
+  });
+
+  it.each<[string, Agent[], number | undefined, string]>([
+    ['there is none at the time', [], 2, '2 of 2 agents (no pod) did not say'],
+    ['there is none, and no DaemonSet', [], undefined, 'agents (no pod) did not say'],
+    ['one has no pod', [AGENT], 2, '1 of 2 agents (no pod) did not say'],
+    ['one does not run yet', [AGENT, { phase: 'Pending' }], 2, 'cilium-1 (not running) did not say'],
+    ['one is ending', [AGENT, { metadata: ENDING }], 2, 'cilium-1 (ending) did not say'],
+    ['one does not answer', [AGENT, { answer: 'fails' }], 2, 'cilium-1 did not say'],
+  ])('is not called seen where %s', async (_when, agents, wanted, says) => {
+    const [warning, ...more] = await parted(agents, wanted);
+    expect(warning).toContain(`context "one": ${says} whether`);
+    expect(more).toEqual([]);
+  });
+
+  it('is seen once an agent that was just being replaced has its successor', async () => {
+    const ofLook = (look: number) => (look < 3 ? [AGENT, { metadata: ENDING }] : [AGENT, AGENT]);
+    expect(await parted([AGENT, AGENT], 2, ofLook)).toEqual([]);
+  });
+});
