@@ -2,7 +2,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { waitForObject } from '../../kube/wait.ts';
 import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
-import { givenAnother } from '../../mesh/apiserver/given-address.ts';
+import { givenAnother, stillAt } from '../../mesh/apiserver/given-address.ts';
 import { changeTypeCommand } from '../../mesh/apiserver/service-lack.ts';
 import { type Stall, stallOf } from '../../mesh/apiserver/stall.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -100,23 +100,28 @@ export async function awaitOtherAddress(
     return hosts.length > 0 && isOther ? hosts : undefined;
   };
   const what = wished === undefined ? 'whether the load balancer gets another address' : `the address ${wished}`;
-  try {
-    await during(
-      flow,
-      { doing: `${context}: waiting for ${what}`, done: (hosts) => `${context}: load balancer at ${hosts.join(', ')}` },
-      () =>
-        waitForObject(client, ref, arrived, {
-          timeoutMs: longestMs,
-          signal: flow.signal,
-          waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
-        }),
-    );
-  } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
-    const given = last.length > 0 ? last : await awaitAddress(flow, target, waitMs, longestMs);
-    if (wished !== undefined && !given.includes(wished)) return [givenAnother({ wished, given })];
-  }
-  return [];
+  const wait = () =>
+    waitForObject(client, ref, arrived, {
+      timeoutMs: longestMs,
+      signal: flow.signal,
+      waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
+    }).catch((error: unknown) => {
+      if (error instanceof MeshctlError && error.code === 'Timeout') return undefined;
+      throw error;
+    });
+  const found = await during(
+    flow,
+    {
+      doing: `${context}: waiting for ${what}`,
+      done: (hosts) => `${context}: load balancer at ${(hosts ?? last).join(', ') || 'no address yet'}`,
+      good: (hosts) => hosts !== undefined,
+    },
+    wait,
+  );
+  if (found) return [];
+  if (wished === undefined && last.length > 0) return [stillAt({ context, given: last, waitedMs: longestMs })];
+  const given = last.length > 0 ? last : await awaitAddress(flow, target, waitMs, longestMs);
+  return wished === undefined || given.includes(wished) ? [] : [givenAnother({ wished, given })];
 }
 
 /** What a run has made, and waits for. @throws MeshctlError `Conflict` where it is gone, as by a disable at the same time */
