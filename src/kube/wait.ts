@@ -1,4 +1,4 @@
-import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, isRefusal, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
@@ -32,7 +32,8 @@ export function waitForObject<T>(
  * Lists and watches until `accept` gives something other than undefined for the objects selected; it is asked once
  * for the list and again after each change, so no state is missed. A watch that ends is taken up again where it
  * ended; one that breaks or is too old (410) begins with a new list; where watching is not possible at all, lists are
- * taken at intervals. Only the first list must succeed: an API server that goes away meanwhile is waited for.
+ * taken at intervals. Only the first list must be let: an API server that goes away meanwhile is waited for, and one that refuses what it
+ * let before is asked once more.
  */
 export async function waitForList<T>(
   client: ClusterClient,
@@ -81,6 +82,7 @@ async function listState(
   signal: AbortSignal,
   pause?: (trouble: unknown) => Promise<void>,
 ): Promise<{ objects: Map<string, KubeObject>; resourceVersion: string }> {
+  let mayBeRefused = pause !== undefined;
   for (;;) {
     try {
       const objects = new Map<string, KubeObject>();
@@ -91,7 +93,10 @@ async function listState(
       }
       return { objects, resourceVersion };
     } catch (error) {
-      if (!pause || signal.aborted || !isTrouble(error)) throw error;
+      // What was let before, and is refused once, may be a login that is being renewed.
+      const isForgiven = mayBeRefused && error instanceof MeshctlError && isRefusal(error);
+      if (!pause || signal.aborted || !(isTrouble(error) || isForgiven)) throw error;
+      if (isForgiven) mayBeRefused = false;
       await pause(error);
     }
   }
@@ -139,9 +144,7 @@ function isTrouble(error: unknown): boolean {
 
 /** Whether lists may do instead of a watch: some users may list but not watch. */
 function isUnwatchable(error: unknown): boolean {
-  return (
-    isTrouble(error) || (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'Rejected'))
-  );
+  return isTrouble(error) || (error instanceof MeshctlError && isRefusal(error));
 }
 
 function identityOf({ metadata }: KubeObject): string {

@@ -182,6 +182,27 @@ describe('watches that do not last', () => {
     await expect(waitForObject(client, REF, isDone, options())).rejects.toMatchObject({ code: 'ApiFailure' });
   });
 
+  const refusedWith: Readonly<Record<string, Handle>> = {
+    Unauthenticated: (_, response) => sendJson(response, 401, failure(401, 'Unauthorized', 'Unauthorized')),
+    Forbidden: (_, response) => sendJson(response, 403, failure(403, 'Forbidden', 'configmaps is forbidden')),
+  };
+  test.each(Object.entries(refusedWith))(
+    'what was let, and is refused once (%s), is asked once more',
+    async (_, no) => {
+      const { client } = await serve(
+        [(_, response) => list(response, 5, 'new'), no, (_, response) => list(response, 9, 'done')],
+        [no],
+      );
+      expect(await waitForObject(client, REF, isDone, options())).toBe('done');
+    },
+  );
+
+  test.each(Object.entries(refusedWith))('and ends the wait where it is refused again (%s)', async (code, no) => {
+    const { client, asked } = await serve([(_, response) => list(response, 5, 'new'), no], [no]);
+    await expect(waitForObject(client, REF, isDone, options())).rejects.toMatchObject({ code });
+    expect(asked().filter((what) => what === 'list').length).toBeLessThan(6);
+  });
+
   test('a user who may list but not watch takes lists', async () => {
     const message =
       'configmaps is forbidden: User "jane" cannot watch resource "configmaps" in API group "" in the namespace "n"';

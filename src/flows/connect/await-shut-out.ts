@@ -160,6 +160,8 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
   const question = { credential: certificate, key: descriptionKey(serverName) };
   const settledBy = flow.clock.ms() + SETTLED_WITHIN_MS;
   let looks = 0;
+  // What is refused after it was let, as by a login that is being renewed, is asked once more.
+  let mayBeForgiven = false;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const { ready, unready } = await servingPods(server);
     const isLast = late || flow.clock.ms() >= settledBy;
@@ -167,7 +169,9 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
     const answers = (await ask(ready, question)).map(verdictOf);
     if (answers.every((answer) => answer === 'refused')) return besideAll(server, unready, [former.client], isLast);
     const unasked = answers.find((answer) => answer instanceof Error);
-    if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
+    const isForgiven = mayBeForgiven || !unasked || mayPass(unasked);
+    mayBeForgiven = !unasked;
+    if (unasked && !answers.includes('let in') && (late || !isForgiven)) {
       return [
         `context "${client.context}": whether its etcd still lets "${former.client}" in could not be verified (${unasked.message})`,
       ];

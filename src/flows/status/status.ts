@@ -1,5 +1,6 @@
 import { misnamedAgents } from '../../mesh/cilium/agent-identity.ts';
 import { firstOf } from '../../mesh/counted.ts';
+import { isRefusal, type MeshctlError } from '../../mesh/errors.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
@@ -188,8 +189,11 @@ export async function waitForHealth(
   let stuckSince: number | undefined;
   let isExplained = false;
   const known = nothingKnown();
+  const refusals = countRefusals();
+  const mayPass = (error: MeshctlError) =>
+    isPassing(error) || (isRefusal(error) && targets.every(({ client }) => refusals.mayForgive(client.context)));
   const look = async (more: Pick<PollOptions, 'redial'> = {}) =>
-    identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, isPassing), known);
+    identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, mayPass), known);
   const told = new Set<string>();
   const tellOnce = ({ context, says, hint }: Standstill): void => {
     const words = `context "${context}": ${says}; to mend it → ${hint}`;
@@ -215,7 +219,7 @@ export async function waitForHealth(
       const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
-      if (isVain || isRefused(seen) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
+      if (isVain || refusals.areFinal(seen) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && seen.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
         const isSure = isQuiet || !seen.reports.some(({ faults }) => faults.some(mayBeOfAnother));
@@ -230,14 +234,36 @@ export async function waitForHealth(
   }
 }
 
-/** Whether an API server does not let the user ask, by rights or by a rule: without that no look will find all well. */
-function isRefused({ reports, unreachable }: Look): boolean {
+/**
+ * The clusters that do not let the user ask, by rights or by a rule: without that no look will find all well. One that has answered before
+ * may be looked at once more, as where a login is being renewed.
+ */
+function countRefusals() {
+  const answered = new Set<string>();
+  let former = new Set<string>();
+  const mayForgive = (context: string) => answered.has(context) && !former.has(context);
+  return {
+    mayForgive,
+    /** Whether one of them is to be believed. */
+    areFinal(seen: Look): boolean {
+      const refusing = refusingIn(seen);
+      const areFinal = refusing.some((context) => !mayForgive(context));
+      for (const { context } of seen.reports) if (!refusing.includes(context)) answered.add(context);
+      former = new Set(refusing);
+      return areFinal;
+    },
+  };
+}
+
+function refusingIn({ reports, unreachable }: Look): string[] {
   const isByRule = (report: StatusReport) =>
     report.problems.some((problem) => {
       const rule = ruleAgainstAsking(report, problem);
       return rule !== undefined && rule.mayPass === undefined;
     });
-  return unreachable.some((cluster) => !isPassing(cluster)) || reports.some(isByRule);
+  return [...unreachable.filter((cluster) => !isPassing(cluster)), ...reports.filter(isByRule)].map(
+    ({ context }) => context,
+  );
 }
 
 /**
