@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { type EtcdKeyRead, readKey } from '../../etcd/read.ts';
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
 import { isPodReady, livingPods } from '../../mesh/objects/pods.ts';
@@ -106,7 +106,7 @@ export function isTimeToDoubt(looks: number): boolean {
 }
 
 /**
- * Looks again and again until there is a result.
+ * Looks again and again until there is a result. A look that an API server fails which may answer later, as one that restarts, is none.
  * @param look told at the deadline that it is the last one: it then gives a result or throws
  */
 export async function untilSettled<T>(
@@ -116,7 +116,10 @@ export async function untilSettled<T>(
 ): Promise<T> {
   for (;;) {
     const last = flow.clock.ms() + intervalMs >= deadline;
-    const settled = await limit(() => look(last));
+    const settled = await limit(() => look(last)).catch((error: unknown) => {
+      if (last || flow.signal.aborted || !(error instanceof MeshctlError) || !mayAnswerLater(error)) throw error;
+      return undefined;
+    });
     if (settled !== undefined) return settled;
     if (last) throw new MeshctlError('Bug', 'the last attempt gave no result');
     await flow.clock.sleep(intervalMs, flow.signal);

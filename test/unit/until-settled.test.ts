@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { untilSettled } from '../../src/flows/etcd/ask-etcd.ts';
+import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
+
+/** A clock on which waits take no time. */
+function settling() {
+  let ms = 0;
+  const clock = {
+    ms: () => ms,
+    sleep: async (forMs: number) => {
+      ms += forMs;
+    },
+  };
+  const flow = { signal: new AbortController().signal, clock } as unknown as Parameters<typeof untilSettled>[0];
+  const until = <T>(look: (last: boolean, number: number) => T | undefined, deadline = 1000) => {
+    let looks = 0;
+    return untilSettled(flow, { deadline, intervalMs: 100 }, async (last) => {
+      looks += 1;
+      return look(last, looks);
+    });
+  };
+  return until;
+}
+const fail = (code: ErrorCode, details = {}): never => {
+  throw new MeshctlError(code, 'no', { details });
+};
+
+describe('what is looked at until it is settled', () => {
+  it.each<ErrorCode>(['ClusterUnreachable', 'ApiFailure', 'Timeout'])(
+    'outlasts an API server that is away for a while (%s)',
+    async (code) => {
+      const until = settling();
+      expect(await until((_, number) => (number < 4 ? fail(code) : number))).toBe(4);
+    },
+  );
+
+  it('fails with it where it stays away until the end', async () => {
+    let looks = 0;
+    const away = settling()(() => {
+      looks += 1;
+      return fail('ClusterUnreachable');
+    });
+    await expect(away).rejects.toMatchObject({ code: 'ClusterUnreachable' });
+    expect(looks).toBe(10);
+  });
+
+  it.each([
+    ['a refusal', 'Forbidden', {}],
+    ['an address with the certificate of another', 'ClusterUnreachable', { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }],
+    ['what is decided', 'Conflict', {}],
+  ] as const)('ends at once by %s', async (_what, code, details) => {
+    let looks = 0;
+    const refused = settling()(() => {
+      looks += 1;
+      return fail(code, details);
+    });
+    await expect(refused).rejects.toMatchObject({ code });
+    expect(looks).toBe(1);
+  });
+});
