@@ -1,8 +1,11 @@
-import { errorOfAbort, isRefusal, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, isRefusal, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
 import type { Selection } from './list-watch.ts';
+
+/** For the first list: one that stays away for longer may not come back, and nothing was seen yet that is worth a whole wait. */
+const FIRST_OUTAGE_MS = 60_000;
 
 export interface WaitOptions {
   timeoutMs: number;
@@ -32,7 +35,7 @@ export function waitForObject<T>(
  * Lists and watches until `accept` gives something other than undefined for the objects selected; it is asked once
  * for the list and again after each change, so no state is missed. A watch that ends is taken up again where it
  * ended; one that breaks or is too old (410) begins with a new list; where watching is not possible at all, lists are
- * taken at intervals. Only the first list must be let: an API server that goes away meanwhile is waited for, and one that refuses what it
+ * taken at intervals. Only the first list must be let: an API server that goes away is waited for, and one that refuses what it
  * let before is asked once more.
  */
 export async function waitForList<T>(
@@ -44,8 +47,16 @@ export async function waitForList<T>(
   const deadline = timeoutSignal(timeoutMs);
   const { signal, unlink } = linkSignals(own, deadline);
   let lastTrouble: unknown;
+  let isListed = false;
   try {
-    let state = await listState(client, selection, signal);
+    let leftMs = FIRST_OUTAGE_MS;
+    let state = await listState(client, selection, signal, { isFirst: true }, (trouble) => {
+      lastTrouble = trouble;
+      leftMs -= pollIntervalMs;
+      if (leftMs < 0 || !(trouble instanceof MeshctlError && mayAnswerLater(trouble))) throw trouble;
+      return client.sleep(pollIntervalMs, signal);
+    });
+    isListed = true;
     for (;;) {
       const found = accept([...state.objects.values()]);
       if (found !== undefined) return found;
@@ -53,13 +64,15 @@ export async function waitForList<T>(
       if (seen.found !== undefined) return seen.found;
       // A watch that worked for a while is worth a new one at once; else this loop would be a busy one.
       if (!seen.progressed) await client.sleep(pollIntervalMs, signal);
-      state = await listState(client, selection, signal, (trouble) => {
+      state = await listState(client, selection, signal, { isFirst: false }, (trouble) => {
         lastTrouble = trouble;
         return client.sleep(pollIntervalMs, signal);
       });
     }
   } catch (error) {
     if (own.aborted) throw errorOfAbort(own);
+    // What was never seen was not waited for.
+    if (deadline.aborted && !isListed && lastTrouble !== undefined) throw lastTrouble;
     if (deadline.aborted) {
       throw new MeshctlError('Timeout', `context "${client.context}": waited ${timeoutMs / 1000} s for ${waitingFor}`, {
         cause: lastTrouble,
@@ -73,16 +86,17 @@ export async function waitForList<T>(
 }
 
 /**
- * The objects now. With `pause`, an API server that is away (restarting, say) is waited for: a wait that has begun
- * should outlast that.
+ * The objects now. An API server that is away (restarting, say) is waited for: a wait that has begun should outlast that, and one that
+ * begins comes after other requests of its run.
  */
 async function listState(
   client: ClusterClient,
   selection: Selection,
   signal: AbortSignal,
-  pause?: (trouble: unknown) => Promise<void>,
+  { isFirst }: { isFirst: boolean },
+  pause: (trouble: unknown) => Promise<void>,
 ): Promise<{ objects: Map<string, KubeObject>; resourceVersion: string }> {
-  let mayBeRefused = pause !== undefined;
+  let mayBeRefused = !isFirst;
   for (;;) {
     try {
       const objects = new Map<string, KubeObject>();
@@ -95,7 +109,7 @@ async function listState(
     } catch (error) {
       // What was let before, and is refused once, may be a login that is being renewed.
       const isForgiven = mayBeRefused && error instanceof MeshctlError && isRefusal(error);
-      if (!pause || signal.aborted || !(isTrouble(error) || isForgiven)) throw error;
+      if (signal.aborted || !(isTrouble(error) || isForgiven)) throw error;
       if (isForgiven) mayBeRefused = false;
       await pause(error);
     }

@@ -177,9 +177,22 @@ describe('watches that do not last', () => {
     expect(await waitForObject(client, REF, isDone, options())).toBe('done');
   });
 
-  test('but not one that is away from the start', async () => {
+  test('also one that is away when the wait begins', async () => {
+    const { client } = await serve(
+      [
+        ...Array(4).fill((request: SeenRequest) => request.socket.destroy()),
+        (_, response) => list(response, 9, 'done'),
+      ],
+      [],
+    );
+    expect(await waitForObject(client, REF, isDone, options())).toBe('done');
+  });
+
+  test('but not for ever one that does not come, of which the failure is told', async () => {
     const { client } = await serve([(_, response) => sendJson(response, 500, failure(500, 'InternalError', 'no'))], []);
-    await expect(waitForObject(client, REF, isDone, options())).rejects.toMatchObject({ code: 'ApiFailure' });
+    const looking = options({ pollIntervalMs: 40_000, timeoutMs: 60_000 });
+    client.sleep = async () => undefined;
+    await expect(waitForObject(client, REF, isDone, looking)).rejects.toMatchObject({ code: 'ApiFailure' });
   });
 
   const refusedWith: Readonly<Record<string, Handle>> = {
