@@ -9,12 +9,13 @@ import { found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 let one: SandboxCluster;
+let two: SandboxCluster;
 
 const FINALIZER = 'example.com/held';
 const SERVICE = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
 
 beforeAll(async () => {
-  ({ sandbox, meshctl, one } = await startConnectedMesh({ nodes: 1 }));
+  ({ sandbox, meshctl, one, two } = await startConnectedMesh({ nodes: 1 }));
 });
 
 const undos: (() => void)[] = [];
@@ -84,6 +85,40 @@ describe('an object that is being deleted', () => {
     expect(exitCode, stderr).toBe(1);
     expect(stderr).toContain(`Service default/web is being deleted, held by its finalizer ${FINALIZER}`);
     expect(one.store.get(SERVICE)).toEqual(before);
+  });
+
+  it.each([
+    ['one that is there', true],
+    ['one that is to be copied', false],
+  ])('and is a namespace takes no Service, nor changes %s', async (_which, isThere) => {
+    const home = isThere ? 'leaving' : 'leaving-too';
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: home };
+    const service = { ...SERVICE, namespace: home };
+    const put = ({ store }: SandboxCluster, object: object) => store.create(object as KubeObject, 'test');
+    const content = { ...service, metadata: { name: 'web', namespace: home }, spec: { ports: [{ port: 80 }] } };
+    for (const cluster of [one, two]) put(cluster, { ...namespace, metadata: { name: home } });
+    put(two, content);
+    const finalizers = [FINALIZER];
+    // What is left in it keeps a namespace.
+    put(one, { ...refs.configMap('left'), metadata: { name: 'left', namespace: home, finalizers } });
+    if (isThere) put(one, { ...content, metadata: { ...content.metadata, finalizers } });
+    one.store.delete(namespace);
+    undos.push(() => {
+      for (const ref of [{ ...refs.configMap('left'), namespace: home }, service]) letGo(ref);
+      two.store.delete(namespace);
+    });
+    const held = found(one.store.get(namespace), home);
+    expect(held.metadata.deletionTimestamp).toBeDefined();
+    const global = ['service', 'global', `${home}/web`, '--context', 'mesh-1,mesh-2', '--create-missing'];
+    for (const argv of [[...global, '--dry-run'], global]) {
+      const { exitCode, stdout, stderr } = await meshctl(argv);
+      expect(exitCode, stdout + stderr).toBe(1);
+      expect(stderr).toMatch(
+        /context "mesh-1": (Namespace leaving|Service leaving\/web|Namespace leaving-too) is being deleted/,
+      );
+      expect(stderr).toMatch(/kubectl --context mesh-1 (-n \S+ )?wait --for=delete (namespace|service)\//);
+    }
+    expect(found(two.store.get(service), 'web').metadata.annotations ?? {}).toEqual({});
   });
 
   it('is waited for by disable, which does not call it removed', async () => {

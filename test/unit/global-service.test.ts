@@ -35,3 +35,24 @@ it('one that has no backends is not made global, and can be taken out', () => {
   expect(() => plan({ createMissing: false })).toThrow('is of type ExternalName');
   expect(plan('not-global').steps.map(({ action }) => action)).toEqual(['update']);
 });
+
+it.each([
+  ['copied to', false],
+  ['changed in', true],
+])('is not %s a cluster whose namespace is being deleted', (_what, isThere) => {
+  const metadata = { name: 'web', namespace: 'shop' };
+  const live = { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } };
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const goingNamespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', deletionTimestamp } };
+  const sites = [
+    { context: 'one', live, namespaceExists: true },
+    { context: 'two', live: isThere ? live : undefined, namespaceExists: true, goingNamespace },
+  ];
+  expect(() => planGlobalService(serviceRef('shop', 'web'), sites, { createMissing: true })).toThrow(
+    expect.objectContaining({
+      code: 'Conflict',
+      message: 'context "two": Namespace shop is being deleted',
+      hint: 'Run the same command again once it is gone: kubectl --context two wait --for=delete namespace/shop --timeout=5m',
+    }),
+  );
+});

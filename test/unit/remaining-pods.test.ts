@@ -16,7 +16,7 @@ it.each([
     'wait --for=delete pod/a --timeout=5m',
     'They are held',
   ],
-  ['that nobody deletes it', {}, 'delete pods a', 'Nobody deletes them any more'],
+  ['that nobody deletes it', {}, 'delete pods a', 'No one deletes them any more'],
 ])('a pod that is left because of %s is told with what ends it', (_why, metadata, command, says) => {
   const { message, hint, code, details } = podsRemain(PLACE, [pod('a', metadata)], 5000);
   expect([code, details.pods]).toEqual(['Timeout', ['a']]);

@@ -1,4 +1,5 @@
 import { kubectlCommand } from '../../mesh/command-line.ts';
+import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import {
   annotationChanges,
@@ -29,7 +30,8 @@ export async function planGlobalServiceIn(
           client.get(ref),
           client.get({ apiVersion: 'v1', kind: 'Namespace', name: service.namespace }),
         ]);
-        return { context: client.context, namespaceExists: namespace !== undefined, live };
+        const goingNamespace = isGoing(namespace) ? namespace : undefined;
+        return { context: client.context, namespaceExists: namespace !== undefined, goingNamespace, live };
       }),
     ),
   );

@@ -38,7 +38,7 @@ function wayOn(place: { context: string; namespace: string }, pods: readonly Kub
   const named = (some: readonly KubeObject[]) => ['pods', ...some.map((pod) => pod.metadata.name)];
   const left = pods.filter((pod) => !isGoing(pod));
   if (left.length > 0)
-    return `Nobody deletes them any more, so do that: ${kubectlCommand(place, ['delete', ...named(left)])}`;
+    return `No one deletes them any more, so do that: ${kubectlCommand(place, ['delete', ...named(left)])}`;
   const held = pods.filter((pod) => heldBy(pod) !== '');
   if (held.length > 0) return `They are held: ${waitForEnd(context, held)}`;
   const force = kubectlCommand(place, ['delete', ...named(pods), '--grace-period=0', '--force']);

@@ -3,8 +3,8 @@ import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-object.ts';
 import { LAST_APPLIED } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { requireStaying } from '../plan/going.ts';
-import type { Change, Plan, Step } from '../plan/plan.ts';
+import { beingDeleted, requireStaying } from '../plan/going.ts';
+import { type Change, isChange, type Plan, type Step } from '../plan/plan.ts';
 import { type Affinity, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import { serviceImportOf } from './derived.ts';
 import { isExternalName, ownClusterOnly } from './own-cluster.ts';
@@ -13,6 +13,8 @@ import { isExternalName, ownClusterOnly } from './own-cluster.ts';
 export interface ServiceSite {
   context: string;
   namespaceExists: boolean;
+  /** Its namespace, where that is being deleted, with all that is in it and nothing more to come. */
+  goingNamespace?: KubeObject | undefined;
   /** Absent where there is none. */
   live?: KubeObject | undefined;
 }
@@ -39,7 +41,7 @@ export function serviceRef(namespace: string, name: string): ObjectRef {
  * The steps that make a Service global in all these clusters, or no longer global. Annotations under their older names
  * get the newer ones, with the value that counts.
  * @throws MeshctlError `NotFound` where a cluster lacks the Service (unless it may be copied) or its namespace, `Rejected`
- * for one that has no backends of its own to share, that is of use in its own cluster only or that Cilium's operator derives, `Conflict` for one that is being deleted
+ * for one that has no backends of its own to share, that is of use in its own cluster only or that Cilium's operator derives, `Conflict` for one that is being deleted, or whose namespace is
  */
 export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[], intent: GlobalIntent): Plan {
   const source = sites.find(({ live }) => live)?.live;
@@ -53,7 +55,15 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
   }
   const steps = sites.map((site) => planSite(ref, site, source, intent));
   requireStaying(steps);
+  requireStayingHomes(sites.filter(({ context }) => steps.some((step) => step.cluster === context && isChange(step))));
   return { steps };
+}
+
+/** @throws MeshctlError `Conflict` where the namespace of a Service that is to be written is being deleted */
+function requireStayingHomes(written: readonly ServiceSite[]): void {
+  const going = written.flatMap(({ context, goingNamespace: object }) => (object ? [{ context, object }] : []));
+  const [first, ...more] = going;
+  if (first) throw beingDeleted(first, ...more);
 }
 
 /** One that is global all the same, because it was made that later, say, can be taken out like any other. */
