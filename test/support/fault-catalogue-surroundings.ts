@@ -83,6 +83,7 @@ export const SURROUNDING_FAULTS: readonly FaultEntry[] = [
     ...COMMON,
     id: 'third-cluster-without-context',
     what: 'mesh-1 dials one more cluster, which is gone and to which no context leads',
+    gone: ['<context of mesh-3>'],
     arrange: ({ one }) => {
       setSecret(one, 'cilium-kvstoremesh', {
         'mesh-3': remotePeerFile('mesh-3', { addresses: ['172.18.3.100:2379'] }, 'common-'),

@@ -39,6 +39,8 @@ export interface FaultEntry {
   evidence?: RegExp;
   /** What an operator fills in where a hint has a placeholder. */
   fill?: Readonly<Record<string, string>>;
+  /** The placeholders for what is gone: an operator types no command that is for it alone. */
+  gone?: readonly string[];
   /** Not so yet, and why. */
   pending?: Partial<Record<Aspect, string>>;
 }

@@ -39,7 +39,7 @@ export async function follow(
 ): Promise<number> {
   let mending = 0;
   for (const command of commands) {
-    if (isLook(command)) continue;
+    if (isLook(command) || fault.gone?.some((placeholder) => command.argv.includes(placeholder))) continue;
     mending += 1;
     const result = await type(mesh, fault, command);
     log.push(`${'  '.repeat(depth)}$ ${command.line}    # exit ${result.exitCode}`);

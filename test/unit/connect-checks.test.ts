@@ -87,6 +87,16 @@ describe('what is wrong with a mesh', () => {
       ['fail pod-cidr-overlap'],
     ],
     [
+      'a range of Kubernetes on a node that is new, where there is only the CiliumNode of one that is gone',
+      { config: { ipam: 'kubernetes' }, overrides: { ciliumPodCidrs: ['10.9.0.0/24'], nodes: [node('10.1.0.0/24')] } },
+      ['fail pod-cidr-overlap'],
+    ],
+    [
+      'a range of Kubernetes of a node that is gone, which has its CiliumNode still',
+      { config: { ipam: 'kubernetes' }, overrides: { ciliumPodCidrs: ['10.1.0.0/24'], nodes: [node('10.9.0.0/24')] } },
+      ['fail pod-cidr-overlap'],
+    ],
+    [
       'the same pool, whatever nodes have of it today',
       { config: { 'cluster-pool-ipv4-cidr': '10.0.0.0/8' } },
       ['warn pod-cidr-overlap'],

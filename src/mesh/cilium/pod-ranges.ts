@@ -45,7 +45,9 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   const ipam = config.ipam ?? 'cluster-pool';
   const notRead = own === undefined ? ', and its CiliumNodes could not be read' : '';
   if (ipam === 'kubernetes') {
-    return { given: rangesIn(own?.length ? own : ofNodes), pools: [], otherwise: 'its nodes have no podCIDRs' };
+    // The CiliumNode of a node that has just come is not there yet, and that of one that is gone is, until Cilium's operator looks (every
+    // five minutes: nodes-gc-interval); as long as it is there, other clusters send what is for its range to it.
+    return { given: rangesIn([...(own ?? []), ...ofNodes]), pools: [], otherwise: 'its nodes have no podCIDRs' };
   }
   if (hasAddressesOfCloud(config)) {
     const given = (snapshot.podSubnets ?? []).flatMap(({ network, cidr }) => rangesIn([cidr], network));
