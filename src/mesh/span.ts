@@ -1,5 +1,5 @@
 import { MeshctlError } from './errors.ts';
-import { isWholeHours, SHORTEST_VALIDITY_MS } from './rotation/lifetime.ts';
+import { inWholeHours, SHORTEST_VALIDITY_MS } from './rotation/lifetime.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -8,15 +8,19 @@ export function parseSpan(text: string): number {
   return sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g, 'Write it like 30d, 8760h or 1h30m.');
 }
 
-/** How long a certificate is to be good. @returns milliseconds. @throws MeshctlError `Usage` for less than a day, and for no whole hours */
+/**
+ * How long a certificate is to be good, in whole hours, which is what can be kept for the certificates after it.
+ * @returns milliseconds, no more than asked
+ * @throws MeshctlError `Usage` for less than a day
+ */
 export function parseValidity(text: string): number {
   const validityMs = parseSpan(text);
-  if (validityMs >= SHORTEST_VALIDITY_MS && isWholeHours(validityMs)) return validityMs;
-  const why =
-    validityMs < SHORTEST_VALIDITY_MS
-      ? 'is too short: certificates would expire before their peers could renew them'
-      : 'is not a whole number of hours, which is what can be kept for the certificates after these';
-  throw new MeshctlError('Usage', `"${text}" ${why}`, { hint: 'Give 24h or more, like 90d or 8760h.' });
+  if (validityMs >= SHORTEST_VALIDITY_MS) return inWholeHours(validityMs);
+  throw new MeshctlError(
+    'Usage',
+    `"${text}" is too short: certificates would expire before their peers could renew them`,
+    { hint: 'Give 24h or more, like 90d or 8760h.' },
+  );
 }
 
 /** The sum of the amounts in a text, of which nothing else may be left. @returns milliseconds. @throws MeshctlError `Usage` */

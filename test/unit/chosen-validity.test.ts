@@ -15,7 +15,7 @@ const MINUTES = [0, 1, 2, 5, 6, 14, 15, 16, 30, 45, 55, 59];
 const LEFT_MS = [24, 40 * 24, 365 * 24].flatMap((hours) =>
   MINUTES.flatMap((minutes) => [0, 1, 30].map((seconds) => hours * HOUR_MS + minutes * 60_000 + seconds * 1000)),
 );
-const CHOSEN = ['24h', '36h', '40d', '90d', '365d', '1095d', '999999d'];
+const CHOSEN = ['24h', '25h30m', '36h', '40d', '90d', '365d', '1095d', '999999d'];
 
 it.each(CHOSEN)('what was chosen for a certificate is known of it, or nothing is: %s', (chosen) => {
   const keys = KEY_PAIRS['P-256']();

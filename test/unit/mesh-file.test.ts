@@ -270,6 +270,10 @@ topology: {type: hubs, hubs: [alpha]}
     expect(faultsIn(spec(CLUSTERS + text)).map((line) => line.replace(/^mesh\.yaml:\d+:\d+: /, ''))).toEqual([says]);
   });
 
+  it('takes a validity of no whole hours, as files have it that were written before', () => {
+    expect(faultsIn(spec(`${CLUSTERS}topology: {type: mesh}\ndefaults: {enable: {certValidity: 25h30m}}`))).toEqual([]);
+  });
+
   it.each([
     ['an empty file', '', 'mesh.yaml:1:1: there is no document in it'],
     [

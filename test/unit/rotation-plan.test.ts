@@ -13,7 +13,7 @@ import { expiredIn } from '../../src/mesh/rotation/expiry.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation/lifetime.ts';
 import { hasWork, planRotation } from '../../src/mesh/rotation/phases.ts';
 import { type RotationChoice, scopeRotation } from '../../src/mesh/rotation/scope.ts';
-import { parseSpan } from '../../src/mesh/span.ts';
+import { parseSpan, parseValidity } from '../../src/mesh/span.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -148,8 +148,12 @@ describe('what a rotation makes anew', () => {
     ['whole days, dated back by minutes', 90 * DAY_MS + 300_000, undefined, 90 * DAY_MS],
     ['whole days, dated back as meshctl does', 90 * DAY_MS + DATED_BACK_MS, undefined, 90 * DAY_MS],
     ['hours', 36 * 3_600_000, undefined, 36 * 3_600_000],
+    ['hours, dated back by half a minute, as Vault does', 30 * DAY_MS + 30_000, undefined, 30 * DAY_MS],
+    ['hours, dated back by a minute, as step-ca does', DAY_MS + 60_000, undefined, DAY_MS],
+    ['hours, but for the last second', DAY_MS - 1000, undefined, DAY_MS],
+    ['no whole hours, as meshctl of old issued it', 36.5 * 3_600_000 + 300_000, undefined, 36 * 3_600_000],
     ['no use to a successor', 601_000, undefined, undefined],
-    ['no whole hours, as a CA left them that was renewed since', 39.97 * DAY_MS, undefined, undefined],
+    ['no whole hours, by another tool', 39.97 * DAY_MS, undefined, 959 * 3_600_000],
     ['whole hours, by chance, as long as its CA was left', 36 * 3_600_000, 'ends with it', undefined],
     ['as long as its CA was left', 61.3 * DAY_MS, 'ends with it', undefined],
   ])('a lifetime of %s', (_name, lifetimeMs, ca, validityMs) => {
@@ -177,6 +181,15 @@ describe('what a rotation makes anew', () => {
   ])('%d ms are told as a flag takes them: %s', (spanMs, word) => {
     expect(spanWord(spanMs)).toBe(word);
     expect(parseSpan(word)).toBe(spanMs);
+  });
+
+  it.each([
+    ['90d', 90 * DAY_MS],
+    ['25h30m', 25 * 3_600_000],
+    ['1440m', DAY_MS],
+    ['1.1d', 26 * 3_600_000],
+  ])('a validity of %s is taken in whole hours, and no more than asked', (text, validityMs) => {
+    expect(parseValidity(text)).toBe(validityMs);
   });
 
   it('warns of a validity that is shorter than the time in which certificates are reported', () => {

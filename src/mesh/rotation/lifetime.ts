@@ -1,9 +1,4 @@
-import {
-  AUTHORITY_VALIDITY_MS,
-  type CertificateFacts,
-  CILIUM_VALIDITY_MS,
-  DATED_BACK_MS,
-} from '../certificates/certificate.ts';
+import { AUTHORITY_VALIDITY_MS, type CertificateFacts, CILIUM_VALIDITY_MS } from '../certificates/certificate.ts';
 import { ownLifetimeMs } from '../certificates/cluster-certificates.ts';
 
 /** How long a key is, and for how long its certificate is good. */
@@ -21,32 +16,27 @@ export interface Lifetime {
 export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
 
 const HOUR_MS = 60 * 60 * 1000;
-/** How far certificates are dated back: Helm's not at all, those of certgen and of meshctl of old, and those of now. */
-const DATED_BACK = [0, 5 * 60 * 1000, DATED_BACK_MS];
-/** The times of a certificate are whole seconds, and some tools look at the clock twice. */
+/** The times of a certificate are whole seconds, and some tools look at the clock twice, or end it a second before. */
 const ROUNDED_MS = 2_000;
 
 /**
- * What was chosen for a certificate, so that its successor gets the same: whole hours ({@link isWholeHours}). Any other lifetime is
- * what a CA left of them.
+ * What was chosen for a certificate, so that its successor gets the same, in whole hours ({@link inWholeHours}): all tools date
+ * theirs back by less than an hour (Helm not at all, Vault by 30 seconds, step-ca by a minute, certgen by five, meshctl by
+ * `DATED_BACK_MS`), and a successor is not to last longer by that.
  * @param ca that a certificate may have ended with: it then tells nothing of what was wanted
  */
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
   const { keyBits: keySize } = certificate;
   const notAfter = certificate.ownNotAfter ?? certificate.notAfter;
-  const lifetimeMs = ownLifetimeMs(certificate);
   const isCutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
+  const validityMs = inWholeHours(ownLifetimeMs(certificate) + ROUNDED_MS);
   // Its successor is not to expire in the middle of its own rotation.
-  if (isCutShort || lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
-  const validityMs = DATED_BACK.map((backMs) => lifetimeMs - backMs)
-    .map((ms) => ({ ms, hoursMs: Math.round(ms / HOUR_MS) * HOUR_MS }))
-    .find(({ ms, hoursMs }) => Math.abs(ms - hoursMs) <= ROUNDED_MS)?.hoursMs;
-  return validityMs === undefined ? { keySize } : { keySize, validityMs };
+  return isCutShort || validityMs < SHORTEST_VALIDITY_MS ? { keySize } : { keySize, validityMs };
 }
 
-/** Whether a certificate tells by its times that this was chosen for it: one that is dated back by minutes can tell no minutes. */
-export function isWholeHours(validityMs: number): boolean {
-  return validityMs % HOUR_MS === 0;
+/** So much of a validity a certificate tells by its times: one that is dated back by minutes can tell no minutes. */
+export function inWholeHours(validityMs: number): number {
+  return Math.floor(validityMs / HOUR_MS) * HOUR_MS;
 }
 
 /** What a successor gets: what was asked for, else what is. */

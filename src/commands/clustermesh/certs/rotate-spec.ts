@@ -53,7 +53,7 @@ export const CERTS_ROTATE = {
     {
       flags: '--cert-validity <duration>',
       description:
-        'validity of new certificates, 24h or more in whole hours, e.g. 8760h (default: keep theirs); not for another owner',
+        'validity of new certificates, 24h or more, rounded down to whole hours, e.g. 8760h (default: keep theirs); not for another owner',
       parse: parseValidity,
     },
     {

@@ -31,7 +31,7 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
   {
     flags: '--cert-validity <duration>',
     description:
-      'validity of new certificates, 24h or more in whole hours, e.g. 8760h (default: that of the existing certificates, otherwise 3 years)',
+      'validity of new certificates, 24h or more, rounded down to whole hours, e.g. 8760h (default: that of the existing certificates, otherwise 3 years)',
     parse: parseValidity,
   },
   {
