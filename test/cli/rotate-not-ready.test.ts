@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { lasting, serverCertificateSpec } from '../support/certificate-specs.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { serveWith } from '../support/fault-parts.ts';
 import { found } from '../support/sandbox-mesh.ts';
 
 /** Three clusters that are connected; no clustermesh-apiserver pod of mesh-2 becomes ready. */
@@ -55,3 +57,27 @@ it('--all --ca is refused at once, with what brings a pod up: the others cannot 
   }
   expect(clusters.objects()).toEqual(before);
 });
+
+it.each([
+  ['', ['--context', 'mesh-1,mesh-2']],
+  [', and --all leaves it out no longer', ['--all']],
+])(
+  "a cluster's own certificate that cannot stay is renewed without a ready pod, which it may lack for it%s",
+  async (_also, chosen) => {
+    const cluster = found(clusters.clusters[1], 'mesh-2');
+    await serveWith(cluster, serverCertificateSpec(cluster), { signer: cluster, options: lasting(-1) });
+    const says =
+      /context "mesh-2": no clustermesh-apiserver pod is ready \(not ready: .*\), and its own certificates cannot stay: new ones are written without being proved\n {2}→ kubectl/;
+    const plan = await rotate(...chosen, '--older-than', '2000d', '--dry-run');
+    expect(plan.exitCode, plan.stderr).toBe(0);
+    expect(plan.stderr).toMatch(says);
+    expect(plan.stderr).not.toContain('nothing is written before one is');
+    const run = await rotate(...chosen, '--older-than', '2000d');
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.stderr).toMatch(says);
+    expect(`${run.stdout}${run.stderr}`).toContain('Renewed 1 certificate');
+    const again = await rotate(...chosen, '--older-than', '2000d');
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).not.toContain('no clustermesh-apiserver pod is ready');
+  },
+);

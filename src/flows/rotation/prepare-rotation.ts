@@ -12,7 +12,7 @@ import { requireForcedAmong } from '../../mesh/plan/forcing.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { idleAmong, requireAskable, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
+import { idleAmong, requireAskable, unprovedWarnings, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
 import { authorityEnds } from '../../mesh/rotation/authority-ends.ts';
 import { rotationEffects } from '../../mesh/rotation/effects.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
@@ -158,7 +158,14 @@ async function planFor(
     targets,
     spared: [...failed, ...unusable],
     members,
-    scope: { ...scope, warnings: [...scope.warnings, ...authorityEnds(members, steps, options, flow.now())] },
+    scope: {
+      ...scope,
+      warnings: [
+        ...scope.warnings,
+        ...authorityEnds(members, steps, options, flow.now()),
+        ...unprovedWarnings(members, steps),
+      ],
+    },
     phases: phases.filter((phase) => phase.steps.length > 0),
     effects: rotationEffects(members, steps, contexts, options.silent ?? []),
   };

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { askedServers, isAsked } from '../../mesh/rotation/asked-servers.ts';
+import { askedServers, isAsked, unprovedAmong } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy, hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
 import {
@@ -113,6 +113,10 @@ async function carryOut(
   const { targets, scope } = prepared;
   const known = knownAuthorities(prepared.members, successors);
   const title = titles(prepared.phases);
+  const unproved = unprovedAmong(
+    prepared.members,
+    prepared.phases.flatMap((phase) => phase.steps),
+  );
   const goOn = (further: readonly string[] = []) => resumeCommand(prepared, options, progress.steps, further);
   let members = prepared.members;
   let conflicts = 0;
@@ -136,6 +140,7 @@ async function carryOut(
       members,
       title: title(phase),
       authorities,
+      unproved,
       look,
       isAgain: conflicts > 0,
       mend: () => goOn(),
@@ -177,14 +182,16 @@ async function requireAllProvable(
   { targets, members, phases }: PreparedRotation,
   { waitMs, parallel }: RotateOptions,
 ): Promise<void> {
-  const servers = askedServers(phases.flatMap((phase) => phase.steps));
+  const steps = phases.flatMap((phase) => phase.steps);
+  const servers = askedServers(steps);
   const { proved, restarted } = servers;
+  const unproved = unprovedAmong(members, steps);
   const limit = pLimit(parallel);
   const looks = targets.map((target) =>
     limit(async () => {
       const { context } = target.client;
       const server = members.find(({ snapshot }) => snapshot.context === context);
-      if (!server || !isAsked(server.snapshot, servers)) return;
+      if (!server || !isAsked(server.snapshot, servers) || unproved.has(context)) return;
       const [credential] = certificatesFrom(server, members)
         .filter(({ peer }) => peer !== undefined || !proved.has(context))
         .map(credentialIn);

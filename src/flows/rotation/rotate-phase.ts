@@ -27,6 +27,8 @@ export interface PhaseRun {
   title: string;
   /** The CAs that this run has made. */
   authorities: Authorities;
+  /** The contexts whose own certificates are not proved, see `mesh/rotation/asked-servers.ts`. */
+  unproved: ReadonlySet<string>;
   /** Reads the clusters again. @throws MeshctlError when a peer has come that would be cut off */
   look: () => Promise<Member[]>;
   /** Whether an attempt at this phase was taken back. */
@@ -82,7 +84,8 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   if (phase.name === 'let-go') await proveAll(flow, targets, proofsOf(members), work);
   say('writing');
   await writer.write(others, async (step) => readyWrite(ready, step), nudge);
-  if (phase.name === 'leaves') await proveAll(flow, targets, proofsOfServers(members, others, ready), work);
+  const shown = members.filter(({ snapshot }) => !run.unproved.has(snapshot.context));
+  if (phase.name === 'leaves') await proveAll(flow, targets, proofsOfServers(shown, others, ready), work);
   const critical = phase.name === 'leaves' || phase.name === 'let-go';
   if (critical) await look();
   if (restarts.length === 0) return;

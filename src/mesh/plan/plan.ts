@@ -74,6 +74,8 @@ export type StepWrite =
   | {
       method: 'issue';
       certificates: readonly CertificateOrder[];
+      /** Set by a rotation where something that they take the place of could not stay, due or not. */
+      mends?: true | undefined;
       /** Further keys that must arrive together with the certificates, as text. */
       data: Readonly<Record<string, string>>;
       /** Certificates that exist in another cluster's Secret and are copied as they are. */

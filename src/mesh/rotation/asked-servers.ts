@@ -14,6 +14,8 @@ export interface AskedServers {
   restarted: ReadonlySet<string>;
   /** They get certificates of their own, which are proved once they are written. */
   renewed: ReadonlySet<string>;
+  /** Those of them of whose present ones some cannot stay: they are no good, or soon will be. */
+  mended: ReadonlySet<string>;
 }
 
 /** Whom the steps of all phases make a rotation ask. */
@@ -21,13 +23,16 @@ export function askedServers(steps: readonly Step[]): AskedServers {
   const writes = steps.filter(({ action }) => action !== 'keep');
   const restarted = writes.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : []));
   const issued = writes.flatMap(({ write, cluster }) =>
-    write?.method === 'issue' ? write.certificates.map(({ keys, signer }) => ({ keys, signer, cluster })) : [],
+    write?.method === 'issue'
+      ? write.certificates.map(({ keys, signer }) => ({ keys, signer, cluster, mends: write.mends }))
+      : [],
   );
   const isOwn = ({ keys }: (typeof issued)[number]) => keys.ca === TLS_KEYS.ca;
   return {
     proved: new Set(issued.flatMap((one) => (isOwn(one) ? [] : [one.signer]))),
     restarted: new Set(restarted),
     renewed: new Set(issued.flatMap((one) => (isOwn(one) ? [one.cluster] : []))),
+    mended: new Set(issued.flatMap((one) => (isOwn(one) && one.mends ? [one.cluster] : []))),
   };
 }
 
@@ -47,6 +52,25 @@ export function isAsked(snapshot: ClusterSnapshot, { proved, restarted, renewed 
   const { context } = snapshot;
   if (proved.has(context) || restarted.has(context)) return true;
   return renewed.has(context) && apiserverDeployment(snapshot) !== undefined;
+}
+
+/**
+ * The contexts that get certificates of their own without being asked, before or after: those that they have cannot stay, and no pod
+ * is ready, maybe for want of good ones. A run that waited for one would wait for what only it brings.
+ * @param steps of all phases: whose CA signs for peers is asked in any case
+ */
+export function unprovedAmong(members: readonly Member[], steps: readonly Step[]): ReadonlySet<string> {
+  return new Set(unproved(members, steps).map(({ context }) => context));
+}
+
+/** What to tell of them. */
+export function unprovedWarnings(members: readonly Member[], steps: readonly Step[]): string[] {
+  return unproved(members, steps)
+    .flatMap((snapshot) => idleServer(snapshot) ?? [])
+    .map(
+      ({ says, hint }) =>
+        `${says}, and its own certificates cannot stay: new ones are written without being proved → ${hint}`,
+    );
 }
 
 /** Where a run waits, before it writes, until a pod is ready. */
@@ -72,5 +96,17 @@ export function idleAmong(
 
 function asked(members: readonly Member[], steps: readonly Step[]): ClusterSnapshot[] {
   const servers = askedServers(steps);
-  return members.map(({ snapshot }) => snapshot).filter((snapshot) => isAsked(snapshot, servers));
+  const left = unprovedAmong(members, steps);
+  return members
+    .map(({ snapshot }) => snapshot)
+    .filter((snapshot) => isAsked(snapshot, servers) && !left.has(snapshot.context));
+}
+
+function unproved(members: readonly Member[], steps: readonly Step[]): ClusterSnapshot[] {
+  const { proved, restarted, mended } = askedServers(steps);
+  const isLeft = ({ context }: ClusterSnapshot) =>
+    mended.has(context) && !proved.has(context) && !restarted.has(context);
+  return members
+    .map(({ snapshot }) => snapshot)
+    .filter((one) => isLeft(one) && apiserverDeployment(one) !== undefined && idleServer(one) !== undefined);
 }

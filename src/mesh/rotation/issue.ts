@@ -237,6 +237,7 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
         keys: one.keys,
         ...wanted,
       })),
+      ...(due.some(({ fault }) => fault !== undefined) ? { mends: true as const } : {}),
       copies: copied.map(({ one, cluster }) => ({ source: remoteCertOf(cluster.issuer), keys: one.keys })),
       data: {},
       trust: due.map(({ one, cluster }) => ({ key: one.keys.ca, ...bothCas(cluster) })),
