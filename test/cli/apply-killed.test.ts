@@ -95,20 +95,26 @@ it('a later run goes on to the same end, after whichever write it was killed', a
   expect(parted).toBeGreaterThan(2);
 });
 
-it('a cluster that was enabled anew since, or has a place in the files again, is not meant', async () => {
-  await ok(BOTH, '--yes');
-  const mark = () =>
-    store('mesh-1').get(refs.secret('cilium-clustermesh'))?.metadata.annotations?.['meshctl.io/leaving.mesh-2'];
+const mark = () =>
+  store('mesh-1').get(refs.secret('cilium-clustermesh'))?.metadata.annotations?.['meshctl.io/leaving.mesh-2'];
+
+/** What the other objects of mesh-2 go before stays. */
+function refuseDeployment(): void {
   clusters.fault = async ({ context, verb, resource, dryRun }) => {
     if (context === 'mesh-2' && verb === 'delete' && resource === 'deployments' && !dryRun)
       throw new ApiError(403, 'Forbidden', 'no');
     return undefined;
   };
+}
+
+it('a cluster that was enabled anew since, or has a place in the files again, is not meant', async () => {
+  await ok(BOTH, '--yes');
+  refuseDeployment();
   const stopped = await apply(LESS, '--prune', '--yes');
   clusters.fault = undefined;
   expect(stopped.exitCode).toBe(1);
   const uid = store('mesh-2').get(refs.deployment('clustermesh-apiserver'))?.metadata.uid;
-  expect(mark()).toBe(uid);
+  expect(mark()).toMatch(new RegExp(`^${uid}/`));
   const told = jsonOf(await ok(LESS, '-o', 'json'));
   expect(told.warnings).toEqual([expect.stringContaining('"mesh-2" was disconnected by an apply --prune that did')]);
 
@@ -118,5 +124,39 @@ it('a cluster that was enabled anew since, or has a place in the files again, is
   const kept = await ok(LESS, '--prune', '--yes');
   expect(kept.stdout).not.toContain('Disabled');
   expect(store('mesh-2').get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
+  expect(mark()).toBeUndefined();
+});
+
+it('a cluster that enable has repaired since is not meant, although its Deployment is the same', async () => {
+  await ok(BOTH, '--yes');
+  refuseDeployment();
+  expect((await apply(LESS, '--prune', '--yes')).exitCode).toBe(1);
+  clusters.fault = undefined;
+  const uid = () => store('mesh-2').get(refs.deployment('clustermesh-apiserver'))?.metadata.uid;
+  const before = uid();
+  expect((await clusters.meshctl(['clustermesh', 'enable', '--context', 'mesh-2', '--yes'])).exitCode).toBe(0);
+  expect(uid()).toBe(before);
+  const kept = await ok(LESS, '--prune', '--yes');
+  expect(kept.stdout).not.toContain('Disabled');
+  expect(uid()).toBe(before);
+  expect(mark()).toBeUndefined();
+});
+
+it.each([
+  [
+    'connect',
+    () =>
+      clusters.meshctl(['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes']),
+  ],
+  ['an apply of a file that has it', () => apply(BOTH, '--yes')],
+])('%s takes the mark of a cluster away that it connects again', async (_what, connecting) => {
+  await ok(BOTH, '--yes');
+  refuseDeployment();
+  expect((await apply(LESS, '--prune', '--yes')).exitCode).toBe(1);
+  clusters.fault = undefined;
+  expect(mark()).toBeDefined();
+  expect((await clusters.meshctl(['clustermesh', 'enable', '--context', 'mesh-2', '--yes'])).exitCode).toBe(0);
+  const result = await connecting();
+  expect(result.exitCode, result.stderr).toBe(0);
   expect(mark()).toBeUndefined();
 });

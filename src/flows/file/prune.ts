@@ -1,4 +1,3 @@
-import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
@@ -10,7 +9,7 @@ import { dialsOfLeaving, halfLeft, isOfNoFile, leavingClusters } from '../../mes
 import { dialKey } from '../../mesh/file/topology.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { clearLeaving, leavingIn } from '../../mesh/peers/leaving-marks.ts';
+import { clearLeaving, leavingIn, leavingUid } from '../../mesh/peers/leaving-marks.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
@@ -118,8 +117,7 @@ export async function preparePrune(
   ];
   const goneContexts = gone.map(({ context }) => context);
   const uidOf = (snapshot: ClusterSnapshot) =>
-    apiserverDeployment(snapshot)?.metadata.uid ??
-    extra.leaving.find(({ peer }) => peer === clusterNameOf(snapshot))?.uid;
+    leavingUid(snapshot) ?? extra.leaving.find(({ peer }) => peer === clusterNameOf(snapshot))?.uid;
   const uids = new Map(gone.map((snapshot) => [clusterNameOf(snapshot), uidOf(snapshot) ?? ''] as const));
   const parting = prepareParting(targets, dials, { others: all, begun, leaving: goneContexts, uids });
   const leaving = await Promise.all(

@@ -18,6 +18,7 @@ import {
 import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/file/peer-file.ts';
 import { newPeerSecret, setKeys, withMarks } from '../peers/file/peer-secrets.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
+import { leavingMark } from '../peers/leaving-marks.ts';
 import { hasPartedWith } from '../peers/parted.ts';
 import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
 import { markChanges } from '../plan/diff.ts';
@@ -45,7 +46,10 @@ export function planDial(directions: readonly Direction[], now: Date, notBack: r
       {},
       ...notBack
         .filter(([one]) => one === client)
-        .map(([, { identity }]) => marksFor(identity.name, { mode: 'served' })),
+        .map(([, { identity }]) => ({
+          ...marksFor(identity.name, { mode: 'served' }),
+          ...leavingMark(identity.name, null),
+        })),
     ) as Marks;
     if (outgoing.length === 0) return markSteps(client, served);
     const kvstoremesh = dialsThroughKvstoremesh(client.snapshot);
@@ -197,9 +201,16 @@ function describePresent({ snapshot }: Member, peer: string, texts: Readonly<Rec
   return { from: `client certificate ${present.certificate.commonName}${ca}` };
 }
 
-/** Of all directions of one client. */
+/** Of all directions of one client: who is dialled again is not to be disabled any more. */
 function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[], served: Marks): Marks {
-  return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks), served) as Marks);
+  return differingMarks(
+    live,
+    Object.assign(
+      {},
+      ...outgoing.map(({ server, marks }) => ({ ...leavingMark(server.identity.name, null), ...marks })),
+      served,
+    ) as Marks,
+  );
 }
 
 const WRITES_DOWN = 'the choices are recorded for the next connect';

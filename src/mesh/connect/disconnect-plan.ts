@@ -88,7 +88,7 @@ const nameOf = ({ name }: PartingCluster): string => name;
 
 /**
  * The same, with what is written down of those that leave.
- * @param uids by name, of the Deployment of each: what each cluster that stays notes, before nobody knows them any more
+ * @param uids by name, what tells each of them (`leavingUid`): what each cluster that stays notes, before nobody knows them any more
  */
 export function notingThatLeave(partings: readonly Parting[], uids: ReadonlyMap<string, string>): Parting[] {
   return partings.map((parting) => {

@@ -6,7 +6,7 @@ import { isDialThere, type PartingCluster } from '../connect/disconnect-plan.ts'
 import { isOfNotPeers, type NotPeer, notPeersAmong } from '../connect/not-peers.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
-import { type LeavingMark, leavingMarks } from '../peers/leaving-marks.ts';
+import { isMeantBy, type LeavingMark, leavingMarks } from '../peers/leaving-marks.ts';
 import { isHalfOfPeering } from '../peers/lost-halves.ts';
 import { peersAmong } from '../peers/namesakes.ts';
 import { type Parted, partedBy } from '../peers/parted.ts';
@@ -85,7 +85,7 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
 
 /**
  * The clusters that an earlier run has parted from all others, and has not disabled in full: nobody knows them any more. One that was
- * enabled anew is none; of one whose Deployment is gone already its name tells.
+ * enabled anew, or repaired by enable, is none; of one whose Deployment is gone already its name tells.
  * @param others clusters that no file has, as far as they were read
  */
 export function halfLeft(
@@ -97,11 +97,10 @@ export function halfLeft(
   return names.flatMap((name) => {
     const named = others.filter((other) => clusterNameOf(other) === name);
     const uids = marks.filter(({ peer }) => peer === name).map(({ uid }) => uid);
-    const uidOf = (other: ClusterSnapshot) => apiserverDeployment(other)?.metadata.uid;
-    const [one, ...more] = named.filter((other) => uids.includes(uidOf(other) ?? ''));
+    const [one, ...more] = named.filter((other) => uids.some((uid) => isMeantBy(uid, other)));
     if (one && more.length === 0) return [one];
     const [bare, ...further] = named;
-    return bare && further.length === 0 && uidOf(bare) === undefined ? [bare] : [];
+    return bare && further.length === 0 && !apiserverDeployment(bare) ? [bare] : [];
   });
 }
 

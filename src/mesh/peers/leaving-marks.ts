@@ -1,13 +1,20 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../objects/names.ts';
 import { markChanges } from '../plan/diff.ts';
 import type { Step } from '../plan/plan.ts';
 
 /**
  * What `apply --prune` writes down of a peer that it is to disable, with the very write by which a cluster forgets that peer: a run that is
- * killed in between leaves a cluster that nobody knows any more, and the next one finds it by this. The value is the uid of the peer's
- * Deployment clustermesh-apiserver: one that is enabled anew is not meant. It is taken away once the peer is disabled.
+ * killed in between leaves a cluster that nobody knows any more, and the next one finds it by this. The value has the uids of the peer's
+ * Deployment clustermesh-apiserver and of its list of users, which goes first ({@link leavingUid}): one that is enabled anew, or repaired by
+ * enable, is not meant. It is taken away once the peer is disabled, or connected again.
  */
 const PREFIX = 'meshctl.io/leaving.';
 
@@ -16,17 +23,37 @@ export interface LeavingMark {
   /** The context of the cluster that has it written down. */
   cluster: string;
   peer: string;
+  /** What {@link leavingUid} said of it then. */
   uid: string;
 }
 
-type ClusterObjects = Pick<ClusterSnapshot, 'context' | 'objects' | 'namespace'>;
+type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+type NamedObjects = ClusterObjects & Pick<ClusterSnapshot, 'context'>;
 
 /** The peers of which a cluster has that written down. */
-export function leavingMarks({ context, objects, namespace }: ClusterObjects): LeavingMark[] {
+export function leavingMarks({ context, objects, namespace }: NamedObjects): LeavingMark[] {
   const { annotations = {} } = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)))?.metadata ?? {};
   return Object.entries(annotations).flatMap(([name, uid]) =>
     name.startsWith(PREFIX) ? [{ cluster: context, peer: name.slice(PREFIX.length), uid }] : [],
   );
+}
+
+/** What is written down of a cluster that is to be disabled; undefined where it has no Deployment any more. */
+export function leavingUid({ objects, namespace }: ClusterObjects): string | undefined {
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)))?.metadata.uid;
+  return deployment === undefined ? undefined : `${deployment}/${usersUid({ objects, namespace }) ?? ''}`;
+}
+
+/** Whether a cluster is the one of which that is written down, and is since as it was, or has less. */
+export function isMeantBy(uid: string, cluster: ClusterObjects): boolean {
+  const [deployment, users] = uid.split('/');
+  const usersNow = usersUid(cluster);
+  const isLess = usersNow === undefined || usersNow === users;
+  return isLess && leavingUid(cluster)?.split('/')[0] === deployment;
+}
+
+function usersUid({ objects, namespace }: ClusterObjects): string | undefined {
+  return objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)))?.metadata.uid;
 }
 
 /** The annotation for a peer; null takes it away. */
@@ -42,7 +69,7 @@ export function leavingIn(marks: Readonly<Record<string, string | null>>): { pee
 }
 
 /** Takes the marks of peers out of a cluster; undefined where it has no Secret for them. Without changes where none is there yet. */
-export function clearLeaving(cluster: ClusterObjects, peers: readonly string[]): Step | undefined {
+export function clearLeaving(cluster: NamedObjects, peers: readonly string[]): Step | undefined {
   const object = secretRef(cluster.namespace, AGENT_PEERS_SECRET);
   const before = cluster.objects.get(keyOf(object));
   if (!before) return undefined;
