@@ -17,7 +17,7 @@ import { forget } from '../mesh/connect/dead-cluster.ts';
 import { warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
-import { halfLeft } from '../mesh/file/extra.ts';
+import { halfLeft, isOfNoFile } from '../mesh/file/extra.ts';
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
@@ -248,7 +248,8 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
   const words = extraWords(extra);
   // What takes away shows its plan, and asks.
   const again = againOf(context, flags, ['--dry-run', '--yes'], '--prune');
-  const halfway = [...new Set(prepared.extra.leaving.map(({ peer }) => peer))].map((peer) => {
+  const leaving = prepared.extra.leaving.map(({ peer }) => peer).filter((peer) => isOfNoFile(prepared.spec, peer));
+  const halfway = [...new Set(leaving)].map((peer) => {
     const unended = `"${peer}" was disconnected by an apply --prune that did not come to its end, and may not be disabled yet`;
     return again === undefined ? unended : `${unended} → ${again}`;
   });

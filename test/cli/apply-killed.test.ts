@@ -160,3 +160,16 @@ it.each([
   expect(result.exitCode, result.stderr).toBe(0);
   expect(mark()).toBeUndefined();
 });
+
+it('nothing is said of the mark of a cluster that is in the files again', async () => {
+  await ok(BOTH, '--yes');
+  refuseDeployment();
+  expect((await apply(LESS, '--prune', '--yes')).exitCode).toBe(1);
+  clusters.fault = undefined;
+  const apart = meshText({
+    clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+    topology: { type: 'pairs', pairs: [] },
+  });
+  await ok(apart, '--yes');
+  expect((await ok(apart)).stderr).not.toContain('did not come to its end');
+});
