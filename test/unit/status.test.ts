@@ -317,6 +317,15 @@ describe('status', () => {
     expect(text({ replicas: [] })).toContain('describe deployment/clustermesh-apiserver');
   });
 
+  it('keeps each etcd of a peer once, however many nodes are connected to it', () => {
+    const tally = createTally({ ...input(), kvstoremesh: false });
+    for (let node = 0; node < 100; node += 1) {
+      const status = `endpoint status checks are disabled, ID: ${node % 2 === 0 ? 'a1' : 'b2'}`;
+      tally.add('agent', { name: `node-${node}`, clusters: [{ ...ready('mesh-2'), status }] });
+    }
+    expect([...(tally.seen().etcds.get('mesh-2') ?? [])]).toEqual(['a1', 'b2']);
+  });
+
   it('is healthy without KVStoreMesh', () => {
     expect(evaluateStatus(input({ kvstoremesh: false, replicas: [] })).healthy).toBe(true);
   });

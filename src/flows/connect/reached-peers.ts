@@ -20,8 +20,11 @@ export async function reachedBy(
   const clients = dials.map(({ client }) => client.snapshot.context);
   const asked = targets.filter(({ client }) => clients.includes(client.context));
   /** Whether each connection to who is dialled by the server's name is one with an etcd of that very server. */
-  const isWithServer = async ({ server }: DialOfMembers, etcds: ReadonlyMap<string, readonly string[]> = new Map()) => {
-    const dialled = etcds.get(server.identity.name) ?? [];
+  const isWithServer = async (
+    { server }: DialOfMembers,
+    etcds: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
+  ) => {
+    const dialled = [...(etcds.get(server.identity.name) ?? [])];
     const target = targets.find(({ client }) => client.context === server.snapshot.context);
     if (dialled.length === 0 || !target) return false;
     const ids = await orWithout(flow, readEtcdIds(flow, target, server.snapshot), []);

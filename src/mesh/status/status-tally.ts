@@ -25,8 +25,8 @@ export interface SeenPeers {
   reached: readonly string[];
   /** The ids that they gave, by name. */
   peerIds: ReadonlyMap<string, number>;
-  /** The ids of the etcds that those who dial are connected to, by the name of the peer. */
-  etcds: ReadonlyMap<string, readonly string[]>;
+  /** The ids of the etcds that those who dial are connected to, by the name of the peer; each once, as all nodes dial the same few. */
+  etcds: ReadonlyMap<string, ReadonlySet<string>>;
   /** Since when somebody lacks a peer, at the earliest, as far as pods and connections tell, by {@link lackKey}; milliseconds since 1970. */
   lackedSince: ReadonlyMap<string, number>;
 }
@@ -77,7 +77,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   const rows: NodeStatus[] = [];
   const reached = new Set<string>();
   const peerIds = new Map<string, number>();
-  const etcds = new Map<string, string[]>();
+  const etcds = new Map<string, Set<string>>();
   const lackedSince = new Map<string, number>();
   const dialling: StatusComponent = expected.kvstoremesh ? 'kvstoremesh' : 'agent';
   const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
@@ -101,7 +101,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         connected += 1;
         states.set(peer, 'connected');
         const etcd = component === dialling ? etcdIdIn(report) : undefined;
-        if (etcd !== undefined) etcds.set(peer, [...(etcds.get(peer) ?? []), etcd]);
+        if (etcd !== undefined) etcds.set(peer, (etcds.get(peer) ?? new Set()).add(etcd));
         const failing = result.failingDials?.get(peer);
         if (component === dialling && result.failingDials && !failing) reached.add(peer);
         if (failing)
