@@ -20,6 +20,26 @@ export async function readNodesIfAllowed(client: ClusterClient): Promise<NodeFac
   return (await unlessForbidden(readNodes(client))) ?? [];
 }
 
+/** So many nodes are read one by one; of more, the list is fewer requests. */
+const MOST_BY_NAME = 20;
+
+/**
+ * Nodes of which the names are known, without those that are gone: of thousands a look needs those few. Whoever may only list them gets
+ * all of them; undefined where they may not be read.
+ */
+export async function readNodesNamed(
+  client: ClusterClient,
+  names: readonly string[],
+): Promise<NodeFacts[] | undefined> {
+  const named = names.length <= MOST_BY_NAME ? await unlessForbidden(getNodes(client, names)) : undefined;
+  return named ?? unlessForbidden(readNodes(client));
+}
+
+async function getNodes(client: ClusterClient, names: readonly string[]): Promise<NodeFacts[]> {
+  const nodes = await Promise.all(names.map((name) => client.get({ apiVersion: 'v1', kind: 'Node', name })));
+  return nodes.flatMap((node) => (node ? keepFacts(node) : []));
+}
+
 /** The pods of the clustermesh-apiserver. @param namespace Cilium's */
 export async function readApiserverPods(client: ClusterClient, namespace: string): Promise<ApiserverPodFacts[]> {
   const pods = await client.listAll(livingPods(namespace, APISERVER_SELECTOR));

@@ -385,6 +385,52 @@ test('a node on which the DaemonSet wants an agent, and has no pod, counts, and 
   expect(sampled.report).toMatchObject({ healthy: true, nodes: { total: 1 } });
 });
 
+describe('the nodes of agents that are silent', () => {
+  const NODE = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } };
+  const unready = { ...NODE, status: { conditions: [{ type: 'Ready', status: 'False' }] } };
+  const running = () => Promise.reject(new MeshctlError('ExecFailed', 'no answer'));
+  const UNREADY = {
+    ...apiserverDeployment({ kvstoremesh: false }),
+    status: { observedGeneration: 1, replicas: 1, readyReplicas: 0 },
+  };
+
+  /** @param getNode how one is got by its name @returns what is lacked, and how often all nodes were listed */
+  async function polled(objects: readonly KubeObject[], getNode?: () => Promise<KubeObject | undefined>) {
+    const { target } = clusterOf({ objects, running });
+    let listed = 0;
+    const collect = async (_selection: unknown, keep: (node: KubeObject) => unknown[]) => {
+      listed += 1;
+      return keep(unready);
+    };
+    const get = (ref: ObjectRef) => (ref.kind === 'Node' && getNode ? getNode() : target.client.get(ref));
+    const client = { ...target.client, get, collect } as unknown as ClusterClient;
+    const { report } = await pollStatus(flow, { ...target, client }, options);
+    return { messages: report.problems.map(({ message }) => message), total: report.nodes.total, listed };
+  }
+
+  const SAYS_UNREADY = expect.stringContaining('node node-1 is not ready: ');
+
+  test('are read by their names', async () => {
+    const seen = await polled([...KVSTOREMESH_OFF, unready]);
+    expect(seen).toEqual({ messages: [SAYS_UNREADY], total: 1, listed: 0 });
+  });
+
+  test('do not count where they are gone', async () => {
+    expect(await polled(KVSTOREMESH_OFF)).toEqual({ messages: [], total: 0, listed: 0 });
+  });
+
+  test('are those that were read already', async () => {
+    const objects = [UNREADY, ...KVSTOREMESH_OFF.filter(({ kind }) => kind !== 'Deployment')];
+    const getNode = () => Promise.reject(new MeshctlError('Bug', 'it was read once more'));
+    expect(await polled(objects, getNode)).toEqual({ messages: [SAYS_UNREADY], total: 1, listed: 1 });
+  });
+
+  test('are listed by whoever may list them and not read a single one', async () => {
+    const getNode = () => Promise.reject(new MeshctlError('Forbidden', 'not allowed'));
+    expect(await polled(KVSTOREMESH_OFF, getNode)).toEqual({ messages: [SAYS_UNREADY], total: 1, listed: 1 });
+  });
+});
+
 test.each([
   ['a hundred of them, which is told', 150, false, { nodes: 100, of: 150 }, undefined],
   ['all but one of them, which is told', 101, false, { nodes: 100, of: 101 }, undefined],

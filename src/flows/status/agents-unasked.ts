@@ -27,7 +27,9 @@ export async function agentsUnasked(
     error: pod.metadata.deletionTimestamp ? 'ending' : 'not running',
   }));
   const nodes = results.length > 0 ? await orWithout(flow, readNodesIfAllowed(client), []) : [];
-  const lacking = agentsThatLack(results, nodes).map(({ pod, error }) => `${pod} (${error})`);
+  const lacking = agentsThatLack(results, nodes.length > 0 ? nodes : undefined).map(
+    ({ pod, error }) => `${pod} (${error})`,
+  );
   const daemonSet = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
   // Who may not read what is wanted, and who has no DaemonSet, only knows whether there is any.
   const wanted = daemonSet ? agentFactsOf(daemonSet).desired : 1;

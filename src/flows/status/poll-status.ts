@@ -3,7 +3,7 @@ import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { mayLeaveOut, nodesLeftOut, nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import type { ClusterSnapshot, NodeFacts } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { FaultId } from '../../mesh/faults/fault.ts';
 import { faultsOf } from '../../mesh/faults/faults-of.ts';
@@ -16,7 +16,7 @@ import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import { type PollResult, type StatusExpectation, type StatusReport, UNREAD_NODES } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
-import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
+import { readNodesIfAllowed, readNodesNamed } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
@@ -63,7 +63,7 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
     const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
     const [snapshot, { nodes, pods, on, servingMs }, found] = await Promise.all([completing, asking, finding]);
-    const inCluster = mute.length > 0 ? await orWithout(flow, readNodesIfAllowed(target.client), []) : [];
+    const inCluster = await nodesOf(flow, target, mute, snapshot);
     for (const result of agentsThatLack(mute, inCluster)) tally.add('agent', result);
     const isCut = mostNodes !== undefined && nodes > mostNodes;
     const share = isCut ? Math.max(1, Math.floor((100 * mostNodes) / nodes)) : percent;
@@ -97,6 +97,18 @@ function readHealth({ client, namespace }: Target): Promise<ClusterSnapshot> {
 async function withNodesIfUnready(flow: Flow, { client }: Target, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
   const isUnready = faultsOf(snapshot, { now: flow.now() }).some(({ id }) => UNREADY.includes(id));
   return isUnready ? { ...snapshot, nodes: await orWithout(flow, readNodesIfAllowed(client), []) } : snapshot;
+}
+
+/** The nodes of agents that did not answer, as far as they are there; each look asks for them, and a cluster has thousands. */
+async function nodesOf(
+  flow: Flow,
+  { client }: Target,
+  mute: readonly PollResult[],
+  { nodes }: ClusterSnapshot,
+): Promise<readonly NodeFacts[] | undefined> {
+  if (nodes.length > 0) return nodes;
+  const names = mute.flatMap(({ name, pod }) => (name === pod ? [] : [name]));
+  return names.length === 0 ? undefined : orWithout(flow, readNodesNamed(client, [...new Set(names)]), undefined);
 }
 
 const NO_POD = 'the DaemonSet cilium wants a pod on that node, and there is none, or only one that is ending';

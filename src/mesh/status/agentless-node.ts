@@ -8,10 +8,10 @@ import type { PollResult } from './status.ts';
  * comes (Kubernetes' pkg/controller/podgc), and one of Fargate or a virtual kubelet gets a pod that never runs, as Cilium's agents
  * tolerate every taint (`tolerations` of its chart): nobody waits for either. Of one that is not ready that is why.
  * @param silent agents without an answer
- * @param nodes all of the cluster; none where they may not be read: then each agent is one that lacks
+ * @param nodes those of them that are there, or all of the cluster; undefined where they may not be read: then each agent is one that lacks
  */
-export function agentsThatLack(silent: readonly PollResult[], nodes: readonly NodeFacts[]): PollResult[] {
-  if (nodes.length === 0) return [...silent];
+export function agentsThatLack(silent: readonly PollResult[], nodes: readonly NodeFacts[] | undefined): PollResult[] {
+  if (!nodes) return [...silent];
   const byName = new Map(nodes.map((node) => [node.name, node]));
   return silent.flatMap((result) => {
     // It is called by its node once it has one.
