@@ -62,6 +62,8 @@ export interface ToldRun {
   contexts: readonly string[];
   says: string;
   hint: string;
+  /** It has died; absent where it is at work. */
+  stale?: true | undefined;
 }
 
 /** Each run once, however many clusters it is at work in. @param look the command line that looks again, once it has ended */
@@ -80,7 +82,9 @@ export function toldRuns(clusters: readonly HeldCluster[], look: string): ToldRu
         .sort()
         .at(-1) ?? first.run.until;
     const contexts = places.map(({ context }) => context);
-    return [{ contexts, says: saysRun({ ...first.run, until }), hint: nextOf(first.run, places, look) }];
+    const { stale } = first.run;
+    const told = { contexts, says: saysRun({ ...first.run, until }), hint: nextOf(first.run, places, look) };
+    return [stale ? { ...told, stale } : told];
   });
 }
 

@@ -95,6 +95,9 @@ const UNCONCERNED = ['service global', 'demo'];
 
 const clusterOf = (context: string) => clusterAt(clusters, context);
 
+/** The clock of an API server is known to the second. */
+const DEAD_FOR_MS = 2000;
+
 /** @param forMs how long the mark is still good */
 function hold(context: string, forMs = HOLD_MS, process?: string): void {
   const { apiVersion, kind, name, namespace = '' } = LEASE;
@@ -294,10 +297,49 @@ describe('status and check where a rotation is at work', () => {
   });
 
   it.each(['status', 'check'])('%s calls one that has died so, and lets everything be done', async (command) => {
-    hold('mesh-1', -1);
+    hold('mesh-1', -DEAD_FOR_MS);
     const { stdout } = await looks(command);
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain('it was killed, or its machine has stopped');
     expect(stdout).not.toContain('Wait until');
+  });
+
+  describe.each([
+    { more: [] },
+    { more: ['--category', 'tls'] },
+    { more: ['--pre'] },
+    { more: ['--wait', '--wait-duration', '5s'] },
+  ])('check $more', ({ more }) => {
+    const check = (...argv: string[]) =>
+      clusters.meshctl(mesh('check', ...BOTH, '--fail-on', 'warn', ...more, ...argv));
+
+    it('does not fail for a run that is at work, and does not wait for it', async () => {
+      const before = await check();
+      hold('mesh-1');
+      const { stdout, stderr, exitCode } = await check();
+      expect(exitCode, stdout + stderr).toBe(before.exitCode);
+      const short = await check('-o', 'short');
+      for (const text of [stdout, short.stdout])
+        expect(text.replaceAll(/\s+/g, ' ')).toMatch(
+          /is at work there, since 20\S+ \(run-at-work\) → Wait until certs rotate on jumphost has ended/,
+        );
+    });
+
+    it('leaves it out where that is asked for', async () => {
+      const before = await check();
+      hold('mesh-1', -DEAD_FOR_MS);
+      const { stdout, stderr, exitCode } = await check('--suppress', 'run-at-work');
+      expect(exitCode, stderr).toBe(before.exitCode);
+      expect(stdout).not.toContain('run-at-work');
+    });
+  });
+
+  it('a check warns of one that has died', async () => {
+    hold('mesh-1', -DEAD_FOR_MS);
+    const argv = mesh('check', ...BOTH, '--category', 'tls', '--fail-on', 'warn', '-o', 'json');
+    const run = await clusters.meshctl(argv);
+    expect(run.exitCode).toBe(1);
+    const { checks } = jsonOf(run) as { checks: { id: string }[] };
+    expect(checks).toContainEqual(expect.objectContaining({ id: 'run-at-work', severity: 'warn', cluster: 'mesh-1' }));
   });
 
   it.each(['status', 'check'])('%s is silent of it where marks may not be read', async (command) => {

@@ -1,7 +1,13 @@
 import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
-import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import {
+  type CheckEntry,
+  describeFindings,
+  MESH_CHECKS,
+  PRE_CHECKS,
+  RUN_AT_WORK,
+} from '../../mesh/checks/catalogue.ts';
 import { STARTED_SETTINGS } from '../../mesh/checks/config.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
@@ -72,7 +78,7 @@ export interface Checked {
   outside: string[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
-  /** The runs of meshctl that are at work in the clusters. */
+  /** The runs of meshctl that are at work in the clusters; none where these are not to be heard of. */
   runs: ToldRun[];
   /** The contexts of clusters that serve, and that have nothing to do with any other one: no waiting connects them. */
   alone: string[];
@@ -175,7 +181,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
-      const runs = toldRuns(clusters, look);
+      const runs = options.suppress.includes(RUN_AT_WORK) ? [] : toldRuns(clusters, look);
       return { entries, failed, outside: [...new Set(outside)].sort(), meshes, runs, alone };
     },
   );

@@ -48,6 +48,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
 export const CLUSTER_ANSWERS = 'cluster-answers';
 /** That of another run of meshctl that is at work. */
 export const RUN_AT_WORK = 'run-at-work';
+export const NO_RUN_AT_WORK = 'no other run of meshctl is at work';
 /** That of a run in which every check was skipped. */
 export const NOTHING_CHECKED = 'nothing-checked';
 

@@ -1,4 +1,4 @@
-import type { CheckEntry } from '../../mesh/checks/catalogue.ts';
+import { type CheckEntry, RUN_AT_WORK } from '../../mesh/checks/catalogue.ts';
 import type { Severity } from '../../mesh/checks/shared/check.ts';
 import { inOrderOfHints } from '../../mesh/faults/hint-order.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -18,8 +18,13 @@ const LACKING =
 /** What an operator has something to do about. */
 const SHORT: readonly Severity[] = ['fail', 'warn'];
 
-function isForShort({ severity, blind }: CheckEntry): boolean {
-  return SHORT.includes(severity) || blind === true;
+function isForShort(entry: CheckEntry): boolean {
+  return SHORT.includes(entry.severity) || entry.blind === true || isLiveRun(entry);
+}
+
+/** A run that is at work: no fault, and what explains others. */
+function isLiveRun({ id, severity, blind }: CheckEntry): boolean {
+  return id === RUN_AT_WORK && severity === 'skip' && !blind;
 }
 
 /** What of the network was only read, and the command that sends packets. */
@@ -118,7 +123,8 @@ interface Shown {
 /** A check that was not looked at in several clusters is one entry; clusters with the same reason are named together. */
 function together(entries: readonly CheckEntry[]): Shown[] {
   return entries.flatMap((entry, index): Shown[] => {
-    if (entry.severity !== 'skip') return [{ entry, messages: entry.message === undefined ? [] : [entry.message] }];
+    if (entry.severity !== 'skip' || isLiveRun(entry))
+      return [{ entry, messages: entry.message === undefined ? [] : [entry.message] }];
     const isSame = (other: CheckEntry) =>
       other.severity === 'skip' && other.id === entry.id && other.blind === entry.blind;
     if (entries.slice(0, index).some(isSame)) return [];
@@ -142,7 +148,7 @@ function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
   return [
     `${paint(blind ? BLIND_MARK : MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
     ...messages.map((message) => `    ${message} ${theme.dim(`(${id})`)}`),
-    ...(hint && severity !== 'skip' ? hintLines(hint, theme, 4) : []),
+    ...(hint && (severity !== 'skip' || isLiveRun(entry)) ? hintLines(hint, theme, 4) : []),
   ];
 }
 

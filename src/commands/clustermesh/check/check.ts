@@ -6,6 +6,7 @@ import {
   CLUSTER_ANSWERS,
   categoriesOf,
   MESH_CHECKS,
+  NO_RUN_AT_WORK,
   NOTHING_CHECKED,
   PRE_CHECKS,
   RUN_AT_WORK,
@@ -41,11 +42,7 @@ const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], run
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
-  requireKnown(
-    'check',
-    flags.suppress ?? [],
-    MESH_CHECKS.map(({ id }) => id),
-  );
+  requireKnown('check', flags.suppress ?? [], [...MESH_CHECKS.map(({ id }) => id), RUN_AT_WORK]);
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
@@ -141,13 +138,16 @@ function notAnswering({ context, error: { message, hint } }: Unanswered): CheckE
   return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
 }
 
-/** That another run is at work: what restarts meanwhile, or is not connected, may be its work. */
-function atWork({ contexts, says, hint }: ToldRun): CheckEntry {
+/**
+ * That another run is at work: what restarts meanwhile, or is not connected, may be its work. Nothing is wrong with that; one that has died
+ * leaves its work undone.
+ */
+function atWork({ contexts, says, hint, stale }: ToldRun): CheckEntry {
   const [context] = contexts.length === 1 ? contexts : [];
   const place = context === undefined ? { args: { contexts } } : { cluster: context, args: { context } };
   const message = `${contexts.map((name) => `context "${name}"`).join(', ')}: ${says}`;
-  const title = 'no other run of meshctl is at work';
-  return { id: RUN_AT_WORK, category: 'clusters', ...place, title, severity: 'warn', message, hint };
+  const severity = stale ? 'warn' : 'skip';
+  return { id: RUN_AT_WORK, category: 'clusters', ...place, title: NO_RUN_AT_WORK, severity, message, hint };
 }
 
 /** Before the mesh nobody dials anybody: what the checks say of the network is what somebody has written down about it. */
