@@ -1,5 +1,5 @@
 import { DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
-import { apartWords, MOST_LAG_MS, NOTICED_APART_MS, noticed } from '../mesh/cluster-clocks.ts';
+import { apartWords, DoubtfulTime, MOST_LAG_MS, noticed } from '../mesh/cluster-clocks.ts';
 
 /** The time of a run, and what the clocks of clusters are to it. */
 export interface RunTime {
@@ -17,13 +17,14 @@ export interface RunTime {
 const NO_CLOCK_BEFORE = new Date('2025-01-01T00:00:00Z');
 
 /**
- * The operator's machine verifies nothing in a mesh: where its clock is apart from those of all clusters, a run goes by theirs, by the
- * nearest of them; else by this machine's, whatever a single cluster shows.
+ * The operator's machine verifies nothing in a mesh: where its clock is apart from those of all clusters, and two of them or more agree,
+ * a run goes by theirs; else by this machine's. One cluster alone outvotes nobody: its clock may be the one that is wrong, and what is
+ * judged while the two are apart holds by both (`DoubtfulTime`, mesh/cluster-clocks.ts).
  *
  * Certificates are dated by the clock that is furthest behind of this machine's, which verifies what it proves, and the clusters':
  * whoever gets a certificate from the future refuses all of a mesh until it has come (they are dated back by a few minutes only,
- * mesh/certificates/certificate.ts). But not by one that is behind beyond reason: that is the cluster's to set right, and such a
- * plan has to be agreed to.
+ * mesh/certificates/certificate.ts). But not by one that is behind beyond reason, where others tell that it is: that is the cluster's to
+ * set right, and such a plan has to be agreed to.
  *
  * By which clock, is settled when either time is first asked for, and stays so: what is dated late in a run is dated as before.
  * By then all clusters to which it may issue have answered, since none is worked on before all were looked at.
@@ -34,16 +35,22 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
   const aheadOf = new Map<string, number>();
   const told = new Set<string>();
   let runMs: number | undefined;
+  /** How far it is ahead of the only cluster that was seen by then, where the two are apart. */
+  let doubtMs = 0;
   let issuingMs: number | undefined;
   const settled = () => {
-    runMs ??= nearest([...aheadOf.values()].filter((ms) => isClock(machine(), ms)));
+    if (runMs !== undefined) return runMs;
+    const clocks = [...aheadOf.values()].filter((ms) => isClock(machine(), ms));
+    const [only = 0] = clocks;
+    doubtMs = clocks.length === 1 ? noticed(only) : 0;
+    runMs = agreed(clocks);
     return runMs;
   };
   /** How far this machine is ahead of the clock by which certificates are dated, or are as far as that is known by now. */
   const datedBy = () => {
     const own = settled();
     const lags = [0, ...aheadOf.values()].filter((ms) => isApart(ms - own) && ms - own <= MOST_LAG_MS);
-    return issuingMs ?? Math.max(own, ...lags);
+    return issuingMs ?? Math.max(own, own + doubtMs, ...lags);
   };
   const tell = (who: string, words: string) => {
     if (told.has(who)) return;
@@ -63,7 +70,10 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
     return own;
   };
   return {
-    now: () => new Date(machine().getTime() - tellAll()),
+    now() {
+      const date = new Date(machine().getTime() - tellAll());
+      return doubtMs === 0 ? date : new DoubtfulTime(date, -doubtMs);
+    },
     issuing() {
       tellAll();
       issuingMs ??= datedBy();
@@ -90,20 +100,20 @@ function isClock(machine: Date, aheadMs: number): boolean {
   return machine.getTime() - aheadMs >= NO_CLOCK_BEFORE.getTime();
 }
 
-/** Of what a machine is ahead of clusters, what it is ahead of each, or behind; 0 where it agrees with one, or they are on both sides. */
-function nearest(all: readonly number[]): number {
-  if (all.length === 0 || !(all.every((ms) => ms > 0) || all.every((ms) => ms < 0))) return 0;
-  const least = Math.min(...all.map(Math.abs));
-  return least < NOTICED_APART_MS ? 0 : (all.find((ms) => Math.abs(ms) === least) ?? 0);
+/** Of what a machine is ahead of clusters, or behind, what two of them have alike, the least of that; 0 where it agrees with one, or such are on both sides. */
+function agreed(all: readonly number[]): number {
+  if (all.some((ms) => !isApart(ms))) return 0;
+  const alike = all.filter((ms, index) => all.some((other, at) => at !== index && !isApart(ms - other)));
+  if (alike.length === 0 || !(alike.every((ms) => ms > 0) || alike.every((ms) => ms < 0))) return 0;
+  const least = Math.min(...alike.map(Math.abs));
+  return alike.find((ms) => Math.abs(ms) === least) ?? 0;
 }
 
 /** @param contexts the clusters that it is so far ahead of; below zero: behind */
 function machineWords(machineAheadMs: number, contexts: readonly string[]): string {
   const named = contexts.map((context) => `"${context}"`).join(', ');
   const where = `this machine's clock is ${apartWords(machineAheadMs)} ${machineAheadMs < 0 ? 'behind' : 'ahead of'}`;
-  return contexts.length === 1
-    ? `${where} that of the API server of context ${named}, by which certificates are judged and dated; set right which is wrong`
-    : `${where} those of the API servers of contexts ${named}, by which certificates are judged and dated; set it right`;
+  return `${where} those of the API servers of contexts ${named}, by which certificates are judged and dated; set it right`;
 }
 
 /**

@@ -16,14 +16,38 @@ export function timeIn({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs
 }
 
 /**
+ * A time of this machine while all that was seen beside it is the clock of one cluster, which is apart from it: nobody can tell which
+ * of the two is right. What is judged by it holds by both (`earliestOf`, `latestOf`).
+ */
+export class DoubtfulTime extends Date {
+  /** How far the cluster's clock is ahead of this machine's, in milliseconds; behind is below zero. */
+  readonly aheadMs: number;
+
+  constructor(machine: Date, aheadMs: number) {
+    super(machine.getTime());
+    this.aheadMs = aheadMs;
+  }
+}
+
+/** The earlier of two clocks between which nobody can tell, else the time itself: what has ended by it has ended by both. */
+export function earliestOf(now: Date): Date {
+  return now instanceof DoubtfulTime && now.aheadMs < 0 ? new Date(now.getTime() + now.aheadMs) : now;
+}
+
+/** The later of two clocks between which nobody can tell, else the time itself: what has not begun by it has begun by neither. */
+export function latestOf(now: Date): Date {
+  return now instanceof DoubtfulTime && now.aheadMs > 0 ? new Date(now.getTime() + now.aheadMs) : now;
+}
+
+/**
  * So far, in milliseconds, the clock may be behind by which certificates are dated: by so much less those of other clusters last, and
  * none is meant for less than a day.
  */
 export const MOST_LAG_MS = 2 * HOUR_MS;
 
-/** Whether certificates that are issued now are not valid yet on a cluster's clock. */
-export function refusesNew({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs'>): boolean {
-  return clockAheadMs < -MOST_LAG_MS;
+/** Whether certificates that are issued now are not valid yet on a cluster's clock. Between it and this machine's, they are dated by the earlier. */
+export function refusesNew({ clockAheadMs = 0 }: Pick<ClusterSnapshot, 'clockAheadMs'>, now: Date): boolean {
+  return clockAheadMs < -MOST_LAG_MS && now.getTime() + clockAheadMs < earliestOf(now).getTime() - NOTICED_APART_MS / 2;
 }
 
 /** What clocks are apart, and 0 where that is too little to mind. Milliseconds. */

@@ -20,9 +20,9 @@ let sandbox: TestSandbox;
 let meshctl: Meshctl;
 
 /** The CAs of a mesh are older than its clocks are apart. */
-async function ageAuthorities({ clusters }: TestSandbox): Promise<void> {
+async function ageAuthorities({ clusters }: TestSandbox, ageMs = 30 * DAY_MS): Promise<void> {
   for (const { store } of clusters) {
-    const { certificate, privateKey } = await createAuthority({ now: new Date(Date.now() - 30 * DAY_MS) });
+    const { certificate, privateKey } = await createAuthority({ now: new Date(Date.now() - ageMs) });
     store.update(refs.secret('cilium-ca'), (secret) => {
       secret.data = { 'ca.crt': encodeText(certificate), 'ca.key': encodeText(privateKey) };
     });
@@ -50,6 +50,10 @@ function certificatesIn(clusters: readonly SandboxCluster[]) {
 function refusedIn(clusters: readonly SandboxCluster[], aheadMs: readonly number[]): string[] {
   const certificates = certificatesIn(clusters);
   expect(certificates.length).toBeGreaterThan(10);
+  return refusedOf(certificates, aheadMs);
+}
+
+function refusedOf(certificates: ReturnType<typeof certificatesIn>, aheadMs: readonly number[]): string[] {
   return certificates.flatMap(({ at, notBefore, notAfter }) =>
     aheadMs.some((ms) => {
       const shown = Date.now() + ms;
@@ -192,3 +196,86 @@ describe.each([HOUR_MS, -HOUR_MS, -49 * HOUR_MS])(
     });
   },
 );
+
+/** How far that clock is ahead of the right time, which the other cluster has, and the other of these two. */
+const LONE: readonly ['machine' | 'mesh-2', number][] = [
+  -400 * DAY_MS,
+  -49 * HOUR_MS,
+  -5 * HOUR_MS,
+  -HOUR_MS,
+  24 * HOUR_MS,
+  30 * DAY_MS,
+].flatMap((aheadMs): ['machine' | 'mesh-2', number][] => [
+  ['machine', aheadMs],
+  ['mesh-2', aheadMs],
+]);
+
+describe('one cluster whose clock and that of the machine are apart', () => {
+  beforeAll(async () => {
+    sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+    meshctl = meshctlWith(sandbox.kubeconfigPath);
+    await ageAuthorities(sandbox, 500 * DAY_MS);
+    await meshctl.ok(enable(BOTH));
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  });
+  afterAll(() => sandbox.close());
+
+  it.each(LONE)('gets what is valid by both, and no advice to replace anything: %s, %d ms', async (whose, aheadMs) => {
+    const { url, store } = clusterAt(sandbox, 'mesh-2');
+    const now = () => new Date(Date.now() + (whose === 'machine' ? aheadMs : 0));
+    showClock(url, whose === 'mesh-2' ? aheadMs : 0);
+    try {
+      const found = await checkEntries(
+        Object.assign((argv: readonly string[]) => meshctl(argv, { now }), meshctl),
+        'mesh-2',
+        '--category',
+        'tls',
+      );
+      const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'warn');
+      expect(bad.map(({ id }) => id)).toEqual(['clocks']);
+      expect(bad[0]?.message).toMatch(/\(\d{4}-\S+Z, and here \d{4}-\S+Z\)/);
+      const status = await meshctl(['clustermesh', 'status', '--context', 'mesh-2'], { now });
+      expect(`${status.stdout}${status.stderr}`).not.toMatch(
+        /--replace-ca|clustermesh enable|certs rotate|expired|not valid/,
+      );
+      const nothing = await meshctl.ok(enable('mesh-2', '--yes'), { now });
+      expect(nothing.stdout).toContain('nothing to change');
+      const before = certificatesIn(sandbox.clusters);
+      store.delete(refs.secret('clustermesh-apiserver-server-cert'));
+      const again = await meshctl.ok(enable('mesh-2', '--yes'), { now });
+      expect(again.stderr).toMatch(
+        /context "mesh-2": its API server's clock is .* this machine's; set right which is wrong/,
+      );
+      if (whose === 'mesh-2') expect(again.stderr).not.toContain('mesh-1');
+      const rotated = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--yes'], { now });
+      expect(`${rotated.stdout}${rotated.stderr}`).not.toContain('--replace-ca');
+      const written = certificatesIn(sandbox.clusters).filter(
+        ({ at, notBefore }) => !before.some((one) => one.at === at && one.notBefore.getTime() === notBefore.getTime()),
+      );
+      expect(written.length).toBeGreaterThan(0);
+      expect(refusedOf(written, [0, aheadMs])).toEqual([]);
+    } finally {
+      showClock(url, 0);
+      await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', BOTH, '--yes']);
+    }
+  });
+
+  it.each(LONE.filter(([, aheadMs]) => Math.abs(aheadMs) >= DAY_MS))(
+    'is refused certificates that would have expired by one of them, agreed or not: %s, %d ms',
+    async (whose, aheadMs) => {
+      const { url } = clusterAt(sandbox, 'mesh-2');
+      const now = () => new Date(Date.now() + (whose === 'machine' ? aheadMs : 0));
+      showClock(url, whose === 'mesh-2' ? aheadMs : 0);
+      try {
+        const before = certificatesIn(sandbox.clusters);
+        const words = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--cert-validity', '24h', '--yes'];
+        const { exitCode, stderr } = await meshctl(words, { now });
+        expect(exitCode, stderr).toBe(1);
+        expect(stderr).toMatch(/apart, and new certificates do not last as long/);
+        expect(certificatesIn(sandbox.clusters)).toEqual(before);
+      } finally {
+        showClock(url, 0);
+      }
+    },
+  );
+});

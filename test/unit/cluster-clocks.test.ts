@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { clockHazards } from '../../src/mesh/certificates/clock-hazards.ts';
 import { CLOCK_CHECKS } from '../../src/mesh/checks/clocks.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
-import { apartWords, timeIn } from '../../src/mesh/cluster-clocks.ts';
+import { apartWords, DoubtfulTime, timeIn } from '../../src/mesh/cluster-clocks.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { caFacts, certificateFacts, NOW, secretObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
@@ -105,10 +105,12 @@ describe('the check of clocks', () => {
   });
 
   it('has nothing to compare one alone with, but for a clock that cannot be', () => {
-    const alone = (clockAheadMs: number) =>
-      runChecks(CLOCK_CHECKS, { clusters: [snapshotOf({ clockAheadMs })], now: NOW }).map(({ severity }) => severity);
+    const alone = (clockAheadMs: number, now = NOW) =>
+      runChecks(CLOCK_CHECKS, { clusters: [snapshotOf({ clockAheadMs })], now }).map(({ severity }) => severity);
     expect(alone(0)).toEqual(['skip']);
     expect(alone(-20_000 * DAY_MS)).toEqual(['fail']);
+    // Who is new there is not refused: between the two, all is dated by the earlier.
+    expect(alone(-5 * HOUR_MS, new DoubtfulTime(NOW, -5 * HOUR_MS))).toEqual(['warn']);
   });
 
   it('skips a cluster whose server does not tell the time', () => {
@@ -161,6 +163,16 @@ describe('a plan that issues certificates', () => {
     ]);
     expect(hazards({ two: -3 * HOUR_MS }, { ...issuing('two'), action: 'keep' })).toEqual([]);
   });
+
+  it.each([-49 * HOUR_MS, 49 * HOUR_MS])(
+    'is refused where it is over by one of two clocks between which nobody can tell: %d ms ahead',
+    (aheadMs) => {
+      const plan = (validityMs: number) =>
+        hazards({ two: aheadMs }, issuing('two', validityMs), { now: new DoubtfulTime(NOW, aheadMs) });
+      expect(() => plan(DAY_MS)).toThrow('49 hours apart, and new certificates do not last as long');
+      expect(plan(90 * DAY_MS)).toEqual([]);
+    },
+  );
 
   it('has to be agreed to where a cluster is behind the CA that signs', () => {
     const snapshots = clusters({ two: -HOUR_MS }).map((one) => ({

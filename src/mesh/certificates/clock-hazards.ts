@@ -1,10 +1,11 @@
-import { apartWords, refusesNew, timeIn } from '../cluster-clocks.ts';
+import { apartWords, DoubtfulTime, refusesNew, timeIn } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MeshctlError } from '../errors.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import { isChange, type Step } from '../plan/plan.ts';
-import { CILIUM_VALIDITY_MS } from './certificate.ts';
+import { CILIUM_VALIDITY_MS, DATED_BACK_MS } from './certificate.ts';
 
 interface IssuingPlan {
   /** Of the clusters of the plan. */
@@ -19,6 +20,8 @@ interface IssuingPlan {
  * Which clusters would refuse what a plan issues, as their clocks are wrong: not valid yet where one is too far behind, or behind the
  * CA that signs; or over already where one is as far ahead as it is to last. What is issued for a cluster is what is written there; its
  * peers verify that too.
+ * @throws MeshctlError `CertificateAuthority` where one cluster and this machine are so far apart that what is valid by the one has
+ * expired by the other, and nobody can tell which is right
  */
 export function clockHazards({ snapshots, steps, dials = [], now }: IssuingPlan): Hazard[] {
   const issuing = steps.filter((step) => isChange(step) && lifetimesOf(step).length > 0);
@@ -37,13 +40,29 @@ export function clockHazards({ snapshots, steps, dials = [], now }: IssuingPlan)
     const apart = apartWords(clockAheadMs);
     const shown = timeIn(snapshot, now);
     const isBeforeCa = verified.some((one) => one.ca && !isMadeNow(one) && one.ca.certificate.notBefore > shown);
-    if (refusesNew(snapshot) || (clockAheadMs < 0 && isBeforeCa)) {
+    if (refusesNew(snapshot, now) || (clockAheadMs < 0 && isBeforeCa)) {
       const says = `new certificates are refused there until its clock, which is ${apart} behind, has come to them`;
       return [{ cluster: context, says }];
     }
-    if (clockAheadMs < Math.min(...written.flatMap(lifetimesOf))) return [];
+    const shortestMs = Math.min(...written.flatMap(lifetimesOf));
+    if (now instanceof DoubtfulTime && Math.abs(clockAheadMs) + DATED_BACK_MS >= shortestMs)
+      throw tooFarApart(context, clockAheadMs, now);
+    if (clockAheadMs < shortestMs) return [];
     return [{ cluster: context, says: `new certificates have expired by its clock, which is ${apart} ahead` }];
   });
+}
+
+/** No answer helps: who does not know which clock is right, does not know either whom such certificates cut off. */
+function tooFarApart(context: string, clockAheadMs: number, now: Date): MeshctlError {
+  const [there, here] = [timeIn({ clockAheadMs }, now), now].map((time) => `${time.toISOString().slice(0, 19)}Z`);
+  return new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": its API server's clock (${there}) and this machine's (${here}) are ${apartWords(clockAheadMs)} apart, and new certificates do not last as long: by one of them they would have expired`,
+    {
+      hint: 'Set right which is wrong, or name another cluster of the mesh with --context too, whose clock tells which that is.',
+      details: { context },
+    },
+  );
 }
 
 function arePeers(one: ClusterSnapshot, other: ClusterSnapshot): boolean {

@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import {
   ADMIN_CERT_SECRET,
@@ -181,7 +182,7 @@ function reasonOfTime(
   if (endsSoon(certificate, now) && ca.notAfter > certificate.notAfter) {
     return `it expires on ${endOf(certificate)}`;
   }
-  const soon = new Date(now.getTime() + renewBeforeMs(certificate));
+  const soon = new Date(earliestOf(now).getTime() + renewBeforeMs(certificate));
   if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
     return `the CA certificate stored with it expires on ${endOf(present)}`;
   }
@@ -200,7 +201,7 @@ export function ownLifetimeMs({ notBefore, notAfter, ...own }: CertificateFacts)
 
 /** Whether so little is left of a certificate that it is to be renewed. */
 export function endsSoon(certificate: CertificateFacts, now: Date): boolean {
-  return certificate.notAfter.getTime() - now.getTime() <= renewBeforeMs(certificate);
+  return certificate.notAfter.getTime() - earliestOf(now).getTime() <= renewBeforeMs(certificate);
 }
 
 /** What to tell of a validity that was asked for and is good, but for which nobody is used to look after certificates. */
@@ -213,11 +214,11 @@ export function validityWarnings(validityMs: number | undefined): string[] {
   ];
 }
 
-/** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
+/** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid, be it by one of two clocks only that are in doubt. */
 export function validityFault(certificate: CertificateFacts, now: Date): string | undefined {
   const { notBefore, notAfter, beginsWith } = certificate;
-  if (notAfter <= now) return `expired on ${endOf(certificate)}`;
-  if (notBefore <= now) return undefined;
+  if (notAfter <= earliestOf(now)) return `expired on ${endOf(certificate)}`;
+  if (notBefore <= latestOf(now)) return undefined;
   return `is not valid before ${notBefore.toISOString()}${beginsWith === undefined ? '' : ` (with the CA "${beginsWith}")`}`;
 }
 

@@ -1,4 +1,5 @@
 import { clusterNameOf } from '../cilium/identity.ts';
+import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret } from '../connect/direction.ts';
 import { describeFault, type FaultId, type FaultsInput } from '../faults/fault.ts';
@@ -83,9 +84,9 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     notBefore: facts.notBefore.toISOString(),
     notAfter: facts.notAfter.toISOString(),
     ...(facts.endsWith === undefined ? {} : { endsWith: facts.endsWith }),
-    expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
+    expiresInDays: Math.floor((facts.notAfter.getTime() - earliestOf(now).getTime()) / DAY_MS),
     ...(endsSoon(facts, now) ? { endsSoon: true as const } : {}),
-    ...(facts.notBefore > now ? { notYetValid: true as const } : {}),
+    ...(facts.notBefore > latestOf(now) ? { notYetValid: true as const } : {}),
   });
   const isRoot = ca?.certificate.commonName === ca?.certificate.issuerCommonName;
   const peersSecret = dialingSecret(snapshot);

@@ -1,5 +1,5 @@
 import { validityFault } from '../certificates/cluster-certificates.ts';
-import { apartWords, refusesNew, timeIn } from '../cluster-clocks.ts';
+import { apartWords, DoubtfulTime, refusesNew, timeIn } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { firstOf } from '../counted.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
@@ -47,6 +47,13 @@ function measure(clusters: readonly ClusterSnapshot[]): string {
   return right ? `that of context "${right.context}"` : "this machine's";
 }
 
+/** What both show where nobody can tell which is right. */
+function inDoubt(cluster: ClusterSnapshot, now: Date): string {
+  if (!(now instanceof DoubtfulTime)) return '';
+  const [there, here] = [timeIn(cluster, now), now].map((time) => `${time.toISOString().slice(0, 19)}Z`);
+  return ` (${there}, and here ${here})`;
+}
+
 const itsClock = ({ clockAheadMs }: ClusterSnapshot): Subject => ({
   things: clockAheadMs === undefined ? [] : ['its clock'],
   otherwise: 'its API server does not tell the time',
@@ -61,21 +68,24 @@ export const CLOCK_CHECKS: readonly Check[] = [
     id: 'clocks',
     category: 'tls',
     title: 'clocks of clusters agree',
-    // One alone is what the run goes by, unless that cannot be.
+    // One alone is compared with this machine's, and named where it is apart from that.
     subject: (cluster, input) => (cluster.clockAheadMs ? itsClock(cluster) : besideOthers(itsClock)(cluster, input)),
     run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster): Finding[] => {
         const { context, clockAheadMs = 0 } = cluster;
         if (clockAheadMs === 0) return [];
         const refused = refusedByClock(cluster, withoutNamesakes(cluster, all), now);
-        const isBad = refused.length > 0 || refusesNew(cluster);
+        const isBad = refused.length > 0 || refusesNew(cluster, now);
         const args = {
-          apart: `${apartWords(clockAheadMs)} ${clockAheadMs < 0 ? 'behind' : 'ahead of'} ${measure(clusters)}`,
+          apart: `${apartWords(clockAheadMs)} ${clockAheadMs < 0 ? 'behind' : 'ahead of'} ${measure(clusters)}${inDoubt(cluster, now)}`,
           ...(refused.length > 0 ? { refused } : {}),
-          ...(refusesNew(cluster) ? { refusesNew: true } : {}),
+          ...(refusesNew(cluster, now) ? { refusesNew: true } : {}),
         };
-        const hint =
-          'Set right the clock that is wrong, as by NTP on all machines of that cluster; no certificate has to be reissued.';
+        const whose =
+          now instanceof DoubtfulTime
+            ? 'this machine, or on all machines of that cluster'
+            : 'all machines of that cluster';
+        const hint = `Set right the clock that is wrong, as by NTP on ${whose}; no certificate has to be reissued.`;
         return [findingOf('clocks', isBad ? 'fail' : 'warn', context, args, hint)];
       }),
     says: ({ args }) => {

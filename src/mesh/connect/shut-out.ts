@@ -3,6 +3,7 @@ import { takeFromBundle } from '../certificates/ca-bundle.ts';
 import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { acceptEachOther } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
+import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../peers/peers.ts';
@@ -25,7 +26,7 @@ export function tellsOfUser(
   const own = dialler.peerCertificates.get(peer);
   const facts = loginCertificate(dialler, peer);
   if (!own || facts !== own.certificate || !logsInAsItself(dialler, peer)) return false;
-  if (now < facts.notBefore || now > facts.notAfter) return false;
+  if (latestOf(now) < facts.notBefore || earliestOf(now) > facts.notAfter) return false;
   return server === undefined || acceptEachOther(own, server);
 }
 

@@ -1,4 +1,5 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
+import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -218,9 +219,9 @@ function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiv
           ? 'it is not for the key that is kept here'
           : !users.includes(facts.commonName) || facts.isCa || !facts.usages.includes('client')
             ? `it is not a client certificate of ${users[0]}`
-            : facts.notAfter <= now
+            : facts.notAfter <= earliestOf(now)
               ? `it expired at ${shownTime(facts.notAfter)}`
-              : facts.notBefore > now
+              : facts.notBefore > latestOf(now)
                 ? `it is not valid before ${shownTime(facts.notBefore)}`
                 : undefined;
   if (why === undefined) return undefined;

@@ -1,5 +1,6 @@
 import { DATED_BACK_MS, type TlsSecretFacts } from '../certificates/certificate.ts';
 import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { earliestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Member } from '../connect/member.ts';
 import type { Forcing } from '../plan/forcing.ts';
@@ -74,7 +75,7 @@ export function peersDue(
 
 function ageMs(facts: TlsSecretFacts | undefined, now: Date): number {
   const { notBefore = now, ownNotBefore = notBefore } = facts?.certificate ?? {};
-  const sinceMs = now.getTime() - ownNotBefore.getTime();
+  const sinceMs = earliestOf(now).getTime() - ownNotBefore.getTime();
   // What was issued just now is dated back.
   return Math.max(0, sinceMs - DATED_BACK_MS);
 }

@@ -1,5 +1,6 @@
 import { requireSigner, signerAdvice, signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
+import { earliestOf } from '../cluster-clocks.ts';
 import type { Member } from '../connect/member.ts';
 import { CA_SECRET } from '../objects/names.ts';
 import { withoutNamesakes } from '../peers/namesakes.ts';
@@ -29,7 +30,7 @@ export function requireSigners(
   for (const [member, stage] of stages) {
     const former = succeedingAuthority(member.snapshot);
     // Its successor signs all: a CA that was lost is only to be trusted until then.
-    const isReplaced = ca && former !== undefined && former.notAfter > now;
+    const isReplaced = ca && former !== undefined && former.notAfter > earliestOf(now);
     const signsBefore = ca || stage !== 'settled' || switchesSigner(member);
     const isNeeded = (signsBefore && !isReplaced) || member.identity.name === peer;
     if (isNeeded) requireSigner(member.snapshot, SIGNED, now, all);
